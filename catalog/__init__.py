@@ -1,0 +1,1 @@
+"""Configuration as code: this package holds data files only."""

@@ -1,0 +1,5 @@
+"""The rules of play: pure, synchronous, deterministic.
+
+Nothing in this package reads a clock, draws a random number, does I/O or uses a float. `engine.player` is the
+front door: `execute` decides and applies one command, `replay` applies a recorded transition.
+"""

@@ -1,0 +1,142 @@
+"""Answers to accepted commands: compact, stored with the command so that a repeat gets the very same one.
+
+They travel and rest as MessagePack arrays; the gateway turns them into JSON. Fields are only added at the end.
+All amounts are integers in minor units.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from engine.commands import Mode
+
+RoundState = Literal["open", "closed", "cancelled"]
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Base of all answers."""
+
+
+class Balance(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """`bonus` is the money of all grants, `bonus_usable` that of the grant in wager (01 §2)."""
+
+    real: int
+    bonus: int
+    bonus_usable: int
+    withdrawable: int
+
+
+class Wagering(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The grant in wager after this step: what remains, what this step counted, its bet limit."""
+
+    grant_id: str | None = None
+    remaining: int = 0
+    counted: int = 0
+    max_bet: int | None = None
+
+
+class Reversal(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a one-call round did, exactly, so that a rollback recomputes nothing (01 §2.5).
+
+    `real` and `bonus` were staked, `won_real` and `won_bonus` credited; `grant_id` paid and counted `counted`;
+    `package_id` gave the free spin; `won_grant_id` took the bonus win and grew its wagering by `wager_added`.
+    """
+
+    real: int = 0
+    bonus: int = 0
+    grant_id: str | None = None
+    counted: int = 0
+    package_id: str | None = None
+    won_real: int = 0
+    won_bonus: int = 0
+    won_grant_id: str | None = None
+    wager_added: int = 0
+
+
+class RoundAnswer(Answer, tag="round"):
+    """Answer to spin, bet, result and cancel, and the picture of a round.
+
+    `funds_real` + `funds_bonus` is the split of the stake; `remaining_spins` is what is left for this game
+    after this step; `reversal` is set for one-call rounds only.
+    """
+
+    session_id: str
+    round_id: str | None
+    game_id: str
+    mode: Mode
+    state: RoundState
+    bet_amount: int
+    win_amount: int
+    win_reported: int
+    remaining_spins: int
+    currency: str
+    funds_real: int
+    funds_bonus: int
+    balance: Balance
+    wagering: Wagering
+    time_ms: int
+    reversal: Reversal | None = None
+
+
+class Granted(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One award: a grant (`grant_id`), a free spin package (`package_id`), or both."""
+
+    campaign_id: str
+    grant_id: str | None = None
+    amount: int = 0
+    package_id: str | None = None
+    free_spins: int = 0
+
+
+class RegisteredAnswer(Answer, tag="registered"):
+    """`created` tells registration from update."""
+
+    created: bool
+    currency: str
+    country: str | None
+    language: str | None
+    segments: tuple[str, ...]
+
+
+class DepositAnswer(Answer, tag="deposit"):
+    """The `nth` deposit, the balance after it, and what it triggered."""
+
+    deposit_id: str
+    amount: int
+    nth: int
+    currency: str
+    balance: Balance
+    granted: tuple[Granted, ...] = ()
+    declined: tuple[Granted, ...] = ()
+
+
+class GrantAnswer(Answer, tag="grant"):
+    """A manual grant's outcome."""
+
+    granted: Granted
+    balance: Balance
+
+
+class RollbackAnswer(Answer, tag="rollback"):
+    """`kept_grants` are grants the reversed bet had triggered; they stay (01 §3)."""
+
+    status: Literal["rolled_back", "tombstoned"]
+    kept_grants: tuple[str, ...] = ()
+    session_id: str | None = None
+    balance: Balance | None = None
+
+
+class BlockAnswer(Answer, tag="block"):
+    """The player's standing after block or unblock."""
+
+    blocked: bool
+    reason: str
+
+
+class DueAnswer(Answer, tag="due"):
+    """Due work done on `subject_id`."""
+
+    subject_id: str
+
+
+AnyAnswer = RoundAnswer | RegisteredAnswer | DepositAnswer | GrantAnswer | RollbackAnswer | BlockAnswer | DueAnswer

@@ -1,0 +1,30 @@
+"""Queries: reads of one player's state. They change nothing and carry no idempotency key."""
+
+import msgspec
+
+
+class Query(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Base of all queries."""
+
+
+class GetPlayer(Query, tag="get_player"):
+    """Everything about the player: `views.PlayerView`."""
+
+
+class GetRound(Query, tag="get_round"):
+    """One round by session id: `answers.RoundAnswer`. Unknown or long past: `session_not_found`."""
+
+    session_id: str
+
+
+class GetRounds(Query, tag="get_rounds"):
+    """The last `limit` rounds, newest first: `views.RoundsView`."""
+
+    limit: int
+
+
+class GetBonuses(Query, tag="get_bonuses"):
+    """All live and recently ended grants, newest first: `views.GrantsView`."""
+
+
+QueryBody = GetPlayer | GetRound | GetRounds | GetBonuses

@@ -1,0 +1,48 @@
+"""Refusals of the rules, as values. The order in which they are checked is the order of `decide`.
+
+Every code here has a row in the gateway's error table; a test fails if one is missing.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+
+class Rejection(msgspec.Struct, frozen=True, array_like=True):
+    """A refused command: nothing moved, nothing is remembered.
+
+    `code` is stable and machine-readable, `detail` is one sentence with the values and the way out,
+    `fields` are extra members of the problem document (for example `balance`).
+    """
+
+    code: str
+    detail: str
+    fields: dict[str, Any] = {}
+
+
+IDEMPOTENCY_CONFLICT: Final = "idempotency_conflict"
+ALREADY_PROCESSED: Final = "already_processed"
+ROLLED_BACK: Final = "rolled_back"
+PLAYER_NOT_FOUND: Final = "player_not_found"
+PLAYER_EXISTS: Final = "player_exists"
+PLAYER_BLOCKED: Final = "player_blocked"
+UNSUPPORTED_CURRENCY: Final = "unsupported_currency"
+UNKNOWN_GAME: Final = "unknown_game"
+SESSION_NOT_FOUND: Final = "session_not_found"
+CAMPAIGN_NOT_FOUND: Final = "campaign_not_found"
+NOT_ELIGIBLE: Final = "not_eligible"
+ROUND_OPEN: Final = "round_open"
+ROUND_CLOSED: Final = "round_closed"
+ROUND_HAS_RESULT: Final = "round_has_result"
+WIN_ALREADY_SPENT: Final = "win_already_spent"
+NO_FREE_SPINS: Final = "no_free_spins"
+FREE_SPIN_GAME_MISMATCH: Final = "free_spin_game_mismatch"
+FREE_SPIN_BET_MISMATCH: Final = "free_spin_bet_mismatch"
+BET_BELOW_MIN: Final = "bet_below_min"
+BET_ABOVE_MAX: Final = "bet_above_max"
+BONUS_MAX_BET: Final = "bonus_max_bet"
+INSUFFICIENT_FUNDS: Final = "insufficient_funds"
+INVALID_REQUEST: Final = "invalid_request"
+OVERLOADED: Final = "overloaded"
+
+CODES: Final = frozenset(value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str))

@@ -1,0 +1,20 @@
+"""A transition: everything one accepted command did to one player. The unit of the journal."""
+
+import msgspec
+
+from engine.events import AnyEvent
+
+
+class Transition(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """`version` is the player's version after it: 1, 2, 3 … without gaps.
+
+    `content` is the 8-byte digest of the command's body, `answer` the encoded answer as first given.
+    """
+
+    player_id: str
+    version: int
+    time_ms: int
+    command_id: str
+    content: bytes
+    events: tuple[AnyEvent, ...]
+    answer: bytes

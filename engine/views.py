@@ -1,0 +1,50 @@
+"""What queries show: read-only pictures of a player. Amounts in minor units, times in Unix ms."""
+
+import msgspec
+
+from engine.answers import AnyAnswer, Balance, RoundAnswer
+from engine.state import Grant
+
+
+class FreeSpinsView(msgspec.Struct, frozen=True, array_like=True):
+    """A usable or coming package."""
+
+    package_id: str
+    campaign_id: str
+    games: tuple[str, ...]
+    free_spins_remaining: int
+    free_spin_bet_amount: int
+    valid_from_ms: int
+    valid_to_ms: int
+
+
+class PlayerView(msgspec.Struct, frozen=True, array_like=True, tag="player"):
+    """Everything about the player (03, `GET /players/{id}`)."""
+
+    player_id: str
+    version: int
+    currency: str
+    country: str | None
+    language: str | None
+    segments: tuple[str, ...]
+    blocked: bool
+    balance: Balance
+    grants: tuple[Grant, ...]
+    free_spins: tuple[FreeSpinsView, ...]
+    open_rounds: tuple[RoundAnswer, ...]
+
+
+class RoundsView(msgspec.Struct, frozen=True, array_like=True, tag="rounds"):
+    """Rounds, newest first."""
+
+    rounds: tuple[RoundAnswer, ...]
+
+
+class GrantsView(msgspec.Struct, frozen=True, array_like=True, tag="grants"):
+    """Grants, newest first."""
+
+    grants: tuple[Grant, ...]
+
+
+AnyReply = AnyAnswer | PlayerView | RoundsView | GrantsView
+"""All that an accepted command or query can answer with."""

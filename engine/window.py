@@ -1,0 +1,103 @@
+"""The window of remembered commands: exactly-once for callers who repeat (01 §3, idempotency).
+
+The last 128 commands are kept with their answers; ids of the last 24 hours beyond those as 8-byte digests;
+tombstones of rolled back bets likewise. Compact on purpose: a full window must fit 40 KB of memory.
+"""
+
+from hashlib import blake2b
+from struct import Struct
+from typing import NamedTuple
+
+REMEMBERED_MAX = 128
+DIGESTS_MAX = 65_536
+HOUR_MS = 3_600_000
+DIGEST_HOURS = 24
+
+_HEAD = Struct(">8sQ")
+_DIGEST = Struct(">QI")
+
+
+def id_digest(command_id: str) -> int:
+    """The 8-byte digest of a command id, as an unsigned integer."""
+    return int.from_bytes(blake2b(command_id.encode(), digest_size=8).digest())
+
+
+class Remembered(NamedTuple):
+    """A remembered command: digest of its content, when it was accepted, its encoded answer."""
+
+    content: bytes
+    time_ms: int
+    answer: bytes
+
+
+class Window:
+    """Remembered commands of one player.
+
+    `older` and `tombstones` map a digest to the hour (Unix time / 3 600 s) it was accepted, oldest first.
+    `dropped` counts digests lost to the bound before their 24 hours were over.
+    """
+
+    __slots__ = ("dropped", "older", "recent", "tombstones")
+
+    def __init__(self) -> None:
+        self.recent: dict[int, bytes] = {}
+        self.older: dict[int, int] = {}
+        self.tombstones: dict[int, int] = {}
+        self.dropped = 0
+
+    def find(self, digest: int) -> Remembered | None:
+        """The remembered command, if it is among the last 128."""
+        packed = self.recent.get(digest)
+        if packed is None:
+            return None
+        content, time_ms = _HEAD.unpack_from(packed)
+        return Remembered(content, time_ms, packed[_HEAD.size :])
+
+    def newest_first(self) -> list[Remembered]:
+        """All commands remembered with their answers, newest first."""
+        found = (self.find(digest) for digest in reversed(self.recent))
+        return [entry for entry in found if entry is not None]
+
+    def remember(self, command_id: str, content: bytes, time_ms: int, answer: bytes) -> None:
+        """Adds an accepted command; the oldest beyond 128 becomes a digest, digests beyond 24 h go."""
+        recent = self.recent
+        recent[id_digest(command_id)] = _HEAD.pack(content, time_ms) + answer
+        if len(recent) > REMEMBERED_MAX:
+            oldest = next(iter(recent))
+            accepted_ms = _HEAD.unpack_from(recent.pop(oldest))[1]
+            self._age(self.older, oldest, accepted_ms // HOUR_MS, time_ms // HOUR_MS)
+
+    def tombstone(self, command_id: str, time_ms: int) -> None:
+        """From now on the id answers `rolled_back`."""
+        hour = time_ms // HOUR_MS
+        self._age(self.tombstones, id_digest(command_id), hour, hour)
+
+    def _age(self, digests: dict[int, int], digest: int, hour: int, now_hour: int) -> None:
+        digests[digest] = hour
+        while digests:
+            oldest = next(iter(digests))
+            if digests[oldest] < now_hour - DIGEST_HOURS:
+                del digests[oldest]
+            elif len(digests) > DIGESTS_MAX:
+                del digests[oldest]
+                self.dropped += 1
+            else:
+                break
+
+    def parts(self) -> tuple[list[tuple[int, bytes]], bytes, bytes, int]:
+        """What a snapshot stores; `from_parts` is the inverse."""
+        return list(self.recent.items()), _pack(self.older), _pack(self.tombstones), self.dropped
+
+    @classmethod
+    def from_parts(cls, recent: list[tuple[int, bytes]], older: bytes, tombstones: bytes, dropped: int) -> "Window":
+        """Rebuilds a window from `parts`."""
+        window = cls()
+        window.recent = dict(recent)
+        window.older = dict(_DIGEST.iter_unpack(older))
+        window.tombstones = dict(_DIGEST.iter_unpack(tombstones))
+        window.dropped = dropped
+        return window
+
+
+def _pack(digests: dict[int, int]) -> bytes:
+    return b"".join(_DIGEST.pack(digest, hour) for digest, hour in digests.items())

@@ -1,0 +1,225 @@
+"""What every store promises. One conformance suite (`tests/contract`) runs against each backend.
+
+Words. A *shard* is a name (`s0`); an *incarnation* is one process's life as that shard: (shard, epoch, nonce), with a
+log of its own. The *epoch* only grows. The *term* is the supervisor's epoch. A *slot* is one of 256 groups of
+players; a *dedicated* player has a shard of its own.
+
+Every write is fenced in the same atomic step that performs it: shard writes by (epoch, nonce), control writes by term.
+A refused write changes nothing and raises `Fenced`. No answer raises `StoreUnavailable`: the identical call may
+be repeated and then succeeds exactly if the first one did or it can be done now.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Protocol
+
+import msgspec
+
+SLOTS = 256
+HASH_SIZE = 16
+GENESIS = bytes(HASH_SIZE)
+
+
+def next_hash(previous: bytes, payload: bytes) -> bytes:
+    """The log's chain: blake2b-128 over the previous record's hash and this payload."""
+    return blake2b(previous + payload, digest_size=HASH_SIZE).digest()
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Which process is behind an incarnation, so that its death can be proved on the same host.
+
+    `host_id` changes with every boot; `pid` and `started_ticks` (field 22 of /proc/PID/stat) name a process for good.
+    """
+
+    host_id: str
+    pid: int
+    started_ticks: int
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a shard listens: TCP for everyone, a unix socket for the same `host_id`."""
+
+    host: str
+    port: int
+    unix_path: str | None
+    host_id: str
+    metrics_port: int = 0
+
+
+class Incarnation(msgspec.Struct, frozen=True):
+    """The fencing token of a shard process. `log_id` stays while the epoch is raised by slot moves."""
+
+    shard_id: str
+    epoch: int
+    nonce: str
+    log_id: str
+
+
+class LogHead(msgspec.Struct, frozen=True):
+    """Position of the last record: (0, GENESIS) in an empty log."""
+
+    seq: int = 0
+    hash: bytes = GENESIS
+
+
+class LogRecord(msgspec.Struct, frozen=True):
+    """One appended batch. `hash` is `next_hash(previous, payload)`."""
+
+    seq: int
+    previous: bytes
+    hash: bytes
+    payload: bytes
+
+
+class LogInfo(msgspec.Struct, frozen=True):
+    """A log that may hold entries no snapshot covers yet.
+
+    Entries up to `checkpoint_seq` are covered by each player's newest snapshot, those up to `trimmed_seq`
+    by both generations and gone. `sealed`: nobody can append any more.
+    """
+
+    log_id: str
+    shard_id: str
+    sealed: bool
+    checkpoint_seq: int
+    trimmed_seq: int
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A won claim. `previous` is the process that held the shard before, unless it retired cleanly."""
+
+    incarnation: Incarnation
+    previous: Owner | None
+
+
+class SnapshotRecord(msgspec.Struct, frozen=True):
+    """One generation of a player's snapshot: two checksummed blobs (see `codec`)."""
+
+    player_id: str
+    version: int
+    state: bytes
+    window: bytes
+
+
+class StoredPlayer(msgspec.Struct, frozen=True):
+    """All the store has of a player: generations newest version first, empty only if there is none.
+
+    `minimum_version`: a slot move recorded that the player had reached it; nothing older may be loaded (0: no move).
+    """
+
+    generations: tuple[SnapshotRecord, ...]
+    minimum_version: int = 0
+
+
+class ShardRow(msgspec.Struct, frozen=True):
+    """A shard as routing sees it. `address` is None until the incarnation serves."""
+
+    shard_id: str
+    epoch: int
+    owner: Owner | None
+    address: Address | None
+    log_id: str
+
+
+class Routing(msgspec.Struct, frozen=True):
+    """Who owns what. `slots[i]` is the shard of slot i ("" if none yet); `term` the supervisor's that wrote last."""
+
+    term: int
+    slots: tuple[str, ...]
+    dedicated: Mapping[str, str]
+    shards: Mapping[str, ShardRow]
+
+
+class Store(Protocol):
+    """A journal, snapshot and control store. One instance belongs to one process and one event loop."""
+
+    async def open(self) -> None:
+        """Connects and prepares. `StoreUnsuitable` if it can't be used, in one sentence for the operator."""
+
+    async def close(self) -> None:
+        """Releases connections and threads; waits for writes under way."""
+
+    async def clock_ms(self) -> int:
+        """The store's clock, Unix ms."""
+
+    # --- shard: claim and lease
+
+    async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
+        """Raises the shard's epoch by one, seals its previous log, registers a new one `<shard_id>-<epoch>`.
+
+        From then on every write of the previous incarnation is refused. Repeating the call with the same
+        nonce gives the same claim. The shard's address is empty until `serve`.
+        """
+
+    async def serve(self, inc: Incarnation, address: Address) -> None:
+        """Publishes the address: gateways may route to this incarnation."""
+
+    async def heartbeat(self, inc: Incarnation) -> int:
+        """Confirms that the incarnation is current; answers the store's clock, Unix ms. Changes nothing else."""
+
+    async def retire(self, inc: Incarnation) -> None:
+        """A clean goodbye: address and owner are removed, the log sealed. Its lease needs not be waited out."""
+
+    # --- shard: journal
+
+    async def append(self, inc: Incarnation, head: LogHead, payload: bytes) -> LogHead:
+        """Compare-and-append: writes record `head.seq + 1` if the log stands at `head`; answers the new head.
+
+        The same payload at the same position succeeds again without writing. Anything else: `Fenced`.
+        Durable (as far as the backend can) when it returns.
+        """
+
+    async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
+        """Moves the own log's checkpoint up (never down) and removes records up to `trim_seq` ≤ checkpoint."""
+
+    async def read_log(self, log_id: str, after_seq: int, limit: int) -> Sequence[LogRecord]:
+        """Records with seq > after_seq in order, at most `limit`. Bytes as stored: the caller verifies them."""
+
+    async def unfinished_logs(self) -> Sequence[LogInfo]:
+        """All logs, sealed or live, that are not finished; in order of (shard, epoch)."""
+
+    # --- shard: snapshots
+
+    async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:
+        """Stores each as the newest generation; the former newest becomes the older. All or none.
+
+        A record below the stored newest version is skipped (never lowers); one equal to it fills both generations.
+        """
+
+    async def load_player(self, player_id: str) -> StoredPlayer:
+        """What is stored of a player. "Nothing" means that the store said so; no answer raises."""
+
+    # --- shard: slot moves
+
+    async def release_slots(
+        self,
+        inc: Incarnation,
+        term: int,
+        slots: Sequence[int],
+        dedicated: Sequence[str],
+        gainer: str,
+        versions: Mapping[str, int],
+    ) -> Incarnation:
+        """One transaction: gives the slots (and dedicated players) to `gainer`, raises the own epoch, records `versions`.
+
+        Conditional on (epoch, nonce) and on the term. Answers the own new incarnation: same nonce and log, epoch + 1.
+        Repeating it after an unknown outcome gives the same answer. `versions` are the last durable versions of
+        the players released: the gainer's `load_player` answers them as `minimum_version`.
+        """
+
+    # --- supervisor: control, each conditional on its term
+
+    async def take_term(self) -> int:
+        """Raises the term by one and answers it. Every control write under an older term is refused from then on."""
+
+    async def assign(self, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
+        """Replaces the owner of the slots named, and the whole table of dedicated players. Only for slots nobody serves."""
+
+    async def fence(self, term: int, shard_id: str) -> Owner | None:
+        """Raises a shard's epoch without a new owner: seals its log, removes its address. Answers the owner it fenced."""
+
+    async def finish_log(self, term: int, log_id: str) -> None:
+        """Removes a sealed log: every owner has snapshots beyond it. A live log: `Fenced`."""
+
+    async def routing(self) -> Routing:
+        """The whole table; readable by anyone."""

@@ -1,0 +1,43 @@
+"""What can go wrong with durability. I/O failures are exceptions, of one tree:
+
+    StoreError
+    ├── StoreUnsuitable     the store can't be used at all: wrong version, wrong settings, unreachable at start
+    ├── StoreUnavailable    no answer: the outcome of the write is unknown; repeat the identical call
+    ├── Fenced              a definite refusal: another incarnation or term owns this; stop at once
+    └── Corrupt             bytes that don't match their checksum
+        ├── CorruptSnapshot
+        ├── CorruptLog
+        └── VersionGap      entries of a player are missing between snapshot and tail
+"""
+
+
+class StoreError(Exception):
+    """Base of all failures of durability."""
+
+
+class StoreUnsuitable(StoreError):
+    """One clear sentence for the operator: what is wrong and what to change."""
+
+
+class StoreUnavailable(StoreError):
+    """No answer from the store. Whether the write happened is unknown; the identical write may be repeated."""
+
+
+class Fenced(StoreError):
+    """The store refused for good: epoch, nonce, term or log position is not the caller's any more."""
+
+
+class Corrupt(StoreError):
+    """Stored bytes are damaged."""
+
+
+class CorruptSnapshot(Corrupt):
+    """A snapshot generation fails its checksum."""
+
+
+class CorruptLog(Corrupt):
+    """A log record can't be read."""
+
+
+class VersionGap(Corrupt):
+    """A player's versions are not consecutive: an entry is missing. Stops that player, nobody else."""
