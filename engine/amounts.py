@@ -9,14 +9,14 @@ MICRO = 1_000_000
 AMOUNT_MAX = 10**15
 """No single amount, in minor units, may be larger: far above any stake, far below 2^63 after multiplication."""
 
-_DECIMAL = re.compile(r"^\d{1,9}(?:\.(\d{1,6}))?$")
+_DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
 
 def micro(text: str) -> int:
     """`"1.25"` → 1_250_000. Raises ValueError unless `text` has up to 9 whole and 6 decimal digits."""
-    match = _DECIMAL.match(text)
+    match = _DECIMAL.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a decimal string such as \"35\" or \"0.5\"")
+        raise ValueError(f'{text!r} is not a decimal string such as "35" or "0.5"')
     whole, _, fraction = text.partition(".")
     return int(whole) * MICRO + int(fraction.ljust(6, "0") or 0)
 

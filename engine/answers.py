@@ -40,6 +40,7 @@ class Reversal(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `real` and `bonus` were staked, `won_real` and `won_bonus` credited; `grant_id` paid and counted `counted`;
     `package_id` gave the free spin; `won_grant_id` took the bonus win and grew its wagering by `wager_added`.
+    `voids`: the bet was to cancel `grant_id`.
     """
 
     real: int = 0
@@ -51,13 +52,15 @@ class Reversal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     won_bonus: int = 0
     won_grant_id: str | None = None
     wager_added: int = 0
+    voids: bool = False
 
 
-class RoundAnswer(Answer, tag="round"):
+class RoundAnswer(Answer, tag="round", frozen=True):
     """Answer to spin, bet, result and cancel, and the picture of a round.
 
     `funds_real` + `funds_bonus` is the split of the stake; `remaining_spins` is what is left for this game
-    after this step; `reversal` is set for one-call rounds only.
+    after this step; `reversal` is set for one-call rounds only. `staked`: this step took a stake, so
+    that a rollback can name it.
     """
 
     session_id: str
@@ -76,6 +79,7 @@ class RoundAnswer(Answer, tag="round"):
     wagering: Wagering
     time_ms: int
     reversal: Reversal | None = None
+    staked: bool = False
 
 
 class Granted(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -88,7 +92,7 @@ class Granted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     free_spins: int = 0
 
 
-class RegisteredAnswer(Answer, tag="registered"):
+class RegisteredAnswer(Answer, tag="registered", frozen=True):
     """`created` tells registration from update."""
 
     created: bool
@@ -98,7 +102,7 @@ class RegisteredAnswer(Answer, tag="registered"):
     segments: tuple[str, ...]
 
 
-class DepositAnswer(Answer, tag="deposit"):
+class DepositAnswer(Answer, tag="deposit", frozen=True):
     """The `nth` deposit, the balance after it, and what it triggered."""
 
     deposit_id: str
@@ -110,14 +114,14 @@ class DepositAnswer(Answer, tag="deposit"):
     declined: tuple[Granted, ...] = ()
 
 
-class GrantAnswer(Answer, tag="grant"):
+class GrantAnswer(Answer, tag="grant", frozen=True):
     """A manual grant's outcome."""
 
     granted: Granted
     balance: Balance
 
 
-class RollbackAnswer(Answer, tag="rollback"):
+class RollbackAnswer(Answer, tag="rollback", frozen=True):
     """`kept_grants` are grants the reversed bet had triggered; they stay (01 §3)."""
 
     status: Literal["rolled_back", "tombstoned"]
@@ -126,14 +130,14 @@ class RollbackAnswer(Answer, tag="rollback"):
     balance: Balance | None = None
 
 
-class BlockAnswer(Answer, tag="block"):
+class BlockAnswer(Answer, tag="block", frozen=True):
     """The player's standing after block or unblock."""
 
     blocked: bool
     reason: str
 
 
-class DueAnswer(Answer, tag="due"):
+class DueAnswer(Answer, tag="due", frozen=True):
     """Due work done on `subject_id`."""
 
     subject_id: str

@@ -16,7 +16,7 @@ class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of all command bodies."""
 
 
-class Register(Body, tag="register"):
+class Register(Body, tag="register", frozen=True):
     """Registers the player, or updates what is not None. Another currency: `player_exists`."""
 
     currency: str
@@ -25,7 +25,7 @@ class Register(Body, tag="register"):
     segments: tuple[str, ...] | None = None
 
 
-class Deposit(Body, tag="deposit"):
+class Deposit(Body, tag="deposit", frozen=True):
     """Credits `amount` (minor units, > 0) of real money, then fires deposit triggers."""
 
     amount: int
@@ -34,7 +34,7 @@ class Deposit(Body, tag="deposit"):
     device: str | None = None
 
 
-class Spin(Body, tag="spin"):
+class Spin(Body, tag="spin", frozen=True):
     """Opens a round. With `win` (>= 0) the bet and the win are one step and the round is closed.
 
     `bet` is required in mode `real`; in mode `freespin` it selects among packages.
@@ -47,14 +47,14 @@ class Spin(Body, tag="spin"):
     round_id: str | None = None
 
 
-class AddBet(Body, tag="add_bet"):
+class AddBet(Body, tag="add_bet", frozen=True):
     """Adds a stake of `amount` (> 0) to an open round."""
 
     session_id: str
     amount: int
 
 
-class Result(Body, tag="result"):
+class Result(Body, tag="result", frozen=True):
     """Credits `win` (>= 0) to an open round; closes it when `final`."""
 
     session_id: str
@@ -62,39 +62,39 @@ class Result(Body, tag="result"):
     final: bool = True
 
 
-class CancelRound(Body, tag="cancel_round"):
+class CancelRound(Body, tag="cancel_round", frozen=True):
     """Reverses all bets of an open round to which nothing has been credited."""
 
     session_id: str
 
 
-class Rollback(Body, tag="rollback"):
+class Rollback(Body, tag="rollback", frozen=True):
     """Reverses the bet made under `transaction_id` (a full command id: caller and key)."""
 
     transaction_id: str
 
 
-class GrantCampaign(Body, tag="grant_campaign"):
+class GrantCampaign(Body, tag="grant_campaign", frozen=True):
     """An operator's manual grant of a campaign's award."""
 
     campaign_id: str
     reason: str
 
 
-class Block(Body, tag="block"):
+class Block(Body, tag="block", frozen=True):
     """Refuses bets, deposits and grants from now on; settlements still work."""
 
     reason: str
 
 
-class Unblock(Body, tag="unblock"):
+class Unblock(Body, tag="unblock", frozen=True):
     """Lifts a block."""
 
     reason: str
 
 
-class Expire(Body, tag="expire"):
-    """Due work: `subject_id` (a grant or package) has reached its `valid_to`. Issued by the shard, never by a caller."""
+class Expire(Body, tag="expire", frozen=True):
+    """Due work: `subject_id` (a grant or package) has reached its `valid_to`. Issued by the shard only."""
 
     subject_id: str
 

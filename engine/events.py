@@ -14,14 +14,14 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of all events."""
 
 
-class PlayerRegistered(Event, tag="PlayerRegistered"):
+class PlayerRegistered(Event, tag="PlayerRegistered", frozen=True):
     currency: str
     country: str | None
     language: str | None
     segments: tuple[str, ...]
 
 
-class PlayerUpdated(Event, tag="PlayerUpdated"):
+class PlayerUpdated(Event, tag="PlayerUpdated", frozen=True):
     """The full profile after the update."""
 
     country: str | None
@@ -29,15 +29,15 @@ class PlayerUpdated(Event, tag="PlayerUpdated"):
     segments: tuple[str, ...]
 
 
-class PlayerBlocked(Event, tag="PlayerBlocked"):
+class PlayerBlocked(Event, tag="PlayerBlocked", frozen=True):
     reason: str
 
 
-class PlayerUnblocked(Event, tag="PlayerUnblocked"):
+class PlayerUnblocked(Event, tag="PlayerUnblocked", frozen=True):
     reason: str
 
 
-class DepositMade(Event, tag="DepositMade"):
+class DepositMade(Event, tag="DepositMade", frozen=True):
     """The player's `nth` deposit."""
 
     deposit_id: str
@@ -48,7 +48,7 @@ class DepositMade(Event, tag="DepositMade"):
     device: str | None = None
 
 
-class BetPlaced(Event, tag="BetPlaced"):
+class BetPlaced(Event, tag="BetPlaced", frozen=True):
     """A stake, split into `real` and `bonus` (01 §2). `opens`: the first bet of its round.
 
     A free spin has `package_id`, its stake as `amount`, and takes nothing. `voids_grant`: over `max_bet`
@@ -69,7 +69,7 @@ class BetPlaced(Event, tag="BetPlaced"):
     voids_grant: bool = False
 
 
-class WinCredited(Event, tag="WinCredited"):
+class WinCredited(Event, tag="WinCredited", frozen=True):
     """`reported` is what the game said; `real` + `bonus` is what was credited (01 §2.4, §5).
 
     `grant_id` took `bonus`; for free spin winnings its amount grows by `bonus` and its wagering by `wager_added`.
@@ -86,15 +86,17 @@ class WinCredited(Event, tag="WinCredited"):
 
 
 class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Signed changes to one grant."""
+    """Signed changes to one grant. `void_bets`: bets over `max_bet` that were to cancel it."""
 
     grant_id: str
     balance: int
     remaining_wager: int
     amount: int = 0
+    wager_total: int = 0
+    void_bets: int = 0
 
 
-class RoundReversed(Event, tag="RoundReversed"):
+class RoundReversed(Event, tag="RoundReversed", frozen=True):
     """All bets of a round undone (cancel or rollback), and in a one-call round the win with them.
 
     `real` and `grants` are signed deltas; `spins` go back to `package_id` whose total falls by `package_won`;
@@ -111,25 +113,33 @@ class RoundReversed(Event, tag="RoundReversed"):
     tombstones: tuple[str, ...]
 
 
-class BetTombstoned(Event, tag="BetTombstoned"):
-    """A rollback came before its bet: a bet arriving later under `command_id` is refused."""
+class BetTombstoned(Event, tag="BetTombstoned", frozen=True):
+    """A rollback came before its bet: a bet arriving later under `command_id` is refused.
+
+    `session_id` is set if the bet had come, and its round been cancelled, before.
+    """
 
     command_id: str
+    session_id: str | None = None
 
 
-class GrantCreated(Event, tag="GrantCreated"):
-    """A new grant as it stands, its balance already in the bonus wallet."""
+class GrantCreated(Event, tag="GrantCreated", frozen=True):
+    """A new grant as it stands, its balance already in the bonus wallet.
+
+    `award`: counts as one award of its campaign to the player.
+    """
 
     grant: Grant
+    award: bool = True
 
 
-class GrantActivated(Event, tag="GrantActivated"):
+class GrantActivated(Event, tag="GrantActivated", frozen=True):
     """Head of the queue: now in wager."""
 
     grant_id: str
 
 
-class BonusRedeemed(Event, tag="BonusRedeemed"):
+class BonusRedeemed(Event, tag="BonusRedeemed", frozen=True):
     """Completed with money: `released` to the real wallet, `removed` above `max_cashout`."""
 
     grant_id: str
@@ -138,27 +148,27 @@ class BonusRedeemed(Event, tag="BonusRedeemed"):
     removed: int
 
 
-class GrantExhausted(Event, tag="GrantExhausted"):
+class GrantExhausted(Event, tag="GrantExhausted", frozen=True):
     """Completed by being played down to nothing."""
 
     grant_id: str
     campaign_id: str
 
 
-class GrantExpired(Event, tag="GrantExpired"):
+class GrantExpired(Event, tag="GrantExpired", frozen=True):
     grant_id: str
     campaign_id: str
     removed: int
 
 
-class GrantCancelled(Event, tag="GrantCancelled"):
+class GrantCancelled(Event, tag="GrantCancelled", frozen=True):
     grant_id: str
     campaign_id: str
     removed: int
     reason: str
 
 
-class GrantReopened(Event, tag="GrantReopened"):
+class GrantReopened(Event, tag="GrantReopened", frozen=True):
     """A reversal undid the end of a completed grant: `real` (released then) goes back into its `balance`.
 
     It returns to the queue in `state`; the reversal's own deltas follow in `RoundReversed`.
@@ -170,11 +180,14 @@ class GrantReopened(Event, tag="GrantReopened"):
     state: GrantState
 
 
-class FreeSpinsGranted(Event, tag="FreeSpinsGranted"):
+class FreeSpinsGranted(Event, tag="FreeSpinsGranted", frozen=True):
+    """A new package. `award`: counts as one award of its campaign; not so beside a bonus of the same award."""
+
     package: FreeSpinPackage
+    award: bool = True
 
 
-class FreeSpinsExpired(Event, tag="FreeSpinsExpired"):
+class FreeSpinsExpired(Event, tag="FreeSpinsExpired", frozen=True):
     """The package's unused spins are lost."""
 
     package_id: str

@@ -7,23 +7,23 @@ class Query(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of all queries."""
 
 
-class GetPlayer(Query, tag="get_player"):
+class GetPlayer(Query, tag="get_player", frozen=True):
     """Everything about the player: `views.PlayerView`."""
 
 
-class GetRound(Query, tag="get_round"):
+class GetRound(Query, tag="get_round", frozen=True):
     """One round by session id: `answers.RoundAnswer`. Unknown or long past: `session_not_found`."""
 
     session_id: str
 
 
-class GetRounds(Query, tag="get_rounds"):
+class GetRounds(Query, tag="get_rounds", frozen=True):
     """The last `limit` rounds, newest first: `views.RoundsView`."""
 
     limit: int
 
 
-class GetBonuses(Query, tag="get_bonuses"):
+class GetBonuses(Query, tag="get_bonuses", frozen=True):
     """All live and recently ended grants, newest first: `views.GrantsView`."""
 
 

@@ -18,6 +18,7 @@ LIVE_GRANT_STATES = frozenset({"initiated", "granted", "in_wager"})
 ENDED_GRANTS_MAX = 32
 """Ended grants kept for display and reversal, oldest dropped first."""
 ENDED_PACKAGES_MAX = 16
+"""Used up packages kept so that a rollback can give a spin back, oldest dropped first."""
 OPEN_ROUNDS_MAX = 64
 """Open rounds per player; one more is refused as `overloaded`."""
 BETS_PER_ROUND_MAX = 64
@@ -67,6 +68,8 @@ class Grant(msgspec.Struct, array_like=True):
     removed: int = 0
     """Money taken away at the end (cash-out cap, expiry, cancellation)."""
     reasons: tuple[str, ...] = ()
+    void_bets: int = 0
+    """How many bets stand that void it; `void_after_round` is whether there are any."""
 
 
 class FreeSpinPackage(msgspec.Struct, array_like=True):
@@ -96,7 +99,8 @@ class FreeSpinPackage(msgspec.Struct, array_like=True):
 class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One stake in an open round: `amount` = `real` + `bonus` (both 0 for a free spin).
 
-    `grant_id` is the grant in wager that paid `bonus` and whose wagering fell by `counted`.
+    `grant_id` is the grant in wager that paid `bonus` and whose wagering fell by `counted`; `voids`: it was over
+    the grant's `max_bet` under the policy `cancel`.
     """
 
     command_id: str
@@ -105,6 +109,7 @@ class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     bonus: int
     grant_id: str | None
     counted: int
+    voids: bool = False
 
 
 class OpenRound(msgspec.Struct, array_like=True):
@@ -123,8 +128,8 @@ class OpenRound(msgspec.Struct, array_like=True):
     reported: int = 0
 
     def ties(self, grant_id: str) -> bool:
-        """Whether the round staked the grant's money or reduced its wagering: it can't end meanwhile (01 §4)."""
-        return any(bet.grant_id == grant_id and (bet.bonus or bet.counted) for bet in self.bets)
+        """Whether the round staked the grant's money, counted for it or voids it: it can't end meanwhile (01 §4)."""
+        return any(bet.grant_id == grant_id and (bet.bonus or bet.counted or bet.voids) for bet in self.bets)
 
 
 class PlayerState(msgspec.Struct, array_like=True):

@@ -76,13 +76,15 @@ class Window:
         digests[digest] = hour
         while digests:
             oldest = next(iter(digests))
-            if digests[oldest] < now_hour - DIGEST_HOURS:
-                del digests[oldest]
-            elif len(digests) > DIGESTS_MAX:
-                del digests[oldest]
-                self.dropped += 1
-            else:
+            expired = digests[oldest] < now_hour - DIGEST_HOURS
+            if not expired and len(digests) <= DIGESTS_MAX:
                 break
+            del digests[oldest]
+            if oldest in self.recent:
+                # A tombstone outlives its bet's answer: else a bet still remembered could be rolled back twice.
+                digests[oldest] = now_hour
+            elif not expired:
+                self.dropped += 1
 
     def parts(self) -> tuple[list[tuple[int, bytes]], bytes, bytes, int]:
         """What a snapshot stores; `from_parts` is the inverse."""

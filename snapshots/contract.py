@@ -200,7 +200,7 @@ class Store(Protocol):
         gainer: str,
         versions: Mapping[str, int],
     ) -> Incarnation:
-        """One transaction: gives the slots (and dedicated players) to `gainer`, raises the own epoch, records `versions`.
+        """One transaction: gives slots and dedicated players to `gainer`, raises the own epoch, records `versions`.
 
         Conditional on (epoch, nonce) and on the term. Answers the own new incarnation: same nonce and log, epoch + 1.
         Repeating it after an unknown outcome gives the same answer. `versions` are the last durable versions of
@@ -213,10 +213,16 @@ class Store(Protocol):
         """Raises the term by one and answers it. Every control write under an older term is refused from then on."""
 
     async def assign(self, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
-        """Replaces the owner of the slots named, and the whole table of dedicated players. Only for slots nobody serves."""
+        """Replaces the owner of the slots named, and the whole table of dedicated players.
+
+        Only for slots nobody serves.
+        """
 
     async def fence(self, term: int, shard_id: str) -> Owner | None:
-        """Raises a shard's epoch without a new owner: seals its log, removes its address. Answers the owner it fenced."""
+        """Raises a shard's epoch without a new owner: seals its log, removes its address.
+
+        Answers the owner it fenced.
+        """
 
     async def finish_log(self, term: int, log_id: str) -> None:
         """Removes a sealed log: every owner has snapshots beyond it. A live log: `Fenced`."""

@@ -1,13 +1,13 @@
 """What can go wrong with durability. I/O failures are exceptions, of one tree:
 
-    StoreError
-    ├── StoreUnsuitable     the store can't be used at all: wrong version, wrong settings, unreachable at start
-    ├── StoreUnavailable    no answer: the outcome of the write is unknown; repeat the identical call
-    ├── Fenced              a definite refusal: another incarnation or term owns this; stop at once
-    └── Corrupt             bytes that don't match their checksum
-        ├── CorruptSnapshot
-        ├── CorruptLog
-        └── VersionGap      entries of a player are missing between snapshot and tail
+StoreError
+├── StoreUnsuitable     the store can't be used at all: wrong version, wrong settings, unreachable at start
+├── StoreUnavailable    no answer: the outcome of the write is unknown; repeat the identical call
+├── Fenced              a definite refusal: another incarnation or term owns this; stop at once
+└── Corrupt             bytes that don't match their checksum
+    ├── CorruptSnapshot
+    ├── CorruptLog
+    └── VersionGap      entries of a player are missing between snapshot and tail
 """
 
 

@@ -1,0 +1,38 @@
+# Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check up bench clean
+
+PY := .venv/bin
+# Leftovers in the caller's environment must not change what is tested or shown.
+LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter CROUPIER_% RAY_%,$(.VARIABLES))
+CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
+
+help: ## Lists the targets
+	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: ## Plays 20 000 spins over HTTP, kills a shard half-way, and reconciles every balance
+	@./scripts/setup.sh python
+	$(CLEAN_ENV) $(PY)/croupier demo
+
+test: ## Runs all tests (needs redis-server; installs it from apt when missing)
+	@./scripts/setup.sh python redis
+	$(CLEAN_ENV) $(PY)/python -m pytest
+
+check: ## Format, lint, types, import contracts: what CI checks
+	@./scripts/setup.sh python
+	$(CLEAN_ENV) $(PY)/ruff format --check .
+	$(CLEAN_ENV) $(PY)/ruff check .
+	$(CLEAN_ENV) $(PY)/mypy
+	$(CLEAN_ENV) $(PY)/lint-imports
+
+up: ## Starts a server on this machine; settings from CROUPIER_… in the environment
+	@./scripts/setup.sh python
+	env -u VIRTUAL_ENV -u PYTHONPATH -u PYTHONHOME $(PY)/croupier up
+
+bench: ## Measures spins per second against the peers (needs redis-server and wrk)
+	@./scripts/setup.sh python redis wrk
+	$(CLEAN_ENV) $(PY)/python -m benchmarks.run
+
+clean: ## Removes caches and build leftovers; .venv stays
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

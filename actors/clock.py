@@ -1,0 +1,13 @@
+"""The clocks the actors read. The engine reads none: time reaches it in the command."""
+
+import time
+
+
+def now_ms() -> int:
+    """This host's clock, Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
+def boottime_s() -> float:
+    """Seconds since boot, suspended time included: goes on while a process is stopped or the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

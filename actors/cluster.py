@@ -1,0 +1,62 @@
+"""What the supervisor needs from whatever runs shard processes. Ray is behind it in production."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from snapshots.contract import Incarnation, Owner
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who a shard process is: a warm spare while `incarnation` is None."""
+
+    owner: Owner
+    incarnation: Incarnation | None
+
+
+class ShardHandle(Protocol):
+    """One shard process. Every call raises ShardDied if the process is gone or goes meanwhile."""
+
+    async def identity(self) -> Identity:
+        """Answers once the process is ready to be activated."""
+
+    async def activate(self, shard_id: str) -> Incarnation:
+        """The process becomes the shard. Raises ActivationFailed with a sentence for the operator."""
+
+    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
+        """The process gives slots away. Raises SlotMoveFailed; then it still owns them."""
+
+    async def gain(self) -> None:
+        """The process looks up which slots it has gained."""
+
+    async def drain(self) -> None:
+        """The process makes everything durable, retires and may be killed."""
+
+    async def dead(self) -> None:
+        """Returns when the process is known to be dead, never before."""
+
+    def kill(self) -> None:
+        """Ends the process without ceremony, if it can be reached."""
+
+
+class Cluster(Protocol):
+    """Where shard processes come from. It places and starts them; it restarts nothing by itself."""
+
+    def launch(self) -> ShardHandle:
+        """Starts a process; it is ready when `identity` answers."""
+
+    async def existing(self) -> list[ShardHandle]:
+        """Processes started by an earlier supervisor that still run."""
+
+
+class ShardDied(Exception):
+    """The shard process is gone."""
+
+
+class ActivationFailed(Exception):
+    """The process can't become the shard; says why."""
+
+
+class SlotMoveFailed(Exception):
+    """The slots stay where they were; says why."""

@@ -1,0 +1,221 @@
+"""Group commit: entries gather while an append is in flight; replies leave only after their entries are durable.
+
+Promises: a reply handed in with an entry is sent after the append that holds the entry; a reply that depends on an
+undurable version waits for it; while an outcome is unknown only the identical batch is repeated; a definite refusal
+ends the incarnation and answers everybody who waits `outcome_unknown`. (Rules 3 and 4 of the architecture.)
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Raw
+
+from actors.clock import boottime_s
+from actors.frames import Kind, Reply, encode
+from actors.lease import Lease
+from actors.metrics import ShardMetrics
+from actors.outcome import Unavailable
+from actors.settings import ShardSettings
+from snapshots.codec import encode_batch
+from snapshots.contract import Incarnation, LogHead, Store
+from snapshots.errors import Fenced, StoreUnavailable
+
+log = logging.getLogger("croupier.shard")
+
+OUTCOME_UNKNOWN = Raw(
+    encode(
+        Unavailable("outcome_unknown", "The shard lost its place before this was durable; repeat with the same key.")
+    )
+)
+
+
+class ReplySink(Protocol):
+    """A connection that can be answered."""
+
+    def reply(self, reply: Reply) -> None:
+        """Queues a reply; sent by the end of this turn of the loop."""
+
+
+Waiting = tuple[ReplySink, Reply]
+BatchEntry = tuple[str, int, bytes]
+
+
+class _Batch:
+    __slots__ = ("entries", "number", "replies")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.entries: list[BatchEntry] = []
+        self.replies: list[Waiting] = []
+
+
+class Committer:
+    """The only writer of one incarnation's log.
+
+    `durable` is the number of the last durable batch; an entry handed to `add` is durable once `durable` reaches
+    the number `add` answered.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        inc: Incarnation,
+        lease: Lease,
+        settings: ShardSettings,
+        metrics: ShardMetrics,
+        on_fenced: Callable[[str], None],
+    ) -> None:
+        self.inc = inc
+        self.head = LogHead()
+        self.durable = 0
+        self.ended = False
+        self._store, self._lease, self._settings, self._metrics = store, lease, settings, metrics
+        self._on_fenced = on_fenced
+        self._pending = _Batch(1)
+        self._in_flight: _Batch | None = None
+        self._in_flight_since = 0.0
+        self._lease_waiters: list[Waiting] = []
+        self._wake = asyncio.Event()
+        self._durable_waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._exclusive = asyncio.Lock()
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="committer")
+
+    # --- the shard's side
+
+    def add(self, entry: BatchEntry, sink: ReplySink | None, reply: Reply | None) -> int:
+        """Takes an entry and the reply that acknowledges it; answers the number of its batch."""
+        pending = self._pending
+        pending.entries.append(entry)
+        if sink is not None and reply is not None:
+            pending.replies.append((sink, reply))
+        if self._in_flight is None:
+            self._wake.set()
+        return pending.number
+
+    def reply_after(self, batch_number: int, sink: ReplySink, reply: Reply) -> None:
+        """Sends a reply that needs no append: after its player's last entry is durable, and under a fresh lease."""
+        if self.ended:
+            sink.reply(Reply(reply.rid, Kind.UNAVAILABLE, OUTCOME_UNKNOWN))
+        elif batch_number > self.durable:
+            in_flight = self._in_flight
+            batch = in_flight if in_flight is not None and in_flight.number == batch_number else self._pending
+            batch.replies.append((sink, reply))
+        elif self._lease.fresh():
+            sink.reply(reply)
+        else:
+            self._lease_waiters.append((sink, reply))
+
+    @property
+    def backlog(self) -> int:
+        """Entries not yet durable."""
+        return len(self._pending.entries) + (len(self._in_flight.entries) if self._in_flight else 0)
+
+    def stalled(self) -> bool:
+        """Whether an append has been without outcome for too long."""
+        since = self._in_flight_since
+        return since != 0.0 and (time.monotonic() - since) * 1000 > self._settings.journal_stall_ms
+
+    async def until_durable(self, batch_number: int) -> None:
+        """Waits for a batch. Raises Fenced if the incarnation ends first."""
+        if self.ended:
+            raise Fenced("the incarnation has ended")
+        if batch_number > self.durable:
+            waiter = asyncio.get_running_loop().create_future()
+            self._durable_waiters.append((batch_number, waiter))
+            await waiter
+
+    async def until_idle(self) -> None:
+        """Waits until everything handed in so far is durable."""
+        await self.until_durable(self._pending.number if self._pending.entries else self._pending.number - 1)
+
+    def exclusive(self) -> asyncio.Lock:
+        """Held while the incarnation changes (slot moves): no append starts meanwhile."""
+        return self._exclusive
+
+    async def append_alone(self, payload: bytes) -> None:
+        """Appends a record of its own; the caller holds `exclusive`."""
+        await self._append(payload)
+
+    def renewed(self, sent_at_s: float) -> None:
+        """The store confirmed the incarnation: replies that waited for a fresh lease leave."""
+        self._lease.renew(sent_at_s)
+        if self._lease_waiters and self._lease.fresh():
+            waiting, self._lease_waiters = self._lease_waiters, []
+            for sink, reply in waiting:
+                sink.reply(reply)
+
+    def end(self, reason: str) -> None:
+        """Stops for good: nothing is acknowledged any more, everybody who waits is told so."""
+        if self.ended:
+            return
+        self.ended = True
+        self._task.cancel()
+        batches = [batch for batch in (self._in_flight, self._pending) if batch is not None]
+        for sink, reply in [*self._lease_waiters, *(waiting for batch in batches for waiting in batch.replies)]:
+            sink.reply(Reply(reply.rid, Kind.UNAVAILABLE, OUTCOME_UNKNOWN))
+        for _, waiter in self._durable_waiters:
+            if not waiter.done():
+                waiter.set_exception(Fenced(reason))
+        self._lease_waiters, self._durable_waiters = [], []
+
+    # --- the loop
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                while self._pending.entries:
+                    await self._commit()
+            except Fenced as refusal:
+                log.warning("fenced: %s", refusal)
+                self._on_fenced(str(refusal))
+                return
+            except Exception:
+                log.exception("the committer failed; the incarnation ends")
+                self._on_fenced("internal error in the committer")
+                return
+
+    async def _commit(self) -> None:
+        async with self._exclusive:
+            batch = self._take()
+            self._in_flight, self._in_flight_since = batch, time.monotonic()
+            await self._append(encode_batch(batch.entries))
+            self._in_flight, self._in_flight_since = None, 0.0
+        self.durable = batch.number
+        self._metrics.batch_size.observe(len(batch.entries))
+        for sink, reply in batch.replies:
+            sink.reply(reply)
+        if self._durable_waiters:
+            self._tell_waiters()
+
+    def _take(self) -> _Batch:
+        """The pending batch, whole: gathering is bounded by `pending_entries_max`, so that a batch is, too."""
+        batch, self._pending = self._pending, _Batch(self._pending.number + 1)
+        return batch
+
+    def _tell_waiters(self) -> None:
+        reached = [waiter for number, waiter in self._durable_waiters if number <= self.durable]
+        self._durable_waiters = [entry for entry in self._durable_waiters if entry[0] > self.durable]
+        for waiter in reached:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def _append(self, payload: bytes) -> None:
+        """Repeats the identical batch until its outcome is known."""
+        pause_s = 0.01
+        while True:
+            sent_at, started = boottime_s(), time.perf_counter()
+            try:
+                self.head = await self._store.append(self.inc, self.head, payload)
+            except StoreUnavailable as failure:
+                log.warning("journal append without outcome, repeating it: %s", failure)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, 0.5)
+            else:
+                self._metrics.journal_commit.observe(time.perf_counter() - started)
+                self.renewed(sent_at)
+                return

@@ -1,0 +1,113 @@
+"""The channel's wire format: a 4-byte big-endian length, then one MessagePack frame.
+
+Gateway → shard: `RequestFrame`. Shard → gateway: a list of `Reply`. Either side closes the connection on a frame that
+can't be read or is larger than `FRAME_BYTES_MAX`.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+from actors.outcome import Unavailable, UnavailableCode
+from engine.commands import CommandBody
+from engine.queries import QueryBody
+
+FRAME_BYTES_MAX = 8 * 1024 * 1024
+LENGTH_BYTES = 4
+
+
+class FrameError(Exception):
+    """The peer sent what is not a frame."""
+
+
+class ShardStatus(msgspec.Struct, frozen=True, array_like=True, tag="shard_status"):
+    """Asks the shard about itself; answered with `ShardReport`. Carries no player."""
+
+
+class ShardReport(msgspec.Struct, frozen=True, array_like=True):
+    """A serving shard's figures. `needs_logs` are sealed logs it still holds unsnapshotted entries of."""
+
+    shard_id: str
+    epoch: int
+    resident_players: int
+    pending_entries: int
+    dirty_players: int
+    needs_logs: tuple[str, ...]
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One command or query. `rid` is the connection's own number for it."""
+
+    rid: int
+    player_id: str
+    command_id: str
+    body: CommandBody | QueryBody | ShardStatus
+
+
+class RequestFrame(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Requests sent under the epoch the sender believes the shard to have."""
+
+    epoch: int
+    requests: list[Request]
+
+
+class Kind(IntEnum):
+    """What a reply's payload is."""
+
+    ANSWER = 0
+    REPLAY = 1
+    REJECTION = 2
+    UNAVAILABLE = 3
+    NOT_OWNER = 4
+    """Not this shard's player, or another epoch: look the route up again and repeat with the same id."""
+    REPORT = 5
+
+
+class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """`payload` is the encoded answer, view, rejection or `Unavailable`, as `kind` says."""
+
+    rid: int
+    kind: int
+    payload: msgspec.Raw
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_requests = msgspec.msgpack.Decoder(RequestFrame).decode
+decode_replies = msgspec.msgpack.Decoder(list[Reply]).decode
+NIL = msgspec.Raw(b"\xc0")
+
+
+def unavailable(rid: int, code: UnavailableCode, detail: str, retry_after_s: int = 1) -> Reply:
+    """A reply that says "not now"."""
+    return Reply(rid, Kind.UNAVAILABLE, msgspec.Raw(encode(Unavailable(code, detail, retry_after_s))))
+
+
+def framed(body: bytes) -> bytes:
+    """The body with its length in front."""
+    return len(body).to_bytes(LENGTH_BYTES) + body
+
+
+class FrameSplitter:
+    """Cuts a byte stream into frames; keeps the unfinished rest."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The bodies completed by `data`. Raises FrameError on a frame above the limit."""
+        if self._rest:
+            data = self._rest + data
+        bodies, start, end = [], 0, len(data)
+        while end - start >= LENGTH_BYTES:
+            size = int.from_bytes(data[start : start + LENGTH_BYTES])
+            if size > FRAME_BYTES_MAX:
+                raise FrameError(f"frame of {size} bytes; at most {FRAME_BYTES_MAX} are allowed")
+            if end - start - LENGTH_BYTES < size:
+                break
+            start += LENGTH_BYTES
+            bodies.append(data[start : start + size])
+            start += size
+        self._rest = data[start:]
+        return bodies

@@ -1,0 +1,150 @@
+"""Loading players on first touch: mailboxes, reloads after quarantine, and loads thrown away when ownership changed.
+
+"Not found" is believed only when the store said so; a load that failed never creates a player (rule 9).
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from actors.clock import now_ms
+from actors.committer import ReplySink
+from actors.frames import NIL, Kind, Reply, Request, unavailable
+from engine.state import Player
+from snapshots.errors import Corrupt, Fenced, StoreUnavailable
+from snapshots.recovery import load_player, read_player
+
+if TYPE_CHECKING:
+    from actors.shard import Shard
+
+log = logging.getLogger("croupier.shard")
+
+LOAD_TRIES = 3
+Letter = tuple[ReplySink, Request, int]
+
+
+class LoadDiscarded(Exception):
+    """Ownership changed while the player was being loaded."""
+
+
+class Loader:
+    """Mailboxes of players on their way into memory. A mailbox exists only while its player is being loaded."""
+
+    def __init__(self, shard: "Shard") -> None:
+        self._shard = shard
+        self._mailboxes: dict[str, list[Letter]] = {}
+        self._reload_after: dict[str, int] = {}
+        self._arrivals: dict[str, asyncio.Future[None]] = {}
+        self._parallel = asyncio.Semaphore(shard.settings.loads_parallel)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def enqueue(self, sink: ReplySink, request: Request, attempt: int = 1) -> None:
+        """Puts a request into the player's mailbox, starting a load if none is under way."""
+        mailbox = self._mailboxes.get(request.player_id)
+        full = mailbox is not None and len(mailbox) >= self._shard.settings.mailbox_depth_max
+        if full or (mailbox is None and len(self._mailboxes) >= self._shard.settings.loads_max):
+            self._shard.metrics.count("shard_overloaded")
+            sink.reply(unavailable(request.rid, "overloaded", "Too many commands wait for this player to be loaded."))
+            return
+        self._mailbox(request.player_id).append((sink, request, attempt))
+
+    def reload_after(self, player_id: str, batch_number: int) -> None:
+        """The next load waits for this batch and reads the own log, too: the player was evicted unsnapshotted."""
+        self._reload_after[player_id] = batch_number
+
+    async def arrive(self, player_id: str) -> None:
+        """Loads the player if it is not in memory; returns when it is, or when that failed."""
+        if player_id in self._shard.residents.by_id:
+            return
+        self._mailbox(player_id)
+        arrival = self._arrivals.setdefault(player_id, asyncio.get_running_loop().create_future())
+        await arrival
+
+    def end(self) -> None:
+        """Throws all loads away and tells the senders."""
+        for task in self._tasks:
+            task.cancel()
+        for player_id in list(self._mailboxes):
+            self._return_letters(player_id, "The shard went away while the player was being loaded.")
+
+    def _mailbox(self, player_id: str) -> list[Letter]:
+        mailbox = self._mailboxes.get(player_id)
+        if mailbox is None:
+            mailbox = self._mailboxes[player_id] = []
+            task = asyncio.get_running_loop().create_task(self._load(player_id), name=f"load {player_id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return mailbox
+
+    async def _load(self, player_id: str) -> None:
+        shard = self._shard
+        try:
+            async with self._parallel:
+                player = await self._read_owned(player_id)
+        except LoadDiscarded:
+            for sink, request, _ in self._take(player_id):
+                sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+        except Fenced as refusal:
+            shard.end(str(refusal))
+        except Corrupt as damage:
+            log.error("player %s can't be loaded, and is not served: %s", player_id, damage)
+            self._fail(player_id, "The player's stored state is damaged; an operator must look.")
+        except StoreUnavailable as failure:
+            log.warning("player %s can't be loaded now: %s", player_id, failure)
+            self._fail(player_id, "The player can't be loaded now.")
+        except Exception:
+            log.exception("loading player %s raised", player_id)
+            self._fail(player_id, "The player can't be loaded.")
+        else:
+            self._deliver(player_id, player)
+
+    async def _read_owned(self, player_id: str) -> Player:
+        """Reads the player under one ownership from beginning to end; begins again if it changed meanwhile."""
+        ownership = self._shard.ownership
+        while ownership.owns(player_id):
+            generation = ownership.generation
+            player = await self._read(player_id)
+            if generation == ownership.generation:
+                return player
+        raise LoadDiscarded
+
+    async def _read(self, player_id: str) -> Player:
+        shard = self._shard
+        after_batch = self._reload_after.get(player_id)
+        tail = list(shard.tails.peek(player_id))
+        if after_batch is not None:
+            await shard.committer.until_durable(after_batch)
+            tail += await read_player(shard.store, shard.inc.log_id, player_id, shard.checkpoint_seq)
+        for last_try in [False] * (LOAD_TRIES - 1) + [True]:
+            try:
+                return await load_player(shard.store, player_id, tail)
+            except StoreUnavailable:
+                if last_try:
+                    raise
+        raise AssertionError
+
+    def _deliver(self, player_id: str, player: Player) -> None:
+        self._reload_after.pop(player_id, None)
+        shard = self._shard
+        shard.metrics.count("shard_players_loaded")
+        shard.admit(player)
+        for sink, request, attempt in self._take(player_id):
+            resident = shard.residents.by_id.get(player_id)
+            if resident is None:
+                shard.loader.enqueue(sink, request, attempt)
+            else:
+                shard.act(sink, request, resident, now_ms(), attempt)
+
+    def _fail(self, player_id: str, detail: str) -> None:
+        self._shard.metrics.count("shard_loads_failed")
+        self._return_letters(player_id, detail)
+
+    def _return_letters(self, player_id: str, detail: str) -> None:
+        for sink, request, _ in self._take(player_id):
+            sink.reply(unavailable(request.rid, "shard_unavailable", detail))
+
+    def _take(self, player_id: str) -> list[Letter]:
+        arrival = self._arrivals.pop(player_id, None)
+        if arrival is not None and not arrival.done():
+            arrival.set_result(None)
+        return self._mailboxes.pop(player_id, [])

@@ -1,0 +1,75 @@
+"""Counters and histograms cheap enough for the spin path, in the shape Prometheus wants them."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+SECONDS = (
+    0.00001, 0.00002, 0.00004, 0.00006, 0.0001, 0.00015, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+)  # fmt: skip
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+
+
+class Histogram:
+    """A Prometheus histogram: one bisection and three additions per observation, no lock (one thread writes)."""
+
+    __slots__ = ("bounds", "counts", "help", "name", "total")
+
+    def __init__(self, name: str, help_text: str, bounds: Sequence[float] = SECONDS) -> None:
+        self.name, self.help, self.bounds = name, help_text, bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Counts one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def family(self) -> HistogramMetricFamily:
+        """The metric as it stands."""
+        buckets, running = [], 0
+        for bound, count in zip([*map(str, self.bounds), "+Inf"], self.counts, strict=True):
+            running += count
+            buckets.append((bound, running))
+        return HistogramMetricFamily(self.name, self.help, buckets=buckets, sum_value=self.total)
+
+
+class ShardMetrics(Collector):
+    """All a shard counts. Written by the shard's loop, read by the scrape thread."""
+
+    def __init__(self) -> None:
+        self.spin_handle = Histogram("spin_handle_seconds", "Deciding, applying and encoding one spin in the shard")
+        self.journal_commit = Histogram("journal_commit_seconds", "One append to the journal")
+        self.batch_size = Histogram("journal_batch_size", "Transitions per append", SIZES)
+        self.recovery = Histogram("shard_recovery_seconds", "From claiming a shard to serving it")
+        self.counters = {
+            "shard_commands_accepted": 0,
+            "shard_commands_replayed": 0,
+            "shard_commands_refused": 0,
+            "shard_players_loaded": 0,
+            "shard_players_passivated": 0,
+            "shard_players_poisoned": 0,
+            "shard_loads_failed": 0,
+            "shard_snapshots_written": 0,
+            "shard_not_owner": 0,
+            "shard_overloaded": 0,
+            "remembered_digests_dropped": 0,
+            "rollbacks_flagged": 0,
+        }
+        self.gauges = {"shard_resident_players": 0, "shard_epoch": 0, "shard_clock_skew_ms": 0}
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Adds to a counter that exists."""
+        self.counters[name] += amount
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything, for a scrape."""
+        for histogram in (self.spin_handle, self.journal_commit, self.batch_size, self.recovery):
+            yield histogram.family()
+        for name, value in self.counters.items():
+            yield CounterMetricFamily(name, name.replace("_", " "), value=value)
+        for name, value in self.gauges.items():
+            yield GaugeMetricFamily(name, name.replace("_", " "), value=value)

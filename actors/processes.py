@@ -1,0 +1,38 @@
+"""Who a process is and whether it is dead for sure: the proof a takeover needs to skip waiting out a lease."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+from snapshots.contract import Owner
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@cache
+def host_id() -> str:
+    """A name of this host that changes with every boot and, in containers, with every process namespace."""
+    return f"{_BOOT_ID.read_text().strip()}:{os.stat('/proc/self/ns/pid').st_ino}"
+
+
+def this_process() -> Owner:
+    """The calling process."""
+    pid = os.getpid()
+    return Owner(host_id=host_id(), pid=pid, started_ticks=_stat(pid)[1])
+
+
+def is_gone(owner: Owner) -> bool:
+    """True only if the process certainly runs no more; False if it lives or can't be seen from here."""
+    if owner.host_id != host_id():
+        return False
+    try:
+        state, started = _stat(owner.pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return started != owner.started_ticks or state in "ZX"
+
+
+def _stat(pid: int) -> tuple[str, int]:
+    """State letter and start time (clock ticks since boot) of a process."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return after_name[0], int(after_name[19])

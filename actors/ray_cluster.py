@@ -1,0 +1,283 @@
+"""Everything Croupier asks of Ray: starting it, the two actor classes, and the supervisor's `Cluster` on top of it.
+
+Ray places and starts processes; it is never on the path of a spin. Shard actors are never restarted and their calls
+never retried by Ray (rule 1): a shard that died is replaced by a new claim, by the supervisor.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+
+from actors.client import ShardClient
+from actors.cluster import ActivationFailed, Identity, ShardDied, ShardHandle, SlotMoveFailed
+from actors.loop_thread import LoopThread
+from actors.processes import this_process
+from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
+from actors.shard_process import ShardProcess
+from actors.supervisor import SupervisorProcess
+from engine.catalog import Catalog
+from snapshots.contract import Incarnation
+from snapshots.errors import StoreError
+from snapshots.opening import open_store
+
+log = logging.getLogger("croupier.supervisor")
+
+SUPERVISOR = "supervisor"
+START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 60
+EXIT_FENCED = 3
+OBJECT_STORE_BYTES = 80 * 1024 * 1024
+"""Ray's smallest object store: Croupier keeps nothing in it."""
+
+_ACTOR_OPTIONS: dict[str, Any] = {
+    "num_cpus": 0.01,  # any node with a CPU; a head started with none hosts nothing
+    "lifetime": "detached",
+    "max_task_retries": 0,
+}
+_encode = msgspec.msgpack.encode
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """All that the actors of one Croupier need to know."""
+
+    shard: ShardSettings
+    client: ClientSettings
+    supervisor: SupervisorSettings
+    catalog: Catalog
+    log_level: str = "INFO"
+
+
+class PlayerShard:
+    """The Ray actor around one `ShardProcess`. Ray calls arrive on its threads; the work happens on its own uvloop."""
+
+    def __init__(self, deployment: bytes) -> None:
+        config = msgspec.msgpack.decode(deployment, type=Deployment)
+        logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        self._thread = LoopThread("shard")
+        self._process = self._thread.call(self._prepare(config))
+        self._incarnation: Incarnation | None = None
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+
+    async def _prepare(self, config: Deployment) -> ShardProcess:
+        # Empty: this node's own address, as Ray knows it, so that gateways on other hosts can reach the shard.
+        bind_host = config.shard.bind_host or node_address()
+        settings = msgspec.structs.replace(config.shard, bind_host=bind_host)
+        process = ShardProcess(settings, config.catalog, self._end)
+        await process.prepare()
+        return process
+
+    def _end(self, reason: str) -> None:
+        """The last replies get a moment to leave; then the process is gone."""
+        self._thread.loop.call_later(0.2, os._exit, EXIT_FENCED)
+
+    def identity(self) -> bytes:
+        return _encode(Identity(this_process(), self._incarnation))
+
+    def activate(self, shard_id: str) -> bytes:
+        self._incarnation = self._thread.call(self._process.activate(shard_id))
+        return _encode(self._incarnation)
+
+    def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> bytes:
+        self._incarnation = self._thread.call(self._process.release(term, slots, dedicated, gainer))
+        return _encode(self._incarnation)
+
+    def gain(self) -> None:
+        self._thread.call(self._process.gain())
+
+    def drain(self) -> None:
+        self._thread.call(self._process.drain())
+
+    def live(self) -> None:
+        """Never returns: the call ends when the process does, which is how its death is noticed."""
+        threading.Event().wait()
+
+
+class Supervisor:
+    """The Ray actor around `SupervisorProcess`: named, detached, and restarted by Ray if it dies (rule 7)."""
+
+    def __init__(self, deployment: bytes) -> None:
+        config = msgspec.msgpack.decode(deployment, type=Deployment)
+        logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        self._thread = LoopThread("supervisor")
+        self._failure: str | None = None
+        self._process: SupervisorProcess | None = None
+        try:
+            self._thread.call(self._start(config, deployment))
+        except (StoreError, ActivationFailed, ShardDied) as failure:
+            self._failure = str(failure)
+
+    async def _start(self, config: Deployment, deployment: bytes) -> None:
+        store = open_store(config.shard.store_url)
+        await store.open()
+        client = ShardClient(store.routing, config.shard.cluster_secret, config.client)
+        await client.start()
+        self._process = SupervisorProcess(
+            store,
+            RayCluster(deployment),
+            client,
+            config.supervisor,
+            config.catalog.dedicated_players,
+            config.shard.lease_ms,
+        )
+        await self._process.start()
+
+    def failure(self) -> str | None:
+        """Why it could not start; None if all shards serve."""
+        return self._failure
+
+    def term(self) -> int:
+        """The current term."""
+        return self._running().term
+
+    def recoveries_ms(self) -> list[int]:
+        """How long each recovery took, in milliseconds, from the notice of the death to serving again."""
+        return list(self._running().recoveries_ms)
+
+    def move(self, slots: Sequence[int], gainer: str) -> None:
+        """Moves slots to a live shard."""
+        self._thread.call(self._running().move(slots, gainer))
+
+    def stop(self) -> None:
+        """Drains all shards and ends their processes."""
+        self._thread.call(self._running().stop())
+
+    def _running(self) -> SupervisorProcess:
+        if self._process is None:
+            raise RuntimeError("the supervisor did not start")
+        return self._process
+
+
+_shard_actor: Any = ray.remote(PlayerShard)
+_supervisor_actor: Any = ray.remote(Supervisor)
+
+
+class RayShard:
+    """`cluster.ShardHandle` for one PlayerShard actor."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    async def identity(self) -> Identity:
+        return msgspec.msgpack.decode(await self._call("identity"), type=Identity)
+
+    async def activate(self, shard_id: str) -> Incarnation:
+        try:
+            return msgspec.msgpack.decode(await self._call("activate", shard_id), type=Incarnation)
+        except RayTaskError as failure:
+            raise ActivationFailed(f"shard {shard_id} can't start: {failure.cause}") from failure
+
+    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
+        try:
+            moved = await self._call("release", term, list(slots), list(dedicated), gainer)
+        except RayTaskError as failure:
+            raise SlotMoveFailed(str(failure.cause)) from failure
+        return msgspec.msgpack.decode(moved, type=Incarnation)
+
+    async def gain(self) -> None:
+        await self._call("gain")
+
+    async def drain(self) -> None:
+        await self._call("drain")
+
+    async def dead(self) -> None:
+        try:
+            await self._actor.live.remote()
+        except RayActorError:
+            return
+
+    def kill(self) -> None:
+        ray.kill(self._actor, no_restart=True)
+
+    async def _call(self, method: str, *args: Any) -> Any:
+        try:
+            return await getattr(self._actor, method).remote(*args)
+        except RayActorError as death:
+            raise ShardDied(str(death)) from death
+
+
+class RayCluster:
+    """`cluster.Cluster` on the Ray cluster this process belongs to. Spread over its nodes."""
+
+    def __init__(self, deployment: bytes) -> None:
+        self._deployment = deployment
+
+    def launch(self) -> ShardHandle:
+        name = f"shard-{secrets.token_hex(4)}"
+        options = {**_ACTOR_OPTIONS, "max_restarts": 0, "max_concurrency": 8, "scheduling_strategy": "SPREAD"}
+        return RayShard(_shard_actor.options(name=name, **options).remote(self._deployment))
+
+    async def existing(self) -> list[ShardHandle]:
+        found: list[ShardHandle] = []
+        for name in await asyncio.to_thread(ray.util.list_named_actors):
+            if name.startswith("shard-"):
+                try:
+                    found.append(RayShard(await asyncio.to_thread(ray.get_actor, name)))
+                except ValueError:
+                    continue  # died between the two calls
+        return found
+
+
+# --- for the process that starts everything
+
+
+def start_ray(address: str | None, namespace: str) -> None:
+    """Starts a Ray of our own (no address), or joins the one at `address`. Raises ConnectionError, RuntimeError."""
+    options: dict[str, Any] = {"namespace": namespace, "log_to_driver": False, "logging_level": "error"}
+    if address is None:
+        options |= {"address": "local", "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    else:
+        options["address"] = address
+    ray.init(**options)
+
+
+def node_address() -> str:
+    """The address of this node within the Ray cluster."""
+    return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+
+
+class RunningSupervisor:
+    """The starter's handle on the Supervisor actor."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        options = {**_ACTOR_OPTIONS, "max_restarts": -1, "max_concurrency": 4, "get_if_exists": True}
+        self._actor = _supervisor_actor.options(name=SUPERVISOR, **options).remote(_encode(deployment))
+
+    def wait_ready(self) -> str | None:
+        """Waits until all shards serve; the reason if they can't."""
+        try:
+            failure: str | None = ray.get(self._actor.failure.remote(), timeout=START_TIMEOUT_S)
+        except GetTimeoutError:
+            return f"the supervisor did not start within {START_TIMEOUT_S} s"
+        except RayActorError as death:
+            return f"the supervisor died: {death}"
+        return failure
+
+    def recoveries_ms(self) -> list[int]:
+        """See `Supervisor.recoveries_ms`."""
+        recoveries: list[int] = ray.get(self._actor.recoveries_ms.remote(), timeout=STOP_TIMEOUT_S)
+        return recoveries
+
+    def move(self, slots: Sequence[int], gainer: str) -> None:
+        """See `Supervisor.move`."""
+        ray.get(self._actor.move.remote(list(slots), gainer), timeout=STOP_TIMEOUT_S)
+
+    def stop(self) -> None:
+        """Drains everything; the shards are gone when it returns."""
+        ray.get(self._actor.stop.remote(), timeout=STOP_TIMEOUT_S)
+        ray.kill(self._actor, no_restart=True)
+
+
+def stop_ray() -> None:
+    """Leaves the Ray cluster; ends it if it is our own."""
+    ray.shutdown()

@@ -1,0 +1,67 @@
+"""The players in memory, and which of them still owe the store a snapshot."""
+
+from engine.due import next_due_ms
+from engine.state import Player
+
+WRITES_OWED = 2
+"""Snapshot writes after a player's last entry until both generations cover it and the log may be trimmed."""
+
+
+class Resident:
+    """A live player actor. `batch` is the commit batch of its last entry, `due_ms` when it next has work due."""
+
+    __slots__ = ("batch", "due_ms", "player", "used_ms")
+
+    def __init__(self, player: Player, used_ms: int) -> None:
+        self.player = player
+        self.batch = 0
+        self.used_ms = used_ms
+        self.due_ms = next_due_ms(player.state)
+
+
+class Residents:
+    """Players in memory by id; `dirty` maps a player to the snapshot writes it owes."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Resident] = {}
+        self.dirty: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    def add(self, player: Player, now_ms: int) -> Resident:
+        """Takes a loaded player in."""
+        resident = self.by_id[player.state.player_id] = Resident(player, now_ms)
+        return resident
+
+    def evict(self, player_id: str) -> None:
+        """Drops a player from memory; what it owes stays owed."""
+        self.by_id.pop(player_id, None)
+
+    def owe(self, player_id: str) -> None:
+        """The player has a new entry (or a tail) that no snapshot covers."""
+        self.dirty[player_id] = WRITES_OWED
+
+    def paid(self, player_id: str, version: int) -> None:
+        """A snapshot of `version` was stored: one write less, unless the player has moved on."""
+        resident = self.by_id.get(player_id)
+        if resident is None or resident.player.state.version != version or player_id not in self.dirty:
+            return
+        self.dirty[player_id] -= 1
+        if self.dirty[player_id] == 0:
+            del self.dirty[player_id]
+
+    def idle_since(self, before_ms: int, limit: int) -> list[str]:
+        """Up to `limit` players not used since `before_ms`."""
+        found = []
+        for player_id, resident in self.by_id.items():
+            if resident.used_ms < before_ms:
+                found.append(player_id)
+                if len(found) == limit:
+                    break
+        return found
+
+    def least_used(self, count: int) -> list[str]:
+        """The `count` players used longest ago."""
+        order = sorted(self.by_id, key=lambda player_id: self.by_id[player_id].used_ms)
+        return order[:count]

@@ -1,0 +1,54 @@
+"""Limits and timings of the actors, frozen, passed in. Units last in the name."""
+
+import msgspec
+
+
+class ShardSettings(msgspec.Struct, frozen=True):
+    """How one shard process behaves."""
+
+    store_url: str
+    cluster_secret: str
+    bind_host: str = "127.0.0.1"
+    """Where the TCP socket listens, and the address gateways on other hosts use."""
+    lease_ms: int = 1500
+    heartbeat_ms: int = 300
+    clock_skew_max_ms: int = 1000
+    residents_max: int = 200_000
+    passivate_after_ms: int = 600_000
+    loads_max: int = 20_000
+    """Players being loaded at once; beyond: `overloaded`."""
+    loads_parallel: int = 32
+    mailbox_depth_max: int = 256
+    pending_entries_max: int = 20_000
+    journal_stall_ms: int = 2_000
+    """An append without outcome for longer makes new commands be refused as `journal_unavailable`."""
+    connections_max: int = 512
+    snapshot_interval_ms: int = 15_000
+    snapshot_entries: int = 100_000
+    """A snapshot round starts after this many entries even before the interval is over."""
+    snapshot_slice: int = 8
+    snapshot_batch: int = 64
+
+
+class ClientSettings(msgspec.Struct, frozen=True):
+    """How the gateway's side of the channel behaves."""
+
+    deadline_ms: int = 5_000
+    """A request not answered by then is `outcome_unknown`, or `shard_unavailable` if it was never sent."""
+    requests_max: int = 20_000
+    refresh_ms: int = 1_000
+    refresh_fast_ms: int = 25
+    stuck_ms: int = 250
+    """A request waiting for longer makes the routes be looked up again."""
+    connect_timeout_ms: int = 1_000
+
+
+class SupervisorSettings(msgspec.Struct, frozen=True):
+    """How the supervisor watches."""
+
+    shards: int = 2
+    spares: int = 1
+    probe_ms: int = 200
+    probe_timeout_ms: int = 2_000
+    """A shard that answers no probe for this long is taken for dead and fenced."""
+    corpse_kill_after_ms: int = 10_000

@@ -1,0 +1,196 @@
+"""One shard process from birth to end: claim, recover, serve, heartbeat, move, drain.
+
+Plain asyncio, no Ray: `ray_cluster` runs it inside a Ray actor, tests run it as it is. A process serves one
+incarnation in its life; before `activate` it is a warm spare.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from actors.clock import boottime_s, now_ms
+from actors.connection import Connection
+from actors.frames import RequestFrame
+from actors.metrics import ShardMetrics
+from actors.ownership import Ownership
+from actors.processes import host_id, is_gone, this_process
+from actors.settings import ShardSettings
+from actors.shard import Shard
+from actors.slot_moves import release
+from actors.snapshotter import Snapshotter
+from engine.catalog import Catalog
+from snapshots.contract import Address, Claim, Incarnation
+from snapshots.errors import Fenced, StoreUnavailable
+from snapshots.opening import open_store
+from snapshots.recovery import TailIndex, read_tails
+
+log = logging.getLogger("croupier.shard")
+
+
+class ShardProcess:
+    """The life of one shard process. All methods run on one event loop.
+
+    `on_end(reason)` is called when the incarnation may not go on; the process must then exit.
+    """
+
+    def __init__(self, settings: ShardSettings, catalog: Catalog, on_end: Callable[[str], None]) -> None:
+        self.settings, self.catalog = settings, catalog
+        self.store = open_store(settings.store_url)
+        self.metrics = ShardMetrics()
+        self.shard: Shard | None = None
+        self._on_end = on_end
+        self._snapshotter: Snapshotter | None = None
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._metrics_port = 0
+        self._socket_dir: Path | None = None
+
+    async def prepare(self) -> None:
+        """What can be done before there is a shard to be: opens the store and the metrics port."""
+        await self.store.open()
+        registry = CollectorRegistry()
+        registry.register(self.metrics)
+        server, _ = start_http_server(0, addr=self.settings.bind_host, registry=registry)
+        self._metrics_port = server.server_port
+
+    # --- activation
+
+    async def activate(self, shard_id: str) -> Incarnation:
+        """Becomes the shard: raises its epoch, waits until the former owner can't answer any more, recovers, serves."""
+        began = time.perf_counter()
+        claim = await self.store.claim(shard_id, this_process(), secrets.token_hex(8))
+        claimed_at = boottime_s()
+        ownership = Ownership(shard_id, await self.store.routing())
+        tails = await self._read_tails(claim.incarnation, ownership)
+        await self._outlive(claim, claimed_at)
+        shard = Shard(
+            self.store, claim.incarnation, self.catalog, ownership, tails, self.settings, self.metrics, self._ended
+        )
+        self.shard = shard
+        self._snapshotter = Snapshotter(shard)
+        await self._heartbeat()
+        address = await self._listen(claim.incarnation)
+        await self.store.serve(claim.incarnation, address)
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._heartbeats(), name="heartbeats"),
+            loop.create_task(self._snapshotter.run(), name="snapshots"),
+        ]
+        self.metrics.recovery.observe(time.perf_counter() - began)
+        log.info("shard %s serves, epoch %d, %d tail players", shard_id, claim.incarnation.epoch, len(tails))
+        return claim.incarnation
+
+    async def _read_tails(self, inc: Incarnation, ownership: Ownership) -> TailIndex:
+        logs = [info for info in await self.store.unfinished_logs() if info.sealed and info.log_id != inc.log_id]
+        return await read_tails(self.store, logs, ownership.owns)
+
+    async def _outlive(self, claim: Claim, claimed_at_s: float) -> None:
+        """Waits out the former owner's lease, unless its death is proved (rule 5)."""
+        until = claimed_at_s + self.settings.lease_ms / 1000
+        while claim.previous is not None and not is_gone(claim.previous) and boottime_s() < until:
+            await asyncio.sleep(0.02)
+
+    async def _listen(self, inc: Incarnation) -> Address:
+        loop, secret = asyncio.get_running_loop(), self.settings.cluster_secret.encode()
+
+        def connection() -> Connection:
+            return Connection(secret, self._handle, self._connections, self.settings.connections_max)
+
+        self._socket_dir = Path(mkdtemp(prefix="croupier-"))
+        path = self._socket_dir / f"{inc.shard_id}.sock"
+        unix_server = await loop.create_unix_server(connection, str(path))
+        path.chmod(0o600)
+        tcp_server = await loop.create_server(connection, self.settings.bind_host, 0)
+        self._servers = [unix_server, tcp_server]
+        port = tcp_server.sockets[0].getsockname()[1]
+        return Address(self.settings.bind_host, port, str(path), host_id(), self._metrics_port)
+
+    def _handle(self, connection: Connection, frame: RequestFrame) -> None:
+        assert self.shard is not None
+        self.shard.handle(connection, frame)
+
+    # --- lease and clock
+
+    async def _heartbeats(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.heartbeat_ms / 1000)
+            try:
+                await self._heartbeat()
+            except StoreUnavailable as failure:
+                log.warning("heartbeat without answer: %s", failure)
+            except Fenced as refusal:
+                self._ended_by(str(refusal))
+                return
+
+    async def _heartbeat(self) -> None:
+        """Renews the lease and compares clocks (rules 5 and 13)."""
+        assert self.shard is not None
+        sent_at, sent_ms = boottime_s(), now_ms()
+        store_ms = await self.store.heartbeat(self.shard.inc)
+        self.shard.committer.renewed(sent_at)
+        skew_ms = max(sent_ms - store_ms, store_ms - now_ms(), 0)
+        self.metrics.gauges["shard_clock_skew_ms"] = skew_ms
+        in_time = skew_ms <= self.settings.clock_skew_max_ms
+        if in_time != self.shard.clock_ok:
+            log.warning("clock %d ms off the store's: %s", skew_ms, "serving again" if in_time else "not serving")
+        self.shard.clock_ok = in_time
+
+    # --- moves
+
+    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
+        """Gives slots to another shard (see `slot_moves.release`)."""
+        assert self.shard is not None and self._snapshotter is not None
+        return await release(self.shard, self._snapshotter, term, slots, dedicated, gainer)
+
+    async def gain(self) -> None:
+        """Takes over what the table gives to this shard by now."""
+        assert self.shard is not None
+        self.shard.ownership.adopt(await self.store.routing())
+
+    # --- the end
+
+    async def drain(self) -> None:
+        """A clean goodbye: no more commands, everything durable and snapshotted, shard retired."""
+        shard, snapshotter = self.shard, self._snapshotter
+        if shard is None or snapshotter is None or shard.ended:
+            await self.store.close()
+            return
+        shard.draining = True
+        await shard.committer.until_idle()
+        await snapshotter.clean([*shard.residents.dirty, *shard.tails.players()])
+        await snapshotter.round()
+        self._cancel_tasks()
+        await self.store.retire(shard.inc)
+        self._hang_up()
+        await self.store.close()
+        log.info("shard %s drained", shard.inc.shard_id)
+
+    def _ended_by(self, reason: str) -> None:
+        if self.shard is not None:
+            self.shard.end(reason)
+
+    def _ended(self, reason: str) -> None:
+        self._cancel_tasks()
+        self._hang_up()
+        self._on_end(reason)
+
+    def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    def _hang_up(self) -> None:
+        for server in self._servers:
+            server.close()
+        for connection in list(self._connections):
+            connection.close()
+        if self._socket_dir is not None:
+            rmtree(self._socket_dir, ignore_errors=True)

@@ -1,0 +1,144 @@
+"""Snapshots in the background: small slices, durable versions only, two generations, then checkpoint and trim.
+
+A round snapshots every player that owes one. After a round the newest generations cover all that was in the log when
+it began (the checkpoint); both generations cover all that was in the log when the round before it began (the trim
+point). Rules 8 and 9 of the architecture.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from actors.clock import now_ms
+from snapshots.codec import encode_snapshot
+from snapshots.contract import SnapshotRecord
+from snapshots.errors import Fenced, StoreUnavailable
+
+if TYPE_CHECKING:
+    from actors.shard import Shard
+
+log = logging.getLogger("croupier.shard")
+
+PASSIVATION_SLICE = 256
+CLEAN_TRIES = 4
+
+
+class Snapshotter:
+    """One shard's background writer. `run` goes on until cancelled; `clean` is for drains and moves."""
+
+    def __init__(self, shard: "Shard") -> None:
+        self._shard = shard
+        self._round_began_seq = 0
+        self._trimmed_seq = 0
+        self._rounds = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Settles inherited tails, then a round and a sweep of idle players at every interval."""
+        while True:
+            try:
+                await self._adopt_tails()
+                await self.round()
+                await self._passivate()
+            except StoreUnavailable as failure:
+                log.warning("snapshots wait for the store: %s", failure)
+            except Fenced as refusal:
+                self._shard.end(str(refusal))
+                return
+            except Exception:
+                log.exception("a snapshot round failed; the next one tries again")
+            await self._pause()
+
+    async def _pause(self) -> None:
+        settings, began = self._shard.settings, self._shard.committer.head.seq
+        accepted = self._shard.metrics.counters["shard_commands_accepted"]
+        for _ in range(max(1, settings.snapshot_interval_ms // 100)):
+            await asyncio.sleep(min(0.1, settings.snapshot_interval_ms / 1000))
+            now = self._shard.metrics.counters["shard_commands_accepted"]
+            if now - accepted >= settings.snapshot_entries and self._shard.committer.head.seq > began:
+                return
+
+    async def round(self) -> None:
+        """Snapshots every player that owes one, then moves checkpoint and trim point."""
+        async with self._rounds:
+            shard = self._shard
+            began_seq = shard.committer.head.seq
+            await self._write(list(shard.residents.dirty))
+            if any(player_id not in shard.residents.by_id for player_id in shard.residents.dirty):
+                return  # a quarantined player still owes: its entries must stay in the log
+            trim_seq = self._round_began_seq
+            if began_seq > shard.checkpoint_seq or trim_seq > self._trimmed_seq:
+                await shard.store.checkpoint(shard.inc, began_seq, trim_seq)
+                shard.checkpoint_seq, self._trimmed_seq = began_seq, trim_seq
+            self._round_began_seq = began_seq
+
+    async def clean(self, player_ids: Sequence[str]) -> None:
+        """Writes both generations of these players, so that nothing in any log is needed for them.
+
+        A player that goes on playing meanwhile, or can't be loaded, stays dirty: the caller looks.
+        """
+        async with self._rounds:
+            owing = list(player_ids)
+            for _ in range(CLEAN_TRIES):
+                await self._write(owing)
+                owing = [player_id for player_id in owing if player_id in self._shard.residents.dirty]
+
+    async def _write(self, player_ids: Sequence[str]) -> None:
+        size = self._shard.settings.snapshot_batch
+        for start in range(0, len(player_ids), size):
+            await self._write_batch(player_ids[start : start + size])
+
+    async def _write_batch(self, player_ids: Sequence[str]) -> None:
+        """Encodes in slices, so that no spin waits for long; stores once the versions encoded are durable."""
+        shard, records, last_batch = self._shard, list[SnapshotRecord](), 0
+        for index, player_id in enumerate(player_ids):
+            if index % shard.settings.snapshot_slice == 0:
+                await asyncio.sleep(0)
+            resident = shard.residents.by_id.get(player_id)
+            if resident is None:
+                await shard.loader.arrive(player_id)
+                resident = shard.residents.by_id.get(player_id)
+            if resident is not None and player_id in shard.residents.dirty:
+                records.append(encode_snapshot(resident.player))
+                last_batch = max(last_batch, resident.batch)
+        if records:
+            await shard.committer.until_durable(last_batch)
+            await shard.store.put_snapshots(shard.inc, records)
+            self._paid(records)
+
+    def _paid(self, records: Sequence[SnapshotRecord]) -> None:
+        shard = self._shard
+        shard.metrics.count("shard_snapshots_written", len(records))
+        for record in records:
+            shard.residents.paid(record.player_id, record.version)
+            if record.player_id not in shard.residents.dirty:
+                shard.tails.drop(record.player_id)
+
+    async def _adopt_tails(self) -> None:
+        """Loads the players a dead incarnation left behind, so that their entries become snapshots."""
+        for player_id in self._shard.tails.players():
+            if not self._shard.ownership.owns(player_id):
+                self._shard.tails.drop(player_id)
+            elif player_id not in self._shard.residents.by_id:
+                await self._shard.loader.arrive(player_id)
+
+    async def _passivate(self) -> None:
+        """Drops idle players, and the least used above the bound, each only after its snapshot is confirmed."""
+        shard = self._shard
+        settings, residents = shard.settings, shard.residents
+        too_many = len(residents) - settings.residents_max
+        leaving = residents.least_used(too_many) if too_many > 0 else []
+        leaving += residents.idle_since(now_ms() - settings.passivate_after_ms, PASSIVATION_SLICE)
+        versions = {
+            player_id: residents.by_id[player_id].player.state.version
+            for player_id in leaving
+            if player_id in residents.by_id
+        }
+        await self.clean([player_id for player_id in versions if player_id in residents.dirty])
+        for player_id, version in versions.items():
+            resident = residents.by_id.get(player_id)
+            if resident is None or player_id in residents.dirty or resident.player.state.version != version:
+                continue
+            residents.evict(player_id)
+            shard.metrics.count("shard_players_passivated")
+        shard.metrics.gauges["shard_resident_players"] = len(residents)

@@ -1,0 +1,250 @@
+"""The supervisor: places shards, watches them, fences and replaces dead ones, moves slots.
+
+Success of `start`: every slot has a serving owner. It keeps no truth of its own: its table is the store's, each
+control write is conditional on its term, and spins go on without it (rule 7). A dead shard is replaced by a warm
+spare that claims the shard's name; the claim fences whoever had it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from actors.client import ShardClient
+from actors.cluster import ActivationFailed, Cluster, ShardDied, ShardHandle
+from actors.frames import ShardReport
+from actors.processes import is_gone
+from actors.settings import SupervisorSettings
+from snapshots.contract import SLOTS, Owner, Routing, Store
+from snapshots.errors import Fenced, StoreError
+
+log = logging.getLogger("croupier.supervisor")
+
+FINISH_LOGS_EVERY = 10
+RECOVERY_TRIES = 5
+
+
+def dedicated_shard(player_id: str) -> str:
+    """The name of a dedicated player's shard: safe in file names whatever the player is called."""
+    return "d-" + blake2b(player_id.encode(), digest_size=8).hexdigest()
+
+
+class SupervisorProcess:
+    """One supervisor's term. All methods run on one event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        cluster: Cluster,
+        client: ShardClient,
+        settings: SupervisorSettings,
+        dedicated_players: Sequence[str],
+        lease_ms: int,
+    ) -> None:
+        self.term = 0
+        self.recoveries_ms: list[int] = []
+        self._store, self._cluster, self._client, self._settings = store, cluster, client, settings
+        self._dedicated = {player_id: dedicated_shard(player_id) for player_id in dedicated_players}
+        self._lease_s = lease_ms / 1000
+        self._live: dict[str, ShardHandle] = {}
+        self._spares: list[ShardHandle] = []
+        self._answered: dict[str, float] = {}
+        self._recovering: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._moving = asyncio.Lock()
+        self._stopping = False
+
+    # --- start
+
+    @property
+    def wanted(self) -> list[str]:
+        """Names of all shards there should be."""
+        return [f"s{number}" for number in range(self._settings.shards)] + list(self._dedicated.values())
+
+    async def start(self) -> None:
+        """Takes a term, adopts what lives, starts what is missing. Raises ActivationFailed or StoreError."""
+        self.term = await self._store.take_term()
+        routing = await self._store.routing()
+        await self._adopt(routing)
+        missing = [shard_id for shard_id in self.wanted if shard_id not in self._live]
+        while len(self._spares) < len(missing) + self._settings.spares:
+            self._spares.append(self._cluster.launch())
+        await self._fence_unwanted(routing)
+        if len(missing) == len(self.wanted):
+            await self._assign_all(routing)
+        await asyncio.gather(*(self._activate_first(shard_id) for shard_id in missing))
+        self._spawn(self._watch(), "watch")
+
+    async def _adopt(self, routing: Routing) -> None:
+        """Takes over the living shards of an earlier supervisor; whoever is not current is killed."""
+        for handle in await self._cluster.existing():
+            try:
+                inc = (await handle.identity()).incarnation
+            except ShardDied:
+                continue
+            if inc is None:
+                self._spares.append(handle)
+            elif inc.shard_id in self.wanted and routing.shards[inc.shard_id].epoch == inc.epoch:
+                self._enlist(inc.shard_id, handle)
+            else:
+                handle.kill()
+
+    async def _fence_unwanted(self, routing: Routing) -> None:
+        """Shards of an earlier, larger table: nobody may write as them any more; their logs are sealed."""
+        unwanted = [row for row in routing.shards.values() if row.shard_id not in self.wanted and row.owner is not None]
+        owners = [await self._store.fence(self.term, row.shard_id) for row in unwanted]
+        await self._outlive([owner for owner in owners if owner is not None])
+
+    async def _outlive(self, owners: Sequence[Owner]) -> None:
+        until = time.monotonic() + self._lease_s
+        while time.monotonic() < until and not all(map(is_gone, owners)):
+            await asyncio.sleep(0.02)
+
+    async def _assign_all(self, routing: Routing) -> None:
+        """Nobody serves, so any table will do: the old one, or slots dealt out evenly if the shards are others."""
+        shards = [f"s{number}" for number in range(self._settings.shards)]
+        settled = set(routing.slots) == set(shards)
+        table = {} if settled else {slot: shards[slot % len(shards)] for slot in range(SLOTS)}
+        await self._store.assign(self.term, table, self._dedicated)
+
+    async def _activate_first(self, shard_id: str) -> None:
+        handle = self._spares.pop(0)
+        await handle.activate(shard_id)
+        self._enlist(shard_id, handle)
+
+    def _enlist(self, shard_id: str, handle: ShardHandle) -> None:
+        self._live[shard_id] = handle
+        self._answered[shard_id] = time.monotonic()
+        self._spawn(self._await_death(shard_id, handle), f"death of {shard_id}")
+
+    # --- watch
+
+    async def _await_death(self, shard_id: str, handle: ShardHandle) -> None:
+        await handle.dead()
+        if self._live.get(shard_id) is handle:
+            self._recover(shard_id, "its process died")
+
+    async def _watch(self) -> None:
+        beats = 0
+        while True:
+            await asyncio.sleep(self._settings.probe_ms / 1000)
+            beats += 1
+            try:
+                await self._probe_all()
+                if beats % FINISH_LOGS_EVERY == 0:
+                    await self._finish_logs()
+            except Fenced as refusal:
+                log.warning("another supervisor has taken over: %s", refusal)
+                return
+            except StoreError as failure:
+                log.warning("the supervisor can't reach the store: %s", failure)
+            except Exception:
+                log.exception("a watch round failed; the next one tries again")
+
+    async def _probe_all(self) -> dict[str, ShardReport]:
+        """Asks every live shard about itself by the players' channel; recovers those silent for too long."""
+        routing = await self._store.routing()
+        names = [shard_id for shard_id in self._live if shard_id not in self._recovering]
+        reports = await asyncio.gather(*(self._probe(routing, shard_id) for shard_id in names))
+        limit_s = self._settings.probe_timeout_ms / 1000
+        for shard_id in names:
+            silent_s = time.monotonic() - self._answered[shard_id]
+            if silent_s > limit_s and shard_id not in self._recovering:
+                self._recover(shard_id, f"it has been silent for {silent_s:.1f} s")
+        return {report.shard_id: report for report in reports if report is not None}
+
+    async def _probe(self, routing: Routing, shard_id: str) -> ShardReport | None:
+        try:
+            report = await self._client.report(routing.shards[shard_id], self._settings.probe_timeout_ms / 2000)
+        except (OSError, TimeoutError, KeyError):
+            return None
+        self._answered[shard_id] = time.monotonic()
+        return report
+
+    async def _finish_logs(self) -> None:
+        """Removes sealed logs that no shard needs: every owner has snapshots beyond them."""
+        sealed = [info for info in await self._store.unfinished_logs() if info.sealed]
+        if not sealed:
+            return
+        reports = await self._probe_all()
+        if self._recovering or set(reports) != set(self.wanted):
+            return
+        needed = {log_id for report in reports.values() for log_id in report.needs_logs}
+        for info in sealed:
+            if info.log_id not in needed:
+                await self._store.finish_log(self.term, info.log_id)
+
+    # --- recovery
+
+    def _recover(self, shard_id: str, why: str) -> None:
+        if self._stopping or shard_id in self._recovering:
+            return
+        log.warning("shard %s is replaced: %s", shard_id, why)
+        self._recovering[shard_id] = self._spawn(self._replace(shard_id), f"recover {shard_id}")
+
+    async def _replace(self, shard_id: str) -> None:
+        began = time.monotonic()
+        corpse = self._live.pop(shard_id)
+        try:
+            for attempt in range(1, RECOVERY_TRIES + 1):
+                handle = self._spares.pop(0) if self._spares else self._cluster.launch()
+                try:
+                    await handle.activate(shard_id)
+                except (ShardDied, ActivationFailed) as failure:
+                    log.error("shard %s, attempt %d of %d: %s", shard_id, attempt, RECOVERY_TRIES, failure)
+                    handle.kill()
+                    await asyncio.sleep(0.2 * attempt)
+                else:
+                    self._enlist(shard_id, handle)
+                    self.recoveries_ms.append(round((time.monotonic() - began) * 1000))
+                    log.warning("shard %s serves again after %d ms", shard_id, self.recoveries_ms[-1])
+                    break
+            else:
+                log.error("shard %s stays down: %d attempts failed; an operator must look", shard_id, RECOVERY_TRIES)
+        finally:
+            del self._recovering[shard_id]
+        self._spawn(self._bury(corpse), f"bury {shard_id}")
+        while len(self._spares) < self._settings.spares and not self._stopping:
+            self._spares.append(self._cluster.launch())
+
+    async def _bury(self, corpse: ShardHandle) -> None:
+        """A replaced process that still exists is fenced and goes away by itself; if it can't, it is killed."""
+        try:
+            async with asyncio.timeout(self._settings.corpse_kill_after_ms / 1000):
+                await corpse.dead()
+        except TimeoutError:
+            corpse.kill()
+
+    # --- moves and the end
+
+    async def move(self, slots: Sequence[int], gainer: str) -> None:
+        """Moves slots to a live shard, one loser after the other, without losing an acknowledged command."""
+        async with self._moving:
+            if gainer not in self._live:
+                raise KeyError(f"no live shard {gainer!r}; there are {', '.join(self._live)}")
+            routing = await self._store.routing()
+            for loser in sorted({routing.slots[slot] for slot in slots} - {gainer}):
+                leaving = [slot for slot in slots if routing.slots[slot] == loser]
+                await self._live[loser].release(self.term, leaving, [], gainer)
+                await self._live[gainer].gain()
+
+    async def stop(self) -> None:
+        """Drains every shard and ends every process."""
+        self._stopping = True
+        for task in list(self._tasks):
+            task.cancel()
+        outcomes = await asyncio.gather(*(handle.drain() for handle in self._live.values()), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                log.error("a shard could not be drained: %s", outcome)
+        for handle in [*self._live.values(), *self._spares]:
+            handle.kill()
+        await self._client.stop()
+        await self._store.close()
+
+    def _spawn(self, coroutine: "asyncio._CoroutineLike[None]", name: str) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

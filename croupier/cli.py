@@ -1,0 +1,185 @@
+"""The `croupier` command. Exit codes: 0 fine, 1 the thing asked for failed, 2 it could not even start."""
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from croupier.catalog_files import CatalogInvalid, load_catalog
+from croupier.settings import Settings, SettingsInvalid, checked, default_catalog, default_store
+from gateway.keys import KeysInvalid
+from gateway.serve import BindRefused, bind
+from snapshots.errors import StoreUnsuitable
+
+CANNOT_START = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one subcommand; what goes wrong at start is one sentence on standard error, never a traceback."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except CatalogInvalid as problem:
+        print(problem, file=sys.stderr)
+        print(f"the catalog can't be used: {len(problem.problems)} problem(s), listed above", file=sys.stderr)
+    except (SettingsInvalid, KeysInvalid, BindRefused, StoreUnsuitable) as problem:
+        print(f"croupier: {problem}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("croupier: interrupted", file=sys.stderr)
+    return CANNOT_START
+
+
+# --- what can be typed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="croupier",
+        description="The engine casino platforms run their spins on.",
+        epilog="Every option can also be set as CROUPIER_<OPTION> in the environment, for example CROUPIER_STORE.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_up(commands.add_parser("up", help="start Ray, supervisor, shards and gateway; SIGTERM drains and stops"))
+    _add_gateway(commands.add_parser("gateway", help="start one more gateway for a running Croupier; needs no Ray"))
+    _add_demo(commands.add_parser("demo", help="play 20 000 spins, kill a shard half-way, reconcile every balance"))
+    _add_status(commands.add_parser("status", help="show shards, epochs, slots and players of a running Croupier"))
+    _add_catalog(commands.add_parser("catalog", help="work with a catalog folder"))
+    return parser
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    env = os.environ.get
+    parser.add_argument("--store", default=env("CROUPIER_STORE") or default_store(os.environ), metavar="URL",
+                        help="sqlite:DIR or redis://HOST:PORT/DB (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--host", default=env("CROUPIER_HOST", "127.0.0.1"), help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=env("CROUPIER_PORT", "8080"), help="0 picks a free one (%(default)s)"
+    )
+    parser.add_argument("--catalog", type=Path, default=env("CROUPIER_CATALOG") or default_catalog(), metavar="DIR",
+                        help="games and campaigns (default: the catalog shipped)")  # fmt: skip
+    parser.add_argument("--auth", choices=["open", "hmac"], default=env("CROUPIER_AUTH"),
+                        help="open: nobody proves anything, loopback only (default: hmac if there are keys)")  # fmt: skip
+    parser.add_argument(
+        "--keys", type=Path, default=env("CROUPIER_KEYS"), metavar="FILE", help="the callers' keys, JSON"
+    )
+    parser.add_argument("--cluster-secret-file", type=Path, default=env("CROUPIER_CLUSTER_SECRET_FILE"), metavar="FILE",
+                        help="what gateways and shards prove to each other (or CROUPIER_CLUSTER_SECRET)")  # fmt: skip
+    parser.add_argument("--log-level", default=env("CROUPIER_LOG_LEVEL", "WARNING"),
+                        choices=["DEBUG", "INFO", "WARNING", "ERROR"])  # fmt: skip
+
+
+def _add_up(parser: argparse.ArgumentParser) -> None:
+    env = os.environ.get
+    _add_serving(parser)
+    parser.add_argument("--shards", type=int, default=env("CROUPIER_SHARDS", "2"), help="(%(default)s)")
+    parser.add_argument("--spares", type=int, default=env("CROUPIER_SPARES", "1"), help="warm spares (%(default)s)")
+    parser.add_argument("--gateways", type=int, default=env("CROUPIER_GATEWAYS", "1"), help="processes (%(default)s)")
+    parser.add_argument("--ray-address", default=env("CROUPIER_RAY_ADDRESS"), metavar="HOST:PORT", help="join this Ray")
+    parser.add_argument("--shard-host", default=env("CROUPIER_SHARD_HOST"), metavar="HOST",
+                        help="address shards listen on (default: loopback, or the node's in a Ray cluster)")  # fmt: skip
+    parser.set_defaults(command=_up)
+
+
+def _add_gateway(parser: argparse.ArgumentParser) -> None:
+    _add_serving(parser)
+    parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
+    parser.set_defaults(command=_gateway)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--players", type=int, default=200, help="(%(default)s)")
+    parser.add_argument("--spins", type=int, default=20_000, help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the game server's luck (%(default)s)")
+    parser.set_defaults(command=_demo)
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("CROUPIER_URL", "http://127.0.0.1:8080")
+    parser.add_argument("--url", default=default, help="a gateway (%(default)s)")
+    parser.add_argument("--token", default=os.environ.get("CROUPIER_TOKEN"), help="bearer token of role ops")
+    parser.set_defaults(command=_status)
+
+
+def _add_catalog(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="print problems as file:line: reason; exit 1 if there are any")
+    check.add_argument("folder", type=Path, nargs="?", default=default_catalog(), metavar="DIR")
+    check.set_defaults(command=_catalog_check)
+
+
+# --- what happens then
+
+
+def _settings(options: argparse.Namespace, **more: object) -> Settings:
+    secret = os.environ.get("CROUPIER_CLUSTER_SECRET", "")
+    if options.cluster_secret_file is not None:
+        try:
+            secret = options.cluster_secret_file.read_text().strip()
+        except OSError as problem:
+            raise SettingsInvalid(
+                f"--cluster-secret-file {options.cluster_secret_file}: {problem.strerror}"
+            ) from problem
+    names = ("store", "catalog", "host", "port", "auth", "keys", "log_level")
+    common = {name: getattr(options, name) for name in names}
+    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    return checked(Settings(**common, **more, cluster_secret=secret))  # type: ignore[arg-type]
+
+
+def _up(options: argparse.Namespace) -> int:
+    from croupier.up import CannotStart, run_until_signalled  # Ray is imported only where it is needed
+
+    names = ("shards", "spares", "gateways", "ray_address", "shard_host")
+    settings = _settings(options, **{name: getattr(options, name) for name in names})
+    try:
+        run_until_signalled(settings, lambda url: print(f"ready {url}", flush=True))
+    except CannotStart as problem:
+        print(f"croupier: {problem}", file=sys.stderr)
+        return CANNOT_START
+    return 0
+
+
+def _gateway(options: argparse.Namespace) -> int:
+    from croupier.gateway_process import run_gateway
+
+    settings = _settings(options)
+    if options.fd is None and not (os.environ.get("CROUPIER_CLUSTER_SECRET") or options.cluster_secret_file):
+        raise SettingsInvalid(
+            "a gateway needs the shards' secret: set CROUPIER_CLUSTER_SECRET or --cluster-secret-file"
+        )
+    version = load_catalog(settings.catalog).version
+    inherited = options.fd is not None
+    listener = socket.socket(fileno=options.fd) if inherited else bind(settings.host, settings.port)
+    announce = (lambda url: None) if inherited else (lambda url: print(f"ready {url}", flush=True))
+    run_gateway(settings, version, listener, announce)
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from croupier.demo import run_demo
+    from croupier.up import CannotStart
+
+    try:
+        return run_demo(options.players, options.spins, options.seed)
+    except CannotStart as problem:
+        print(f"croupier: {problem}", file=sys.stderr)
+        return CANNOT_START
+
+
+def _status(options: argparse.Namespace) -> int:
+    from croupier.status import show_status
+
+    return show_status(options.url, options.token)
+
+
+def _catalog_check(options: argparse.Namespace) -> int:
+    try:
+        catalog = load_catalog(options.folder)
+    except CatalogInvalid as problem:
+        print(problem)
+        return 1
+    print(f"{options.folder}: fine; {len(catalog.games)} games, {len(catalog.campaigns)} campaigns")
+    return 0

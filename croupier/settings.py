@@ -1,0 +1,102 @@
+"""All settings of one `croupier` process: frozen, typed, read once from options and `CROUPIER_*` variables."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
+from gateway.settings import AuthMode, GatewaySettings, bind_allowed
+
+SHARDS_MAX = 64
+GATEWAYS_MAX = 64
+SECRET_CHARS_MIN = 16
+
+
+class SettingsInvalid(Exception):
+    """One sentence: which setting, which value, what would do."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What `croupier up` and `croupier gateway` are told."""
+
+    store: str
+    catalog: Path
+    shards: int = 2
+    spares: int = 1
+    gateways: int = 1
+    host: str = "127.0.0.1"
+    port: int = 8080
+    auth: AuthMode | None = None
+    """None: `hmac` if there are keys, else `open`, which only a loopback address may have."""
+    keys: Path | None = None
+    ray_address: str | None = None
+    shard_host: str | None = None
+    cluster_secret: str = ""
+    log_level: str = "WARNING"
+
+    @property
+    def namespace(self) -> str:
+        """The Ray namespace: one per store, so that two instances on one Ray cluster never meet."""
+        return "croupier-" + sha256(self.store.encode()).hexdigest()[:12]
+
+    def gateway(self) -> GatewaySettings:
+        """The gateway's part."""
+        return GatewaySettings(host=self.host, port=self.port, auth=self.auth_mode)
+
+    @property
+    def auth_mode(self) -> AuthMode:
+        """How callers prove themselves."""
+        return self.auth or ("open" if self.keys is None else "hmac")
+
+    def client(self) -> ClientSettings:
+        """The channel's part."""
+        return ClientSettings()
+
+    def supervisor(self) -> SupervisorSettings:
+        """The supervisor's part."""
+        return SupervisorSettings(shards=self.shards, spares=self.spares)
+
+    def shard(self, bind_host: str) -> ShardSettings:
+        """The shards' part."""
+        return ShardSettings(
+            store_url=self.store,
+            cluster_secret=self.cluster_secret,
+            bind_host=bind_host,
+        )
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings with a cluster secret, made up if nobody else has to know it. Raises SettingsInvalid."""
+    if not 1 <= settings.shards <= SHARDS_MAX:
+        raise SettingsInvalid(f"--shards {settings.shards}: from 1 to {SHARDS_MAX} are possible")
+    if not 0 <= settings.gateways <= GATEWAYS_MAX:
+        raise SettingsInvalid(f"--gateways {settings.gateways}: from 0 to {GATEWAYS_MAX} are possible")
+    if not 0 <= settings.port <= 65535:
+        raise SettingsInvalid(f"--port {settings.port}: from 0 (any free port) to 65535 are possible")
+    if not bind_allowed(settings.host, settings.auth_mode):
+        raise SettingsInvalid(
+            f"--auth open on {settings.host} would let anybody move money: bind to 127.0.0.1, or give --keys FILE"
+        )
+    if settings.auth_mode == "hmac" and settings.keys is None:
+        raise SettingsInvalid("--auth hmac needs --keys FILE (or CROUPIER_KEYS) with the callers' keys")
+    secret = settings.cluster_secret
+    if secret and len(secret) < SECRET_CHARS_MIN:
+        raise SettingsInvalid(f"CROUPIER_CLUSTER_SECRET needs at least {SECRET_CHARS_MIN} characters")
+    if not secret and settings.ray_address is not None:
+        raise SettingsInvalid("--ray-address needs CROUPIER_CLUSTER_SECRET: shards and gateways must share one secret")
+    return settings if secret else msgspec.structs.replace(settings, cluster_secret=secrets.token_hex(32))
+
+
+def default_store(environment: Mapping[str, str]) -> str:
+    """Where an embedded store goes when nothing is said: the user's state folder."""
+    base = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", "/var/lib"), ".local/state")
+    return f"sqlite:{base}/croupier"
+
+
+def default_catalog() -> Path:
+    """The catalog shipped with the code: next to the packages, installed or checked out."""
+    return Path(__file__).resolve().parent.parent / "catalog"

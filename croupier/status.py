@@ -1,0 +1,47 @@
+"""`croupier status`: the cluster as a gateway sees it, as a table."""
+
+import json
+import sys
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from rich.console import Console
+from rich.table import Table
+
+TIMEOUT_S = 5
+
+
+def show_status(url: str, token: str | None) -> int:
+    """Prints the table; 1 if the gateway can't be asked or a shard does not serve."""
+    request = Request(f"{url.rstrip('/')}/cluster")
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urlopen(request, timeout=TIMEOUT_S) as response:
+            cluster = json.load(response)
+    except HTTPError as refused:
+        print(f"croupier: {url} refused with {refused.code}: {_detail(refused)}", file=sys.stderr)
+        return 1
+    except (URLError, OSError, ValueError) as problem:
+        print(f"croupier: no Croupier answers at {url}: {getattr(problem, 'reason', problem)}", file=sys.stderr)
+        return 1
+    Console().print(_table(cluster))
+    return 0 if cluster["shards"] and all(shard["serving"] for shard in cluster["shards"]) else 1
+
+
+def _detail(refused: HTTPError) -> str:
+    try:
+        return str(json.load(refused)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return str(refused.reason)
+
+
+def _table(cluster: dict[str, Any]) -> Table:
+    table = Table(title=f"Supervisor term {cluster['term']}", title_justify="left")
+    columns = ("shard_id", "epoch", "serving", "pid", "address", "slots", "resident_players", "pending_entries")
+    for name in columns:
+        table.add_column(name.replace("_", " "))
+    for shard in cluster["shards"]:
+        table.add_row(*("–" if shard[name] is None else str(shard[name]) for name in columns))
+    return table

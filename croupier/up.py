@@ -1,0 +1,198 @@
+"""`croupier up`: starts or joins Ray, the supervisor, the shards and the gateways; drains everything on SIGTERM."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from croupier.catalog_files import load_catalog
+from croupier.settings import Settings
+from engine.catalog import Catalog
+from gateway.keys import load_keys
+from gateway.serve import BACKLOG, bind, url_of
+from snapshots.errors import StoreUnsuitable
+from snapshots.opening import open_store
+
+if TYPE_CHECKING:
+    from actors.ray_cluster import Deployment, RunningSupervisor
+
+log = logging.getLogger("croupier")
+
+GATEWAY_START_TIMEOUT_S = 60
+GATEWAY_STOP_TIMEOUT_S = 20
+GATEWAY_RESTART_PAUSE_S = 1.0
+RAY_ENVIRONMENT = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+"""Ray workers start at nice 15 otherwise: shards must not be the last to get a CPU."""
+
+
+class CannotStart(Exception):
+    """One sentence for whoever typed the command."""
+
+
+class Running:
+    """A Croupier started by this process. `url` serves; `stop` drains and ends everything."""
+
+    def __init__(self, url: str, supervisor: "RunningSupervisor", gateways: "Gateways") -> None:
+        self.url, self.supervisor = url, supervisor
+        self._gateways = gateways
+
+    def stop(self) -> None:
+        """Gateways finish what they have, shards drain, snapshot and retire, Ray ends."""
+        self._gateways.stop()
+        self.supervisor.stop()
+        _ray().stop_ray()
+
+
+def start(settings: Settings) -> Running:
+    """Starts everything and returns when it serves. Raises CannotStart, BindRefused, CatalogInvalid or KeysInvalid."""
+    catalog = load_catalog(settings.catalog)
+    if settings.keys is not None:
+        load_keys(settings.keys)
+    check_store(settings.store)
+    listener = bind(settings.host, settings.port)
+    listener.listen(BACKLOG)
+    _start_ray(settings)
+    try:
+        supervisor = _ray().RunningSupervisor(_deployment(settings, catalog))
+        failure = supervisor.wait_ready()
+        if failure is not None:
+            raise CannotStart(failure)
+        gateways = Gateways(settings, listener)
+        gateways.start()
+    except BaseException:
+        _ray().stop_ray()
+        raise
+    return Running(url_of(listener), supervisor, gateways)
+
+
+def check_store(url: str) -> None:
+    """Opens the store once and closes it. Raises CannotStart with the store's own sentence."""
+
+    async def check() -> None:
+        store = open_store(url)
+        try:
+            await store.open()
+        finally:
+            await store.close()
+
+    try:
+        asyncio.run(check())
+    except StoreUnsuitable as problem:
+        raise CannotStart(str(problem)) from problem
+
+
+def _ray() -> ModuleType:
+    """Ray reads its environment when it is imported, so that must be set first (see `_start_ray`)."""
+    from actors import ray_cluster
+
+    return ray_cluster
+
+
+def _start_ray(settings: Settings) -> None:
+    os.environ.update(RAY_ENVIRONMENT)
+    if settings.ray_address is None:
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+    try:
+        _ray().start_ray(settings.ray_address, settings.namespace)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as problem:
+        where = settings.ray_address or "of our own"
+        raise CannotStart(f"can't start or join the Ray cluster {where}: {problem}") from problem
+
+
+def _deployment(settings: Settings, catalog: Catalog) -> "Deployment":
+    shard_host = settings.shard_host or ("127.0.0.1" if settings.ray_address is None else "")
+    deployment: Deployment = _ray().Deployment(
+        shard=settings.shard(shard_host),
+        client=settings.client(),
+        supervisor=settings.supervisor(),
+        catalog=catalog,
+        log_level=settings.log_level,
+    )
+    return deployment
+
+
+class Gateways:
+    """The gateway processes: they share one listening socket, know no Ray, and end with this process."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._settings, self._listener = settings, listener
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Starts them all, waits until they serve, and replaces from then on those that die."""
+        self._processes = [self._launch() for _ in range(self._settings.gateways)]
+        if self._processes:
+            self._await_ready()
+            threading.Thread(target=self._watch, name="gateways", daemon=True).start()
+        else:
+            self._listener.close()
+
+    def _launch(self) -> "subprocess.Popen[bytes]":
+        settings, fd = self._settings, self._listener.fileno()
+        command = [sys.executable, "-m", "croupier", "gateway", "--fd", str(fd), "--host", settings.host]
+        command += ["--store", settings.store, "--catalog", str(settings.catalog), "--auth", settings.auth_mode]
+        command += ["--keys", str(settings.keys)] if settings.keys is not None else []
+        environment = {**os.environ, "CROUPIER_CLUSTER_SECRET": settings.cluster_secret}
+        environment |= {"CROUPIER_LOG_LEVEL": settings.log_level, "CROUPIER_PARENT_PIPE": "1"}
+        return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[fd], env=environment, start_new_session=True)
+
+    def _await_ready(self) -> None:
+        url = (
+            url_of(self._listener).replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+            + "/health/ready"
+        )
+        deadline = time.monotonic() + GATEWAY_START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            dead = [process for process in self._processes if process.poll() is not None]
+            if dead:
+                raise CannotStart(f"a gateway ended at start with exit code {dead[0].returncode}")
+            try:
+                with urlopen(url, timeout=1):
+                    return
+            except (URLError, OSError):
+                time.sleep(0.05)
+        raise CannotStart(f"the gateways did not become ready within {GATEWAY_START_TIMEOUT_S} s")
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(GATEWAY_RESTART_PAUSE_S):
+            for index, process in enumerate(self._processes):
+                if process.poll() is not None and not self._stopping.is_set():
+                    log.error("gateway %d ended with exit code %d: starting another", process.pid, process.returncode)
+                    self._processes[index] = self._launch()
+
+    def stop(self) -> None:
+        """SIGTERM to each; SIGKILL to those that don't finish in time."""
+        self._stopping.set()
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(GATEWAY_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._listener.close()
+
+
+def run_until_signalled(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Starts, announces the URL, waits for SIGTERM or SIGINT, stops."""
+    stop = threading.Event()
+    running = start(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):  # after the start: Ray sets handlers of its own
+        signal.signal(number, lambda *_: stop.set())
+    announce(running.url)
+    while not stop.wait(0.5):
+        pass
+    running.stop()

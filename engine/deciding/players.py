@@ -1,0 +1,41 @@
+"""Registering, blocking, and due work on a player."""
+
+from engine.catalog import Catalog
+from engine.commands import Block, Command, Expire, Register, Unblock
+from engine.deciding.decision import Decision
+from engine.events import PlayerBlocked, PlayerRegistered, PlayerUnblocked, PlayerUpdated
+from engine.rejections import PLAYER_EXISTS, UNSUPPORTED_CURRENCY, Rejection
+from engine.state import Player
+
+
+def register(player: Player, catalog: Catalog, command: Command, body: Register) -> Decision:
+    """Registers, or updates the profile fields that are not None. The currency is for life (rules §1)."""
+    state = player.state
+    if state.currency:
+        if body.currency != state.currency:
+            return Rejection(
+                PLAYER_EXISTS, f"Player {state.player_id} is registered in {state.currency}, not {body.currency}."
+            )
+        country = state.country if body.country is None else body.country
+        language = state.language if body.language is None else body.language
+        segments = state.segments if body.segments is None else body.segments
+        return [PlayerUpdated(country, language, segments)]
+    if body.currency not in catalog.currencies:
+        offered = ", ".join(sorted(catalog.currencies))
+        return Rejection(UNSUPPORTED_CURRENCY, f"{body.currency} is not offered; choose one of {offered}.")
+    return [PlayerRegistered(body.currency, body.country, body.language, body.segments or ())]
+
+
+def block(player: Player, catalog: Catalog, command: Command, body: Block) -> Decision:
+    """Bets, deposits and grants are refused from now on (rules §3)."""
+    return [PlayerBlocked(body.reason)]
+
+
+def unblock(player: Player, catalog: Catalog, command: Command, body: Unblock) -> Decision:
+    """Lifts a block; nothing happens if there is none."""
+    return [PlayerUnblocked(body.reason)] if player.state.blocked is not None else []
+
+
+def expire(player: Player, catalog: Catalog, command: Command, body: Expire) -> Decision:
+    """Lets the time come: what is over by then ends as a consequence (`engine.settle`)."""
+    return []

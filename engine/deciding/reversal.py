@@ -1,0 +1,102 @@
+"""Undoing a round exactly: every delta comes from what the bet and the win recorded (rules §2.5)."""
+
+from engine.answers import Reversal, RoundAnswer
+from engine.deciding.decision import Decision
+from engine.events import AnyEvent, GrantDelta, GrantReopened, RoundReversed
+from engine.holdings import find_ended_grant, find_grant, find_package, queue_place
+from engine.rejections import WIN_ALREADY_SPENT, Rejection
+from engine.state import Grant, GrantState, OpenRound, PlayerState
+
+
+def reverse_open_round(state: PlayerState, round_: OpenRound, tombstones: tuple[str, ...]) -> RoundReversed:
+    """All bets of an open round without results. Its grants are live: the round ties them."""
+    deltas: dict[str, GrantDelta] = {}
+    for bet in round_.bets:
+        if bet.grant_id is not None:
+            so_far = deltas.get(bet.grant_id) or GrantDelta(bet.grant_id, 0, 0)
+            deltas[bet.grant_id] = GrantDelta(
+                bet.grant_id,
+                so_far.balance + bet.bonus,
+                so_far.remaining_wager + bet.counted,
+                void_bets=so_far.void_bets - bet.voids,
+            )
+    return RoundReversed(
+        round_.session_id,
+        round_.game_id,
+        sum(bet.real for bet in round_.bets),
+        tuple(deltas.values()),
+        round_.package_id,
+        0 if round_.package_id is None else 1,
+        0,
+        tombstones,
+    )
+
+
+def reverse_one_call(state: PlayerState, answer: RoundAnswer, done: Reversal, command_id: str) -> Decision:
+    """Bet and win of a one-call round together, by its recorded `done`; or `win_already_spent` (rules §3).
+
+    A grant that has completed since is reopened: what it released comes back from the real wallet first.
+    Of one that expired or was cancelled, or is forgotten, the bonus part stays removed.
+    """
+    real = done.real - done.won_real
+    grant_id = done.grant_id or done.won_grant_id
+    events: list[AnyEvent] = []
+    deltas: tuple[GrantDelta, ...] = ()
+    reopened = None
+    if grant_id is not None:
+        grant = find_grant(state, grant_id)
+        if grant is None:
+            grant = reopened = _completed(state, grant_id)
+        if grant is not None:
+            deltas = (_delta(grant, done),)
+            held = grant.balance + grant.released + grant.removed
+            if held + deltas[0].balance < 0:
+                return _already_spent(answer.session_id)
+    released = 0
+    if reopened is not None:
+        released = reopened.released
+        held = reopened.released + reopened.removed
+        events.append(GrantReopened(reopened.grant_id, released, held, _place_of(state, reopened)))
+    if state.real - released + real < 0:
+        return _already_spent(answer.session_id)
+    events.append(_reversed(state, answer, done, real, deltas, command_id))
+    return events
+
+
+def _reversed(
+    state: PlayerState, answer: RoundAnswer, done: Reversal, real: int, deltas: tuple[GrantDelta, ...], command_id: str
+) -> RoundReversed:
+    package_id = done.package_id
+    if package_id is None or find_package(state, package_id) is None:
+        return RoundReversed(answer.session_id, answer.game_id, real, deltas, None, 0, 0, (command_id,))
+    won = done.won_real + done.won_bonus
+    return RoundReversed(answer.session_id, answer.game_id, real, deltas, package_id, 1, won, (command_id,))
+
+
+def _completed(state: PlayerState, grant_id: str) -> Grant | None:
+    grant = find_ended_grant(state, grant_id)
+    return grant if grant is not None and grant.state == "completed" else None
+
+
+def _delta(grant: Grant, done: Reversal) -> GrantDelta:
+    """The reversal's deltas on the one grant it touches: what it staked and counted, or won as free spin winnings."""
+    balance = done.bonus - done.won_bonus
+    if done.package_id is None:
+        return GrantDelta(grant.grant_id, balance, done.counted, void_bets=-done.voids)
+    less = min(grant.remaining_wager, done.wager_added)
+    return GrantDelta(grant.grant_id, balance, -less, amount=-done.won_bonus, wager_total=-done.wager_added)
+
+
+def _place_of(state: PlayerState, reopened: Grant) -> GrantState:
+    """At the head of the queue the reopened grant is in wager again, and a younger one steps back (rules §4)."""
+    if state.grants and queue_place(state.grants[0]) < queue_place(reopened):
+        return "granted"
+    return "in_wager"
+
+
+def _already_spent(session_id: str) -> Rejection:
+    return Rejection(
+        WIN_ALREADY_SPENT,
+        f"The win of round {session_id} has been spent since: an operator must look.",
+        {"session_id": session_id},
+    )

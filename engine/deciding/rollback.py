@@ -1,0 +1,54 @@
+"""Rollback of a bet by its command id, whatever has become of it (rules §3)."""
+
+from engine.answers import RoundAnswer
+from engine.catalog import Catalog
+from engine.commands import Command, Rollback
+from engine.deciding.decision import Decision
+from engine.deciding.reversal import reverse_one_call, reverse_open_round
+from engine.deciding.rounds import has_result
+from engine.events import BetTombstoned
+from engine.rejections import ALREADY_PROCESSED, Rejection
+from engine.remembered import decode_answer, newest_answer
+from engine.state import OpenRound, Player
+from engine.window import id_digest
+
+
+def rollback(player: Player, catalog: Catalog, command: Command, body: Rollback) -> Decision:
+    """Reverses the bet, or leaves a tombstone for one that has not come. Repeated: nothing moves.
+
+    Refuses with `round_has_result`, `win_already_spent`, or `already_processed` if the bet is too old to be known.
+    """
+    bet_id, window = body.transaction_id, player.window
+    digest = id_digest(bet_id)
+    if digest in window.tombstones:
+        return []
+    round_ = _round_of(player, bet_id)
+    if round_ is not None:
+        if round_.results:
+            return has_result(round_.session_id)
+        return [reverse_open_round(player.state, round_, tuple(bet.command_id for bet in round_.bets))]
+    remembered = window.find(digest)
+    if remembered is not None:
+        answer = decode_answer(remembered.answer)
+        if isinstance(answer, RoundAnswer) and answer.staked:
+            return _settled_bet(player, bet_id, answer)
+    elif digest in window.older:
+        return Rejection(ALREADY_PROCESSED, f"{bet_id} is too old to be reversed automatically: an operator must look.")
+    return [BetTombstoned(bet_id)]
+
+
+def _round_of(player: Player, bet_id: str) -> OpenRound | None:
+    for round_ in player.state.rounds.values():
+        if any(bet.command_id == bet_id for bet in round_.bets):
+            return round_
+    return None
+
+
+def _settled_bet(player: Player, bet_id: str, answer: RoundAnswer) -> Decision:
+    """A bet whose round is not open any more: one-call, closed by a result, or cancelled."""
+    if answer.reversal is not None:
+        return reverse_one_call(player.state, answer, answer.reversal, bet_id)
+    newest = newest_answer(player.window, answer.session_id)
+    if newest is not None and newest.state == "closed":
+        return has_result(answer.session_id)
+    return [BetTombstoned(bet_id, answer.session_id)]

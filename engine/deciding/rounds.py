@@ -1,0 +1,160 @@
+"""Rounds: spin, bet, result, cancel (rules §2, §3)."""
+
+from engine.catalog import Catalog, Game
+from engine.commands import AddBet, CancelRound, Command, Result, Spin
+from engine.deciding import free_spins, funds, syntax
+from engine.deciding.decision import Decision
+from engine.deciding.reversal import reverse_open_round
+from engine.events import BetPlaced, WinCredited
+from engine.rejections import (
+    BET_ABOVE_MAX,
+    BET_BELOW_MIN,
+    OVERLOADED,
+    ROUND_CLOSED,
+    ROUND_HAS_RESULT,
+    ROUND_OPEN,
+    SESSION_NOT_FOUND,
+    UNKNOWN_GAME,
+    Rejection,
+)
+from engine.remembered import newest_answer
+from engine.state import BETS_PER_ROUND_MAX, OPEN_ROUNDS_MAX, OpenRound, Player, PlayerState
+
+
+def spin(player: Player, catalog: Catalog, command: Command, body: Spin) -> Decision:
+    """Opens a round; with `win` bet and win are one step and the round is closed (rules §3)."""
+    state = player.state
+    game = catalog.games.get(body.game_id)
+    if game is None:
+        return _unknown_game(body.game_id)
+    if state.rounds:
+        refusal = _no_room(state, body.game_id)
+        if refusal is not None:
+            return refusal
+    if body.mode == "freespin":
+        return free_spins.spin(state, command, body)
+    return _real_spin(state, catalog, command, body, game)
+
+
+def _unknown_game(game_id: str) -> Rejection:
+    return Rejection(UNKNOWN_GAME, f"There is no game {game_id!r} in the catalog.")
+
+
+def _no_room(state: PlayerState, game_id: str) -> Rejection | None:
+    for round_ in state.rounds.values():
+        if round_.game_id == game_id:
+            return Rejection(
+                ROUND_OPEN,
+                f"Round {round_.session_id} on {game_id} is still open: settle or cancel it first.",
+                {"session_id": round_.session_id},
+            )
+    if len(state.rounds) >= OPEN_ROUNDS_MAX:
+        return Rejection(OVERLOADED, f"The player has {OPEN_ROUNDS_MAX} open rounds: settle some first.")
+    return None
+
+
+def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spin, game: Game) -> Decision:
+    bet = body.bet
+    if bet is None:
+        return syntax.invalid("bet", "is required in mode real")
+    lowest, highest = game.min_bet[state.currency], game.max_bet[state.currency]
+    if bet < lowest:
+        return Rejection(BET_BELOW_MIN, f"A bet on {game.game_id} is at least {lowest}; this one is {bet}.")
+    if bet > highest:
+        return Rejection(BET_ABOVE_MAX, f"A bet on {game.game_id} is at most {highest}; this one is {bet}.")
+    split = funds.stake(state, catalog, game, bet, command.time_ms)
+    if isinstance(split, Rejection):
+        return split
+    real, bonus, grant_id, counted, voids = split
+    session_id = f"{state.player_id}-{state.version + 1}"
+    placed = BetPlaced(
+        session_id, game.game_id, "real", bet, real, bonus, grant_id, counted, True, body.round_id, None, voids
+    )
+    if body.win is None:
+        return [placed]
+    won_bonus = body.win * bonus // bet
+    credited = WinCredited(
+        session_id, body.win, body.win - won_bonus, won_bonus, grant_id if won_bonus else None, 0, True
+    )
+    return [placed, credited]
+
+
+def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) -> Decision:
+    """Adds a stake under the rules of a spin; the game's own bet limits are for the first stake only (rules §3)."""
+    round_ = player.state.rounds.get(body.session_id)
+    if round_ is None:
+        return not_open(player, body.session_id)
+    game = catalog.games.get(round_.game_id)
+    if game is None:
+        return _unknown_game(round_.game_id)
+    if round_.mode == "freespin":
+        return syntax.invalid("session_id", "is a free spin's: it takes no further stakes")
+    if len(round_.bets) >= BETS_PER_ROUND_MAX:
+        return Rejection(OVERLOADED, f"Round {body.session_id} has {BETS_PER_ROUND_MAX} bets: it takes no more.")
+    split = funds.stake(player.state, catalog, game, body.amount, command.time_ms, round_)
+    if isinstance(split, Rejection):
+        return split
+    real, bonus, grant_id, counted, voids = split
+    return [
+        BetPlaced(
+            body.session_id,
+            round_.game_id,
+            "real",
+            body.amount,
+            real,
+            bonus,
+            grant_id,
+            counted,
+            False,
+            round_.round_id,
+            None,
+            voids,
+        )
+    ]
+
+
+def result(player: Player, catalog: Catalog, command: Command, body: Result) -> Decision:
+    """Credits a win, split like the round's stakes (rules §2.4); works for blocked players and games gone."""
+    round_ = player.state.rounds.get(body.session_id)
+    if round_ is None:
+        return not_open(player, body.session_id)
+    if round_.package_id is not None:
+        return free_spins.win(player.state, command, round_.session_id, round_.package_id, body.win, body.final)
+    grant_id, won_bonus = _bonus_share(round_, body.win)
+    return [WinCredited(body.session_id, body.win, body.win - won_bonus, won_bonus, grant_id, 0, body.final)]
+
+
+def _bonus_share(round_: OpenRound, win: int) -> tuple[str | None, int]:
+    """The grant that staked in the round, and its part of the win: floor(win × b / (r + b))."""
+    total = bonus = 0
+    grant_id: str | None = None
+    for bet in round_.bets:
+        total += bet.amount
+        if bet.bonus:
+            bonus += bet.bonus
+            grant_id = bet.grant_id
+    share = win * bonus // total
+    return (grant_id, share) if share else (None, 0)
+
+
+def cancel(player: Player, catalog: Catalog, command: Command, body: CancelRound) -> Decision:
+    """Reverses all bets of a round to which nothing was credited (rules §2.5, §3)."""
+    round_ = player.state.rounds.get(body.session_id)
+    if round_ is None:
+        return not_open(player, body.session_id)
+    if round_.results:
+        return has_result(body.session_id)
+    # A cancelled bet was not rolled back: a repeat of it still gets its first answer.
+    return [reverse_open_round(player.state, round_, ())]
+
+
+def has_result(session_id: str) -> Rejection:
+    """`round_has_result`: too late to undo."""
+    return Rejection(ROUND_HAS_RESULT, f"A result has been credited to round {session_id}: it can't be undone.")
+
+
+def not_open(player: Player, session_id: str) -> Rejection:
+    """`round_closed` if the session is remembered, else `session_not_found`."""
+    if newest_answer(player.window, session_id) is not None:
+        return Rejection(ROUND_CLOSED, f"Round {session_id} is closed.", {"session_id": session_id})
+    return Rejection(SESSION_NOT_FOUND, f"Player {player.state.player_id} has no round {session_id}.")

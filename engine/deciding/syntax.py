@@ -1,0 +1,41 @@
+"""Amounts a command may carry at all, whoever the player is. The gateway checks the same before it sends."""
+
+from typing import Any
+
+from engine.amounts import AMOUNT_MAX
+from engine.commands import AddBet, Deposit, Result, Spin
+from engine.rejections import INVALID_REQUEST, Rejection
+
+
+def invalid(field: str, reason: str) -> Rejection:
+    """`invalid_request` naming the field, as `errors` of the problem document."""
+    return Rejection(INVALID_REQUEST, f"{field} {reason}.", {"errors": [{"field": field, "reason": reason}]})
+
+
+def problem(body: Any) -> Rejection | None:
+    """`invalid_request` if an amount is missing, too small or above AMOUNT_MAX minor units."""
+    kind = type(body)
+    if kind is Spin:
+        return _spin(body)
+    if kind is AddBet or kind is Deposit:
+        return _amount("amount", body.amount, 1)
+    if kind is Result:
+        return _amount("win", body.win, 0)
+    return None
+
+
+def _spin(body: Spin) -> Rejection | None:
+    if body.bet is not None:
+        if not 1 <= body.bet <= AMOUNT_MAX:
+            return _amount("bet", body.bet, 1)
+    elif body.mode == "real":
+        return invalid("bet", "is required in mode real")
+    return None if body.win is None else _amount("win", body.win, 0)
+
+
+def _amount(field: str, value: int, minimum: int) -> Rejection | None:
+    if value < minimum:
+        return invalid(field, f"must be at least {minimum}, in minor units")
+    if value > AMOUNT_MAX:
+        return invalid(field, f"must be at most {AMOUNT_MAX}, in minor units")
+    return None

@@ -1,0 +1,48 @@
+"""Exactly once: what a command's id says before any rule is asked (rules §3, idempotency)."""
+
+from hashlib import blake2b
+
+import msgspec
+
+from engine.commands import BETS, Command, CommandBody
+from engine.rejections import ALREADY_PROCESSED, IDEMPOTENCY_CONFLICT, ROLLED_BACK, Rejection
+from engine.state import Player
+from engine.window import id_digest
+
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def content_digest(body: CommandBody) -> bytes:
+    """8 bytes that differ when the parsed command differs."""
+    return blake2b(_ENCODER.encode(body), digest_size=8).digest()
+
+
+def recall(player: Player, command: Command, content: bytes) -> bytes | Rejection | None:
+    """The first answer if this very command was accepted before, a refusal, or None for a command never seen.
+
+    In order: `rolled_back` (bets only: a tombstone never hides another command's answer), the first answer,
+    `idempotency_conflict`, `already_processed`.
+    """
+    window = player.window
+    digest = id_digest(command.id)
+    if digest in window.tombstones and isinstance(command.body, BETS):
+        return Rejection(ROLLED_BACK, f"The bet {command.id} was rolled back: place a new one with a new key.")
+    remembered = window.find(digest)
+    if remembered is not None:
+        if remembered.content == content:
+            return remembered.answer
+        return Rejection(IDEMPOTENCY_CONFLICT, f"The key of {command.id} was used for another command: use a new key.")
+    if digest in window.older or (player.state.rounds and _in_open_round(player, command.id)):
+        return Rejection(
+            ALREADY_PROCESSED, f"{command.id} was accepted before; its answer is no longer kept. Nothing moved."
+        )
+    return None
+
+
+def _in_open_round(player: Player, command_id: str) -> bool:
+    """An id is never forgotten while its round is open, however long ago that was."""
+    for round_ in player.state.rounds.values():
+        for bet in round_.bets:
+            if bet.command_id == command_id:
+                return True
+    return False

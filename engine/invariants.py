@@ -1,0 +1,39 @@
+"""What must hold of every player after every command (rules §2.6). A violation is a bug, never a caller's mistake."""
+
+from engine.state import PlayerState
+
+
+class InvariantViolation(Exception):
+    """The rules broke their own promise; `invariant` names it. The player must not go on from this state."""
+
+    def __init__(self, invariant: str, detail: str) -> None:
+        super().__init__(f"{invariant}: {detail}")
+        self.invariant = invariant
+
+
+def check(state: PlayerState) -> None:
+    """Raises InvariantViolation unless money, wagering and free spins are all within their bounds."""
+    if state.real < 0:
+        raise InvariantViolation("real_not_negative", f"{state.player_id} has {state.real}")
+    if state.grants:
+        _check_grants(state)
+    for package in state.packages:
+        if not 0 <= package.remaining <= package.count:
+            raise InvariantViolation(
+                "spins_within_count", f"{package.package_id} has {package.remaining} of {package.count}"
+            )
+        if package.won < 0 or (package.max_win is not None and package.won > package.max_win):
+            raise InvariantViolation("free_spin_win_within_cap", f"{package.package_id} has won {package.won}")
+
+
+def _check_grants(state: PlayerState) -> None:
+    in_wager = 0
+    for grant in state.grants:
+        if grant.balance < 0:
+            raise InvariantViolation("grant_not_negative", f"{grant.grant_id} has {grant.balance}")
+        if grant.remaining_wager < 0:
+            raise InvariantViolation("wagering_not_negative", f"{grant.grant_id} has {grant.remaining_wager}")
+        if grant.state == "in_wager":
+            in_wager += 1
+    if in_wager > 1:
+        raise InvariantViolation("one_grant_in_wager", f"{state.player_id} has {in_wager}")

@@ -1,0 +1,94 @@
+"""The front door of the rules: `execute` one command, `replay` one recorded transition, answer a `query`.
+
+Live state equals replayed state at every step: both are nothing but `evolve` over the same events.
+"""
+
+import msgspec
+
+from engine.answering import answer
+from engine.catalog import Catalog
+from engine.commands import Command
+from engine.deciding import decide
+from engine.events import AnyEvent
+from engine.evolve import evolve
+from engine.idempotency import content_digest, recall
+from engine.invariants import InvariantViolation, check
+from engine.queries import QueryBody
+from engine.querying import show
+from engine.rejections import Rejection
+from engine.settle import consequences
+from engine.state import Player
+from engine.transition import Transition
+from engine.views import AnyReply
+
+SETTLING_STEPS_MAX = 1_024
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class Replayed(msgspec.Struct, frozen=True, gc=False):
+    """The command had been accepted before: its first answer, encoded, again. Nothing moved."""
+
+    answer: bytes
+
+
+def execute(player: Player, catalog: Catalog, command: Command) -> Transition | Replayed | Rejection:
+    """Decides and applies one command; on a Transition `player` has changed, else it has not (rules §3).
+
+    Raises InvariantViolation on a bug in the rules: the player must then be thrown away.
+    """
+    content = content_digest(command.body)
+    known = recall(player, command, content)
+    if known is not None:
+        return known if isinstance(known, Rejection) else Replayed(known)
+    decided = decide(player, catalog, command)
+    if isinstance(decided, Rejection):
+        return decided
+    state = player.state
+    round_ = state.rounds.get(getattr(command.body, "session_id", "")) if state.rounds else None
+    for event in decided:
+        evolve(player, event, command.id, command.time_ms)
+    followed = _settle(player, command) if state.grants or state.packages else ()
+    check(state)
+    encoded = _ENCODER.encode(answer(state, command, decided, round_))
+    transition = Transition(
+        state.player_id,
+        state.version + 1,
+        max(state.time_ms, command.time_ms),
+        command.id,
+        content,
+        (*decided, *followed),
+        encoded,
+    )
+    _record(player, transition)
+    return transition
+
+
+def _settle(player: Player, command: Command) -> list[AnyEvent]:
+    """Applies what follows by itself until nothing does."""
+    followed: list[AnyEvent] = []
+    for _ in range(SETTLING_STEPS_MAX):
+        more = consequences(player.state, command.time_ms)
+        if not more:
+            return followed
+        for event in more:
+            evolve(player, event, command.id, command.time_ms)
+        followed += more
+    raise InvariantViolation("settling_ends", f"{player.state.player_id} still has consequences")
+
+
+def _record(player: Player, transition: Transition) -> None:
+    state = player.state
+    state.version, state.time_ms = transition.version, transition.time_ms
+    player.window.remember(transition.command_id, transition.content, transition.time_ms, transition.answer)
+
+
+def replay(player: Player, transition: Transition) -> None:
+    """Applies a recorded transition, the player's next; recovery does nothing else."""
+    for event in transition.events:
+        evolve(player, event, transition.command_id, transition.time_ms)
+    _record(player, transition)
+
+
+def query(player: Player, catalog: Catalog, body: QueryBody, time_ms: int) -> AnyReply | Rejection:
+    """A read-only view as of `time_ms` (Unix ms); it may share the player's state, so encode it at once."""
+    return show(player, body, time_ms)

@@ -1,0 +1,97 @@
+"""Queries: pictures of a player, made from state and window. Changes nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+from engine import queries as q
+from engine.answering import picture
+from engine.answers import RoundAnswer
+from engine.holdings import balance, queue_place
+from engine.rejections import PLAYER_NOT_FOUND, SESSION_NOT_FOUND, Rejection
+from engine.remembered import newest_answer, round_answers
+from engine.state import Grant, Player, PlayerState
+from engine.views import AnyReply, FreeSpinsView, GrantsView, PlayerView, RoundsView
+
+
+def show(player: Player, body: q.QueryBody, time_ms: int) -> AnyReply | Rejection:
+    """The view asked for, as of `time_ms`; `player_not_found` before registration."""
+    state = player.state
+    if not state.currency:
+        return Rejection(PLAYER_NOT_FOUND, f"Player {state.player_id} is not registered: register the player first.")
+    return _SHOWS[type(body)](player, body, time_ms)
+
+
+def _player(player: Player, body: q.GetPlayer, time_ms: int) -> PlayerView:
+    state = player.state
+    return PlayerView(
+        player_id=state.player_id,
+        version=state.version,
+        currency=state.currency,
+        country=state.country,
+        language=state.language,
+        segments=state.segments,
+        blocked=state.blocked is not None,
+        balance=balance(state, time_ms),
+        grants=tuple(state.grants),
+        free_spins=_free_spins(state, time_ms),
+        open_rounds=tuple(_open_rounds(state).values()),
+    )
+
+
+def _free_spins(state: PlayerState, time_ms: int) -> tuple[FreeSpinsView, ...]:
+    return tuple(
+        FreeSpinsView(
+            package.package_id,
+            package.campaign_id,
+            package.games,
+            package.remaining,
+            package.bet,
+            package.valid_from_ms,
+            package.valid_to_ms,
+        )
+        for package in state.packages
+        if package.remaining and time_ms < package.valid_to_ms
+    )
+
+
+def _open_rounds(state: PlayerState) -> dict[str, RoundAnswer]:
+    return {sid: picture(state, round_, "open", round_.opened_ms) for sid, round_ in state.rounds.items()}
+
+
+def _round(player: Player, body: q.GetRound, time_ms: int) -> RoundAnswer | Rejection:
+    state = player.state
+    round_ = state.rounds.get(body.session_id)
+    if round_ is not None:
+        return picture(state, round_, "open", round_.opened_ms)
+    found = newest_answer(player.window, body.session_id)
+    if found is None:
+        return Rejection(SESSION_NOT_FOUND, f"Player {state.player_id} has no round {body.session_id}.")
+    return found
+
+
+def _rounds(player: Player, body: q.GetRounds, time_ms: int) -> RoundsView:
+    """One entry per round, by when it was opened."""
+    found = _open_rounds(player.state)
+    for answer in round_answers(player.window):
+        found.setdefault(answer.session_id, answer)
+    newest = sorted(found.values(), key=_opened_at, reverse=True)
+    return RoundsView(tuple(newest[: max(0, body.limit)]))
+
+
+def _opened_at(answer: RoundAnswer) -> int:
+    """Session ids are `<player>-<version>`: the version orders them."""
+    return int(answer.session_id.rpartition("-")[2])
+
+
+def _bonuses(player: Player, body: q.GetBonuses, time_ms: int) -> GrantsView:
+    state = player.state
+    grants: list[Grant] = [*state.grants, *state.ended_grants]
+    return GrantsView(tuple(sorted(grants, key=queue_place, reverse=True)))
+
+
+_SHOWS: dict[type, Callable[[Player, Any, int], AnyReply | Rejection]] = {
+    q.GetPlayer: _player,
+    q.GetRound: _round,
+    q.GetRounds: _rounds,
+    q.GetBonuses: _bonuses,
+}

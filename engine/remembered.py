@@ -1,0 +1,37 @@
+"""What the window of remembered commands tells about rounds that are no longer open."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from engine.answers import AnyAnswer, RoundAnswer
+from engine.window import Window
+
+_ANSWERS: msgspec.msgpack.Decoder[AnyAnswer] = msgspec.msgpack.Decoder(AnyAnswer)
+
+
+def decode_answer(encoded: bytes) -> AnyAnswer:
+    """An answer as it was remembered."""
+    return _ANSWERS.decode(encoded)
+
+
+def round_answers(window: Window, session_id: str = "") -> Iterator[RoundAnswer]:
+    """Remembered answers about rounds (or one round), newest first, as the rounds stand now.
+
+    A bet that was rolled back since shows its round as cancelled.
+    """
+    needle = session_id.encode()
+    for digest in reversed(window.recent):
+        remembered = window.find(digest)
+        if remembered is None or needle not in remembered.answer:
+            continue
+        answer = decode_answer(remembered.answer)
+        if isinstance(answer, RoundAnswer) and session_id in ("", answer.session_id):
+            if digest in window.tombstones and answer.staked:
+                answer = msgspec.structs.replace(answer, state="cancelled", win_amount=0, win_reported=0)
+            yield answer
+
+
+def newest_answer(window: Window, session_id: str) -> RoundAnswer | None:
+    """The last that is remembered of a round; None if it is unknown or long past."""
+    return next(round_answers(window, session_id), None)

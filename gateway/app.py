@@ -1,0 +1,119 @@
+"""The HTTP application: FastAPI for everything, except that `/spin*` goes straight to the hot path inside it."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from actors.outcome import Players
+from gateway import operations, players
+from gateway.auth import Authenticator
+from gateway.door import House
+from gateway.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field
+from gateway.guard import EXCHANGE, Guard
+from gateway.hot import HotPath, is_hot
+from gateway.metrics import GatewayMetrics
+from gateway.openapi import document
+from gateway.ports import ClusterPort
+from gateway.roles import ROUTE_ROLES
+from gateway.settings import GatewaySettings
+
+VERSION: Final = "0.1.0"
+
+
+class GatewayApp(FastAPI):
+    """FastAPI, with a shortcut in front of its middleware for the paths that are spun on."""
+
+    def __init__(self, hot: HotPath) -> None:
+        super().__init__(
+            title="Croupier",
+            version=VERSION,
+            description="Durable spins: wallets, rounds, free spins and bonuses of casino players.",
+            redirect_slashes=False,
+            redoc_url=None,
+            swagger_ui_oauth2_redirect_url=None,
+        )
+        self._hot = hot
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http" and is_hot(scope["path"]):
+            await self._hot(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """The document of every route, the hot ones included."""
+        if self.openapi_schema is None:
+            self.openapi_schema = document(self.title, self.version, self.description, self.routes)
+        return self.openapi_schema
+
+
+def create_app(players_: Players, auth: Authenticator, cluster: ClusterPort, settings: GatewaySettings) -> GatewayApp:
+    """Wires the application. It owns nothing that must be closed: `players_` and `cluster` are the caller's."""
+    metrics = GatewayMetrics()
+    app = GatewayApp(HotPath(players_, auth, metrics, settings))
+    app.state.house = House(players_, auth, cluster)
+    app.state.metrics = metrics
+    app.include_router(players.router)
+    app.include_router(operations.router)
+    app.add_middleware(Guard, metrics=metrics, settings=settings)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RefusedByPlayer, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _framework)
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    refusal = cast(Refused | RefusedByPlayer, error)
+    request.scope[EXCHANGE].code = refusal.code
+    reply = refusal.reply()
+    headers = {name.decode(): value.decode() for name, value in reply.headers}
+    return Response(reply.body, reply.status, headers)
+
+
+async def _malformed(request: Request, error: Exception) -> Response:
+    entries = cast(RequestValidationError, error).errors()
+    return await _refused(request, invalid([_field_error(entry) for entry in entries]))
+
+
+def _field_error(entry: dict[str, Any]) -> FieldError:
+    if entry["type"] == "json_invalid":
+        return FieldError("body", "is not valid JSON in UTF-8")
+    location: Sequence[str | int] = entry["loc"]
+    field = ".".join(ascii(str(part)[:64])[1:-1] for part in location[1:]) or str(location[0])
+    return FieldError(field, str(entry["msg"]))
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    """What Starlette and FastAPI raise themselves: no route, no such method, JSON that Python refuses to parse."""
+    status = cast(HTTPException, error).status_code
+    if status == HTTPStatus.NOT_FOUND:
+        refused = Refused("not_found", f"There is no route {request.url.path[:200]!a}.")
+    elif status == HTTPStatus.METHOD_NOT_ALLOWED:
+        methods = ", ".join(_methods(request.url.path))
+        refused = Refused("method_not_allowed", f"Known here: {methods}.", headers=[(b"allow", methods.encode())])
+    elif status == HTTPStatus.BAD_REQUEST:
+        refused = invalid_field("body", "is not valid JSON in UTF-8")
+    else:
+        raise error
+    return await _refused(request, refused)
+
+
+def _methods(path: str) -> list[str]:
+    """The methods a path knows, whichever route they belong to."""
+    parts = path.split("/")
+    names = (name.partition(" ") for name in ROUTE_ROLES)
+    known = {method for method, _, template in names if _fits(template.split("/"), parts)}
+    return sorted(known) or ["GET"]
+
+
+def _fits(template: list[str], parts: list[str]) -> bool:
+    pairs = zip(template, parts, strict=False)
+    return len(template) == len(parts) and all(name[:1] == "{" or name == part for name, part in pairs)

@@ -1,0 +1,85 @@
+"""What a FastAPI route needs to get from a validated request to a player's answer."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import Depends, Path, Request
+from starlette.responses import Response
+
+from actors.outcome import Answered, Players
+from engine.commands import CommandBody
+from engine.queries import QueryBody
+from gateway.admission import admit, command_id
+from gateway.auth import Authenticator, Caller
+from gateway.errors import FieldError, RefusedByPlayer, invalid
+from gateway.guard import EXCHANGE, Exchange
+from gateway.ports import ClusterPort
+from gateway.roles import ROUTE_ROLES
+from gateway.schemas import IDENTIFIER, Json
+
+PlayerId = Annotated[str, Path(pattern=IDENTIFIER)]
+
+
+class House:
+    """What all requests share: the players, who may call, and the cluster."""
+
+    def __init__(self, players: Players, auth: Authenticator, cluster: ClusterPort) -> None:
+        self.players = players
+        self.auth = auth
+        self.cluster = cluster
+
+
+class Door:
+    """One request at the door. FastAPI has checked its syntax by now; role and key are checked here (rules §3)."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._exchange: Exchange = request.scope[EXCHANGE]
+        self.house: House = request.app.state.house
+
+    def admit(self) -> Caller:
+        """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused."""
+        route = self._request.scope["route"]
+        self._check_parameters({field.alias for field in route.dependant.query_params})
+        name = f"{self._request.method} {route.path}"
+        exchange = self._exchange
+        return admit(self.house.auth, name, ROUTE_ROLES[name], self._request.scope, exchange.headers, exchange.body)
+
+    def _check_parameters(self, known: set[str]) -> None:
+        names = [name for name, _ in self._request.query_params.multi_items()]
+        wrong = [
+            FieldError(ascii(name[:64])[1:-1], "is not a parameter of this route")
+            for name in names
+            if name not in known
+        ]
+        wrong += [FieldError(name, "must be given once") for name in sorted(known) if names.count(name) > 1]
+        if wrong:
+            raise invalid(wrong)
+
+    async def command(self, player_id: str, body: CommandBody) -> Answered:
+        """Admits the caller and has the player execute `body` under its key. Raises Refused, RefusedByPlayer."""
+        return await self._ask(player_id, command_id(self.admit(), self._exchange.headers), body)
+
+    async def query(self, player_id: str, body: QueryBody) -> Answered:
+        """Admits the caller and asks the player. Raises Refused, RefusedByPlayer."""
+        self.admit()
+        return await self._ask(player_id, "", body)
+
+    async def _ask(self, player_id: str, command: str, body: CommandBody | QueryBody) -> Answered:
+        outcome = await self.house.players.ask(player_id, command, body)
+        if isinstance(outcome, Answered):
+            return outcome
+        raise RefusedByPlayer(outcome)
+
+
+AtDoor = Annotated[Door, Depends(Door)]
+
+
+def answer(document: Json, status: int = 200) -> Response:
+    """An answer as JSON."""
+    return Response(msgspec.json.encode(document), status, media_type="application/json")
+
+
+def created(document: Json, outcome: Answered) -> Response:
+    """201 for a creation, 200 for its replay."""
+    return answer(document, 200 if outcome.replayed else 201)

@@ -1,0 +1,219 @@
+"""The hot path: `/spin*` as plain ASGI. What FastAPI would cost per request is more than everything here together.
+
+Order (rules §3): syntax → authentication → role → idempotency key → the player. Nothing here is awaited but
+the body, if there is one, and the player.
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from actors.outcome import Answered, Players
+from engine.commands import AddBet, CancelRound, CommandBody, Result, Rollback, Spin
+from engine.queries import GetRound, QueryBody
+from gateway import render
+from gateway.admission import admit, command_id, json_body, single_headers
+from gateway.auth import Authenticator
+from gateway.errors import FieldError, Refused, internal_error, invalid, invalid_field, refusal_reply
+from gateway.metrics import GatewayMetrics
+from gateway.parameters import SESSION_ID, amount, identifier, mode, parse_query, reference
+from gateway.roles import ROUTE_ROLES, Role
+from gateway.schemas import AddBetBody, CancelBody, HotBody, ResultBody, RollbackBody
+from gateway.settings import GatewaySettings
+from gateway.wire import JSON_HEADER, Receive, Reply, Scope, Send, send_reply
+
+logger = logging.getLogger(__name__)
+
+Ask = tuple[str, CommandBody | QueryBody]
+"""Which player is asked what."""
+
+_SPIN_PARAMETERS: Final = frozenset({"player_id", "game_id", "mode", "bet", "win", "round_id"})
+_ROUND_PARAMETERS: Final = frozenset({"player_id"})
+_NONE: Final[frozenset[str]] = frozenset()
+_encode = msgspec.json.Encoder().encode
+
+
+def _read_spin(query: bytes, body: bytes, _session_id: str) -> Ask:
+    _no_body(body)
+    given = parse_query(query, _SPIN_PARAMETERS)
+    wrong: list[FieldError] = []
+    player_id = identifier(given, "player_id", wrong)
+    spin = Spin(
+        identifier(given, "game_id", wrong),
+        mode(given, wrong),
+        amount(given, "bet", 1, wrong),
+        amount(given, "win", 0, wrong),
+        reference(given, "round_id", wrong),
+    )
+    if given.get("mode") == "real" and "bet" not in given:
+        wrong.append(FieldError("bet", "is required in mode real"))
+    if wrong:
+        raise invalid(wrong)
+    return player_id, spin
+
+
+def _read_round(query: bytes, body: bytes, session_id: str) -> Ask:
+    _no_body(body)
+    wrong: list[FieldError] = []
+    player_id = identifier(parse_query(query, _ROUND_PARAMETERS), "player_id", wrong)
+    if wrong:
+        raise invalid(wrong)
+    return player_id, GetRound(session_id)
+
+
+def _no_body(body: bytes) -> None:
+    if body:
+        raise invalid_field("body", "must be empty: the parameters belong into the query")
+
+
+def _reader(type_: type[HotBody], build: Callable[[Any, str], CommandBody]) -> Callable[[bytes, bytes, str], Ask]:
+    decode = msgspec.json.Decoder(type_).decode
+
+    def read(query: bytes, body: bytes, session_id: str) -> Ask:
+        parse_query(query, _NONE)
+        try:
+            parsed: Any = decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise _not_the_body(error) from None
+        return parsed.player_id, build(parsed, session_id)
+
+    return read
+
+
+_AT: Final = re.compile(r"(?: - at `\$\.|field `)(\w{1,64})")
+
+
+def _not_the_body(error: Exception) -> Refused:
+    if not isinstance(error, msgspec.ValidationError):
+        return invalid_field("body", "is not valid JSON in UTF-8")
+    reason = str(error)
+    at = _AT.search(reason)
+    return invalid_field(at[1] if at else "body", reason.partition(" - at ")[0].replace("`", ""))
+
+
+def _write_round(outcome: Answered, player_id: str) -> bytes:
+    return _encode(render.spin(outcome.answer, player_id, outcome.replayed))  # type: ignore[arg-type]
+
+
+def _write_rollback(outcome: Answered, player_id: str) -> bytes:
+    return _encode(render.rollback(outcome.answer, player_id, outcome.replayed))  # type: ignore[arg-type]
+
+
+class HotRoute(NamedTuple):
+    """`read` checks the syntax, `write` renders the answer. Only a POST changes something."""
+
+    method: str
+    name: str
+    roles: frozenset[Role]
+    read: Callable[[bytes, bytes, str], Ask]
+    write: Callable[[Answered, str], bytes]
+
+
+def _route(name: str, read: Callable[[bytes, bytes, str], Ask], write: Callable[[Answered, str], bytes]) -> HotRoute:
+    return HotRoute(name.partition(" ")[0], name, ROUTE_ROLES[name], read, write)
+
+
+SPIN: Final = _route("POST /spin", _read_spin, _write_round)
+ROLLBACK: Final = _route(
+    "POST /spin/rollback", _reader(RollbackBody, lambda body, _: Rollback(body.transaction_id)), _write_rollback
+)
+ROUND: Final = _route("GET /spin/{session_id}", _read_round, _write_round)
+STEPS: Final = {
+    "result": _route(
+        "POST /spin/{session_id}/result",
+        _reader(ResultBody, lambda body, session_id: Result(session_id, body.win, body.final)),
+        _write_round,
+    ),
+    "bet": _route(
+        "POST /spin/{session_id}/bet",
+        _reader(AddBetBody, lambda body, session_id: AddBet(session_id, body.amount)),
+        _write_round,
+    ),
+    "cancel": _route(
+        "POST /spin/{session_id}/cancel",
+        _reader(CancelBody, lambda _, session_id: CancelRound(session_id)),
+        _write_round,
+    ),
+}
+
+
+def find(path: str) -> tuple[HotRoute | None, str]:
+    """The route of a path under `/spin` and the session id in it; None if there is no such route."""
+    if path == "/spin":
+        return SPIN, ""
+    _, _, session_id, *step = path.split("/")
+    if not step:
+        return (ROLLBACK if session_id == "rollback" else ROUND if session_id else None), session_id
+    return (STEPS.get(step[0]) if len(step) == 1 and session_id else None), session_id
+
+
+def is_hot(path: str) -> bool:
+    """Whether a path belongs to the hot path."""
+    return path == "/spin" or path.startswith("/spin/")
+
+
+class HotPath:
+    """The ASGI application behind `/spin*`."""
+
+    def __init__(
+        self, players: Players, auth: Authenticator, metrics: GatewayMetrics, settings: GatewaySettings
+    ) -> None:
+        self._players = players
+        self._auth = auth
+        self._metrics = metrics
+        self._body_bytes_max = settings.body_bytes_max
+        self._in_flight_max = settings.in_flight_max
+        self._in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, whatever it is, and counts it."""
+        started_ns = perf_counter_ns()
+        route, session_id = find(scope["path"])
+        name = route.name if route is not None else "unmatched"
+        try:
+            reply, code = await self._answer(route, session_id, scope, receive)
+        except Refused as refused:
+            reply, code = refused.reply(), refused.code
+        except Exception:
+            logger.exception("%s failed", name)
+            reply, code = internal_error(), "internal_error"
+        await send_reply(send, reply)
+        self._metrics.spin(name, code, perf_counter_ns() - started_ns)
+
+    async def _answer(
+        self, route: HotRoute | None, session_id: str, scope: Scope, receive: Receive
+    ) -> tuple[Reply, str]:
+        if route is None:
+            raise Refused("not_found", f"There is no route {scope['path'][:200]!a}.")
+        if scope["method"] != route.method:
+            allow = [(b"allow", route.method.encode())]
+            raise Refused("method_not_allowed", f"Only {route.method} is known here.", headers=allow)
+        if session_id and SESSION_ID.fullmatch(session_id) is None:
+            raise invalid_field("session_id", "must be 1 to 128 of A-Z a-z 0-9 . _ : @ ~ -")
+        headers = single_headers(scope["headers"])
+        body = await json_body(headers, receive, self._body_bytes_max)
+        player_id, ask = route.read(scope["query_string"], body, session_id)
+        caller = admit(self._auth, route.name, route.roles, scope, headers, body)
+        if route.method == "GET":
+            return await self._ask(route, player_id, "", ask)
+        if type(ask) is Rollback:
+            ask = Rollback(f"{caller.id}:{ask.transaction_id}")
+        return await self._ask(route, player_id, command_id(caller, headers), ask)
+
+    async def _ask(
+        self, route: HotRoute, player_id: str, command: str, ask: CommandBody | QueryBody
+    ) -> tuple[Reply, str]:
+        if self._in_flight >= self._in_flight_max:
+            raise Refused("overloaded", "This gateway has as many spins under way as it may have.")
+        self._in_flight += 1
+        try:
+            outcome = await self._players.ask(player_id, command, ask)
+        finally:
+            self._in_flight -= 1
+        if isinstance(outcome, Answered):
+            return Reply(200, route.write(outcome, player_id), [JSON_HEADER]), "ok"
+        return refusal_reply(outcome), outcome.code

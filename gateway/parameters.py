@@ -1,0 +1,89 @@
+"""Query strings and path segments of the hot path, parsed strictly: nothing is guessed, coerced or ignored."""
+
+import re
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from engine.amounts import AMOUNT_MAX
+from engine.commands import Mode
+from gateway.errors import FieldError, invalid_field
+from gateway.schemas import IDENTIFIER, VISIBLE
+
+_IDENTIFIER: Final = re.compile(IDENTIFIER[1:-1])
+_VISIBLE: Final = re.compile(VISIBLE[1:-1])
+SESSION_ID: Final = re.compile(r"[A-Za-z0-9._:@~-]{1,128}")
+_MODES: Final[dict[str, Mode]] = {"real": "real", "freespin": "freespin"}
+_DIGITS_MAX: Final = len(str(AMOUNT_MAX))
+
+Parameters = dict[str, str]
+
+
+def parse_query(query: bytes, known: frozenset[str]) -> Parameters:
+    """Each parameter once. Raises Refused for unknown or repeated names and for what is no text."""
+    if not query:
+        return {}
+    encoded = b"%" in query or b"+" in query
+    try:
+        text = query.decode("ascii")
+        parameters: Parameters = {}
+        for part in text.split("&"):
+            name, _, value = part.partition("=")
+            if encoded:
+                name, value = _decoded(name), _decoded(value)
+            if name not in known:
+                raise invalid_field(_shown(name), "is not a parameter of this route")
+            if name in parameters:
+                raise invalid_field(name, "must be given once")
+            parameters[name] = value
+    except UnicodeDecodeError:
+        raise invalid_field("query", "is not percent-encoded UTF-8") from None
+    return parameters
+
+
+def _decoded(text: str) -> str:
+    return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
+
+
+def _shown(name: str) -> str:
+    return ascii(name[:64])[1:-1] or "query"
+
+
+def identifier(parameters: Parameters, name: str, wrong: list[FieldError]) -> str:
+    """A required player or game id."""
+    value = parameters.get(name)
+    if value is None:
+        wrong.append(FieldError(name, "is required"))
+        return ""
+    if _IDENTIFIER.fullmatch(value) is None:
+        wrong.append(FieldError(name, "must be 1 to 64 of A-Z a-z 0-9 . _ : @ ~ -"))
+    return value
+
+
+def amount(parameters: Parameters, name: str, minimum: int, wrong: list[FieldError]) -> int | None:
+    """An optional amount in minor units, `minimum` to 10^15, in plain digits."""
+    value = parameters.get(name)
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX:
+        number = int(value)
+        if minimum <= number <= AMOUNT_MAX:
+            return number
+    wrong.append(FieldError(name, f"must be an integer from {minimum} to {AMOUNT_MAX}, in digits only"))
+    return None
+
+
+def reference(parameters: Parameters, name: str, wrong: list[FieldError]) -> str | None:
+    """An optional reference of the caller's."""
+    value = parameters.get(name)
+    if value is not None and _VISIBLE.fullmatch(value) is None:
+        wrong.append(FieldError(name, "must be 1 to 128 visible ASCII characters"))
+    return value
+
+
+def mode(parameters: Parameters, wrong: list[FieldError]) -> Mode:
+    """`real` or `freespin`, required."""
+    value = _MODES.get(parameters.get("mode", ""))
+    if value is None:
+        wrong.append(FieldError("mode", "must be real or freespin"))
+        return "real"
+    return value

@@ -1,0 +1,90 @@
+"""Players, their money and their bonuses: the FastAPI routes that talk to one player."""
+
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Query
+from pydantic import BeforeValidator
+from starlette.responses import Response
+
+from engine.answers import BlockAnswer, DepositAnswer, GrantAnswer, RegisteredAnswer
+from engine.commands import Block, Deposit, GrantCampaign, Register, Unblock
+from engine.queries import GetBonuses, GetPlayer, GetRounds
+from engine.views import GrantsView, PlayerView, RoundsView
+from gateway import render
+from gateway.door import AtDoor, PlayerId, answer, created
+from gateway.schemas import DepositRequest, GrantRequest, GrantsJson, ReasonRequest, RegisterRequest, RoundsJson
+
+router = APIRouter()
+
+ROUNDS_MAX = 128
+"""As many rounds as commands are remembered."""
+
+
+def _digits(value: object) -> object:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 9):
+        raise ValueError("must be an integer, in digits only")
+    return value
+
+
+Limit = Annotated[int, BeforeValidator(_digits), Query(ge=1, le=ROUNDS_MAX)]
+
+
+@router.put("/players/{player_id}")
+async def register(door: AtDoor, player_id: PlayerId, body: RegisterRequest) -> Response:
+    """Registers a player (201) or updates country, language and segments (200)."""
+    segments = None if body.segments is None else tuple(body.segments)
+    outcome = await door.command(player_id, Register(body.currency, body.country, body.language, segments))
+    profile = cast(RegisteredAnswer, outcome.answer)
+    document = render.registered(profile, player_id, outcome.replayed)
+    return created(document, outcome) if profile.created else answer(document)
+
+
+@router.get("/players/{player_id}")
+async def player(door: AtDoor, player_id: PlayerId) -> Response:
+    """Everything about the player."""
+    outcome = await door.query(player_id, GetPlayer())
+    return answer(render.player(cast(PlayerView, outcome.answer)))
+
+
+@router.post("/players/{player_id}/deposits")
+async def deposit(door: AtDoor, player_id: PlayerId, body: DepositRequest) -> Response:
+    """Credits real money, then fires deposit campaigns."""
+    command = Deposit(body.amount, body.payment_instrument, body.ip, body.device)
+    outcome = await door.command(player_id, command)
+    return created(render.deposit(cast(DepositAnswer, outcome.answer), player_id, outcome.replayed), outcome)
+
+
+@router.post("/players/{player_id}/block")
+async def block(door: AtDoor, player_id: PlayerId, body: ReasonRequest) -> Response:
+    """Refuses bets, deposits and grants from now on; settlements still work."""
+    outcome = await door.command(player_id, Block(body.reason))
+    return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
+
+
+@router.post("/players/{player_id}/unblock")
+async def unblock(door: AtDoor, player_id: PlayerId, body: ReasonRequest) -> Response:
+    """Lifts a block."""
+    outcome = await door.command(player_id, Unblock(body.reason))
+    return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
+
+
+@router.get("/players/{player_id}/rounds")
+async def rounds(door: AtDoor, player_id: PlayerId, limit: Limit = 20) -> Response:
+    """The last rounds, newest first."""
+    outcome = await door.query(player_id, GetRounds(limit))
+    found = cast(RoundsView, outcome.answer).rounds
+    return answer(RoundsJson(player_id, [render.spin(of, player_id) for of in found]))
+
+
+@router.get("/players/{player_id}/bonuses")
+async def bonuses(door: AtDoor, player_id: PlayerId) -> Response:
+    """Live and recently ended grants, newest first."""
+    outcome = await door.query(player_id, GetBonuses())
+    return answer(GrantsJson([render.grant(of) for of in cast(GrantsView, outcome.answer).grants]))
+
+
+@router.post("/players/{player_id}/bonuses")
+async def grant(door: AtDoor, player_id: PlayerId, body: GrantRequest) -> Response:
+    """An operator's manual grant of a campaign's award."""
+    outcome = await door.command(player_id, GrantCampaign(body.campaign_id, body.reason))
+    return created(render.manual_grant(cast(GrantAnswer, outcome.answer), player_id, outcome.replayed), outcome)

@@ -1,0 +1,103 @@
+"""Serves the application with uvicorn in this process, on a socket bound before, until told to stop.
+
+SIGTERM and SIGINT end it cleanly: no new connections, requests under way are finished, then `serve` returns.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from gateway.settings import GatewaySettings
+
+OnReady = Callable[[str], None]
+"""Told the base URL (`http://host:port`) once connections are accepted."""
+
+BACKLOG = 2048
+
+
+class BindRefused(Exception):
+    """The address can't be listened on; one sentence for the operator."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 picks a free one, which `url_of` then tells. Raises BindRefused."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        raise BindRefused(f"can't listen on {host}:{port}: {error.strerror or error}") from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """`http://host:port` of a bound socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, minus its signal handling: it would end the process by the signal instead of returning."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+
+async def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    settings: GatewaySettings,
+    on_ready: OnReady,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serves until SIGTERM, SIGINT or `stop`. The running loop must be this process's main one for the signals."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=settings.keep_alive_s,
+        timeout_graceful_shutdown=settings.shutdown_timeout_s,
+    )
+    stopping = stop if stop is not None else asyncio.Event()
+    server = _Server(config, lambda: on_ready(url_of(listener)))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    serving = asyncio.create_task(server.serve([listener]))
+    waiting = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+    finally:
+        waiting.cancel()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def run(app: ASGIApp, listener: socket.socket, settings: GatewaySettings, on_ready: OnReady) -> None:
+    """Serves on a uvloop of its own; for a process that is a gateway and nothing else."""
+    uvloop.run(serve(app, listener, settings, on_ready))

@@ -1,0 +1,39 @@
+"""Settings of the gateway: frozen, read once by the composition root and passed in."""
+
+from ipaddress import ip_address
+from typing import Literal
+
+import msgspec
+
+AuthMode = Literal["open", "hmac"]
+
+
+class GatewaySettings(msgspec.Struct, frozen=True):
+    """Limits carry their unit last in the name. `port` 0 picks a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    auth: AuthMode = "open"
+    body_bytes_max: int = 65_536
+    in_flight_max: int = 4_096
+    """Spins waiting for their player; one more is refused as `overloaded`."""
+    timestamp_skew_s: int = 300
+    """How far `X-Request-Timestamp` may be from this host's clock."""
+    keep_alive_s: int = 75
+    shutdown_timeout_s: int = 10
+    """How long requests under way may take to finish after SIGTERM."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server bound to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def bind_allowed(host: str, auth: AuthMode) -> bool:
+    """`auth: open` skips every proof, so it is allowed on loopback only."""
+    return auth == "hmac" or is_loopback(host)

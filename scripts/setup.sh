@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Sets up what a make target needs: `setup.sh python|redis|wrk …`. What is there already is left alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# An activated environment must not decide which Python is used.
+if [[ -n "${VIRTUAL_ENV:-}" ]]; then
+    PATH=":$PATH:"
+    PATH="${PATH//:"$VIRTUAL_ENV/bin":/:}"
+    PATH="${PATH#:}" PATH="${PATH%:}"
+fi
+unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+say() { printf '[setup] %s\n' "$*"; }
+fail() {
+    printf '[setup] %s\n' "$*" >&2
+    exit 1
+}
+
+as_root() {
+    if [[ $(id -u) -eq 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+apt_updated=no
+apt_install() {
+    command -v apt-get >/dev/null || fail "$1 is missing and there is no apt-get here: install $1 yourself, then try again"
+    [[ $(id -u) -eq 0 ]] || command -v sudo >/dev/null || fail "$1 is missing: run 'apt-get install $1' as root, then try again"
+    if [[ $apt_updated == no ]]; then
+        say "apt-get update"
+        as_root apt-get update -qq || fail "apt-get update failed; $1 can't be installed"
+        apt_updated=yes
+    fi
+    say "apt-get install $1"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null ||
+        fail "apt-get could not install $1"
+}
+
+new_enough() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+find_python() {
+    local candidate
+    for candidate in python3.11 python3.12 python3.13 python3; do
+        if command -v "$candidate" >/dev/null && new_enough "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "Python 3.11 or newer is needed and none is on the PATH"
+}
+
+make_venv() {
+    local python
+    python=$(find_python)
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        apt_install "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+    fi
+    say "making .venv with $python"
+    "$python" -m venv --clear .venv
+}
+
+setup_python() {
+    local stamp=.venv/.installed wanted
+    # The stamp names the folder too: an environment that was moved or copied points at the old one.
+    wanted="$PWD $(sha256sum <pyproject.toml)"
+    if ! { [[ -x .venv/bin/python ]] && new_enough .venv/bin/python; }; then
+        make_venv
+    elif [[ -f $stamp && $(<"$stamp") == "$wanted" ]]; then
+        return
+    elif [[ -f $stamp && $(<"$stamp") != "$PWD "* ]]; then
+        make_venv
+    fi
+    say "installing the project and its tools into .venv (minutes the first time)"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+setup_redis() {
+    command -v redis-server >/dev/null || apt_install redis-server
+    local version
+    version=$(redis-server --version | sed -n 's/.*v=\([0-9]*\)\..*/\1/p')
+    [[ ${version:-0} -ge 7 ]] || fail "redis-server 7 or newer is needed; this is $(redis-server --version)"
+}
+
+setup_wrk() {
+    command -v wrk >/dev/null || apt_install wrk
+}
+
+for need in "$@"; do
+    "setup_$need"
+done

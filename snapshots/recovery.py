@@ -1,0 +1,197 @@
+"""Bytes back into players: snapshot + journal tail, or a clear refusal. Nothing here guesses.
+
+A player is loaded only if every version from its snapshot to its last durable entry is there (rule 8); damage and gaps
+stop that player and nobody else.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+from engine.player import replay
+from engine.state import Player
+from snapshots.codec import KeyedEntry, decode_batch, decode_entry, decode_snapshot, owners
+from snapshots.contract import GENESIS, LogInfo, LogRecord, SnapshotRecord, Store, next_hash
+from snapshots.errors import CorruptLog, CorruptSnapshot, VersionGap
+
+PAGE_RECORDS = 256
+
+
+class TailIndex:
+    """Entries that snapshots may not cover yet, still encoded, by player. Built by `read_tails`.
+
+    An entry is held until `drop`: only then is its log free to be finished.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[str, list[KeyedEntry]] = {}
+        self._corrupt: dict[str, str] = {}
+        self._logs: dict[str, set[str]] = {}
+
+    def add(self, log_id: str, entry: KeyedEntry) -> None:
+        """Holds an entry read from `log_id`."""
+        self._entries.setdefault(entry.player_id, []).append(entry)
+        self._logs.setdefault(log_id, set()).add(entry.player_id)
+
+    def mark_corrupt(self, log_id: str, player_id: str, reason: str) -> None:
+        """From now on `peek` refuses this player; its log is needed until an operator has decided."""
+        self._corrupt.setdefault(player_id, reason)
+        self._entries.setdefault(player_id, [])
+        self._logs.setdefault(log_id, set()).add(player_id)
+
+    def peek(self, player_id: str) -> list[KeyedEntry]:
+        """The player's entries, empty if there are none; still held. Raises CorruptLog if one of them is damaged."""
+        if player_id in self._corrupt:
+            raise CorruptLog(self._corrupt[player_id])
+        return list(self._entries.get(player_id, ()))
+
+    def drop(self, player_id: str) -> None:
+        """Lets go of a player: call it once a snapshot that covers the entries is confirmed."""
+        self._entries.pop(player_id, None)
+        self._corrupt.pop(player_id, None)
+        for players in self._logs.values():
+            players.discard(player_id)
+
+    def players(self) -> list[str]:
+        """Everybody who still has entries, damaged ones included."""
+        return list(self._entries)
+
+    def needs(self, log_id: str) -> bool:
+        """Whether entries of that log are still held: it must not be finished."""
+        return bool(self._logs.get(log_id))
+
+    def needed_logs(self) -> list[str]:
+        """All logs of which entries are still held."""
+        return [log_id for log_id, players in self._logs.items() if players]
+
+    def __contains__(self, player_id: str) -> bool:
+        return player_id in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+async def read_tails(store: Store, logs: Iterable[LogInfo], wanted: Callable[[str], bool]) -> TailIndex:
+    """Indexes what follows each log's checkpoint, for the players `wanted`.
+
+    A damaged entry stops only its player. A record that can't be read at all, or is missing: CorruptLog naming log
+    and sequence.
+    """
+    index = TailIndex()
+    for log in logs:
+        async for record, intact in _verified(store, log.log_id, log.checkpoint_seq):
+            _index_record(index, log.log_id, record, intact, wanted)
+    return index
+
+
+async def read_player(store: Store, log_id: str, player_id: str, after_seq: int = 0) -> list[KeyedEntry]:
+    """One player's entries in one log, live or sealed. Raises CorruptLog if any may be damaged."""
+    index = TailIndex()
+    async for record, intact in _verified(store, log_id, after_seq):
+        _index_record(index, log_id, record, intact, player_id.__eq__)
+    return index.peek(player_id)
+
+
+async def load_player(store: Store, player_id: str, tail: Sequence[KeyedEntry] = ()) -> Player:
+    """The player at its last durable version; version 0 if the store says that there is nothing.
+
+    `tail` are entries that may be newer than the snapshot. If the newest generation is damaged, the older one (or an
+    empty player) is brought forward from all unfinished logs. Raises CorruptSnapshot, CorruptLog or VersionGap if
+    the player can't be had complete.
+    """
+    stored = await store.load_player(player_id)
+    generations = stored.generations
+    newest = generations[0].version if generations else 0
+    player, damage = _first_intact(player_id, generations)
+    entries = list(tail)
+    if damage is not None:
+        entries += await _all_logs(store, player_id)
+    try:
+        _bring_forward(player, entries)
+        _demand_version(player, max(stored.minimum_version, newest))
+    except VersionGap as gap:
+        if damage is None:
+            raise
+        raise CorruptSnapshot(f"{damage}; the journal can't replace it: {gap}") from gap
+    return player
+
+
+def _first_intact(player_id: str, generations: Sequence[SnapshotRecord]) -> tuple[Player, CorruptSnapshot | None]:
+    damage: CorruptSnapshot | None = None
+    for record in generations:
+        try:
+            return decode_snapshot(record), damage
+        except CorruptSnapshot as error:
+            damage = damage or error
+    return Player.new(player_id), damage
+
+
+async def _all_logs(store: Store, player_id: str) -> list[KeyedEntry]:
+    found: list[KeyedEntry] = []
+    for log in await store.unfinished_logs():
+        found += await read_player(store, log.log_id, player_id, log.trimmed_seq)
+    return found
+
+
+def _bring_forward(player: Player, entries: list[KeyedEntry]) -> None:
+    """Applies the entries above the player's version, each once, in order. Raises VersionGap, CorruptLog."""
+    last: KeyedEntry | None = None
+    for entry in sorted(entries, key=lambda entry: entry.version):
+        if last is not None and entry.version == last.version and entry.data != last.data:
+            raise CorruptLog(f"player {entry.player_id!r}: two different entries of version {entry.version}")
+        last = entry
+        version = player.state.version
+        if entry.version > version + 1:
+            raise VersionGap(f"player {entry.player_id!r}: version {entry.version} follows {version} in the journal")
+        if entry.version == version + 1:
+            replay(player, decode_entry(entry))
+
+
+def _demand_version(player: Player, minimum: int) -> None:
+    state = player.state
+    if state.version < minimum:
+        raise VersionGap(f"player {state.player_id!r}: version {minimum} was durable, only {state.version} is found")
+
+
+def _index_record(
+    index: TailIndex, log_id: str, record: LogRecord, intact: bool, wanted: Callable[[str], bool]
+) -> None:
+    try:
+        entries = decode_batch(record.payload)
+    except CorruptLog as error:
+        raise CorruptLog(f"log {log_id} record {record.seq}: {error}") from None
+    if not intact:
+        for player_id, reason in _suspects(entries).items():
+            if wanted(player_id):
+                index.mark_corrupt(log_id, player_id, f"log {log_id} record {record.seq}: {reason}")
+    for entry in entries:
+        if wanted(entry.player_id):
+            index.add(log_id, entry)
+
+
+def _suspects(entries: Sequence[KeyedEntry]) -> dict[str, str]:
+    """Who must stop because a record fails its hash: whoever a bad entry in it may have belonged to.
+
+    If no entry is bad, nobody can tell what changed: everybody in the record stops.
+    """
+    suspects: dict[str, str] = {}
+    for entry in entries:
+        try:
+            decode_entry(entry)
+        except CorruptLog as error:
+            suspects |= dict.fromkeys(owners(entry), str(error))
+    return suspects or {entry.player_id: f"entry {entry.player_id!r}: the record fails its hash" for entry in entries}
+
+
+async def _verified(store: Store, log_id: str, after_seq: int) -> AsyncIterator[tuple[LogRecord, bool]]:
+    """Records after `after_seq`, each with whether its hash holds. Raises CorruptLog if one is missing or replaced."""
+    seq = after_seq
+    expected = {GENESIS} if after_seq == 0 else None
+    while page := await store.read_log(log_id, seq, PAGE_RECORDS):
+        for record in page:
+            # Nothing before the first record is read: its own word on its predecessor is taken.
+            hashes = {next_hash(previous, record.payload) for previous in expected or {record.previous}}
+            intact = record.hash in hashes
+            follows = intact or expected is None or record.previous in expected
+            if record.seq != seq + 1 or not follows:
+                raise CorruptLog(f"log {log_id} record {seq + 1}: missing, or not the successor of the one before")
+            yield record, intact
+            seq, expected = record.seq, {record.hash, *hashes}

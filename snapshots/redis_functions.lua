@@ -1,0 +1,272 @@
+#!lua name=croupier_@HASH@
+
+-- Every write of the Redis store. Each function validates everything first and only then writes, so that a refusal
+-- changes nothing and Redis, which has no rollback, never needs one.
+--
+-- Keys (prefix croupier:)
+--   control            hash    term
+--   slots              hash    slot -> shard
+--   dedicated          hash    player -> shard
+--   shards, logs       set     shard ids; ids of logs that are not finished
+--   shard:<id>         hash    epoch nonce owner address log seq hash previous
+--                              fenced retired release
+--   log:<id>           stream  <seq>-0 -> p payload, q previous hash, h hash
+--   logmeta:<id>       hash    shard epoch checkpoint trimmed
+--   player:<id>        hash    av as aw, bv bs bw: version, state, window of two generations; min: version released
+--
+-- A shard whose nonce is empty is held by nobody. Numbers stay below 2^53.
+
+local PREFIX = 'croupier:'
+local CONTROL, SLOTS, DEDICATED = PREFIX .. 'control', PREFIX .. 'slots', PREFIX .. 'dedicated'
+local SHARDS, LOGS = PREFIX .. 'shards', PREFIX .. 'logs'
+
+local function shard_key(id) return PREFIX .. 'shard:' .. id end
+local function log_key(id) return PREFIX .. 'log:' .. id end
+local function meta_key(id) return PREFIX .. 'logmeta:' .. id end
+local function player_key(id) return PREFIX .. 'player:' .. id end
+
+local function refuse(text) return redis.error_reply('FENCED ' .. text) end
+
+local function text(value) return value or '' end
+
+-- The fields named, absent ones as ''.
+local function fields(key, ...)
+  local values = redis.call('HMGET', key, ...)
+  for i = 1, #values do values[i] = values[i] or '' end
+  return values
+end
+
+-- nil if (shard, epoch, nonce, log) is the current incarnation, else the refusal.
+local function not_held(id, epoch, nonce, log)
+  local now = fields(shard_key(id), 'epoch', 'nonce', 'log')
+  if nonce == '' or now[1] ~= epoch or now[2] ~= nonce then
+    return refuse('shard ' .. id .. ': epoch ' .. epoch .. ' is over, the store is at ' .. now[1])
+  end
+  if now[3] ~= log then return refuse('shard ' .. id .. ': log ' .. log .. ' is sealed') end
+  return nil
+end
+
+local function not_term(term)
+  local now = text(redis.call('HGET', CONTROL, 'term'))
+  if now ~= term then return refuse('term ' .. term .. ' is over, the store is at ' .. now) end
+  return nil
+end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+end
+
+-- Whose lease may still run: the owner's if it ever served, else that of the one before it.
+local function lease_holder(owner, address, previous)
+  if owner ~= '' and (address ~= '' or previous == '') then return owner end
+  return previous
+end
+
+-- shard, owner, nonce, genesis -> epoch, log, previous
+local function claim(_, args)
+  local id, owner, nonce, genesis = args[1], args[2], args[3], args[4]
+  local key = shard_key(id)
+  local now = fields(key, 'epoch', 'nonce', 'log', 'owner', 'address', 'previous')
+  if now[2] == nonce then return {now[1], now[3], now[6]} end
+  local epoch = string.format('%.0f', (tonumber(now[1]) or 0) + 1)
+  local log = id .. '-' .. epoch
+  local previous = lease_holder(now[4], now[5], now[6])
+  redis.call('HSET', key, 'epoch', epoch, 'nonce', nonce, 'owner', owner, 'address', '', 'log', log, 'seq', '0',
+    'hash', genesis, 'previous', previous, 'fenced', '', 'retired', '', 'release', '')
+  redis.call('HSET', meta_key(log), 'shard', id, 'epoch', epoch, 'checkpoint', '0', 'trimmed', '0')
+  redis.call('SADD', SHARDS, id)
+  redis.call('SADD', LOGS, log)
+  return {epoch, log, previous}
+end
+
+-- shard, epoch, nonce, log, address
+local function serve(_, args)
+  local refusal = not_held(args[1], args[2], args[3], args[4])
+  if refusal then return refusal end
+  redis.call('HSET', shard_key(args[1]), 'address', args[5])
+  return 1
+end
+
+-- shard, epoch, nonce, log -> Unix ms
+local function heartbeat(_, args)
+  local refusal = not_held(args[1], args[2], args[3], args[4])
+  if refusal then return refusal end
+  return now_ms()
+end
+
+-- shard, epoch, nonce, log. A process that never served leaves the lease of the one before it as it is.
+local function retire(_, args)
+  local key = shard_key(args[1])
+  local now = fields(key, 'epoch', 'retired', 'address', 'previous')
+  if args[3] ~= '' and now[1] == args[2] and now[2] == args[3] then return 1 end
+  local refusal = not_held(args[1], args[2], args[3], args[4])
+  if refusal then return refusal end
+  local previous = ''
+  if now[3] == '' then previous = now[4] end
+  redis.call('HSET', key, 'nonce', '', 'owner', '', 'address', '', 'fenced', '', 'previous', previous,
+    'retired', args[3])
+  return 1
+end
+
+-- shard, epoch, nonce, log, seq, previous hash, new seq, new hash, payload
+local function append(_, args)
+  local key = shard_key(args[1])
+  local now = redis.call('HMGET', key, 'epoch', 'nonce', 'log', 'seq', 'hash')
+  if args[3] == '' or now[1] ~= args[2] or now[2] ~= args[3] or now[3] ~= args[4] then
+    return not_held(args[1], args[2], args[3], args[4])
+  end
+  if now[4] == args[5] and now[5] == args[6] then
+    redis.call('XADD', log_key(args[4]), args[7] .. '-0', 'p', args[9], 'q', args[6], 'h', args[8])
+    redis.call('HSET', key, 'seq', args[7], 'hash', args[8])
+    return 1
+  end
+  if now[4] == args[7] and now[5] == args[8] then return 1 end
+  return refuse('shard ' .. args[1] .. ': the log stands at ' .. now[4] .. ', not at ' .. args[5])
+end
+
+-- shard, epoch, nonce, log, checkpoint, trim
+local function checkpoint(_, args)
+  local refusal = not_held(args[1], args[2], args[3], args[4])
+  if refusal then return refusal end
+  local last = tonumber(redis.call('HGET', shard_key(args[1]), 'seq'))
+  local to, trim = tonumber(args[5]), tonumber(args[6])
+  if to > last then
+    return refuse('log ' .. args[4] .. ' ends at ' .. last .. ': no checkpoint at ' .. args[5])
+  end
+  local meta = fields(meta_key(args[4]), 'checkpoint', 'trimmed')
+  if to > tonumber(meta[1]) then redis.call('HSET', meta_key(args[4]), 'checkpoint', args[5]) end
+  if trim > tonumber(meta[2]) then
+    redis.call('HSET', meta_key(args[4]), 'trimmed', args[6])
+    redis.call('XTRIM', log_key(args[4]), 'MINID', string.format('%.0f-0', trim + 1))
+  end
+  return 1
+end
+
+-- shard, epoch, nonce, log, then player, version, state, window of each snapshot
+local function put_snapshots(_, args)
+  local refusal = not_held(args[1], args[2], args[3], args[4])
+  if refusal then return refusal end
+  for i = 5, #args, 4 do
+    local key, version = player_key(args[i]), tonumber(args[i + 1])
+    local stored = redis.call('HMGET', key, 'av', 'bv')
+    local a, b = tonumber(stored[1] or -1), tonumber(stored[2] or -1)
+    local newest = math.max(a, b)
+    if version == newest or (version > newest and a <= b) then
+      redis.call('HSET', key, 'av', args[i + 1], 'as', args[i + 2], 'aw', args[i + 3])
+    end
+    if version == newest or (version > newest and a > b) then
+      redis.call('HSET', key, 'bv', args[i + 1], 'bs', args[i + 2], 'bw', args[i + 3])
+    end
+  end
+  return 1
+end
+
+-- What another shard owns already can't be given away a second time.
+local function owned_elsewhere(table_key, id, names)
+  for _, name in ipairs(names) do
+    local owner = text(redis.call('HGET', table_key, name))
+    if owner ~= '' and owner ~= id then return refuse('shard ' .. id .. ' releases what ' .. owner .. ' owns') end
+  end
+  return nil
+end
+
+-- shard, epoch, nonce, log, term, gainer, request digest, next epoch, MessagePack of {slots, players, versions}
+local function release_slots(_, args)
+  local id, key, gainer = args[1], shard_key(args[1]), args[6]
+  local now = fields(key, 'epoch', 'nonce', 'release')
+  if now[1] == args[8] and now[2] == args[3] and now[3] == args[7] then return 1 end
+  local move = cmsgpack.unpack(args[9])
+  local refusal = not_held(id, args[2], args[3], args[4]) or not_term(args[5])
+    or owned_elsewhere(SLOTS, id, move[1]) or owned_elsewhere(DEDICATED, id, move[2])
+  if refusal then return refusal end
+  redis.call('HSET', key, 'epoch', args[8], 'release', args[7])
+  for _, slot in ipairs(move[1]) do redis.call('HSET', SLOTS, slot, gainer) end
+  for _, player in ipairs(move[2]) do redis.call('HSET', DEDICATED, player, gainer) end
+  for _, pair in ipairs(move[3]) do
+    local known = tonumber(redis.call('HGET', player_key(pair[1]), 'min') or 0)
+    if tonumber(pair[2]) > known then redis.call('HSET', player_key(pair[1]), 'min', pair[2]) end
+  end
+  return 1
+end
+
+local function take_term() return redis.call('HINCRBY', CONTROL, 'term', 1) end
+
+-- term, MessagePack of {slot, shard, …}, MessagePack of {player, shard, …}
+local function assign(_, args)
+  local refusal = not_term(args[1])
+  if refusal then return refusal end
+  local slots, dedicated = cmsgpack.unpack(args[2]), cmsgpack.unpack(args[3])
+  for i = 1, #slots, 2 do redis.call('HSET', SLOTS, slots[i], slots[i + 1]) end
+  redis.call('DEL', DEDICATED)
+  for i = 1, #dedicated, 2 do redis.call('HSET', DEDICATED, dedicated[i], dedicated[i + 1]) end
+  return 1
+end
+
+-- term, shard -> the owner fenced
+local function fence(_, args)
+  local refusal = not_term(args[1])
+  if refusal then return refusal end
+  local key = shard_key(args[2])
+  local now = fields(key, 'nonce', 'owner', 'address', 'previous', 'fenced', 'epoch')
+  if now[1] == '' then return now[5] end
+  redis.call('HSET', key, 'epoch', string.format('%.0f', tonumber(now[6]) + 1), 'nonce', '', 'fenced', now[2],
+    'owner', '', 'address', '', 'previous', lease_holder(now[2], now[3], now[4]))
+  return now[2]
+end
+
+local function is_live(log, shard)
+  local now = fields(shard_key(shard), 'nonce', 'log')
+  return now[1] ~= '' and now[2] == log
+end
+
+-- term, log
+local function finish_log(_, args)
+  local refusal = not_term(args[1])
+  if refusal then return refusal end
+  local shard = text(redis.call('HGET', meta_key(args[2]), 'shard'))
+  if is_live(args[2], shard) then return refuse('log ' .. args[2] .. ' is live') end
+  redis.call('UNLINK', log_key(args[2]), meta_key(args[2]))
+  redis.call('SREM', LOGS, args[2])
+  return 1
+end
+
+-- -> {log, shard, epoch, live, checkpoint, trimmed} of each log
+local function unfinished_logs()
+  local found = {}
+  for i, log in ipairs(redis.call('SMEMBERS', LOGS)) do
+    local meta = fields(meta_key(log), 'shard', 'epoch', 'checkpoint', 'trimmed')
+    found[i] = {log, meta[1], meta[2], is_live(log, meta[1]) and 1 or 0, meta[3], meta[4]}
+  end
+  return found
+end
+
+-- -> term, slots, dedicated, {shard, epoch, owner, address, log} of each shard
+local function routing()
+  local shards = {}
+  for i, id in ipairs(redis.call('SMEMBERS', SHARDS)) do
+    local now = fields(shard_key(id), 'epoch', 'owner', 'address', 'log')
+    shards[i] = {id, now[1], now[2], now[3], now[4]}
+  end
+  return {text(redis.call('HGET', CONTROL, 'term')), redis.call('HGETALL', SLOTS), redis.call('HGETALL', DEDICATED), shards}
+end
+
+local function register(name, callback, flags)
+  redis.register_function({function_name = 'croupier_@HASH@_' .. name, callback = callback, flags = flags})
+end
+
+local WRITES, READS = {'no-cluster'}, {'no-cluster', 'no-writes'}
+register('claim', claim, WRITES)
+register('serve', serve, WRITES)
+register('heartbeat', heartbeat, READS)
+register('retire', retire, WRITES)
+register('append', append, WRITES)
+register('checkpoint', checkpoint, WRITES)
+register('put_snapshots', put_snapshots, WRITES)
+register('release_slots', release_slots, WRITES)
+register('take_term', take_term, WRITES)
+register('assign', assign, WRITES)
+register('fence', fence, WRITES)
+register('finish_log', finish_log, WRITES)
+register('unfinished_logs', unfinished_logs, READS)
+register('routing', routing, READS)

@@ -1,0 +1,42 @@
+"""Whether a Redis server can keep the promise: version, append-only file, no eviction. Checked at every start."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from snapshots.errors import StoreUnsuitable
+
+REDIS_MIN = 7
+
+
+def masked(url: str) -> str:
+    """The URL without user, password and query: fit for logs and messages."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "the URL given"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def check_settings(name: str, info: Mapping[str, Any]) -> None:
+    """`info` is the INFO reply. Raises StoreUnsuitable with one sentence saying what to change."""
+    problem = _problem(info)
+    if problem is not None:
+        raise StoreUnsuitable(f"Redis at {name} {problem}.")
+
+
+def _problem(info: Mapping[str, Any]) -> str | None:
+    version = str(info.get("redis_version", "0"))
+    if int(version.partition(".")[0]) < REDIS_MIN:
+        return f"has version {version}, but version {REDIS_MIN} or newer is needed"
+    if info.get("redis_mode") == "cluster":
+        return "runs in cluster mode, which is not supported: use a single server, with replicas if you like"
+    if info.get("role") != "master":
+        return "is a replica: give the address of its master"
+    if not info.get("aof_enabled"):
+        return "keeps no append-only file, so spins could be lost: set `appendonly yes`"
+    if info.get("maxmemory") and info.get("maxmemory_policy") != "noeviction":
+        return (
+            f"may evict players (`maxmemory-policy {info.get('maxmemory_policy')}`): set `maxmemory-policy noeviction`"
+        )
+    return None

@@ -1,0 +1,51 @@
+"""How both backends write down names and addresses. Empty bytes stand for None."""
+
+import re
+
+import msgspec
+
+from snapshots.contract import Address, Owner
+
+_SHARD_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+_owner = msgspec.msgpack.Decoder(Owner)
+_address = msgspec.msgpack.Decoder(Address)
+
+
+def checked_claim(shard_id: str, nonce: str) -> None:
+    """Raises ValueError unless the shard id can be part of a file name and of a log id, and the nonce isn't empty."""
+    if not _SHARD_ID.fullmatch(shard_id) or shard_id.startswith("."):
+        raise ValueError(f"{shard_id!r} is not a shard id: 1 to 80 of A-Z a-z 0-9 _ . -, not starting with a dot")
+    if not nonce:
+        raise ValueError("a claim needs a nonce")
+
+
+def checked_trim(checkpoint_seq: int, trim_seq: int) -> None:
+    """Raises ValueError if the trim would remove what no snapshot covers."""
+    if trim_seq > checkpoint_seq:
+        raise ValueError(f"trim {trim_seq} is above checkpoint {checkpoint_seq}")
+
+
+def log_name(shard_id: str, epoch: int) -> str:
+    """The log an incarnation claimed with `epoch` writes."""
+    return f"{shard_id}-{epoch}"
+
+
+def log_origin(log_id: str) -> tuple[str, int]:
+    """Shard and epoch of a log id; the inverse of `log_name`. Raises ValueError if it isn't one."""
+    shard_id, _, epoch = log_id.rpartition("-")
+    return shard_id, int(epoch)
+
+
+def packed(value: Owner | Address | None) -> bytes:
+    """What rests in the store for an owner or address."""
+    return msgspec.msgpack.encode(value) if value is not None else b""
+
+
+def owner_of(raw: bytes) -> Owner | None:
+    """The owner `packed` wrote."""
+    return _owner.decode(raw) if raw else None
+
+
+def address_of(raw: bytes) -> Address | None:
+    """The address `packed` wrote."""
+    return _address.decode(raw) if raw else None

@@ -1,0 +1,187 @@
+"""What the SQLite store does across files: routing table, terms, slot moves, players wherever they are. Blocking.
+
+Locks are always taken in the order control file, then one shard's file: no two transactions can wait for each other.
+"""
+
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from snapshots import sqlite_shard
+from snapshots.contract import SLOTS, Claim, Incarnation, LogInfo, LogRecord, Owner, Routing, StoredPlayer
+from snapshots.errors import Fenced, StoreError, StoreUnsuitable
+from snapshots.rows import log_origin
+from snapshots.sqlite_files import Files, store_error, writing
+
+GENERATIONS = 2
+
+
+class SlotMove(msgspec.Struct, frozen=True, array_like=True):
+    """The arguments of `Store.release_slots`."""
+
+    inc: Incarnation
+    term: int
+    slots: Sequence[int]
+    dedicated: Sequence[str]
+    gainer: str
+    versions: Mapping[str, int]
+
+    def request(self) -> bytes:
+        """A digest by which a repeated call is recognised."""
+        return blake2b(msgspec.msgpack.encode(self, order="sorted"), digest_size=16).digest()
+
+
+def prepare(folder: Path) -> None:
+    """Makes sure that the folder can be used. Raises StoreUnsuitable with a sentence for the operator."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise StoreUnsuitable(f"The store folder {folder} is not writable for this user.")
+        _try_files(folder)
+    except FileExistsError:
+        raise StoreUnsuitable(f"The store {folder} is a file; give a folder.") from None
+    except OSError as error:
+        raise StoreUnsuitable(f"The store folder {folder} can't be used: {error.strerror}.") from None
+
+
+def _try_files(folder: Path) -> None:
+    files = Files(folder)
+    try:
+        for shard_id in files.shards():
+            files.shard(shard_id)
+    except sqlite3.Error as error:
+        raise StoreUnsuitable(f"The store folder {folder} can't be used: {store_error(error)}.") from None
+    except StoreUnsuitable:
+        raise
+    except StoreError as error:
+        raise StoreUnsuitable(f"The store folder {folder} can't be used: {error}.") from None
+    finally:
+        files.close()
+
+
+def claim(files: Files, shard_id: str, owner: Owner, nonce: str) -> Claim:
+    """See `Store.claim`. The file comes first: a registered shard whose file is missing is a loss, not a new shard."""
+    control = files.control()
+    known = control.execute("SELECT 1 FROM shards WHERE shard_id=?", (shard_id,)).fetchone()
+    file = files.shard(shard_id, create=not known)
+    if not known:
+        with writing(control):
+            control.execute("INSERT OR IGNORE INTO shards VALUES (?)", (shard_id,))
+    return sqlite_shard.claim(file, shard_id, owner, nonce)
+
+
+def release(files: Files, move: SlotMove) -> None:
+    """See `Store.release_slots`. WAL files can't commit as one, so each crash point must be safe by itself.
+
+    The control file is locked throughout: neither term nor table can change. The shard's file commits first. A
+    crash before that changed nothing; one between the commits leaves the slots with the loser at a higher epoch,
+    with versions recorded that are durable anyway: the repeated call only does the rest, and if the loser
+    is dead, its slots are recovered as always. The gainer sees the slots only after both commits.
+    """
+    control, file, request = files.control(), files.shard(move.inc.shard_id), move.request()
+    with writing(control):
+        done = control.execute("SELECT request FROM releases WHERE shard_id=?", (move.inc.shard_id,)).fetchone()
+        if done == (request,):
+            return
+        _check_term(control, move.term)
+        _check_owned(control, move)
+        if not sqlite_shard.was_released(file, move.inc, request):
+            sqlite_shard.release(file, move.inc, request, move.versions)
+        _put_slots(control, dict.fromkeys(move.slots, move.gainer))
+        control.executemany(
+            "INSERT OR REPLACE INTO dedicated VALUES (?, ?)", [(player, move.gainer) for player in move.dedicated]
+        )
+        control.execute("INSERT OR REPLACE INTO releases VALUES (?, ?)", (move.inc.shard_id, request))
+
+
+def _check_term(control: sqlite3.Connection, term: int) -> None:
+    (current,) = control.execute("SELECT term FROM control").fetchone()
+    if current != term:
+        raise Fenced(f"term {term} is over, the store is at {current}")
+
+
+def _check_owned(control: sqlite3.Connection, move: SlotMove) -> None:
+    """What another shard owns already can't be given away a second time."""
+    slots = dict(control.execute("SELECT slot, shard_id FROM slots").fetchall())
+    dedicated = dict(control.execute("SELECT player_id, shard_id FROM dedicated").fetchall())
+    allowed = (None, move.inc.shard_id)
+    for owner in [slots.get(slot) for slot in move.slots] + [dedicated.get(player) for player in move.dedicated]:
+        if owner not in allowed:
+            raise Fenced(f"shard {move.inc.shard_id} releases what {owner} owns")
+
+
+def _put_slots(control: sqlite3.Connection, slots: Mapping[int, str]) -> None:
+    control.executemany("INSERT OR REPLACE INTO slots VALUES (?, ?)", slots.items())
+
+
+def take_term(files: Files) -> int:
+    """See `Store.take_term`."""
+    control = files.control()
+    with writing(control):
+        (term,) = control.execute("UPDATE control SET term=term+1 RETURNING term").fetchall()[0]
+    return int(term)
+
+
+def assign(files: Files, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
+    """See `Store.assign`."""
+    control = files.control()
+    with writing(control):
+        _check_term(control, term)
+        _put_slots(control, slots)
+        control.execute("DELETE FROM dedicated")
+        control.executemany("INSERT INTO dedicated VALUES (?, ?)", dedicated.items())
+
+
+def fence(files: Files, term: int, shard_id: str) -> Owner | None:
+    """See `Store.fence`. The control file stays locked meanwhile: the term can't end in between."""
+    with writing(files.control()) as control:
+        _check_term(control, term)
+        return sqlite_shard.fence(files.shard(shard_id)) if shard_id in files.shards() else None
+
+
+def finish_log(files: Files, term: int, log_id: str) -> None:
+    """See `Store.finish_log`."""
+    shard_id = log_origin(log_id)[0]
+    with writing(files.control()) as control:
+        _check_term(control, term)
+        if shard_id in files.shards():
+            sqlite_shard.finish_log(files.shard(shard_id), log_id)
+
+
+def read_log(files: Files, log_id: str, after_seq: int, limit: int) -> list[LogRecord]:
+    """See `Store.read_log`."""
+    shard_id, log_epoch = log_origin(log_id)
+    if shard_id not in files.shards():
+        return []
+    return sqlite_shard.read_log(files.shard(shard_id), log_epoch, after_seq, limit)
+
+
+def unfinished_logs(files: Files) -> list[LogInfo]:
+    """See `Store.unfinished_logs`."""
+    return [log for shard_id in files.shards() for log in sqlite_shard.logs(files.shard(shard_id), shard_id)]
+
+
+def load_player(files: Files, player_id: str) -> StoredPlayer:
+    """See `Store.load_player`: the two newest generations of all files."""
+    found = [sqlite_shard.load_player(files.shard(shard_id), player_id) for shard_id in files.shards()]
+    generations = [record for records, _ in found for record in records]
+    generations.sort(key=lambda record: record.version, reverse=True)
+    return StoredPlayer(tuple(generations[:GENERATIONS]), max((released for _, released in found), default=0))
+
+
+def routing(files: Files) -> Routing:
+    """See `Store.routing`. The tables are read before the shards: who is named owner has claimed before."""
+    control = files.control()
+    control.execute("BEGIN")
+    try:
+        (term,) = control.execute("SELECT term FROM control").fetchone()
+        owners = dict(control.execute("SELECT slot, shard_id FROM slots").fetchall())
+        dedicated = dict(control.execute("SELECT player_id, shard_id FROM dedicated").fetchall())
+    finally:
+        control.execute("COMMIT")
+    shards = {shard_id: sqlite_shard.routing_row(files.shard(shard_id), shard_id) for shard_id in files.shards()}
+    return Routing(term, tuple(owners.get(slot, "") for slot in range(SLOTS)), dedicated, shards)

@@ -1,0 +1,158 @@
+"""The embedded store: one folder of SQLite files, no service to run. Durable against power loss (`synchronous=FULL`).
+
+Two threads do all the work: one for writes of this process's own shard, so that an append never waits behind a load;
+one for everything else. Both open their own connections.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Concatenate, ParamSpec, TypeVar
+
+from snapshots import sqlite_control, sqlite_shard
+from snapshots.contract import (
+    Address,
+    Claim,
+    Incarnation,
+    LogHead,
+    LogInfo,
+    LogRecord,
+    Owner,
+    Routing,
+    SnapshotRecord,
+    StoredPlayer,
+)
+from snapshots.errors import StoreUnavailable
+from snapshots.rows import checked_claim, checked_trim
+from snapshots.sqlite_files import Files, Worker
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class SqliteStore:
+    """See `snapshots.contract.Store`. `folder` is created, for this user only, if it is missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._workers: tuple[Worker, Worker] | None = None
+
+    async def open(self) -> None:
+        """Creates or checks the folder and its files."""
+        await asyncio.to_thread(sqlite_control.prepare, self._folder)
+        loop = asyncio.get_running_loop()
+        self._workers = Worker(loop, self._folder, "sqlite-own"), Worker(loop, self._folder, "sqlite-rest")
+
+    async def close(self) -> None:
+        """Waits for writes under way; closing twice is fine."""
+        workers, self._workers = self._workers, None
+        for worker in workers or ():
+            await worker.stop()
+
+    def _worker(self, index: int) -> Worker:
+        if self._workers is None:
+            raise StoreUnavailable("the store is not open")
+        return self._workers[index]
+
+    def _on_shard(
+        self,
+        call: Callable[Concatenate[Connection, Incarnation, P], R],
+        inc: Incarnation,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> "asyncio.Future[R]":
+        """`call` on the own shard's file, in the thread for it."""
+        worker = self._worker(0)
+        return worker.submit(lambda: call(worker.files.shard(inc.shard_id), inc, *args, **kwargs))
+
+    def _on_files(
+        self, call: Callable[Concatenate[Files, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> "asyncio.Future[R]":
+        """`call` on any files, in the thread for the rest."""
+        worker = self._worker(1)
+        return worker.submit(call, worker.files, *args, **kwargs)
+
+    async def clock_ms(self) -> int:
+        """The clock of this machine: an embedded store has no other."""
+        return time.time_ns() // 1_000_000
+
+    async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
+        """See Store. ValueError if the shard id or the nonce can't be one."""
+        checked_claim(shard_id, nonce)
+        worker = self._worker(0)
+        return await worker.submit(sqlite_control.claim, worker.files, shard_id, owner, nonce)
+
+    async def serve(self, inc: Incarnation, address: Address) -> None:
+        """See Store."""
+        await self._on_shard(sqlite_shard.serve, inc, address)
+
+    async def heartbeat(self, inc: Incarnation) -> int:
+        """See Store."""
+        await self._on_shard(sqlite_shard.heartbeat, inc)
+        return await self.clock_ms()
+
+    async def retire(self, inc: Incarnation) -> None:
+        """See Store."""
+        await self._on_shard(sqlite_shard.retire, inc)
+
+    async def append(self, inc: Incarnation, head: LogHead, payload: bytes) -> LogHead:
+        """See Store."""
+        return await self._on_shard(sqlite_shard.append, inc, head, payload)
+
+    async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
+        """See Store. ValueError if `trim_seq` is above `checkpoint_seq`."""
+        checked_trim(checkpoint_seq, trim_seq)
+        await self._on_shard(sqlite_shard.checkpoint, inc, checkpoint_seq, trim_seq)
+
+    async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:
+        """See Store."""
+        await self._on_shard(sqlite_shard.put_snapshots, inc, tuple(records))
+
+    async def release_slots(
+        self,
+        inc: Incarnation,
+        term: int,
+        slots: Sequence[int],
+        dedicated: Sequence[str],
+        gainer: str,
+        versions: Mapping[str, int],
+    ) -> Incarnation:
+        """See Store; `sqlite_control.release` says why a crash at any point is safe."""
+        move = sqlite_control.SlotMove(inc, term, sorted(slots), sorted(dedicated), gainer, dict(versions))
+        worker = self._worker(0)
+        await worker.submit(sqlite_control.release, worker.files, move)
+        return Incarnation(inc.shard_id, inc.epoch + 1, inc.nonce, inc.log_id)
+
+    async def read_log(self, log_id: str, after_seq: int, limit: int) -> Sequence[LogRecord]:
+        """See Store. A log nobody knows is empty."""
+        return await self._on_files(sqlite_control.read_log, log_id, after_seq, limit)
+
+    async def unfinished_logs(self) -> Sequence[LogInfo]:
+        """See Store."""
+        return await self._on_files(sqlite_control.unfinished_logs)
+
+    async def load_player(self, player_id: str) -> StoredPlayer:
+        """See Store. Looks into every shard's file: players move between shards, their snapshots stay behind."""
+        return await self._on_files(sqlite_control.load_player, player_id)
+
+    async def take_term(self) -> int:
+        """See Store."""
+        return await self._on_files(sqlite_control.take_term)
+
+    async def assign(self, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.assign, term, dict(slots), dict(dedicated))
+
+    async def fence(self, term: int, shard_id: str) -> Owner | None:
+        """See Store. A shard nobody ever claimed has no owner to fence: None."""
+        return await self._on_files(sqlite_control.fence, term, shard_id)
+
+    async def finish_log(self, term: int, log_id: str) -> None:
+        """See Store. A log that is gone already is fine."""
+        await self._on_files(sqlite_control.finish_log, term, log_id)
+
+    async def routing(self) -> Routing:
+        """See Store."""
+        return await self._on_files(sqlite_control.routing)

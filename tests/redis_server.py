@@ -1,0 +1,80 @@
+"""A real redis-server for tests: started in a folder, killed and started again on the same data."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+READY_TIMEOUT_S = 20
+
+
+def free_port() -> int:
+    """A TCP port on the loopback that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RedisServer:
+    """One server on 127.0.0.1:`port` and a unix socket in `folder`; its append-only file rests there too."""
+
+    def __init__(self, folder: Path, *, appendfsync: str = "everysec", port: int | None = None, extra: str = "") -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self.unix_url = f"unix://{folder / 'redis.sock'}"
+        self._options = f"--appendonly yes --appendfsync {appendfsync} {extra}".split()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "RedisServer":
+        """Starts the server and returns once it answers."""
+        program = shutil.which("redis-server")
+        if program is None:
+            raise RuntimeError("redis-server is not installed: apt install redis-server")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
+                 "--unixsocket", str(self.folder / "redis.sock"), *self._options],
+                stdout=log, stderr=log,
+            )  # fmt: skip
+        self._wait_ready()
+        return self
+
+    def stop(self) -> None:
+        """SIGTERM, and waits for the end."""
+        self._end(lambda process: process.terminate())
+
+    def kill(self) -> None:
+        """SIGKILL: what was not in the append-only file is gone."""
+        self._end(lambda process: process.kill())
+
+    @property
+    def pid(self) -> int:
+        """The server's process, for signals of your own."""
+        assert self._process is not None
+        return self._process.pid
+
+    def _end(self, signal: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        if self._process is not None:
+            signal(self._process)
+            self._process.wait(timeout=READY_TIMEOUT_S)
+            self._process = None
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not self._answers():
+            assert self._process is not None
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"redis-server did not start: {(self.folder / 'redis.log').read_text()[-500:]}")
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+        except OSError:
+            return False

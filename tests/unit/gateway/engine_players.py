@@ -1,0 +1,78 @@
+"""The rules themselves behind the gateway, in this process: no shard, no socket, no journal."""
+
+import asyncio
+
+import msgspec
+
+from actors.outcome import Answered, Outcome
+from engine.answers import AnyAnswer
+from engine.catalog import (
+    BonusAward,
+    Campaign,
+    CampaignType,
+    Catalog,
+    Currency,
+    Eligibility,
+    FreeSpinAward,
+    Game,
+    WagerTerms,
+)
+from engine.commands import Command, CommandBody
+from engine.player import Replayed, execute, query
+from engine.queries import Query, QueryBody
+from engine.rejections import Rejection
+from engine.state import Player
+
+NOW_MS = 1_767_225_600_000
+YEAR_MS = 365 * 86_400_000
+
+
+def game(game_id: str) -> Game:
+    return Game(game_id, "slot", "demo", {"EUR": 10, "SEK": 100}, {"EUR": 10_000, "SEK": 100_000}, 100)
+
+
+def campaign(
+    campaign_id: str,
+    type_: CampaignType,
+    bonus: BonusAward | None = None,
+    free_spins: FreeSpinAward | None = None,
+    eligibility: Eligibility | None = None,
+) -> Campaign:
+    wager = WagerTerms(35_000_000, max_bet={"EUR": 50}, valid_days=30)
+    who = eligibility or Eligibility()
+    return Campaign(campaign_id, type_, "manual", 0, NOW_MS + YEAR_MS, who, bonus, free_spins, wager, 1)
+
+
+SPINS = FreeSpinAward(5, {"EUR": 10}, ("book-of-dunes",), 7, 20_000_000)
+CATALOG = Catalog(
+    version="5f3a",
+    currencies={"EUR": Currency(2, 1_000_000), "SEK": Currency(2, 87_100)},
+    funds_order="real_first",
+    games={name: game(name) for name in ("book-of-dunes", "coral-reef")},
+    campaigns={
+        "gift": campaign("gift", "no_deposit", BonusAward(fixed={"EUR": 500})),
+        "spins": campaign("spins", "free_spins", free_spins=SPINS),
+        "personal": campaign("personal", "free_spins", free_spins=SPINS, eligibility=Eligibility(players=("vip-1",))),
+    },
+)
+
+
+class EnginePlayers:
+    """Every player is new; time stands still."""
+
+    def __init__(self) -> None:
+        self._players: dict[str, Player] = {}
+
+    def ask(self, player_id: str, command_id: str, body: CommandBody | QueryBody) -> "asyncio.Future[Outcome]":
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        future.set_result(self._outcome(self._players.setdefault(player_id, Player.new(player_id)), command_id, body))
+        return future
+
+    def _outcome(self, player: Player, command_id: str, body: CommandBody | QueryBody) -> Outcome:
+        if isinstance(body, Query):
+            shown = query(player, CATALOG, body, NOW_MS)  # type: ignore[arg-type]
+            return shown if isinstance(shown, Rejection) else Answered(shown)
+        done = execute(player, CATALOG, Command(command_id, NOW_MS, body))  # type: ignore[arg-type]
+        if isinstance(done, Rejection):
+            return done
+        return Answered(msgspec.msgpack.decode(done.answer, type=AnyAnswer), isinstance(done, Replayed))
