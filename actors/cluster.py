@@ -34,7 +34,7 @@ class ShardHandle(Protocol):
         """The process makes everything durable, retires and may be killed."""
 
     async def dead(self) -> None:
-        """Returns when the process is known to be dead, never before."""
+        """Returns when the process is known to be dead or has retired, never before."""
 
     def kill(self) -> None:
         """Ends the process without ceremony, if it can be reached."""

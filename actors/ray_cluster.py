@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -57,25 +57,22 @@ class Deployment(msgspec.Struct, frozen=True):
 
 
 class PlayerShard:
-    """The Ray actor around one `ShardProcess`. Ray calls arrive on its threads; the work happens on its own uvloop."""
+    """The Ray actor around one `ShardProcess`. Ray calls arrive on its threads; the work happens on its own uvloop.
+
+    No method of the actor classes may be a coroutine: Ray would then run all of them on one loop, and `live` would
+    block every other call.
+    """
 
     def __init__(self, deployment: bytes) -> None:
         config = msgspec.msgpack.decode(deployment, type=Deployment)
         logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         self._thread = LoopThread("shard")
-        self._process = self._thread.call(self._prepare(config))
+        self._process = self._thread.call(_prepared(config, self._end))
         self._incarnation: Incarnation | None = None
+        self._retired = threading.Event()
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-
-    async def _prepare(self, config: Deployment) -> ShardProcess:
-        # Empty: this node's own address, as Ray knows it, so that gateways on other hosts can reach the shard.
-        bind_host = config.shard.bind_host or node_address()
-        settings = msgspec.structs.replace(config.shard, bind_host=bind_host)
-        process = ShardProcess(settings, config.catalog, self._end)
-        await process.prepare()
-        return process
 
     def _end(self, reason: str) -> None:
         """The last replies get a moment to leave; then the process is gone."""
@@ -97,10 +94,20 @@ class PlayerShard:
 
     def drain(self) -> None:
         self._thread.call(self._process.drain())
+        self._retired.set()
 
     def live(self) -> None:
-        """Never returns: the call ends when the process does, which is how its death is noticed."""
-        threading.Event().wait()
+        """Ends when the shard has retired, or with the process, which is how its death is noticed."""
+        self._retired.wait()
+
+
+async def _prepared(config: Deployment, on_end: Callable[[str], None]) -> ShardProcess:
+    # Empty: this node's own address, as Ray knows it, so that gateways on other hosts can reach the shard.
+    bind_host = config.shard.bind_host or node_address()
+    settings = msgspec.structs.replace(config.shard, bind_host=bind_host)
+    process = ShardProcess(settings, config.catalog, on_end)
+    await process.prepare()
+    return process
 
 
 class Supervisor:
@@ -113,24 +120,9 @@ class Supervisor:
         self._failure: str | None = None
         self._process: SupervisorProcess | None = None
         try:
-            self._thread.call(self._start(config, deployment))
+            self._process = self._thread.call(_supervising(config, deployment))
         except (StoreError, ActivationFailed, ShardDied) as failure:
             self._failure = str(failure)
-
-    async def _start(self, config: Deployment, deployment: bytes) -> None:
-        store = open_store(config.shard.store_url)
-        await store.open()
-        client = ShardClient(store.routing, config.shard.cluster_secret, config.client)
-        await client.start()
-        self._process = SupervisorProcess(
-            store,
-            RayCluster(deployment),
-            client,
-            config.supervisor,
-            config.catalog.dedicated_players,
-            config.shard.lease_ms,
-        )
-        await self._process.start()
 
     def failure(self) -> str | None:
         """Why it could not start; None if all shards serve."""
@@ -156,6 +148,18 @@ class Supervisor:
         if self._process is None:
             raise RuntimeError("the supervisor did not start")
         return self._process
+
+
+async def _supervising(config: Deployment, deployment: bytes) -> SupervisorProcess:
+    store = open_store(config.shard.store_url)
+    await store.open()
+    client = ShardClient(store.routing, config.shard.cluster_secret, config.client)
+    await client.start()
+    dedicated = config.catalog.dedicated_players
+    cluster = RayCluster(deployment)
+    process = SupervisorProcess(store, cluster, client, config.supervisor, dedicated, config.shard.lease_ms)
+    await process.start()
+    return process
 
 
 _shard_actor: Any = ray.remote(PlayerShard)

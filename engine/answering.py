@@ -1,7 +1,7 @@
 """Answers to accepted commands, from the events they caused and the state after them. Decides nothing."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from engine import commands as c
 from engine import events as e
@@ -81,8 +81,7 @@ def _first(events: Events, kind: type[_E]) -> _E | None:
 
 def _spin(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     """From the events alone: a one-call round is over already."""
-    bet, last = events[0], events[-1]
-    assert isinstance(bet, e.BetPlaced)  # noqa: S101 - for the type checker
+    bet, last = cast("e.BetPlaced", events[0]), events[-1]
     win = last if isinstance(last, e.WinCredited) else None
     time_ms = command.time_ms
     return RoundAnswer(
@@ -123,7 +122,7 @@ def _reversal(bet: e.BetPlaced, win: e.WinCredited) -> Reversal:
 
 def _round_step(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     """Bet, result and cancel: the round with its totals after this step."""
-    assert round_ is not None  # noqa: S101 - for the type checker: decide refuses unknown sessions
+    round_ = cast("OpenRound", round_)  # decide refuses unknown sessions
     if isinstance(command.body, c.CancelRound):
         return picture(state, round_, "cancelled", command.time_ms)
     bet = _first(events, e.BetPlaced)
@@ -142,8 +141,7 @@ def _block(state: PlayerState, command: Command, events: Events, round_: OpenRou
 
 
 def _deposit(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
-    made = events[0]
-    assert isinstance(made, e.DepositMade)  # noqa: S101 - for the type checker
+    made = cast("e.DepositMade", events[0])
     granted = _granted(events)
     return DepositAnswer(
         made.deposit_id, made.amount, made.nth, state.currency, balance(state, command.time_ms), granted

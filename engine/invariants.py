@@ -31,8 +31,10 @@ def _check_grants(state: PlayerState) -> None:
     for grant in state.grants:
         if grant.balance < 0:
             raise InvariantViolation("grant_not_negative", f"{grant.grant_id} has {grant.balance}")
-        if grant.remaining_wager < 0:
-            raise InvariantViolation("wagering_not_negative", f"{grant.grant_id} has {grant.remaining_wager}")
+        if not 0 <= grant.remaining_wager <= grant.wager_total:
+            raise InvariantViolation(
+                "wagering_within_total", f"{grant.grant_id} has {grant.remaining_wager} of {grant.wager_total}"
+            )
         if grant.state == "in_wager":
             in_wager += 1
     if in_wager > 1:

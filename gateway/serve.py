@@ -12,7 +12,9 @@ from contextlib import contextmanager
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.errors import invalid_field
 from gateway.settings import GatewaySettings
 
 OnReady = Callable[[str], None]
@@ -30,10 +32,14 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise BindRefused(f"can't listen on {host}:{port}: {error.strerror or error}") from error
+    try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
     except OSError as error:
-        raise BindRefused(f"can't listen on {host}:{port}: {error.strerror or error}") from error
+        listener.close()
+        raise BindRefused(f"can't listen on {host}:{port}: {error.strerror}") from error
     listener.set_inheritable(True)
     return listener
 
@@ -42,6 +48,17 @@ def url_of(listener: socket.socket) -> str:
     """`http://host:port` of a bound socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP, which answers what is no HTTP at all as a problem document too."""
+
+    def send_400_response(self, msg: str) -> None:
+        reply = invalid_field("request", "is not valid HTTP/1.1").reply()
+        headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body)), (b"connection", b"close")]
+        head = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, reply.body))
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -70,7 +87,7 @@ async def serve(
     """Serves until SIGTERM, SIGINT or `stop`. The running loop must be this process's main one for the signals."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=_Protocol,
         ws="none",
         lifespan="off",
         log_config=None,

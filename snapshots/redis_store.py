@@ -12,7 +12,7 @@ from typing import Any, cast
 import hiredis
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import BlockingConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -40,6 +40,7 @@ from snapshots.rows import address_of, checked_claim, checked_trim, owner_of, pa
 
 APPEND_TIMEOUT_MS = 1_000
 CALL_TIMEOUT_MS = 5_000
+CONNECTIONS_MAX = 16
 PREFIX = "croupier:"
 
 _SOURCE = files("snapshots").joinpath("redis_functions.lua").read_text()
@@ -83,14 +84,18 @@ class RedisStore:
             self._link = RedisLink(dict(parse_url(self._url)), self._append_timeout_ms / 1000)
 
     def _new_client(self) -> Redis:
-        # Never a retry behind our back: the caller repeats, and knows that it does.
-        return Redis.from_url(
+        timeout_s = self._call_timeout_ms / 1000
+        # Never a retry behind our back: the caller repeats, and knows that it does. Beyond the bound calls queue.
+        pool = BlockingConnectionPool.from_url(
             self._url,
+            max_connections=CONNECTIONS_MAX,
+            timeout=timeout_s,
             protocol=2,
             retry=Retry(NoBackoff(), 0),
-            socket_timeout=self._call_timeout_ms / 1000,
-            socket_connect_timeout=self._call_timeout_ms / 1000,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
         )
+        return Redis.from_pool(pool)
 
     async def close(self) -> None:
         """Closes all connections; closing twice is fine."""

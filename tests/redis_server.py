@@ -20,7 +20,9 @@ def free_port() -> int:
 class RedisServer:
     """One server on 127.0.0.1:`port` and a unix socket in `folder`; its append-only file rests there too."""
 
-    def __init__(self, folder: Path, *, appendfsync: str = "everysec", port: int | None = None, extra: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, appendfsync: str = "everysec", port: int | None = None, extra: str = ""
+    ) -> None:
         self.folder = folder
         self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}"

@@ -1,5 +1,7 @@
 """Undoing a round exactly: every delta comes from what the bet and the win recorded (rules §2.5)."""
 
+from msgspec.structs import replace
+
 from engine.answers import Reversal, RoundAnswer
 from engine.deciding.decision import Decision
 from engine.events import AnyEvent, GrantDelta, GrantReopened, RoundReversed
@@ -24,12 +26,25 @@ def reverse_open_round(state: PlayerState, round_: OpenRound, tombstones: tuple[
         round_.session_id,
         round_.game_id,
         sum(bet.real for bet in round_.bets),
-        tuple(deltas.values()),
+        tuple(_within_total(state, delta) for delta in deltas.values()),
         round_.package_id,
         0 if round_.package_id is None else 1,
         0,
         tombstones,
     )
+
+
+def _within_total(state: PlayerState, delta: GrantDelta) -> GrantDelta:
+    grant = find_grant(state, delta.grant_id)
+    return delta if grant is None else replace(delta, remaining_wager=_uncounted(grant, delta.remaining_wager))
+
+
+def _uncounted(grant: Grant, counted: int) -> int:
+    """What goes back to the wagering: `counted`, but never more than was required to begin with.
+
+    It is less only for free spin winnings that were rolled back after they had been wagered for.
+    """
+    return min(counted, grant.wager_total - grant.remaining_wager)
 
 
 def reverse_one_call(state: PlayerState, answer: RoundAnswer, done: Reversal, command_id: str) -> Decision:
@@ -82,7 +97,7 @@ def _delta(grant: Grant, done: Reversal) -> GrantDelta:
     """The reversal's deltas on the one grant it touches: what it staked and counted, or won as free spin winnings."""
     balance = done.bonus - done.won_bonus
     if done.package_id is None:
-        return GrantDelta(grant.grant_id, balance, done.counted, void_bets=-done.voids)
+        return GrantDelta(grant.grant_id, balance, _uncounted(grant, done.counted), void_bets=-done.voids)
     less = min(grant.remaining_wager, done.wager_added)
     return GrantDelta(grant.grant_id, balance, -less, amount=-done.won_bonus, wager_total=-done.wager_added)
 

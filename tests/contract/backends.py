@@ -38,7 +38,9 @@ class SqliteBackend:
     def damage_snapshot(self, player_id: str, version: int) -> None:
         for path in self.folder.glob("shard-*.db"):
             shard_id = path.stem.removeprefix("shard-")
-            self._write(shard_id, "UPDATE snapshots SET state=x'01' WHERE player_id=? AND version=?", (player_id, version))
+            self._write(
+                shard_id, "UPDATE snapshots SET state=x'01' WHERE player_id=? AND version=?", (player_id, version)
+            )
 
     def _write(self, shard_id: str, statement: str, values: tuple[object, ...]) -> None:
         connection = sqlite3.connect(self.folder / f"shard-{shard_id}.db", isolation_level=None)

@@ -133,8 +133,10 @@ async def test_another_term_writes_nothing(store: Store, age: int) -> None:
     assert await everything(store) == before
 
 
-@pytest.mark.parametrize("write", SHARD_WRITES.values(), ids=SHARD_WRITES.keys())
-async def test_the_current_incarnation_may_do_it_and_may_repeat_it(store: Store, write: ShardWrite) -> None:
+@pytest.mark.parametrize("name", sorted(set(SHARD_WRITES) - {"put_snapshots"}))
+async def test_the_current_incarnation_may_do_it_and_may_repeat_it(store: Store, name: str) -> None:
+    """A snapshot put again fills both generations instead: see test_snapshots."""
+    write = SHARD_WRITES[name]
     inc, head, term = await serving(store)
     first = await write(store, inc, head, term)
     after = await everything(store)

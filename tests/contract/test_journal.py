@@ -131,7 +131,9 @@ def overwritten(payload: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [torn, overwritten])
-async def test_a_record_that_cant_be_read_is_named(store: Store, backend: Backend, damage: Callable[[bytes], bytes]) -> None:
+async def test_a_record_that_cant_be_read_is_named(
+    store: Store, backend: Backend, damage: Callable[[bytes], bytes]
+) -> None:
     inc = await shard(store)
     payloads = [batch(step("alice", 1)), batch(step("alice", 2)), batch(step("alice", 3))]
     await fill(store, inc, payloads)

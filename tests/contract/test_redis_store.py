@@ -1,0 +1,200 @@
+"""What only the Redis backend can show: settings refused at start, SIGKILL of the server, its lost functions."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from signal import SIGCONT, SIGSTOP
+
+import pytest
+import redis
+import uvloop
+
+from snapshots.contract import LogHead, Owner, SnapshotRecord, StoredPlayer
+from snapshots.errors import Fenced, StoreUnavailable, StoreUnsuitable
+from snapshots.opening import open_store
+from snapshots.redis_settings import check_settings, masked
+from snapshots.redis_store import CONNECTIONS_MAX, LIBRARY, RedisStore
+from tests.redis_server import RedisServer, free_port
+
+OWNER = Owner("host-1", 100, 5_000)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    started = RedisServer(tmp_path, appendfsync="always").start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+async def store(server: RedisServer) -> AsyncIterator[RedisStore]:
+    opened = RedisStore(server.url, append_timeout_ms=300)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def test_everything_confirmed_survives_a_sigkill_of_redis(server: RedisServer, store: RedisStore) -> None:
+    term = await store.take_term()
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    await store.assign(term, {3: "s0"}, {"vip": "s0"})
+    head = LogHead()
+    for number in range(50):
+        head = await store.append(inc, head, b"batch %d" % number)
+    await store.put_snapshots(inc, [SnapshotRecord("alice", 5, b"state", b"window")])
+    inc = await store.release_slots(inc, term, [3], [], "s1", {"alice": 5})
+    routing, records = await store.routing(), await store.read_log(inc.log_id, 0, 100)
+
+    server.kill()
+    with pytest.raises(StoreUnavailable):
+        await store.append(inc, head, b"one more")
+    with pytest.raises(StoreUnavailable):
+        await store.load_player("alice")
+    server.start()
+
+    assert await store.routing() == routing
+    assert await store.read_log(inc.log_id, 0, 100) == records
+    assert await store.load_player("alice") == StoredPlayer((SnapshotRecord("alice", 5, b"state", b"window"),), 5)
+    assert (await store.append(inc, head, b"one more")).seq == 51
+
+
+async def test_an_append_without_an_answer_may_be_repeated(server: RedisServer, store: RedisStore) -> None:
+    """Redis is frozen while the batch is on its way; it takes it in later. The repeated batch is not a second one."""
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    head = await store.append(inc, LogHead(), b"one")
+    signal_server(server, SIGSTOP)
+    with pytest.raises(StoreUnavailable, match=r"no answer within 0\.3 s"):
+        await store.append(inc, head, b"two")
+    signal_server(server, SIGCONT)
+    assert (await store.append(inc, head, b"two")).seq == 2
+    assert [record.payload for record in await store.read_log(inc.log_id, 0, 10)] == [b"one", b"two"]
+
+
+def signal_server(server: RedisServer, signal: int) -> None:
+    os.kill(server.pid, signal)
+
+
+async def test_functions_flushed_by_somebody_are_loaded_again(server: RedisServer, store: RedisStore) -> None:
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    for write in (lambda: store.append(inc, LogHead(), b"one"), lambda: store.heartbeat(inc)):
+        with redis.Redis.from_url(server.url) as client:
+            client.function_flush()
+        with pytest.raises(StoreUnavailable):
+            await write()
+        await write()
+
+
+async def test_the_library_is_loaded_once_and_named_by_its_content(server: RedisServer, store: RedisStore) -> None:
+    second = RedisStore(server.url)
+    await second.open()
+    await second.close()
+    with redis.Redis.from_url(server.url) as client:
+        assert [library[1].decode() for library in client.function_list()] == [LIBRARY]
+
+
+async def test_a_full_redis_is_unavailable_not_wrong(server: RedisServer, store: RedisStore) -> None:
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", 1)
+        with pytest.raises(StoreUnavailable, match="OOM"):
+            await store.append(inc, LogHead(), b"one")
+        client.config_set("maxmemory", 0)
+    assert (await store.append(inc, LogHead(), b"one")).seq == 1
+
+
+async def test_a_thousand_loads_at_once_share_a_few_connections(server: RedisServer, store: RedisStore) -> None:
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    await store.put_snapshots(inc, [SnapshotRecord(f"p{n}", 1, b"state", b"window") for n in range(1_000)])
+    loaded = await asyncio.gather(*(store.load_player(f"p{n}") for n in range(1_000)))
+    assert [player.generations[0].player_id for player in loaded] == [f"p{n}" for n in range(1_000)]
+    with redis.Redis.from_url(server.url) as client:
+        assert len(client.client_list()) <= CONNECTIONS_MAX + 2
+
+
+def test_appends_work_on_uvloop_too(server: RedisServer) -> None:
+    async def play() -> int:
+        store = RedisStore(server.url)
+        await store.open()
+        inc = (await store.claim("s0", OWNER, "n")).incarnation
+        head = await store.append(inc, LogHead(), b"one")
+        with pytest.raises(Fenced):
+            await store.append(inc, LogHead(), b"other")
+        await store.close()
+        return head.seq
+
+    assert uvloop.run(play()) == 1
+
+
+async def test_unix_socket_password_and_database_of_the_url(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, extra="--requirepass s3cret").start()
+    try:
+        for url in (f"redis://:s3cret@127.0.0.1:{server.port}/2", f"unix://:s3cret@{tmp_path}/redis.sock?db=3"):
+            store = open_store(url)
+            await store.open()
+            inc = (await store.claim("s0", OWNER, "n")).incarnation
+            assert inc.epoch == 1
+            await store.append(inc, LogHead(), b"one")
+            with pytest.raises(Fenced):
+                await store.append(inc, LogHead(), b"other")
+            await store.close()
+        wrong = RedisStore(f"redis://:wr0ng@127.0.0.1:{server.port}")
+        with pytest.raises(StoreUnsuitable) as refusal:
+            await wrong.open()
+    finally:
+        server.stop()
+    assert "password" in str(refusal.value)
+    assert "wr0ng" not in str(refusal.value)
+
+
+async def test_an_unreachable_redis_is_one_sentence() -> None:
+    port = free_port()
+    with pytest.raises(StoreUnsuitable, match=rf"^Redis at redis://127.0.0.1:{port} can't be used: .*\.$") as refusal:
+        await RedisStore(f"redis://:s3cret@127.0.0.1:{port}").open()
+    assert "s3cret" not in str(refusal.value)
+
+
+async def test_a_server_that_never_answers_is_one_sentence() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        store = RedisStore(f"redis://127.0.0.1:{silent.getsockname()[1]}", call_timeout_ms=200)
+        with pytest.raises(StoreUnsuitable, match="can't be used"):
+            await store.open()
+
+
+async def test_a_redis_without_append_only_file_is_refused(server: RedisServer) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("appendonly", "no")
+    with pytest.raises(StoreUnsuitable, match="set `appendonly yes`"):
+        await RedisStore(server.url).open()
+
+
+GOOD = {"redis_version": "7.0.15", "redis_mode": "standalone", "role": "master", "aof_enabled": 1, "maxmemory": 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"redis_version": "6.2.14"}, "has version 6.2.14, but version 7 or newer is needed"),
+        ({"redis_mode": "cluster"}, "runs in cluster mode"),
+        ({"role": "slave"}, "is a replica"),
+        ({"aof_enabled": 0}, "set `appendonly yes`"),
+        ({"maxmemory": 1_000_000, "maxmemory_policy": "allkeys-lru"}, "set `maxmemory-policy noeviction`"),
+    ],
+)
+def test_settings_that_cant_keep_the_promise(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(StoreUnsuitable, match=sentence):
+        check_settings("redis://r", GOOD | change)
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"redis_version": "10.1.0"}, {"maxmemory": 1_000_000, "maxmemory_policy": "noeviction"}]
+)
+def test_settings_that_can(change: dict[str, object]) -> None:
+    check_settings("redis://r", GOOD | change)
+
+
+def test_a_url_is_shown_without_its_secrets() -> None:
+    assert masked("rediss://user:s3cret@r.example:6380/1?password=s3cret") == "rediss://r.example:6380/1"

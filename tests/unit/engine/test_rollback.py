@@ -1,0 +1,224 @@
+"""Rules §3, rollback: exact, once, and whatever has happened since."""
+
+from typing import Any
+
+import pytest
+
+from engine.commands import AddBet, CancelRound, Deposit, Result, Rollback, Spin
+from engine.queries import GetRound
+from engine.window import HOUR_MS, REMEMBERED_MAX
+from tests.unit.engine.playing import Table, campaign, house, wager
+
+
+def with_grants(count: int = 1, bonus: int = 100, multiplier: int = 1, real: int = 0, **terms: Any) -> Table:
+    table = Table(house(campaign(fixed=bonus, wager=wager(multiplier, **terms))), real)
+    for _ in range(count):
+        table.grant()
+    return table
+
+
+def test_an_open_round_is_reversed_whole() -> None:
+    table = Table(real=1_000)
+    session = table.spin(100, key="gs:a").session_id
+    table.do(AddBet(session, 50), "gs:b")
+    answer = table.do(Rollback("gs:b"))
+    assert (answer.status, answer.session_id, answer.kept_grants) == ("rolled_back", session, ())
+    assert (table.money(), table.state.rounds) == ((1_000, 0), {})
+    assert table.refused(Spin("book", "real", 100), "gs:a").code == "rolled_back"
+    assert table.refused(AddBet(session, 50), "gs:b").code == "rolled_back"
+    assert table.ask(GetRound(session)).state == "cancelled"
+    assert table.refused(Result(session, 5)).code == "round_closed"
+
+
+def test_repeated_under_any_key_nothing_moves() -> None:
+    table = Table(real=1_000)
+    table.spin(100, 30, key="gs:a")
+    first = table.do(Rollback("gs:a"), "gs:r1")
+    assert table.again(Rollback("gs:a"), "gs:r1") == first
+    assert table.do(Rollback("gs:a"), "gs:r2").status == "rolled_back"
+    assert (table.transitions[-1].events, table.money()) == ((), (1_000, 0))
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_a_result_forbids_it(final: bool) -> None:
+    table = Table(real=1_000)
+    session = table.spin(100, key="gs:a").session_id
+    table.do(Result(session, 0, final))
+    assert table.refused(Rollback("gs:a")).code == "round_has_result"
+
+
+def test_of_a_cancelled_round_moves_nothing_but_bars_the_bet() -> None:
+    table = Table(real=1_000)
+    session = table.spin(100, key="gs:a").session_id
+    table.do(CancelRound(session))
+    assert table.do(Rollback("gs:a")).status == "rolled_back"
+    assert table.money() == (1_000, 0)
+    assert table.refused(Spin("book", "real", 100), "gs:a").code == "rolled_back"
+
+
+@pytest.mark.parametrize("win", [0, 70, 300])
+def test_one_call_bet_and_win_together(win: int) -> None:
+    table = Table(real=1_000)
+    session = table.spin(100, win, key="gs:a").session_id
+    table.do(Rollback("gs:a"))
+    assert table.money() == (1_000, 0)
+    shown = table.ask(GetRound(session))
+    assert (shown.state, shown.win_amount) == ("cancelled", 0)
+
+
+def test_a_win_already_spent_is_refused() -> None:
+    table = Table(real=100)
+    table.spin(100, 500, key="gs:a")
+    table.spin(101, 0)
+    table.do(Deposit(1))
+    table.do(Rollback("gs:a"))
+    assert table.money() == (0, 0)
+    table = Table(real=100)
+    table.spin(100, 500, key="gs:a")
+    table.spin(101, 0)
+    refusal = table.refused(Rollback("gs:a"))
+    assert (refusal.code, refusal.fields) == ("win_already_spent", {"session_id": "p1-3"})
+
+
+def test_an_unknown_id_leaves_a_tombstone() -> None:
+    table = Table(real=1_000)
+    assert table.do(Rollback("gs:late")).status == "tombstoned"
+    assert table.refused(Spin("book", "real", 100, 50), "gs:late").code == "rolled_back"
+    assert table.do(Rollback("gs:late")).status == "rolled_back"
+    table.do(Deposit(100), "gs:late")
+
+
+def test_what_is_no_bet_is_tombstoned_and_keeps_its_answer() -> None:
+    table = Table()
+    table.do(Deposit(1_000), "gs:d")
+    session = table.spin(100).session_id
+    table.do(Result(session, 10, final=False), "gs:part")
+    assert table.do(Rollback("gs:d")).status == "tombstoned"
+    assert table.do(Rollback("gs:part")).status == "tombstoned"
+    assert table.again(Deposit(1_000), "gs:d").amount == 1_000
+    table.do(Result(session, 10), "gs:final")
+    assert table.do(Rollback("gs:final")).status == "tombstoned"
+    assert table.money() == (920, 0)
+
+
+def test_too_old_to_be_reversed() -> None:
+    table = Table(real=1_000)
+    table.spin(100, 0, key="gs:a")
+    for _ in range(REMEMBERED_MAX):
+        table.do(Deposit(1))
+    assert table.refused(Rollback("gs:a")).code == "already_processed"
+
+
+def test_never_twice_however_much_time_passes() -> None:
+    table = Table(real=1_000)
+    table.spin(100, 0, key="gs:a")
+    table.do(Rollback("gs:a"))
+    table.now += 48 * HOUR_MS
+    table.do(Rollback("gs:unknown"))
+    table.do(Rollback("gs:a"))
+    assert table.money() == (1_000, 0)
+
+
+def test_the_grant_gets_back_balance_and_wagering() -> None:
+    table = with_grants(bonus=1_000, multiplier=5, real=50)
+    table.spin(150, 90, key="gs:a")
+    [grant] = table.state.grants
+    assert (table.money(), grant.remaining_wager) == ((30, 960), 4_850)
+    table.do(Rollback("gs:a"))
+    assert (table.money(), grant.remaining_wager) == ((50, 1_000), 5_000)
+
+
+def test_grant_money_already_spent() -> None:
+    table = with_grants(bonus=100, multiplier=50)
+    table.spin(100, 400, key="gs:a")
+    table.spin(101, 0)
+    assert table.refused(Rollback("gs:a")).code == "win_already_spent"
+
+
+def test_a_completed_grant_is_reopened() -> None:
+    table = with_grants(bonus=100, multiplier=1)
+    table.spin(100, 250, key="gs:a")
+    assert table.money() == (250, 0)
+    table.do(Rollback("gs:a"))
+    assert table.events == ["GrantReopened", "RoundReversed"]
+    [grant] = table.state.grants
+    assert (grant.state, grant.balance, grant.remaining_wager, grant.released) == ("in_wager", 100, 100, 0)
+    assert (table.money(), table.state.ended_grants) == ((0, 100), [])
+
+
+def test_reopening_includes_what_the_cash_out_cap_removed() -> None:
+    table = with_grants(bonus=100, multiplier=1, max_cashout={"EUR": 60})
+    table.spin(100, 250, key="gs:a")
+    assert table.money() == (60, 0)
+    table.do(Rollback("gs:a"))
+    assert table.money() == (0, 100)
+
+
+def test_released_money_already_spent() -> None:
+    table = with_grants(bonus=100, multiplier=1)
+    table.spin(100, 250, key="gs:a")
+    table.spin(10, 9)
+    assert table.refused(Rollback("gs:a")).code == "win_already_spent"
+
+
+def test_an_exhausted_grant_is_reopened() -> None:
+    table = with_grants(bonus=100, multiplier=50)
+    table.spin(100, 0, key="gs:a")
+    assert table.state.ended_grants[0].exhausted
+    table.do(Rollback("gs:a"))
+    [grant] = table.state.grants
+    assert (grant.balance, grant.remaining_wager, grant.exhausted) == (100, 5_000, False)
+
+
+def test_a_grant_that_still_has_nothing_to_wager_completes_again() -> None:
+    table = with_grants(bonus=200, multiplier=1, contribution_games={"dice": 0})
+    table.spin(50, 20, "dice", key="gs:a")
+    table.spin(170, 170, "book")
+    table.spin(30, 30, "wheel")
+    assert table.money() == (170, 0)
+    table.do(Rollback("gs:a"))
+    assert table.events == ["GrantReopened", "RoundReversed", "BonusRedeemed"]
+    assert table.money() == (200, 0)
+
+
+def test_the_reopened_grant_takes_its_place_in_the_queue() -> None:
+    table = with_grants(count=3)
+    table.spin(100, 100, key="gs:a")
+    assert [grant.state for grant in table.state.grants] == ["in_wager", "granted"]
+    table.do(Rollback("gs:a"))
+    assert [(g.grant_id, g.state) for g in table.state.grants] == [
+        ("g2-1", "in_wager"),
+        ("g3-1", "granted"),
+        ("g4-1", "granted"),
+    ]
+
+
+def test_a_younger_grant_reopens_behind_the_one_in_wager() -> None:
+    table = with_grants(count=2)
+    table.spin(100, 100, key="gs:older")
+    table.do(Deposit(1_000))
+    table.spin(1_100, 100, key="gs:younger")
+    table.do(Deposit(1_000))
+    table.do(Rollback("gs:older"))
+    table.do(Rollback("gs:younger"))
+    assert [grant.state for grant in table.state.grants] == ["in_wager", "granted"]
+
+
+def test_of_an_expired_grant_only_real_money_is_reversed() -> None:
+    table = with_grants(bonus=1_000, multiplier=50, real=100, valid_days=3)
+    table.spin(150, 90, key="gs:a")
+    assert table.money() == (60, 980)
+    table.pass_days(3)
+    table.do(Rollback("gs:a"))
+    assert table.money() == (100, 0)
+    assert table.state.ended_grants[0].state == "expired"
+
+
+def test_a_bet_that_voided_its_grant() -> None:
+    table = with_grants(bonus=1_000, multiplier=50, real=600, max_bet={"EUR": 500}, over_max_bet="cancel")
+    kept = table.spin(10, game_id="dice").session_id
+    table.spin(501, 0, key="gs:a")
+    assert table.state.grants[0].void_after_round
+    table.do(Rollback("gs:a"))
+    table.do(Result(kept, 10))
+    assert (table.state.grants[0].state, table.money()) == ("in_wager", (600, 1_000))

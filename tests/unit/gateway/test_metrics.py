@@ -1,0 +1,60 @@
+"""What Prometheus reads from a gateway."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.metrics import GatewayMetrics
+from tests.unit.gateway.doubles import SPIN, app_with, calling, send
+
+
+def samples(exposition: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(exposition)
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize(
+    ("took_ns", "first_bucket"),
+    [
+        (0, "0.0001"),
+        (100_000, "0.0001"),
+        (100_001, "0.00025"),
+        (999_999, "0.001"),
+        (5_000_000_000, "5.0"),
+        (6 * 10**9, "+Inf"),
+    ],
+)
+def test_a_spin_falls_into_its_bucket_and_all_above(took_ns: int, first_bucket: str) -> None:
+    metrics = GatewayMetrics()
+    metrics.spin("POST /spin", "ok", took_ns)
+    found = samples(metrics.exposition().decode())
+    buckets = {labels[0][1]: value for (name, labels), value in found.items() if name == "spin_seconds_bucket"}
+    filled = [bound for bound in sorted(buckets, key=float) if buckets[bound]]
+    assert (filled[0], filled[-1], buckets["+Inf"]) == (first_bucket, "+Inf", 1)
+    assert found["spin_seconds_sum", ()] == pytest.approx(took_ns / 1e9)
+    assert found["spin_seconds_count", ()] == 1
+
+
+async def test_requests_are_counted_by_route_and_outcome() -> None:
+    async with calling(app_with()) as client:
+        await client.post(SPIN, headers={"idempotency-key": "k1"})
+        await client.post(SPIN)
+        await client.post("/spin/a/b/c")
+        await send(client, "GET /players/{player_id}")
+        await client.get("/players/p1?x=1")
+        await client.get("/nope")
+        await client.put("/players/p1", content=b"x" * 70_000)
+        found = samples((await client.get("/metrics")).text)
+    counted = {labels: value for (name, labels), value in found.items() if name == "gateway_requests_total"}
+    assert counted == {
+        (("code", "ok"), ("route", "POST /spin")): 1,
+        (("code", "idempotency_key_required"), ("route", "POST /spin")): 1,
+        (("code", "not_found"), ("route", "unmatched")): 2,
+        (("code", "ok"), ("route", "GET /players/{player_id}")): 1,
+        (("code", "invalid_request"), ("route", "GET /players/{player_id}")): 1,
+        (("code", "body_too_large"), ("route", "unmatched")): 1,
+    }
+    assert found["spin_seconds_count", ()] == 3
+    assert any(name == "process_cpu_seconds_total" for name, _ in found)

@@ -1,0 +1,65 @@
+"""Who may call what: every route × every role, over HTTP."""
+
+import logging
+
+import pytest
+
+from gateway.roles import PUBLIC, ROLES, ROUTE_ROLES, Role
+from tests.unit.gateway.doubles import SAMPLES, RoleAuth, ScriptedPlayers, app_with, calling, send
+
+COLUMNS = ("game_server", "platform", "loyalty_admin", "marketing_manager", "support", "ops", "auditor")
+MATRIX = """
+    POST /spin                            x . . . . . .
+    POST /spin/{session_id}/result        x . . . . . .
+    POST /spin/{session_id}/bet           x . . . . . .
+    POST /spin/{session_id}/cancel        x . . . . . .
+    POST /spin/rollback                   x . . . . . .
+    GET /spin/{session_id}                x . . . x . .
+    GET /players/{player_id}/rounds       x . x x x . .
+    PUT /players/{player_id}              . x . . . . .
+    GET /players/{player_id}              . x x x x . .
+    POST /players/{player_id}/deposits    . x . . . . .
+    POST /players/{player_id}/block       . x . . . . .
+    POST /players/{player_id}/unblock     . x . . . . .
+    GET /players/{player_id}/bonuses      . x x x x . .
+    POST /players/{player_id}/bonuses     . . . x . . .
+    GET /catalog                          . . x x x x x
+    GET /cluster                          . . . . x x x
+    GET /health/live                      x x x x x x x
+    GET /health/ready                     x x x x x x x
+    GET /metrics                          x x x x x x x
+    GET /metrics/targets                  x x x x x x x
+"""
+ALLOWED = {
+    (" ".join(words[:2]), role): mark == "x"
+    for words in (line.split() for line in MATRIX.strip().splitlines())
+    for role, mark in zip(COLUMNS, words[2:], strict=True)
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", ROUTE_ROLES)
+async def test_every_route_for_every_role(name: str, role: Role, caplog: pytest.LogCaptureFixture) -> None:
+    players = ScriptedPlayers()
+    with caplog.at_level(logging.WARNING, "croupier.audit"):
+        async with calling(app_with(players, RoleAuth(role))) as client:
+            response = await send(client, name)
+    if ALLOWED[name, role]:
+        assert response.status_code < 300, response.text
+        return
+    assert (response.status_code, response.json()["code"], players.asked) == (403, "forbidden", [])
+    assert f"caller=tester roles={role} route={name}" in caplog.text
+
+
+async def test_no_role_opens_nothing() -> None:
+    async with calling(app_with(auth=RoleAuth())) as client:
+        for name, roles in ROUTE_ROLES.items():
+            expected = 200 if roles == PUBLIC else 403
+            assert (await send(client, name)).status_code == expected, name
+
+
+def test_the_table_covers_exactly_what_is_served() -> None:
+    served = {
+        f"{method.upper()} {path}" for path, methods in app_with().openapi()["paths"].items() for method in methods
+    }
+    assert served == set(ROUTE_ROLES) == set(SAMPLES)
