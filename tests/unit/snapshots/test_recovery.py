@@ -244,6 +244,14 @@ async def test_a_missing_record_is_named(store: Store, fake: ReadOnly) -> None:
         await read_tails(store, [log], everybody)
 
 
+async def test_a_missing_first_record_after_the_checkpoint_is_named(store: Store, fake: ReadOnly) -> None:
+    """The record at the checkpoint is not read, so that only the sequence tells."""
+    log = fake.log("s0-1", *(batch(step("alice", version)) for version in (1, 2, 3)), checkpoint_seq=1)
+    del fake.logs["s0-1"][1]
+    with pytest.raises(CorruptLog, match="log s0-1 record 2: missing"):
+        await read_tails(store, [log], everybody)
+
+
 async def test_a_record_from_another_log_is_no_successor(store: Store, fake: ReadOnly) -> None:
     log = fake.log("s0-1", batch(step("alice", 1)), batch(step("alice", 2)))
     fake.log("s0-2", batch(step("alice", 1, amount=5)), batch(step("bob", 1)))
