@@ -18,9 +18,9 @@ def samples(exposition: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], fl
 @pytest.mark.parametrize(
     ("took_ns", "first_bucket"),
     [
-        (0, "0.0001"),
+        (0, "1e-05"),
         (100_000, "0.0001"),
-        (100_001, "0.00025"),
+        (100_001, "0.00015"),
         (999_999, "0.001"),
         (5_000_000_000, "5.0"),
         (6 * 10**9, "+Inf"),
