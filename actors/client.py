@@ -39,6 +39,18 @@ NO_ANSWER = Unavailable("outcome_unknown", "The player's shard did not answer in
 TOO_MANY = Unavailable("overloaded", "Too many requests wait for their shards.")
 
 
+def _outcome(reply: Reply) -> Outcome | None:
+    """What the shard says; None: it doesn't know or own the player any more, ask its successor with the same id."""
+    if reply.kind == Kind.ANSWER or reply.kind == Kind.REPLAY:
+        return Answered(_decode_answer(reply.payload), reply.kind == Kind.REPLAY)
+    if reply.kind == Kind.REJECTION:
+        return _decode_rejection(reply.payload)
+    if reply.kind == Kind.NOT_OWNER:
+        return None
+    outcome = _decode_unavailable(reply.payload)
+    return None if outcome.code == "outcome_unknown" else outcome
+
+
 class _Asked:
     """A request under way. `sent` once it has left: from then on its outcome may be unknown."""
 
@@ -127,21 +139,13 @@ class ShardClient:
         self._refresh_now.set()
 
     def _on_reply(self, reply: Reply) -> None:
-        asked = self._under_way.pop(reply.rid, None)
+        asked = self._under_way.get(reply.rid)
         if asked is None:
             self._on_report(reply)
-        elif reply.kind == Kind.ANSWER or reply.kind == Kind.REPLAY:
-            self._resolve(asked, Answered(_decode_answer(reply.payload), reply.kind == Kind.REPLAY))
-        elif reply.kind == Kind.REJECTION:
-            self._resolve(asked, _decode_rejection(reply.payload))
-        elif reply.kind == Kind.NOT_OWNER:
-            self._park(asked)
-        else:
-            self._on_unavailable(asked, _decode_unavailable(reply.payload))
-
-    def _on_unavailable(self, asked: _Asked, outcome: Unavailable) -> None:
-        """A shard that lost its place doesn't know the outcome: the same id is repeated on its successor."""
-        if outcome.code == "outcome_unknown":
+            return
+        outcome = _outcome(reply)  # raises if it can't be read: still under way then, and repeated on a new connection
+        del self._under_way[reply.rid]
+        if outcome is None:
             self._park(asked)
         else:
             self._resolve(asked, outcome)

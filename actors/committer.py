@@ -40,6 +40,8 @@ class ReplySink(Protocol):
 
 
 Waiting = tuple[ReplySink, Reply]
+Held = tuple[ReplySink, Reply, bool]
+"""A reply that waits for a batch; True if it acknowledges an entry of it, False if it also needs a fresh lease."""
 BatchEntry = tuple[str, int, bytes]
 
 
@@ -49,7 +51,7 @@ class _Batch:
     def __init__(self, number: int) -> None:
         self.number = number
         self.entries: list[BatchEntry] = []
-        self.replies: list[Waiting] = []
+        self.replies: list[Held] = []
 
 
 class Committer:
@@ -72,6 +74,7 @@ class Committer:
         self.head = LogHead()
         self.durable = 0
         self.ended = False
+        self.transferring = False
         self._store, self._lease, self._settings, self._metrics = store, lease, settings, metrics
         self._on_fenced = on_fenced
         self._pending = _Batch(1)
@@ -90,7 +93,7 @@ class Committer:
         pending = self._pending
         pending.entries.append(entry)
         if sink is not None and reply is not None:
-            pending.replies.append((sink, reply))
+            pending.replies.append((sink, reply, True))
         if self._in_flight is None:
             self._wake.set()
         return pending.number
@@ -102,7 +105,7 @@ class Committer:
         elif batch_number > self.durable:
             in_flight = self._in_flight
             batch = in_flight if in_flight is not None and in_flight.number == batch_number else self._pending
-            batch.replies.append((sink, reply))
+            batch.replies.append((sink, reply, False))
         elif self._lease.fresh():
             sink.reply(reply)
         else:
@@ -110,8 +113,14 @@ class Committer:
 
     @property
     def backlog(self) -> int:
-        """Entries not yet durable."""
-        return len(self._pending.entries) + (len(self._in_flight.entries) if self._in_flight else 0)
+        """What waits for the store: entries not yet durable, or the replies that wait, whichever are more."""
+        batches = [self._pending] if self._in_flight is None else [self._pending, self._in_flight]
+        waiting = len(self._lease_waiters) + sum(len(batch.replies) for batch in batches)
+        return max(waiting, sum(len(batch.entries) for batch in batches))
+
+    def superseded(self, inc: Incarnation) -> bool:
+        """Whether a refusal of a call made as `inc` says nothing: a slot move is raising, or has raised, the epoch."""
+        return self.transferring or inc != self.inc
 
     def stalled(self) -> bool:
         """Whether an append has been without outcome for too long."""
@@ -154,7 +163,8 @@ class Committer:
         self.ended = True
         self._task.cancel()
         batches = [batch for batch in (self._in_flight, self._pending) if batch is not None]
-        for sink, reply in [*self._lease_waiters, *(waiting for batch in batches for waiting in batch.replies)]:
+        held = [(sink, reply) for batch in batches for sink, reply, _ in batch.replies]
+        for sink, reply in [*self._lease_waiters, *held]:
             sink.reply(Reply(reply.rid, Kind.UNAVAILABLE, OUTCOME_UNKNOWN))
         for _, waiter in self._durable_waiters:
             if not waiter.done():
@@ -187,10 +197,18 @@ class Committer:
             self._in_flight, self._in_flight_since = None, 0.0
         self.durable = batch.number
         self._metrics.batch_size.observe(len(batch.entries))
-        for sink, reply in batch.replies:
-            sink.reply(reply)
+        self._release(batch)
         if self._durable_waiters:
             self._tell_waiters()
+
+    def _release(self, batch: _Batch) -> None:
+        """Acknowledgements leave now; reads, replays and refusals only if the append was answered within the lease."""
+        fresh = self._lease.fresh()
+        for sink, reply, acknowledges in batch.replies:
+            if fresh or acknowledges:
+                sink.reply(reply)
+            else:
+                self._lease_waiters.append((sink, reply))
 
     def _take(self) -> _Batch:
         """The pending batch, whole: gathering is bounded by `pending_entries_max`, so that a batch is, too."""

@@ -61,11 +61,16 @@ class Loader:
         await arrival
 
     def end(self) -> None:
-        """Throws all loads away and tells the senders."""
+        """Throws all loads away. Nothing was done to these players: the senders repeat with the successor."""
         for task in self._tasks:
             task.cancel()
         for player_id in list(self._mailboxes):
-            self._return_letters(player_id, "The shard went away while the player was being loaded.")
+            self._disown(player_id)
+
+    async def until_idle(self) -> None:
+        """Waits until every mailbox is empty, those included that a command of another one fills meanwhile."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
 
     def _mailbox(self, player_id: str) -> list[Letter]:
         mailbox = self._mailboxes.get(player_id)
@@ -81,9 +86,9 @@ class Loader:
         try:
             async with self._parallel:
                 player = await self._read_owned(player_id)
+            shard.admit(player)
         except LoadDiscarded:
-            for sink, request, _ in self._take(player_id):
-                sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+            self._disown(player_id)
         except Fenced as refusal:
             shard.end(str(refusal))
         except Corrupt as damage:
@@ -96,7 +101,7 @@ class Loader:
             log.exception("loading player %s raised", player_id)
             self._fail(player_id, "The player can't be loaded.")
         else:
-            self._deliver(player_id, player)
+            self._deliver(player_id)
 
     async def _read_owned(self, player_id: str) -> Player:
         """Reads the player under one ownership from beginning to end; begins again if it changed meanwhile."""
@@ -123,11 +128,10 @@ class Loader:
                     raise
         raise AssertionError
 
-    def _deliver(self, player_id: str, player: Player) -> None:
+    def _deliver(self, player_id: str) -> None:
         self._reload_after.pop(player_id, None)
         shard = self._shard
         shard.metrics.count("shard_players_loaded")
-        shard.admit(player)
         for sink, request, attempt in self._take(player_id):
             resident = shard.residents.by_id.get(player_id)
             if resident is None:
@@ -142,6 +146,10 @@ class Loader:
     def _return_letters(self, player_id: str, detail: str) -> None:
         for sink, request, _ in self._take(player_id):
             sink.reply(unavailable(request.rid, "shard_unavailable", detail))
+
+    def _disown(self, player_id: str) -> None:
+        for sink, request, _ in self._take(player_id):
+            sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
 
     def _take(self, player_id: str) -> list[Letter]:
         arrival = self._arrivals.pop(player_id, None)

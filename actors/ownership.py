@@ -29,6 +29,12 @@ class Ownership:
         leaving = set(dedicated)
         self.dedicated = {player: "" if player in leaving else shard for player, shard in self.dedicated.items()}
 
+    def take_back(self, slots: Iterable[int], dedicated: Iterable[str]) -> None:
+        """Owns them again: the move did not happen, and nobody else can have got them."""
+        self.generation += 1
+        self.slots |= set(slots)
+        self.dedicated = {**self.dedicated, **dict.fromkeys(dedicated, self.shard_id)}
+
     def owns(self, player_id: str) -> bool:
         """Whether commands of the player are for this shard."""
         shard = self.dedicated.get(player_id)

@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import secrets
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,6 +34,7 @@ log = logging.getLogger("croupier.supervisor")
 
 SUPERVISOR = "supervisor"
 START_TIMEOUT_S = 120
+CONNECT_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 60
 EXIT_FENCED = 3
 OBJECT_STORE_BYTES = 80 * 1024 * 1024
@@ -236,13 +238,21 @@ class RayCluster:
 
 
 def start_ray(address: str | None, namespace: str) -> None:
-    """Starts a Ray of our own (no address), or joins the one at `address`. Raises ConnectionError, RuntimeError."""
+    """Starts a Ray of our own (no address), or joins the one at `address`. Raises OSError, RuntimeError, ValueError."""
     options: dict[str, Any] = {"namespace": namespace, "log_to_driver": False, "logging_level": "error"}
     if address is None:
         options |= {"address": "local", "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     else:
+        _check_reachable(address)
         options["address"] = address
     ray.init(**options)
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself takes minutes to notice that nobody listens there. Raises OSError."""
+    host, _, port = address.rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
 
 
 def node_address() -> str:

@@ -51,4 +51,6 @@ class SupervisorSettings(msgspec.Struct, frozen=True):
     probe_ms: int = 200
     probe_timeout_ms: int = 2_000
     """A shard that answers no probe for this long is taken for dead and fenced."""
+    identify_timeout_ms: int = 5_000
+    """How long a restarted supervisor waits for a process to say which shard it is."""
     corpse_kill_after_ms: int = 10_000

@@ -63,6 +63,8 @@ class Shard:
         self.checkpoint_seq = 0
         self.ended = False
         self.draining = False
+        self.misrouted = False
+        """Somebody sent a player of another shard under our epoch: one of the two tables is old."""
         self._on_end = on_end
         metrics.gauges["shard_epoch"] = inc.epoch
 
@@ -124,14 +126,16 @@ class Shard:
 
     def act_or_load(self, sink: ReplySink, request: Request, now: int) -> None:
         """Acts at once if the player is in memory, else puts the request into its mailbox."""
+        if not self.ownership.owns(request.player_id):
+            self.misrouted = True
+            self.metrics.count("shard_not_owner")
+            sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+            return
         resident = self.residents.by_id.get(request.player_id)
         if resident is not None:
             self.act(sink, request, resident, now)
-        elif self.ownership.owns(request.player_id):
-            self.loader.enqueue(sink, request)
         else:
-            self.metrics.count("shard_not_owner")
-            sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+            self.loader.enqueue(sink, request)
 
     # --- one player
 
@@ -178,7 +182,8 @@ class Shard:
         self._drop_unregistered(resident)
 
     def _answer_query(self, sink: ReplySink, request: Request, resident: Resident, now: int) -> None:
-        view = query(resident.player, self.catalog, request.body, now)  # type: ignore[arg-type]
+        at = max(now, resident.player.state.time_ms)
+        view = query(resident.player, self.catalog, request.body, at)  # type: ignore[arg-type]
         kind = Kind.REJECTION if type(view) is Rejection else Kind.ANSWER
         self.committer.reply_after(resident.batch, sink, Reply(request.rid, kind, Raw(encode(view))))
         self._drop_unregistered(resident)

@@ -52,6 +52,7 @@ class ShardProcess:
         self._tasks: list[asyncio.Task[None]] = []
         self._metrics_port = 0
         self._socket_dir: Path | None = None
+        self._moving = asyncio.Lock()
 
     async def prepare(self) -> None:
         """What can be done before there is a shard to be: opens the store and the metrics port."""
@@ -122,13 +123,20 @@ class ShardProcess:
     async def _heartbeats(self) -> None:
         while True:
             await asyncio.sleep(self.settings.heartbeat_ms / 1000)
+            assert self.shard is not None
+            inc = self.shard.inc
             try:
                 await self._heartbeat()
+                if self.shard.misrouted and not self._moving.locked():
+                    await self.gain()
             except StoreUnavailable as failure:
                 log.warning("heartbeat without answer: %s", failure)
             except Fenced as refusal:
-                self._ended_by(str(refusal))
-                return
+                if not self.shard.committer.superseded(inc):
+                    self._ended_by(str(refusal))
+                    return
+            except Exception:
+                log.exception("a heartbeat failed; the next one tries again")
 
     async def _heartbeat(self) -> None:
         """Renews the lease and compares clocks (rules 5 and 13)."""
@@ -148,12 +156,15 @@ class ShardProcess:
     async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
         """Gives slots to another shard (see `slot_moves.release`)."""
         assert self.shard is not None and self._snapshotter is not None
-        return await release(self.shard, self._snapshotter, term, slots, dedicated, gainer)
+        async with self._moving:
+            return await release(self.shard, self._snapshotter, term, slots, dedicated, gainer)
 
     async def gain(self) -> None:
         """Takes over what the table gives to this shard by now."""
         assert self.shard is not None
-        self.shard.ownership.adopt(await self.store.routing())
+        async with self._moving:  # a table read before a release of our own must not be adopted after it
+            self.shard.misrouted = False
+            self.shard.ownership.adopt(await self.store.routing())
 
     # --- the end
 
@@ -164,11 +175,13 @@ class ShardProcess:
             await self.store.close()
             return
         shard.draining = True
+        await shard.loader.until_idle()
         await shard.committer.until_idle()
         await snapshotter.clean([*shard.residents.dirty, *shard.tails.players()])
         await snapshotter.round()
         self._cancel_tasks()
         await self.store.retire(shard.inc)
+        shard.committer.end("drained")
         self._hang_up()
         await self.store.close()
         log.info("shard %s drained", shard.inc.shard_id)

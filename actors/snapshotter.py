@@ -36,6 +36,7 @@ class Snapshotter:
     async def run(self) -> None:
         """Settles inherited tails, then a round and a sweep of idle players at every interval."""
         while True:
+            inc = self._shard.inc
             try:
                 await self._adopt_tails()
                 await self.round()
@@ -43,8 +44,9 @@ class Snapshotter:
             except StoreUnavailable as failure:
                 log.warning("snapshots wait for the store: %s", failure)
             except Fenced as refusal:
-                self._shard.end(str(refusal))
-                return
+                if not self._shard.committer.superseded(inc):
+                    self._shard.end(str(refusal))
+                    return
             except Exception:
                 log.exception("a snapshot round failed; the next one tries again")
             await self._pause()

@@ -16,7 +16,7 @@ from actors.cluster import ActivationFailed, Cluster, ShardDied, ShardHandle
 from actors.frames import ShardReport
 from actors.processes import is_gone
 from actors.settings import SupervisorSettings
-from snapshots.contract import SLOTS, Owner, Routing, Store
+from snapshots.contract import SLOTS, Incarnation, Owner, Routing, Store
 from snapshots.errors import Fenced, StoreError
 
 log = logging.getLogger("croupier.supervisor")
@@ -78,17 +78,29 @@ class SupervisorProcess:
 
     async def _adopt(self, routing: Routing) -> None:
         """Takes over the living shards of an earlier supervisor; whoever is not current is killed."""
-        for handle in await self._cluster.existing():
-            try:
-                inc = (await handle.identity()).incarnation
-            except ShardDied:
-                continue
+        handles = await self._cluster.existing()
+        incarnations = await asyncio.gather(*map(self._incarnation_of, handles))
+        for handle, inc in zip(handles, incarnations, strict=True):
             if inc is None:
                 self._spares.append(handle)
-            elif inc.shard_id in self.wanted and routing.shards[inc.shard_id].epoch == inc.epoch:
+            elif isinstance(inc, Incarnation) and self._is_current(inc, routing):
                 self._enlist(inc.shard_id, handle)
             else:
                 handle.kill()
+
+    def _is_current(self, inc: Incarnation, routing: Routing) -> bool:
+        """By log, not by epoch: a slot move may be raising that just now. A fenced shard has no owner."""
+        row = routing.shards.get(inc.shard_id)
+        current = row is not None and row.owner is not None and row.log_id == inc.log_id
+        return current and inc.shard_id in self.wanted
+
+    async def _incarnation_of(self, handle: ShardHandle) -> Incarnation | ShardDied | TimeoutError | None:
+        """Who a process is; None for a spare. A process that does not say is as good as dead."""
+        try:
+            async with asyncio.timeout(self._settings.identify_timeout_ms / 1000):
+                return (await handle.identity()).incarnation
+        except (ShardDied, TimeoutError) as silence:
+            return silence
 
     async def _fence_unwanted(self, routing: Routing) -> None:
         """Shards of an earlier, larger table: nobody may write as them any more; their logs are sealed."""
@@ -136,6 +148,7 @@ class SupervisorProcess:
                     await self._finish_logs()
             except Fenced as refusal:
                 log.warning("another supervisor has taken over: %s", refusal)
+                self._stopping = True
                 return
             except StoreError as failure:
                 log.warning("the supervisor can't reach the store: %s", failure)
@@ -144,7 +157,10 @@ class SupervisorProcess:
 
     async def _probe_all(self) -> dict[str, ShardReport]:
         """Asks every live shard about itself by the players' channel; recovers those silent for too long."""
-        routing = await self._store.routing()
+        routing = await self._current_routing()
+        for shard_id in self.wanted:
+            if shard_id not in self._live:
+                self._recover(shard_id, "it is down")
         names = [shard_id for shard_id in self._live if shard_id not in self._recovering]
         reports = await asyncio.gather(*(self._probe(routing, shard_id) for shard_id in names))
         limit_s = self._settings.probe_timeout_ms / 1000
@@ -153,6 +169,13 @@ class SupervisorProcess:
             if silent_s > limit_s and shard_id not in self._recovering:
                 self._recover(shard_id, f"it has been silent for {silent_s:.1f} s")
         return {report.shard_id: report for report in reports if report is not None}
+
+    async def _current_routing(self) -> Routing:
+        """The table, unless another supervisor has taken a term: then Fenced, and this one replaces nobody any more."""
+        routing = await self._store.routing()
+        if routing.term != self.term:
+            raise Fenced(f"term {self.term} is over, the store is at {routing.term}")
+        return routing
 
     async def _probe(self, routing: Routing, shard_id: str) -> ShardReport | None:
         try:
@@ -185,8 +208,9 @@ class SupervisorProcess:
 
     async def _replace(self, shard_id: str) -> None:
         began = time.monotonic()
-        corpse = self._live.pop(shard_id)
+        corpse = self._live.pop(shard_id, None)
         try:
+            await self._current_routing()
             for attempt in range(1, RECOVERY_TRIES + 1):
                 handle = self._spares.pop(0) if self._spares else self._cluster.launch()
                 try:
@@ -201,10 +225,17 @@ class SupervisorProcess:
                     log.warning("shard %s serves again after %d ms", shard_id, self.recoveries_ms[-1])
                     break
             else:
-                log.error("shard %s stays down: %d attempts failed; an operator must look", shard_id, RECOVERY_TRIES)
+                log.error("shard %s is down: %d attempts failed; an operator must look", shard_id, RECOVERY_TRIES)
+        except Fenced as refusal:
+            log.warning("another supervisor has taken over: %s", refusal)
+            self._stopping = True
+            return
+        except StoreError as failure:
+            log.error("shard %s can't be replaced yet: %s", shard_id, failure)
         finally:
             del self._recovering[shard_id]
-        self._spawn(self._bury(corpse), f"bury {shard_id}")
+        if corpse is not None:
+            self._spawn(self._bury(corpse), f"bury {shard_id}")
         while len(self._spares) < self._settings.spares and not self._stopping:
             self._spares.append(self._cluster.launch())
 

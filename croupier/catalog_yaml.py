@@ -110,7 +110,7 @@ class Place:
         text = str(self.node.value)
         try:
             if not isinstance(self.node, yaml.ScalarNode) or not _MOMENT.match(text):
-                raise ValueError  # noqa: TRY301 - the same reason as a day that doesn't exist
+                raise ValueError
             return max(0, (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(milliseconds=1))
         except ValueError:
             shown = f"`{text[:40]}`" if isinstance(self.node, yaml.ScalarNode) else _kind(self.node)

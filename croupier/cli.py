@@ -62,7 +62,7 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--catalog", type=Path, default=env("CROUPIER_CATALOG") or default_catalog(), metavar="DIR",
                         help="games and campaigns (default: the catalog shipped)")  # fmt: skip
     parser.add_argument("--auth", choices=["open", "hmac"], default=env("CROUPIER_AUTH"),
-                        help="open: nobody proves anything, loopback only (default: hmac if there are keys)")  # fmt: skip
+                        help="open: no proof, loopback only (default: hmac if there are keys)")  # fmt: skip
     parser.add_argument(
         "--keys", type=Path, default=env("CROUPIER_KEYS"), metavar="FILE", help="the callers' keys, JSON"
     )
@@ -80,7 +80,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gateways", type=int, default=env("CROUPIER_GATEWAYS", "1"), help="processes (%(default)s)")
     parser.add_argument("--ray-address", default=env("CROUPIER_RAY_ADDRESS"), metavar="HOST:PORT", help="join this Ray")
     parser.add_argument("--shard-host", default=env("CROUPIER_SHARD_HOST"), metavar="HOST",
-                        help="address shards listen on (default: loopback, or the node's in a Ray cluster)")  # fmt: skip
+                        help="where shards listen (default: loopback, or the node's in a Ray cluster)")  # fmt: skip
     parser.set_defaults(command=_up)
 
 

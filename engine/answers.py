@@ -18,7 +18,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Balance(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """`bonus` is the money of all grants, `bonus_usable` that of the grant in wager (01 §2)."""
+    """`bonus` is the money of all grants, `bonus_usable` that of the grant in wager (rules §2)."""
 
     real: int
     bonus: int
@@ -36,7 +36,7 @@ class Wagering(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Reversal(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a one-call round did, exactly, so that a rollback recomputes nothing (01 §2.5).
+    """What a one-call round did, exactly, so that a rollback recomputes nothing (rules §2.5).
 
     `real` and `bonus` were staked, `won_real` and `won_bonus` credited; `grant_id` paid and counted `counted`;
     `package_id` gave the free spin; `won_grant_id` took the bonus win and grew its wagering by `wager_added`.
@@ -122,7 +122,7 @@ class GrantAnswer(Answer, tag="grant", frozen=True):
 
 
 class RollbackAnswer(Answer, tag="rollback", frozen=True):
-    """`kept_grants` are grants the reversed bet had triggered; they stay (01 §3)."""
+    """`kept_grants` are grants the reversed bet had triggered; they stay (rules §3)."""
 
     status: Literal["rolled_back", "tombstoned"]
     kept_grants: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ class Game(msgspec.Struct, frozen=True):
 
 
 class WagerTerms(msgspec.Struct, frozen=True):
-    """A campaign's `wager` block (01 §4), amounts per currency."""
+    """A campaign's `wager` block (rules §4), amounts per currency."""
 
     multiplier_micro: int
     basis: Literal["bonus", "bonus_plus_deposit"] = "bonus"
@@ -62,7 +62,7 @@ class BonusAward(msgspec.Struct, frozen=True):
 
 
 class FreeSpinAward(msgspec.Struct, frozen=True):
-    """A free spin package (01 §5)."""
+    """A free spin package (rules §5)."""
 
     count: int
     bet: Amounts

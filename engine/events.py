@@ -49,7 +49,7 @@ class DepositMade(Event, tag="DepositMade", frozen=True):
 
 
 class BetPlaced(Event, tag="BetPlaced", frozen=True):
-    """A stake, split into `real` and `bonus` (01 §2). `opens`: the first bet of its round.
+    """A stake, split into `real` and `bonus` (rules §2). `opens`: the first bet of its round.
 
     A free spin has `package_id`, its stake as `amount`, and takes nothing. `voids_grant`: over `max_bet`
     under the policy `cancel`.
@@ -70,7 +70,7 @@ class BetPlaced(Event, tag="BetPlaced", frozen=True):
 
 
 class WinCredited(Event, tag="WinCredited", frozen=True):
-    """`reported` is what the game said; `real` + `bonus` is what was credited (01 §2.4, §5).
+    """`reported` is what the game said; `real` + `bonus` is what was credited (rules §2.4, §5).
 
     `grant_id` took `bonus`; for free spin winnings its amount grows by `bonus` and its wagering by `wager_added`.
     `closes`: the round ends with this.

@@ -26,7 +26,7 @@ LIVE_GRANTS_MAX = 64
 
 
 class GrantTerms(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A campaign's wager terms resolved to the player's currency and frozen with the grant (01 §4)."""
+    """A campaign's wager terms resolved to the player's currency and frozen with the grant (rules §4)."""
 
     multiplier_micro: int
     min_bet: int | None = None
@@ -73,7 +73,7 @@ class Grant(msgspec.Struct, array_like=True):
 
 
 class FreeSpinPackage(msgspec.Struct, array_like=True):
-    """`remaining` of `count` spins at stake `bet` on `games`; usable while valid_from ≤ t < valid_to (01 §5).
+    """`remaining` of `count` spins at stake `bet` on `games`; usable while valid_from ≤ t < valid_to (rules §5).
 
     `won` is the total credited so far, capped by `max_win`; `winnings_grant_id` is where wins go now.
     """
@@ -128,7 +128,7 @@ class OpenRound(msgspec.Struct, array_like=True):
     reported: int = 0
 
     def ties(self, grant_id: str) -> bool:
-        """Whether the round staked the grant's money, counted for it or voids it: it can't end meanwhile (01 §4)."""
+        """Whether the round staked the grant's money, counted for it or voids it: it can't end meanwhile (rules §4)."""
         return any(bet.grant_id == grant_id and (bet.bonus or bet.counted or bet.voids) for bet in self.bets)
 
 

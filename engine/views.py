@@ -19,7 +19,7 @@ class FreeSpinsView(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PlayerView(msgspec.Struct, frozen=True, array_like=True, tag="player"):
-    """Everything about the player (03, `GET /players/{id}`)."""
+    """Everything about the player (`GET /players/{id}`)."""
 
     player_id: str
     version: int

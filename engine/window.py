@@ -1,4 +1,4 @@
-"""The window of remembered commands: exactly-once for callers who repeat (01 §3, idempotency).
+"""The window of remembered commands: exactly-once for callers who repeat (rules §3, idempotency).
 
 The last 128 commands are kept with their answers; ids of the last 24 hours beyond those as 8-byte digests;
 tombstones of rolled back bets likewise. Compact on purpose: a full window must fit 40 KB of memory.

@@ -85,9 +85,7 @@ OFFERS = {
         Terms(Fraction(1), excluded_games=("dice", "vault"), excluded_policy="real_only", valid_days=4), fixed=120
     ),
     "strict": Offer(Terms(Fraction(3), max_bet=40), fixed=100, valid_to_ms=START_MS + 20 * DAY_MS),
-    "spins": Offer(
-        Terms(max_cashout=50, valid_days=2), spins=Spins(3, 10, ("book", "wheel"), 2, Fraction("1.25"), 80)
-    ),
+    "spins": Offer(Terms(max_cashout=50, valid_days=2), spins=Spins(3, 10, ("book", "wheel"), 2, Fraction("1.25"), 80)),
     "spins-for-cash": Offer(spins=Spins(2, 20, ("book",), 4, Fraction(0))),
     "short-spins": Offer(
         Terms(valid_days=1, max_bet=30, over_max_bet="cancel"), spins=Spins(2, 15, ("dice",), 1, Fraction("0.5"))

@@ -1,0 +1,144 @@
+"""The demo's own books: what every player must hold, from stakes, wins and grants alone.
+
+An independent second opinion: it shares no code with the rules, never copies a balance from an answer, and knows the
+shipped welcome campaign by its printed terms. Amounts are integers in cents.
+"""
+
+import copy
+from dataclasses import dataclass, field
+
+WELCOME_MAX = 10_000
+WELCOME_DEPOSIT_MIN = 1_000
+WELCOME_WAGER_TIMES = 35
+FREE_SPINS = 20
+FREE_SPIN_STAKE = 10
+FREE_SPIN_GAME = "book-of-dunes"
+FREE_SPINS_WIN_MAX = 5_000
+FREE_SPINS_WAGER_TIMES = 20
+CASHOUT_MAX = 50_000
+WAGER_BET_MIN = 10
+BONUS_BET_MAX = 500
+COUNTS_PERCENT = {
+    "book-of-dunes": 100,
+    "neon-orchard": 100,
+    "nine-lanterns": 50,
+    "european-roulette": 10,
+    "classic-blackjack": 10,
+}
+"""What a stake counts for wagering: slots in full, nine-lanterns by half, tables a tenth (the campaign's terms)."""
+BET_MIN = dict.fromkeys(COUNTS_PERCENT, 10) | {
+    "neon-orchard": 20,
+    "european-roulette": 50,
+    "classic-blackjack": 100,
+}
+
+
+@dataclass
+class Bucket:
+    """Bonus money with `to_wager` still to stake; `of_spins`: won by free spins."""
+
+    balance: int
+    to_wager: int
+    of_spins: bool = False
+
+
+@dataclass
+class Round:
+    """The open round: what it has taken so far, and from where."""
+
+    total: int = 0
+    bonus: int = 0
+    paid_by: Bucket | None = None
+    free: bool = False
+
+
+@dataclass
+class Account:
+    """One player's expected holdings."""
+
+    real: int = 0
+    buckets: list[Bucket] = field(default_factory=list)
+    spins: int = 0
+    spins_won: int = 0
+    deposits: int = 0
+    open: Round | None = None
+
+    @property
+    def bonus(self) -> int:
+        """Money in all buckets."""
+        return sum(bucket.balance for bucket in self.buckets)
+
+    @property
+    def stakeable(self) -> int:
+        """Real money and the first bucket: the others queue behind it."""
+        return self.real + (self.buckets[0].balance if self.buckets else 0)
+
+    def copy(self) -> "Account":
+        """As it is now: what a rollback or cancel must restore exactly."""
+        return copy.deepcopy(self)
+
+    def deposit(self, amount: int) -> None:
+        """The first of at least 10.00 doubles itself, up to 100.00, and brings the free spins."""
+        self.real += amount
+        self.deposits += 1
+        if self.deposits == 1 and amount >= WELCOME_DEPOSIT_MIN:
+            bonus = min(amount, WELCOME_MAX)
+            self.buckets.append(Bucket(bonus, bonus * WELCOME_WAGER_TIMES))
+            self.spins += FREE_SPINS
+
+    def bet(self, game: str, amount: int) -> tuple[int, int]:
+        """Opens the round, or adds to it: real money first. Answers the round's (real, bonus) stakes so far."""
+        round_ = self.open = self.open or Round()
+        real = min(self.real, amount)
+        self.real -= real
+        round_.total += amount
+        if self.buckets:
+            first = self.buckets[0]
+            if amount - real:
+                first.balance -= amount - real
+                round_.bonus += amount - real
+                round_.paid_by = first
+            if amount >= WAGER_BET_MIN:
+                first.to_wager -= min(first.to_wager, amount * COUNTS_PERCENT[game] // 100)
+        return round_.total - round_.bonus, round_.bonus
+
+    def free_spin(self) -> None:
+        """Opens a round that takes nothing but a free spin."""
+        self.spins -= 1
+        self.open = Round(free=True)
+
+    def win(self, amount: int) -> int:
+        """Closes the round with a win; answers what is credited."""
+        round_, self.open = self.open, None
+        assert round_ is not None
+        if round_.free:
+            amount = self._win_of_spin(amount)
+        else:
+            back = amount * round_.bonus // round_.total
+            self.real += amount - back
+            if round_.paid_by is not None:
+                round_.paid_by.balance += back
+        self._settle()
+        return amount
+
+    def _win_of_spin(self, amount: int) -> int:
+        amount = min(amount, FREE_SPINS_WIN_MAX - self.spins_won)
+        self.spins_won += amount
+        if amount:
+            won = next((bucket for bucket in self.buckets if bucket.of_spins), None)
+            if won is None:
+                won = Bucket(0, 0, of_spins=True)
+                self.buckets.append(won)
+            won.balance += amount
+            won.to_wager += amount * FREE_SPINS_WAGER_TIMES
+        return amount
+
+    def _settle(self) -> None:
+        """Wagered buckets become real money, empty ones go; free spin winnings wait for the last free spin."""
+        for bucket in list(self.buckets):
+            if bucket.of_spins and self.spins:
+                continue
+            if not bucket.to_wager:
+                self.real += min(bucket.balance, CASHOUT_MAX)
+            if not bucket.to_wager or not bucket.balance:
+                self.buckets.remove(bucket)

@@ -1,0 +1,15 @@
+"""Profiles of the property tests: `HYPOTHESIS_PROFILE=nightly` plays much longer than what every commit pays for."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+settings.register_profile(
+    "commit", max_examples=60, stateful_step_count=30, deadline=None, print_blob=True, suppress_health_check=SLOW
+)
+settings.register_profile(
+    "nightly", max_examples=3_000, stateful_step_count=80, deadline=None, print_blob=True, suppress_health_check=SLOW
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "commit"))

@@ -1,0 +1,36 @@
+"""One real Croupier on SQLite for all tests that only talk to it; it must end cleanly, too."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+
+from tests.croupier_up import Api, CroupierUp, register
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CroupierUp]:
+    folder = tmp_path_factory.mktemp("server")
+    running = CroupierUp(folder, f"sqlite:{folder / 'store'}", "--shards", "1", "--spares", "0")
+    yield running
+    assert running.stop() == 0
+    assert "Traceback" not in running.stderr()
+
+
+@pytest.fixture
+def api(server: CroupierUp) -> Api:
+    return server.api
+
+
+@pytest.fixture
+def new_player(api: Api) -> Callable[..., str]:
+    """Registers a player who deposits 10.00 (or as said) and gets the welcome bonus."""
+
+    def make(deposit: int = 1_000) -> str:
+        player_id = f"e2e-{next(_numbers)}"
+        register(api, player_id, deposit)
+        return player_id
+
+    return make

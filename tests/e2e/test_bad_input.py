@@ -1,0 +1,287 @@
+"""Bad input over real sockets: a 4xx problem document, and nothing has changed (HTTP API, "Errors")."""
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.errors import TABLE
+from tests.croupier_up import SIGNERS, Api
+
+pytestmark = pytest.mark.timeout(120)
+
+NewPlayer = Callable[..., str]
+SPIN = "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=100"
+WITHOUT_SIGNAL = {"overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown", "internal_error"}
+"""Rows that no input can cause: they need a failure, and are shown in unit and integration tests."""
+
+CASES: list[tuple[str, str, str, Any, int, str]] = [
+    # who, method, target, body, status, code
+    ("game", "POST", "/spin?player_id=nobody&game_id=book-of-dunes&mode=real&bet=100", None, 404, "player_not_found"),
+    ("game", "POST", "/spin?player_id={p}&game_id=no-such&mode=real&bet=100", None, 404, "unknown_game"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=turbo&bet=100", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=real", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&bet=100", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?game_id=book-of-dunes&mode=real&bet=100", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=-100", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=0", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=1.5", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=1e3", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=" + "9" * 40, None, 400,
+     "invalid_request"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=abc", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=%D9%A1%D9%A0", None, 400,
+     "invalid_request"),
+    ("game", "POST", SPIN + "&bet=200", None, 400, "invalid_request"),
+    ("game", "POST", SPIN + "&win=-1", None, 400, "invalid_request"),
+    ("game", "POST", SPIN + "&surprise=1", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?player_id=%FF&game_id=book-of-dunes&mode=real&bet=100", None, 400, "invalid_request"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=9", None, 409, "bet_below_min"),
+    ("game", "POST", "/spin?player_id={p}&game_id=nine-lanterns&mode=real&bet=5001", None, 409, "bet_above_max"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=501", None, 409, "bonus_max_bet"),
+    ("game", "POST", "/spin?player_id={p}&game_id=nine-lanterns&mode=freespin", None, 409, "free_spin_game_mismatch"),
+    ("game", "POST", "/spin?player_id={p}&game_id=book-of-dunes&mode=freespin&bet=20", None, 409,
+     "free_spin_bet_mismatch"),
+    ("game", "POST", "/spin/{p}-99/result", {"player_id": "{p}", "win": 1}, 404, "session_not_found"),
+    ("game", "POST", "/spin/{p}-99/result", {"player_id": "{p}", "win": -1}, 400, "invalid_request"),
+    ("game", "POST", "/spin/{p}-99/result", {"player_id": "{p}", "win": 1.5}, 400, "invalid_request"),
+    ("game", "POST", "/spin/{p}-99/result", {"player_id": "{p}", "win": "1"}, 400, "invalid_request"),
+    ("game", "POST", "/spin/{p}-99/result", {"player_id": "{p}", "win": 10**30}, 400, "invalid_request"),
+    ("game", "POST", "/spin/{p}-99/result", {"player_id": "{p}"}, 400, "invalid_request"),
+    ("game", "POST", "/spin/{p}-99/result", b'{"player_id": "{p}", "win": ', 400, "invalid_request"),
+    ("game", "POST", "/spin/{p}-99/result", b"\xff\xfe\x00", 400, "invalid_request"),
+    ("game", "POST", "/spin/{p}-99/result", b"x" * 2_000_000, 413, "body_too_large"),
+    ("game", "POST", "/spin/{p}-99/fly", {}, 404, "not_found"),
+    ("game", "GET", "/spin", None, 405, "method_not_allowed"),
+    ("game", "GET", "/spin/{p}-99?player_id={p}", None, 404, "session_not_found"),
+    ("game", "PUT", "/players/{p}", {"currency": "EUR"}, 403, "forbidden"),
+    ("platform", "POST", SPIN, None, 403, "forbidden"),
+    ("platform", "PUT", "/players/{p}", {"currency": "SEK"}, 409, "player_exists"),
+    ("platform", "PUT", "/players/{p}-new", {"currency": "XXX"}, 409, "unsupported_currency"),
+    ("platform", "PUT", "/players/{p}", {"currency": "euro"}, 400, "invalid_request"),
+    ("platform", "PUT", "/players/{p}", {"currency": "EUR", "country": 49}, 400, "invalid_request"),
+    ("platform", "GET", "/players/nobody", None, 404, "player_not_found"),
+    ("platform", "POST", "/players/nobody/deposits", {"amount": 100}, 404, "player_not_found"),
+    ("platform", "POST", "/players/{p}/deposits", {}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/deposits", {"amount": 0}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/deposits", {"amount": -100}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/deposits", {"amount": 10.0}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/deposits", {"amount": "100"}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/deposits", {"amount": True}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/deposits", {"amount": 10**16}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/deposits", {"amount": 100, "ip": "not-an-ip"}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/deposits", b"[" * 50_000, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/deposits", b'{"amount": NaN}', 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/deposits", b"x" * 2_000_000, 413, "body_too_large"),
+    ("platform", "POST", "/players/{p}/nothing", {}, 404, "not_found"),
+    ("platform", "DELETE", "/players/{p}", None, 405, "method_not_allowed"),
+]  # fmt: skip
+SHOWN_BELOW = {
+    "idempotency_key_required", "unauthenticated", "insufficient_funds", "player_blocked", "campaign_not_found",
+    "unsupported_media_type", "idempotency_conflict", "already_processed", "not_eligible", "round_open", "round_closed",
+    "round_has_result", "rolled_back", "win_already_spent", "no_free_spins",
+}  # fmt: skip
+
+
+def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The document, if it is the problem expected."""
+    document: dict[str, Any] = response.json()
+    assert (response.status_code, document.get("code")) == (status, code), response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert {"type", "title", "status", "code", "detail", "retryable", "action"} <= set(document)
+    assert document["status"] == status
+    return document
+
+
+def picture(api: Api, player_id: str) -> tuple[Any, Any]:
+    """All that can be seen of a player."""
+    view = api.platform("GET", f"/players/{player_id}").json()
+    return view, api.game("GET", f"/players/{player_id}/rounds").json()
+
+
+def next_version(api: Api, player_id: str) -> int:
+    """Session ids end with the version their spin made: one accepted command more would show."""
+    session: str = api.game("POST", SPIN.format(p=player_id) + "&win=0").json()["session_id"]
+    return int(session.rpartition("-")[2])
+
+
+def ask(api: Api, who: str, method: str, target: str, body: Any, player_id: str) -> httpx.Response:
+    """A case with the player's id filled in."""
+    if isinstance(body, dict):
+        body = {name: value.replace("{p}", player_id) if value == "{p}" else value for name, value in body.items()}
+    elif isinstance(body, bytes):
+        body = body.replace(b"{p}", player_id.encode())
+    caller = api.game if who == "game" else api.platform
+    return caller(method, target.replace("{p}", player_id), body)
+
+
+def case_id(case: tuple[str, str, str, Any, int, str]) -> str:
+    return f"{case[5]}-{case[1]}-{case[2][:60]}-{str(case[3])[:30]}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_a_bad_request_is_a_problem_document_and_changes_nothing(
+    api: Api, new_player: NewPlayer, case: tuple[str, str, str, Any, int, str]
+) -> None:
+    who, method, target, body, status, code = case
+    player_id = new_player()
+    before = picture(api, player_id)
+    document = problem(ask(api, who, method, target, body, player_id), status, code)
+    if code == "invalid_request":
+        assert document["errors"][0]["field"] and document["errors"][0]["reason"]
+    assert picture(api, player_id) == before
+    assert next_version(api, player_id) == 3  # 1 registered, 2 deposited
+
+
+def test_every_row_of_the_error_table_is_shown() -> None:
+    assert {case[5] for case in CASES} | SHOWN_BELOW | WITHOUT_SIGNAL == set(TABLE)
+
+
+class TestProof:
+    """Who is calling."""
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"x_request_sign": "0" * 64},
+            {"x_request_sign": ""},
+            {"x_api_key": "nobody"},
+            {"x_request_timestamp": str(int(time.time()) - 301)},
+            {"x_request_timestamp": "yesterday"},
+        ],
+    )
+    def test_a_wrong_proof_is_refused(self, api: Api, new_player: NewPlayer, headers: dict[str, str]) -> None:
+        player_id = new_player()
+        problem(api.game("POST", SPIN.format(p=player_id), **headers), 401, "unauthenticated")
+        assert next_version(api, player_id) == 3
+
+    def test_a_correct_signature_of_an_old_request_is_refused(
+        self, api: Api, new_player: NewPlayer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        player_id = new_player()
+        now = time.time()
+        with monkeypatch.context() as patch:
+            patch.setattr("croupier.demo_client.time.time", lambda: now - 301)
+            refused = api.game("POST", SPIN.format(p=player_id))
+        problem(refused, 401, "unauthenticated")
+        assert next_version(api, player_id) == 3
+
+    def test_the_signature_covers_the_query(self, api: Api, new_player: NewPlayer) -> None:
+        player_id, key = new_player(), api.new_key()
+        target = SPIN.format(p=player_id)
+        lines = SIGNERS["game_server"].proof("POST", target, key, b"").split("\r\n")
+        headers = dict(line.split(": ") for line in lines if line) | {"idempotency-key": key}
+        problem(api.plain("POST", target.replace("bet=100", "bet=10"), headers=headers), 401, "unauthenticated")
+        assert api.plain("POST", target, headers=headers).status_code == 200
+
+    def test_no_proof_at_all(self, api: Api, new_player: NewPlayer) -> None:
+        problem(api.plain("GET", f"/players/{new_player()}"), 401, "unauthenticated")
+
+
+class TestKeys:
+    """Idempotency keys."""
+
+    def test_a_change_needs_one(self, api: Api, new_player: NewPlayer) -> None:
+        player_id = new_player()
+        problem(api.game("POST", SPIN.format(p=player_id), key=""), 400, "idempotency_key_required")
+        target = f"/players/{player_id}/deposits"
+        problem(api.platform("POST", target, {"amount": 5}, key=""), 400, "idempotency_key_required")
+        assert next_version(api, player_id) == 3
+
+    def test_it_must_be_visible_ascii(self, api: Api, new_player: NewPlayer) -> None:
+        player_id = new_player()
+        problem(api.game("POST", SPIN.format(p=player_id), key="a b"), 400, "idempotency_key_required")
+        problem(api.game("POST", SPIN.format(p=player_id), key="k" * 129), 400, "idempotency_key_required")
+        assert b" 40" in raw(api, SPIN.format(p=player_id), "schlüssel".encode())
+        assert next_version(api, player_id) == 3
+
+    def test_other_content_is_a_conflict(self, api: Api, new_player: NewPlayer) -> None:
+        player_id, key = new_player(), api.new_key()
+        first = api.game("POST", SPIN.format(p=player_id) + "&win=0", key=key).json()
+        problem(api.game("POST", SPIN.format(p=player_id) + "&win=5", key=key), 409, "idempotency_conflict")
+        again = api.game("POST", SPIN.format(p=player_id) + "&win=0", key=key).json()
+        assert again == first | {"replayed": True}
+
+    def test_long_past_keys_are_refused_not_repeated(self, api: Api, new_player: NewPlayer) -> None:
+        player_id, key = new_player(60_000), api.new_key()
+        target = SPIN.format(p=player_id) + "&win=100"
+        api.game("POST", target, key=key)
+        for _ in range(128):
+            api.game("POST", target)
+        before = picture(api, player_id)
+        problem(api.game("POST", target, key=key), 409, "already_processed")
+        assert picture(api, player_id) == before
+
+
+def raw(api: Api, target: str, key: bytes) -> bytes:
+    """What comes back for a signed spin with a key of any bytes."""
+    proof = SIGNERS["game_server"].proof("POST", target, "", b"").encode()
+    head = b"POST " + target.encode() + b" HTTP/1.1\r\nhost: x\r\n" + proof + b"idempotency-key: " + key + b"\r\n\r\n"
+    url = httpx.URL(api.url)
+    with socket.create_connection((url.host, url.port or 80), timeout=5) as connection:
+        connection.sendall(head)
+        return connection.recv(4096)
+
+
+def test_other_content_types_are_refused(api: Api, new_player: NewPlayer) -> None:
+    player_id = new_player()
+    for caller, target in ((api.platform, f"/players/{player_id}/deposits"), (api.game, f"/spin/{player_id}-1/result")):
+        problem(caller("POST", target, b"amount=1", content_type="text/plain"), 415, "unsupported_media_type")
+    assert next_version(api, player_id) == 3
+
+
+def test_a_bet_beyond_all_money_moves_nothing_and_shows_the_balance(api: Api, new_player: NewPlayer) -> None:
+    player_id = new_player(100)
+    refused = api.game("POST", SPIN.format(p=player_id).replace("bet=100", "bet=101"))
+    assert problem(refused, 402, "insufficient_funds")["balance"]["real"] == 100
+    assert next_version(api, player_id) == 3
+
+
+def test_a_blocked_player_can_settle_but_not_bet(api: Api, new_player: NewPlayer) -> None:
+    player_id = new_player()
+    session = api.game("POST", SPIN.format(p=player_id)).json()["session_id"]
+    assert api.platform("POST", f"/players/{player_id}/block", {"reason": "check"}).status_code == 200
+    problem(api.game("POST", SPIN.format(p=player_id)), 403, "player_blocked")
+    problem(api.platform("POST", f"/players/{player_id}/deposits", {"amount": 100}), 403, "player_blocked")
+    result = api.game("POST", f"/spin/{session}/result", {"player_id": player_id, "win": 50})
+    assert (result.status_code, result.json()["state"]) == (200, "closed")
+
+
+def test_rounds_refuse_what_their_state_forbids(api: Api, new_player: NewPlayer) -> None:
+    player_id = new_player()
+    session = api.game("POST", SPIN.format(p=player_id)).json()["session_id"]
+    assert problem(api.game("POST", SPIN.format(p=player_id)), 409, "round_open")["session_id"] == session
+    api.game("POST", f"/spin/{session}/result", {"player_id": player_id, "win": 5, "final": False})
+    problem(api.game("POST", f"/spin/{session}/cancel", {"player_id": player_id}), 409, "round_has_result")
+    api.game("POST", f"/spin/{session}/result", {"player_id": player_id, "win": 5})
+    problem(api.game("POST", f"/spin/{session}/cancel", {"player_id": player_id}), 409, "round_closed")
+
+
+def test_a_bet_after_its_rollback_is_refused(api: Api, new_player: NewPlayer) -> None:
+    player_id, key = new_player(), api.new_key()
+    undo = {"player_id": player_id, "transaction_id": key}
+    assert api.game("POST", "/spin/rollback", undo).json()["status"] == "tombstoned"
+    problem(api.game("POST", SPIN.format(p=player_id), key=key), 409, "rolled_back")
+
+
+def test_a_win_that_is_gone_cannot_be_rolled_back(api: Api, new_player: NewPlayer) -> None:
+    player_id, key = new_player(100), api.new_key()
+    api.game("POST", SPIN.format(p=player_id) + "&win=300", key=key)
+    api.game("POST", SPIN.format(p=player_id).replace("bet=100", "bet=300") + "&win=0")
+    undo = {"player_id": player_id, "transaction_id": key}
+    problem(api.game("POST", "/spin/rollback", undo), 409, "win_already_spent")
+
+
+def test_grants_need_a_campaign_that_fits(api: Api, new_player: NewPlayer) -> None:
+    target = f"/players/{new_player()}/bonuses"
+    for campaign, status, code in (("no-such", 404, "campaign_not_found"), ("welcome-100", 409, "not_eligible")):
+        body = {"campaign_id": campaign, "reason": "test"}
+        problem(api.person("marketing_manager", "POST", target, body, key=api.new_key()), status, code)
+
+
+def test_no_free_spins_without_a_package(api: Api, new_player: NewPlayer) -> None:
+    target = f"/spin?player_id={new_player(500)}&game_id=book-of-dunes&mode=freespin"
+    problem(api.game("POST", target), 409, "no_free_spins")

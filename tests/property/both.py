@@ -1,0 +1,173 @@
+"""The engine's player beside the ledger, a replayed shadow, and a snapshot with its tail: all agree at every step."""
+
+from typing import Any
+
+import msgspec
+
+from engine.answers import AnyAnswer
+from engine.commands import BETS, Command, CommandBody
+from engine.due import next_due
+from engine.invariants import check
+from engine.player import Replayed, execute, replay
+from engine.rejections import CODES, Rejection
+from engine.state import Player, PlayerState
+from engine.transition import Transition
+from engine.window import REMEMBERED_MAX, id_digest
+from snapshots.codec import (
+    decode_batch,
+    decode_entry,
+    decode_snapshot,
+    encode_batch,
+    encode_entry,
+    encode_snapshot,
+)
+from tests.property.house import START_MS, catalog
+from tests.property.journal_account import created
+from tests.property.ledger import Facts, Ledger
+from tests.property.purse import Refused, picture
+
+PLAYER = "p1"
+
+
+class Both:
+    """`shadow` is fed with journaled bytes from the first command on, `resumed` from a snapshot taken some time ago."""
+
+    def __init__(self, funds_order: str) -> None:
+        self.catalog = catalog(funds_order)
+        self.live, self.shadow, self.resumed = Player.new(PLAYER), Player.new(PLAYER), Player.new(PLAYER)
+        self.ledger = Ledger(PLAYER, funds_order, self._still_known)
+        self.now = START_MS
+        self.account = 0
+        self.answers: dict[str, bytes] = {}
+
+    def _still_known(self, command_id: str, where: str) -> bool:
+        return id_digest(command_id) in getattr(self.live.window, where)
+
+    def take_snapshot(self) -> None:
+        self.resumed = decode_snapshot(encode_snapshot(self.live))
+
+    def send(self, command_id: str, body: CommandBody) -> Any:
+        """Plays one command on both sides, after what is due; the answer, or the code of the refusal."""
+        self.run_due()
+        return self._play(Command(command_id, self.now, body))
+
+    def run_due(self) -> None:
+        """As a shard does before each command: what is overdue, in order, each at its own time."""
+        while (command := next_due(self.live.state)) is not None and command.time_ms <= self.now:
+            due = self.ledger.purse.next_due()
+            assert due is not None, f"{command} is not due"
+            assert (command.time_ms, True) == (
+                max(due[0], self.live.state.time_ms),
+                command.body.subject_id in due[1],  # type: ignore[union-attr]
+            )
+            self._play(command)
+        due = self.ledger.purse.next_due()
+        assert due is None or due[0] > self.now, f"{due} was not done"
+
+    def _play(self, command: Command) -> Any:
+        before = encode_snapshot(self.live)
+        expected = self._expected(command)
+        outcome = execute(self.live, self.catalog, command)
+        if isinstance(expected, dict):
+            assert isinstance(outcome, Transition), f"{command}: {outcome}"
+            return self._accepted(command, outcome, expected)
+        assert encode_snapshot(self.live) == before, "what was not accepted changed the player"
+        if expected is None:
+            assert outcome == Replayed(self.answers[command.id]), command
+            return _decode(self.answers[command.id])
+        assert isinstance(outcome, Rejection) and outcome.code in CODES, f"{command}: {expected} expected"
+        assert outcome.code == expected, f"{command}: {outcome}"
+        return outcome.code
+
+    def _expected(self, command: Command) -> Facts | str | None:
+        """What the ledger says, asked first: the engine's window must not have moved yet."""
+        try:
+            return self.ledger.play(command)
+        except Refused as refused:
+            return str(refused)
+
+    def _accepted(self, command: Command, transition: Transition, facts: Facts) -> AnyAnswer:
+        self._journal(transition)
+        answer = _decode(transition.answer)
+        assert _said(answer, facts) == facts, command
+        self._agree()
+        return answer
+
+    def _journal(self, transition: Transition) -> None:
+        payload = encode_batch([(transition.player_id, transition.version, encode_entry(transition))])
+        [keyed] = decode_batch(payload)
+        for player in (self.shadow, self.resumed):
+            replay(player, decode_entry(keyed))
+        self.answers[transition.command_id] = transition.answer
+        self.account += sum(created(event) for event in transition.events)
+
+    def _agree(self) -> None:
+        state = self.live.state
+        check(state)
+        assert _picture(state) == picture(self.ledger.purse)
+        assert state.real + sum(grant.balance for grant in state.grants) == self.account
+        assert (state.version, state.time_ms) == (self.ledger.version, self.ledger.purse.now)
+        now = encode_snapshot(self.live)
+        assert encode_snapshot(self.shadow) == now, "replayed state differs"
+        assert encode_snapshot(self.resumed) == now, "snapshot and tail differ"
+
+    def holdings(self) -> bytes:
+        """Wallets, grants, packages and rounds, encoded: what cancelling must restore exactly."""
+        state = self.live.state
+        return msgspec.msgpack.encode((state.real, state.grants, state.ended_grants, state.packages, state.rounds))
+
+    def check_memory(self) -> None:
+        """Every remembered command answers as the first time; older ids and rolled back bets are refused."""
+        before = encode_snapshot(self.live)
+        remembered = self.ledger.remembered()
+        assert len(self.live.window.recent) == min(len(remembered), REMEMBERED_MAX)
+        for command_id in remembered:
+            body = self.ledger.accepted[command_id].body
+            again = execute(self.live, self.catalog, Command(command_id, self.now, body))
+            if isinstance(body, BETS) and command_id in self.ledger.tombs:
+                assert isinstance(again, Rejection) and again.code == "rolled_back"
+            else:
+                assert again == Replayed(self.answers[command_id])
+        for command_id in self.ledger.order[:-REMEMBERED_MAX][-3:]:
+            self._check_older(command_id)
+        assert encode_snapshot(self.live) == before
+
+    def _check_older(self, command_id: str) -> None:
+        accepted = self.ledger.accepted[command_id]
+        if command_id in self.ledger.remembered() or self.now - accepted.time_ms > 24 * 3_600_000:
+            return
+        again = execute(self.live, self.catalog, Command(command_id, self.now, accepted.body))
+        rolled_back = isinstance(accepted.body, BETS) and command_id in self.ledger.tombs
+        assert isinstance(again, Rejection)
+        assert again.code == ("rolled_back" if rolled_back else "already_processed")
+
+
+_ANSWERS: msgspec.msgpack.Decoder[AnyAnswer] = msgspec.msgpack.Decoder(AnyAnswer)
+
+
+def _decode(answer: bytes) -> AnyAnswer:
+    return _ANSWERS.decode(answer)
+
+
+def _said(answer: AnyAnswer, facts: dict[str, Any]) -> dict[str, Any]:
+    said = {name: getattr(answer, name) for name in facts}
+    if "balance" in said:
+        said["balance"] = msgspec.structs.astuple(said["balance"])
+    if "wagering" in said:
+        said["wagering"] = msgspec.structs.astuple(said["wagering"])[:3]
+    return said
+
+
+def _picture(state: PlayerState) -> dict[str, Any]:
+    return {
+        "real": state.real,
+        "grants": [
+            (g.grant_id, g.state, g.amount, g.balance, g.remaining_wager, g.wager_total, g.valid_to_ms)
+            for g in state.grants
+        ],
+        "packages": [(p.package_id, p.remaining, p.won) for p in state.packages if p.remaining],
+        "rounds": sorted(
+            (r.session_id, sum(bet.amount for bet in r.bets), r.won_real + r.won_bonus, r.results)
+            for r in state.rounds.values()
+        ),
+    }

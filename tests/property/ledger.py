@@ -1,0 +1,312 @@
+"""A naive ledger of one player, kept from the rules' text alone: what every command must answer, or why not.
+
+It reads commands, knows how ids are formed (`p1-<version>`, `g<version>-<n>`), and uses nothing of the engine's logic.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any
+
+from engine import commands as c
+from tests.property.house import DAY_MS, MAX_BET, MIN_BET, OFFERS, START_MS, TYPES, Offer
+from tests.property.purse import Bet, Grant, Package, Purse, Refused, Round
+
+REMEMBERED = 128
+Facts = dict[str, Any]
+"""What an answer must say: attribute names and values."""
+
+
+@dataclass
+class Accepted:
+    """`session`: the round its answer is about."""
+
+    body: c.CommandBody
+    time_ms: int
+    session: str | None
+
+
+class Ledger:
+    """`still_known(id, where)` is asked only about ids past the 24 hours for which the rules promise to know them."""
+
+    def __init__(self, player_id: str, funds_order: str, still_known: Callable[[str, str], bool]) -> None:
+        self.player_id, self.still_known = player_id, still_known
+        self.purse = Purse(funds_order)
+        self.currency: str | None = None
+        self.country: str | None = None
+        self.blocked = False
+        self.version = self.deposits = 0
+        self.awarded: dict[str, int] = {}
+        self.accepted: dict[str, Accepted] = {}
+        self.order: list[str] = []
+        self.tombs: dict[str, int] = {}
+
+    def play(self, command: c.Command) -> Facts | None:
+        """The facts of a new answer; None for a repeat of the first one. Raises Refused."""
+        self.purse.now = command.time_ms
+        if self._is_repeat(command):
+            return None
+        self._check_player(command.body)
+        facts = getattr(self, "_" + type(command.body).__name__.lower())(command.id, command.body)
+        self.purse.settle()
+        self.version += 1
+        told: Facts = facts()
+        self.accepted[command.id] = Accepted(command.body, command.time_ms, told.get("session_id"))
+        if isinstance(command.body, c.BETS):
+            self.tombs.pop(command.id, None)  # it was forgotten, else the bet had been refused
+        if isinstance(command.body, c.Rollback):
+            self.accepted[command.id].session = None  # its answer is not about a round
+        self.order.append(command.id)
+        return told
+
+    def remembered(self) -> list[str]:
+        return self.order[-REMEMBERED:]
+
+    # --- exactly once
+
+    def _is_repeat(self, command: c.Command) -> bool:
+        if isinstance(command.body, c.BETS) and self.tombstoned(command.id):
+            raise Refused("rolled_back")
+        if command.id in self.remembered():
+            if self.accepted[command.id].body == command.body:
+                return True
+            raise Refused("idempotency_conflict")
+        if self.known(command.id):
+            raise Refused("already_processed")
+        return False
+
+    def tombstoned(self, command_id: str) -> bool:
+        if command_id not in self.tombs:
+            return False
+        return (
+            command_id in self.remembered()
+            or self.purse.now - self.tombs[command_id] <= DAY_MS
+            or self.still_known(command_id, "tombstones")
+        )
+
+    def known(self, command_id: str) -> bool:
+        """Accepted within 24 hours, or part of a round that is still open."""
+        for round_ in self.purse.open_rounds():
+            if command_id in round_.result_ids or any(bet.command_id == command_id for bet in round_.bets):
+                return True
+        if command_id not in self.accepted:
+            return False
+        return self.purse.now - self.accepted[command_id].time_ms <= DAY_MS or self.still_known(command_id, "older")
+
+    # --- the player
+
+    def _check_player(self, body: c.CommandBody) -> None:
+        amount = getattr(body, "amount", getattr(body, "bet", None))
+        win = getattr(body, "win", None)
+        if (amount is not None and amount < 1) or (win is not None and win < 0):
+            raise Refused("invalid_request")
+        if isinstance(body, c.Spin) and body.mode == "real" and body.bet is None:
+            raise Refused("invalid_request")
+        if self.currency is None and not isinstance(body, c.Register):
+            raise Refused("player_not_found")
+        if self.blocked and isinstance(body, (c.Spin, c.AddBet, c.Deposit, c.GrantCampaign)):
+            raise Refused("player_blocked")
+
+    def _register(self, command_id: str, body: c.Register) -> Callable[[], Facts]:
+        if self.currency is not None and body.currency != self.currency:
+            raise Refused("player_exists")
+        if body.currency != "EUR":
+            raise Refused("unsupported_currency")
+        created = self.currency is None
+        self.currency, self.country = body.currency, body.country or self.country
+        return lambda: {"created": created, "currency": "EUR", "country": self.country}
+
+    def _block(self, command_id: str, body: c.Block) -> Callable[[], Facts]:
+        self.blocked = True
+        return lambda: {"blocked": True}
+
+    def _unblock(self, command_id: str, body: c.Unblock) -> Callable[[], Facts]:
+        self.blocked = False
+        return lambda: {"blocked": False}
+
+    def _expire(self, command_id: str, body: c.Expire) -> Callable[[], Facts]:
+        return lambda: {"subject_id": body.subject_id}
+
+    # --- money and awards
+
+    def _deposit(self, command_id: str, body: c.Deposit) -> Callable[[], Facts]:
+        self.deposits += 1
+        nth = self.deposits
+        self.purse.real += body.amount
+        number = 0
+        for name, offer in sorted(OFFERS.items()):
+            if nth == 1 and offer.match_percent is not None and self._eligible(name, offer, body.amount):
+                number += 1
+                self._award(name, offer, number, body.amount)
+        return lambda: {"amount": body.amount, "nth": nth, "balance": self.purse.balance()}
+
+    def _grantcampaign(self, command_id: str, body: c.GrantCampaign) -> Callable[[], Facts]:
+        offer = OFFERS.get(body.campaign_id)
+        if offer is None:
+            raise Refused("campaign_not_found")
+        if offer.match_percent is not None or not self._eligible(body.campaign_id, offer, None):
+            raise Refused("not_eligible")
+        self._award(body.campaign_id, offer, 1, 0)
+        return lambda: {"balance": self.purse.balance()}
+
+    def _eligible(self, name: str, offer: Offer, deposit: int | None) -> bool:
+        running = START_MS <= self.purse.now < offer.valid_to_ms
+        enough = deposit is None or deposit >= offer.min_deposit
+        here = offer.country is None or offer.country == self.country
+        return running and enough and here and self.awarded.get(name, 0) < offer.per_player
+
+    def _award(self, name: str, offer: Offer, number: int, deposit: int) -> None:
+        terms, now = offer.terms, self.purse.now
+        amount, matched = offer.fixed or 0, 0
+        if offer.match_percent is not None:
+            amount = floor(Fraction(deposit * offer.match_percent, 100))
+            amount = amount if offer.match_max is None else min(amount, offer.match_max)
+            matched = min(deposit, ceil(Fraction(amount * 100, offer.match_percent)))
+        if amount:
+            base = amount + matched if terms.basis == "bonus_plus_deposit" else amount
+            wager = ceil(base * terms.multiplier)
+            ends = offer.valid_to_ms if terms.valid_days is None else now + terms.valid_days * DAY_MS
+            grant = Grant(f"g{self.version + 1}-{number}", terms, ends, amount, amount, wager, wager)
+            self.purse.grants[grant.id] = grant
+        if offer.spins is not None:
+            ends = now + offer.spins.valid_days * DAY_MS
+            package = Package(f"p{self.version + 1}-{number}", offer, offer.spins.count, ends)
+            self.purse.packages[package.id] = package
+        if amount or offer.spins is not None:
+            self.awarded[name] = self.awarded.get(name, 0) + 1
+
+    # --- rounds
+
+    def _spin(self, command_id: str, body: c.Spin) -> Callable[[], Facts]:
+        if body.game_id not in TYPES:
+            raise Refused("unknown_game")
+        if any(round_.game == body.game_id for round_ in self.purse.open_rounds()):
+            raise Refused("round_open")
+        session = f"{self.player_id}-{self.version + 1}"
+        if body.mode == "freespin":
+            package = self._choose(body)
+            assert package.offer.spins is not None
+            bet = Bet(command_id, package.offer.spins.bet)
+            round_ = Round(session, body.game_id, "freespin", [bet], package.id)
+            package.left -= 1
+        else:
+            bet = self._paid(command_id, body)
+            round_ = Round(session, body.game_id, "real", [bet])
+        self.purse.take(bet)
+        self.purse.rounds[session] = round_
+        if body.win is not None:
+            round_.one_call = True
+            self.purse.credit(round_, body.win, f"g{self.version + 1}-1")
+            round_.state = "closed"
+        return lambda: self._shown(round_, bet.counted)
+
+    def _paid(self, command_id: str, body: c.Spin) -> Bet:
+        assert body.bet is not None
+        if body.bet < MIN_BET:
+            raise Refused("bet_below_min")
+        if body.bet > MAX_BET:
+            raise Refused("bet_above_max")
+        return self.purse.split(command_id, body.game_id, body.bet, None)
+
+    def _choose(self, body: c.Spin) -> Package:
+        found = [(p, p.offer.spins) for p in self.purse.usable_packages() if p.offer.spins is not None]
+        if not found:
+            raise Refused("no_free_spins")
+        found = [(p, spins) for p, spins in found if body.game_id in spins.games]
+        if not found:
+            raise Refused("free_spin_game_mismatch")
+        found = [(p, spins) for p, spins in found if body.bet in (None, spins.bet)]
+        if not found:
+            raise Refused("free_spin_bet_mismatch")
+        return min(found, key=lambda pair: pair[0].valid_to)[0]
+
+    def _shown(self, round_: Round, counted: int = 0) -> Facts:
+        cancelled, wagered = round_.state == "cancelled", self.purse.in_wager()
+        return {
+            "session_id": round_.id,
+            "game_id": round_.game,
+            "mode": round_.mode,
+            "state": round_.state,
+            "bet_amount": round_.stake,
+            "win_amount": 0 if cancelled else round_.won_real + round_.won_bonus,
+            "win_reported": 0 if cancelled else round_.reported,
+            "funds_real": sum(bet.real for bet in round_.bets),
+            "funds_bonus": sum(bet.bonus for bet in round_.bets),
+            "balance": self.purse.balance(),
+            "remaining_spins": self.purse.spins_left(round_.game),
+            "wagering": (wagered.id, wagered.remaining, counted) if wagered else (None, 0, counted),
+        }
+
+    def _open(self, session: str) -> Round:
+        round_ = self.purse.rounds.get(session)
+        if round_ is not None and round_.state == "open":
+            return round_
+        known = any(self.accepted[command_id].session == session for command_id in self.remembered())
+        raise Refused("round_closed" if known else "session_not_found")
+
+    def _addbet(self, command_id: str, body: c.AddBet) -> Callable[[], Facts]:
+        round_ = self._open(body.session_id)
+        if round_.mode == "freespin":
+            raise Refused("invalid_request")
+        bet = self.purse.split(command_id, round_.game, body.amount, round_)
+        self.purse.take(bet)
+        round_.bets.append(bet)
+        return lambda: self._shown(round_, bet.counted)
+
+    def _result(self, command_id: str, body: c.Result) -> Callable[[], Facts]:
+        round_ = self._open(body.session_id)
+        self.purse.credit(round_, body.win, f"g{self.version + 1}-1")
+        round_.result_ids.append(command_id)
+        if body.final:
+            round_.state = "closed"
+        return lambda: self._shown(round_)
+
+    def _cancelround(self, command_id: str, body: c.CancelRound) -> Callable[[], Facts]:
+        round_ = self._open(body.session_id)
+        if round_.result_ids:
+            raise Refused("round_has_result")
+        self.purse.undo_bets(round_)
+        return lambda: self._shown(round_)
+
+    # --- rollback
+
+    def _rollback(self, command_id: str, body: c.Rollback) -> Callable[[], Facts]:
+        bet_id = body.transaction_id
+        status, session = "rolled_back", None
+        if not self.tombstoned(bet_id):
+            round_ = self._round_of(bet_id)
+            if round_ is None:
+                status = "tombstoned"
+                self.tombs[bet_id] = self.purse.now
+            else:
+                self._undo(round_, bet_id)
+                session = round_.id
+        return lambda: {"status": status, "session_id": session, "balance": self.purse.balance(), "kept_grants": ()}
+
+    def _round_of(self, bet_id: str) -> Round | None:
+        """The newest round with such a bet; `already_processed` for what is too old to be told."""
+        for round_ in self.purse.open_rounds():
+            if any(bet.command_id == bet_id for bet in round_.bets):
+                return round_
+        if bet_id in self.remembered():
+            session = self.accepted[bet_id].session
+            is_bet = isinstance(self.accepted[bet_id].body, c.BETS)
+            return self.purse.rounds[session] if is_bet and session is not None else None
+        if self.known(bet_id):
+            raise Refused("already_processed")
+        return None
+
+    def _undo(self, round_: Round, bet_id: str) -> None:
+        barred = [bet_id]
+        if round_.state == "open":
+            if round_.result_ids:
+                raise Refused("round_has_result")
+            self.purse.undo_bets(round_)
+            barred = [bet.command_id for bet in round_.bets]
+        elif round_.state == "closed":
+            if not round_.one_call:
+                raise Refused("round_has_result")
+            self.purse.undo_one_call(round_)
+        for command_id in barred:
+            self.tombs[command_id] = self.purse.now

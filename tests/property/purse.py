@@ -1,0 +1,333 @@
+"""The money of one player as the rules' text has it (rules §2, §4, §5): naive, and nothing of the engine's logic.
+
+Grants and packages are kept for ever in the order they were given; ended ones just say so. Amounts are minor units.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any
+
+from tests.property.house import CONTRIBUTION, DAY_MS, TYPES, Offer, Terms
+
+ENDED_GRANTS_KEPT = 32
+LIVE = ("granted", "in_wager")
+
+
+class Refused(Exception):
+    """The rules refuse; `args[0]` is the code."""
+
+
+@dataclass
+class Grant:
+    """A bonus bucket. `voids` counts standing bets over `max_bet` under the policy `cancel`."""
+
+    id: str
+    terms: Terms
+    valid_to: int
+    amount: int = 0
+    balance: int = 0
+    remaining: int = 0
+    total: int = 0
+    package: str | None = None
+    state: str = "granted"
+    voids: int = 0
+    released: int = 0
+    removed: int = 0
+
+
+@dataclass
+class Package:
+    """`left` spins; `grant` takes the winnings. `campaign_end` bounds winnings without `valid_days`."""
+
+    id: str
+    offer: Offer
+    left: int
+    valid_to: int
+    won: int = 0
+    grant: str | None = None
+    expired: bool = False
+
+
+@dataclass
+class Bet:
+    command_id: str
+    amount: int
+    real: int = 0
+    bonus: int = 0
+    grant: str | None = None
+    counted: int = 0
+    void: bool = False
+
+
+@dataclass
+class Round:
+    """`state`: open, closed, cancelled. `result_ids`: commands that credited something to it."""
+
+    id: str
+    game: str
+    mode: str
+    bets: list[Bet]
+    package: str | None = None
+    one_call: bool = False
+    state: str = "open"
+    result_ids: list[str] = field(default_factory=list)
+    won_real: int = 0
+    won_bonus: int = 0
+    won_grant: str | None = None
+    wager_added: int = 0
+    reported: int = 0
+
+    @property
+    def stake(self) -> int:
+        return sum(bet.amount for bet in self.bets)
+
+
+class Purse:
+    """Wallets, grants, packages and rounds, and what follows from them by itself."""
+
+    def __init__(self, funds_order: str) -> None:
+        self.funds_order = funds_order
+        self.now = 0
+        self.real = 0
+        self.grants: dict[str, Grant] = {}
+        self.ended: list[str] = []
+        self.packages: dict[str, Package] = {}
+        self.rounds: dict[str, Round] = {}
+
+    # --- reading
+
+    def live(self) -> list[Grant]:
+        return [grant for grant in self.grants.values() if grant.state in LIVE]
+
+    def open_rounds(self) -> list[Round]:
+        return [round_ for round_ in self.rounds.values() if round_.state == "open"]
+
+    def in_wager(self) -> Grant | None:
+        return next((grant for grant in self.live() if grant.state == "in_wager"), None)
+
+    def stakeable(self) -> Grant | None:
+        """Past its date a grant that waits for its round can't be staked."""
+        grant = self.in_wager()
+        return grant if grant is not None and self.now < grant.valid_to else None
+
+    def balance(self) -> tuple[int, int, int, int]:
+        usable = self.stakeable()
+        bonus = sum(grant.balance for grant in self.live())
+        return self.real, bonus, usable.balance if usable else 0, self.real
+
+    def usable_packages(self) -> list[Package]:
+        found = self.packages.values()
+        return [p for p in found if p.left and not p.expired and self.now < p.valid_to]
+
+    def spins_left(self, game: str) -> int:
+        return sum(p.left for p in self.usable_packages() if p.offer.spins and game in p.offer.spins.games)
+
+    # --- stakes and wins
+
+    def split(self, command_id: str, game: str, amount: int, round_: Round | None) -> Bet:
+        """Order of funds, bonus limits and what the stake counts (rules §2.1-2.3, §4)."""
+        grant = self.stakeable()
+        if grant is None:
+            if self.real < amount:
+                raise Refused("insufficient_funds")
+            return Bet(command_id, amount, amount)
+        terms = grant.terms
+        over = terms.max_bet is not None and amount > terms.max_bet
+        if over and terms.over_max_bet == "reject":
+            raise Refused("bonus_max_bet")
+        excluded = game in terms.excluded_games
+        money = grant.balance
+        if excluded and terms.excluded_policy == "real_only":
+            money = 0
+        if round_ is not None and any(bet.bonus and bet.grant != grant.id for bet in round_.bets):
+            money = 0  # a round never mixes the money of two grants
+        if self.real + money < amount:
+            raise Refused("insufficient_funds")
+        real_first = (terms.funds_order or self.funds_order) == "real_first"
+        bonus = amount - min(self.real, amount) if real_first else min(money, amount)
+        uncounted = excluded or (over and terms.over_max_bet == "not_counted") or amount < (terms.min_bet or 0)
+        counted = 0 if uncounted else min(grant.remaining, floor(Fraction(amount * self._percent(terms, game), 100)))
+        void = over and terms.over_max_bet == "cancel"
+        return Bet(command_id, amount, amount - bonus, bonus, grant.id, counted, void)
+
+    @staticmethod
+    def _percent(terms: Terms, game: str) -> int:
+        return terms.by_game.get(game, terms.by_type.get(TYPES[game], CONTRIBUTION[game]))
+
+    def take(self, bet: Bet) -> None:
+        self.real -= bet.real
+        if bet.grant is not None:
+            grant = self.grants[bet.grant]
+            grant.balance -= bet.bonus
+            grant.remaining -= bet.counted
+            grant.voids += bet.void
+
+    def credit(self, round_: Round, win: int, new_grant_id: str) -> None:
+        """A win on paid stakes goes back in their proportion (rules §2.4); a free spin's to its winnings (rules §5)."""
+        round_.reported += win
+        if round_.package is not None:
+            self._credit_free_spin(round_, self.packages[round_.package], win, new_grant_id)
+            return
+        bonus = sum(bet.bonus for bet in round_.bets)
+        share = floor(Fraction(win * bonus, round_.stake))
+        self.real += win - share
+        round_.won_real += win - share
+        round_.won_bonus += share
+        if share:
+            payer = next(bet.grant for bet in round_.bets if bet.bonus)
+            assert payer is not None and self.grants[payer].state in LIVE
+            self.grants[payer].balance += share
+
+    def _credit_free_spin(self, round_: Round, package: Package, win: int, new_grant_id: str) -> None:
+        offer, spins = package.offer, package.offer.spins
+        assert spins is not None
+        credited = win if spins.max_win is None else min(win, spins.max_win - package.won)
+        package.won += credited
+        if not spins.multiplier:
+            self.real += credited
+            round_.won_real += credited
+            return
+        if not credited:
+            return
+        grant = self.grants.get(package.grant or "")
+        if grant is None or grant.state not in LIVE:
+            days = offer.terms.valid_days
+            grant = Grant(new_grant_id, offer.terms, offer.valid_to_ms if days is None else self.now + days * DAY_MS)
+            grant.package = package.id
+            self.grants[grant.id] = grant
+            package.grant = grant.id
+        added = ceil(credited * spins.multiplier)
+        grant.amount += credited
+        grant.balance += credited
+        grant.remaining += added
+        grant.total += added
+        round_.won_bonus, round_.won_grant = round_.won_bonus + credited, grant.id
+        round_.wager_added += added
+
+    # --- undoing
+
+    def undo_bets(self, round_: Round) -> None:
+        """An open round without results: exactly what its bets did, backwards (rules §2.5)."""
+        for bet in round_.bets:
+            self.real += bet.real
+            if bet.grant is not None:
+                self._give_back(self.grants[bet.grant], bet)
+        if round_.package is not None:
+            self.packages[round_.package].left += 1
+        round_.state = "cancelled"
+
+    @staticmethod
+    def _give_back(grant: Grant, bet: Bet) -> None:
+        grant.balance += bet.bonus
+        # Never more than is required: winnings rolled back since may have lowered that.
+        grant.remaining = min(grant.remaining + bet.counted, grant.total)
+        grant.voids -= bet.void
+
+    def undo_one_call(self, round_: Round) -> None:
+        """Bet and win of a one-call round together, or `win_already_spent` (rules §3)."""
+        [bet] = round_.bets
+        used = bet.bonus or bet.counted or bet.void
+        grant = self._reversible((bet.grant if used else None) or round_.won_grant, bet)
+        real = self.real + bet.real - round_.won_real
+        if grant is not None:
+            ended = grant.state not in LIVE
+            if grant.balance + grant.released + grant.removed + bet.bonus - round_.won_bonus < 0:
+                raise Refused("win_already_spent")
+            real -= grant.released
+        if real < 0:
+            raise Refused("win_already_spent")
+        self.real = real
+        if grant is not None:
+            if ended:
+                self._reopen(grant)
+            grant.balance -= round_.won_bonus
+            grant.remaining -= min(grant.remaining, round_.wager_added)
+            grant.total -= round_.wager_added
+            grant.amount -= round_.won_bonus if round_.package else 0
+            self._give_back(grant, bet)
+        if round_.package is not None and not self.packages[round_.package].expired:
+            package = self.packages[round_.package]
+            package.left += 1
+            package.won -= round_.won_real + round_.won_bonus
+        round_.state = "cancelled"
+
+    def _reversible(self, grant_id: str | None, bet: Bet) -> Grant | None:
+        """The grant a one-call round touched, if it is live or was ended by play; not what expired or was cancelled.
+
+        If the bet itself made the grant be cancelled, undoing the bet undoes that.
+        """
+        grant = self.grants.get(grant_id or "")
+        if grant is None or grant.state in LIVE:
+            return grant
+        kept = grant.id in self.ended[-ENDED_GRANTS_KEPT:]
+        by_play = grant.state == "completed" or (grant.state == "cancelled" and bet.void)
+        return grant if kept and by_play else None
+
+    def _reopen(self, grant: Grant) -> None:
+        """Back into the queue at its place; at the head it is in wager again."""
+        self.ended.remove(grant.id)
+        grant.balance, grant.released, grant.removed = grant.released + grant.removed, 0, 0
+        grant.state = "granted"
+        if self.live()[0] is grant:
+            for other in self.live():
+                other.state = "granted"
+            grant.state = "in_wager"
+
+    # --- what follows by itself
+
+    def settle(self) -> None:
+        """Packages and grants end, the head of the queue gets in wager, until nothing follows (rules §4, §5)."""
+        for package in self.packages.values():
+            if package.left and self.now >= package.valid_to and not self._in_play(package.id):
+                package.left, package.expired = 0, True
+        for grant in self.live():
+            self._end_if_over(grant)
+        if self.live() and self.in_wager() is None:
+            self.live()[0].state = "in_wager"
+
+    def _in_play(self, package_id: str | None) -> bool:
+        return package_id is not None and any(round_.package == package_id for round_ in self.open_rounds())
+
+    def _tied(self, grant: Grant) -> bool:
+        bets = [bet for round_ in self.open_rounds() for bet in round_.bets if bet.grant == grant.id]
+        return any(bet.bonus or bet.counted or bet.void for bet in bets) or self._in_play(grant.package)
+
+    def _end_if_over(self, grant: Grant) -> None:
+        if self._tied(grant):
+            return
+        spins_to_come = grant.package is not None and self.packages[grant.package].left > 0
+        if grant.voids:
+            self._end(grant, "cancelled", 0)
+        elif not grant.remaining and not spins_to_come:
+            cap = grant.terms.max_cashout
+            self._end(grant, "completed", grant.balance if cap is None else min(cap, grant.balance))
+        elif self.now >= grant.valid_to:
+            self._end(grant, "expired", 0)
+        elif not grant.balance and not spins_to_come:
+            self._end(grant, "completed", 0)
+
+    def _end(self, grant: Grant, state: str, released: int) -> None:
+        self.real += released
+        grant.released, grant.removed = released, grant.balance - released
+        grant.state, grant.balance = state, 0
+        self.ended.append(grant.id)
+
+    def next_due(self) -> tuple[int, set[str]] | None:
+        """When the next thing expires that no open round holds back, and what may expire then."""
+        due: list[tuple[int, str]] = [(grant.valid_to, grant.id) for grant in self.live() if not self._tied(grant)]
+        due += [(p.valid_to, p.id) for p in self.packages.values() if p.left and not self._in_play(p.id)]
+        if not due:
+            return None
+        first = min(due)[0]
+        return first, {subject for time_ms, subject in due if time_ms == first}
+
+
+def picture(purse: Purse) -> dict[str, Any]:
+    """All that must agree with the engine's state."""
+    return {
+        "real": purse.real,
+        "grants": [(g.id, g.state, g.amount, g.balance, g.remaining, g.total, g.valid_to) for g in purse.live()],
+        "packages": [(p.id, p.left, p.won) for p in purse.packages.values() if p.left],
+        "rounds": sorted((r.id, r.stake, r.won_real + r.won_bonus, len(r.result_ids)) for r in purse.open_rounds()),
+    }

@@ -1,0 +1,229 @@
+"""Random play against a naive ledger: whatever happens, in whatever order, engine and rules agree at every step."""
+
+import pytest
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from engine.answers import RoundAnswer
+from engine.commands import (
+    BETS,
+    AddBet,
+    Block,
+    CancelRound,
+    CommandBody,
+    Deposit,
+    GrantCampaign,
+    Mode,
+    Register,
+    Result,
+    Rollback,
+    Spin,
+    Unblock,
+)
+from tests.property.both import Both
+from tests.property.house import OFFERS, TYPES
+
+HOUR_MS = 3_600_000
+GAMES = st.sampled_from([*TYPES, "book", "book"])
+STAKES = st.sampled_from([10, 15, 19, 20, 33, 40, 40, 41, 50, 60, 61, 70, 100, 10, 25, 9, 401]) | st.integers(10, 60)
+WINS = st.sampled_from([0, 0, 1, 7, 25, 100, 333]) | st.integers(0, 500)
+ONE_CALL_WINS = st.none() | WINS
+PICK = st.integers(0, 999)
+WAITS = st.sampled_from([1, 1_000, HOUR_MS, 11 * HOUR_MS, 24 * HOUR_MS, 25 * HOUR_MS, 49 * HOUR_MS, 120 * HOUR_MS])
+LATE_IDS = st.sampled_from(["gs:late-1", "gs:late-2", "gs:late-3"])
+OFFER_IDS = st.sampled_from(sorted(OFFERS))
+
+
+class OnePlayer(RuleBasedStateMachine):
+    """One player's life. Rules send commands; `Both.send` proves all that a step promises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys = 0
+
+    @initialize(funds_order=st.sampled_from(["real_first", "bonus_first"]), deposit=st.sampled_from([None, 30, 250]))
+    def arrive(self, funds_order: str, deposit: int | None) -> None:
+        self.both = Both(funds_order)
+        assert self.send(Deposit(100)) == "player_not_found"
+        assert self.send(Register("XXX")) == "unsupported_currency"
+        self.send(Register("EUR", "FI"))
+        if deposit is not None:
+            self.send(Deposit(deposit))
+
+    def send(self, body: CommandBody, command_id: str | None = None) -> object:
+        self.keys += 1
+        return self.both.send(command_id or f"gs:{self.keys}", body)
+
+    def session(self, pick: int) -> str:
+        """Mostly an open round, sometimes any round or none."""
+        rounds = self.both.ledger.purse.rounds
+        sessions = [r.id for r in self.both.ledger.purse.open_rounds()] if pick % 8 else [*rounds, "p1-9999"]
+        assume(sessions)
+        return sessions[pick % len(sessions)]
+
+    # --- money in
+
+    @rule(amount=st.sampled_from([0, 1, 10, 45, 90, 300]))
+    def deposit(self, amount: int) -> None:
+        self.send(Deposit(amount))
+
+    @rule(campaign_id=OFFER_IDS)
+    def grant(self, campaign_id: str) -> None:
+        self.send(GrantCampaign(campaign_id, "because"))
+
+    @rule(campaign_ids=st.lists(OFFER_IDS, min_size=2, max_size=4))
+    def grant_several(self, campaign_ids: list[str]) -> None:
+        for campaign_id in campaign_ids:
+            self.send(GrantCampaign(campaign_id, "because"))
+
+    @rule(currency=st.sampled_from(["EUR", "SEK"]), country=st.sampled_from([None, "FI", "NO"]))
+    def register_again(self, currency: str, country: str | None) -> None:
+        self.send(Register(currency, country))
+
+    # --- play
+
+    @rule(game_id=GAMES, bet=STAKES, win=ONE_CALL_WINS)
+    def spin(self, game_id: str, bet: int, win: int | None) -> None:
+        self.send(Spin(game_id, "real", bet, win))
+
+    @rule(game_id=GAMES, bets=st.lists(STAKES, min_size=2, max_size=5), win=WINS)
+    def spin_on(self, game_id: str, bets: list[int], win: int) -> None:
+        for bet in bets:
+            self.send(Spin(game_id, "real", bet, win % (2 * bet)))
+
+    @rule(game_id=GAMES, bets=st.lists(STAKES, min_size=1, max_size=4), wins=st.lists(WINS, min_size=1, max_size=3))
+    def play_a_round(self, game_id: str, bets: list[int], wins: list[int]) -> None:
+        opened = self.send(Spin(game_id, "real", bets[0]))
+        if isinstance(opened, RoundAnswer):
+            for amount in bets[1:]:
+                self.send(AddBet(opened.session_id, amount))
+            for win in wins[1:]:
+                self.send(Result(opened.session_id, win, final=False))
+            self.send(Result(opened.session_id, wins[0] % 120))
+
+    @rule(game_id=st.sampled_from(["book", "book", "dice", "wheel"]), wins=st.lists(WINS, min_size=1, max_size=3))
+    def use_free_spins(self, game_id: str, wins: list[int]) -> None:
+        for win in wins:
+            self.send(Spin(game_id, "freespin", None, win % 50))
+
+    @rule(game_id=GAMES, bet=st.sampled_from([None, None, None, 10, 15, 20]), win=ONE_CALL_WINS)
+    def free_spin(self, game_id: str, bet: int | None, win: int | None) -> None:
+        self.send(Spin(game_id, "freespin", bet, win))
+
+    @rule(
+        game_id=st.sampled_from(["book", "nowhere"]),
+        mode=st.sampled_from(["real", "freespin"]),
+        bet=st.sampled_from([None, 0, -1, 10]),
+        win=st.sampled_from([None, -1, 5]),
+    )
+    def odd_spin(self, game_id: str, mode: Mode, bet: int | None, win: int | None) -> None:
+        self.send(Spin(game_id, mode, bet, win))
+
+    @rule(pick=PICK, amount=STAKES)
+    def add_bet(self, pick: int, amount: int) -> None:
+        self.send(AddBet(self.session(pick), amount))
+
+    @rule(pick=PICK, win=WINS, final=st.sampled_from([True, True, False]))
+    def result(self, pick: int, win: int, final: bool) -> None:
+        self.send(Result(self.session(pick), win, final))
+
+    @rule(pick=PICK)
+    def cancel(self, pick: int) -> None:
+        self.send(CancelRound(self.session(pick)))
+
+    @rule(game_id=GAMES, free=st.booleans(), bets=st.lists(STAKES, min_size=1, max_size=3), by_rollback=st.booleans())
+    def cancel_restores_exactly(self, game_id: str, free: bool, bets: list[int], by_rollback: bool) -> None:
+        self.both.run_due()
+        before = self.both.holdings()
+        opened = self.send(Spin(game_id, "freespin" if free else "real", None if free else bets[0]))
+        if not isinstance(opened, RoundAnswer):
+            return
+        session = opened.session_id
+        bet_id = f"gs:{self.keys}"
+        for amount in bets[1:]:
+            self.send(AddBet(session, amount))
+        self.send(Rollback(bet_id) if by_rollback else CancelRound(session))
+        assert self.both.holdings() == before
+
+    # --- undoing and repeating
+
+    def _accepted(self, pick: int) -> str:
+        """The newest are picked most."""
+        order = self.both.ledger.order
+        return order[-1 - (pick % 10 if pick % 4 else pick) % len(order)]
+
+    @rule(pick=PICK, among_bets=st.sampled_from([True, True, True, False]))
+    def roll_back(self, pick: int, among_bets: bool) -> None:
+        accepted = self.both.ledger.accepted
+        bets = [key for key in self.both.ledger.remembered() if isinstance(accepted[key].body, BETS)]
+        self.send(Rollback(bets[-1 - pick % len(bets)] if bets and among_bets else self._accepted(pick)))
+
+    @rule(game_id=GAMES, bet=STAKES, win=WINS, free=st.booleans())
+    def one_call_undone_at_once_restores_money(self, game_id: str, bet: int, win: int, free: bool) -> None:
+        self.both.run_due()
+        before = self.both.live.state.real, sum(grant.balance for grant in self.both.live.state.grants)
+        body = Spin(game_id, "freespin" if free else "real", None if free else bet, win)
+        if isinstance(self.send(body), str):
+            return
+        undone = self.send(Rollback(f"gs:{self.keys}"))
+        after = self.both.live.state.real, sum(grant.balance for grant in self.both.live.state.grants)
+        assert isinstance(undone, str) or after == before
+
+    @rule(command_id=LATE_IDS)
+    def roll_back_what_has_not_come(self, command_id: str) -> None:
+        self.send(Rollback(command_id))
+
+    @rule(command_id=LATE_IDS, bet=STAKES, win=ONE_CALL_WINS)
+    def late_bet(self, command_id: str, bet: int, win: int | None) -> None:
+        self.send(Spin("wheel", "real", bet, win), command_id)
+
+    @rule(pick=PICK)
+    def repeat(self, pick: int) -> None:
+        command_id = self._accepted(pick)
+        self.send(self.both.ledger.accepted[command_id].body, command_id)
+
+    @rule(pick=PICK, body=st.sampled_from([Deposit(7), Spin("book", "real", 12, 3), Rollback("gs:late-1")]))
+    def reuse_id(self, pick: int, body: CommandBody) -> None:
+        self.send(body, self._accepted(pick))
+
+    # --- standing and time
+
+    @rule()
+    @precondition(lambda self: self.keys % 4 == 0 and not self.both.ledger.blocked)
+    def block(self) -> None:
+        self.send(Block("because"))
+
+    @rule()
+    @precondition(lambda self: self.both.ledger.blocked)
+    def unblock(self) -> None:
+        self.send(Unblock("because"))
+
+    @rule(wait_ms=WAITS)
+    def wait(self, wait_ms: int) -> None:
+        self.both.now += wait_ms
+
+    @rule(off_by=st.sampled_from([-1, 0, 1]))
+    def wait_for_what_is_due(self, off_by: int) -> None:
+        due = self.both.ledger.purse.next_due()
+        if due is not None:
+            self.both.now = max(self.both.now, due[0] + off_by)
+
+    @rule(count=st.sampled_from([20, 128, 140]), wait_ms=st.sampled_from([0, 0, 1, 14 * 60_000]))
+    @precondition(lambda self: self.keys < 300 and self.keys % 3 == 0)
+    def keep_busy(self, count: int, wait_ms: int) -> None:
+        for _ in range(count):
+            self.both.now += wait_ms
+            self.send(Register("EUR"))
+
+    @rule()
+    def snapshot(self) -> None:
+        self.both.take_snapshot()
+
+    @invariant()
+    def remembers(self) -> None:
+        if hasattr(self, "both"):
+            self.both.check_memory()
+
+
+TestOnePlayer = pytest.mark.timeout(7_200)(OnePlayer.TestCase)

@@ -1,0 +1,87 @@
+"""A `cluster.Cluster` on this event loop: shard processes are objects, death is an event."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from actors.cluster import ActivationFailed, Identity, ShardDied
+from actors.frames import RequestFrame
+from actors.processes import this_process
+from snapshots.contract import Incarnation
+from snapshots.errors import StoreError
+from tests.unit.actors.harness import TestShard
+
+
+class LocalShard(TestShard):
+    """Process and handle in one. `stopped`: answers nobody, as under SIGSTOP; `mute`: doesn't even say who it is."""
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        super().__init__(folder, **changes)
+        self.gone = asyncio.Event()
+        self.stopped = self.mute = False
+        self.refuses: str | None = None
+        self.killed = False
+        self._on_end = lambda reason: self.gone.set()
+
+    def _handle(self, connection: Any, frame: RequestFrame) -> None:
+        if not self.stopped:
+            super()._handle(connection, frame)
+
+    async def identity(self) -> Identity:
+        if self.mute:
+            await asyncio.Event().wait()
+        if self.gone.is_set():
+            raise ShardDied("gone")
+        return Identity(this_process(), self.shard.inc if self.shard is not None else None)
+
+    async def activate(self, shard_id: str) -> Incarnation:
+        if self.gone.is_set():
+            raise ShardDied("gone")
+        if self.refuses is not None:
+            raise ActivationFailed(self.refuses)
+        await self.prepare()
+        try:
+            return await super().activate(shard_id)
+        except StoreError as failure:
+            raise ActivationFailed(str(failure)) from failure
+
+    async def dead(self) -> None:
+        await self.gone.wait()
+
+    def kill(self) -> None:
+        self.killed = True
+        if self.shard is not None:
+            self.shard.end("killed")
+        self.gone.set()
+
+
+class LocalCluster:
+    """`launched` holds every process ever started, oldest first."""
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        self.launched: list[LocalShard] = []
+        self.broken: Sequence[str] = ()
+        self._folder, self._changes = folder, changes
+
+    def launch(self) -> LocalShard:
+        shard = LocalShard(self._folder, **self._changes)
+        shard.refuses = "told to refuse" if self.broken else None
+        self.launched.append(shard)
+        return shard
+
+    async def existing(self) -> list[Any]:
+        return [shard for shard in self.launched if not shard.gone.is_set()]
+
+    def serving(self) -> dict[str, LocalShard]:
+        """Living shards by name."""
+        return {
+            shard.shard.inc.shard_id: shard
+            for shard in self.launched
+            if shard.shard is not None and not shard.shard.ended
+        }
+
+    async def close(self) -> None:
+        for shard in self.launched:
+            shard.kill()
+            await shard.store.close()

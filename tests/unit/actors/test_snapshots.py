@@ -1,0 +1,144 @@
+"""Rule 8: snapshots hold durable versions only, and the log behind them stays complete."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+from actors.snapshotter import Snapshotter
+from engine.commands import Deposit
+from snapshots.codec import decode_snapshot
+from tests.unit.actors.harness import LOOK, Desk, desk, spin, start_shard, table_for
+
+
+async def versions(table: Desk, player_id: str) -> list[int]:
+    """Stored generations of a player, newest first."""
+    stored = await table.store.inner.load_player(player_id)
+    return [decode_snapshot(record).state.version for record in stored.generations]
+
+
+async def test_rule_08_an_undurable_version_is_never_snapshotted(tmp_path: Path) -> None:
+    async with desk(tmp_path) as table:
+        await table.seat("alice")
+        gate = table.store.hold("append")
+        written = table.ask("alice", "k1", spin())
+        await gate.reached.wait()
+        round_ = asyncio.ensure_future(Snapshotter(table.shard).round())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert table.store.named("put_snapshots") == []
+        gate.open()
+        await round_
+        assert written.done() and await versions(table, "alice") == [3]
+
+
+async def test_rule_08_trimming_stays_behind_the_older_generation(tmp_path: Path) -> None:
+    """Each row: entries in the log when a round begins → checkpoint = all of them, trimmed = what the last one had."""
+    async with desk(tmp_path) as table:
+        snapshotter, points = Snapshotter(table.shard), []
+        await table.seat("alice")
+        for number in range(3):
+            await snapshotter.round()
+            (info,) = await table.store.inner.unfinished_logs()
+            kept = await table.store.inner.read_log(info.log_id, info.trimmed_seq, 100)
+            points.append((table.shard.committer.head.seq, info.checkpoint_seq, info.trimmed_seq, len(kept)))
+            await table.ask("alice", f"k{number}", spin())
+        assert points == [(2, 2, 0, 2), (3, 3, 2, 1), (4, 4, 3, 1)]
+
+
+async def test_rule_08_without_new_entries_both_generations_catch_up(tmp_path: Path) -> None:
+    async with desk(tmp_path) as table:
+        snapshotter = Snapshotter(table.shard)
+        await table.seat("alice")
+        for _ in range(3):
+            await snapshotter.round()
+        assert await versions(table, "alice") == [2, 2]
+        assert len(table.store.named("put_snapshots")) == 2, "then nothing is owed any more"
+        assert table.shard.residents.dirty == {}
+
+
+async def test_rule_08_a_damaged_newest_generation_is_replaced_by_the_older_one_and_the_log(tmp_path: Path) -> None:
+    async with table_for(tmp_path, "s0"):
+        async with start_shard(tmp_path) as first:
+            assert first._snapshotter is not None
+            await first.asking.seat("alice")
+            for number in range(3):
+                await first._snapshotter.round()
+                await first.asking.ask("alice", f"k{number}", spin())
+            await first._snapshotter.round()
+        with sqlite3.connect(tmp_path / "shard-s0.db") as file:
+            file.execute("UPDATE snapshots SET state=x'01' WHERE version=(SELECT max(version) FROM snapshots)")
+        async with start_shard(tmp_path, lease_ms=1) as second:
+            view = await second.asking.look("alice")
+            assert (view.version, view.balance.real) == (5, 970)
+
+
+async def test_rule_08_a_gap_stops_that_player_and_nobody_else(tmp_path: Path) -> None:
+    async with table_for(tmp_path, "s0"):
+        async with start_shard(tmp_path) as first:
+            assert first._snapshotter is not None
+            for name in ("alice", "bob"):
+                await first.asking.seat(name)
+            await first._snapshotter.round()
+            await first._snapshotter.round()
+            for name in ("alice", "bob"):
+                await first.asking.ask(name, "k1", spin())
+        with sqlite3.connect(tmp_path / "shard-s0.db") as file:
+            file.execute("DELETE FROM snapshots WHERE player_id='alice'")
+        async with start_shard(tmp_path, lease_ms=1) as second:
+            assert (await second.asking.ask("alice", "", LOOK)).code == "shard_unavailable"
+            assert (await second.asking.ask("alice", "k2", Deposit(5))).code == "shard_unavailable"
+            assert (await second.asking.look("bob")).balance.real == 990
+
+
+async def test_rule_08_while_a_player_who_owes_is_not_in_memory_the_log_is_kept(tmp_path: Path) -> None:
+    async with desk(tmp_path) as table:
+        await table.seat("alice")
+        table.shard.residents.evict("alice")
+        table.shard.loader.reload_after("alice", 0)
+        table.store.down = {"load_player"}
+        await Snapshotter(table.shard).round()
+        await Snapshotter(table.shard).round()
+        assert table.store.named("checkpoint") == []
+        table.store.down = set()
+        assert (await table.look("alice")).balance.real == 1_000
+
+
+async def test_rule_08_what_a_dead_incarnation_left_becomes_snapshots_before_its_log_is_let_go(tmp_path: Path) -> None:
+    async with table_for(tmp_path, "s0"):
+        async with start_shard(tmp_path) as first:
+            await first.asking.seat("alice")
+        async with start_shard(tmp_path, lease_ms=1) as second:
+            assert second.shard is not None and second._snapshotter is not None
+            assert second.shard.tails.needed_logs() == ["s0-1"]
+            await second._snapshotter._adopt_tails()
+            await second._snapshotter.round()
+            assert second.shard.tails.needed_logs() == ["s0-1"], "one generation is not enough"
+            await second._snapshotter.round()
+            assert second.shard.tails.needed_logs() == []
+            stored = await second.store.load_player("alice")
+            assert [record.version for record in stored.generations] == [2, 2]
+
+
+async def test_snapshots_are_taken_in_the_background_and_trim_the_log(tmp_path: Path) -> None:
+    async with table_for(tmp_path, "s0") as (store, _), start_shard(tmp_path, snapshot_interval_ms=1) as shard:
+        await shard.asking.seat("alice")
+        while (await store.unfinished_logs())[0].trimmed_seq < 2:
+            await asyncio.sleep(0.005)
+        assert [record.version for record in (await store.load_player("alice")).generations] == [2, 2]
+
+
+async def test_a_drained_shard_leaves_nothing_in_its_log_and_nobody_to_wait_for(tmp_path: Path) -> None:
+    async with table_for(tmp_path, "s0") as (store, _):
+        async with start_shard(tmp_path) as first:
+            gate = first.faults.hold("load_player")
+            waiting = first.asking.ask("alice", "k0", LOOK)
+            await first.asking.seat("bob")
+            await gate.reached.wait()
+            draining = asyncio.ensure_future(first.drain())
+            gate.open()
+            await draining
+            assert waiting.done() and first.ended == []
+        (info,) = await store.unfinished_logs()
+        assert info.sealed and len(await store.read_log(info.log_id, info.checkpoint_seq, 10)) == 0
+        async with start_shard(tmp_path, lease_ms=50_000) as second:
+            assert (await second.asking.look("bob")).balance.real == 1_000
