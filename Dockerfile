@@ -1,4 +1,4 @@
-# One image for every service of docker-compose.yml: the Ray head with the supervisor, the nodes with shards, the gateways.
+# One image for every service of docker-compose.yml: the Ray head, the nodes with supervisor and shards, the gateways.
 FROM python:3.11-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 \

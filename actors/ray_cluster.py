@@ -21,12 +21,12 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 from actors.client import ShardClient
 from actors.cluster import ActivationFailed, Identity, ShardDied, ShardHandle, SlotMoveFailed
 from actors.loop_thread import LoopThread
-from actors.processes import this_process
+from actors.processes import kill_if_here, this_process
 from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
 from actors.shard_process import ShardProcess
 from actors.supervisor import SupervisorProcess
 from engine.catalog import Catalog
-from snapshots.contract import Incarnation
+from snapshots.contract import Incarnation, Owner
 from snapshots.errors import StoreError
 from snapshots.opening import open_store
 
@@ -173,15 +173,20 @@ class RayShard:
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
+        self._owner: Owner | None = None
 
     async def identity(self) -> Identity:
-        return msgspec.msgpack.decode(await self._call("identity"), type=Identity)
+        found = msgspec.msgpack.decode(await self._call("identity"), type=Identity)
+        self._owner = found.owner
+        return found
 
     async def activate(self, shard_id: str) -> Incarnation:
         try:
-            return msgspec.msgpack.decode(await self._call("activate", shard_id), type=Incarnation)
+            activated = msgspec.msgpack.decode(await self._call("activate", shard_id), type=Incarnation)
         except RayTaskError as failure:
             raise ActivationFailed(f"shard {shard_id} can't start: {failure.cause}") from failure
+        await self.identity()
+        return activated
 
     async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
         try:
@@ -203,6 +208,8 @@ class RayShard:
             return
 
     def kill(self) -> None:
+        if self._owner is not None:
+            kill_if_here(self._owner)  # at once, even if it is stopped: Ray would ask it first, for seconds
         ray.kill(self._actor, no_restart=True)
 
     async def _call(self, method: str, *args: Any) -> Any:

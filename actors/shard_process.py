@@ -72,14 +72,17 @@ class ShardProcess:
         ownership = Ownership(shard_id, await self.store.routing())
         tails = await self._read_tails(claim.incarnation, ownership)
         await self._outlive(claim, claimed_at)
-        shard = Shard(
+        self.shard = Shard(
             self.store, claim.incarnation, self.catalog, ownership, tails, self.settings, self.metrics, self._ended
         )
-        self.shard = shard
-        self._snapshotter = Snapshotter(shard)
-        await self._heartbeat()
-        address = await self._listen(claim.incarnation)
-        await self.store.serve(claim.incarnation, address)
+        self._snapshotter = Snapshotter(self.shard)
+        try:
+            await self._heartbeat()
+            await self.store.serve(claim.incarnation, await self._listen(claim.incarnation))
+        except BaseException:
+            self.shard.committer.end("the shard could not start")
+            self._hang_up()
+            raise
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._heartbeats(), name="heartbeats"),

@@ -76,7 +76,7 @@ def _leaving(shard: "Shard", slots: set[int], dedicated: set[str]) -> list[str]:
     table = shard.ownership.dedicated
     return [
         player_id
-        for player_id in held
+        for player_id in sorted(held)
         if player_id in dedicated or (slot_of(player_id) in slots and player_id not in table)
     ]
 

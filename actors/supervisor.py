@@ -77,13 +77,13 @@ class SupervisorProcess:
         self._spawn(self._watch(), "watch")
 
     async def _adopt(self, routing: Routing) -> None:
-        """Takes over the living shards of an earlier supervisor; whoever is not current is killed."""
+        """Takes over the living shards of an earlier supervisor. Everybody else is killed, spares too: the earlier
+        supervisor may have asked one to become a shard, and that call goes on.
+        """
         handles = await self._cluster.existing()
         incarnations = await asyncio.gather(*map(self._incarnation_of, handles))
         for handle, inc in zip(handles, incarnations, strict=True):
-            if inc is None:
-                self._spares.append(handle)
-            elif isinstance(inc, Incarnation) and self._is_current(inc, routing):
+            if isinstance(inc, Incarnation) and self._is_current(inc, routing):
                 self._enlist(inc.shard_id, handle)
             else:
                 handle.kill()
@@ -122,7 +122,11 @@ class SupervisorProcess:
 
     async def _activate_first(self, shard_id: str) -> None:
         handle = self._spares.pop(0)
-        await handle.activate(shard_id)
+        try:
+            await handle.activate(shard_id)
+        except BaseException:
+            handle.kill()
+            raise
         self._enlist(shard_id, handle)
 
     def _enlist(self, shard_id: str, handle: ShardHandle) -> None:
@@ -218,6 +222,8 @@ class SupervisorProcess:
                 except (ShardDied, ActivationFailed) as failure:
                     log.error("shard %s, attempt %d of %d: %s", shard_id, attempt, RECOVERY_TRIES, failure)
                     handle.kill()
+                    if corpse is not None:
+                        corpse.kill()  # stopped within a transaction, it may hold a lock of the store
                     await asyncio.sleep(0.2 * attempt)
                 else:
                     self._enlist(shard_id, handle)

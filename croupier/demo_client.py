@@ -116,8 +116,9 @@ class Connection(asyncio.Protocol):
 class Client:
     """One caller with one connection, opened again when it breaks."""
 
-    def __init__(self, host: str, port: int, meter: Meter) -> None:
+    def __init__(self, host: str, port: int, meter: Meter, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         self._host, self._port, self._meter = host, port, meter
+        self._answer_timeout_s = answer_timeout_s
         self._connection: Connection | None = None
 
     async def ask(self, request: Request, timed: bool = False) -> tuple[int, dict[str, Any]]:
@@ -132,8 +133,8 @@ class Client:
             else:
                 if status not in NOT_NOW:
                     break
-            if time.perf_counter() - began > ANSWER_TIMEOUT_S:
-                raise Unanswered(f"{request.method} {request.target} has no answer after {ANSWER_TIMEOUT_S} s")
+            if time.perf_counter() - began > self._answer_timeout_s:
+                raise Unanswered(f"{request.method} {request.target} has no answer after {self._answer_timeout_s} s")
             self._meter.retries += 1
             await asyncio.sleep(RETRY_PAUSE_S)
         if timed:

@@ -41,7 +41,7 @@ class CannotStart(Exception):
 
 
 class Running:
-    """A Croupier started by this process. `url` serves; `stop` drains and ends everything."""
+    """A Croupier started by this process. `url` serves, if there are gateways; `stop` drains and ends everything."""
 
     def __init__(self, url: str, supervisor: "RunningSupervisor", gateways: "Gateways") -> None:
         self.url, self.supervisor = url, supervisor
@@ -62,6 +62,7 @@ def start(settings: Settings) -> Running:
     check_store(settings.store)
     listener = bind(settings.host, settings.port)
     listener.listen(BACKLOG)
+    url = url_of(listener) if settings.gateways else "without a gateway"
     _start_ray(settings)
     try:
         supervisor = _ray().RunningSupervisor(_deployment(settings, catalog))
@@ -73,7 +74,7 @@ def start(settings: Settings) -> Running:
     except BaseException:
         _ray().stop_ray()
         raise
-    return Running(url_of(listener), supervisor, gateways)
+    return Running(url, supervisor, gateways)
 
 
 def check_store(url: str) -> None:

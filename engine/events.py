@@ -169,7 +169,7 @@ class GrantCancelled(Event, tag="GrantCancelled", frozen=True):
 
 
 class GrantReopened(Event, tag="GrantReopened", frozen=True):
-    """A reversal undid the end of a completed grant: `real` (released then) goes back into its `balance`.
+    """A reversal undid the end of a grant that play had ended: `real` (released then) goes back into its `balance`.
 
     It returns to the queue in `state`; the reversal's own deltas follow in `RoundReversed`.
     """

@@ -19,6 +19,7 @@ from engine.state import (
     Player,
     PlayerState,
 )
+from engine.window import id_digest
 
 
 def evolve(player: Player, event: e.AnyEvent, command_id: str, time_ms: int) -> None:
@@ -91,6 +92,8 @@ def _win_credited(player: Player, event: e.WinCredited, command_id: str, time_ms
     round_.reported += event.reported
     if event.closes:
         del state.rounds[event.session_id]
+    else:
+        round_.result_digests.append(id_digest(command_id))
     if round_.package_id is not None:
         if (package := find_package(state, round_.package_id)) is not None:
             package.won += event.real + event.bonus

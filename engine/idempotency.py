@@ -32,16 +32,18 @@ def recall(player: Player, command: Command, content: bytes) -> bytes | Rejectio
         if remembered.content == content:
             return remembered.answer
         return Rejection(IDEMPOTENCY_CONFLICT, f"The key of {command.id} was used for another command: use a new key.")
-    if digest in window.older or (player.state.rounds and _in_open_round(player, command.id)):
+    if digest in window.older or (player.state.rounds and _in_open_round(player, command.id, digest)):
         return Rejection(
             ALREADY_PROCESSED, f"{command.id} was accepted before; its answer is no longer kept. Nothing moved."
         )
     return None
 
 
-def _in_open_round(player: Player, command_id: str) -> bool:
+def _in_open_round(player: Player, command_id: str, digest: int) -> bool:
     """An id is never forgotten while its round is open, however long ago that was."""
     for round_ in player.state.rounds.values():
+        if digest in round_.result_digests:
+            return True
         for bet in round_.bets:
             if bet.command_id == command_id:
                 return True

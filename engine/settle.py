@@ -19,7 +19,8 @@ def consequences(state: PlayerState, time_ms: int) -> list[AnyEvent]:
     for package in state.packages:
         if package.remaining and time_ms >= package.valid_to_ms and not in_play(state, package.package_id):
             events.append(FreeSpinsExpired(package.package_id, package.remaining))
-    if not state.grants:
+    # A package that is over frees its winnings first: wagering that is done then completes, even at the same instant.
+    if events or not state.grants:
         return events
     active = False
     next_up: Grant | None = None

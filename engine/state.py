@@ -22,6 +22,8 @@ ENDED_PACKAGES_MAX = 16
 OPEN_ROUNDS_MAX = 64
 """Open rounds per player; one more is refused as `overloaded`."""
 BETS_PER_ROUND_MAX = 64
+RESULTS_PER_ROUND_MAX = 1_024
+"""Results that leave a round open; from then on only a final one is taken."""
 LIVE_GRANTS_MAX = 64
 
 
@@ -126,6 +128,8 @@ class OpenRound(msgspec.Struct, array_like=True):
     won_real: int = 0
     won_bonus: int = 0
     reported: int = 0
+    result_digests: list[int] = []
+    """Ids of the results credited so far, as digests: never forgotten while the round is open (rules §3)."""
 
     def ties(self, grant_id: str) -> bool:
         """Whether the round staked the grant's money, counted for it or voids it: it can't end meanwhile (rules §4)."""

@@ -50,8 +50,9 @@ def _uncounted(grant: Grant, counted: int) -> int:
 def reverse_one_call(state: PlayerState, answer: RoundAnswer, done: Reversal, command_id: str) -> Decision:
     """Bet and win of a one-call round together, by its recorded `done`; or `win_already_spent` (rules §3).
 
-    A grant that has completed since is reopened: what it released comes back from the real wallet first.
-    Of one that expired or was cancelled, or is forgotten, the bonus part stays removed.
+    A grant that has completed since is reopened: what it released comes back from the real wallet first. So is one
+    that this bet, over `max_bet`, had cancelled; if another such bet stands it is cancelled again.
+    Of one that expired or was cancelled otherwise, or is forgotten, the bonus part stays removed.
     """
     real = done.real - done.won_real
     grant_id = done.grant_id or done.won_grant_id
@@ -61,7 +62,7 @@ def reverse_one_call(state: PlayerState, answer: RoundAnswer, done: Reversal, co
     if grant_id is not None:
         grant = find_grant(state, grant_id)
         if grant is None:
-            grant = reopened = _completed(state, grant_id)
+            grant = reopened = _ended_by_play(state, grant_id, done)
         if grant is not None:
             deltas = (_delta(grant, done),)
             held = grant.balance + grant.released + grant.removed
@@ -88,9 +89,12 @@ def _reversed(
     return RoundReversed(answer.session_id, answer.game_id, real, deltas, package_id, 1, won, (command_id,))
 
 
-def _completed(state: PlayerState, grant_id: str) -> Grant | None:
+def _ended_by_play(state: PlayerState, grant_id: str, done: Reversal) -> Grant | None:
+    """The grant if it completed, or was cancelled over `max_bet` after this very bet."""
     grant = find_ended_grant(state, grant_id)
-    return grant if grant is not None and grant.state == "completed" else None
+    if grant is None or (grant.state != "completed" and not (grant.state == "cancelled" and done.voids)):
+        return None
+    return grant
 
 
 def _delta(grant: Grant, done: Reversal) -> GrantDelta:

@@ -18,7 +18,7 @@ from engine.rejections import (
     Rejection,
 )
 from engine.remembered import newest_answer
-from engine.state import BETS_PER_ROUND_MAX, OPEN_ROUNDS_MAX, OpenRound, Player, PlayerState
+from engine.state import BETS_PER_ROUND_MAX, OPEN_ROUNDS_MAX, RESULTS_PER_ROUND_MAX, OpenRound, Player, PlayerState
 
 
 def spin(player: Player, catalog: Catalog, command: Command, body: Spin) -> Decision:
@@ -118,6 +118,8 @@ def result(player: Player, catalog: Catalog, command: Command, body: Result) -> 
     round_ = player.state.rounds.get(body.session_id)
     if round_ is None:
         return not_open(player, body.session_id)
+    if not body.final and len(round_.result_digests) >= RESULTS_PER_ROUND_MAX:
+        return Rejection(OVERLOADED, f"Round {body.session_id} has {RESULTS_PER_ROUND_MAX} results: send a final one.")
     if round_.package_id is not None:
         return free_spins.win(player.state, command, round_.session_id, round_.package_id, body.win, body.final)
     grant_id, won_bonus = _bonus_share(round_, body.win)

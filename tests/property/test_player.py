@@ -77,6 +77,17 @@ class OnePlayer(RuleBasedStateMachine):
         for campaign_id in campaign_ids:
             self.send(GrantCampaign(campaign_id, "because"))
 
+    @rule(campaign_id=OFFER_IDS, wins=st.lists(WINS, max_size=2), bets=st.lists(STAKES, max_size=3), undo=st.booleans())
+    def grant_and_play(self, campaign_id: str, wins: list[int], bets: list[int], undo: bool) -> None:
+        self.send(GrantCampaign(campaign_id, "because"))
+        for win in wins:
+            self.send(Spin("dice" if campaign_id == "short-spins" else "book", "freespin", None, win % 60))
+        for bet in bets:
+            self.send(Deposit(bet))
+            self.send(Spin("wheel", "real", bet, bet))
+        if undo:
+            self.send(Rollback(f"gs:{self.keys}"))
+
     @rule(currency=st.sampled_from(["EUR", "SEK"]), country=st.sampled_from([None, "FI", "NO"]))
     def register_again(self, currency: str, country: str | None) -> None:
         self.send(Register(currency, country))
@@ -186,6 +197,23 @@ class OnePlayer(RuleBasedStateMachine):
     @rule(pick=PICK, body=st.sampled_from([Deposit(7), Spin("book", "real", 12, 3), Rollback("gs:late-1")]))
     def reuse_id(self, pick: int, body: CommandBody) -> None:
         self.send(body, self._accepted(pick))
+
+    @rule(win=WINS, wait_hours=st.sampled_from([1, 23, 26]), pick=st.integers(0, 2))
+    @precondition(lambda self: self.keys < 300)
+    def repeat_much_later_in_a_round(self, win: int, wait_hours: int, pick: int) -> None:
+        opened = self.send(Spin("vault", "real", 10))
+        if isinstance(opened, RoundAnswer):
+            steps = (
+                Spin("vault", "real", 10),
+                AddBet(opened.session_id, 10),
+                Result(opened.session_id, win, final=False),
+            )
+            first = self.keys
+            self.send(steps[1])
+            self.send(steps[2])
+            self.keep_busy(129, wait_hours * HOUR_MS // 129)
+            self.keep_busy(129, 0)
+            self.send(steps[pick], f"gs:{first + pick}")
 
     # --- standing and time
 

@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 
 from actors import committer
-from actors.frames import Kind, Reply, Request, RequestFrame
+from actors.frames import Kind, Reply, Request, RequestFrame, ShardReport
 from actors.metrics import ShardMetrics
 from actors.outcome import Answered, Unavailable
 from actors.ownership import Ownership
-from actors.processes import this_process
 from actors.settings import ShardSettings
 from actors.shard import Shard
 from actors.shard_process import ShardProcess
@@ -23,13 +22,14 @@ from engine.commands import Deposit, Register, Spin
 from engine.queries import GetPlayer
 from engine.rejections import Rejection
 from engine.views import AnyReply
-from snapshots.contract import SLOTS, Store
+from snapshots.contract import SLOTS, Owner, Store
 from snapshots.opening import open_store
 from snapshots.recovery import TailIndex
 from tests.unit.actors.faulty_store import FaultyStore
 from tests.unit.engine.playing import campaign, house, wager
 
 SECRET = "a cluster secret"
+OWNER = Owner("a host that nobody can look into", 1, 1)
 FAR_MS = 4_102_444_800_000
 """2100-01-01: campaigns here must outlive every real clock."""
 NOT_OWNER = "not_owner"
@@ -79,7 +79,7 @@ def decoded(reply: Reply) -> Any:
     """What the gateway would make of a reply; NOT_OWNER as it is."""
     if reply.kind == Kind.NOT_OWNER:
         return NOT_OWNER
-    types: Mapping[int, Any] = {Kind.REJECTION: Rejection, Kind.UNAVAILABLE: Unavailable}
+    types: Mapping[int, Any] = {Kind.REJECTION: Rejection, Kind.UNAVAILABLE: Unavailable, Kind.REPORT: ShardReport}
     payload = msgspec.msgpack.decode(reply.payload, type=types.get(reply.kind, AnyReply))
     return Answered(payload, reply.kind == Kind.REPLAY) if reply.kind in (Kind.ANSWER, Kind.REPLAY) else payload
 
@@ -125,7 +125,7 @@ async def desk(folder: Path, **changes: Any) -> AsyncIterator[Desk]:
     store = FaultyStore(open_store(f"sqlite:{folder}"))
     await store.open()
     await deal(store, {"s0": range(SLOTS)})
-    claim = await store.claim("s0", this_process(), "nonce")
+    claim = await store.claim("s0", OWNER, "nonce")
     ended: list[str] = []
     ownership = Ownership("s0", await store.routing())
     shard = Shard(

@@ -7,10 +7,9 @@ from typing import Any
 
 from actors.cluster import ActivationFailed, Identity, ShardDied
 from actors.frames import RequestFrame
-from actors.processes import this_process
 from snapshots.contract import Incarnation
 from snapshots.errors import StoreError
-from tests.unit.actors.harness import TestShard
+from tests.unit.actors.harness import OWNER, TestShard
 
 
 class LocalShard(TestShard):
@@ -21,6 +20,7 @@ class LocalShard(TestShard):
         self.gone = asyncio.Event()
         self.stopped = self.mute = False
         self.refuses: str | None = None
+        self.incarnation: Incarnation | None = None
         self.killed = False
         self._on_end = lambda reason: self.gone.set()
 
@@ -33,7 +33,7 @@ class LocalShard(TestShard):
             await asyncio.Event().wait()
         if self.gone.is_set():
             raise ShardDied("gone")
-        return Identity(this_process(), self.shard.inc if self.shard is not None else None)
+        return Identity(OWNER, self.incarnation)
 
     async def activate(self, shard_id: str) -> Incarnation:
         if self.gone.is_set():
@@ -42,9 +42,10 @@ class LocalShard(TestShard):
             raise ActivationFailed(self.refuses)
         await self.prepare()
         try:
-            return await super().activate(shard_id)
+            self.incarnation = await super().activate(shard_id)
         except StoreError as failure:
             raise ActivationFailed(str(failure)) from failure
+        return self.incarnation
 
     async def dead(self) -> None:
         await self.gone.wait()

@@ -10,7 +10,7 @@ import pytest
 from actors.clock import boottime_s
 from actors.processes import _stat, host_id, is_gone, this_process
 from snapshots.contract import Owner
-from tests.unit.actors.harness import LOOK, desk, eventually, spin, start_shard, table_for
+from tests.unit.actors.harness import LOOK, OWNER, desk, eventually, spin, start_shard, table_for
 
 NEVER_MS = 3_600_000
 
@@ -100,7 +100,7 @@ async def test_rule_05_with_proof_of_death_a_takeover_waits_for_nothing(
 ) -> None:
     async with table_for(tmp_path, "s0"), start_shard(tmp_path) as first:
         began = boottime_s()
-        monkeypatch.setattr("actors.shard_process.is_gone", lambda owner: owner == this_process())
+        monkeypatch.setattr("actors.shard_process.is_gone", lambda owner: owner == OWNER)
         async with start_shard(tmp_path, lease_ms=30_000):
             assert boottime_s() - began < 30
             await eventually(lambda: first.ended)

@@ -56,6 +56,18 @@ async def test_rule_08_without_new_entries_both_generations_catch_up(tmp_path: P
         assert table.shard.residents.dirty == {}
 
 
+async def test_rule_08_a_player_who_moved_on_while_being_written_still_owes_both_generations(tmp_path: Path) -> None:
+    async with desk(tmp_path) as table:
+        await table.seat("alice")
+        gate = table.store.hold("put_snapshots", "after")
+        round_ = asyncio.ensure_future(Snapshotter(table.shard).round())
+        await gate.reached.wait()
+        await table.ask("alice", "k1", spin())
+        gate.open()
+        await round_
+        assert table.shard.residents.dirty == {"alice": 2}
+
+
 async def test_rule_08_a_damaged_newest_generation_is_replaced_by_the_older_one_and_the_log(tmp_path: Path) -> None:
     async with table_for(tmp_path, "s0"):
         async with start_shard(tmp_path) as first:

@@ -1,4 +1,4 @@
-"""Rule 13: time never runs backwards for a player, and a shard with a wrong clock doesn't serve. Due work comes first."""
+"""Rule 13: time never runs backwards for a player; a shard with a wrong clock doesn't serve. Due work comes first."""
 
 from pathlib import Path
 

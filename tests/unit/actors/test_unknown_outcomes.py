@@ -1,13 +1,12 @@
-"""Rule 3: while an outcome is unknown only the identical batch is repeated, gathering is bounded, refusals are final."""
+"""Rule 3: an unknown outcome repeats the identical batch only, gathering is bounded, refusals are final."""
 
 from pathlib import Path
 
 import pytest
 
 from actors.outcome import Answered, Unavailable
-from actors.processes import this_process
 from tests.unit.actors.faulty_store import Point
-from tests.unit.actors.harness import LOOK, NOT_OWNER, Desk, desk, eventually, spin
+from tests.unit.actors.harness import LOOK, NOT_OWNER, OWNER, Desk, desk, eventually, spin
 
 
 async def records(table: Desk) -> int:
@@ -90,7 +89,7 @@ async def test_rule_03_a_definite_refusal_ends_the_incarnation_and_answers_every
         gathering, read = table.ask("alice", "k2", spin()), table.ask("alice", "", LOOK)
         newcomer = table.ask("bob", "", LOOK)
         await loading.reached.wait()
-        await table.store.inner.claim("s0", this_process(), "successor")
+        await table.store.inner.claim("s0", OWNER, "successor")
         gate.open()
         outcomes = [await reply for reply in (in_flight, gathering, read)]
         assert [outcome.code for outcome in outcomes] == ["outcome_unknown"] * 3

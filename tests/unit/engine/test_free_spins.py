@@ -206,3 +206,14 @@ def test_used_up_packages_are_bounded() -> None:
         table.grant("spins")
         table.free_spin(0)
     assert len(table.state.packages) == ENDED_PACKAGES_MAX
+
+
+def test_winnings_wagered_for_complete_when_package_and_grant_are_over_at_the_same_instant() -> None:
+    spun = campaign("spins", free_spins=spins(2, 1, valid_days=2), wager=wager(1, valid_days=2))
+    table = Table(house(spun))
+    table.grant("spins")
+    table.free_spin(30)
+    table.spin(30, 30)
+    table.pass_days(2)
+    assert table.events == ["FreeSpinsExpired", "BonusRedeemed"]
+    assert table.money() == (30, 0)

@@ -73,3 +73,16 @@ def test_a_repeat_of_a_cancelled_bet_gets_its_first_answer() -> None:
     assert table.again(Spin("book", "real", 100), "gs:a") == first
     assert table.again(CancelRound(first.session_id), "gs:c").state == "cancelled"
     assert table.money() == (1_000, 0)
+
+
+def test_nor_is_the_id_of_a_result_that_left_its_round_open() -> None:
+    table = Table(real=1_000)
+    session = table.do(Spin("book", "real", 100)).session_id
+    table.do(Result(session, 30, final=False), "gs:win")
+    play_on(table, REMEMBERED_MAX)
+    table.now += 48 * HOUR_MS
+    play_on(table, 2 * REMEMBERED_MAX)
+    before = table.money()
+    assert id_digest("gs:win") not in table.player.window.older
+    assert table.refused(Result(session, 30, final=False), "gs:win").code == "already_processed"
+    assert table.money() == before

@@ -222,3 +222,25 @@ def test_a_bet_that_voided_its_grant() -> None:
     table.do(Rollback("gs:a"))
     table.do(Result(kept, 10))
     assert (table.state.grants[0].state, table.money()) == ("in_wager", (600, 1_000))
+
+
+def test_a_one_call_bet_that_cancelled_its_grant_gives_the_grant_back() -> None:
+    table = with_grants(bonus=1_000, multiplier=50, real=600, max_bet={"EUR": 500}, over_max_bet="cancel")
+    table.spin(700, 70, key="gs:a")
+    assert (table.state.ended_grants[0].state, table.money()) == ("cancelled", (60, 0))
+    table.do(Rollback("gs:a"))
+    [grant] = table.state.grants
+    assert table.events == ["GrantReopened", "RoundReversed"]
+    assert (grant.state, grant.remaining_wager, grant.void_after_round) == ("in_wager", 50_000, False)
+    assert (table.money(), grant.removed) == ((600, 1_000), 0)
+
+
+def test_it_stays_cancelled_while_another_bet_over_max_stands() -> None:
+    table = with_grants(bonus=1_000, multiplier=50, real=600, max_bet={"EUR": 100}, over_max_bet="cancel")
+    kept = table.spin(101, game_id="dice").session_id
+    table.spin(200, 0, key="gs:a")
+    table.do(Result(kept, 0))
+    assert (table.state.ended_grants[0].state, table.money()) == ("cancelled", (299, 0))
+    table.do(Rollback("gs:a"))
+    assert table.events == ["GrantReopened", "RoundReversed", "GrantCancelled"]
+    assert table.money() == (499, 0)

@@ -6,7 +6,7 @@ import pytest
 
 from engine.amounts import AMOUNT_MAX
 from engine.commands import AddBet, CancelRound, Deposit, Result, Spin
-from engine.state import BETS_PER_ROUND_MAX, OPEN_ROUNDS_MAX, Bet, OpenRound
+from engine.state import BETS_PER_ROUND_MAX, OPEN_ROUNDS_MAX, RESULTS_PER_ROUND_MAX, Bet, OpenRound
 from tests.unit.engine.playing import START_MS, Table
 
 
@@ -122,3 +122,12 @@ def test_refusals_come_in_the_order_of_the_rules() -> None:
     assert table.refused(Spin("book", "real", 1)).code == "bet_below_min"
     assert table.refused(Spin("book", "real", 10)).code == "insufficient_funds"
     assert table.refused(Spin("book", "freespin", 10)).code == "no_free_spins"
+
+
+def test_results_of_a_round_are_bounded_but_a_final_one_is_always_taken() -> None:
+    table = Table(real=1_000)
+    session = table.spin(100).session_id
+    for _ in range(RESULTS_PER_ROUND_MAX):
+        table.do(Result(session, 1, final=False))
+    assert table.refused(Result(session, 1, final=False)).code == "overloaded"
+    assert table.do(Result(session, 1)).win_amount == RESULTS_PER_ROUND_MAX + 1

@@ -1,0 +1,227 @@
+"""docker-compose.yml and Dockerfile, run as they are: the same commands and environment, as processes of this machine.
+
+Only what a container network and its volumes provide is replaced: host names, ports and paths.
+"""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pytest
+import yaml
+
+from croupier.process_tree import kill_all
+from tests.croupier_up import Api, environment, gone, keys_file, register, wait_until
+from tests.redis_server import RedisServer, free_port
+
+pytestmark = pytest.mark.timeout(240)
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+SECRETS = {"CROUPIER_CLUSTER_SECRET": "c" * 64, "RAY_AUTH_TOKEN": "a" * 64}
+SERVICES = COMPOSE["services"]
+
+
+def image_environment() -> dict[str, str]:
+    """What the Dockerfile sets with ENV."""
+    block = re.search(r"^ENV ((?:.*\\\n)*.*)$", DOCKERFILE, re.MULTILINE)
+    assert block is not None
+    return dict(pair.split("=", 1) for pair in shlex.split(block.group(1).replace("\\\n", " ")))
+
+
+def image_health_check() -> list[str]:
+    """The Dockerfile's HEALTHCHECK, as compose would write it."""
+    command = re.search(r"^HEALTHCHECK .*\\\n\s+CMD (.*)$", DOCKERFILE, re.MULTILINE)
+    assert command is not None
+    return ["CMD", *json.loads(command.group(1))]
+
+
+def filled(text: str, variables: dict[str, str]) -> str:
+    """As compose fills in `${NAME:?message}` and `${NAME:-default}`."""
+
+    def value(match: re.Match[str]) -> str:
+        name, operator, rest = match.groups()
+        return variables[name] if operator == ":?" else variables.get(name, rest or "")
+
+    return re.sub(r"\$\{(\w+)(:[?-])?([^}]*)\}", value, text)
+
+
+class Local:
+    """The services as local processes. `places` replaces what the containers' world provides."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ray_folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # a socket's path must be short
+        self.redis = RedisServer(folder / "redis")
+        self.ray_port, self.ports = free_port(), {"ray-head": free_port(), "gateway": free_port()}
+        (folder / "cluster_secret").write_text(SECRETS["CROUPIER_CLUSTER_SECRET"])
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def command(self, service: str) -> list[str]:
+        """The service's command, placed on this machine."""
+        given = SERVICES[service]["command"]
+        words = shlex.split(given) if isinstance(given, str) else list(given)
+        return [self._placed(word, service) for word in words]
+
+    def _placed(self, word: str, service: str) -> str:
+        word = word.replace("redis:6379", f"127.0.0.1:{self.redis.port}")
+        word = word.replace("ray-head:6380", f"{node_address()}:{self.ray_port}")
+        word = word.replace("--port=6380", f"--port={self.ray_port}")
+        word = word.replace("/run/secrets/keys", str(keys_file(self._folder)))
+        word = word.replace("/run/secrets/cluster_secret", str(self._folder / "cluster_secret"))
+        return re.sub(r"\b8000\b", str(self.ports.get(service, 0)), word)
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What the image and the compose file set, and where this machine keeps the programs."""
+        own = {name: filled(value, SECRETS) for name, value in SERVICES[service].get("environment", {}).items()}
+        programs = Path(sys.executable).parent
+        here = {"RAY_TMPDIR": str(self._ray_folder), "PATH": f"{programs}:{os.environ['PATH']}"}
+        return environment() | image_environment() | own | here
+
+    def healthy(self, service: str) -> int:
+        """The exit code of the service's health check: its own, or the image's."""
+        check = SERVICES[service].get("healthcheck", {}).get("test") or image_health_check()
+        command = [self._placed(word, service) for word in check[1:]]
+        return subprocess.run(command, env=self.environment(service), capture_output=True, timeout=60).returncode
+
+    def start(self, service: str) -> None:
+        """Starts a service in a session of its own: whatever it starts stays in it, daemons too."""
+        with (self._folder / f"{service}.log").open("wb") as log:
+            self.processes[service] = subprocess.Popen(
+                self.command(service), stdout=log, stderr=log, env=self.environment(service), start_new_session=True
+            )
+
+    def log(self, service: str) -> str:
+        """What the service has printed."""
+        return (self._folder / f"{service}.log").read_text(errors="replace")
+
+    def until(self, what: str, service: str, holds: Callable[[], object]) -> None:
+        """Waits; shows the service's log if it ended or takes too long."""
+        deadline = time.monotonic() + 120
+        while not holds():
+            ended = self.processes[service].poll() is not None
+            assert not ended and time.monotonic() < deadline, f"{what}: {self.log(service)[-3000:]}"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Kills what is left of the sessions, and only that."""
+        sessions = {process.pid for process in self.processes.values()}
+        members = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if session_of(pid) in sessions]
+        kill_all(members)
+        for process in self.processes.values():
+            process.wait()
+        self.redis.stop()
+        rmtree(self._ray_folder, ignore_errors=True)
+
+
+def session_of(pid: int) -> int:
+    """The session a process belongs to; -1 if it is gone."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return -1
+
+
+def node_address() -> str:
+    """This machine's address, as Ray finds it: that of the interface which would route to the world."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("8.8.8.8", 80))  # sends nothing
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    services = Local(tmp_path_factory.mktemp("compose"))
+    services.redis.start()
+    try:
+        services.start("ray-head")
+        services.until("Ray", "ray-head", lambda: listens(node_address(), services.ray_port))
+        services.start("node")
+        services.start("gateway")
+        services.until("croupier up", "ray-head", lambda: "\nready without a gateway" in services.log("ray-head"))
+        services.until("the gateway", "gateway", lambda: "ready http" in services.log("gateway"))
+        yield services
+    finally:
+        services.stop()
+
+
+def test_signed_spins_go_through_gateway_and_shards_of_the_node(local: Local) -> None:
+    api = Api(f"http://127.0.0.1:{local.ports['gateway']}")
+    wait_until("ready", lambda: api.plain("GET", "/health/ready").status_code == 200)
+    register(api, "anna")
+    answer = api.game("POST", "/spin?player_id=anna&game_id=book-of-dunes&mode=real&bet=100&win=250").json()
+    assert (answer["state"], answer["balance"]["real"]) == ("closed", 1_150)
+    refused = api.plain("POST", "/spin?player_id=anna&game_id=book-of-dunes&mode=real&bet=100")
+    assert refused.status_code == 401
+    shards = {session_of(shard["pid"]) for shard in api.shards().values()}
+    assert shards == {local.processes["node"].pid}
+    api.close()
+
+
+@pytest.mark.parametrize("service", ["ray-head", "node", "gateway"])
+def test_health_checks_succeed(local: Local, service: str) -> None:
+    assert local.healthy(service) == 0
+
+
+def test_sigterm_to_the_head_drains_and_ends_cleanly(local: Local) -> None:
+    api = Api(f"http://127.0.0.1:{local.ports['gateway']}")
+    pids = [shard["pid"] for shard in api.shards().values()]
+    api.close()
+    assert len(pids) == 2
+    local.processes["ray-head"].send_signal(signal.SIGTERM)
+    assert local.processes["ray-head"].wait(40) == 0, local.log("ray-head")
+    wait_until("the shards are gone", lambda: gone(pids))
+    assert "Traceback" not in local.log("ray-head")
+
+
+def test_redis_of_the_compose_file_keeps_what_it_is_told() -> None:
+    words = shlex.split(SERVICES["redis"]["command"])
+    options = dict(zip(words[1::2], words[2::2], strict=True))
+    assert options == {"--appendonly": "yes", "--appendfsync": "everysec", "--maxmemory-policy": "noeviction"}
+    assert SERVICES["redis"]["image"] == "redis:7"
+    assert SERVICES["redis"]["volumes"] == ["redis-data:/data"]
+
+
+def test_all_services_but_redis_are_one_image() -> None:
+    ours = {name: service for name, service in SERVICES.items() if name != "redis"}
+    assert set(ours) == {"ray-head", "node", "gateway"}
+    assert {service["image"] for service in ours.values()} == {"croupier:latest"}
+    assert {service["build"] for service in ours.values()} == {"."}
+
+
+def test_the_image_holds_all_packages_and_the_catalog() -> None:
+    copied = {word for line in re.findall(r"^COPY (.*)$", DOCKERFILE, re.MULTILINE) for word in line.split()[:-1]}
+    assert {"engine", "snapshots", "actors", "gateway", "croupier", "catalog", "pyproject.toml"} <= copied
+    assert re.search(r"^FROM python:3\.1[1-9]-slim$", DOCKERFILE, re.MULTILINE)
+    assert re.search(r"^USER croupier$", DOCKERFILE, re.MULTILINE)
+    assert image_environment()["RAY_worker_niceness"] == "0"
+
+
+def test_no_secret_has_a_default() -> None:
+    with pytest.raises(KeyError, match="RAY_AUTH_TOKEN"):
+        filled(SERVICES["node"]["environment"]["RAY_AUTH_TOKEN"], {})
+    assert COMPOSE["secrets"]["keys"]["file"].startswith("${CROUPIER_KEYS_FILE:?")

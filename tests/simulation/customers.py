@@ -1,0 +1,173 @@
+"""Game servers of the simulation: they play, repeat, give up, and keep a ledger of their own from the answers alone."""
+
+import asyncio
+import random
+from typing import Any
+
+import msgspec
+
+from actors.frames import Request
+from actors.outcome import Answered
+from actors.slots import shard_of
+from engine.answers import DepositAnswer, RollbackAnswer, RoundAnswer
+from engine.commands import CancelRound, CommandBody, Deposit, Register, Result, Rollback, Spin
+from engine.queries import GetPlayer, QueryBody
+from engine.rejections import Rejection
+from snapshots.contract import Routing
+from snapshots.errors import StoreError
+from tests.simulation.world import Wire, World
+
+
+class Asked(msgspec.Struct):
+    """A command as one customer knows it. `answer` is the first it got; None while its outcome is unknown."""
+
+    player_id: str
+    command_id: str
+    body: CommandBody
+    answer: Any = None
+    refused: str = ""
+
+
+class Ledger:
+    """What must be true in the end, from the answers alone. It knows nothing of shards."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.seen: dict[str, int] = {}
+        """The highest version of each player that anybody was told of: no read that begins later may show less."""
+
+    def see(self, player_id: str, version: int) -> None:
+        self.seen[player_id] = max(version, self.seen.get(player_id, 0))
+
+    def settled(self) -> list[Asked]:
+        return [asked for asked in self.asked if asked.answer is not None]
+
+    def real(self, player_id: str) -> int:
+        """The player's money: the sum of what every accepted command did to it."""
+        mine = {asked.command_id: asked for asked in self.settled() if asked.player_id == player_id}
+        return sum(self._moved(asked, mine) for asked in mine.values())
+
+    def _moved(self, asked: Asked, mine: dict[str, Asked]) -> int:
+        body, answer = asked.body, asked.answer
+        if isinstance(answer, DepositAnswer):
+            return answer.amount
+        if isinstance(answer, RollbackAnswer) and isinstance(body, Rollback):
+            undone = answer.status == "rolled_back" and answer.session_id is not None
+            return -self._moved(mine[body.transaction_id], mine) if undone else 0
+        if isinstance(body, Result):
+            return body.win
+        if isinstance(answer, RoundAnswer):
+            return answer.bet_amount if isinstance(body, CancelRound) else (answer.win_amount - answer.bet_amount)
+        return 0
+
+
+class Customer:
+    """One game server. `play` asks at random; `settle` finds out what became of everything."""
+
+    def __init__(self, world: World, ledger: Ledger, number: int, players: list[str]) -> None:
+        self._world, self._ledger, self._number, self._players = world, ledger, number, players
+        self._rng = random.Random(world.rng.random())
+        self._store = world.store()
+        self._routing: Routing | None = None
+        self._mine: list[Asked] = []
+        self.replays = 0
+
+    async def play(self, commands: int) -> None:
+        """Asks that often: something new, or something again under its old id."""
+        await self._store.open()
+        for player_id in self._players:
+            await self._ask(Asked(player_id, f"c{self._number}:reg-{player_id}", Register("EUR")))
+        for number in range(commands):
+            if self._rng.random() < 0.3:
+                await self._read(self._rng.choice(self._players))
+            elif self._mine and self._rng.random() < 0.2:
+                await self._ask(self._rng.choice(self._mine))
+            else:
+                await self._ask(self._new(f"c{self._number}:{number}"))
+            await asyncio.sleep(self._rng.expovariate(20))
+
+    def _new(self, command_id: str) -> Asked:
+        rng = self._rng
+        player_id = rng.choice(self._players)
+        if rng.random() < 0.3:
+            return Asked(player_id, command_id, Deposit(rng.randrange(200, 3_000)))
+        earlier = rng.choice(self._mine) if self._mine else None
+        if earlier is not None and isinstance(earlier.answer, RoundAnswer) and rng.random() < 0.6:
+            session = earlier.answer.session_id
+            if earlier.answer.state != "open":
+                follow_up: CommandBody = Rollback(earlier.command_id)
+            elif rng.random() < 0.7:
+                follow_up = Result(session, rng.randrange(0, 60))
+            else:
+                follow_up = CancelRound(session)
+            if not isinstance(follow_up, Rollback) or isinstance(earlier.body, Spin):
+                return Asked(earlier.player_id, command_id, follow_up)
+        win = rng.randrange(0, 30) if rng.random() < 0.7 else None
+        return Asked(player_id, command_id, Spin(rng.choice(("book", "dice")), "real", rng.randrange(10, 40), win))
+
+    async def _read(self, player_id: str) -> None:
+        """What a read shows is durable and not older than what anybody knew before (rules 4 and 5)."""
+        known = self._ledger.seen.get(player_id, 0)
+        outcome = await self.outcome(player_id, "", GetPlayer(), 2)
+        if isinstance(outcome, Answered):
+            assert outcome.answer.version >= known, f"a stale read of {player_id}: {outcome.answer.version} < {known}"
+            self._ledger.see(player_id, outcome.answer.version)
+
+    async def _ask(self, asked: Asked, tries: int | None = None) -> None:
+        if asked not in self._mine:
+            self._mine.append(asked)
+            self._ledger.asked.append(asked)
+        outcome = await self.outcome(asked.player_id, asked.command_id, asked.body, tries or self._rng.randrange(1, 9))
+        if isinstance(outcome, Answered):
+            self._on_answer(asked, outcome)
+        elif isinstance(outcome, Rejection):
+            # A bet that was accepted and rolled back since is refused; anything else that was accepted never is.
+            assert asked.answer is None or outcome.code == "rolled_back", (asked, outcome)
+            assert outcome.code not in ("idempotency_conflict", "already_processed"), (asked, outcome)
+            asked.refused = outcome.code
+
+    def _on_answer(self, asked: Asked, outcome: Answered) -> None:
+        if isinstance(asked.body, Spin):
+            self._ledger.see(asked.player_id, int(outcome.answer.session_id.rpartition("-")[2]))
+        if asked.answer is None:
+            asked.answer = outcome.answer
+        else:
+            assert outcome.replayed, f"applied twice: {asked}"
+            assert outcome.answer == asked.answer, f"another answer than the first: {asked} {outcome}"
+            self.replays += 1
+
+    async def outcome(self, player_id: str, command_id: str, body: CommandBody | QueryBody, tries: int) -> Any:
+        """An answer or a refusal of the rules; None if there is none after that many tries."""
+        for _ in range(tries):
+            outcome = await self._try(player_id, command_id, body)
+            if isinstance(outcome, Answered | Rejection):
+                return outcome
+            await asyncio.sleep(self._rng.uniform(0.005, 0.1))
+            self._routing = None
+        return None
+
+    async def _try(self, player_id: str, command_id: str, body: CommandBody | QueryBody) -> Any:
+        try:
+            self._routing = self._routing or await self._store.routing()
+        except StoreError:
+            return None
+        row = self._routing.shards.get(shard_of(self._routing, player_id))
+        process = self._world.at(row.address) if row is not None else None
+        if row is None or process is None:
+            return None
+        return await Wire(process).send(row.epoch, Request(1, player_id, command_id, body), 0.7)
+
+    async def settle(self) -> None:
+        """Repeats everything under its old id: what is unknown becomes known, what is known stays as it was."""
+        for asked in self._mine:
+            await self._ask(asked, tries=400)
+            assert asked.answer is not None or asked.refused, f"no outcome in calm weather: {asked}"
+
+    async def look(self, player_id: str) -> Any:
+        """The player as the platform shows it now."""
+        outcome = await self.outcome(player_id, "", GetPlayer(), 400)
+        assert outcome.answer.version >= self._ledger.seen.get(player_id, 0), "a version that was shown is lost"
+        return outcome
+
+    async def close(self) -> None:
+        await self._store.close()

@@ -1,0 +1,103 @@
+"""The SQLite store without threads, behind a store that is slow, fails, stalls and dies as the seed says."""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from snapshots import sqlite_control
+from snapshots.errors import StoreUnavailable
+from snapshots.sqlite_files import Files, store_error
+from snapshots.sqlite_store import SqliteStore
+
+EPOCH_MS = 1_800_000_000_000
+"""Where the store's clock starts."""
+
+
+class _FastFiles(Files):
+    """Nothing here survives a power cut, and need not."""
+
+    def _connection(self, name: str, schema: str) -> sqlite3.Connection:
+        known = name in self._open
+        connection = super()._connection(name, schema)
+        if not known:
+            connection.execute("PRAGMA synchronous=OFF")
+        return connection
+
+
+class _InlineWorker:
+    """Does the work at once, in the loop's own thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = _FastFiles(folder)
+
+    def submit(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> "asyncio.Future[Any]":
+        future = asyncio.get_running_loop().create_future()
+        try:
+            future.set_result(call(*args, **kwargs))
+        except sqlite3.Error as error:
+            future.set_exception(store_error(error))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    async def stop(self) -> None:
+        self.files.close()
+
+
+class InlineSqlite(SqliteStore):
+    """The production store; each call happens at one instant of virtual time."""
+
+    async def open(self) -> None:
+        sqlite_control.prepare(self._folder)
+        self._workers = (_InlineWorker(self._folder), _InlineWorker(self._folder))  # type: ignore[assignment]
+
+    async def clock_ms(self) -> int:
+        return EPOCH_MS + round(asyncio.get_running_loop().time() * 1000)
+
+
+class Weather:
+    """How bad things are for everybody. `calm` ends it."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.fail, self.slow = 0.015, 0.04
+
+    def calm(self) -> None:
+        self.fail = self.slow = 0.0
+
+
+class SimStore:
+    """One process's view of the store. `stalled_until` (virtual seconds): no call gets through before."""
+
+    def __init__(self, folder: Path, weather: Weather) -> None:
+        self._inner, self._weather = InlineSqlite(folder), weather
+        self.stalled_until = 0.0
+
+    async def open(self) -> None:
+        await self._inner.open()
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        method, weather = getattr(self._inner, name), self._weather
+
+        async def call(*args: Any) -> Any:
+            await self._travel()
+            if weather.rng.random() < weather.fail:
+                raise StoreUnavailable("lost on the way there")
+            result = await method(*args)
+            await self._travel()
+            if weather.rng.random() < weather.fail:
+                raise StoreUnavailable("lost on the way back")
+            return result
+
+        return call
+
+    async def _travel(self) -> None:
+        rng, now = self._weather.rng, asyncio.get_running_loop().time()
+        delay = rng.uniform(0.05, 0.8) if rng.random() < self._weather.slow else rng.uniform(0.0002, 0.002)
+        await asyncio.sleep(max(delay, self.stalled_until - now))

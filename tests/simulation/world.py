@@ -1,0 +1,235 @@
+"""Shard processes, their supervisor and their network in virtual time. All that acts is production code; the world only
+places it, cuts wires and ends processes.
+"""
+
+import asyncio
+import random
+from collections.abc import Coroutine, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from actors.cluster import ActivationFailed, Identity, ShardDied, SlotMoveFailed
+from actors.frames import Reply, Request, RequestFrame, ShardReport, ShardStatus
+from actors.settings import ShardSettings, SupervisorSettings
+from actors.shard_process import ShardProcess
+from actors.supervisor import SupervisorProcess
+from engine.catalog import Catalog
+from snapshots.contract import Address, Incarnation, Owner, ShardRow
+from snapshots.errors import StoreError
+from tests.simulation.stores import EPOCH_MS, SimStore, Weather
+from tests.unit.actors.harness import decoded
+from tests.unit.engine.playing import house
+
+LEASE_MS = 300
+RUNNING: ContextVar[Owner] = ContextVar("the process whose code runs")
+SHARDS = 2
+
+
+class World:
+    """Everything that exists in one run of one seed. `clock_off_ms` is the error of the hosts' clocks."""
+
+    def __init__(self, folder: Path, seed: int, patch: pytest.MonkeyPatch) -> None:
+        self.rng, self.folder = random.Random(seed), folder
+        self.weather = Weather(self.rng)
+        self.processes: list[SimProcess] = []
+        self.broken_tasks: list[dict[str, Any]] = []
+        self.clock_off_ms = 0
+        self.catalog: Catalog = house()
+        self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(lambda loop, context: self.broken_tasks.append(context))
+        self._patch(patch)
+
+    def _patch(self, patch: pytest.MonkeyPatch) -> None:
+        """Every clock and every proof of death the actors ask for is the world's."""
+        times = SimpleNamespace(monotonic=self.loop.time, perf_counter=self.loop.time)
+        for module in ("committer", "supervisor", "shard", "shard_process"):
+            patch.setattr(f"actors.{module}.time", times)
+        for module in ("committer", "lease", "shard_process"):
+            patch.setattr(f"actors.{module}.boottime_s", self.loop.time)
+        for module in ("shard", "loading", "snapshotter", "shard_process"):
+            patch.setattr(f"actors.{module}.now_ms", self.now_ms)
+        patch.setattr("actors.shard_process.this_process", RUNNING.get)
+        patch.setattr("actors.shard_process.is_gone", self.is_gone)
+        patch.setattr("actors.supervisor.is_gone", self.is_gone)
+
+    def now_ms(self) -> int:
+        return EPOCH_MS + round(self.loop.time() * 1000) + self.clock_off_ms
+
+    def is_gone(self, owner: Owner) -> bool:
+        process = self.processes[owner.pid]
+        return process.provable and not process.alive
+
+    def store(self) -> SimStore:
+        return SimStore(self.folder, self.weather)
+
+    def at(self, address: Address | None) -> "SimProcess | None":
+        """The process that listens there, if it lives."""
+        process = self.processes[address.port] if address is not None else None
+        return process if process is not None and process.alive else None
+
+    def serving(self) -> list["SimProcess"]:
+        return [p for p in self.processes if p.alive and p.shard is not None and not p.shard.ended]
+
+    # --- cluster.Cluster
+
+    def launch(self) -> "SimHandle":
+        self.processes.append(SimProcess(self, len(self.processes)))
+        return SimHandle(self.processes[-1])
+
+    async def existing(self) -> list[Any]:
+        return [SimHandle(process) for process in self.processes if process.alive]
+
+    # --- what a supervisor asks of a client
+
+    async def report(self, row: ShardRow, timeout_s: float) -> ShardReport:
+        process = self.at(row.address)
+        if process is None or process.deaf:
+            raise TimeoutError
+        wire = Wire(process)
+        report = await wire.send(row.epoch, Request(0, "", "", ShardStatus()), timeout_s, lossy=False)
+        if not isinstance(report, ShardReport):
+            raise TimeoutError
+        return report
+
+    async def supervise(self) -> SupervisorProcess:
+        """A supervisor that has started; tried again until it has."""
+        while True:
+            store = self.store()
+            await store.open()
+            settings = SupervisorSettings(SHARDS, probe_timeout_ms=600, corpse_kill_after_ms=1_000)
+            supervisor = SupervisorProcess(store, self, self, settings, [], LEASE_MS)  # type: ignore[arg-type]
+            try:
+                await supervisor.start()
+            except (StoreError, ActivationFailed, ShardDied):
+                self.abandon(supervisor)
+                await asyncio.sleep(0.1)
+            else:
+                return supervisor
+
+    def abandon(self, supervisor: SupervisorProcess) -> None:
+        """Ends a supervisor as SIGKILL would; what it had asked the shards to do goes on."""
+        for task in list(supervisor._tasks):
+            task.cancel()
+
+
+class SimProcess(ShardProcess):
+    """A shard process. `deaf` to probes; `provable`: its death can be seen from elsewhere; `alive` until killed."""
+
+    def __init__(self, world: World, pid: int) -> None:
+        rng = world.rng
+        settings = ShardSettings(
+            "sqlite:unused",
+            "secret",
+            lease_ms=LEASE_MS,
+            heartbeat_ms=60,
+            snapshot_interval_ms=rng.choice((50, 200, 900)),
+            passivate_after_ms=rng.choice((20, 300, 60_000)),
+            journal_stall_ms=400,
+            snapshot_batch=rng.choice((1, 3, 64)),
+        )
+        super().__init__(settings, world.catalog, self._fenced)
+        self.world, self.owner = world, Owner("sim", pid, 0)
+        self.sim_store = world.store()
+        self.store = self.sim_store  # type: ignore[assignment]
+        self.alive, self.deaf, self.provable = True, False, rng.random() < 0.5
+        self.gone = asyncio.Event()
+        self.incarnation: Incarnation | None = None
+        self.calls: set[asyncio.Task[Any]] = set()
+
+    async def _listen(self, inc: Incarnation) -> Address:
+        return Address("sim", self.owner.pid, None, "sim")
+
+    async def become(self, shard_id: str) -> Incarnation:
+        RUNNING.set(self.owner)
+        await self.sim_store.open()
+        self.incarnation = await self.activate(shard_id)
+        return self.incarnation
+
+    def _fenced(self, reason: str) -> None:
+        self.world.loop.call_later(0.2, self.kill)
+
+    def kill(self) -> None:
+        self.alive = False
+        self.gone.set()
+        for call in self.calls:
+            call.cancel()
+        if self.shard is not None:
+            self.shard.end("killed")
+
+
+class SimHandle:
+    """`cluster.ShardHandle` on a process of the world."""
+
+    def __init__(self, process: SimProcess) -> None:
+        self._process = process
+
+    async def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """A remote call: it goes on if the caller dies, and ends if the process does."""
+        process = self._process
+        if not process.alive:
+            work.close()
+            raise ShardDied(f"process {process.owner.pid}")
+        task = asyncio.ensure_future(work)
+        process.calls.add(task)
+        task.add_done_callback(process.calls.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait([task])
+        if task.cancelled() or not process.alive:
+            raise ShardDied(f"process {process.owner.pid}")
+        return task.result()
+
+    async def identity(self) -> Identity:
+        return Identity(self._process.owner, self._process.incarnation)
+
+    async def activate(self, shard_id: str) -> Any:
+        try:
+            return await self._call(self._process.become(shard_id))
+        except StoreError as failure:
+            raise ActivationFailed(str(failure)) from failure
+
+    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Any:
+        try:
+            return await self._call(self._process.release(term, slots, dedicated, gainer))
+        except StoreError as failure:
+            raise SlotMoveFailed(str(failure)) from failure
+
+    async def gain(self) -> None:
+        await self._call(self._process.gain())
+
+    async def drain(self) -> None:
+        await self._call(self._process.drain())
+
+    async def dead(self) -> None:
+        await self._process.gone.wait()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+class Wire:
+    """One request's way to a process and back. What is on its way when the process dies is lost."""
+
+    def __init__(self, process: SimProcess) -> None:
+        self._process, self._world = process, process.world
+        self._answer: asyncio.Future[Any] = process.world.loop.create_future()
+
+    async def send(self, epoch: int, request: Request, timeout_s: float, *, lossy: bool = True) -> Any:
+        """The decoded reply; None if there is none in time."""
+        rng = self._world.rng
+        await asyncio.sleep(rng.uniform(0.0001, 0.003))
+        self._lost = lossy and rng.random() < 0.02
+        if self._process.alive and self._process.shard is not None:
+            self._process.shard.handle(self, RequestFrame(epoch, [request]))
+        await asyncio.wait([self._answer], timeout=timeout_s)
+        return self._answer.result() if self._answer.done() else None
+
+    def reply(self, reply: Reply) -> None:
+        if self._process.alive and not self._lost:
+            self._world.loop.call_later(self._world.rng.uniform(0.0001, 0.003), self._arrive, decoded(reply))
+
+    def _arrive(self, outcome: Any) -> None:
+        self._answer.set_result(outcome)
