@@ -135,6 +135,7 @@ class DemoPlayer:
             await self._deposit(client, luck.randrange(2_000, 4_000))
         before = account.copy()
         win = luck.choice(WINS) * stake
+        win += luck.randrange(10) if win else 0  # odd cents: shares must be rounded
         if luck.random() < TWO_CALL_SHARE:
             await self._two_calls(client, game, stake, free, win, before)
         else:

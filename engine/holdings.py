@@ -65,13 +65,8 @@ def in_play(state: PlayerState, package_id: str) -> bool:
 
 
 def tied(state: PlayerState, grant: Grant) -> bool:
-    """Whether an open round keeps the grant from ending: it staked or counted, or may still win for it (rules §4)."""
-    for round_ in state.rounds.values():
-        if round_.ties(grant.grant_id):
-            return True
-        if grant.package_id is not None and round_.package_id == grant.package_id:
-            return True
-    return False
+    """Whether an open round keeps the grant from ending: it staked its money or reduced its wagering (rules §4)."""
+    return any(round_.ties(grant.grant_id) for round_ in state.rounds.values())
 
 
 def queue_place(grant: Grant) -> tuple[int, int]:

@@ -20,18 +20,18 @@ def content_digest(body: CommandBody) -> bytes:
 def recall(player: Player, command: Command, content: bytes) -> bytes | Rejection | None:
     """The first answer if this very command was accepted before, a refusal, or None for a command never seen.
 
-    In order: `rolled_back` (bets only: a tombstone never hides another command's answer), the first answer,
-    `idempotency_conflict`, `already_processed`.
+    In order: `idempotency_conflict`, `rolled_back` (bets only: a tombstone never hides another command's answer), the
+    first answer, `already_processed`.
     """
     window = player.window
     digest = id_digest(command.id)
+    remembered = window.find(digest)
+    if remembered is not None and remembered.content != content:
+        return Rejection(IDEMPOTENCY_CONFLICT, f"The key of {command.id} was used for another command: use a new key.")
     if digest in window.tombstones and isinstance(command.body, BETS):
         return Rejection(ROLLED_BACK, f"The bet {command.id} was rolled back: place a new one with a new key.")
-    remembered = window.find(digest)
     if remembered is not None:
-        if remembered.content == content:
-            return remembered.answer
-        return Rejection(IDEMPOTENCY_CONFLICT, f"The key of {command.id} was used for another command: use a new key.")
+        return remembered.answer
     if digest in window.older or (player.state.rounds and _in_open_round(player, command.id, digest)):
         return Rejection(
             ALREADY_PROCESSED, f"{command.id} was accepted before; its answer is no longer kept. Nothing moved."

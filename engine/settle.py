@@ -50,7 +50,7 @@ def _end_of(state: PlayerState, grant: Grant, time_ms: int) -> AnyEvent | None:
         return None
     if grant.void_after_round:
         return GrantCancelled(grant.grant_id, grant.campaign_id, grant.balance, "over_max_bet")
-    refillable = _has_spins(state, grant)
+    refillable = _may_win_more(state, grant)
     if not grant.remaining_wager and not refillable:
         return _completed(grant)
     if overdue:
@@ -60,11 +60,12 @@ def _end_of(state: PlayerState, grant: Grant, time_ms: int) -> AnyEvent | None:
     return None
 
 
-def _has_spins(state: PlayerState, grant: Grant) -> bool:
+def _may_win_more(state: PlayerState, grant: Grant) -> bool:
+    """Winnings of free spins: whether the package has spins left, or one of its rounds is open (rules §5)."""
     if grant.package_id is None:
         return False
     package = find_package(state, grant.package_id)
-    return package is not None and package.remaining > 0
+    return package is not None and (package.remaining > 0 or in_play(state, grant.package_id))
 
 
 def _completed(grant: Grant) -> AnyEvent:

@@ -53,11 +53,6 @@ class Window:
         content, time_ms = _HEAD.unpack_from(packed)
         return Remembered(content, time_ms, packed[_HEAD.size :])
 
-    def newest_first(self) -> list[Remembered]:
-        """All commands remembered with their answers, newest first."""
-        found = (self.find(digest) for digest in reversed(self.recent))
-        return [entry for entry in found if entry is not None]
-
     def remember(self, command_id: str, content: bytes, time_ms: int, answer: bytes) -> None:
         """Adds an accepted command; the oldest beyond 128 becomes a digest, digests beyond 24 h go."""
         recent = self.recent

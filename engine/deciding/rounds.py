@@ -57,11 +57,9 @@ def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spi
     bet = body.bet
     if bet is None:
         return syntax.invalid("bet", "is required in mode real")
-    lowest, highest = game.min_bet[state.currency], game.max_bet[state.currency]
-    if bet < lowest:
-        return Rejection(BET_BELOW_MIN, f"A bet on {game.game_id} is at least {lowest}; this one is {bet}.")
-    if bet > highest:
-        return Rejection(BET_ABOVE_MAX, f"A bet on {game.game_id} is at most {highest}; this one is {bet}.")
+    outside = _outside_limits(state, game, bet)
+    if outside is not None:
+        return outside
     split = funds.stake(state, catalog, game, bet, command.time_ms)
     if isinstance(split, Rejection):
         return split
@@ -79,8 +77,17 @@ def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spi
     return [placed, credited]
 
 
+def _outside_limits(state: PlayerState, game: Game, bet: int) -> Rejection | None:
+    lowest, highest = game.min_bet[state.currency], game.max_bet[state.currency]
+    if bet < lowest:
+        return Rejection(BET_BELOW_MIN, f"A bet on {game.game_id} is at least {lowest}; this one is {bet}.")
+    if bet > highest:
+        return Rejection(BET_ABOVE_MAX, f"A bet on {game.game_id} is at most {highest}; this one is {bet}.")
+    return None
+
+
 def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) -> Decision:
-    """Adds a stake under the rules of a spin; the game's own bet limits are for the first stake only (rules §3)."""
+    """Adds a stake under the same rules as a spin, the game's bet limits included (rules §3)."""
     round_ = player.state.rounds.get(body.session_id)
     if round_ is None:
         return not_open(player, body.session_id)
@@ -91,6 +98,9 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
         return syntax.invalid("session_id", "is a free spin's: it takes no further stakes")
     if len(round_.bets) >= BETS_PER_ROUND_MAX:
         return Rejection(OVERLOADED, f"Round {body.session_id} has {BETS_PER_ROUND_MAX} bets: it takes no more.")
+    outside = _outside_limits(player.state, game, body.amount)
+    if outside is not None:
+        return outside
     split = funds.stake(player.state, catalog, game, body.amount, command.time_ms, round_)
     if isinstance(split, Rejection):
         return split

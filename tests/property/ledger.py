@@ -66,12 +66,13 @@ class Ledger:
     # --- exactly once
 
     def _is_repeat(self, command: c.Command) -> bool:
+        remembered = command.id in self.remembered()
+        if remembered and self.accepted[command.id].body != command.body:
+            raise Refused("idempotency_conflict")
         if isinstance(command.body, c.BETS) and self.tombstoned(command.id):
             raise Refused("rolled_back")
-        if command.id in self.remembered():
-            if self.accepted[command.id].body == command.body:
-                return True
-            raise Refused("idempotency_conflict")
+        if remembered:
+            return True
         if self.known(command.id):
             raise Refused("already_processed")
         return False
@@ -203,11 +204,14 @@ class Ledger:
 
     def _paid(self, command_id: str, body: c.Spin) -> Bet:
         assert body.bet is not None
-        if body.bet < MIN_BET:
-            raise Refused("bet_below_min")
-        if body.bet > MAX_BET:
-            raise Refused("bet_above_max")
+        self._within_limits(body.bet)
         return self.purse.split(command_id, body.game_id, body.bet, None)
+
+    def _within_limits(self, amount: int) -> None:
+        if amount < MIN_BET:
+            raise Refused("bet_below_min")
+        if amount > MAX_BET:
+            raise Refused("bet_above_max")
 
     def _choose(self, body: c.Spin) -> Package:
         found = [(p, p.offer.spins) for p in self.purse.usable_packages() if p.offer.spins is not None]
@@ -249,6 +253,7 @@ class Ledger:
         round_ = self._open(body.session_id)
         if round_.mode == "freespin":
             raise Refused("invalid_request")
+        self._within_limits(body.amount)
         bet = self.purse.split(command_id, round_.game, body.amount, round_)
         self.purse.take(bet)
         round_.bets.append(bet)

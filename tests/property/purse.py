@@ -291,12 +291,14 @@ class Purse:
 
     def _tied(self, grant: Grant) -> bool:
         bets = [bet for round_ in self.open_rounds() for bet in round_.bets if bet.grant == grant.id]
-        return any(bet.bonus or bet.counted or bet.void for bet in bets) or self._in_play(grant.package)
+        return any(bet.bonus or bet.counted or bet.void for bet in bets)
 
     def _end_if_over(self, grant: Grant) -> None:
         if self._tied(grant):
             return
-        spins_to_come = grant.package is not None and self.packages[grant.package].left > 0
+        spins_to_come = grant.package is not None and (
+            self.packages[grant.package].left > 0 or self._in_play(grant.package)
+        )
         if grant.voids:
             self._end(grant, "cancelled", 0)
         elif not grant.remaining and not spins_to_come:

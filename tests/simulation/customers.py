@@ -109,6 +109,7 @@ class Customer:
         """What a read shows is durable and not older than what anybody knew before (rules 4 and 5)."""
         known = self._ledger.seen.get(player_id, 0)
         outcome = await self.outcome(player_id, "", GetPlayer(), 2)
+        assert not (known and isinstance(outcome, Rejection)), f"{player_id} has vanished: {outcome}"
         if isinstance(outcome, Answered):
             assert outcome.answer.version >= known, f"a stale read of {player_id}: {outcome.answer.version} < {known}"
             self._ledger.see(player_id, outcome.answer.version)
@@ -124,6 +125,7 @@ class Customer:
             # A bet that was accepted and rolled back since is refused; anything else that was accepted never is.
             assert asked.answer is None or outcome.code == "rolled_back", (asked, outcome)
             assert outcome.code not in ("idempotency_conflict", "already_processed"), (asked, outcome)
+            assert outcome.code != "player_not_found" or asked.player_id not in self._ledger.seen, (asked, outcome)
             asked.refused = outcome.code
 
     def _on_answer(self, asked: Asked, outcome: Answered) -> None:

@@ -70,11 +70,11 @@ class Weather:
 
 
 class SimStore:
-    """One process's view of the store. `stalled_until` (virtual seconds): no call gets through before."""
+    """One process's view of the store. Until the virtual second `stalled` nothing gets through; until `cut_off` all fails."""
 
     def __init__(self, folder: Path, weather: Weather) -> None:
         self._inner, self._weather = InlineSqlite(folder), weather
-        self.stalled_until = 0.0
+        self.stalled = self.cut_off = 0.0
 
     async def open(self) -> None:
         await self._inner.open()
@@ -87,7 +87,7 @@ class SimStore:
 
         async def call(*args: Any) -> Any:
             await self._travel()
-            if weather.rng.random() < weather.fail:
+            if weather.rng.random() < weather.fail or asyncio.get_running_loop().time() < self.cut_off:
                 raise StoreUnavailable("lost on the way there")
             result = await method(*args)
             await self._travel()
@@ -100,4 +100,4 @@ class SimStore:
     async def _travel(self) -> None:
         rng, now = self._weather.rng, asyncio.get_running_loop().time()
         delay = rng.uniform(0.05, 0.8) if rng.random() < self._weather.slow else rng.uniform(0.0002, 0.002)
-        await asyncio.sleep(max(delay, self.stalled_until - now))
+        await asyncio.sleep(max(delay, self.stalled - now))

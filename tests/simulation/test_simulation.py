@@ -17,11 +17,11 @@ from actors.slots import slot_of
 from snapshots.errors import StoreError
 from tests.simulation.customers import Customer, Ledger
 from tests.simulation.virtual_time import VirtualTimeLoop
-from tests.simulation.world import SHARDS, World
+from tests.simulation.world import SHARDS, SimProcess, World
 from tests.unit.actors.harness import players_in
 
 SEEDS = [int(seed) for seed in os.environ.get("SIMULATION_SEEDS", "").split()] or range(1, 11)
-PLAYERS, CUSTOMERS, COMMANDS = 6, 4, 100
+PLAYERS, CUSTOMERS, COMMANDS = 4, 8, 60
 
 
 class Trouble:
@@ -34,28 +34,42 @@ class Trouble:
 
     async def run(self) -> None:
         self.supervisor = await self._world.supervise()
-        happenings = [self._kill, self._deafen, self._stall, self._move, self._move, self._clock, self._new_supervisor]
+        happenings = [self._kill, self._isolate, self._isolate, self._stall, self._cut_off, self._clock]
+        happenings += [self._move, self._move, self._move, self._new_supervisor]
         while True:
-            await asyncio.sleep(self._rng.expovariate(3))
+            await asyncio.sleep(self._rng.expovariate(4))
             happening = self._rng.choice(happenings)
             self.counts[happening.__name__] = self.counts.get(happening.__name__, 0) + 1
             await happening()
 
     async def _kill(self) -> None:
-        for process in self._world.serving()[:1] if self._rng.random() < 0.5 else self._world.serving()[-1:]:
+        for process in self._some():
             process.kill()
 
-    async def _deafen(self) -> None:
+    async def _isolate(self) -> None:
         """The supervisor takes it for dead and replaces it; it goes on serving until it learns that it is fenced."""
-        for process in self._world.serving()[-1:]:
+        for process in self._some():
             process.deaf = True
+            process.sim_store.stalled = self._until(4)
 
     async def _stall(self) -> None:
-        for process in self._world.serving()[:1]:
-            process.sim_store.stalled_until = self._world.loop.time() + self._rng.uniform(0.1, 2)
+        for process in self._some():
+            process.sim_store.stalled = self._until(1)
+
+    async def _cut_off(self) -> None:
+        for process in self._some():
+            process.sim_store.cut_off = self._until(1)
+
+    def _some(self) -> list[SimProcess]:
+        """One of the shards that serve, if there are any."""
+        serving = self._world.serving()
+        return [self._rng.choice(serving)] if serving else []
+
+    def _until(self, seconds_max: float) -> float:
+        return self._world.loop.time() + self._rng.uniform(0.1, seconds_max)
 
     async def _move(self) -> None:
-        slots = self._rng.sample(self._slots, 3)
+        slots = self._rng.sample(self._slots, 2)
         moving = asyncio.ensure_future(self.supervisor.move(slots, f"s{self._rng.randrange(SHARDS)}"))
         await asyncio.wait([moving], timeout=self._rng.uniform(0.01, 3))
         moving.add_done_callback(_expected)

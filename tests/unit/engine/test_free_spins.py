@@ -217,3 +217,15 @@ def test_winnings_wagered_for_complete_when_package_and_grant_are_over_at_the_sa
     table.pass_days(2)
     assert table.events == ["FreeSpinsExpired", "BonusRedeemed"]
     assert table.money() == (30, 0)
+
+
+def test_winnings_expire_at_their_date_although_a_free_spin_is_open_and_its_win_opens_a_new_grant() -> None:
+    spun = campaign("spins", free_spins=spins(2, 20, valid_days=20), wager=wager(1, valid_days=5))
+    table = Table(house(spun))
+    table.grant("spins")
+    table.free_spin(100)
+    session = table.free_spin().session_id
+    table.pass_days(6)
+    assert [grant.state for grant in table.state.ended_grants] == ["expired"]
+    table.do(Result(session, 70))
+    assert [(grant.balance, grant.remaining_wager) for grant in table.state.grants] == [(70, 1_400)]

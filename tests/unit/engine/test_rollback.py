@@ -25,6 +25,7 @@ def test_an_open_round_is_reversed_whole() -> None:
     assert (answer.status, answer.session_id, answer.kept_grants) == ("rolled_back", session, ())
     assert (table.money(), table.state.rounds) == ((1_000, 0), {})
     assert table.refused(Spin("book", "real", 100), "gs:a").code == "rolled_back"
+    assert table.refused(Spin("book", "real", 101), "gs:a").code == "idempotency_conflict", "conflict before tombstone"
     assert table.refused(AddBet(session, 50), "gs:b").code == "rolled_back"
     assert table.ask(GetRound(session)).state == "cancelled"
     assert table.refused(Result(session, 5)).code == "round_closed"

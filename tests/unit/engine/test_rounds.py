@@ -90,17 +90,20 @@ def test_amounts_out_of_bounds(body: Any, field: str) -> None:
 
 @pytest.mark.parametrize(("bet", "code"), [(9, "bet_below_min"), (10_001, "bet_above_max"), (10, None), (10_000, None)])
 def test_bet_limits_of_the_game(bet: int, code: str | None) -> None:
-    table = Table(real=20_000)
+    table = Table(real=40_000)
     outcome = table.run(Spin("book", "real", bet))
     assert getattr(outcome, "code", None) == code
+    session = table.spin(10, game_id="dice").session_id
+    added = table.run(AddBet(session, bet))
+    assert getattr(added, "code", None) == code, "a bet added to a round is under the same rules as a spin"
 
 
 def test_open_rounds_and_bets_are_bounded() -> None:
     table = Table(real=10_000)
     session = table.spin(10).session_id
     for _ in range(BETS_PER_ROUND_MAX - 1):
-        table.do(AddBet(session, 1))
-    assert table.refused(AddBet(session, 1)).code == "overloaded"
+        table.do(AddBet(session, 10))
+    assert table.refused(AddBet(session, 10)).code == "overloaded"
     for number in range(OPEN_ROUNDS_MAX - 1):
         bet = Bet(f"x:{number}", 1, 1, 0, None, 0)
         table.state.rounds[f"s{number}"] = OpenRound(f"s{number}", None, f"game{number}", "real", 0, [bet])
