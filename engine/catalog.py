@@ -12,9 +12,31 @@ GameType = Literal["slot", "table", "live", "exclusive"]
 FundsOrder = Literal["real_first", "bonus_first"]
 OverMaxBet = Literal["reject", "not_counted", "cancel"]
 ExcludedPolicy = Literal["no_progress", "real_only"]
-CampaignType = Literal["deposit_match", "no_deposit", "free_spins"]
-TriggerEvent = Literal["first_deposit", "manual"]
+CampaignType = Literal["deposit_match", "no_deposit", "free_spins", "points_multiplier"]
+TriggerEvent = Literal[
+    "first_deposit",
+    "deposit",
+    "session_start",
+    "custom_event",
+    "turnover_reached",
+    "deposit_total_reached",
+    "level_up",
+    "inactive",
+    "code",
+    "manual",
+    "none",
+]
+"""`none`: a points multiplier holds by itself from valid_from to valid_to."""
+Verdict = Literal["allow", "review", "deny"]
+TimeoutAction = Literal["hold", "refund", "close"]
 Amounts = dict[str, int]
+
+
+class RoundTimeout(msgspec.Struct, frozen=True):
+    """What happens to a round open for longer than `after_ms` (rules §3)."""
+
+    after_ms: int
+    action: TimeoutAction = "hold"
 
 
 class Currency(msgspec.Struct, frozen=True):
@@ -34,6 +56,8 @@ class Game(msgspec.Struct, frozen=True):
     max_bet: Amounts
     contribution: int
     """Percent of a stake that counts for wagering, from games.yaml (by game, else by type, else 100)."""
+    round_timeout: RoundTimeout | None = None
+    """The game's own; None: the platform's."""
 
 
 class WagerTerms(msgspec.Struct, frozen=True):
@@ -51,6 +75,8 @@ class WagerTerms(msgspec.Struct, frozen=True):
     valid_days: int | None = None
     max_cashout: Amounts = {}
     funds_order: FundsOrder | None = None
+    min_average_bet: Amounts = {}
+    cancel_on_withdrawal: bool = True
 
 
 class BonusAward(msgspec.Struct, frozen=True):
@@ -72,6 +98,72 @@ class FreeSpinAward(msgspec.Struct, frozen=True):
     max_win: Amounts = {}
 
 
+class TriggerCondition(msgspec.Struct, frozen=True):
+    """What a trigger's event must satisfy (rules §6); only the field that belongs to the event is set."""
+
+    nth: int | None = None
+    """`deposit`: only the nth; None: any."""
+    name: str | None = None
+    """`custom_event`."""
+    eur_micro: int | None = None
+    """`turnover_reached`, `deposit_total_reached`: the threshold in micro-EUR."""
+    to: str | None = None
+    """`level_up`: the level climbed to; None: any."""
+    days: int | None = None
+    """`inactive`: more than so many days of silence."""
+    code: str | None = None
+    """`code`: upper case."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Shared by all players, except `per_player` which is the campaign's own field (rules §6)."""
+
+    per_ip: int | None = None
+    per_device: int | None = None
+    budget_micro_eur: int | None = None
+
+
+class WorkflowTransition(msgspec.Struct, frozen=True, array_like=True):
+    """From `source` to `target` on `on`, if every guard of `when` holds; then the actions of `do` (rules §4)."""
+
+    source: str
+    on: str
+    when: tuple[str, ...]
+    do: tuple[str, ...]
+    target: str
+
+
+class Workflow(msgspec.Struct, frozen=True, array_like=True):
+    """The path of a grant as data: one file of `catalog/workflows/`; copied into the grant when it is created."""
+
+    workflow_id: str
+    transitions: tuple[WorkflowTransition, ...]
+
+
+class FraudRule(msgspec.Struct, frozen=True):
+    """Verdict when a signal counts more than `more_than` other players (rules §7)."""
+
+    verdict: Verdict
+    more_than: int = 0
+
+
+class PeriodLimit(msgspec.Struct, frozen=True):
+    """At most `micro_eur` of bonus money in any `period_days` UTC days."""
+
+    period_days: int
+    micro_eur: int
+
+
+class FraudRules(msgspec.Struct, frozen=True):
+    """`fraud.yaml`. `rules` by name: shared_device, shared_instrument, shared_ip, country_mismatch (rules §7)."""
+
+    window_days: int = 30
+    rules: dict[str, FraudRule] = {}
+    denied_countries: tuple[str, ...] = ()
+    max_bonus_per_player: PeriodLimit | None = None
+    max_bonus_per_ip: PeriodLimit | None = None
+
+
 class Eligibility(msgspec.Struct, frozen=True):
     """Who a campaign is for; an empty tuple or dict means no restriction."""
 
@@ -81,6 +173,7 @@ class Eligibility(msgspec.Struct, frozen=True):
     players: tuple[str, ...] = ()
     currencies: tuple[str, ...] = ()
     min_deposit: Amounts = {}
+    levels: tuple[str, ...] = ()
 
 
 class Campaign(msgspec.Struct, frozen=True):
@@ -96,6 +189,13 @@ class Campaign(msgspec.Struct, frozen=True):
     free_spins: FreeSpinAward | None
     wager: WagerTerms | None
     per_player: int
+    condition: TriggerCondition = TriggerCondition()
+    limits: Limits = Limits()
+    workflow: str = "standard"
+    opt_in: bool = False
+    claim_days: int | None = None
+    """An initiated grant lapses after so many days; None: with the campaign."""
+    points_multiplier_micro: int | None = None
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -107,3 +207,9 @@ class Catalog(msgspec.Struct, frozen=True):
     games: dict[str, Game]
     campaigns: dict[str, Campaign]
     dedicated_players: tuple[str, ...] = ()
+    workflows: dict[str, Workflow] = {}
+    fraud: FraudRules = FraudRules()
+    round_timeout: RoundTimeout | None = None
+    flags: dict[str, bool] = {}
+    geo_database: str | None = None
+    """Path of a MaxMind-format database, from platform.yaml."""

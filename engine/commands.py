@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from engine.facts import NO_FACTS, Facts
+
 Mode = Literal["real", "freespin"]
 
 
@@ -99,8 +101,131 @@ class Expire(Body, tag="expire", frozen=True):
     subject_id: str
 
 
+class ExpireRound(Body, frozen=True, tag="expire_round"):
+    """Due work: an open round has reached its time-out (rules §3)."""
+
+    session_id: str
+
+
+class Inactive(Body, frozen=True, tag="inactive"):
+    """Due work: the player has been silent for longer than the campaign's days; once per silence (rules §6)."""
+
+    campaign_id: str
+
+
+class ClaimGrant(Body, frozen=True, tag="claim_grant"):
+    """The player opts in to an initiated grant."""
+
+    grant_id: str
+
+
+class CancelGrant(Body, frozen=True, tag="cancel_grant"):
+    """The player, or an operator, gives a grant up: what is left is removed."""
+
+    grant_id: str
+    reason: str = ""
+
+
+class ApproveGrant(Body, frozen=True, tag="approve_grant"):
+    """An operator's verdict on a grant that waits for one."""
+
+    grant_id: str
+    reason: str
+
+
+class DeclineGrant(Body, frozen=True, tag="decline_grant"):
+    """An operator's verdict on a grant that waits for one: it ends as declined."""
+
+    grant_id: str
+    reason: str
+
+
+class ReleaseGrant(Body, frozen=True, tag="release_grant"):
+    """An operator releases a held grant (`min_average_bet`): it completes."""
+
+    grant_id: str
+    reason: str
+
+
+class StartSession(Body, frozen=True, tag="start_session"):
+    """The player opens a session; fires `session_start`. A denied country: `geo_blocked`."""
+
+    ip: str | None = None
+    device: str | None = None
+    country: str | None = None
+
+
+class PostEvent(Body, frozen=True, tag="post_event"):
+    """The platform posts a custom event; fires `custom_event`."""
+
+    name: str
+
+
+class EnterCode(Body, frozen=True, tag="enter_code"):
+    """The player enters a bonus code. Nobody's code: `code_not_found`."""
+
+    code: str
+
+
+class ReportBet(Body, frozen=True, tag="report_bet"):
+    """A bet on another vertical: turnover (and points) only, no money moves here (rules §8)."""
+
+    amount: int
+    game_type: str
+
+
+class RollbackReportedBet(Body, frozen=True, tag="rollback_reported_bet"):
+    """Reverses the reported bet made under `transaction_id` (a full command id), or leaves a tombstone."""
+
+    transaction_id: str
+
+
+class Withdraw(Body, frozen=True, tag="withdraw"):
+    """Reserves `amount` of real money (rules §9). Bonuses that would be lost need `forfeit_bonuses`."""
+
+    amount: int
+    forfeit_bonuses: bool = False
+
+
+class ConfirmWithdrawal(Body, frozen=True, tag="confirm_withdrawal"):
+    """The reserved money leaves; frozen bonuses are removed."""
+
+    withdrawal_id: str
+
+
+class CancelWithdrawal(Body, frozen=True, tag="cancel_withdrawal"):
+    """The reserved money and the frozen bonuses come back."""
+
+    withdrawal_id: str
+
+
 CommandBody = (
-    Register | Deposit | Spin | AddBet | Result | CancelRound | Rollback | GrantCampaign | Block | Unblock | Expire
+    Register
+    | Deposit
+    | Spin
+    | AddBet
+    | Result
+    | CancelRound
+    | Rollback
+    | GrantCampaign
+    | Block
+    | Unblock
+    | Expire
+    | ExpireRound
+    | Inactive
+    | ClaimGrant
+    | CancelGrant
+    | ApproveGrant
+    | DeclineGrant
+    | ReleaseGrant
+    | StartSession
+    | PostEvent
+    | EnterCode
+    | ReportBet
+    | RollbackReportedBet
+    | Withdraw
+    | ConfirmWithdrawal
+    | CancelWithdrawal
 )
 
 
@@ -113,6 +238,10 @@ class Command(msgspec.Struct, frozen=True, gc=False):
     id: str
     time_ms: int
     body: CommandBody
+    facts: Facts = NO_FACTS
+    """What the shard looked up or reserved for it beforehand."""
+    real_ms: int = 0
+    """Real time, where a sandbox clock runs ahead; 0: `time_ms` is real. Idempotency ages by it (rules §3)."""
 
 
 BETS = (Spin, AddBet)

@@ -44,5 +44,13 @@ BONUS_MAX_BET: Final = "bonus_max_bet"
 INSUFFICIENT_FUNDS: Final = "insufficient_funds"
 INVALID_REQUEST: Final = "invalid_request"
 OVERLOADED: Final = "overloaded"
+GEO_BLOCKED: Final = "geo_blocked"
+CODE_NOT_FOUND: Final = "code_not_found"
+GRANT_NOT_FOUND: Final = "grant_not_found"
+WITHDRAWAL_NOT_FOUND: Final = "withdrawal_not_found"
+ROUND_REFUNDED: Final = "round_refunded"
+BONUS_WOULD_BE_LOST: Final = "bonus_would_be_lost"
+INVALID_STATE: Final = "invalid_state"
+GRANT_DECLINED: Final = "grant_declined"
 
 CODES: Final = frozenset(value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str))

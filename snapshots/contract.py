@@ -15,6 +15,9 @@ from typing import Protocol
 
 import msgspec
 
+from engine.catalog import PeriodLimit
+from engine.facts import Reservation, Seen, Signals, WantedAward
+
 SLOTS = 256
 HASH_SIZE = 16
 GENESIS = bytes(HASH_SIZE)
@@ -99,6 +102,8 @@ class SnapshotRecord(msgspec.Struct, frozen=True):
     version: int
     state: bytes
     window: bytes
+    due_ms: int | None = None
+    """When the player next has work due (Unix ms): the index of due work is written with the snapshot (rule 12)."""
 
 
 class StoredPlayer(msgspec.Struct, frozen=True):
@@ -121,13 +126,44 @@ class ShardRow(msgspec.Struct, frozen=True):
     log_id: str
 
 
+class CatalogRow(msgspec.Struct, frozen=True):
+    """The catalog in force (rule 14). `number` only grows; `version` is the content hash of the files."""
+
+    number: int
+    version: str
+    at_ms: int
+    by: str
+
+
+class HeldReservation(msgspec.Struct, frozen=True):
+    """A reservation whose grant's fate the store doesn't know yet (rule 11)."""
+
+    reservation_id: str
+    player_id: str
+    command_id: str
+    at_ms: int
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a campaign has used of its budget, reserved and granted together, in micro-EUR."""
+
+    micro_eur: int
+
+
 class Routing(msgspec.Struct, frozen=True):
-    """Who owns what. `slots[i]` is the shard of slot i ("" if none yet); `term` the supervisor's that wrote last."""
+    """Who owns what. `slots[i]` is the shard of slot i ("" if none yet); `term` the supervisor's that wrote last.
+
+    `supervisor` is where the supervisor listens for control requests.
+    """
 
     term: int
     slots: tuple[str, ...]
     dedicated: Mapping[str, str]
     shards: Mapping[str, ShardRow]
+    supervisor: Address | None = None
+    catalog: CatalogRow | None = None
+    clock_offset_ms: int = 0
+    """How far the sandbox clock runs ahead; 0 without one."""
 
 
 class Store(Protocol):
@@ -162,9 +198,10 @@ class Store(Protocol):
 
     # --- shard: journal
 
-    async def append(self, inc: Incarnation, head: LogHead, payload: bytes) -> LogHead:
+    async def append(self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0) -> LogHead:
         """Compare-and-append: writes record `head.seq + 1` if the log stands at `head`; answers the new head.
 
+        `catalog_number` is the catalog the entries were decided under: older than the one in force is `Fenced`.
         The same payload at the same position succeeds again without writing. Anything else: `Fenced`.
         Durable (as far as the backend can) when it returns.
         """
@@ -207,7 +244,63 @@ class Store(Protocol):
         the players released: the gainer's `load_player` answers them as `minimum_version`.
         """
 
+    # --- shard: due work
+
+    async def due_players(
+        self, slots: Sequence[int], dedicated: Sequence[str], before_ms: int, limit: int
+    ) -> Sequence[str]:
+        """Players of these slots (and these dedicated ones) whose newest snapshot has `due_ms` ≤ before_ms, earliest first."""
+
+    # --- limits shared by all players (rule 11): atomic and exact under concurrency, independent of incarnations
+
+    async def see(self, player_id: str, signals: Signals, now_ms: int, window_days: int) -> Seen:
+        """Records that the player used these signals at `now_ms`; counts the *other* players with each in the window."""
+
+    async def reserve(
+        self,
+        player_id: str,
+        command_id: str,
+        signals: Signals,
+        wanted: Sequence[WantedAward],
+        per_ip: PeriodLimit | None,
+        now_ms: int,
+    ) -> Sequence[Reservation]:
+        """Reserves budget and counts for each award, or refuses that award with every limit it would pass.
+
+        Each award is all or nothing; later awards of the call see what earlier ones reserved. Idempotent by
+        `reservation_id`: a held or granted reservation is answered again without counting twice; a refused or returned
+        one is tried anew. `per_ip` bounds `bonus_micro_eur` per IP over the last `period_days` UTC days.
+        """
+
+    async def settle_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
+        """The fate of reservations is known: granted ones count for good, others are returned. Idempotent; final."""
+
+    async def held_reservations(self, before_ms: int, limit: int) -> Sequence[HeldReservation]:
+        """Reservations made before `before_ms` whose fate is not known, oldest first."""
+
+    async def usage(self, campaign_id: str) -> Usage:
+        """What the campaign has used of its budget."""
+
+    # --- catalog versions (rule 14)
+
+    async def put_catalog(self, version: str, content: bytes) -> None:
+        """Stores a catalog under its content hash. Does not put it in force."""
+
+    async def get_catalog(self, version: str) -> bytes | None:
+        """A stored catalog."""
+
+    async def commit_catalog(self, term: int, row: CatalogRow) -> None:
+        """Puts a stored version in force. `row.number` must be one above the current one (the very same row succeeds again)."""
+
+    # --- sandbox clock
+
+    async def advance_clock(self, term: int, offset_ms: int) -> None:
+        """Sets the sandbox clock's offset; it never goes down."""
+
     # --- supervisor: control, each conditional on its term
+
+    async def listen(self, term: int, address: Address) -> None:
+        """Publishes where the supervisor listens."""
 
     async def take_term(self) -> int:
         """Raises the term by one and answers it. Every control write under an older term is refused from then on."""

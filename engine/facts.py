@@ -1,0 +1,72 @@
+"""What a command needs to know beyond its player: looked up or reserved beforehand by the shard, and passed in.
+
+The player's mailbox waits meanwhile, nobody else's. The engine decides on these facts and on nothing else.
+"""
+
+from typing import Literal
+
+import msgspec
+
+ReservationRefusal = Literal["budget_exhausted", "per_ip", "per_device", "max_bonus_per_ip"]
+
+
+class Signals(msgspec.Struct, frozen=True, array_like=True):
+    """Where a session or deposit came from. `country` is the one claimed."""
+
+    ip: str | None = None
+    device: str | None = None
+    payment_instrument: str | None = None
+    country: str | None = None
+
+
+class Seen(msgspec.Struct, frozen=True, array_like=True):
+    """How many *other* players used the same signal within the fraud window."""
+
+    ip: int = 0
+    device: int = 0
+    payment_instrument: int = 0
+
+
+class Reservation(msgspec.Struct, frozen=True, array_like=True):
+    """One campaign's answer from the shared limits: reserved under `reservation_id`, or refused for `refusals`."""
+
+    campaign_id: str
+    reservation_id: str
+    refusals: tuple[ReservationRefusal, ...] = ()
+
+
+class Facts(msgspec.Struct, frozen=True, array_like=True):
+    """All facts of one command."""
+
+    ip_country: str | None = None
+    """The country of the command's IP, by the geo database; None if unknown."""
+    seen: Seen = Seen()
+    reservations: tuple[Reservation, ...] = ()
+
+
+NO_FACTS = Facts()
+
+
+class WantedAward(msgspec.Struct, frozen=True, array_like=True):
+    """A campaign that matches and has shared limits to be reserved.
+
+    `value_micro_eur` is bonus money after the multiplier plus the face value of free spins; `bonus_micro_eur` the
+    bonus money alone. None as a limit: not limited.
+    """
+
+    campaign_id: str
+    reservation_id: str
+    value_micro_eur: int
+    bonus_micro_eur: int
+    budget_micro_eur: int | None
+    per_ip: int | None
+    per_device: int | None
+
+
+class Needs(msgspec.Struct, frozen=True, array_like=True):
+    """What must be looked up before the command can be decided."""
+
+    signals: Signals
+    look_up: bool
+    """Whether the signals are new: they are recorded, and others with the same are counted."""
+    awards: tuple[WantedAward, ...] = ()
