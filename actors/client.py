@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from actors.channel import Channel, connect
-from actors.frames import Kind, Reply, Request, ShardReport, ShardStatus
+from actors.frames import ControlAnswer, ControlBody, Kind, Reply, Request, ShardReport, ShardStatus
 from actors.outcome import Answered, Outcome, Unavailable
 from actors.settings import ClientSettings
 from actors.slots import shard_of
@@ -32,7 +32,7 @@ TICK_S = 0.05
 _decode_answer = msgspec.msgpack.Decoder(AnyReply).decode
 _decode_rejection = msgspec.msgpack.Decoder(Rejection).decode
 _decode_unavailable = msgspec.msgpack.Decoder(Unavailable).decode
-_decode_report = msgspec.msgpack.Decoder(ShardReport).decode
+_decode_control = msgspec.msgpack.Decoder(ControlAnswer).decode
 
 NEVER_SENT = Unavailable("shard_unavailable", "The player's shard can't be reached now.")
 NO_ANSWER = Unavailable("outcome_unknown", "The player's shard did not answer in time; repeat with the same key.")
@@ -84,7 +84,7 @@ class ShardClient:
         self._next_rid = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._refresh_now = asyncio.Event()
-        self._reports: dict[int, asyncio.Future[ShardReport]] = {}
+        self._reports: dict[int, asyncio.Future[ControlAnswer]] = {}
         self._loop = asyncio.get_running_loop()
 
     async def start(self) -> None:
@@ -202,7 +202,7 @@ class ShardClient:
 
     async def _refresh(self) -> None:
         self.routing = await self._source()
-        current = {row.address for row in self.routing.shards.values()}
+        current = {row.address for row in self.routing.shards.values()} | {self.routing.supervisor}
         for address, channel in list(self._channels.items()):
             if address not in current:
                 channel.close()
@@ -230,20 +230,27 @@ class ShardClient:
 
     async def report(self, row: ShardRow, timeout_s: float) -> ShardReport:
         """The shard's figures, by the same channel as its players. Raises OSError or TimeoutError."""
+        answer = await self.control(row.address, ShardStatus(), timeout_s)
+        if not isinstance(answer, ShardReport):
+            raise ConnectionError(f"the shard answered {answer}")
+        return answer
+
+    async def control(self, address: Address | None, body: ControlBody, timeout_s: float) -> ControlAnswer:
+        """Asks a process, not a player. Raises OSError or TimeoutError."""
         async with asyncio.timeout(timeout_s):
-            if row.address is None:
-                raise ConnectionError("the shard does not serve")
-            channel = self._channels.get(row.address)
+            if address is None:
+                raise ConnectionError("it does not serve")
+            channel = self._channels.get(address)
             if channel is None or not channel.open:
-                await self._open(row.address)
-                channel = self._channels.get(row.address)
+                await self._open(address)
+                channel = self._channels.get(address)
             if channel is None:
-                raise ConnectionError("the shard can't be reached")
+                raise ConnectionError("it can't be reached")
             rid = self._next_rid = self._next_rid + 1
-            future: asyncio.Future[ShardReport] = self._loop.create_future()
+            future: asyncio.Future[ControlAnswer] = self._loop.create_future()
             self._reports[rid] = future
             try:
-                channel.send(row.epoch, Request(rid, "", "", ShardStatus()))
+                channel.send(0, Request(rid, "", "", body))
                 return await future
             finally:
                 self._reports.pop(rid, None)
@@ -251,7 +258,7 @@ class ShardClient:
     def _on_report(self, reply: Reply) -> None:
         future = self._reports.get(reply.rid)
         if future is not None and not future.done() and reply.kind == Kind.REPORT:
-            future.set_result(_decode_report(reply.payload))
+            future.set_result(_decode_control(reply.payload))
 
     def _spawn(self, coroutine: "Awaitable[None]", name: str) -> None:
         task: asyncio.Task[None] = self._loop.create_task(coroutine, name=name)  # type: ignore[arg-type]

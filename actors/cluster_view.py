@@ -18,8 +18,8 @@ REPORT_TIMEOUT_S = 1.0
 class ClusterView:
     """Answers at once from what is known; `run` refreshes it until cancelled."""
 
-    def __init__(self, client: ShardClient, catalog_version: str, gateway_target: str) -> None:
-        self._client, self._catalog_version, self._gateway_target = client, catalog_version, gateway_target
+    def __init__(self, client: ShardClient, gateway_target: str) -> None:
+        self._client, self._gateway_target = client, gateway_target
         self._reports: dict[str, ShardReport] = {}
 
     async def run(self) -> None:
@@ -80,7 +80,3 @@ class ClusterView:
                 target = f"{row.address.host}:{row.address.metrics_port}"
                 targets.append({"targets": [target], "labels": {"job": "croupier-shard", "shard": row.shard_id}})
         return targets
-
-    def catalog_version(self) -> str:
-        """The content hash of the catalog in force."""
-        return self._catalog_version

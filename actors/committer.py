@@ -75,6 +75,8 @@ class Committer:
         self.durable = 0
         self.ended = False
         self.transferring = False
+        self.catalog_number = 0
+        """The catalog everything pending was decided under (rule 14)."""
         self._store, self._lease, self._settings, self._metrics = store, lease, settings, metrics
         self._on_fenced = on_fenced
         self._pending = _Batch(1)
@@ -228,7 +230,7 @@ class Committer:
         while True:
             sent_at, started = boottime_s(), time.perf_counter()
             try:
-                self.head = await self._store.append(self.inc, self.head, payload)
+                self.head = await self._store.append(self.inc, self.head, payload, self.catalog_number)
             except StoreUnavailable as failure:
                 log.warning("journal append without outcome, repeating it: %s", failure)
                 await asyncio.sleep(pause_s)

@@ -24,7 +24,66 @@ class ShardStatus(msgspec.Struct, frozen=True, array_like=True, tag="shard_statu
     """Asks the shard about itself; answered with `ShardReport`. Carries no player."""
 
 
-class ShardReport(msgspec.Struct, frozen=True, array_like=True):
+class PrepareCatalog(msgspec.Struct, frozen=True, array_like=True, tag="prepare_catalog"):
+    """Supervisor → shard: decide nothing more until the catalog `number` is finished or abandoned (rule 14)."""
+
+    number: int
+    version: str
+
+
+class FinishCatalog(msgspec.Struct, frozen=True, array_like=True, tag="finish_catalog"):
+    """Supervisor → shard: the catalog is in force."""
+
+    number: int
+
+
+class AbandonCatalog(msgspec.Struct, frozen=True, array_like=True, tag="abandon_catalog"):
+    """Supervisor → shard: it did not come into force."""
+
+
+class SetClock(msgspec.Struct, frozen=True, array_like=True, tag="set_clock"):
+    """Supervisor → shard: the sandbox clock runs ahead so far; answered when all work due by then is done."""
+
+    offset_ms: int
+
+
+class DeployCatalog(msgspec.Struct, frozen=True, array_like=True, tag="deploy_catalog"):
+    """Gateway → supervisor: put a stored version in force. Answered with `Deployed`."""
+
+    version: str
+    by: str
+
+
+class AdvanceClock(msgspec.Struct, frozen=True, array_like=True, tag="advance_clock"):
+    """Gateway → supervisor: the sandbox clock goes on by so much. Answered with `ClockSet`."""
+
+    by_ms: int
+
+
+class Deployed(msgspec.Struct, frozen=True, array_like=True, tag="deployed"):
+    """The catalog in force."""
+
+    number: int
+    version: str
+
+
+class ClockSet(msgspec.Struct, frozen=True, array_like=True, tag="clock_set"):
+    """How far the sandbox clock runs ahead."""
+
+    offset_ms: int
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
+    """What was asked is done."""
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed"):
+    """What was asked could not be done, and why."""
+
+    reason: str
+
+
+class ShardReport(msgspec.Struct, frozen=True, array_like=True, tag="shard_report"):
     """A serving shard's figures. `needs_logs` are sealed logs it still holds unsnapshotted entries of."""
 
     shard_id: str
@@ -35,13 +94,19 @@ class ShardReport(msgspec.Struct, frozen=True, array_like=True):
     needs_logs: tuple[str, ...]
 
 
+ControlBody = ShardStatus | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock | DeployCatalog | AdvanceClock
+ControlAnswer = ShardReport | Deployed | ClockSet | Done | Failed
+CONTROL = (ShardStatus, PrepareCatalog, FinishCatalog, AbandonCatalog, SetClock, DeployCatalog, AdvanceClock)
+"""Bodies that carry no player: answered by the process itself, whatever the epoch, as `Kind.REPORT`."""
+
+
 class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One command or query. `rid` is the connection's own number for it."""
 
     rid: int
     player_id: str
     command_id: str
-    body: CommandBody | QueryBody | ShardStatus
+    body: CommandBody | QueryBody | ControlBody
 
 
 class RequestFrame(msgspec.Struct, frozen=True, array_like=True, gc=False):

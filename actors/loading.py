@@ -7,9 +7,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from actors.clock import now_ms
 from actors.committer import ReplySink
 from actors.frames import NIL, Kind, Reply, Request, unavailable
+from actors.residents import Letter
 from engine.state import Player
 from snapshots.errors import Corrupt, Fenced, StoreUnavailable
 from snapshots.recovery import load_player, read_player
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("croupier.shard")
 
 LOAD_TRIES = 3
-Letter = tuple[ReplySink, Request, int]
 
 
 class LoadDiscarded(Exception):
@@ -137,7 +136,7 @@ class Loader:
             if resident is None:
                 shard.loader.enqueue(sink, request, attempt)
             else:
-                shard.act(sink, request, resident, now_ms(), attempt)
+                shard.act(sink, request, resident, shard.now(), attempt)
 
     def _fail(self, player_id: str, detail: str) -> None:
         self._shard.metrics.count("shard_loads_failed")

@@ -61,7 +61,18 @@ class ShardMetrics(Collector):
             "shard_overloaded": 0,
             "remembered_digests_dropped": 0,
             "rollbacks_flagged": 0,
+            "refunded_results_flagged": 0,
+            "due_work_done": 0,
+            "facts_looked_up": 0,
+            "bonuses_granted": 0,
+            "bonuses_redeemed": 0,
+            "bonuses_expired": 0,
+            "bonuses_declined": 0,
         }
+        self.freespins_used = 0
+        self.wagered_shares = 0.0
+        """Sum, over the grants that ended, of the share of their wagering that was done."""
+        self.grants_ended = 0
         self.gauges = {"shard_resident_players": 0, "shard_epoch": 0, "shard_clock_skew_ms": 0}
 
     def count(self, name: str, amount: int = 1) -> None:
@@ -74,5 +85,10 @@ class ShardMetrics(Collector):
             yield histogram.family()
         for name, value in self.counters.items():
             yield CounterMetricFamily(name, name.replace("_", " "), value=value)
+        yield GaugeMetricFamily("freespins_used", "Free spins played", value=self.freespins_used)
+        rate = self.wagered_shares / self.grants_ended if self.grants_ended else 0.0
+        yield GaugeMetricFamily(
+            "average_wager_completion_rate", "Mean share of wagering done by ended grants", value=rate
+        )
         for name, value in self.gauges.items():
             yield GaugeMetricFamily(name, name.replace("_", " "), value=value)

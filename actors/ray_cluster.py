@@ -5,12 +5,12 @@ never retried by Ray (rule 1): a shard that died is replaced by a new claim, by 
 """
 
 import asyncio
-import gc
 import logging
 import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,14 +18,15 @@ import msgspec
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
+from actors.catalog_swap import CatalogContent
 from actors.client import ShardClient
 from actors.cluster import ActivationFailed, Identity, ShardDied, ShardHandle, SlotMoveFailed
+from actors.garbage import rarely_collect_garbage
 from actors.loop_thread import LoopThread
 from actors.processes import kill_if_here, this_process
 from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
 from actors.shard_process import ShardProcess
 from actors.supervisor import SupervisorProcess
-from engine.catalog import Catalog
 from snapshots.contract import Incarnation, Owner
 from snapshots.errors import StoreError
 from snapshots.opening import open_store
@@ -36,6 +37,7 @@ SUPERVISOR = "supervisor"
 START_TIMEOUT_S = 120
 CONNECT_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 60
+RESTART_PAUSE_S = 1.0
 EXIT_FENCED = 3
 OBJECT_STORE_BYTES = 80 * 1024 * 1024
 """Ray's smallest object store: Croupier keeps nothing in it."""
@@ -54,7 +56,8 @@ class Deployment(msgspec.Struct, frozen=True):
     shard: ShardSettings
     client: ClientSettings
     supervisor: SupervisorSettings
-    catalog: Catalog
+    content: CatalogContent
+    """The catalog to start with, its texts and files."""
     log_level: str = "INFO"
 
 
@@ -72,9 +75,7 @@ class PlayerShard:
         self._process = self._thread.call(_prepared(config, self._end))
         self._incarnation: Incarnation | None = None
         self._retired = threading.Event()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        rarely_collect_garbage()
 
     def _end(self, reason: str) -> None:
         """The last replies get a moment to leave; then the process is gone."""
@@ -107,7 +108,7 @@ async def _prepared(config: Deployment, on_end: Callable[[str], None]) -> ShardP
     # Empty: this node's own address, as Ray knows it, so that gateways on other hosts can reach the shard.
     bind_host = config.shard.bind_host or node_address()
     settings = msgspec.structs.replace(config.shard, bind_host=bind_host)
-    process = ShardProcess(settings, config.catalog, on_end)
+    process = ShardProcess(settings, config.content.catalog, on_end)
     await process.prepare()
     return process
 
@@ -121,10 +122,19 @@ class Supervisor:
         self._thread = LoopThread("supervisor")
         self._failure: str | None = None
         self._process: SupervisorProcess | None = None
-        try:
-            self._process = self._thread.call(_supervising(config, deployment))
-        except (StoreError, ActivationFailed, ShardDied) as failure:
+        while self._process is None and self._failure is None:
+            try:
+                self._process = self._thread.call(_supervising(config, deployment))
+            except (StoreError, ActivationFailed, ShardDied) as failure:
+                self._give_up_or_wait(failure)
+
+    def _give_up_or_wait(self, failure: Exception) -> None:
+        """Who starts Croupier is told at once; a supervisor that Ray restarted has nobody to tell, and tries again."""
+        if not ray.get_runtime_context().was_current_actor_reconstructed:
             self._failure = str(failure)
+            return
+        log.error("the restarted supervisor can't take over yet: %s", failure)
+        time.sleep(RESTART_PAUSE_S)
 
     def failure(self) -> str | None:
         """Why it could not start; None if all shards serve."""
@@ -157,9 +167,18 @@ async def _supervising(config: Deployment, deployment: bytes) -> SupervisorProce
     await store.open()
     client = ShardClient(store.routing, config.shard.cluster_secret, config.client)
     await client.start()
-    dedicated = config.catalog.dedicated_players
-    cluster = RayCluster(deployment)
-    process = SupervisorProcess(store, cluster, client, config.supervisor, dedicated, config.shard.lease_ms)
+    shard = config.shard
+    bind_host = shard.bind_host or node_address()
+    process = SupervisorProcess(
+        store,
+        RayCluster(deployment),
+        client,
+        config.supervisor,
+        config.content,
+        shard.lease_ms,
+        shard.cluster_secret,
+        bind_host,
+    )
     await process.start()
     return process
 
@@ -196,7 +215,10 @@ class RayShard:
         return msgspec.msgpack.decode(moved, type=Incarnation)
 
     async def gain(self) -> None:
-        await self._call("gain")
+        try:
+            await self._call("gain")
+        except RayTaskError as failure:
+            raise SlotMoveFailed(f"moved, but the gainer does not know yet: {failure.cause}") from failure
 
     async def drain(self) -> None:
         await self._call("drain")

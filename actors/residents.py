@@ -1,7 +1,13 @@
 """The players in memory, and which of them still owe the store a snapshot."""
 
-from engine.due import next_due_ms
+from heapq import heappop, heappush
+
+from actors.committer import ReplySink
+from actors.frames import Request
 from engine.state import Player
+
+Letter = tuple[ReplySink, Request, int]
+"""A command in a mailbox: whom to answer, what is asked, and how many attempts it has had."""
 
 WRITES_OWED = 2
 """Snapshot writes after a player's last entry until both generations cover it and the log may be trimmed."""
@@ -10,13 +16,34 @@ WRITES_OWED = 2
 class Resident:
     """A live player actor. `batch` is the commit batch of its last entry, `due_ms` when it next has work due."""
 
-    __slots__ = ("batch", "due_ms", "player", "used_ms")
+    __slots__ = ("batch", "due_ms", "player", "used_ms", "waiting")
 
     def __init__(self, player: Player, used_ms: int) -> None:
         self.player = player
         self.batch = 0
         self.used_ms = used_ms
-        self.due_ms = next_due_ms(player.state)
+        self.due_ms: int | None = None
+        self.waiting: list[Letter] | None = None
+        """Commands that wait while facts for an earlier one are looked up; None: nothing is looked up."""
+
+
+class Schedule:
+    """When players in memory have work due, earliest first. Old notes are skipped when they come up."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, str]] = []
+
+    def note(self, player_id: str, due_ms: int | None) -> None:
+        """The player's next due time has changed."""
+        if due_ms is not None:
+            heappush(self._heap, (due_ms, player_id))
+
+    def take(self, before_ms: int, limit: int) -> list[str]:
+        """Up to `limit` players noted with a due time up to `before_ms`; each may since have moved on."""
+        found: list[str] = []
+        while self._heap and self._heap[0][0] <= before_ms and len(found) < limit:
+            found.append(heappop(self._heap)[1])
+        return found
 
 
 class Residents:

@@ -8,6 +8,8 @@ class ShardSettings(msgspec.Struct, frozen=True):
 
     store_url: str
     cluster_secret: str
+    catalog_dir: str = "."
+    """Where relative paths in the catalog begin: the geo database's."""
     bind_host: str = "127.0.0.1"
     """Where the TCP socket listens, and the address gateways on other hosts use."""
     lease_ms: int = 1500

@@ -11,22 +11,29 @@ from collections.abc import Callable
 
 from msgspec import Raw
 
+from actors.bonus_metrics import count_events
+from actors.catalog_swap import CatalogSwap
 from actors.clock import now_ms
 from actors.committer import Committer, ReplySink
-from actors.frames import NIL, Kind, Reply, Request, RequestFrame, ShardReport, ShardStatus, encode, unavailable
+from actors.facts import FactFinder
+from actors.frames import CONTROL, NIL, Kind, Reply, Request, RequestFrame, ShardReport, encode, unavailable
+from actors.geo import GeoDatabase
 from actors.lease import Lease
 from actors.loading import Loader
 from actors.metrics import ShardMetrics
 from actors.ownership import Ownership
-from actors.residents import Resident, Residents
+from actors.residents import Resident, Residents, Schedule
 from actors.settings import ShardSettings
 from engine.catalog import Catalog
-from engine.commands import Command, Spin
+from engine.commands import Command, CommandBody, Spin
 from engine.due import next_due, next_due_ms
+from engine.events import AnyEvent, BetPlaced
+from engine.facts import NO_FACTS
 from engine.invariants import InvariantViolation
+from engine.needs import needs
 from engine.player import Replayed, execute, query
 from engine.queries import Query
-from engine.rejections import WIN_ALREADY_SPENT, Rejection
+from engine.rejections import ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
 from engine.state import Player
 from engine.transition import Transition
 from snapshots.codec import encode_entry
@@ -35,8 +42,14 @@ from snapshots.recovery import TailIndex
 
 log = logging.getLogger("croupier.shard")
 
+PLAIN_SPIN_EVENTS = 2
+"""A bet and its win: such a transition has nothing that is counted or settled elsewhere."""
 ATTEMPTS_MAX = 2
 """A command whose deciding or applying raises is tried once more on a freshly loaded player (rule 10)."""
+
+
+def _plain_bet(event: AnyEvent) -> bool:
+    return type(event) is BetPlaced and event.package_id is None
 
 
 class Shard:
@@ -59,6 +72,14 @@ class Shard:
         self.residents = Residents()
         self.committer = Committer(store, inc, self.lease, settings, metrics, self.end)
         self.loader = Loader(self)
+        self.facts = FactFinder(self)
+        self.scheduled = Schedule()
+        self.swap = CatalogSwap(self)
+        self.geo = GeoDatabase(settings.catalog_dir, catalog.geo_database)
+        self.clock_offset_ms = 0
+        """How far the sandbox clock runs ahead of real time."""
+        self.paused: list[tuple[ReplySink, RequestFrame]] | None = None
+        """Frames that wait while a catalog is swapped; None: nothing waits."""
         self.clock_ok = True
         self.checkpoint_seq = 0
         self.ended = False
@@ -66,12 +87,18 @@ class Shard:
         self.misrouted = False
         """Somebody sent a player of another shard under our epoch: one of the two tables is old."""
         self._on_end = on_end
+        self.controlled: Callable[[ReplySink, Request], None] = lambda sink, request: None
+        """What to do with a request to the process itself; set by whoever runs the shard."""
         metrics.gauges["shard_epoch"] = inc.epoch
 
     @property
     def inc(self) -> Incarnation:
         """The current fencing token; its epoch grows with slot moves."""
         return self.committer.inc
+
+    def now(self) -> int:
+        """The players' time, Unix ms: real time, or the sandbox clock's."""
+        return now_ms() + self.clock_offset_ms
 
     def end(self, reason: str) -> None:
         """Discards memory and tells everybody who waits: `outcome_unknown`. Final."""
@@ -81,18 +108,33 @@ class Shard:
         log.warning("shard %s epoch %d ends: %s", self.inc.shard_id, self.inc.epoch, reason)
         self.committer.end(reason)
         self.loader.end()
+        self.facts.end()
         self.residents = Residents()
         self._on_end(reason)
+
+    def use_catalog(self, number: int, catalog: Catalog, geo: GeoDatabase) -> None:
+        """Goes on under another catalog; what is due may have changed with it."""
+        self.catalog, self.geo = catalog, geo
+        self.committer.catalog_number = number
+        for resident in self.residents.by_id.values():
+            self.schedule(resident)
+
+    def country_of(self, ip: str | None) -> str | None:
+        """The country of an address by the geo database; None if it is not known."""
+        return self.geo.country_of(ip) if ip is not None else None
 
     # --- frames
 
     def handle(self, sink: ReplySink, frame: RequestFrame) -> None:
         """Acts on every request of a frame, in order."""
+        if self.paused is not None and type(frame.requests[0].body) not in CONTROL:
+            self.paused.append((sink, frame))
+            return
         refusal = self._not_serving(frame.epoch)
-        now = now_ms()
+        now = self.now()
         for request in frame.requests:
-            if type(request.body) is ShardStatus:
-                self._report(sink, request)
+            if type(request.body) in CONTROL:
+                self.controlled(sink, request)
             elif refusal is not None:
                 sink.reply(refusal(request.rid))
             else:
@@ -113,8 +155,9 @@ class Shard:
             return lambda rid: unavailable(rid, "overloaded", "Too many commands wait for the journal.")
         return None
 
-    def _report(self, sink: ReplySink, request: Request) -> None:
-        report = ShardReport(
+    def report(self) -> ShardReport:
+        """The shard's figures."""
+        return ShardReport(
             shard_id=self.inc.shard_id,
             epoch=self.inc.epoch,
             resident_players=len(self.residents),
@@ -122,9 +165,8 @@ class Shard:
             dirty_players=len(self.residents.dirty),
             needs_logs=tuple(self.tails.needed_logs()),
         )
-        sink.reply(Reply(request.rid, Kind.REPORT, Raw(encode(report))))
 
-    def act_or_load(self, sink: ReplySink, request: Request, now: int) -> None:
+    def act_or_load(self, sink: ReplySink, request: Request, now: int, attempt: int = 1) -> None:
         """Acts at once if the player is in memory, else puts the request into its mailbox."""
         if not self.ownership.owns(request.player_id):
             self.misrouted = True
@@ -133,30 +175,56 @@ class Shard:
             return
         resident = self.residents.by_id.get(request.player_id)
         if resident is not None:
-            self.act(sink, request, resident, now)
+            self.act(sink, request, resident, now, attempt)
         else:
-            self.loader.enqueue(sink, request)
+            self.loader.enqueue(sink, request, attempt)
 
     # --- one player
 
     def act(self, sink: ReplySink, request: Request, resident: Resident, now: int, attempt: int = 1) -> None:
         """Runs overdue work, then the request, on a player in memory. An exception quarantines only this player."""
+        if resident.waiting is not None:
+            self._wait_behind(sink, request, resident, attempt)
+            return
         resident.used_ms = now
         try:
-            if resident.due_ms is not None and resident.due_ms <= now:
-                self._run_due(resident, now)
-            if isinstance(request.body, Query):
+            if resident.due_ms is not None and resident.due_ms <= now and not self._run_due(resident, now):
+                self._wait_behind(sink, request, resident, attempt)
+            elif isinstance(request.body, Query):
                 self._answer_query(sink, request, resident, now)
             else:
                 self._run_command(sink, request, resident, now)
         except Exception:
             self._quarantine(sink, request, resident, attempt)
 
+    def _wait_behind(self, sink: ReplySink, request: Request, resident: Resident, attempt: int) -> None:
+        """The player's facts are being looked up for an earlier command: this one waits in the mailbox."""
+        assert resident.waiting is not None
+        if len(resident.waiting) >= self.settings.mailbox_depth_max:
+            self.metrics.count("shard_overloaded")
+            sink.reply(unavailable(request.rid, "overloaded", "Too many commands wait for this player."))
+        else:
+            resident.waiting.append((sink, request, attempt))
+
+    def _command(self, command_id: str, body: CommandBody, resident: Resident, now: int) -> Command:
+        real_ms = now - self.clock_offset_ms if self.clock_offset_ms else 0
+        return Command(command_id, max(now, resident.player.state.time_ms), body, NO_FACTS, real_ms)
+
     def _run_command(self, sink: ReplySink, request: Request, resident: Resident, now: int) -> None:
         started = time.perf_counter()
-        player, body = resident.player, request.body
-        command = Command(request.command_id, max(now, player.state.time_ms), body)  # type: ignore[arg-type]
-        result = execute(player, self.catalog, command)
+        command = self._command(request.command_id, request.body, resident, now)  # type: ignore[arg-type]
+        wanted = needs(resident.player, self.catalog, command)
+        if wanted is not None:
+            self.facts.find(resident, command, wanted, sink, request)
+        else:
+            self.decide(sink, request, resident, command, started)
+
+    def decide(
+        self, sink: ReplySink, request: Request, resident: Resident, command: Command, started: float
+    ) -> Transition | None:
+        """Decides and applies a command whose facts are known; answers what became of it."""
+        body = command.body
+        result = execute(resident.player, self.catalog, command)
         if type(result) is Transition:
             self._commit(result, resident, sink, Reply(request.rid, Kind.ANSWER, Raw(result.answer)))
             if type(body) is Spin:
@@ -166,18 +234,34 @@ class Shard:
             self.committer.reply_after(resident.batch, sink, Reply(request.rid, Kind.REPLAY, Raw(result.answer)))
         else:
             self._refuse(result, sink, request, resident)  # type: ignore[arg-type]
+        return result if type(result) is Transition else None
 
     def _commit(self, done: Transition, resident: Resident, sink: ReplySink | None, reply: Reply | None) -> None:
         resident.batch = self.committer.add((done.player_id, done.version, encode_entry(done)), sink, reply)
-        resident.due_ms = next_due_ms(resident.player.state)
+        self.schedule(resident)
         self.residents.dirty[done.player_id] = 2
         self.metrics.counters["shard_commands_accepted"] += 1
+        if len(done.events) > PLAIN_SPIN_EVENTS or (done.events and not _plain_bet(done.events[0])):
+            count_events(self.metrics, resident.player.state, done)
+            self.facts.settle(done, resident.batch)
+
+    def schedule(self, resident: Resident) -> None:
+        """Notes when the player next has work due."""
+        state = resident.player.state
+        due_ms = next_due_ms(state, self.catalog)
+        if due_ms != resident.due_ms:
+            resident.due_ms = due_ms
+            self.scheduled.note(state.player_id, due_ms)
 
     def _refuse(self, refusal: Rejection, sink: ReplySink, request: Request, resident: Resident) -> None:
         self.metrics.counters["shard_commands_refused"] += 1
         if refusal.code == WIN_ALREADY_SPENT:
             self.metrics.count("rollbacks_flagged")
             log.warning("for an operator: %s of %s refused: %s", request.command_id, request.player_id, refusal.detail)
+        elif refusal.code == ROUND_REFUNDED:
+            self.metrics.count("refunded_results_flagged")
+            log.warning("for an operator: %s of %s came too late: %s %s", request.command_id, request.player_id,
+                        refusal.detail, refusal.fields)  # fmt: skip
         self.committer.reply_after(resident.batch, sink, Reply(request.rid, Kind.REJECTION, Raw(encode(refusal))))
         self._drop_unregistered(resident)
 
@@ -188,26 +272,61 @@ class Shard:
         self.committer.reply_after(resident.batch, sink, Reply(request.rid, kind, Raw(encode(view))))
         self._drop_unregistered(resident)
 
-    def _run_due(self, resident: Resident, now: int) -> None:
-        state = resident.player.state
-        while resident.due_ms is not None and resident.due_ms <= now:
-            command = next_due(state)
-            done = execute(resident.player, self.catalog, command) if command is not None else None
-            if type(done) is not Transition:
-                raise InvariantViolation("due_work_is_done", f"{state.player_id} at {resident.due_ms}: {done}")
-            self._commit(done, resident, None, None)
+    def run_due(self, resident: Resident) -> None:
+        """Does a player's overdue work, as the scheduler asks. An exception quarantines only this player."""
+        try:
+            self._run_due(resident, self.now())
+        except Exception:
+            self._evict_poisoned(resident)
+
+    def _run_due(self, resident: Resident, now: int) -> bool:
+        """Runs overdue work in the order of its due times; False if one of them waits for facts first."""
+        while resident.waiting is None and resident.due_ms is not None and resident.due_ms <= now:
+            command = next_due(resident.player.state, now_ms() if self.clock_offset_ms else 0, self.catalog)
+            if command is None:
+                raise InvariantViolation("due_work_exists", f"{resident.player.state.player_id} at {resident.due_ms}")
+            wanted = needs(resident.player, self.catalog, command)
+            if wanted is not None:
+                self.facts.find(resident, command, wanted, None, None)
+            else:
+                self.decide_due(resident, command)
+        return resident.waiting is None
+
+    def decide_due(self, resident: Resident, command: Command) -> Transition | None:
+        """Does due work; None if it is refused, as a promotion for a blocked player is: it rests until the player moves."""
+        done = execute(resident.player, self.catalog, command)
+        if type(done) is Rejection:
+            log.info("due work %s of %s rests: %s", command.id, resident.player.state.player_id, done.detail)
+            resident.due_ms = None
+            return None
+        if type(done) is not Transition:
+            raise InvariantViolation("due_work_is_done", f"{resident.player.state.player_id}, {command.id}: {done}")
+        self._commit(done, resident, None, None)
+        return done
 
     def _drop_unregistered(self, resident: Resident) -> None:
         """Asking for players that don't exist must not fill the memory."""
         if resident.player.state.version == 0:
             self.residents.evict(resident.player.state.player_id)
 
+    def poisoned(self, sink: ReplySink | None, request: Request | None, resident: Resident) -> None:
+        """A command raised after its facts were found: as any other, but not tried again by itself."""
+        if sink is not None and request is not None:
+            self._quarantine(sink, request, resident, ATTEMPTS_MAX)
+        else:
+            self._evict_poisoned(resident)
+
+    def _evict_poisoned(self, resident: Resident) -> None:
+        player_id = resident.player.state.player_id
+        log.exception("player %s is evicted and loaded again", player_id)
+        self.metrics.count("shard_players_poisoned")
+        self.residents.evict(player_id)
+        self.loader.reload_after(player_id, resident.batch)
+
     def _quarantine(self, sink: ReplySink, request: Request, resident: Resident, attempt: int) -> None:
         """Rule 10: the player is evicted and reloaded after its in-flight appends; others go on."""
-        log.exception("command %s of player %s raised", request.command_id, request.player_id)
-        self.metrics.count("shard_players_poisoned")
-        self.residents.evict(request.player_id)
-        self.loader.reload_after(request.player_id, resident.batch)
+        log.error("command %s of player %s raised", request.command_id, request.player_id)
+        self._evict_poisoned(resident)
         if attempt < ATTEMPTS_MAX:
             self.loader.enqueue(sink, request, attempt + 1)
         else:
@@ -215,7 +334,8 @@ class Shard:
 
     def admit(self, player: Player) -> Resident:
         """Takes a loaded player in; one rebuilt from a log tail owes its snapshots."""
-        resident = self.residents.add(player, now_ms())
+        resident = self.residents.add(player, self.now())
+        self.schedule(resident)
         if player.state.player_id in self.tails:
             self.residents.owe(player.state.player_id)
         self.metrics.gauges["shard_resident_players"] = len(self.residents)

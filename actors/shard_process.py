@@ -9,24 +9,36 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 
 from prometheus_client import CollectorRegistry, start_http_server
 
+from actors.catalog_swap import read_content
 from actors.clock import boottime_s, now_ms
 from actors.connection import Connection
-from actors.frames import RequestFrame
+from actors.controls import Controls
+from actors.frames import (
+    AbandonCatalog,
+    ControlAnswer,
+    ControlBody,
+    Done,
+    Failed,
+    FinishCatalog,
+    PrepareCatalog,
+    RequestFrame,
+    SetClock,
+    ShardStatus,
+)
+from actors.listening import Listener
 from actors.metrics import ShardMetrics
 from actors.ownership import Ownership
-from actors.processes import host_id, is_gone, this_process
+from actors.processes import is_gone, this_process
+from actors.scheduler import Scheduler
 from actors.settings import ShardSettings
 from actors.shard import Shard
 from actors.slot_moves import release
 from actors.snapshotter import Snapshotter
 from engine.catalog import Catalog
-from snapshots.contract import Address, Claim, Incarnation
+from snapshots.contract import Claim, Incarnation, Routing
 from snapshots.errors import Fenced, StoreUnavailable
 from snapshots.opening import open_store
 from snapshots.recovery import TailIndex, read_tails
@@ -47,11 +59,10 @@ class ShardProcess:
         self.shard: Shard | None = None
         self._on_end = on_end
         self._snapshotter: Snapshotter | None = None
-        self._servers: list[asyncio.Server] = []
-        self._connections: set[Connection] = set()
+        self._scheduler: Scheduler | None = None
+        self._listener = Listener(settings.cluster_secret, self._handle, settings.connections_max)
         self._tasks: list[asyncio.Task[None]] = []
         self._metrics_port = 0
-        self._socket_dir: Path | None = None
         self._moving = asyncio.Lock()
 
     async def prepare(self) -> None:
@@ -69,28 +80,62 @@ class ShardProcess:
         began = time.perf_counter()
         claim = await self.store.claim(shard_id, this_process(), secrets.token_hex(8))
         claimed_at = boottime_s()
-        ownership = Ownership(shard_id, await self.store.routing())
+        routing = await self.store.routing()
+        ownership = Ownership(shard_id, routing)
+        number, catalog = await self._catalog_in_force(routing)
         tails = await self._read_tails(claim.incarnation, ownership)
         await self._outlive(claim, claimed_at)
         self.shard = Shard(
-            self.store, claim.incarnation, self.catalog, ownership, tails, self.settings, self.metrics, self._ended
+            self.store, claim.incarnation, catalog, ownership, tails, self.settings, self.metrics, self._ended
         )
+        self.shard.committer.catalog_number = number
+        self.shard.clock_offset_ms = routing.clock_offset_ms
+        self.shard.controlled = Controls(self._control)
         self._snapshotter = Snapshotter(self.shard)
+        self._scheduler = Scheduler(self.shard, self._snapshotter)
         try:
             await self._heartbeat()
-            await self.store.serve(claim.incarnation, await self._listen(claim.incarnation))
+            address = await self._listener.open(self.settings.bind_host, shard_id, self._metrics_port)
+            await self.store.serve(claim.incarnation, address)
         except BaseException:
             self.shard.committer.end("the shard could not start")
-            self._hang_up()
+            self._listener.close()
             raise
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._heartbeats(), name="heartbeats"),
             loop.create_task(self._snapshotter.run(), name="snapshots"),
+            loop.create_task(self._scheduler.run(), name="due work"),
         ]
         self.metrics.recovery.observe(time.perf_counter() - began)
         log.info("shard %s serves, epoch %d, %d tail players", shard_id, claim.incarnation.epoch, len(tails))
         return claim.incarnation
+
+    async def _catalog_in_force(self, routing: Routing) -> tuple[int, Catalog]:
+        """The committed catalog; the one this process was started with if none was ever committed (rule 14)."""
+        if routing.catalog is None:
+            return 0, self.catalog
+        return routing.catalog.number, (await read_content(self.store, routing.catalog.version)).catalog
+
+    async def _control(self, body: ControlBody) -> ControlAnswer:
+        """What a supervisor or gateway asks of the process itself."""
+        shard, scheduler = self.shard, self._scheduler
+        assert shard is not None and scheduler is not None
+        if isinstance(body, ShardStatus):
+            return shard.report()
+        if isinstance(body, PrepareCatalog):
+            await shard.swap.prepare(body.number, body.version)
+        elif isinstance(body, FinishCatalog):
+            shard.swap.finish(body.number)
+        elif isinstance(body, AbandonCatalog):
+            shard.swap.abandon()
+        elif isinstance(body, SetClock):
+            shard.clock_offset_ms = max(shard.clock_offset_ms, body.offset_ms)
+            await scheduler.catch_up()
+            await shard.committer.until_idle()
+        else:
+            return Failed("a shard does not know this request")
+        return Done()
 
     async def _read_tails(self, inc: Incarnation, ownership: Ownership) -> TailIndex:
         logs = [info for info in await self.store.unfinished_logs() if info.sealed and info.log_id != inc.log_id]
@@ -101,21 +146,6 @@ class ShardProcess:
         until = claimed_at_s + self.settings.lease_ms / 1000
         while claim.previous is not None and not is_gone(claim.previous) and boottime_s() < until:
             await asyncio.sleep(0.02)
-
-    async def _listen(self, inc: Incarnation) -> Address:
-        loop, secret = asyncio.get_running_loop(), self.settings.cluster_secret.encode()
-
-        def connection() -> Connection:
-            return Connection(secret, self._handle, self._connections, self.settings.connections_max)
-
-        self._socket_dir = Path(mkdtemp(prefix="croupier-"))
-        path = self._socket_dir / f"{inc.shard_id}.sock"
-        unix_server = await loop.create_unix_server(connection, str(path))
-        path.chmod(0o600)
-        tcp_server = await loop.create_server(connection, self.settings.bind_host, 0)
-        self._servers = [unix_server, tcp_server]
-        port = tcp_server.sockets[0].getsockname()[1]
-        return Address(self.settings.bind_host, port, str(path), host_id(), self._metrics_port)
 
     def _handle(self, connection: Connection, frame: RequestFrame) -> None:
         assert self.shard is not None
@@ -179,13 +209,14 @@ class ShardProcess:
             return
         shard.draining = True
         await shard.loader.until_idle()
+        await shard.facts.until_idle()
         await shard.committer.until_idle()
         await snapshotter.clean([*shard.residents.dirty, *shard.tails.players()])
         await snapshotter.round()
         self._cancel_tasks()
         await self.store.retire(shard.inc)
         shard.committer.end("drained")
-        self._hang_up()
+        self._listener.close()
         await self.store.close()
         log.info("shard %s drained", shard.inc.shard_id)
 
@@ -195,18 +226,10 @@ class ShardProcess:
 
     def _ended(self, reason: str) -> None:
         self._cancel_tasks()
-        self._hang_up()
+        self._listener.close()
         self._on_end(reason)
 
     def _cancel_tasks(self) -> None:
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
-
-    def _hang_up(self) -> None:
-        for server in self._servers:
-            server.close()
-        for connection in list(self._connections):
-            connection.close()
-        if self._socket_dir is not None:
-            rmtree(self._socket_dir, ignore_errors=True)

@@ -1,13 +1,9 @@
-"""Which slot a player belongs to. Every process must agree, for ever: the function is part of the stored format."""
+"""Which shard a player belongs to."""
 
-from zlib import crc32
+from snapshots.contract import Routing
+from snapshots.slots import slot_of
 
-from snapshots.contract import SLOTS, Routing
-
-
-def slot_of(player_id: str) -> int:
-    """The player's slot, 0 … 255: the low byte of the id's CRC-32."""
-    return crc32(player_id.encode()) % SLOTS
+__all__ = ["shard_of", "slot_of"]
 
 
 def shard_of(routing: Routing, player_id: str) -> str:

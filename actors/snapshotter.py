@@ -10,7 +10,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from actors.clock import now_ms
+from msgspec.structs import replace
+
 from snapshots.codec import encode_snapshot
 from snapshots.contract import SnapshotRecord
 from snapshots.errors import Fenced, StoreUnavailable
@@ -101,7 +102,7 @@ class Snapshotter:
                 await shard.loader.arrive(player_id)
                 resident = shard.residents.by_id.get(player_id)
             if resident is not None and player_id in shard.residents.dirty:
-                records.append(encode_snapshot(resident.player))
+                records.append(replace(encode_snapshot(resident.player), due_ms=resident.due_ms))
                 last_batch = max(last_batch, resident.batch)
         if records:
             await shard.committer.until_durable(last_batch)
@@ -130,7 +131,7 @@ class Snapshotter:
         settings, residents = shard.settings, shard.residents
         too_many = len(residents) - settings.residents_max
         leaving = residents.least_used(too_many) if too_many > 0 else []
-        leaving += residents.idle_since(now_ms() - settings.passivate_after_ms, PASSIVATION_SLICE)
+        leaving += residents.idle_since(shard.now() - settings.passivate_after_ms, PASSIVATION_SLICE)
         versions = {
             player_id: residents.by_id[player_id].player.state.version
             for player_id in leaving
@@ -139,7 +140,8 @@ class Snapshotter:
         await self.clean([player_id for player_id in versions if player_id in residents.dirty])
         for player_id, version in versions.items():
             resident = residents.by_id.get(player_id)
-            if resident is None or player_id in residents.dirty or resident.player.state.version != version:
+            busy = resident is not None and resident.waiting is not None
+            if resident is None or busy or player_id in residents.dirty or resident.player.state.version != version:
                 continue
             residents.evict(player_id)
             shard.metrics.count("shard_players_passivated")

@@ -11,17 +11,32 @@ import time
 from collections.abc import Sequence
 from hashlib import blake2b
 
+from actors.catalog_swap import CatalogContent, encode_content
 from actors.client import ShardClient
+from actors.clock import now_ms
 from actors.cluster import ActivationFailed, Cluster, ShardDied, ShardHandle
-from actors.frames import ShardReport
+from actors.connection import Connection
+from actors.controls import Controls
+from actors.deploying import advance_clock, deploy
+from actors.frames import (
+    AdvanceClock,
+    ControlAnswer,
+    ControlBody,
+    DeployCatalog,
+    Failed,
+    RequestFrame,
+    ShardReport,
+)
+from actors.listening import Listener
 from actors.processes import is_gone
 from actors.settings import SupervisorSettings
-from snapshots.contract import SLOTS, Incarnation, Owner, Routing, Store
+from snapshots.contract import SLOTS, CatalogRow, Incarnation, Owner, Routing, Store
 from snapshots.errors import Fenced, StoreError
 
 log = logging.getLogger("croupier.supervisor")
 
 FINISH_LOGS_EVERY = 10
+CONTROL_CONNECTIONS_MAX = 64
 RECOVERY_TRIES = 5
 
 
@@ -39,13 +54,18 @@ class SupervisorProcess:
         cluster: Cluster,
         client: ShardClient,
         settings: SupervisorSettings,
-        dedicated_players: Sequence[str],
+        catalog: CatalogContent,
         lease_ms: int,
+        cluster_secret: str,
+        bind_host: str,
     ) -> None:
         self.term = 0
         self.recoveries_ms: list[int] = []
         self._store, self._cluster, self._client, self._settings = store, cluster, client, settings
-        self._dedicated = {player_id: dedicated_shard(player_id) for player_id in dedicated_players}
+        self._dedicated = {player_id: dedicated_shard(player_id) for player_id in catalog.catalog.dedicated_players}
+        self._catalog, self._bind_host = catalog, bind_host
+        self._controls = Controls(self._control)
+        self._listener = Listener(cluster_secret, self._handle, CONTROL_CONNECTIONS_MAX)
         self._lease_s = lease_ms / 1000
         self._live: dict[str, ShardHandle] = {}
         self._spares: list[ShardHandle] = []
@@ -73,8 +93,18 @@ class SupervisorProcess:
         await self._fence_unwanted(routing)
         if len(missing) == len(self.wanted):
             await self._assign_all(routing)
+            await self._put_in_force(routing)
         await asyncio.gather(*(self._activate_first(shard_id) for shard_id in missing))
+        await self._store.listen(self.term, await self._listener.open(self._bind_host, "supervisor"))
         self._spawn(self._watch(), "watch")
+
+    async def _put_in_force(self, routing: Routing) -> None:
+        """Nobody serves: the catalog this Croupier was started with is the one in force (rule 14)."""
+        version = self._catalog.catalog.version
+        if routing.catalog is None or routing.catalog.version != version:
+            await self._store.put_catalog(version, encode_content(self._catalog))
+            number = 1 if routing.catalog is None else routing.catalog.number + 1
+            await self._store.commit_catalog(self.term, CatalogRow(number, version, now_ms(), "croupier up"))
 
     async def _adopt(self, routing: Routing) -> None:
         """Takes over the living shards of an earlier supervisor. Everybody else is killed, spares too: the earlier
@@ -253,6 +283,21 @@ class SupervisorProcess:
         except TimeoutError:
             corpse.kill()
 
+    # --- what gateways ask for
+
+    def _handle(self, connection: Connection, frame: RequestFrame) -> None:
+        for request in frame.requests:
+            self._controls(connection, request)
+
+    async def _control(self, body: ControlBody) -> ControlAnswer:
+        """One after the other, and never while slots move."""
+        async with self._moving:
+            if isinstance(body, DeployCatalog):
+                return await deploy(self._store, self._client, self.term, self.wanted, body.version, body.by)
+            if isinstance(body, AdvanceClock):
+                return await advance_clock(self._store, self._client, self.term, self.wanted, body.by_ms)
+            return Failed("a supervisor does not know this request")
+
     # --- moves and the end
 
     async def move(self, slots: Sequence[int], gainer: str) -> None:
@@ -277,6 +322,7 @@ class SupervisorProcess:
                 log.error("a shard could not be drained: %s", outcome)
         for handle in [*self._live.values(), *self._spares]:
             handle.kill()
+        self._listener.close()
         await self._client.stop()
         await self._store.close()
 

@@ -2,24 +2,29 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast, get_args
 
 from croupier.catalog_yaml import Place, suggestion
-from engine.amounts import AMOUNT_MAX
-from engine.catalog import Amounts, GameType
+from engine.amounts import AMOUNT_MAX, MICRO
+from engine.catalog import Amounts, GameType, RoundTimeout, TimeoutAction
 
 GAME_TYPES: Final[tuple[GameType, ...]] = ("slot", "table", "live", "exclusive")
 CONTRIBUTION_MAX_PERCENT: Final = 1000
+MULTIPLIER_MAX: Final = 10_000
+TIMEOUT_HOURS_MAX: Final = 8760
+HOUR_MS: Final = 3_600_000
 CURRENCY_CODE: Final = re.compile(r"[A-Z]{3}")
 COUNTRY_CODE: Final = re.compile(r"[A-Z]{2}")
+LEVEL_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 PLAYER_ID: Final = re.compile(r"[!-~]{1,128}")
 
 
 class Vocabulary(NamedTuple):
-    """Words a campaign may use: the platform's currencies and games."""
+    """Words a campaign may use: the platform's currencies, games and workflows."""
 
     currencies: tuple[str, ...]
     games: tuple[str, ...]
+    workflows: tuple[str, ...]
 
 
 def known(place: Place, words: Sequence[str], what: str, where: str) -> str:
@@ -65,8 +70,35 @@ def percents(place: Place, words: Sequence[str], what: str, where: str) -> dict[
     return found
 
 
-def check_range(place: Place, low: Amounts, high: Amounts) -> None:
-    """Notes every currency in which the smallest bet is above the largest."""
+def check_range(place: Place, low: Amounts, high: Amounts, what: str = "min_bet") -> None:
+    """Notes every currency in which the smallest bet (or `what` else asks for one) is above the largest."""
     for code in low:
         if code in high and low[code] > high[code]:
-            place.problem(f"min_bet {low[code]} is above max_bet {high[code]} in {code}")
+            place.problem(f"{what} {low[code]} is above max_bet {high[code]} in {code}")
+
+
+def eur_micro(place: Place) -> int:
+    """A decimal string of EUR such as "50000", above 0, in micro-EUR."""
+    value = place.decimal()
+    if value == 0:
+        place.problem("0 EUR is no threshold and no budget; write a larger number, or leave the field out")
+    return value
+
+
+def multiplier(place: Place) -> int:
+    """A decimal string up to MULTIPLIER_MAX, in millionths."""
+    value = place.decimal()
+    if value > MULTIPLIER_MAX * MICRO:
+        place.problem(f"a multiplier above {MULTIPLIER_MAX} is a mistake: nobody could wager that much")
+        return MICRO
+    return value
+
+
+def round_timeout(place: Place | None) -> RoundTimeout | None:
+    """`{hours: 24, action: hold}`: what happens to a round open for longer (rules §3)."""
+    if place is None:
+        return None
+    fields = place.section(("hours", "action"))
+    hours, action = fields.need("hours"), fields.get("action")
+    chosen = cast(TimeoutAction, action.choice(get_args(TimeoutAction))) if action else "hold"
+    return RoundTimeout(hours.integer(1, TIMEOUT_HOURS_MAX) * HOUR_MS, chosen)

@@ -58,7 +58,10 @@ class Place:
         if self.node is None:
             return ""
         if isinstance(self.node, yaml.ScalarNode) and self.node.tag == _STR and self.node.value:
-            return str(self.node.value)
+            if encodable(text := str(self.node.value)):
+                return text
+            self.problem("there is half a character here (an unpaired surrogate); write the character itself")
+            return ""
         self.problem(_why_not_text(self.node))
         return ""
 
@@ -103,6 +106,15 @@ class Place:
             self.problem(str(error))
             return MICRO
 
+    def boolean(self) -> bool:
+        """`true` or `false`; False after a problem."""
+        if self.node is None:
+            return False
+        text = str(self.node.value).lower() if isinstance(self.node, yaml.ScalarNode) else ""
+        if text not in ("true", "false") or self.node.tag != _BOOL:
+            self.problem(f"write true or false here, without quotes; this is {_kind(self.node)}")
+        return text == "true"
+
     def moment(self) -> int:
         """A time with its zone (RFC 3339), in Unix milliseconds; 0 after a problem."""
         if self.node is None:
@@ -138,7 +150,7 @@ class Place:
     def _distinct(self, node: yaml.MappingNode) -> Iterator[tuple["Place", "Place"]]:
         first: dict[str, int] = {}
         for key, value in node.value:
-            name = self.at(key)
+            name = self.at(_as_name(key))
             text = name.text()
             if text in first:
                 name.problem(f"`{text}` is written twice, the first time in line {first[text]}; keep one")
@@ -177,6 +189,11 @@ class Section:
         return self.fields.get(name) or Place(self.place.file, self.place.line, None, self.place.problems)
 
 
+def encodable(text: str) -> bool:
+    """Whether the text can be written as UTF-8: escapes such as `\\ud800` alone stand for no character."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def suggestion(word: str, known: Sequence[str]) -> str:
     """` (did you mean `x`?)` if a known word is close."""
     close = get_close_matches(word[:80], known, n=1)
@@ -213,6 +230,13 @@ def _unreadable(file: str, content: bytes, error: yaml.YAMLError) -> Problem:
         return Problem(file, mark.line + 1 if mark else 1, "only one document is allowed in a file; remove the `---`")
     words = getattr(error, "problem", None) or "it can't be read"
     return Problem(file, mark.line + 1 if mark else 1, f"this is not valid YAML: {words}")
+
+
+def _as_name(key: yaml.Node) -> yaml.Node:
+    """A field's name is never a yes/no value: `on` is the event of a workflow's transition."""
+    if isinstance(key, yaml.ScalarNode) and key.tag == _BOOL:
+        return yaml.ScalarNode(_STR, key.value, key.start_mark, key.end_mark)
+    return key
 
 
 def _kind(node: yaml.Node) -> str:

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from croupier.catalog_files import CatalogInvalid, load_catalog
+from croupier.catalog_command import add_catalog
+from croupier.catalog_files import CatalogInvalid
 from croupier.settings import Settings, SettingsInvalid, checked, default_catalog, default_store
 from gateway.keys import KeysInvalid
 from gateway.serve import BindRefused, bind
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_gateway(commands.add_parser("gateway", help="start one more gateway for a running Croupier; needs no Ray"))
     _add_demo(commands.add_parser("demo", help="play 20 000 spins, kill a shard half-way, reconcile every balance"))
     _add_status(commands.add_parser("status", help="show shards, epochs, slots and players of a running Croupier"))
-    _add_catalog(commands.add_parser("catalog", help="work with a catalog folder"))
+    add_catalog(commands.add_parser("catalog", help="check, deploy and translate a catalog folder"))
     return parser
 
 
@@ -82,12 +83,21 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shard-host", default=env("CROUPIER_SHARD_HOST"), metavar="HOST",
                         help="where shards listen (default: loopback, or the node's in a Ray cluster)")  # fmt: skip
     parser.set_defaults(command=_up)
+    _add_sandbox_and_watch(parser)
 
 
 def _add_gateway(parser: argparse.ArgumentParser) -> None:
     _add_serving(parser)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
     parser.set_defaults(command=_gateway)
+    _add_sandbox_and_watch(parser)
+
+
+def _add_sandbox_and_watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sandbox", action="store_true", default=os.environ.get("CROUPIER_SANDBOX") == "1",
+                        help="offer POST /sandbox/clock: testers live through days in a second")  # fmt: skip
+    parser.add_argument("--catalog-watch", action="store_true", default=os.environ.get("CROUPIER_CATALOG_WATCH") == "1",
+                        help="follow the catalog folder: a change there is a deploy")  # fmt: skip
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
@@ -104,13 +114,6 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_status)
 
 
-def _add_catalog(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(required=True, metavar="ACTION")
-    check = actions.add_parser("check", help="print problems as file:line: reason; exit 1 if there are any")
-    check.add_argument("folder", type=Path, nargs="?", default=default_catalog(), metavar="DIR")
-    check.set_defaults(command=_catalog_check)
-
-
 # --- what happens then
 
 
@@ -123,7 +126,7 @@ def _settings(options: argparse.Namespace, **more: object) -> Settings:
             raise SettingsInvalid(
                 f"--cluster-secret-file {options.cluster_secret_file}: {problem.strerror}"
             ) from problem
-    names = ("store", "catalog", "host", "port", "auth", "keys", "log_level")
+    names = ("store", "catalog", "host", "port", "auth", "keys", "log_level", "sandbox", "catalog_watch")
     common = {name: getattr(options, name) for name in names}
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     return checked(Settings(**common, **more, cluster_secret=secret))  # type: ignore[arg-type]
@@ -150,11 +153,10 @@ def _gateway(options: argparse.Namespace) -> int:
         raise SettingsInvalid(
             "a gateway needs the shards' secret: set CROUPIER_CLUSTER_SECRET or --cluster-secret-file"
         )
-    version = load_catalog(settings.catalog).version
     inherited = options.fd is not None
     listener = socket.socket(fileno=options.fd) if inherited else bind(settings.host, settings.port)
     announce = (lambda url: None) if inherited else (lambda url: print(f"ready {url}", flush=True))
-    run_gateway(settings, version, listener, announce)
+    run_gateway(settings, listener, announce)
     return 0
 
 
@@ -173,13 +175,3 @@ def _status(options: argparse.Namespace) -> int:
     from croupier.status import show_status
 
     return show_status(options.url, options.token)
-
-
-def _catalog_check(options: argparse.Namespace) -> int:
-    try:
-        catalog = load_catalog(options.folder)
-    except CatalogInvalid as problem:
-        print(problem)
-        return 1
-    print(f"{options.folder}: fine; {len(catalog.games)} games, {len(catalog.campaigns)} campaigns")
-    return 0

@@ -4,11 +4,15 @@ import asyncio
 import os
 import socket
 import sys
+import threading
 
 import uvloop
 
 from actors.client import ShardClient
 from actors.cluster_view import ClusterView
+from actors.garbage import rarely_collect_garbage
+from croupier.control import CatalogControl
+from croupier.following import watch_catalog
 from croupier.settings import Settings
 from gateway.app import create_app
 from gateway.auth import Authenticator, OpenAuth, ProofAuth
@@ -17,25 +21,37 @@ from gateway.serve import OnReady, serve, url_of
 from snapshots.opening import open_store
 
 
-def run_gateway(settings: Settings, catalog_version: str, listener: socket.socket, on_ready: OnReady) -> None:
+def run_gateway(settings: Settings, listener: socket.socket, on_ready: OnReady) -> None:
     """Serves on `listener` until SIGTERM, or until the process that started it is gone. Raises StoreUnsuitable."""
-    uvloop.run(_serve(settings, catalog_version, listener, on_ready))
+    uvloop.run(_serve(settings, listener, on_ready))
 
 
-async def _serve(settings: Settings, catalog_version: str, listener: socket.socket, on_ready: OnReady) -> None:
+async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady) -> None:
     store = open_store(settings.store)
     await store.open()
     client = ShardClient(store.routing, settings.cluster_secret, settings.client())
     await client.start()
-    view = ClusterView(client, catalog_version, url_of(listener).removeprefix("http://"))
-    viewing = asyncio.create_task(view.run(), name="cluster view")
-    app = create_app(client, _authenticator(settings), view, settings.gateway())
+    control = CatalogControl(store, client)
+    await control.start()
+    view = ClusterView(client, url_of(listener).removeprefix("http://"))
+    following = [
+        asyncio.create_task(view.run(), name="cluster view"),
+        asyncio.create_task(control.run(), name="catalog"),
+    ]
+    app = create_app(client, _authenticator(settings), view, control, settings.gateway())
+    app.openapi()  # built now, not under load
+    rarely_collect_garbage()
     stop = asyncio.Event()
     _stop_with_parent(stop)
+    stopped = threading.Event()
+    if settings.catalog_watch:
+        watch_catalog(settings.catalog, control, app.state.metrics.registry, stopped)
     try:
         await serve(app, listener, settings.gateway(), on_ready, stop)
     finally:
-        viewing.cancel()
+        stopped.set()
+        for task in following:
+            task.cancel()
         await client.stop()
         await store.close()
 

@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True):
     ray_address: str | None = None
     shard_host: str | None = None
     cluster_secret: str = ""
+    sandbox: bool = False
+    catalog_watch: bool = False
     log_level: str = "WARNING"
 
     @property
@@ -45,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     def gateway(self) -> GatewaySettings:
         """The gateway's part."""
-        return GatewaySettings(host=self.host, port=self.port, auth=self.auth_mode)
+        return GatewaySettings(host=self.host, port=self.port, auth=self.auth_mode, sandbox=self.sandbox)
 
     @property
     def auth_mode(self) -> AuthMode:
@@ -66,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True):
             store_url=self.store,
             cluster_secret=self.cluster_secret,
             bind_host=bind_host,
+            catalog_dir=str(self.catalog.resolve()),
         )
 
 

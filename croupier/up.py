@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from croupier.catalog_files import load_catalog
+from actors.catalog_swap import CatalogContent
+from croupier.catalog_files import check_folder
+from croupier.catalog_folder import read_folder
+from croupier.control import content_of
 from croupier.settings import Settings
-from engine.catalog import Catalog
 from gateway.keys import load_keys
 from gateway.serve import BACKLOG, bind, url_of
 from snapshots.errors import StoreUnsuitable
@@ -56,7 +58,8 @@ class Running:
 
 def start(settings: Settings) -> Running:
     """Starts everything and returns when it serves. Raises CannotStart, BindRefused, CatalogInvalid or KeysInvalid."""
-    catalog = load_catalog(settings.catalog)
+    files = read_folder(settings.catalog)
+    content = content_of(check_folder(settings.catalog).sound(), files)
     if settings.keys is not None:
         load_keys(settings.keys)
     check_store(settings.store)
@@ -65,7 +68,7 @@ def start(settings: Settings) -> Running:
     url = url_of(listener) if settings.gateways else "without a gateway"
     _start_ray(settings)
     try:
-        supervisor = _ray().RunningSupervisor(_deployment(settings, catalog))
+        supervisor = _ray().RunningSupervisor(_deployment(settings, content))
         failure = supervisor.wait_ready()
         if failure is not None:
             raise CannotStart(failure)
@@ -111,13 +114,13 @@ def _start_ray(settings: Settings) -> None:
         raise CannotStart(f"can't start or join the Ray cluster {where}: {problem}") from problem
 
 
-def _deployment(settings: Settings, catalog: Catalog) -> "Deployment":
+def _deployment(settings: Settings, content: CatalogContent) -> "Deployment":
     shard_host = settings.shard_host or ("127.0.0.1" if settings.ray_address is None else "")
     deployment: Deployment = _ray().Deployment(
         shard=settings.shard(shard_host),
         client=settings.client(),
         supervisor=settings.supervisor(),
-        catalog=catalog,
+        content=content,
         log_level=settings.log_level,
     )
     return deployment
@@ -133,18 +136,20 @@ class Gateways:
 
     def start(self) -> None:
         """Starts them all, waits until they serve, and replaces from then on those that die."""
-        self._processes = [self._launch() for _ in range(self._settings.gateways)]
+        self._processes = [self._launch(number) for number in range(self._settings.gateways)]
         if self._processes:
             self._await_ready()
             threading.Thread(target=self._watch, name="gateways", daemon=True).start()
         else:
             self._listener.close()
 
-    def _launch(self) -> "subprocess.Popen[bytes]":
+    def _launch(self, number: int) -> "subprocess.Popen[bytes]":
         settings, fd = self._settings, self._listener.fileno()
         command = [sys.executable, "-m", "croupier", "gateway", "--fd", str(fd), "--host", settings.host]
         command += ["--store", settings.store, "--catalog", str(settings.catalog), "--auth", settings.auth_mode]
         command += ["--keys", str(settings.keys)] if settings.keys is not None else []
+        command += ["--sandbox"] if settings.sandbox else []
+        command += ["--catalog-watch"] if settings.catalog_watch and number == 0 else []
         environment = {**os.environ, "CROUPIER_CLUSTER_SECRET": settings.cluster_secret}
         environment |= {"CROUPIER_LOG_LEVEL": settings.log_level, "CROUPIER_PARENT_PIPE": "1"}
         return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[fd], env=environment, start_new_session=True)
@@ -171,7 +176,7 @@ class Gateways:
             for index, process in enumerate(self._processes):
                 if process.poll() is not None and not self._stopping.is_set():
                     log.error("gateway %d ended with exit code %d: starting another", process.pid, process.returncode)
-                    self._processes[index] = self._launch()
+                    self._processes[index] = self._launch(index)
 
     def stop(self) -> None:
         """SIGTERM to each; SIGKILL to those that don't finish in time."""

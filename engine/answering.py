@@ -7,25 +7,32 @@ from engine import commands as c
 from engine import events as e
 from engine.answers import (
     Answer,
+    AwardsAnswer,
     BlockAnswer,
     DepositAnswer,
     DueAnswer,
     GrantAnswer,
     Granted,
+    GrantStateAnswer,
     RegisteredAnswer,
+    ReportedBetAnswer,
     Reversal,
     RollbackAnswer,
     RoundAnswer,
     RoundState,
+    SessionAnswer,
     Wagering,
+    WithdrawalAnswer,
 )
 from engine.commands import Command
-from engine.holdings import balance, spins_left
-from engine.state import OpenRound, PlayerState
+from engine.holdings import balance, find_ended_grant, find_grant, spins_left
+from engine.state import Grant, OpenRound, PlayerState
 
 Events = Sequence[e.AnyEvent]
 _NO_WAGERING = Wagering()
 _E = TypeVar("_E")
+ROUNDS_OF_A_SESSION_MAX = 16
+"""Open rounds in the answer to a session: it is remembered, so it stays small."""
 
 
 def answer(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
@@ -62,6 +69,7 @@ def picture(
         wagering=_wagering(state, counted),
         time_ms=time_ms,
         staked=staked,
+        flagged=round_.flagged,
     )
 
 
@@ -81,8 +89,10 @@ def _first(events: Events, kind: type[_E]) -> _E | None:
 
 def _spin(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     """From the events alone: a one-call round is over already."""
-    bet, last = cast("e.BetPlaced", events[0]), events[-1]
-    win = last if isinstance(last, e.WinCredited) else None
+    bet, win = cast("e.BetPlaced", events[0]), None
+    for event in events:
+        if type(event) is e.WinCredited:
+            win = event
     time_ms = command.time_ms
     return RoundAnswer(
         bet.session_id,
@@ -117,6 +127,7 @@ def _reversal(bet: e.BetPlaced, win: e.WinCredited) -> Reversal:
         win.grant_id,
         win.wager_added,
         bet.voids_grant,
+        bet.turnover_micro,
     )
 
 
@@ -142,23 +153,23 @@ def _block(state: PlayerState, command: Command, events: Events, round_: OpenRou
 
 def _deposit(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     made = cast("e.DepositMade", events[0])
-    granted = _granted(events)
+    wallets = balance(state, command.time_ms)
     return DepositAnswer(
-        made.deposit_id, made.amount, made.nth, state.currency, balance(state, command.time_ms), granted
+        made.deposit_id, made.amount, made.nth, state.currency, wallets, _granted(events), _declined(events)
     )
 
 
 def _grant(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
-    return GrantAnswer(_granted(events)[0], balance(state, command.time_ms))
+    return GrantAnswer((*_granted(events), *_declined(events))[0], balance(state, command.time_ms))
 
 
 def _granted(events: Events) -> tuple[Granted, ...]:
-    """One entry per campaign, with its grant, its package, or both."""
+    """One entry per campaign, with its grant, its package, or both; initiated ones too, with the spins that wait."""
     found: dict[str, Granted] = {}
     for event in events:
         if isinstance(event, e.GrantCreated):
-            grant = event.grant
-            found[grant.campaign_id] = Granted(grant.campaign_id, grant.grant_id, grant.amount)
+            if event.grant.state != "declined":
+                found[event.grant.campaign_id] = _award(event.grant)
         elif isinstance(event, e.FreeSpinsGranted):
             package = event.package
             with_grant = found.get(package.campaign_id) or Granted(package.campaign_id)
@@ -166,6 +177,33 @@ def _granted(events: Events) -> tuple[Granted, ...]:
                 package.campaign_id, with_grant.grant_id, with_grant.amount, package.package_id, package.count
             )
     return tuple(found.values())
+
+
+def _award(grant: Grant) -> Granted:
+    package = grant.pending
+    package_id, count = (None, 0) if package is None else (package.package_id, package.count)
+    return Granted(grant.campaign_id, grant.grant_id, grant.amount, package_id, count, grant.state, grant.reasons)
+
+
+def _declined(events: Events) -> tuple[Granted, ...]:
+    """What the gate refused, with its reasons."""
+    created = (event.grant for event in events if isinstance(event, e.GrantCreated))
+    return tuple(_award(grant) for grant in created if grant.state == "declined")
+
+
+def _changed(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    """The grant as it is after all that followed; a package that was given up counts as cancelled."""
+    wallets = balance(state, command.time_ms)
+    grant_id = command.body.grant_id  # type: ignore[union-attr]
+    given_up = _first(events, e.FreeSpinsCancelled)
+    if given_up is not None:
+        return GrantStateAnswer(grant_id, given_up.campaign_id, "cancelled", (), wallets)
+    grant = cast("Grant", find_grant(state, grant_id) or find_ended_grant(state, grant_id))
+    return GrantStateAnswer(grant_id, grant.campaign_id, grant.state, grant.reasons, wallets)
+
+
+def _silence(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    return DueAnswer(command.body.campaign_id)  # type: ignore[union-attr]
 
 
 def _rollback(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
@@ -176,11 +214,47 @@ def _rollback(state: PlayerState, command: Command, events: Events, round_: Open
         status = "tombstoned" if tombstone.session_id is None else "rolled_back"
         return RollbackAnswer(status, (), tombstone.session_id, wallets)  # type: ignore[arg-type]
     undone = _first(events, e.RoundReversed)
-    return RollbackAnswer("rolled_back", (), None if undone is None else undone.session_id, wallets)
+    if undone is not None:
+        return RollbackAnswer("rolled_back", undone.kept_grants, undone.session_id, wallets)
+    reported = _first(events, e.ReportedBetReversed)
+    return RollbackAnswer("rolled_back", () if reported is None else reported.kept_grants, None, wallets)
 
 
 def _due(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     return DueAnswer(command.body.subject_id)  # type: ignore[union-attr]
+
+
+def _round_expired(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    """The round as its time-out left it, so that it is remembered so; a round that was over leaves nothing to tell."""
+    if round_ is None:
+        return DueAnswer(command.body.session_id)  # type: ignore[union-attr]
+    ended = _first(events, e.RoundTimedOut)
+    shown: RoundState = "open" if ended is None else "cancelled" if ended.action == "refund" else "closed"
+    return picture(state, round_, shown, command.time_ms)
+
+
+def _session(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    newest = list(state.rounds.values())[-ROUNDS_OF_A_SESSION_MAX:]
+    pictures = tuple(picture(state, opened, "open", opened.opened_ms) for opened in reversed(newest))
+    return SessionAnswer(pictures, _granted(events), _declined(events))
+
+
+def _awards(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    return AwardsAnswer(balance(state, command.time_ms), _granted(events), _declined(events))
+
+
+def _reported_bet(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    """Numbered by the player's version, as deposits are: what it triggers carries the same number."""
+    bet = cast("e.BetReported", events[0])
+    bet_id = f"b{state.version + 1}"
+    return ReportedBetAnswer(bet_id, bet.amount, bet.game_type, bet.turnover_micro, _granted(events), _declined(events))
+
+
+def _withdrawal(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    step = cast("e.WithdrawalRequested | e.WithdrawalConfirmed | e.WithdrawalCancelled", events[-1])
+    now = state.withdrawals[step.withdrawal_id]
+    wallets = balance(state, command.time_ms)
+    return WithdrawalAnswer(now.withdrawal_id, now.amount, now.state, state.currency, wallets, now.grants, now.packages)
 
 
 _ANSWERS: dict[type, Callable[[PlayerState, Any, Events, OpenRound | None], Answer]] = {
@@ -195,4 +269,19 @@ _ANSWERS: dict[type, Callable[[PlayerState, Any, Events, OpenRound | None], Answ
     c.Result: _round_step,
     c.CancelRound: _round_step,
     c.Rollback: _rollback,
+    c.ExpireRound: _round_expired,
+    c.StartSession: _session,
+    c.PostEvent: _awards,
+    c.ReportBet: _reported_bet,
+    c.RollbackReportedBet: _rollback,
+    c.Withdraw: _withdrawal,
+    c.ConfirmWithdrawal: _withdrawal,
+    c.CancelWithdrawal: _withdrawal,
+    c.EnterCode: _awards,
+    c.Inactive: _silence,
+    c.ClaimGrant: _changed,
+    c.ApproveGrant: _changed,
+    c.DeclineGrant: _changed,
+    c.ReleaseGrant: _changed,
+    c.CancelGrant: _changed,
 }

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from engine.commands import Mode
+from engine.state import GrantState, WithdrawalState
 
 RoundState = Literal["open", "closed", "cancelled"]
 
@@ -18,7 +19,11 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Balance(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """`bonus` is the money of all grants, `bonus_usable` that of the grant in wager (rules §2)."""
+    """`bonus` is the money of all grants, `bonus_usable` that of the grant in wager (rules §2).
+
+    `real` is all of the player's own money; `withdrawable` is what no withdrawal has reserved of it, and all of it
+    that can be staked (rules §9).
+    """
 
     real: int
     bonus: int
@@ -53,6 +58,7 @@ class Reversal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     won_grant_id: str | None = None
     wager_added: int = 0
     voids: bool = False
+    turnover_micro: int = 0
 
 
 class RoundAnswer(Answer, tag="round", frozen=True):
@@ -60,7 +66,7 @@ class RoundAnswer(Answer, tag="round", frozen=True):
 
     `funds_real` + `funds_bonus` is the split of the stake; `remaining_spins` is what is left for this game
     after this step; `reversal` is set for one-call rounds only. `staked`: this step took a stake, so
-    that a rollback can name it.
+    that a rollback can name it. `flagged`: open beyond its time-out, for an operator to see (rules §3).
     """
 
     session_id: str
@@ -80,16 +86,23 @@ class RoundAnswer(Answer, tag="round", frozen=True):
     time_ms: int
     reversal: Reversal | None = None
     staked: bool = False
+    flagged: bool = False
 
 
 class Granted(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One award: a grant (`grant_id`), a free spin package (`package_id`), or both."""
+    """One award: a grant (`grant_id`), a free spin package (`package_id`), or both.
+
+    `state` is that of the grant when it was created: `granted`, `initiated` (waiting for opt-in or approval) or
+    `declined`, with the gate's `reasons` (rules §7).
+    """
 
     campaign_id: str
     grant_id: str | None = None
     amount: int = 0
     package_id: str | None = None
     free_spins: int = 0
+    state: GrantState = "granted"
+    reasons: tuple[str, ...] = ()
 
 
 class RegisteredAnswer(Answer, tag="registered", frozen=True):
@@ -115,7 +128,7 @@ class DepositAnswer(Answer, tag="deposit", frozen=True):
 
 
 class GrantAnswer(Answer, tag="grant", frozen=True):
-    """A manual grant's outcome."""
+    """A manual grant's outcome; its `state` says whether it was granted, waits, or was declined."""
 
     granted: Granted
     balance: Balance
@@ -143,4 +156,66 @@ class DueAnswer(Answer, tag="due", frozen=True):
     subject_id: str
 
 
-AnyAnswer = RoundAnswer | RegisteredAnswer | DepositAnswer | GrantAnswer | RollbackAnswer | BlockAnswer | DueAnswer
+class SessionAnswer(Answer, tag="session", frozen=True):
+    """The newest open rounds, to be resumed (`GET /players/{id}` shows all), and what the session triggered."""
+
+    open_rounds: tuple[RoundAnswer, ...]
+    granted: tuple[Granted, ...] = ()
+    declined: tuple[Granted, ...] = ()
+
+
+class AwardsAnswer(Answer, tag="awards", frozen=True):
+    """What an event from outside triggered, and the balance after it."""
+
+    balance: Balance
+    granted: tuple[Granted, ...] = ()
+    declined: tuple[Granted, ...] = ()
+
+
+class ReportedBetAnswer(Answer, tag="reported_bet", frozen=True):
+    """A bet on another vertical, `turnover_micro` micro-EUR of turnover (rules §8), and what it triggered."""
+
+    bet_id: str
+    amount: int
+    game_type: str
+    turnover_micro: int
+    granted: tuple[Granted, ...] = ()
+    declined: tuple[Granted, ...] = ()
+
+
+class WithdrawalAnswer(Answer, tag="withdrawal", frozen=True):
+    """A withdrawal after this step. `grants` and `packages` are the ids of what its confirmation removes (rules §9)."""
+
+    withdrawal_id: str
+    amount: int
+    state: WithdrawalState
+    currency: str
+    balance: Balance
+    grants: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+
+class GrantStateAnswer(Answer, tag="grant_state", frozen=True):
+    """A grant, or package, after an opt-in, verdict, release or cancellation, and the balance."""
+
+    grant_id: str
+    campaign_id: str
+    state: GrantState
+    reasons: tuple[str, ...]
+    balance: Balance
+
+
+AnyAnswer = (
+    RoundAnswer
+    | RegisteredAnswer
+    | DepositAnswer
+    | GrantAnswer
+    | RollbackAnswer
+    | BlockAnswer
+    | DueAnswer
+    | SessionAnswer
+    | AwardsAnswer
+    | ReportedBetAnswer
+    | WithdrawalAnswer
+    | GrantStateAnswer
+)

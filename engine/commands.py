@@ -244,5 +244,5 @@ class Command(msgspec.Struct, frozen=True, gc=False):
     """Real time, where a sandbox clock runs ahead; 0: `time_ms` is real. Idempotency ages by it (rules §3)."""
 
 
-BETS = (Spin, AddBet)
-"""Bodies that take a stake: refused for blocked players, and reversible by a rollback."""
+BETS = (Spin, AddBet, ReportBet)
+"""Bodies that place a bet: refused for blocked players, and reversible by a rollback."""

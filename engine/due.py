@@ -1,32 +1,60 @@
 """Work that becomes due by the passing of time: which, and when. The shard does it as ordinary commands (rules §10)."""
 
-from engine.commands import Command, Expire
+from engine.catalog import Catalog
+from engine.commands import Command, Expire, ExpireRound, Inactive
 from engine.holdings import in_play, tied
 from engine.state import PlayerState
+from engine.triggers import silence_due
+
+_Due = tuple[int, type[Expire] | type[ExpireRound] | type[Inactive], str]
+_NAMES = {Expire: "expire", ExpireRound: "expire_round", Inactive: "inactive"}
 
 
-def next_due_ms(state: PlayerState) -> int | None:
-    """When the next grant or package expires, Unix ms; None if nothing will. What an open round ties doesn't count."""
-    due = _next(state)
+def next_due_ms(state: PlayerState, catalog: Catalog | None = None) -> int | None:
+    """When the next grant or package expires, round times out or silence is too long, Unix ms; None if nothing will.
+
+    What an open round ties, or an operator holds, doesn't count. Silence only counts with a `catalog`: its campaigns
+    wait for it.
+    """
+    due = _next(state, catalog)
     return due[0] if due is not None else None
 
 
-def next_due(state: PlayerState) -> Command | None:
-    """The command that does it, at its own due time, but never earlier than the player's last event."""
-    due = _next(state)
+def next_due(state: PlayerState, real_ms: int = 0, catalog: Catalog | None = None) -> Command | None:
+    """The command that does it, at its own due time, but never earlier than the player's last event.
+
+    `real_ms` is real time where a sandbox clock runs ahead of it.
+    """
+    due = _next(state, catalog)
     if due is None:
         return None
-    due_ms, subject_id = due
-    return Command(f"due:expire:{subject_id}", max(due_ms, state.time_ms), Expire(subject_id))
+    due_ms, kind, subject_id = due
+    # The same campaign may become due in every silence: its id tells them apart.
+    since = f":{state.active_ms}" if kind is Inactive else ""
+    command_id = f"due:{_NAMES[kind]}:{subject_id}{since}"
+    return Command(command_id, max(due_ms, state.time_ms), kind(subject_id), real_ms=real_ms)
 
 
-def _next(state: PlayerState) -> tuple[int, str] | None:
-    found: tuple[int, str] | None = None
+def _next(state: PlayerState, catalog: Catalog | None) -> _Due | None:
+    found = _next_expiry(state)
+    for round_ in state.rounds.values():
+        if round_.timeout_ms is not None and not round_.flagged:
+            due_ms = round_.opened_ms + round_.timeout_ms
+            if found is None or due_ms < found[0]:
+                found = (due_ms, ExpireRound, round_.session_id)
+    silence = silence_due(state, catalog) if catalog is not None else None
+    if silence is not None and (found is None or silence[0] < found[0]):
+        return silence[0], Inactive, silence[1]
+    return found
+
+
+def _next_expiry(state: PlayerState) -> _Due | None:
+    found: _Due | None = None
     for grant in state.grants:
-        if (found is None or grant.valid_to_ms < found[0]) and not tied(state, grant):
-            found = (grant.valid_to_ms, grant.grant_id)
+        if grant.held is None and (found is None or grant.valid_to_ms < found[0]) and not tied(state, grant):
+            found = (grant.valid_to_ms, Expire, grant.grant_id)
     for package in state.packages:
         sooner = package.remaining and (found is None or package.valid_to_ms < found[0])
         if sooner and not in_play(state, package.package_id):
-            found = (package.valid_to_ms, package.package_id)
+            found = (package.valid_to_ms, Expire, package.package_id)
     return found

@@ -6,12 +6,29 @@ default; tags never change. Amounts are minor units.
 
 import msgspec
 
+from engine.catalog import TimeoutAction
 from engine.commands import Mode
-from engine.state import FreeSpinPackage, Grant, GrantState
-
-
-class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Base of all events."""
+from engine.event import Event as Event
+from engine.grant_events import BonusGranted as BonusGranted
+from engine.grant_events import BonusRedeemed as BonusRedeemed
+from engine.grant_events import FreeSpinsCancelled as FreeSpinsCancelled
+from engine.grant_events import FreeSpinsExpired as FreeSpinsExpired
+from engine.grant_events import FreeSpinsGranted as FreeSpinsGranted
+from engine.grant_events import GrantActivated as GrantActivated
+from engine.grant_events import GrantApproved as GrantApproved
+from engine.grant_events import GrantCancelled as GrantCancelled
+from engine.grant_events import GrantClaimed as GrantClaimed
+from engine.grant_events import GrantCreated as GrantCreated
+from engine.grant_events import GrantDeclined as GrantDeclined
+from engine.grant_events import GrantExhausted as GrantExhausted
+from engine.grant_events import GrantExpired as GrantExpired
+from engine.grant_events import GrantHeld as GrantHeld
+from engine.grant_events import GrantHoldLifted as GrantHoldLifted
+from engine.grant_events import GrantMoved as GrantMoved
+from engine.grant_events import GrantReleased as GrantReleased
+from engine.grant_events import GrantReopened as GrantReopened
+from engine.grant_events import PlayerNotified as PlayerNotified
+from engine.grant_events import SilenceNoticed as SilenceNoticed
 
 
 class PlayerRegistered(Event, tag="PlayerRegistered", frozen=True):
@@ -46,13 +63,16 @@ class DepositMade(Event, tag="DepositMade", frozen=True):
     payment_instrument: str | None = None
     ip: str | None = None
     device: str | None = None
+    ip_country: str | None = None
+    micro_eur: int = 0
 
 
 class BetPlaced(Event, tag="BetPlaced", frozen=True):
     """A stake, split into `real` and `bonus` (rules §2). `opens`: the first bet of its round.
 
     A free spin has `package_id`, its stake as `amount`, and takes nothing. `voids_grant`: over `max_bet`
-    under the policy `cancel`.
+    under the policy `cancel`. `turnover_micro`: the stake in micro-EUR, 0 for a free spin (rules §2.7, §8). The first
+    bet of a round that stays open fixes its time-out.
     """
 
     session_id: str
@@ -67,6 +87,9 @@ class BetPlaced(Event, tag="BetPlaced", frozen=True):
     round_id: str | None = None
     package_id: str | None = None
     voids_grant: bool = False
+    turnover_micro: int = 0
+    timeout_ms: int | None = None
+    timeout_action: TimeoutAction = "hold"
 
 
 class WinCredited(Event, tag="WinCredited", frozen=True):
@@ -86,7 +109,10 @@ class WinCredited(Event, tag="WinCredited", frozen=True):
 
 
 class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Signed changes to one grant. `void_bets`: bets over `max_bet` that were to cancel it."""
+    """Signed changes to one grant. `void_bets`: bets over `max_bet` that were to cancel it.
+
+    `counted_stakes` is the sum and `counted_bets` the number of stakes that counted.
+    """
 
     grant_id: str
     balance: int
@@ -94,13 +120,16 @@ class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     amount: int = 0
     wager_total: int = 0
     void_bets: int = 0
+    counted_stakes: int = 0
+    counted_bets: int = 0
 
 
 class RoundReversed(Event, tag="RoundReversed", frozen=True):
     """All bets of a round undone (cancel or rollback), and in a one-call round the win with them.
 
     `real` and `grants` are signed deltas; `spins` go back to `package_id` whose total falls by `package_won`;
-    `tombstones` are the command ids that from now on answer `rolled_back`.
+    `tombstones` are the command ids that from now on answer `rolled_back`; `turnover_micro` is a signed delta too.
+    `kept_grants` and packages had been triggered by the bet and stay (rules §3).
     """
 
     session_id: str
@@ -111,6 +140,8 @@ class RoundReversed(Event, tag="RoundReversed", frozen=True):
     spins: int
     package_won: int
     tombstones: tuple[str, ...]
+    turnover_micro: int = 0
+    kept_grants: tuple[str, ...] = ()
 
 
 class BetTombstoned(Event, tag="BetTombstoned", frozen=True):
@@ -123,75 +154,70 @@ class BetTombstoned(Event, tag="BetTombstoned", frozen=True):
     session_id: str | None = None
 
 
-class GrantCreated(Event, tag="GrantCreated", frozen=True):
-    """A new grant as it stands, its balance already in the bonus wallet.
+class SessionStarted(Event, tag="SessionStarted", frozen=True):
+    """`country` is the one claimed, `ip_country` the one the IP belongs to (rules §7)."""
 
-    `award`: counts as one award of its campaign to the player.
-    """
-
-    grant: Grant
-    award: bool = True
-
-
-class GrantActivated(Event, tag="GrantActivated", frozen=True):
-    """Head of the queue: now in wager."""
-
-    grant_id: str
+    ip: str | None = None
+    device: str | None = None
+    country: str | None = None
+    ip_country: str | None = None
 
 
-class BonusRedeemed(Event, tag="BonusRedeemed", frozen=True):
-    """Completed with money: `released` to the real wallet, `removed` above `max_cashout`."""
-
-    grant_id: str
-    campaign_id: str
-    released: int
-    removed: int
+class CustomEventPosted(Event, tag="CustomEventPosted", frozen=True):
+    name: str
 
 
-class GrantExhausted(Event, tag="GrantExhausted", frozen=True):
-    """Completed by being played down to nothing."""
+class BetReported(Event, tag="BetReported", frozen=True):
+    """A bet on another vertical: turnover only (rules §8)."""
 
-    grant_id: str
-    campaign_id: str
-
-
-class GrantExpired(Event, tag="GrantExpired", frozen=True):
-    grant_id: str
-    campaign_id: str
-    removed: int
+    game_type: str
+    amount: int
+    turnover_micro: int
 
 
-class GrantCancelled(Event, tag="GrantCancelled", frozen=True):
-    grant_id: str
-    campaign_id: str
-    removed: int
-    reason: str
+class ReportedBetReversed(Event, tag="ReportedBetReversed", frozen=True):
+    """`turnover_micro` is a signed delta; what the bet had triggered stays as `kept_grants`."""
+
+    command_id: str
+    turnover_micro: int
+    kept_grants: tuple[str, ...] = ()
 
 
-class GrantReopened(Event, tag="GrantReopened", frozen=True):
-    """A reversal undid the end of a grant that play had ended: `real` (released then) goes back into its `balance`.
+class RoundFlagged(Event, tag="RoundFlagged", frozen=True):
+    """Open for longer than its time-out allows: it stays open, for an operator to see (rules §3)."""
 
-    It returns to the queue in `state`; the reversal's own deltas follow in `RoundReversed`.
-    """
-
-    grant_id: str
-    real: int
-    balance: int
-    state: GrantState
+    session_id: str
 
 
-class FreeSpinsGranted(Event, tag="FreeSpinsGranted", frozen=True):
-    """A new package. `award`: counts as one award of its campaign; not so beside a bonus of the same award."""
+class RoundTimedOut(Event, tag="RoundTimedOut", frozen=True):
+    """Its time-out ended the round: `refund` after its reversal, or `close` as it stood (rules §3)."""
 
-    package: FreeSpinPackage
-    award: bool = True
+    session_id: str
+    game_id: str
+    action: TimeoutAction
 
 
-class FreeSpinsExpired(Event, tag="FreeSpinsExpired", frozen=True):
-    """The package's unused spins are lost."""
+class WithdrawalRequested(Event, tag="WithdrawalRequested", frozen=True):
+    """`amount` of real money is reserved; `grants` and `packages` are frozen (rules §9)."""
 
-    package_id: str
-    unused: int
+    withdrawal_id: str
+    amount: int
+    grants: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+
+class WithdrawalConfirmed(Event, tag="WithdrawalConfirmed", frozen=True):
+    """The money has left. What it took away is in `GrantCancelled` and `FreeSpinsCancelled` before it."""
+
+    withdrawal_id: str
+    amount: int
+
+
+class WithdrawalCancelled(Event, tag="WithdrawalCancelled", frozen=True):
+    """The money, and what was frozen for it alone, is usable again."""
+
+    withdrawal_id: str
+    amount: int
 
 
 AnyEvent = (
@@ -213,4 +239,24 @@ AnyEvent = (
     | GrantReopened
     | FreeSpinsGranted
     | FreeSpinsExpired
+    | SessionStarted
+    | CustomEventPosted
+    | BetReported
+    | ReportedBetReversed
+    | RoundFlagged
+    | RoundTimedOut
+    | WithdrawalRequested
+    | WithdrawalConfirmed
+    | WithdrawalCancelled
+    | FreeSpinsCancelled
+    | GrantClaimed
+    | GrantApproved
+    | GrantDeclined
+    | BonusGranted
+    | GrantHeld
+    | GrantHoldLifted
+    | GrantReleased
+    | PlayerNotified
+    | GrantMoved
+    | SilenceNoticed
 )

@@ -1,6 +1,7 @@
 """Reads of what a player holds: wallets, grants, packages, and what an open round ties. Changes nothing."""
 
 from engine.answers import Balance
+from engine.facts import Signals
 from engine.state import FreeSpinPackage, Grant, PlayerState
 
 
@@ -41,20 +42,26 @@ def stakeable_grant(state: PlayerState, time_ms: int) -> Grant | None:
 
 
 def balance(state: PlayerState, time_ms: int) -> Balance:
-    """The player's wallets in minor units (rules §2.2). All real money is withdrawable."""
+    """The player's wallets in minor units (rules §2.2). What withdrawals reserve is real money still (rules §9)."""
     bonus = usable = 0
     for grant in state.grants:
         bonus += grant.balance
         if grant.state == "in_wager" and time_ms < grant.valid_to_ms:
             usable = grant.balance
-    return Balance(state.real, bonus, usable, state.real)
+    return Balance(state.real, bonus, usable, state.real - state.reserved)
+
+
+def withdrawable(state: PlayerState) -> int:
+    """Real money that no withdrawal has reserved: all that can be staked or withdrawn (rules §2.2, §9)."""
+    return state.real - state.reserved
 
 
 def spins_left(state: PlayerState, game_id: str, time_ms: int) -> int:
     """Free spins usable now on the game, over all packages (rules §5)."""
     total = 0
     for package in state.packages:
-        if package.valid_from_ms <= time_ms < package.valid_to_ms and game_id in package.games:
+        usable = package.valid_from_ms <= time_ms < package.valid_to_ms and not package.frozen
+        if usable and game_id in package.games:
             total += package.remaining
     return total
 
@@ -70,6 +77,24 @@ def tied(state: PlayerState, grant: Grant) -> bool:
 
 
 def queue_place(grant: Grant) -> tuple[int, int]:
-    """Sorts grants first in, first out: ids are `g<version>-<number>`, and versions grow with time (rules §4)."""
+    """Sorts grants first in, first out by grant time (rules §4).
+
+    Ids are `g<version>-<number>` of their creation, and versions grow with time; one that was granted later says when.
+    """
     version, _, number = grant.grant_id[1:].partition("-")
-    return int(version), int(number)
+    return grant.queued_version or int(version), int(number)
+
+
+def in_queue(grant: Grant) -> bool:
+    """Whether the grant is in wager or waits for its turn; initiated, held and frozen ones don't (rules §4)."""
+    return grant.state != "initiated" and grant.held is None and not grant.frozen
+
+
+def latest(known: Signals, new: Signals) -> Signals:
+    """`new`, and what it leaves out from `known`."""
+    return Signals(
+        known.ip if new.ip is None else new.ip,
+        known.device if new.device is None else new.device,
+        known.payment_instrument if new.payment_instrument is None else new.payment_instrument,
+        known.country if new.country is None else new.country,
+    )

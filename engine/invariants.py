@@ -13,8 +13,11 @@ class InvariantViolation(Exception):
 
 def check(state: PlayerState) -> None:
     """Raises InvariantViolation unless money, wagering and free spins are all within their bounds."""
-    if state.real < 0:
-        raise InvariantViolation("real_not_negative", f"{state.player_id} has {state.real}")
+    if not 0 <= state.reserved <= state.real:
+        name = "real_not_negative" if state.real < 0 else "reserved_within_real"
+        raise InvariantViolation(name, f"{state.player_id} has {state.real}, {state.reserved} of it reserved")
+    if state.turnover_micro < 0:
+        raise InvariantViolation("turnover_not_negative", f"{state.player_id} has {state.turnover_micro}")
     if state.grants:
         _check_grants(state)
     for package in state.packages:

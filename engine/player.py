@@ -44,6 +44,7 @@ def execute(player: Player, catalog: Catalog, command: Command) -> Transition | 
     if isinstance(decided, Rejection):
         return decided
     state = player.state
+    player.window.real_ms = command.real_ms or command.time_ms
     round_ = state.rounds.get(getattr(command.body, "session_id", "")) if state.rounds else None
     for event in decided:
         evolve(player, event, command.id, command.time_ms)
@@ -58,6 +59,7 @@ def execute(player: Player, catalog: Catalog, command: Command) -> Transition | 
         content,
         (*decided, *followed),
         encoded,
+        command.real_ms,
     )
     _record(player, transition)
     return transition
@@ -79,11 +81,13 @@ def _settle(player: Player, command: Command) -> list[AnyEvent]:
 def _record(player: Player, transition: Transition) -> None:
     state = player.state
     state.version, state.time_ms = transition.version, transition.time_ms
-    player.window.remember(transition.command_id, transition.content, transition.time_ms, transition.answer)
+    accepted_ms = transition.real_ms or transition.time_ms
+    player.window.remember(transition.command_id, transition.content, accepted_ms, transition.answer)
 
 
 def replay(player: Player, transition: Transition) -> None:
     """Applies a recorded transition, the player's next; recovery does nothing else."""
+    player.window.real_ms = transition.real_ms or transition.time_ms
     for event in transition.events:
         evolve(player, event, transition.command_id, transition.time_ms)
     _record(player, transition)

@@ -27,4 +27,10 @@ class GetBonuses(Query, tag="get_bonuses", frozen=True):
     """All live and recently ended grants, newest first: `views.GrantsView`."""
 
 
-QueryBody = GetPlayer | GetRound | GetRounds | GetBonuses
+class GetCancelPreview(Query, tag="get_cancel_preview", frozen=True):
+    """What giving a grant or package up would remove: `views.CancelPreview`. Unknown or ended: `grant_not_found`."""
+
+    grant_id: str
+
+
+QueryBody = GetPlayer | GetRound | GetRounds | GetBonuses | GetCancelPreview

@@ -6,11 +6,11 @@ from typing import Any
 from engine import queries as q
 from engine.answering import picture
 from engine.answers import RoundAnswer
-from engine.holdings import balance, queue_place
-from engine.rejections import PLAYER_NOT_FOUND, SESSION_NOT_FOUND, Rejection
+from engine.holdings import balance, find_grant, find_package, queue_place
+from engine.rejections import GRANT_NOT_FOUND, PLAYER_NOT_FOUND, SESSION_NOT_FOUND, Rejection
 from engine.remembered import newest_answer, round_answers
 from engine.state import Grant, Player, PlayerState
-from engine.views import AnyReply, FreeSpinsView, GrantsView, PlayerView, RoundsView
+from engine.views import AnyReply, CancelPreview, FreeSpinsView, GrantsView, PlayerView, RoundsView
 
 
 def show(player: Player, body: q.QueryBody, time_ms: int) -> AnyReply | Rejection:
@@ -35,6 +35,7 @@ def _player(player: Player, body: q.GetPlayer, time_ms: int) -> PlayerView:
         grants=tuple(state.grants),
         free_spins=_free_spins(state, time_ms),
         open_rounds=tuple(_open_rounds(state).values()),
+        withdrawals=tuple(w for w in state.withdrawals.values() if w.state == "reserved"),
     )
 
 
@@ -48,6 +49,7 @@ def _free_spins(state: PlayerState, time_ms: int) -> tuple[FreeSpinsView, ...]:
             package.bet,
             package.valid_from_ms,
             package.valid_to_ms,
+            package.frozen > 0,
         )
         for package in state.packages
         if package.remaining and time_ms < package.valid_to_ms
@@ -89,9 +91,22 @@ def _bonuses(player: Player, body: q.GetBonuses, time_ms: int) -> GrantsView:
     return GrantsView(tuple(sorted(grants, key=queue_place, reverse=True)))
 
 
+def _cancel_preview(player: Player, body: q.GetCancelPreview, time_ms: int) -> CancelPreview | Rejection:
+    """A grant still waiting holds nothing yet; free spins go with their own package only."""
+    state = player.state
+    package = find_package(state, body.grant_id)
+    if package is not None and package.remaining:
+        return CancelPreview(0, package.remaining, state.real)
+    grant = find_grant(state, body.grant_id)
+    if grant is None:
+        return Rejection(GRANT_NOT_FOUND, f"Player {state.player_id} has no bonus {body.grant_id} to give up.")
+    return CancelPreview(grant.balance, 0, state.real)
+
+
 _SHOWS: dict[type, Callable[[Player, Any, int], AnyReply | Rejection]] = {
     q.GetPlayer: _player,
     q.GetRound: _round,
     q.GetRounds: _rounds,
     q.GetBonuses: _bonuses,
+    q.GetCancelPreview: _cancel_preview,
 }

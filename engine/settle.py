@@ -1,16 +1,11 @@
-"""What follows from a state by itself: grants end, packages expire, the next grant in the queue becomes active."""
+"""What follows from a state by itself: grants go on along their workflows, packages expire (rules §4, §5)."""
 
-from engine.events import (
-    AnyEvent,
-    BonusRedeemed,
-    FreeSpinsExpired,
-    GrantActivated,
-    GrantCancelled,
-    GrantExhausted,
-    GrantExpired,
-)
-from engine.holdings import find_package, in_play, tied
+from engine.catalog import WorkflowTransition
+from engine.events import AnyEvent, FreeSpinsExpired, GrantHoldLifted
+from engine.holdings import in_play
+from engine.moves import LOW_AVERAGE, carry_out
 from engine.state import Grant, PlayerState
+from engine.workflow import average_bet_ok, find_step, path
 
 
 def consequences(state: PlayerState, time_ms: int) -> list[AnyEvent]:
@@ -23,54 +18,50 @@ def consequences(state: PlayerState, time_ms: int) -> list[AnyEvent]:
     if events or not state.grants:
         return events
     active = False
-    next_up: Grant | None = None
+    waiting: list[Grant] = []
     for grant in state.grants:
-        end = _end_of(state, grant, time_ms)
-        if end is not None:
-            events.append(end)
+        followed = _by_itself(state, grant, time_ms)
+        if followed:
+            events += followed
         elif grant.state == "in_wager":
             active = True
-        elif next_up is None and grant.state == "granted":
-            next_up = grant
-    if next_up is not None and not active:
-        events.append(GrantActivated(next_up.grant_id))
-    return events
+        elif grant.held is None and not grant.frozen:
+            waiting.append(grant)
+    return events if active else events + _next_turn(state, waiting, time_ms)
 
 
-def _end_of(state: PlayerState, grant: Grant, time_ms: int) -> AnyEvent | None:
-    """How the grant ends now, or None. Nothing ends while an open round ties it (rules §4).
-
-    Completion comes before expiry: bets past `valid_to` make no progress, so wagering that is done was done in time
-    and only waited for its round. A void grant is cancelled whatever else holds.
-    """
-    overdue = time_ms >= grant.valid_to_ms
-    if grant.remaining_wager and grant.balance and not overdue and not grant.void_after_round:
+def _by_itself(state: PlayerState, grant: Grant, time_ms: int) -> list[AnyEvent] | None:
+    """What becomes of one grant but for its turn. Nothing, for one that has money, wagering and time left."""
+    if (
+        grant.remaining_wager
+        and grant.balance
+        and time_ms < grant.valid_to_ms
+        and not grant.void_after_round
+        and grant.held is None
+        and (not grant.workflow or grant.state in path(grant.workflow).waits)
+    ):
         return None
-    if tied(state, grant):
-        return None
-    if grant.void_after_round:
-        return GrantCancelled(grant.grant_id, grant.campaign_id, grant.balance, "over_max_bet")
-    refillable = _may_win_more(state, grant)
-    if not grant.remaining_wager and not refillable:
-        return _completed(grant)
-    if overdue:
-        return GrantExpired(grant.grant_id, grant.campaign_id, grant.balance)
-    if not grant.balance and not refillable:
-        return GrantExhausted(grant.grant_id, grant.campaign_id)
+    if grant.held is not None:
+        return _lifted(grant)
+    lapsed = grant.state == "initiated" and time_ms >= grant.valid_to_ms
+    return _moved(state, grant, find_step(state, grant, "lapsed" if lapsed else "settled", time_ms), time_ms)
+
+
+def _moved(state: PlayerState, grant: Grant, move: WorkflowTransition | None, time_ms: int) -> list[AnyEvent] | None:
+    return None if move is None else carry_out(state, grant, move, time_ms)
+
+
+def _lifted(grant: Grant) -> list[AnyEvent] | None:
+    """A reversed bet may take away what a hold rests on: the wagering, or the low average (rules §2.5, §4)."""
+    if grant.remaining_wager or (grant.held == LOW_AVERAGE and average_bet_ok(grant)):
+        return [GrantHoldLifted(grant.grant_id, grant.campaign_id)]
     return None
 
 
-def _may_win_more(state: PlayerState, grant: Grant) -> bool:
-    """Winnings of free spins: whether the package has spins left, or one of its rounds is open (rules §5)."""
-    if grant.package_id is None:
-        return False
-    package = find_package(state, grant.package_id)
-    return package is not None and (package.remaining > 0 or in_play(state, grant.package_id))
-
-
-def _completed(grant: Grant) -> AnyEvent:
-    if not grant.balance:
-        return GrantExhausted(grant.grant_id, grant.campaign_id)
-    cap = grant.terms.max_cashout
-    released = grant.balance if cap is None else min(grant.balance, cap)
-    return BonusRedeemed(grant.grant_id, grant.campaign_id, released, grant.balance - released)
+def _next_turn(state: PlayerState, waiting: list[Grant], time_ms: int) -> list[AnyEvent]:
+    """No grant is in wager: the first that waits for its turn gets it."""
+    for grant in waiting:
+        move = find_step(state, grant, "settled", time_ms, turn=True)
+        if move is not None:
+            return carry_out(state, grant, move, time_ms)
+    return []

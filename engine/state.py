@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from engine.catalog import ExcludedPolicy, FundsOrder, OverMaxBet
+from engine.catalog import ExcludedPolicy, FundsOrder, OverMaxBet, TimeoutAction, Verdict, WorkflowTransition
 from engine.commands import Mode
+from engine.facts import Signals
 from engine.window import Window
 
 GrantState = Literal["initiated", "granted", "in_wager", "completed", "expired", "cancelled", "declined"]
@@ -25,6 +26,19 @@ BETS_PER_ROUND_MAX = 64
 RESULTS_PER_ROUND_MAX = 1_024
 """Results that leave a round open; from then on only a final one is taken."""
 LIVE_GRANTS_MAX = 64
+GRANTED_RESERVATIONS_MAX = 64
+"""Granted reservations remembered, so that the store can be told again after a crash, oldest dropped first."""
+BONUS_DAYS_MAX = 400
+"""UTC days for which the bonus money granted is kept: no period of a limit is longer."""
+OPEN_WITHDRAWALS_MAX = 16
+ENDED_WITHDRAWALS_MAX = 16
+"""Confirmed and cancelled withdrawals that are still told from unknown ones, oldest dropped first."""
+TURNOVER_MAX = 2**62
+"""Micro-EUR an account may have by bets reported from elsewhere: no money bounds those."""
+TIMED_OUT_ROUNDS_MAX = 64
+"""Rounds ended by their time-out that are remembered, oldest dropped first."""
+
+WithdrawalState = Literal["reserved", "confirmed", "cancelled"]
 
 
 class GrantTerms(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -40,6 +54,8 @@ class GrantTerms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     contribution_types: dict[str, int] = {}
     max_cashout: int | None = None
     funds_order: FundsOrder | None = None
+    cancel_on_withdrawal: bool = True
+    min_average_bet: int | None = None
 
 
 class Grant(msgspec.Struct, array_like=True):
@@ -72,6 +88,31 @@ class Grant(msgspec.Struct, array_like=True):
     reasons: tuple[str, ...] = ()
     void_bets: int = 0
     """How many bets stand that void it; `void_after_round` is whether there are any."""
+    frozen: int = 0
+    """How many open withdrawals would take it: it can't be staked nor complete meanwhile (rules §9)."""
+    created_ms: int = 0
+    verdict: Verdict = "allow"
+    """The gate's, with its `reasons` (rules §7)."""
+    awaits_claim: bool = False
+    awaits_approval: bool = False
+    workflow: tuple[WorkflowTransition, ...] = ()
+    """Its path, copied when it was created; empty: the standard one. Shared with the catalog, never changed."""
+    reservation: str | None = None
+    """What the shared limits hold for it, under this id."""
+    bonus_micro_eur: int = 0
+    """The award's bonus money in micro-EUR, for the limits per period."""
+    counted_stakes: int = 0
+    counted_bets: int = 0
+    """Sum and number of the stakes that counted, for `min_average_bet`."""
+    held: str | None = None
+    """Why it is set aside for an operator: `min_average_bet`."""
+    pending: "FreeSpinPackage | None" = None
+    """The free spins that come with it, while it is not granted; their dates count from 0."""
+    valid_ms: int | None = None
+    """How long it lives once granted; None: until `campaign_valid_to_ms`. Before that `valid_to_ms` is its lapse."""
+    campaign_valid_to_ms: int = 0
+    queued_version: int = 0
+    """Its place in the queue, if it was granted by a later version than the one in its id."""
 
 
 class FreeSpinPackage(msgspec.Struct, array_like=True):
@@ -96,6 +137,8 @@ class FreeSpinPackage(msgspec.Struct, array_like=True):
     winnings_valid_ms: int | None
     """How long a winnings grant lives, in ms from its creation; None: until `campaign_valid_to_ms`."""
     campaign_valid_to_ms: int
+    frozen: int = 0
+    """How many open withdrawals would take it: its spins can't be used meanwhile (rules §9)."""
 
 
 class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -112,6 +155,8 @@ class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     grant_id: str | None
     counted: int
     voids: bool = False
+    turnover_micro: int = 0
+    """The stake in micro-EUR, converted once when it was placed (rules §2.7)."""
 
 
 class OpenRound(msgspec.Struct, array_like=True):
@@ -130,10 +175,27 @@ class OpenRound(msgspec.Struct, array_like=True):
     reported: int = 0
     result_digests: list[int] = []
     """Ids of the results credited so far, as digests: never forgotten while the round is open (rules §3)."""
+    timeout_ms: int | None = None
+    """How long it may stay open, as it was when it was opened; None: for ever."""
+    timeout_action: TimeoutAction = "hold"
+    flagged: bool = False
+    """It has passed its time-out and waits for an operator or its result (rules §3)."""
 
     def ties(self, grant_id: str) -> bool:
         """Whether the round staked the grant's money, counted for it or voids it: it can't end meanwhile (rules §4)."""
         return any(bet.grant_id == grant_id and (bet.bonus or bet.counted or bet.voids) for bet in self.bets)
+
+
+class Withdrawal(msgspec.Struct, frozen=True, array_like=True):
+    """`amount` of real money on its way out (rules §9). `grants` and `packages` are what its confirmation removes."""
+
+    withdrawal_id: str
+    amount: int
+    state: WithdrawalState
+    requested_ms: int
+    grants: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    ended_ms: int | None = None
 
 
 class PlayerState(msgspec.Struct, array_like=True):
@@ -160,6 +222,30 @@ class PlayerState(msgspec.Struct, array_like=True):
     rounds: dict[str, OpenRound] = {}
     """Open rounds by session id, oldest first."""
     awarded: dict[str, int] = {}
+    reserved: int = 0
+    """Real money of open withdrawals: part of `real`, but neither stakeable nor withdrawable (rules §9)."""
+    withdrawals: dict[str, Withdrawal] = {}
+    """Open ones and the last ended ones: each kind oldest first."""
+    turnover_micro: int = 0
+    """Stakes of the account's whole life in micro-EUR, those of open rounds included (rules §8)."""
+    timed_out: dict[str, TimeoutAction] = {}
+    """Rounds ended by their time-out: session id → `refund` or `close`, oldest first (rules §3)."""
+    level: str = ""
+    """The player's level; empty: none yet, and no campaign's `levels` restricts them (rules §6)."""
+    signals: Signals = Signals()
+    """The last of each kind, for awards that come without any (rules §7)."""
+    ip_country: str | None = None
+    """The country of the last IP."""
+    deposited_micro: int = 0
+    """All deposits in micro-EUR, each converted when it was made."""
+    bonus_days: dict[int, int] = {}
+    """Bonus money granted per UTC day (days since 1970), in micro-EUR, oldest first (rules §7)."""
+    granted_reservations: list[int] = []
+    """The last reservations that were granted, as digests of their ids, oldest first (rule 11)."""
+    silence_fired: dict[str, int] = {}
+    """`inactive` campaigns that have had their turn, and the `active_ms` of the silence it was (rules §6)."""
+    active_ms: int = 0
+    """The last registration, deposit, session or bet: silence counts from here (rules §6, `inactive`)."""
 
 
 class Player:

@@ -8,7 +8,8 @@ from engine.events import AnyEvent
 class Transition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`version` is the player's version after it: 1, 2, 3 … without gaps.
 
-    `content` is the 8-byte digest of the command's body, `answer` the encoded answer as first given.
+    `content` is the 8-byte digest of the command's body, `answer` the encoded answer as first given. `real_ms` is real
+    time, by which ids age, where it differs from `time_ms`; else 0 (rules §3).
     """
 
     player_id: str
@@ -18,3 +19,4 @@ class Transition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     content: bytes
     events: tuple[AnyEvent, ...]
     answer: bytes
+    real_ms: int = 0

@@ -3,7 +3,7 @@
 import msgspec
 
 from engine.answers import AnyAnswer, Balance, RoundAnswer
-from engine.state import Grant
+from engine.state import Grant, Withdrawal
 
 
 class FreeSpinsView(msgspec.Struct, frozen=True, array_like=True):
@@ -16,6 +16,8 @@ class FreeSpinsView(msgspec.Struct, frozen=True, array_like=True):
     free_spin_bet_amount: int
     valid_from_ms: int
     valid_to_ms: int
+    frozen: bool = False
+    """An open withdrawal would take it: not usable meanwhile (rules §9)."""
 
 
 class PlayerView(msgspec.Struct, frozen=True, array_like=True, tag="player"):
@@ -32,6 +34,8 @@ class PlayerView(msgspec.Struct, frozen=True, array_like=True, tag="player"):
     grants: tuple[Grant, ...]
     free_spins: tuple[FreeSpinsView, ...]
     open_rounds: tuple[RoundAnswer, ...]
+    withdrawals: tuple[Withdrawal, ...] = ()
+    """Those that wait to be confirmed or cancelled."""
 
 
 class RoundsView(msgspec.Struct, frozen=True, array_like=True, tag="rounds"):
@@ -46,5 +50,13 @@ class GrantsView(msgspec.Struct, frozen=True, array_like=True, tag="grants"):
     grants: tuple[Grant, ...]
 
 
-AnyReply = AnyAnswer | PlayerView | RoundsView | GrantsView
+class CancelPreview(msgspec.Struct, frozen=True, array_like=True, tag="cancel_preview"):
+    """Bonus money and free spins that would be removed, and the real money that stays."""
+
+    removed_bonus: int
+    removed_free_spins: int
+    kept_real: int
+
+
+AnyReply = AnyAnswer | PlayerView | RoundsView | GrantsView | CancelPreview
 """All that an accepted command or query can answer with."""

@@ -4,6 +4,9 @@ The last 128 commands are kept with their answers; ids of the last 24 hours beyo
 tombstones of rolled back bets likewise. Compact on purpose: a full window must fit 40 KB of memory.
 """
 
+import sys
+from array import array
+from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 from typing import NamedTuple
@@ -14,9 +17,11 @@ HOUR_MS = 3_600_000
 DIGEST_HOURS = 24
 
 _HEAD = Struct(">8sQ")
-_DIGEST = Struct(">QI")
+_DIGEST_BYTES = 8
+_HOUR_BYTES = 4
 
 
+@lru_cache(maxsize=64)  # a command asks twice: when it is recalled, and when it is remembered
 def id_digest(command_id: str) -> int:
     """The 8-byte digest of a command id, as an unsigned integer."""
     return int.from_bytes(blake2b(command_id.encode(), digest_size=8).digest())
@@ -34,16 +39,18 @@ class Window:
     """Remembered commands of one player.
 
     `older` and `tombstones` map a digest to the hour (Unix time / 3 600 s) it was accepted, oldest first.
-    `dropped` counts digests lost to the bound before their 24 hours were over.
+    `dropped` counts digests lost to the bound before their 24 hours were over. `real_ms` is the real time of the
+    command being applied (Unix ms): ids age by it, never by a sandbox clock; it is set anew for each and not stored.
     """
 
-    __slots__ = ("dropped", "older", "recent", "tombstones")
+    __slots__ = ("dropped", "older", "real_ms", "recent", "tombstones")
 
     def __init__(self) -> None:
         self.recent: dict[int, bytes] = {}
         self.older: dict[int, int] = {}
         self.tombstones: dict[int, int] = {}
         self.dropped = 0
+        self.real_ms = 0
 
     def find(self, digest: int) -> Remembered | None:
         """The remembered command, if it is among the last 128."""
@@ -90,11 +97,29 @@ class Window:
         """Rebuilds a window from `parts`."""
         window = cls()
         window.recent = dict(recent)
-        window.older = dict(_DIGEST.iter_unpack(older))
-        window.tombstones = dict(_DIGEST.iter_unpack(tombstones))
+        window.older = _unpack(older)
+        window.tombstones = _unpack(tombstones)
         window.dropped = dropped
         return window
 
 
 def _pack(digests: dict[int, int]) -> bytes:
-    return b"".join(_DIGEST.pack(digest, hour) for digest, hour in digests.items())
+    """All digests (8 bytes each), then all hours (4 bytes each), big-endian: tens of thousands must pack in no time."""
+    if not digests:
+        return b""
+    columns = array("Q", digests.keys()), array("I", digests.values())
+    if sys.byteorder == "little":
+        for column in columns:
+            column.byteswap()
+    return b"".join(column.tobytes() for column in columns)
+
+
+def _unpack(packed: bytes) -> dict[int, int]:
+    count = len(packed) // (_DIGEST_BYTES + _HOUR_BYTES)
+    digests, hours = array("Q"), array("I")
+    digests.frombytes(packed[: count * _DIGEST_BYTES])
+    hours.frombytes(packed[count * _DIGEST_BYTES :])
+    if sys.byteorder == "little":
+        digests.byteswap()
+        hours.byteswap()
+    return dict(zip(digests, hours, strict=True))

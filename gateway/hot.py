@@ -22,7 +22,7 @@ from gateway.errors import FieldError, Refused, internal_error, invalid, invalid
 from gateway.metrics import GatewayMetrics
 from gateway.parameters import SESSION_ID, amount, identifier, mode, parse_query, reference
 from gateway.roles import ROUTE_ROLES, Role
-from gateway.schemas import AddBetBody, CancelBody, HotBody, ResultBody, RollbackBody
+from gateway.requests import AddBetBody, CancelBody, HotBody, ResultBody, RollbackBody
 from gateway.settings import GatewaySettings
 from gateway.wire import JSON_HEADER, Receive, Reply, Scope, Send, send_reply
 

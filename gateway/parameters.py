@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 from engine.amounts import AMOUNT_MAX
 from engine.commands import Mode
 from gateway.errors import FieldError, invalid_field
-from gateway.schemas import IDENTIFIER, VISIBLE
+from gateway.requests import IDENTIFIER, VISIBLE
 
 _IDENTIFIER: Final = re.compile(IDENTIFIER[1:-1])
 _VISIBLE: Final = re.compile(VISIBLE[1:-1])

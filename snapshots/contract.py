@@ -21,6 +21,10 @@ from engine.facts import Reservation, Seen, Signals, WantedAward
 SLOTS = 256
 HASH_SIZE = 16
 GENESIS = bytes(HASH_SIZE)
+DAY_MS = 86_400_000
+SEEN_PLAYERS_MAX = 1_000
+PERIOD_DAYS_MAX = 366
+SETTLED_KEPT_MS = 2 * DAY_MS
 
 
 def next_hash(previous: bytes, payload: bytes) -> bytes:
@@ -103,7 +107,10 @@ class SnapshotRecord(msgspec.Struct, frozen=True):
     state: bytes
     window: bytes
     due_ms: int | None = None
-    """When the player next has work due (Unix ms): the index of due work is written with the snapshot (rule 12)."""
+    """When the player next has work due (Unix ms): the index of due work is written with the snapshot (rule 12).
+
+    Loaded again with the newest version only; the older generation's is forgotten.
+    """
 
 
 class StoredPlayer(msgspec.Struct, frozen=True):
@@ -249,12 +256,18 @@ class Store(Protocol):
     async def due_players(
         self, slots: Sequence[int], dedicated: Sequence[str], before_ms: int, limit: int
     ) -> Sequence[str]:
-        """Players of these slots (and these dedicated ones) whose newest snapshot has `due_ms` ≤ before_ms, earliest first."""
+        """Who of these slots and dedicated players has a newest snapshot with `due_ms` ≤ before_ms, earliest first.
+
+        A dedicated player belongs to no slot: one that is not named is left out.
+        """
 
     # --- limits shared by all players (rule 11): atomic and exact under concurrency, independent of incarnations
 
     async def see(self, player_id: str, signals: Signals, now_ms: int, window_days: int) -> Seen:
-        """Records that the player used these signals at `now_ms`; counts the *other* players with each in the window."""
+        """Records that the player used these signals at `now_ms`; counts the *other* players with each in the window.
+
+        At most `SEEN_PLAYERS_MAX` players are kept per signal, the latest: counts end there.
+        """
 
     async def reserve(
         self,
@@ -269,11 +282,15 @@ class Store(Protocol):
 
         Each award is all or nothing; later awards of the call see what earlier ones reserved. Idempotent by
         `reservation_id`: a held or granted reservation is answered again without counting twice; a refused or returned
-        one is tried anew. `per_ip` bounds `bonus_micro_eur` per IP over the last `period_days` UTC days.
+        one is tried anew. `per_ip` bounds `bonus_micro_eur` per IP over the last `period_days` UTC days, at most
+        `PERIOD_DAYS_MAX`. A limit per IP or device doesn't hold without that signal; an amount of 0 passes no limit.
         """
 
     async def settle_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
-        """The fate of reservations is known: granted ones count for good, others are returned. Idempotent; final."""
+        """The fate of reservations is known: granted ones count for good, others are returned. Idempotent; final.
+
+        The fate stays known for `SETTLED_KEPT_MS`. Reservations nobody knows are passed over.
+        """
 
     async def held_reservations(self, before_ms: int, limit: int) -> Sequence[HeldReservation]:
         """Reservations made before `before_ms` whose fate is not known, oldest first."""
@@ -290,7 +307,11 @@ class Store(Protocol):
         """A stored catalog."""
 
     async def commit_catalog(self, term: int, row: CatalogRow) -> None:
-        """Puts a stored version in force. `row.number` must be one above the current one (the very same row succeeds again)."""
+        """Puts a stored version in force: from its return on, appends under an older number are refused.
+
+        `row.number` must be one above the current one; the very same row succeeds again. Anything else, or a version
+        that is not stored: `Fenced`.
+        """
 
     # --- sandbox clock
 

@@ -4,7 +4,9 @@
 -- changes nothing and Redis, which has no rollback, never needs one.
 --
 -- Keys (prefix croupier:)
---   control            hash    term
+--   control            hash    term, supervisor, catalog, catalog_number, clock
+--   catalogs           hash    version -> content
+--   due:<slot>         zset    player by the time its newest snapshot has work due
 --   slots              hash    slot -> shard
 --   dedicated          hash    player -> shard
 --   shards, logs       set     shard ids; ids of logs that are not finished
@@ -12,18 +14,20 @@
 --                              fenced retired release
 --   log:<id>           stream  <seq>-0 -> p payload, q previous hash, h hash
 --   logmeta:<id>       hash    shard epoch checkpoint trimmed
---   player:<id>        hash    av as aw, bv bs bw: version, state, window of two generations; min: version released
+--   player:<id>        hash    av as aw, bv bs bw: version, state, window of two generations; due: of the newest;
+--                              min: version released
 --
 -- A shard whose nonce is empty is held by nobody. Numbers stay below 2^53.
 
 local PREFIX = 'croupier:'
 local CONTROL, SLOTS, DEDICATED = PREFIX .. 'control', PREFIX .. 'slots', PREFIX .. 'dedicated'
-local SHARDS, LOGS = PREFIX .. 'shards', PREFIX .. 'logs'
+local SHARDS, LOGS, CATALOGS = PREFIX .. 'shards', PREFIX .. 'logs', PREFIX .. 'catalogs'
 
 local function shard_key(id) return PREFIX .. 'shard:' .. id end
 local function log_key(id) return PREFIX .. 'log:' .. id end
 local function meta_key(id) return PREFIX .. 'logmeta:' .. id end
 local function player_key(id) return PREFIX .. 'player:' .. id end
+local function due_key(slot) return PREFIX .. 'due:' .. slot end
 
 local function refuse(text) return redis.error_reply('FENCED ' .. text) end
 
@@ -109,7 +113,7 @@ local function retire(_, args)
   return 1
 end
 
--- shard, epoch, nonce, log, seq, previous hash, new seq, new hash, payload
+-- shard, epoch, nonce, log, seq, previous hash, new seq, new hash, payload, catalog number
 local function append(_, args)
   local key = shard_key(args[1])
   local now = redis.call('HMGET', key, 'epoch', 'nonce', 'log', 'seq', 'hash')
@@ -117,6 +121,10 @@ local function append(_, args)
     return not_held(args[1], args[2], args[3], args[4])
   end
   if now[4] == args[5] and now[5] == args[6] then
+    local in_force = redis.call('HGET', CONTROL, 'catalog_number')
+    if in_force and tonumber(args[10]) < tonumber(in_force) then
+      return refuse('catalog ' .. args[10] .. ' is out of force, the store is at ' .. in_force)
+    end
     redis.call('XADD', log_key(args[4]), args[7] .. '-0', 'p', args[9], 'q', args[6], 'h', args[8])
     redis.call('HSET', key, 'seq', args[7], 'hash', args[8])
     return 1
@@ -143,11 +151,21 @@ local function checkpoint(_, args)
   return 1
 end
 
--- shard, epoch, nonce, log, then player, version, state, window of each snapshot
+-- Notes what the newest snapshot says of due work; due is '' for none.
+local function put_due(player, slot, due)
+  redis.call('HSET', player_key(player), 'due', due)
+  if due == '' then
+    redis.call('ZREM', due_key(slot), player)
+  else
+    redis.call('ZADD', due_key(slot), due, player)
+  end
+end
+
+-- shard, epoch, nonce, log, then player, version, state, window, slot, due or '' of each snapshot
 local function put_snapshots(_, args)
   local refusal = not_held(args[1], args[2], args[3], args[4])
   if refusal then return refusal end
-  for i = 5, #args, 4 do
+  for i = 5, #args, 6 do
     local key, version = player_key(args[i]), tonumber(args[i + 1])
     local stored = redis.call('HMGET', key, 'av', 'bv')
     local a, b = tonumber(stored[1] or -1), tonumber(stored[2] or -1)
@@ -158,6 +176,7 @@ local function put_snapshots(_, args)
     if version == newest or (version > newest and a > b) then
       redis.call('HSET', key, 'bv', args[i + 1], 'bs', args[i + 2], 'bw', args[i + 3])
     end
+    if version >= newest then put_due(args[i], args[i + 4], args[i + 5]) end
   end
   return 1
 end
@@ -191,6 +210,39 @@ local function release_slots(_, args)
 end
 
 local function take_term() return redis.call('HINCRBY', CONTROL, 'term', 1) end
+
+-- term, address
+local function listen(_, args)
+  local refusal = not_term(args[1])
+  if refusal then return refusal end
+  redis.call('HSET', CONTROL, 'supervisor', args[2])
+  return 1
+end
+
+-- term, offset; it never goes down
+local function advance_clock(_, args)
+  local refusal = not_term(args[1])
+  if refusal then return refusal end
+  if tonumber(args[2]) > tonumber(redis.call('HGET', CONTROL, 'clock') or 0) then
+    redis.call('HSET', CONTROL, 'clock', args[2])
+  end
+  return 1
+end
+
+-- term, number, version, row
+local function commit_catalog(_, args)
+  local refusal = not_term(args[1])
+  if refusal then return refusal end
+  local now = fields(CONTROL, 'catalog_number', 'catalog')
+  if now[2] == args[4] then return 1 end
+  local number = tonumber(now[1]) or 0
+  if tonumber(args[2]) ~= number + 1 then return refuse('catalog ' .. args[2] .. " doesn't follow " .. number) end
+  if redis.call('HEXISTS', CATALOGS, args[3]) == 0 then
+    return refuse('catalog version ' .. args[3] .. ' is not stored')
+  end
+  redis.call('HSET', CONTROL, 'catalog', args[4], 'catalog_number', args[2])
+  return 1
+end
 
 -- term, MessagePack of {slot, shard, …}, MessagePack of {player, shard, …}
 local function assign(_, args)
@@ -241,14 +293,15 @@ local function unfinished_logs()
   return found
 end
 
--- -> term, slots, dedicated, {shard, epoch, owner, address, log} of each shard
+-- -> term, slots, dedicated, {shard, epoch, owner, address, log} of each shard, supervisor, catalog, clock
 local function routing()
   local shards = {}
   for i, id in ipairs(redis.call('SMEMBERS', SHARDS)) do
     local now = fields(shard_key(id), 'epoch', 'owner', 'address', 'log')
     shards[i] = {id, now[1], now[2], now[3], now[4]}
   end
-  return {text(redis.call('HGET', CONTROL, 'term')), redis.call('HGETALL', SLOTS), redis.call('HGETALL', DEDICATED), shards}
+  local now = fields(CONTROL, 'term', 'supervisor', 'catalog', 'clock')
+  return {now[1], redis.call('HGETALL', SLOTS), redis.call('HGETALL', DEDICATED), shards, now[2], now[3], now[4]}
 end
 
 local function register(name, callback, flags)
@@ -265,6 +318,9 @@ register('checkpoint', checkpoint, WRITES)
 register('put_snapshots', put_snapshots, WRITES)
 register('release_slots', release_slots, WRITES)
 register('take_term', take_term, WRITES)
+register('listen', listen, WRITES)
+register('advance_clock', advance_clock, WRITES)
+register('commit_catalog', commit_catalog, WRITES)
 register('assign', assign, WRITES)
 register('fence', fence, WRITES)
 register('finish_log', finish_log, WRITES)

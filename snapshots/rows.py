@@ -4,11 +4,12 @@ import re
 
 import msgspec
 
-from snapshots.contract import Address, Owner
+from snapshots.contract import Address, CatalogRow, Owner
 
 _SHARD_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _owner = msgspec.msgpack.Decoder(Owner)
 _address = msgspec.msgpack.Decoder(Address)
+_catalog = msgspec.msgpack.Decoder(CatalogRow)
 
 
 def checked_claim(shard_id: str, nonce: str) -> None:
@@ -36,8 +37,8 @@ def log_origin(log_id: str) -> tuple[str, int]:
     return shard_id, int(epoch)
 
 
-def packed(value: Owner | Address | None) -> bytes:
-    """What rests in the store for an owner or address."""
+def packed(value: Owner | Address | CatalogRow | None) -> bytes:
+    """What rests in the store for an owner, an address or the catalog in force."""
     return msgspec.msgpack.encode(value) if value is not None else b""
 
 
@@ -49,3 +50,8 @@ def owner_of(raw: bytes) -> Owner | None:
 def address_of(raw: bytes) -> Address | None:
     """The address `packed` wrote."""
     return _address.decode(raw) if raw else None
+
+
+def catalog_of(raw: bytes) -> CatalogRow | None:
+    """The catalog in force, as `packed` wrote it."""
+    return _catalog.decode(raw) if raw else None

@@ -12,9 +12,20 @@ from pathlib import Path
 import msgspec
 
 from snapshots import sqlite_shard
-from snapshots.contract import SLOTS, Claim, Incarnation, LogInfo, LogRecord, Owner, Routing, StoredPlayer
+from snapshots.contract import (
+    SLOTS,
+    Address,
+    CatalogRow,
+    Claim,
+    Incarnation,
+    LogInfo,
+    LogRecord,
+    Owner,
+    Routing,
+    StoredPlayer,
+)
 from snapshots.errors import Fenced, StoreError, StoreUnsuitable
-from snapshots.rows import log_origin
+from snapshots.rows import address_of, catalog_of, log_origin, packed
 from snapshots.sqlite_files import Files, store_error, writing
 
 GENERATIONS = 2
@@ -51,6 +62,7 @@ def prepare(folder: Path) -> None:
 def _try_files(folder: Path) -> None:
     files = Files(folder)
     try:
+        files.shared()
         for shard_id in files.shards():
             files.shard(shard_id)
     except sqlite3.Error as error:
@@ -126,6 +138,57 @@ def take_term(files: Files) -> int:
     return int(term)
 
 
+def listen(files: Files, term: int, address: Address) -> None:
+    """See `Store.listen`."""
+    with writing(files.control()) as control:
+        _check_term(control, term)
+        control.execute("UPDATE control SET supervisor=?", (packed(address),))
+
+
+def advance_clock(files: Files, term: int, offset_ms: int) -> None:
+    """See `Store.advance_clock`."""
+    with writing(files.control()) as control:
+        _check_term(control, term)
+        control.execute("UPDATE control SET clock_offset_ms=max(clock_offset_ms, ?)", (offset_ms,))
+
+
+def put_catalog(files: Files, version: str, content: bytes) -> None:
+    """See `Store.put_catalog`."""
+    with writing(files.control()) as control:
+        control.execute("INSERT OR IGNORE INTO catalogs VALUES (?, ?)", (version, content))
+
+
+def get_catalog(files: Files, version: str) -> bytes | None:
+    """See `Store.get_catalog`."""
+    row = files.control().execute("SELECT content FROM catalogs WHERE version=?", (version,)).fetchone()
+    return bytes(row[0]) if row else None
+
+
+def commit_catalog(files: Files, term: int, row: CatalogRow) -> None:
+    """See `Store.commit_catalog`. Each shard's lock is taken once afterwards.
+
+    An append reads the number in force while it holds its shard's lock: those that read the former number are
+    through when this returns. A crash in between loses nothing, the number is in force.
+    """
+    with writing(files.control()) as control:
+        _check_term(control, term)
+        _put_in_force(control, row)
+    for shard_id in files.shards():
+        with writing(files.shard(shard_id)):
+            pass
+
+
+def _put_in_force(control: sqlite3.Connection, row: CatalogRow) -> None:
+    number, current = control.execute("SELECT catalog_number, catalog FROM control").fetchone()
+    if current == packed(row):
+        return
+    if row.number != number + 1:
+        raise Fenced(f"catalog {row.number} doesn't follow {number}")
+    if control.execute("SELECT 1 FROM catalogs WHERE version=?", (row.version,)).fetchone() is None:
+        raise Fenced(f"catalog version {row.version} is not stored")
+    control.execute("UPDATE control SET catalog=?, catalog_number=?", (packed(row), row.number))
+
+
 def assign(files: Files, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
     """See `Store.assign`."""
     control = files.control()
@@ -166,11 +229,15 @@ def unfinished_logs(files: Files) -> list[LogInfo]:
 
 
 def load_player(files: Files, player_id: str) -> StoredPlayer:
-    """See `Store.load_player`: the two newest generations of all files."""
+    """See `Store.load_player`: the two newest generations of all files; only the newest says what is due."""
     found = [sqlite_shard.load_player(files.shard(shard_id), player_id) for shard_id in files.shards()]
     generations = [record for records, _ in found for record in records]
     generations.sort(key=lambda record: record.version, reverse=True)
-    return StoredPlayer(tuple(generations[:GENERATIONS]), max((released for _, released in found), default=0))
+    kept = [
+        record if record.version == generations[0].version else msgspec.structs.replace(record, due_ms=None)
+        for record in generations[:GENERATIONS]
+    ]
+    return StoredPlayer(tuple(kept), max((released for _, released in found), default=0))
 
 
 def routing(files: Files) -> Routing:
@@ -178,10 +245,13 @@ def routing(files: Files) -> Routing:
     control = files.control()
     control.execute("BEGIN")
     try:
-        (term,) = control.execute("SELECT term FROM control").fetchone()
+        term, supervisor, catalog, clock_offset_ms = control.execute(
+            "SELECT term, supervisor, catalog, clock_offset_ms FROM control"
+        ).fetchone()
         owners = dict(control.execute("SELECT slot, shard_id FROM slots").fetchall())
         dedicated = dict(control.execute("SELECT player_id, shard_id FROM dedicated").fetchall())
     finally:
         control.execute("COMMIT")
     shards = {shard_id: sqlite_shard.routing_row(files.shard(shard_id), shard_id) for shard_id in files.shards()}
-    return Routing(term, tuple(owners.get(slot, "") for slot in range(SLOTS)), dedicated, shards)
+    slots = tuple(owners.get(slot, "") for slot in range(SLOTS))
+    return Routing(term, slots, dedicated, shards, address_of(supervisor), catalog_of(catalog), clock_offset_ms)

@@ -1,4 +1,6 @@
-"""The files of the SQLite store: one `control.db`, one `shard-<id>.db` per shard, and the thread that works on them.
+"""The files of the SQLite store and the thread that works on them.
+
+One `control.db`, one `shared.db` for the limits that all players share, one `shard-<id>.db` per shard.
 
 Each file is in WAL mode with `synchronous=FULL`: a commit that returned is on disk.
 """
@@ -14,33 +16,10 @@ from threading import Thread
 from typing import ParamSpec, TypeVar
 
 from snapshots.errors import Corrupt, Fenced, StoreError, StoreUnavailable, StoreUnsuitable
+from snapshots.sqlite_schema import CONTROL, SCHEMA_VERSION, SHARD, SHARED, Schema
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 5
 _CACHED_STATEMENTS = 64
-
-CONTROL_SCHEMA = """
-CREATE TABLE control (id INTEGER PRIMARY KEY CHECK (id = 1), term INTEGER NOT NULL);
-INSERT INTO control VALUES (1, 0);
-CREATE TABLE slots (slot INTEGER PRIMARY KEY, shard_id TEXT NOT NULL);
-CREATE TABLE dedicated (player_id TEXT PRIMARY KEY, shard_id TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE shards (shard_id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE releases (shard_id TEXT PRIMARY KEY, request BLOB NOT NULL) WITHOUT ROWID
-"""
-# `at` is (epoch of the log << 40) + sequence: appending goes to the end of one B-tree, without a second index.
-SHARD_SCHEMA = """
-CREATE TABLE shard (
-    id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, nonce TEXT NOT NULL, owner BLOB NOT NULL,
-    address BLOB NOT NULL, log_epoch INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL,
-    previous BLOB NOT NULL, fenced BLOB NOT NULL, retired TEXT NOT NULL, release BLOB NOT NULL);
-INSERT INTO shard VALUES (1, 0, '', x'', x'', 0, 0, x'', x'', x'', '', x'');
-CREATE TABLE logs (epoch INTEGER PRIMARY KEY, checkpoint_seq INTEGER NOT NULL, trimmed_seq INTEGER NOT NULL);
-CREATE TABLE records (at INTEGER PRIMARY KEY, previous BLOB NOT NULL, hash BLOB NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE snapshots (
-    player_id TEXT NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL, state BLOB NOT NULL,
-    window BLOB NOT NULL, PRIMARY KEY (player_id, generation));
-CREATE TABLE released (player_id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID
-"""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,7 +34,19 @@ class Files:
 
     def control(self) -> sqlite3.Connection:
         """The control file, created if missing. Raises StoreUnsuitable."""
-        return self._connection("control.db", CONTROL_SCHEMA)
+        return self._connection("control.db", CONTROL)
+
+    def shared(self) -> sqlite3.Connection:
+        """The file of shared limits, created once. StoreUnavailable if it is lost: nobody would know what is used."""
+        if "shared.db" in self._open:
+            return self._open["shared.db"]
+        (made,) = self.control().execute("SELECT shared_made FROM control").fetchone()
+        if made and not (self._folder / "shared.db").exists():
+            raise StoreUnavailable(f"{self._folder / 'shared.db'} is missing")
+        connection = self._connection("shared.db", SHARED)
+        if not made:
+            self.control().execute("UPDATE control SET shared_made=1")
+        return connection
 
     def shard(self, shard_id: str, *, create: bool = False) -> sqlite3.Connection:
         """The file of a shard. If there is none: Fenced if it never claimed, StoreUnavailable if the file is lost."""
@@ -64,7 +55,7 @@ class Files:
             if shard_id in self.shards():
                 raise StoreUnavailable(f"{self._folder / name} is missing")
             raise Fenced(f"shard {shard_id} was never claimed")
-        return self._connection(name, SHARD_SCHEMA)
+        return self._connection(name, SHARD)
 
     def shards(self) -> list[str]:
         """All shards that ever claimed, in order."""
@@ -76,14 +67,14 @@ class Files:
         while self._open:
             self._open.popitem()[1].close()
 
-    def _connection(self, name: str, schema: str) -> sqlite3.Connection:
+    def _connection(self, name: str, schema: Schema) -> sqlite3.Connection:
         connection = self._open.get(name)
         if connection is None:
             connection = self._open[name] = _connect(self._folder / name, schema)
         return connection
 
 
-def _connect(path: Path, schema: str) -> sqlite3.Connection:
+def _connect(path: Path, schema: Schema) -> sqlite3.Connection:
     # A lock file of our own: turning on WAL ignores the busy time-out when two processes create a file at once.
     with path.with_name(".create.lock").open("w") as lock:
         flock(lock, LOCK_EX)
@@ -100,15 +91,16 @@ def _connect(path: Path, schema: str) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, schema: str) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == SCHEMA_VERSION:
         return
-    if version != 0:
+    if version > SCHEMA_VERSION:
         raise StoreUnsuitable(f"{path} has schema version {version}; this version of Croupier needs {SCHEMA_VERSION}.")
     with writing(connection):
-        for statement in schema.split(";\n"):
-            connection.execute(statement)
+        for statements in schema[version:]:
+            for statement in statements.split(";\n"):
+                connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

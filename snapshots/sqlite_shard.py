@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from snapshots import sqlite_due
 from snapshots.contract import (
     GENESIS,
     Address,
@@ -23,7 +24,7 @@ from snapshots.contract import (
 )
 from snapshots.errors import Fenced
 from snapshots.rows import address_of, log_name, log_origin, owner_of, packed
-from snapshots.sqlite_files import writing
+from snapshots.sqlite_files import Files, writing
 
 _SEQ_BITS = 40
 
@@ -128,9 +129,9 @@ def fence(file: sqlite3.Connection) -> Owner | None:
         return owner_of(row.owner)
 
 
-def append(file: sqlite3.Connection, inc: Incarnation, head: LogHead, payload: bytes) -> LogHead:
-    """See `Store.append`. One conditional update does all checks of the common case at once."""
-    shard_id, log_epoch = log_origin(inc.log_id)
+def append(files: Files, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int) -> LogHead:
+    """See `Store.append`. One conditional update does all checks of the shard in the common case at once."""
+    file, (shard_id, log_epoch) = files.shard(inc.shard_id), log_origin(inc.log_id)
     new = LogHead(head.seq + 1, next_hash(head.hash, payload))
     with writing(file):
         moved = file.execute(
@@ -139,6 +140,7 @@ def append(file: sqlite3.Connection, inc: Incarnation, head: LogHead, payload: b
             (new.seq, new.hash, inc.epoch, inc.nonce, log_epoch, head.seq, head.hash),
         )
         if moved.rowcount:
+            _check_catalog(files.control(), catalog_number)
             at = (log_epoch << _SEQ_BITS) + new.seq
             file.execute("INSERT INTO records VALUES (?, ?, ?, ?)", (at, head.hash, new.hash, payload))
         else:
@@ -146,6 +148,13 @@ def append(file: sqlite3.Connection, inc: Incarnation, head: LogHead, payload: b
             if (row.seq, row.hash) != (new.seq, new.hash):
                 raise Fenced(f"shard {shard_id}: the log stands at {row.seq}, not at {head.seq}")
     return new
+
+
+def _check_catalog(control: sqlite3.Connection, number: int) -> None:
+    """Read while the shard's file is locked: who commits a catalog waits for that lock afterwards (rule 14)."""
+    (in_force,) = control.execute("SELECT catalog_number FROM control").fetchone()
+    if number < in_force:
+        raise Fenced(f"catalog {number} is out of force, the store is at {in_force}")
 
 
 def checkpoint(file: sqlite3.Connection, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
@@ -202,11 +211,14 @@ def put_snapshots(file: sqlite3.Connection, inc: Incarnation, records: Sequence[
     with writing(file):
         _held(file, inc)
         for record in records:
-            for generation in _generations_to_write(file, record):
+            generations = _generations_to_write(file, record)
+            for generation in generations:
                 file.execute(
                     "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)",
                     (record.player_id, generation, record.version, record.state, record.window),
                 )
+            if generations:
+                sqlite_due.put(file, record)
 
 
 def _generations_to_write(file: sqlite3.Connection, record: SnapshotRecord) -> tuple[int, ...]:
@@ -224,11 +236,13 @@ def _generations_to_write(file: sqlite3.Connection, record: SnapshotRecord) -> t
 
 def load_player(file: sqlite3.Connection, player_id: str) -> tuple[list[SnapshotRecord], int]:
     """What this file has: generations in no order, and the version released (0 if none)."""
-    rows = file.execute(
-        "SELECT player_id, version, state, window FROM snapshots WHERE player_id=?", (player_id,)
-    ).fetchall()
+    rows = file.execute("SELECT version, state, window FROM snapshots WHERE player_id=?", (player_id,)).fetchall()
     released = file.execute("SELECT version FROM released WHERE player_id=?", (player_id,)).fetchone()
-    return [SnapshotRecord(*row) for row in rows], released[0] if released else 0
+    version, due_ms = sqlite_due.due_at(file, player_id)
+    records = [
+        SnapshotRecord(player_id, at, state, window, due_ms if at == version else None) for at, state, window in rows
+    ]
+    return records, released[0] if released else 0
 
 
 def was_released(file: sqlite3.Connection, inc: Incarnation, request: bytes) -> bool:

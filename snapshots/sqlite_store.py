@@ -1,7 +1,7 @@
 """The embedded store: one folder of SQLite files, no service to run. Durable against power loss (`synchronous=FULL`).
 
-Two threads do all the work: one for writes of this process's own shard, so that an append never waits behind a load;
-one for everything else. Both open their own connections.
+Three threads do all the work: one for writes of this process's own shard, so that an append never waits behind a
+load; one for the limits shared by all players; one for everything else. Each opens its own connections.
 """
 
 import asyncio
@@ -11,10 +11,14 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Concatenate, ParamSpec, TypeVar
 
-from snapshots import sqlite_control, sqlite_shard
+from engine.catalog import PeriodLimit
+from engine.facts import Reservation, Seen, Signals, WantedAward
+from snapshots import sqlite_control, sqlite_due, sqlite_limits, sqlite_shard
 from snapshots.contract import (
     Address,
+    CatalogRow,
     Claim,
+    HeldReservation,
     Incarnation,
     LogHead,
     LogInfo,
@@ -23,6 +27,7 @@ from snapshots.contract import (
     Routing,
     SnapshotRecord,
     StoredPlayer,
+    Usage,
 )
 from snapshots.errors import StoreUnavailable
 from snapshots.rows import checked_claim, checked_trim
@@ -37,13 +42,14 @@ class SqliteStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._workers: tuple[Worker, Worker] | None = None
+        self._workers: tuple[Worker, Worker, Worker] | None = None
 
     async def open(self) -> None:
         """Creates or checks the folder and its files."""
         await asyncio.to_thread(sqlite_control.prepare, self._folder)
         loop = asyncio.get_running_loop()
-        self._workers = Worker(loop, self._folder, "sqlite-own"), Worker(loop, self._folder, "sqlite-rest")
+        own, rest, shared = (Worker(loop, self._folder, f"sqlite-{name}") for name in ("own", "rest", "shared"))
+        self._workers = own, rest, shared
 
     async def close(self) -> None:
         """Waits for writes under way; closing twice is fine."""
@@ -74,6 +80,13 @@ class SqliteStore:
         worker = self._worker(1)
         return worker.submit(call, worker.files, *args, **kwargs)
 
+    def _on_shared(
+        self, call: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> "asyncio.Future[R]":
+        """`call` on the file of shared limits, in the thread for it."""
+        worker = self._worker(2)
+        return worker.submit(lambda: call(worker.files.shared(), *args, **kwargs))
+
     async def clock_ms(self) -> int:
         """The clock of this machine: an embedded store has no other."""
         return time.time_ns() // 1_000_000
@@ -97,9 +110,10 @@ class SqliteStore:
         """See Store."""
         await self._on_shard(sqlite_shard.retire, inc)
 
-    async def append(self, inc: Incarnation, head: LogHead, payload: bytes) -> LogHead:
+    async def append(self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0) -> LogHead:
         """See Store."""
-        return await self._on_shard(sqlite_shard.append, inc, head, payload)
+        worker = self._worker(0)
+        return await worker.submit(sqlite_shard.append, worker.files, inc, head, payload, catalog_number)
 
     async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
         """See Store. ValueError if `trim_seq` is above `checkpoint_seq`."""
@@ -136,6 +150,61 @@ class SqliteStore:
     async def load_player(self, player_id: str) -> StoredPlayer:
         """See Store. Looks into every shard's file: players move between shards, their snapshots stay behind."""
         return await self._on_files(sqlite_control.load_player, player_id)
+
+    async def due_players(
+        self, slots: Sequence[int], dedicated: Sequence[str], before_ms: int, limit: int
+    ) -> Sequence[str]:
+        """See Store. Looks into every shard's file, as `load_player`."""
+        return await self._on_files(sqlite_due.due_players, list(slots), list(dedicated), before_ms, limit)
+
+    async def see(self, player_id: str, signals: Signals, now_ms: int, window_days: int) -> Seen:
+        """See Store."""
+        return await self._on_shared(sqlite_limits.see, player_id, signals, now_ms, window_days)
+
+    async def reserve(
+        self,
+        player_id: str,
+        command_id: str,
+        signals: Signals,
+        wanted: Sequence[WantedAward],
+        per_ip: PeriodLimit | None,
+        now_ms: int,
+    ) -> Sequence[Reservation]:
+        """See Store."""
+        claimant = sqlite_limits.Claimant(player_id, command_id, signals, per_ip, now_ms)
+        return await self._on_shared(sqlite_limits.reserve, claimant, tuple(wanted))
+
+    async def settle_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
+        """See Store."""
+        await self._on_shared(sqlite_limits.settle, tuple(reservation_ids), granted, await self.clock_ms())
+
+    async def held_reservations(self, before_ms: int, limit: int) -> Sequence[HeldReservation]:
+        """See Store."""
+        return await self._on_shared(sqlite_limits.held, before_ms, limit)
+
+    async def usage(self, campaign_id: str) -> Usage:
+        """See Store."""
+        return await self._on_shared(sqlite_limits.usage, campaign_id)
+
+    async def put_catalog(self, version: str, content: bytes) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.put_catalog, version, content)
+
+    async def get_catalog(self, version: str) -> bytes | None:
+        """See Store."""
+        return await self._on_files(sqlite_control.get_catalog, version)
+
+    async def commit_catalog(self, term: int, row: CatalogRow) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.commit_catalog, term, row)
+
+    async def advance_clock(self, term: int, offset_ms: int) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.advance_clock, term, offset_ms)
+
+    async def listen(self, term: int, address: Address) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.listen, term, address)
 
     async def take_term(self) -> int:
         """See Store."""

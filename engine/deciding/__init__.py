@@ -8,10 +8,23 @@ from collections.abc import Callable
 from engine import commands as c
 from engine.catalog import Catalog
 from engine.commands import Command
-from engine.deciding import grants, players, rollback, rounds, syntax
+from engine.deciding import (
+    grants,
+    lifecycle,
+    players,
+    rollback,
+    rounds,
+    sessions,
+    syntax,
+    timeouts,
+    verticals,
+    withdrawals,
+)
+from engine.deciding.awarding import with_awards
 from engine.deciding.decision import Decision
 from engine.rejections import PLAYER_BLOCKED, PLAYER_NOT_FOUND, Rejection
 from engine.state import Player
+from engine.triggers import may_trigger
 
 _DECIDERS: dict[type, Callable[..., Decision]] = {
     c.Register: players.register,
@@ -25,12 +38,44 @@ _DECIDERS: dict[type, Callable[..., Decision]] = {
     c.Result: rounds.result,
     c.CancelRound: rounds.cancel,
     c.Rollback: rollback.rollback,
+    c.ExpireRound: timeouts.expire_round,
+    c.StartSession: sessions.start_session,
+    c.PostEvent: sessions.post_event,
+    c.ReportBet: verticals.report_bet,
+    c.RollbackReportedBet: rollback.rollback,
+    c.Withdraw: withdrawals.withdraw,
+    c.ConfirmWithdrawal: withdrawals.confirm,
+    c.CancelWithdrawal: withdrawals.cancel,
+    c.EnterCode: grants.enter_code,
+    c.Inactive: grants.inactive,
+    c.ClaimGrant: lifecycle.claim,
+    c.ApproveGrant: lifecycle.approve,
+    c.DeclineGrant: lifecycle.decline,
+    c.ReleaseGrant: lifecycle.release,
+    c.CancelGrant: lifecycle.cancel,
 }
-_NOT_WHILE_BLOCKED = (*c.BETS, c.Deposit, c.GrantCampaign)
+_NOT_WHILE_BLOCKED = (
+    *c.BETS,
+    c.Deposit,
+    c.GrantCampaign,
+    c.PostEvent,
+    c.EnterCode,
+    c.Inactive,
+    c.ClaimGrant,
+    c.ApproveGrant,
+)
 
 
 def decide(player: Player, catalog: Catalog, command: Command) -> Decision:
-    """The command's own events, in order, or why it is refused. What follows by itself is `settle`'s."""
+    """The command's events with what it triggers, or why it is refused. What follows by itself is `settle`'s."""
+    decided = decide_alone(player, catalog, command)
+    if isinstance(decided, Rejection) or not may_trigger(player.state, catalog, command):
+        return decided
+    return with_awards(player.state, catalog, command, decided)
+
+
+def decide_alone(player: Player, catalog: Catalog, command: Command) -> Decision:
+    """The command's own events, in order, without what they trigger; or why it is refused."""
     body, state = command.body, player.state
     kind = type(body)
     problem = syntax.problem(body)

@@ -1,6 +1,7 @@
 """Free spins: choosing the package, and where their wins go (rules §5)."""
 
 from engine.amounts import times_ceil
+from engine.catalog import RoundTimeout
 from engine.commands import Command, Spin
 from engine.deciding.decision import Decision
 from engine.events import AnyEvent, BetPlaced, GrantCreated, WinCredited
@@ -16,8 +17,11 @@ from engine.rejections import (
 from engine.state import LIVE_GRANTS_MAX, FreeSpinPackage, Grant, PlayerState
 
 
-def spin(state: PlayerState, command: Command, body: Spin) -> Decision:
-    """Uses one spin of the package that expires first; takes no money and counts for nothing."""
+def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout | None) -> Decision:
+    """Uses one spin of the package that expires first; takes no money and counts for nothing, turnover included.
+
+    `timeout` is the round's, if it stays open.
+    """
     package = _choose(state, body.game_id, body.bet, command.time_ms)
     if isinstance(package, Rejection):
         return package
@@ -37,6 +41,8 @@ def spin(state: PlayerState, command: Command, body: Spin) -> Decision:
             True,
             body.round_id,
             package.package_id,
+            timeout_ms=None if timeout is None else timeout.after_ms,
+            timeout_action="hold" if timeout is None else timeout.action,
         )
     ]
     if body.win is not None:
@@ -45,7 +51,7 @@ def spin(state: PlayerState, command: Command, body: Spin) -> Decision:
 
 
 def _choose(state: PlayerState, game_id: str, bet: int | None, time_ms: int) -> FreeSpinPackage | Rejection:
-    usable = [p for p in state.packages if p.remaining and p.valid_from_ms <= time_ms < p.valid_to_ms]
+    usable = [p for p in state.packages if p.remaining and not p.frozen and p.valid_from_ms <= time_ms < p.valid_to_ms]
     if not usable:
         return Rejection(NO_FREE_SPINS, "The player has no free spins to use now.")
     for_game = [p for p in usable if game_id in p.games]

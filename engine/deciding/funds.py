@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from engine.catalog import Catalog, Game
-from engine.holdings import balance, stakeable_grant
+from engine.holdings import balance, stakeable_grant, withdrawable
 from engine.rejections import BONUS_MAX_BET, INSUFFICIENT_FUNDS, Rejection
 from engine.state import Grant, GrantTerms, OpenRound, PlayerState
 
@@ -29,7 +29,7 @@ def stake(
     """
     grant = stakeable_grant(state, time_ms)
     if grant is None:
-        if state.real < amount:
+        if state.real - state.reserved < amount:
             return _insufficient(state, amount, 0, time_ms)
         return Stake(amount, 0, None, 0, False)
     terms = grant.terms
@@ -42,10 +42,11 @@ def stake(
         )
     excluded = game.game_id in terms.excluded_games
     usable = _usable(grant, excluded, round_)
-    if state.real + usable < amount:
+    real = state.real - state.reserved
+    if real + usable < amount:
         return _insufficient(state, amount, usable, time_ms)
     if (terms.funds_order or catalog.funds_order) == "real_first":
-        bonus = max(0, amount - state.real)
+        bonus = amount - real if amount > real else 0
     else:
         bonus = min(usable, amount)
     counted = 0 if excluded or (over and terms.over_max_bet == "not_counted") else _counted(grant, game, amount)
@@ -82,6 +83,6 @@ def _insufficient(state: PlayerState, amount: int, usable: int, time_ms: int) ->
     wallets = msgspec.structs.asdict(balance(state, time_ms)) | {"bonus_usable": usable}
     return Rejection(
         INSUFFICIENT_FUNDS,
-        f"A bet of {amount} is more than the {state.real} real and {usable} bonus money usable for it.",
+        f"A bet of {amount} is more than the {withdrawable(state)} real and {usable} bonus money usable for it.",
         {"balance": wallets},
     )

@@ -1,35 +1,32 @@
-"""Deposits with what they trigger, and manual grants of campaigns (rules §4, §5, §6)."""
+"""Deposits, manual grants, bonus codes, silence: what they are in themselves (rules §6). Awards are `awarding`'s."""
 
+from engine.amounts import to_micro_eur
 from engine.catalog import Campaign, Catalog
-from engine.commands import Command, Deposit, GrantCampaign
-from engine.deciding.awards import award
+from engine.commands import Command, Deposit, EnterCode, GrantCampaign, Inactive
+from engine.deciding.awarding import free_places
+from engine.deciding.awards import worth
 from engine.deciding.decision import Decision
-from engine.deciding.eligibility import refusal_reason
-from engine.events import AnyEvent, DepositMade
-from engine.rejections import CAMPAIGN_NOT_FOUND, NOT_ELIGIBLE, OVERLOADED, Rejection
+from engine.eligibility import refusal_reason
+from engine.events import DepositMade, SilenceNoticed
+from engine.rejections import CAMPAIGN_NOT_FOUND, CODE_NOT_FOUND, INVALID_STATE, NOT_ELIGIBLE, OVERLOADED, Rejection
 from engine.state import LIVE_GRANTS_MAX, Player, PlayerState
+from engine.triggers import DAY_MS, Proposal, eligible, with_code
 
 
 def deposit(player: Player, catalog: Catalog, command: Command, body: Deposit) -> Decision:
-    """Credits real money, then fires `first_deposit` campaigns in order of their ids (rules §6)."""
+    """Credits real money; it is converted to EUR once, for the deposit total (rules §2.7, §6)."""
     state = player.state
-    nth = state.deposits + 1
-    deposit_id = f"d{state.version + 1}"
-    events: list[AnyEvent] = [DepositMade(deposit_id, body.amount, nth, body.payment_instrument, body.ip, body.device)]
-    matched = _first_deposit_campaigns(state, catalog, command.time_ms, body.amount) if nth == 1 else []
-    if matched and _full(state, len(matched)):
-        return _too_many()
-    for number, campaign in enumerate(matched, 1):
-        events += award(state, campaign, number, command.time_ms, "first_deposit", (deposit_id, body.amount))
-    return events
-
-
-def _first_deposit_campaigns(state: PlayerState, catalog: Catalog, time_ms: int, amount: int) -> list[Campaign]:
-    """A trigger that fails a condition simply doesn't match and leaves no record."""
     return [
-        campaign
-        for _, campaign in sorted(catalog.campaigns.items())
-        if campaign.trigger == "first_deposit" and refusal_reason(state, campaign, time_ms, amount) is None
+        DepositMade(
+            f"d{state.version + 1}",
+            body.amount,
+            state.deposits + 1,
+            body.payment_instrument,
+            body.ip,
+            body.device,
+            command.facts.ip_country,
+            to_micro_eur(body.amount, catalog.currencies[state.currency]),
+        )
     ]
 
 
@@ -40,14 +37,7 @@ def grant_campaign(player: Player, catalog: Catalog, command: Command, body: Gra
     if campaign is None:
         return Rejection(CAMPAIGN_NOT_FOUND, f"There is no campaign {body.campaign_id!r} in the catalog.")
     reason = _not_manual(campaign) or refusal_reason(state, campaign, command.time_ms, None)
-    if reason is not None:
-        return Rejection(NOT_ELIGIBLE, f"Campaign {campaign.campaign_id} can't be granted: {reason}.")
-    if _full(state, 1):
-        return _too_many()
-    events = award(state, campaign, 1, command.time_ms, "manual", None)
-    if not events:
-        return Rejection(NOT_ELIGIBLE, f"Campaign {campaign.campaign_id} can't be granted: its award is worth nothing.")
-    return events
+    return _grantable(state, catalog, campaign, reason)
 
 
 def _not_manual(campaign: Campaign) -> str | None:
@@ -55,14 +45,46 @@ def _not_manual(campaign: Campaign) -> str | None:
         return f"it is triggered by {campaign.trigger}, not by hand"
     if campaign.type == "deposit_match" and (campaign.bonus is None or not campaign.bonus.fixed):
         return "it matches a deposit, and there is none"
+    if campaign.type == "points_multiplier":
+        return "it multiplies points and grants nothing"
     return None
 
 
-def _full(state: PlayerState, more: int) -> bool:
-    """Whether `more` awards, each a grant and a package at most, would pass the bound on live ones."""
-    packages = sum(1 for package in state.packages if package.remaining)
-    return max(len(state.grants), packages) + more > LIVE_GRANTS_MAX
+def enter_code(player: Player, catalog: Catalog, command: Command, body: EnterCode) -> Decision:
+    """A bonus code: `code_not_found` if it is nobody's, `not_eligible` if it isn't for this player, now (rules §6)."""
+    state = player.state
+    campaigns = with_code(catalog, body.code)
+    if not campaigns:
+        return Rejection(CODE_NOT_FOUND, f"There is no bonus code {body.code!r}.")
+    matched = eligible(state, campaigns, command.time_ms)
+    if matched:
+        return _grantable(state, catalog, matched[0].campaign, None)
+    running = [campaign for campaign in campaigns if campaign.valid_from_ms <= command.time_ms < campaign.valid_to_ms]
+    told = (running or campaigns)[0]
+    return _grantable(state, catalog, told, refusal_reason(state, told, command.time_ms, None))
 
 
-def _too_many() -> Rejection:
-    return Rejection(OVERLOADED, f"The player has too many live grants or packages; at most {LIVE_GRANTS_MAX}.")
+def _grantable(state: PlayerState, catalog: Catalog, campaign: Campaign, reason: str | None) -> Decision:
+    """What somebody asked for by name is refused in words; it has no events of its own."""
+    if reason is None and worth(state, catalog, Proposal(campaign)) is None:
+        reason = "its award is worth nothing"
+    if reason is not None:
+        return Rejection(NOT_ELIGIBLE, f"Campaign {campaign.campaign_id} can't be granted: {reason}.")
+    if free_places(state) <= 0:
+        return Rejection(OVERLOADED, f"The player has too many live grants or packages; at most {LIVE_GRANTS_MAX}.")
+    return []
+
+
+def inactive(player: Player, catalog: Catalog, command: Command, body: Inactive) -> Decision:
+    """Due work: the player has been silent for more than the campaign's days; `invalid_state` if that isn't so.
+
+    Refused and not ignored: an ignored command would be remembered, and its id can't be used again.
+    """
+    state = player.state
+    campaign = catalog.campaigns.get(body.campaign_id)
+    if campaign is None or campaign.trigger != "inactive":
+        return Rejection(CAMPAIGN_NOT_FOUND, f"No campaign {body.campaign_id!r} waits for silence.")
+    had = state.silence_fired.get(campaign.campaign_id) == state.active_ms
+    if had or command.time_ms <= state.active_ms + (campaign.condition.days or 0) * DAY_MS:
+        return Rejection(INVALID_STATE, f"Player {state.player_id} has not been silent for so long, or has been told.")
+    return [SilenceNoticed(campaign.campaign_id, state.active_ms)]

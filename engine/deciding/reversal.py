@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from engine.answers import Reversal, RoundAnswer
 from engine.deciding.decision import Decision
 from engine.events import AnyEvent, GrantDelta, GrantReopened, RoundReversed
-from engine.holdings import find_ended_grant, find_grant, find_package, queue_place
+from engine.holdings import find_ended_grant, find_grant, find_package, in_queue, queue_place
 from engine.rejections import WIN_ALREADY_SPENT, Rejection
 from engine.state import Grant, GrantState, OpenRound, PlayerState
 
@@ -21,6 +21,8 @@ def reverse_open_round(state: PlayerState, round_: OpenRound, tombstones: tuple[
                 so_far.balance + bet.bonus,
                 so_far.remaining_wager + bet.counted,
                 void_bets=so_far.void_bets - bet.voids,
+                counted_stakes=so_far.counted_stakes - (bet.amount if bet.counted else 0),
+                counted_bets=so_far.counted_bets - (1 if bet.counted else 0),
             )
     return RoundReversed(
         round_.session_id,
@@ -31,6 +33,7 @@ def reverse_open_round(state: PlayerState, round_: OpenRound, tombstones: tuple[
         0 if round_.package_id is None else 1,
         0,
         tombstones,
+        -sum(bet.turnover_micro for bet in round_.bets),
     )
 
 
@@ -73,7 +76,7 @@ def reverse_one_call(state: PlayerState, answer: RoundAnswer, done: Reversal, co
         released = reopened.released
         held = reopened.released + reopened.removed
         events.append(GrantReopened(reopened.grant_id, released, held, _place_of(state, reopened)))
-    if state.real - released + real < 0:
+    if state.real - released + real < state.reserved:
         return _already_spent(answer.session_id)
     events.append(_reversed(state, answer, done, real, deltas, command_id))
     return events
@@ -84,9 +87,32 @@ def _reversed(
 ) -> RoundReversed:
     package_id = done.package_id
     if package_id is None or find_package(state, package_id) is None:
-        return RoundReversed(answer.session_id, answer.game_id, real, deltas, None, 0, 0, (command_id,))
-    won = done.won_real + done.won_bonus
-    return RoundReversed(answer.session_id, answer.game_id, real, deltas, package_id, 1, won, (command_id,))
+        package_id, spins, won = None, 0, 0
+    else:
+        spins, won = 1, done.won_real + done.won_bonus
+    return RoundReversed(
+        answer.session_id,
+        answer.game_id,
+        real,
+        deltas,
+        package_id,
+        spins,
+        won,
+        (command_id,),
+        -done.turnover_micro,
+        kept_awards(state, answer.session_id.rpartition("-")[2]),
+    )
+
+
+def kept_awards(state: PlayerState, version: str) -> tuple[str, ...]:
+    """Ids of the grants and packages that a bet at the player's `version` had triggered: they stay (rules §3).
+
+    Winnings of its own free spin are no award: the reversal takes them back.
+    """
+    grants = (grant for grant in (*state.grants, *state.ended_grants) if grant.package_id is None)
+    triggered = [g.grant_id for g in grants if g.state != "declined" and g.grant_id.startswith(f"g{version}-")]
+    triggered += [p.package_id for p in state.packages if p.package_id.startswith(f"p{version}-")]
+    return tuple(triggered)
 
 
 def _ended_by_play(state: PlayerState, grant_id: str, done: Reversal) -> Grant | None:
@@ -101,14 +127,22 @@ def _delta(grant: Grant, done: Reversal) -> GrantDelta:
     """The reversal's deltas on the one grant it touches: what it staked and counted, or won as free spin winnings."""
     balance = done.bonus - done.won_bonus
     if done.package_id is None:
-        return GrantDelta(grant.grant_id, balance, _uncounted(grant, done.counted), void_bets=-done.voids)
+        return GrantDelta(
+            grant.grant_id,
+            balance,
+            _uncounted(grant, done.counted),
+            void_bets=-done.voids,
+            counted_stakes=-(done.real + done.bonus) if done.counted else 0,
+            counted_bets=-1 if done.counted else 0,
+        )
     less = min(grant.remaining_wager, done.wager_added)
     return GrantDelta(grant.grant_id, balance, -less, amount=-done.won_bonus, wager_total=-done.wager_added)
 
 
 def _place_of(state: PlayerState, reopened: Grant) -> GrantState:
     """At the head of the queue the reopened grant is in wager again, and a younger one steps back (rules §4)."""
-    if state.grants and queue_place(state.grants[0]) < queue_place(reopened):
+    head = next(filter(in_queue, state.grants), None)
+    if head is not None and queue_place(head) < queue_place(reopened):
         return "granted"
     return "in_wager"
 

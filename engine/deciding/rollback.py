@@ -1,22 +1,23 @@
 """Rollback of a bet by its command id, whatever has become of it (rules §3)."""
 
-from engine.answers import RoundAnswer
+from engine.answers import ReportedBetAnswer, RoundAnswer
 from engine.catalog import Catalog
-from engine.commands import Command, Rollback
+from engine.commands import Command, Rollback, RollbackReportedBet
 from engine.deciding.decision import Decision
-from engine.deciding.reversal import reverse_one_call, reverse_open_round
-from engine.deciding.rounds import has_result
-from engine.events import BetTombstoned
+from engine.deciding.reversal import kept_awards, reverse_one_call, reverse_open_round
+from engine.deciding.rounds import closed, has_result
+from engine.events import BetTombstoned, ReportedBetReversed
 from engine.rejections import ALREADY_PROCESSED, Rejection
 from engine.remembered import decode_answer, newest_answer
 from engine.state import OpenRound, Player
 from engine.window import id_digest
 
 
-def rollback(player: Player, catalog: Catalog, command: Command, body: Rollback) -> Decision:
+def rollback(player: Player, catalog: Catalog, command: Command, body: Rollback | RollbackReportedBet) -> Decision:
     """Reverses the bet, or leaves a tombstone for one that has not come. Repeated: nothing moves.
 
-    Refuses with `round_has_result`, `win_already_spent`, or `already_processed` if the bet is too old to be known.
+    The bet may be a round's, or one reported by another vertical (rules §8). Refuses with `round_has_result`,
+    `round_closed`, `win_already_spent`, or `already_processed` if it is too old to be known.
     """
     bet_id, window = body.transaction_id, player.window
     digest = id_digest(bet_id)
@@ -32,6 +33,9 @@ def rollback(player: Player, catalog: Catalog, command: Command, body: Rollback)
         answer = decode_answer(remembered.answer)
         if isinstance(answer, RoundAnswer) and answer.staked:
             return _settled_bet(player, bet_id, answer)
+        if isinstance(answer, ReportedBetAnswer):
+            kept = kept_awards(player.state, answer.bet_id.removeprefix("b"))
+            return [ReportedBetReversed(bet_id, -answer.turnover_micro, kept)]
     elif digest in window.older:
         return Rejection(ALREADY_PROCESSED, f"{bet_id} is too old to be reversed automatically: an operator must look.")
     return [BetTombstoned(bet_id)]
@@ -45,9 +49,11 @@ def _round_of(player: Player, bet_id: str) -> OpenRound | None:
 
 
 def _settled_bet(player: Player, bet_id: str, answer: RoundAnswer) -> Decision:
-    """A bet whose round is not open any more: one-call, closed by a result, or cancelled."""
+    """A bet whose round is not open any more: one-call, closed by a result or its time-out, or cancelled."""
     if answer.reversal is not None:
         return reverse_one_call(player.state, answer, answer.reversal, bet_id)
+    if player.state.timed_out.get(answer.session_id) == "close":
+        return closed(answer.session_id)
     newest = newest_answer(player.window, answer.session_id)
     if newest is not None and newest.state == "closed":
         return has_result(answer.session_id)

@@ -1,5 +1,6 @@
 """Rounds: spin, bet, result, cancel (rules §2, §3)."""
 
+from engine.amounts import to_micro_eur
 from engine.catalog import Catalog, Game
 from engine.commands import AddBet, CancelRound, Command, Result, Spin
 from engine.deciding import free_spins, funds, syntax
@@ -13,6 +14,7 @@ from engine.rejections import (
     ROUND_CLOSED,
     ROUND_HAS_RESULT,
     ROUND_OPEN,
+    ROUND_REFUNDED,
     SESSION_NOT_FOUND,
     UNKNOWN_GAME,
     Rejection,
@@ -32,7 +34,8 @@ def spin(player: Player, catalog: Catalog, command: Command, body: Spin) -> Deci
         if refusal is not None:
             return refusal
     if body.mode == "freespin":
-        return free_spins.spin(state, command, body)
+        timeout = (game.round_timeout or catalog.round_timeout) if body.win is None else None
+        return free_spins.spin(state, command, body, timeout)
     return _real_spin(state, catalog, command, body, game)
 
 
@@ -65,8 +68,23 @@ def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spi
         return split
     real, bonus, grant_id, counted, voids = split
     session_id = f"{state.player_id}-{state.version + 1}"
+    timeout = (game.round_timeout or catalog.round_timeout) if body.win is None else None
     placed = BetPlaced(
-        session_id, game.game_id, "real", bet, real, bonus, grant_id, counted, True, body.round_id, None, voids
+        session_id,
+        game.game_id,
+        "real",
+        bet,
+        real,
+        bonus,
+        grant_id,
+        counted,
+        True,
+        body.round_id,
+        None,
+        voids,
+        to_micro_eur(bet, catalog.currencies[state.currency]),
+        None if timeout is None else timeout.after_ms,
+        "hold" if timeout is None else timeout.action,
     )
     if body.win is None:
         return [placed]
@@ -119,21 +137,35 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
             round_.round_id,
             None,
             voids,
+            to_micro_eur(body.amount, catalog.currencies[player.state.currency]),
         )
     ]
 
 
 def result(player: Player, catalog: Catalog, command: Command, body: Result) -> Decision:
-    """Credits a win, split like the round's stakes (rules §2.4); works for blocked players and games gone."""
+    """Credits a win, split like the round's stakes (rules §2.4); works for blocked players and games gone.
+
+    `round_refunded` if its time-out has refunded the round: the refusal carries the win, for an operator (rules §3).
+    """
     round_ = player.state.rounds.get(body.session_id)
     if round_ is None:
-        return not_open(player, body.session_id)
+        return _refunded(player, body) or not_open(player, body.session_id)
     if not body.final and len(round_.result_digests) >= RESULTS_PER_ROUND_MAX:
         return Rejection(OVERLOADED, f"Round {body.session_id} has {RESULTS_PER_ROUND_MAX} results: send a final one.")
     if round_.package_id is not None:
         return free_spins.win(player.state, command, round_.session_id, round_.package_id, body.win, body.final)
     grant_id, won_bonus = _bonus_share(round_, body.win)
     return [WinCredited(body.session_id, body.win, body.win - won_bonus, won_bonus, grant_id, 0, body.final)]
+
+
+def _refunded(player: Player, body: Result) -> Rejection | None:
+    if player.state.timed_out.get(body.session_id) != "refund":
+        return None
+    return Rejection(
+        ROUND_REFUNDED,
+        f"Round {body.session_id} was refunded at its time-out; its win of {body.win} waits for an operator.",
+        {"session_id": body.session_id, "amount": body.win},
+    )
 
 
 def _bonus_share(round_: OpenRound, win: int) -> tuple[str | None, int]:
@@ -167,6 +199,11 @@ def has_result(session_id: str) -> Rejection:
 
 def not_open(player: Player, session_id: str) -> Rejection:
     """`round_closed` if the session is remembered, else `session_not_found`."""
-    if newest_answer(player.window, session_id) is not None:
-        return Rejection(ROUND_CLOSED, f"Round {session_id} is closed.", {"session_id": session_id})
+    if session_id in player.state.timed_out or newest_answer(player.window, session_id) is not None:
+        return closed(session_id)
     return Rejection(SESSION_NOT_FOUND, f"Player {player.state.player_id} has no round {session_id}.")
+
+
+def closed(session_id: str) -> Rejection:
+    """`round_closed`: nothing can be added to it or undone."""
+    return Rejection(ROUND_CLOSED, f"Round {session_id} is closed.", {"session_id": session_id})

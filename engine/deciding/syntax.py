@@ -1,10 +1,15 @@
 """Amounts a command may carry at all, whoever the player is. The gateway checks the same before it sends."""
 
-from typing import Any
+from typing import Any, Final, get_args
 
 from engine.amounts import AMOUNT_MAX
-from engine.commands import AddBet, Deposit, Result, Spin
+from engine.catalog import GameType
+from engine.commands import AddBet, Deposit, PostEvent, ReportBet, Result, Spin, Withdraw
 from engine.rejections import INVALID_REQUEST, Rejection
+
+GAME_TYPES: Final = get_args(GameType)
+EVENT_NAME_MAX = 64
+"""Characters of a custom event's name."""
 
 
 def invalid(field: str, reason: str) -> Rejection:
@@ -17,11 +22,21 @@ def problem(body: Any) -> Rejection | None:
     kind = type(body)
     if kind is Spin:
         return _spin(body)
-    if kind is AddBet or kind is Deposit:
+    if kind is AddBet or kind is Deposit or kind is Withdraw:
         return _amount("amount", body.amount, 1)
     if kind is Result:
         return _amount("win", body.win, 0)
-    return None
+    if kind is ReportBet:
+        return _amount("amount", body.amount, 1) or _game_type(body.game_type)
+    return _name(body.name) if kind is PostEvent else None
+
+
+def _game_type(game_type: str) -> Rejection | None:
+    return None if game_type in GAME_TYPES else invalid("game_type", f"must be one of {', '.join(GAME_TYPES)}")
+
+
+def _name(name: str) -> Rejection | None:
+    return None if 1 <= len(name) <= EVENT_NAME_MAX else invalid("name", f"must have 1 to {EVENT_NAME_MAX} characters")
 
 
 def _spin(body: Spin) -> Rejection | None:

@@ -12,7 +12,9 @@ from tests.redis_server import RedisServer
 
 
 class Backend(Protocol):
-    """A place where stores keep their data."""
+    """A place where stores keep their data; `url` names it for other processes."""
+
+    url: str
 
     def store(self) -> Store:
         """A new instance, not yet opened, on the same data."""
@@ -23,39 +25,54 @@ class Backend(Protocol):
     def damage_snapshot(self, player_id: str, version: int) -> None:
         """Spoils the state of the generations of that version."""
 
+    def age_settlements(self, by_ms: int) -> None:
+        """Lets all reservations be settled that much longer ago."""
+
+    def reservations(self) -> int:
+        """How many reservations are kept, in any state."""
+
 
 class SqliteBackend:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.url = f"sqlite:{folder}"
 
     def store(self) -> Store:
-        return open_store(f"sqlite:{self.folder}")
+        return open_store(self.url)
 
     def damage_record(self, log_id: str, seq: int, payload: bytes) -> None:
         shard_id, _, epoch = log_id.rpartition("-")
-        self._write(shard_id, "UPDATE records SET payload=? WHERE at=?", (payload, (int(epoch) << 40) + seq))
+        at = (int(epoch) << 40) + seq
+        self._write(f"shard-{shard_id}.db", "UPDATE records SET payload=? WHERE at=?", payload, at)
 
     def damage_snapshot(self, player_id: str, version: int) -> None:
         for path in self.folder.glob("shard-*.db"):
-            shard_id = path.stem.removeprefix("shard-")
             self._write(
-                shard_id, "UPDATE snapshots SET state=x'01' WHERE player_id=? AND version=?", (player_id, version)
+                path.name, "UPDATE snapshots SET state=x'01' WHERE player_id=? AND version=?", player_id, version
             )
 
-    def _write(self, shard_id: str, statement: str, values: tuple[object, ...]) -> None:
-        connection = sqlite3.connect(self.folder / f"shard-{shard_id}.db", isolation_level=None)
-        connection.execute(statement, values)
+    def age_settlements(self, by_ms: int) -> None:
+        self._write("shared.db", "UPDATE reservations SET settled_ms=settled_ms-? WHERE state<>'held'", by_ms)
+
+    def reservations(self) -> int:
+        return int(self._write("shared.db", "SELECT count(*) FROM reservations")[0][0])
+
+    def _write(self, name: str, statement: str, *values: object) -> list[tuple[int]]:
+        connection = sqlite3.connect(self.folder / name, isolation_level=None)
+        rows = connection.execute(statement, values).fetchall()
         connection.close()
+        return rows
 
 
 class RedisBackend:
     def __init__(self, server: RedisServer) -> None:
         self.server = server
+        self.url = server.url
         with redis.Redis.from_url(server.url) as client:
             client.flushall()
 
     def store(self) -> Store:
-        return open_store(self.server.url)
+        return open_store(self.url)
 
     def damage_record(self, log_id: str, seq: int, payload: bytes) -> None:
         key = f"croupier:log:{log_id}"
@@ -73,3 +90,13 @@ class RedisBackend:
             for name in "ab":
                 if client.hget(key, f"{name}v") == str(version).encode():
                     client.hset(key, f"{name}s", b"\x01")
+
+    def age_settlements(self, by_ms: int) -> None:
+        key = "croupier:reservations:settled"
+        with redis.Redis.from_url(self.server.url) as client:
+            for reservation_id in client.zrange(key, 0, -1):
+                client.zincrby(key, -by_ms, reservation_id)
+
+    def reservations(self) -> int:
+        with redis.Redis.from_url(self.server.url) as client:
+            return len(client.keys("croupier:reservation:*"))

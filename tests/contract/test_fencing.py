@@ -6,13 +6,14 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
-from snapshots.contract import Address, Incarnation, LogHead, Owner, SnapshotRecord, Store
+from snapshots.contract import Address, CatalogRow, Incarnation, LogHead, Owner, SnapshotRecord, Store
 from snapshots.errors import Fenced
 
 OWNER = Owner("host-1", 100, 5_000)
 OTHER = Owner("host-1", 200, 6_000)
 ADDRESS = Address("127.0.0.1", 7000, None, "host-1")
-SNAPSHOT = SnapshotRecord("alice", 9, b"state", b"window")
+SNAPSHOT = SnapshotRecord("alice", 9, b"state", b"window", due_ms=5_000)
+CATALOG = CatalogRow(1, "c1", 1_000, "ops")
 
 ShardWrite = Callable[[Store, Incarnation, LogHead, int], Awaitable[object]]
 TermWrite = Callable[[Store, Incarnation, int], Awaitable[object]]
@@ -32,6 +33,9 @@ TERM_WRITES: dict[str, TermWrite] = {
     "fence": lambda store, inc, term: store.fence(term, "s0"),
     "finish_log": lambda store, inc, term: store.finish_log(term, "s1-1"),
     "release_slots": lambda store, inc, term: store.release_slots(inc, term, [3], ["vip"], "s1", {"alice": 4}),
+    "listen": lambda store, inc, term: store.listen(term, ADDRESS),
+    "commit_catalog": lambda store, inc, term: store.commit_catalog(term, CATALOG),
+    "advance_clock": lambda store, inc, term: store.advance_clock(term, 60_000),
 }
 
 
@@ -40,7 +44,7 @@ async def everything(store: Store) -> tuple[object, ...]:
     logs = await store.unfinished_logs()
     records = [await store.read_log(log.log_id, 0, 100) for log in logs]
     players: Sequence[object] = [await store.load_player(player_id) for player_id in ("alice", "vip")]
-    return await store.routing(), logs, records, players
+    return await store.routing(), logs, records, players, await store.due_players(range(256), ["vip"], 10**15, 10)
 
 
 async def serving(store: Store) -> tuple[Incarnation, LogHead, int]:
@@ -49,7 +53,8 @@ async def serving(store: Store) -> tuple[Incarnation, LogHead, int]:
     inc = (await store.claim("s0", OWNER, "n0")).incarnation
     await store.serve(inc, ADDRESS)
     await store.assign(term, {3: "s0"}, {"vip": "s0"})
-    await store.put_snapshots(inc, [replace(SNAPSHOT, version=3)])
+    await store.put_snapshots(inc, [replace(SNAPSHOT, version=3, due_ms=7_000)])
+    await store.put_catalog("c1", b"content")
     gone = (await store.claim("s1", OTHER, "n1")).incarnation
     await store.append(gone, LogHead(), b"left behind")
     await store.retire(gone)

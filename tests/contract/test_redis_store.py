@@ -11,11 +11,13 @@ import pytest
 import redis
 import uvloop
 
+from engine.facts import Signals, WantedAward
 from snapshots.contract import LogHead, Owner, SnapshotRecord, StoredPlayer
 from snapshots.errors import Fenced, StoreUnavailable, StoreUnsuitable
 from snapshots.opening import open_store
+from snapshots.redis_connection import CONNECTIONS_MAX, LIBRARY
 from snapshots.redis_settings import check_settings, masked
-from snapshots.redis_store import CONNECTIONS_MAX, LIBRARY, RedisStore
+from snapshots.redis_store import RedisStore
 from tests.redis_server import RedisServer, free_port
 
 OWNER = Owner("host-1", 100, 5_000)
@@ -111,6 +113,17 @@ async def test_a_thousand_loads_at_once_share_a_few_connections(server: RedisSer
     assert [player.generations[0].player_id for player in loaded] == [f"p{n}" for n in range(1_000)]
     with redis.Redis.from_url(server.url) as client:
         assert len(client.client_list()) <= CONNECTIONS_MAX + 2
+
+
+async def test_what_is_of_one_ip_or_device_goes_once_nobody_can_ask_for_it(
+    server: RedisServer, store: RedisStore
+) -> None:
+    signals, now_ms = Signals(ip="203.0.113.7", device="phone"), 1_800_000_000_000
+    await store.see("alice", signals, now_ms, 30)
+    await store.reserve("alice", "c", signals, [WantedAward("w", "r", 2, 2, None, None, None)], None, now_ms)
+    days = {"seen:ip:203.0.113.7": 31, "seen:device:phone": 31, "ipbonus:203.0.113.7": 366}
+    with redis.Redis.from_url(server.url) as client:
+        assert {key: round(client.ttl(f"croupier:{key}") / 86_400) for key in days} == days
 
 
 def test_appends_work_on_uvloop_too(server: RedisServer) -> None:

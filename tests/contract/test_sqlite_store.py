@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from snapshots import sqlite_control, sqlite_files, sqlite_shard
-from snapshots.contract import Incarnation, LogHead, Owner, SnapshotRecord, StoredPlayer
+from engine.facts import Signals
+from snapshots import sqlite_control, sqlite_due, sqlite_files, sqlite_schema, sqlite_shard
+from snapshots.contract import CatalogRow, Incarnation, LogHead, Owner, Routing, SnapshotRecord, StoredPlayer
 from snapshots.errors import Corrupt, Fenced, StoreUnavailable, StoreUnsuitable
 from snapshots.sqlite_store import SqliteStore
 
@@ -53,7 +54,7 @@ async def test_a_newer_schema(store: SqliteStore, tmp_path: Path) -> None:
     await store.claim("s0", OWNER, "n")
     await store.close()
     execute(tmp_path / "store" / "shard-s0.db", "PRAGMA user_version = 9")
-    with pytest.raises(StoreUnsuitable, match="has schema version 9; this version of Croupier needs 1"):
+    with pytest.raises(StoreUnsuitable, match="has schema version 9; this version of Croupier needs 2"):
         await SqliteStore(tmp_path / "store").open()
 
 
@@ -65,10 +66,108 @@ async def test_a_lost_shard_file_is_never_taken_for_an_empty_shard(store: Sqlite
         await SqliteStore(tmp_path / "store").open()
 
 
-def execute(path: Path, statement: str) -> None:
+def execute(path: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute(statement)
+    rows = connection.execute(statement, values).fetchall()
     connection.close()
+    return rows
+
+
+async def test_a_folder_of_schema_1_is_brought_up_and_loses_nothing(tmp_path: Path) -> None:
+    control, shard = tmp_path / "control.db", tmp_path / "shard-s0.db"
+    for path, schema in ((control, sqlite_schema.CONTROL), (shard, sqlite_schema.SHARD)):
+        for statement in (*schema[0].split(";\n"), "PRAGMA user_version = 1"):
+            execute(path, statement)
+    for path, statement in (
+        (control, "UPDATE control SET term=4"),
+        (control, "INSERT INTO slots VALUES (3, 's0')"),
+        (control, "INSERT INTO shards VALUES ('s0')"),
+        (shard, "UPDATE shard SET epoch=2, nonce='n', log_epoch=2, hash=zeroblob(16)"),
+        (shard, "INSERT INTO logs VALUES (2, 0, 0)"),
+        (shard, "INSERT INTO snapshots VALUES ('alice', 0, 7, x'01', x'02')"),
+    ):
+        execute(path, statement)
+    store = SqliteStore(tmp_path)
+    await store.open()
+    routing = await store.routing()
+    assert (routing.term, routing.slots[3], routing.catalog, routing.clock_offset_ms) == (4, "s0", None, 0)
+    assert await store.load_player("alice") == StoredPlayer((SnapshotRecord("alice", 7, b"\x01", b"\x02"),))
+    assert await store.due_players(range(256), [], 10**15, 10) == []
+    assert (await store.append(Incarnation("s0", 2, "n", "s0-2"), LogHead(), b"one")).seq == 1
+    assert [execute(path, "PRAGMA user_version") for path in (control, shard)] == [[(2,)], [(2,)]]
+    await store.close()
+
+
+async def test_lost_shared_limits_are_never_taken_for_unused_ones(store: SqliteStore, tmp_path: Path) -> None:
+    await store.close()
+    (tmp_path / "store" / "shared.db").unlink()
+    with pytest.raises(StoreUnsuitable, match=r"shared\.db is missing"):
+        await SqliteStore(tmp_path / "store").open()
+
+
+async def test_an_append_never_waits_for_the_shared_limits(store: SqliteStore, tmp_path: Path) -> None:
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    locker = sqlite3.connect(tmp_path / "store" / "shared.db", isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.create_task(store.see("alice", Signals(ip="203.0.113.7"), 1_000, 30))
+    head = await store.append(inc, LogHead(), b"one")
+    await store.append(inc, head, b"two")
+    assert not waiting.done()
+    locker.execute("ROLLBACK")
+    locker.close()
+    await waiting
+
+
+async def test_a_catalog_is_in_force_once_no_append_of_the_former_one_is_under_way(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    """An append that has read the former number holds its shard's lock: the commit returns after it."""
+    term = await store.take_term()
+    await store.claim("s0", OWNER, "n")
+    await store.put_catalog("c1", b"content")
+    appending = sqlite3.connect(tmp_path / "store" / "shard-s0.db", isolation_level=None)
+    appending.execute("BEGIN IMMEDIATE")
+    committing = asyncio.create_task(store.commit_catalog(term, CatalogRow(1, "c1", 1_000, "ops")))
+    other = SqliteStore(tmp_path / "store")
+    await other.open()
+    await until_in_force(other)
+    assert not committing.done()
+    appending.execute("COMMIT")
+    appending.close()
+    await committing
+    await other.close()
+
+
+async def until_in_force(store: SqliteStore) -> Routing:
+    while (routing := await store.routing()).catalog is None:
+        await asyncio.sleep(0)
+    return routing
+
+
+async def test_what_a_moved_player_left_in_the_index_is_forgotten_when_it_comes_up(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    first, second = [(await store.claim(shard_id, OWNER, shard_id)).incarnation for shard_id in ("s0", "s1")]
+    await store.put_snapshots(first, [SnapshotRecord("alice", 1, b"", b"", 1_000)])
+    await store.put_snapshots(second, [SnapshotRecord("alice", 2, b"", b"", 2_000)])
+    counts = "SELECT count(*) FROM due WHERE due_ms IS NOT NULL"
+    found = [await store.due_players(range(256), [], before_ms, 10) for before_ms in (999, 1_000, 2_000)]
+    assert found == [[], [], ["alice"]]
+    assert [execute(tmp_path / "store" / f"shard-{shard}.db", counts) for shard in ("s0", "s1")] == [[(0,)], [(1,)]]
+
+
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [(sqlite_due._OF_SLOTS, ("[1]", 1, "[]", 1, 1)), (sqlite_due._OF_PLAYERS, ('["a"]', 1, 1))],
+    ids=["of slots", "of players"],
+)
+async def test_due_players_reads_no_more_than_the_index(
+    store: SqliteStore, tmp_path: Path, query: str, values: tuple[object, ...]
+) -> None:
+    await store.claim("s0", OWNER, "n")
+    plan = [str(row[-1]) for row in execute(tmp_path / "store" / "shard-s0.db", f"EXPLAIN QUERY PLAN {query}", *values)]
+    assert any(step.startswith(("SEARCH due", "SEARCH found")) for step in plan)
+    assert not any(step.startswith(("SCAN due", "SCAN found")) for step in plan)
 
 
 async def test_locked_by_somebody_is_unavailable_and_may_be_repeated(

@@ -105,7 +105,7 @@ class Both:
         state = self.live.state
         check(state)
         assert _picture(state) == picture(self.ledger.purse)
-        assert state.real + sum(grant.balance for grant in state.grants) == self.account
+        assert state.real + sum(grant.balance for grant in state.grants) + self.ledger.purse.withdrawn == self.account
         assert (state.version, state.time_ms) == (self.ledger.version, self.ledger.purse.now)
         now = encode_snapshot(self.live)
         assert encode_snapshot(self.shadow) == now, "replayed state differs"
@@ -161,6 +161,8 @@ def _said(answer: AnyAnswer, facts: dict[str, Any]) -> dict[str, Any]:
 def _picture(state: PlayerState) -> dict[str, Any]:
     return {
         "real": state.real,
+        "reserved": state.reserved,
+        "turnover": state.turnover_micro,
         "grants": [
             (g.grant_id, g.state, g.amount, g.balance, g.remaining_wager, g.wager_total, g.valid_to_ms)
             for g in state.grants

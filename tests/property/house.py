@@ -29,6 +29,7 @@ class Terms:
     valid_days: int | None = None
     max_cashout: int | None = None
     funds_order: str | None = None
+    cancel_on_withdrawal: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,10 @@ OFFERS = {
     ),
     "welcome-gift": Offer(Terms(Fraction(1), valid_days=3), match_percent=30, per_player=1),
     "plain": Offer(Terms(Fraction(1), valid_days=3), fixed=100),
+    "stays": Offer(Terms(Fraction(2), valid_days=4, cancel_on_withdrawal=False), fixed=80),
+    "spins-stay": Offer(
+        Terms(valid_days=3, cancel_on_withdrawal=False), spins=Spins(2, 10, ("book", "wheel"), 3, Fraction(1))
+    ),
     "nothing-asked": Offer(Terms(Fraction(0), max_cashout=30), fixed=50),
     "capped": Offer(
         Terms(Fraction("0.75"), min_bet=20, by_game={"wheel": 30}, by_type={"table": 80}, valid_days=3, max_cashout=60),
@@ -144,6 +149,7 @@ def _wager(terms: Terms) -> WagerTerms:
         contribution_types=terms.by_type,
         valid_days=terms.valid_days,
         max_cashout=_eur(terms.max_cashout),
+        cancel_on_withdrawal=terms.cancel_on_withdrawal,
         **choices,
     )
 

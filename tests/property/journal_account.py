@@ -1,6 +1,7 @@
 """What a player's journal says about money: every event's exact net creation, apart from how it is applied.
 
-real + bonus == deposits + granted + credited wins − stakes ± reversals − removed (expiry, cancellation, cash-out cap).
+real + bonus + withdrawn == deposits + granted + credited wins − stakes ± reversals − removed, where removed is what
+expiry, cancellation, the cash-out cap and confirmed withdrawals take away of bonuses.
 """
 
 from engine import events as e

@@ -10,6 +10,7 @@ from math import ceil, floor
 from typing import Any
 
 from engine import commands as c
+from tests.property.account import MICRO_EUR_PER_CENT, AccountPages
 from tests.property.house import DAY_MS, MAX_BET, MIN_BET, OFFERS, START_MS, TYPES, Offer
 from tests.property.purse import Bet, Grant, Package, Purse, Refused, Round
 
@@ -27,10 +28,11 @@ class Accepted:
     session: str | None
 
 
-class Ledger:
+class Ledger(AccountPages):
     """`still_known(id, where)` is asked only about ids past the 24 hours for which the rules promise to know them."""
 
     def __init__(self, player_id: str, funds_order: str, still_known: Callable[[str, str], bool]) -> None:
+        super().__init__()
         self.player_id, self.still_known = player_id, still_known
         self.purse = Purse(funds_order)
         self.currency: str | None = None
@@ -55,7 +57,7 @@ class Ledger:
         self.accepted[command.id] = Accepted(command.body, command.time_ms, told.get("session_id"))
         if isinstance(command.body, c.BETS):
             self.tombs.pop(command.id, None)  # it was forgotten, else the bet had been refused
-        if isinstance(command.body, c.Rollback):
+        if isinstance(command.body, (c.Rollback, c.RollbackReportedBet)):
             self.accepted[command.id].session = None  # its answer is not about a round
         self.order.append(command.id)
         return told
@@ -102,11 +104,13 @@ class Ledger:
         win = getattr(body, "win", None)
         if (amount is not None and amount < 1) or (win is not None and win < 0):
             raise Refused("invalid_request")
+        if isinstance(body, c.ReportBet) and body.game_type not in TYPES.values():
+            raise Refused("invalid_request")
         if isinstance(body, c.Spin) and body.mode == "real" and body.bet is None:
             raise Refused("invalid_request")
         if self.currency is None and not isinstance(body, c.Register):
             raise Refused("player_not_found")
-        if self.blocked and isinstance(body, (c.Spin, c.AddBet, c.Deposit, c.GrantCampaign)):
+        if self.blocked and isinstance(body, (*c.BETS, c.Deposit, c.GrantCampaign, c.PostEvent)):
             raise Refused("player_blocked")
 
     def _register(self, command_id: str, body: c.Register) -> Callable[[], Facts]:
@@ -276,10 +280,16 @@ class Ledger:
 
     # --- rollback
 
-    def _rollback(self, command_id: str, body: c.Rollback) -> Callable[[], Facts]:
+    def _rollback(self, command_id: str, body: c.Rollback | c.RollbackReportedBet) -> Callable[[], Facts]:
         bet_id = body.transaction_id
         status, session = "rolled_back", None
-        if not self.tombstoned(bet_id):
+        reported = self.accepted[bet_id].body if bet_id in self.remembered() else None
+        if self.tombstoned(bet_id):
+            pass
+        elif isinstance(reported, c.ReportBet):
+            self.purse.turnover -= reported.amount * MICRO_EUR_PER_CENT
+            self.tombs[bet_id] = self.purse.now
+        else:
             round_ = self._round_of(bet_id)
             if round_ is None:
                 status = "tombstoned"
@@ -288,6 +298,8 @@ class Ledger:
                 self._undo(round_, bet_id)
                 session = round_.id
         return lambda: {"status": status, "session_id": session, "balance": self.purse.balance(), "kept_grants": ()}
+
+    _rollbackreportedbet = _rollback
 
     def _round_of(self, bet_id: str) -> Round | None:
         """The newest round with such a bet; `already_processed` for what is too old to be told."""

@@ -34,6 +34,7 @@ class Grant:
     voids: int = 0
     released: int = 0
     removed: int = 0
+    frozen: bool = False
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Package:
     won: int = 0
     grant: str | None = None
     expired: bool = False
+    frozen: bool = False
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Purse:
     def __init__(self, funds_order: str) -> None:
         self.funds_order = funds_order
         self.now = 0
-        self.real = 0
+        self.real = self.reserved = self.withdrawn = self.turnover = 0
         self.grants: dict[str, Grant] = {}
         self.ended: list[str] = []
         self.packages: dict[str, Package] = {}
@@ -114,11 +116,15 @@ class Purse:
     def balance(self) -> tuple[int, int, int, int]:
         usable = self.stakeable()
         bonus = sum(grant.balance for grant in self.live())
-        return self.real, bonus, usable.balance if usable else 0, self.real
+        return self.real, bonus, usable.balance if usable else 0, self.free()
+
+    def free(self) -> int:
+        """Real money that no withdrawal has reserved."""
+        return self.real - self.reserved
 
     def usable_packages(self) -> list[Package]:
         found = self.packages.values()
-        return [p for p in found if p.left and not p.expired and self.now < p.valid_to]
+        return [p for p in found if p.left and not p.expired and not p.frozen and self.now < p.valid_to]
 
     def spins_left(self, game: str) -> int:
         return sum(p.left for p in self.usable_packages() if p.offer.spins and game in p.offer.spins.games)
@@ -129,7 +135,7 @@ class Purse:
         """Order of funds, bonus limits and what the stake counts (rules §2.1-2.3, §4)."""
         grant = self.stakeable()
         if grant is None:
-            if self.real < amount:
+            if self.free() < amount:
                 raise Refused("insufficient_funds")
             return Bet(command_id, amount, amount)
         terms = grant.terms
@@ -142,10 +148,10 @@ class Purse:
             money = 0
         if round_ is not None and any(bet.bonus and bet.grant != grant.id for bet in round_.bets):
             money = 0  # a round never mixes the money of two grants
-        if self.real + money < amount:
+        if self.free() + money < amount:
             raise Refused("insufficient_funds")
         real_first = (terms.funds_order or self.funds_order) == "real_first"
-        bonus = amount - min(self.real, amount) if real_first else min(money, amount)
+        bonus = amount - min(self.free(), amount) if real_first else min(money, amount)
         uncounted = excluded or (over and terms.over_max_bet == "not_counted") or amount < (terms.min_bet or 0)
         counted = 0 if uncounted else min(grant.remaining, floor(Fraction(amount * self._percent(terms, game), 100)))
         void = over and terms.over_max_bet == "cancel"
@@ -157,6 +163,7 @@ class Purse:
 
     def take(self, bet: Bet) -> None:
         self.real -= bet.real
+        self.turnover += (bet.real + bet.bonus) * 10_000
         if bet.grant is not None:
             grant = self.grants[bet.grant]
             grant.balance -= bet.bonus
@@ -211,6 +218,7 @@ class Purse:
         """An open round without results: exactly what its bets did, backwards (rules §2.5)."""
         for bet in round_.bets:
             self.real += bet.real
+            self.turnover -= (bet.real + bet.bonus) * 10_000
             if bet.grant is not None:
                 self._give_back(self.grants[bet.grant], bet)
         if round_.package is not None:
@@ -235,9 +243,10 @@ class Purse:
             if grant.balance + grant.released + grant.removed + bet.bonus - round_.won_bonus < 0:
                 raise Refused("win_already_spent")
             real -= grant.released
-        if real < 0:
+        if real < self.reserved:
             raise Refused("win_already_spent")
         self.real = real
+        self.turnover -= (bet.real + bet.bonus) * 10_000
         if grant is not None:
             if ended:
                 self._reopen(grant)
@@ -274,6 +283,24 @@ class Purse:
                 other.state = "granted"
             grant.state = "in_wager"
 
+    # --- withdrawals
+
+    def freeze(self, grants: set[str], packages: set[str]) -> None:
+        """These and no others are frozen from now on (rules §9)."""
+        for grant in self.live():
+            grant.frozen = grant.id in grants
+            if grant.frozen:
+                grant.state = "granted"
+        for package in self.packages.values():
+            package.frozen = package.id in packages
+
+    def forfeit(self, grants: tuple[str, ...], packages: tuple[str, ...]) -> None:
+        for grant in self.live():
+            if grant.id in grants:
+                self._end(grant, "cancelled", 0)
+        for package_id in packages:
+            self.packages[package_id].left, self.packages[package_id].expired = 0, True
+
     # --- what follows by itself
 
     def settle(self) -> None:
@@ -283,8 +310,9 @@ class Purse:
                 package.left, package.expired = 0, True
         for grant in self.live():
             self._end_if_over(grant)
-        if self.live() and self.in_wager() is None:
-            self.live()[0].state = "in_wager"
+        waiting = [grant for grant in self.live() if not grant.frozen]
+        if waiting and self.in_wager() is None:
+            waiting[0].state = "in_wager"
 
     def _in_play(self, package_id: str | None) -> bool:
         return package_id is not None and any(round_.package == package_id for round_ in self.open_rounds())
@@ -301,12 +329,12 @@ class Purse:
         )
         if grant.voids:
             self._end(grant, "cancelled", 0)
-        elif not grant.remaining and not spins_to_come:
+        elif not grant.remaining and not spins_to_come and not grant.frozen:
             cap = grant.terms.max_cashout
             self._end(grant, "completed", grant.balance if cap is None else min(cap, grant.balance))
         elif self.now >= grant.valid_to:
             self._end(grant, "expired", 0)
-        elif not grant.balance and not spins_to_come:
+        elif not grant.balance and not spins_to_come and not grant.frozen:
             self._end(grant, "completed", 0)
 
     def _end(self, grant: Grant, state: str, released: int) -> None:
@@ -329,6 +357,8 @@ def picture(purse: Purse) -> dict[str, Any]:
     """All that must agree with the engine's state."""
     return {
         "real": purse.real,
+        "reserved": purse.reserved,
+        "turnover": purse.turnover,
         "grants": [(g.id, g.state, g.amount, g.balance, g.remaining, g.total, g.valid_to) for g in purse.live()],
         "packages": [(p.id, p.left, p.won) for p in purse.packages.values() if p.left],
         "rounds": sorted((r.id, r.stake, r.won_real + r.won_bonus, len(r.result_ids)) for r in purse.open_rounds()),

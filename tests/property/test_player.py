@@ -5,21 +5,28 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from engine.answers import RoundAnswer
+from engine.answers import RoundAnswer, WithdrawalAnswer
 from engine.commands import (
     BETS,
     AddBet,
     Block,
     CancelRound,
+    CancelWithdrawal,
     CommandBody,
+    ConfirmWithdrawal,
     Deposit,
     GrantCampaign,
     Mode,
+    PostEvent,
     Register,
+    ReportBet,
     Result,
     Rollback,
+    RollbackReportedBet,
     Spin,
+    StartSession,
     Unblock,
+    Withdraw,
 )
 from tests.property.both import Both
 from tests.property.house import OFFERS, TYPES
@@ -91,6 +98,68 @@ class OnePlayer(RuleBasedStateMachine):
     @rule(currency=st.sampled_from(["EUR", "SEK"]), country=st.sampled_from([None, "FI", "NO"]))
     def register_again(self, currency: str, country: str | None) -> None:
         self.send(Register(currency, country))
+
+    # --- money out, and what comes from elsewhere
+
+    @rule(amount=st.sampled_from([0, 1, 10, 50, 200]), forfeit=st.booleans())
+    def withdraw(self, amount: int, forfeit: bool) -> None:
+        self.send(Withdraw(amount, forfeit))
+
+    @rule(pick=PICK, confirm=st.booleans())
+    def end_a_withdrawal(self, pick: int, confirm: bool) -> None:
+        known = ["w9999", *self.both.ledger.withdrawals]
+        withdrawal_id = known[-1 - pick % len(known)]
+        self.send(ConfirmWithdrawal(withdrawal_id) if confirm else CancelWithdrawal(withdrawal_id))
+
+    @rule(campaign_id=OFFER_IDS, bets=st.lists(STAKES, max_size=3), confirm=st.booleans(), wait_ms=WAITS)
+    def withdraw_and_play_meanwhile(self, campaign_id: str, bets: list[int], confirm: bool, wait_ms: int) -> None:
+        self.send(Deposit(200))
+        self.send(GrantCampaign(campaign_id, "because"))
+        self.send(Withdraw(60, forfeit_bonuses=True))
+        for bet in bets:
+            self.send(Spin("wheel", "real", bet, bet // 2))
+            self.send(GrantCampaign("plain", "because"))
+        self.both.now += wait_ms if bets and bets[0] % 3 == 0 else 0
+        if self.both.ledger.withdrawals:
+            newest = [*self.both.ledger.withdrawals][-1]
+            self.send(ConfirmWithdrawal(newest) if confirm else CancelWithdrawal(newest))
+
+    @rule(bet=STAKES, win=WINS, left=st.integers(0, 30))
+    def withdraw_what_was_won_and_undo(self, bet: int, win: int, left: int) -> None:
+        self.send(Deposit(bet))
+        self.send(Spin("vault", "real", bet, win))
+        spin_id = f"gs:{self.keys}"
+        self.send(Withdraw(max(1, self.both.ledger.purse.free() - left), forfeit_bonuses=True))
+        self.send(Rollback(spin_id))
+
+    @rule(campaign_id=OFFER_IDS, ends=st.lists(st.booleans(), min_size=2, max_size=2), spin=st.booleans())
+    def withdraw_twice(self, campaign_id: str, ends: list[bool], spin: bool) -> None:
+        self.send(Deposit(50))
+        self.send(GrantCampaign(campaign_id, "because"))
+        if spin:
+            self.send(Spin("book", "freespin", None, 20))
+        ids = []
+        for _ in ends:
+            asked = self.send(Withdraw(5, forfeit_bonuses=True))
+            ids += [asked.withdrawal_id] if isinstance(asked, WithdrawalAnswer) else []
+        for withdrawal_id, confirm in zip(ids, ends, strict=False):
+            self.both.now += HOUR_MS * 25 * spin
+            self.send(ConfirmWithdrawal(withdrawal_id) if confirm else CancelWithdrawal(withdrawal_id))
+
+    @rule(amount=st.sampled_from([0, 1, 250]), game_type=st.sampled_from(["slot", "live", "chess"]), undo=st.booleans())
+    def report_bet(self, amount: int, game_type: str, undo: bool) -> None:
+        self.send(ReportBet(amount, game_type))
+        if undo:
+            self.send(RollbackReportedBet(f"gs:{self.keys}"))
+
+    @rule(command_id=LATE_IDS)
+    def late_report(self, command_id: str) -> None:
+        self.send(RollbackReportedBet(command_id))
+        self.send(ReportBet(10, "live"), command_id)
+
+    @rule(event=st.booleans())
+    def look_in(self, event: bool) -> None:
+        self.send(PostEvent("quiz_won") if event else StartSession("1.2.3.4"))
 
     # --- play
 

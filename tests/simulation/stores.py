@@ -10,6 +10,7 @@ from typing import Any
 from snapshots import sqlite_control
 from snapshots.errors import StoreUnavailable
 from snapshots.sqlite_files import Files, store_error
+from snapshots.sqlite_schema import Schema
 from snapshots.sqlite_store import SqliteStore
 
 EPOCH_MS = 1_800_000_000_000
@@ -19,7 +20,7 @@ EPOCH_MS = 1_800_000_000_000
 class _FastFiles(Files):
     """Nothing here survives a power cut, and need not."""
 
-    def _connection(self, name: str, schema: str) -> sqlite3.Connection:
+    def _connection(self, name: str, schema: Schema) -> sqlite3.Connection:
         known = name in self._open
         connection = super()._connection(name, schema)
         if not known:
@@ -52,7 +53,7 @@ class InlineSqlite(SqliteStore):
 
     async def open(self) -> None:
         sqlite_control.prepare(self._folder)
-        self._workers = (_InlineWorker(self._folder), _InlineWorker(self._folder))  # type: ignore[assignment]
+        self._workers = tuple(_InlineWorker(self._folder) for _ in range(3))  # type: ignore[assignment]
 
     async def clock_ms(self) -> int:
         return EPOCH_MS + round(asyncio.get_running_loop().time() * 1000)
@@ -70,7 +71,7 @@ class Weather:
 
 
 class SimStore:
-    """One process's view of the store. Until the virtual second `stalled` nothing gets through; until `cut_off` all fails."""
+    """A process's store. Nothing gets through until the virtual second `stalled`; all fails until `cut_off`."""
 
     def __init__(self, folder: Path, weather: Weather) -> None:
         self._inner, self._weather = InlineSqlite(folder), weather

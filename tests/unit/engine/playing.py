@@ -155,7 +155,7 @@ class Table:
     def pass_days(self, days: int) -> None:
         """Lets time pass and does all work that becomes due, as a shard does."""
         self.now += days * DAY_MS
-        while (due := next_due(self.state)) is not None and due.time_ms <= self.now:
+        while (due := next_due(self.state, catalog=self.catalog)) is not None and due.time_ms <= self.now:
             assert isinstance(self.run_command(due), Transition)
 
     def money(self) -> tuple[int, int]:

@@ -26,6 +26,8 @@ def _not_for_player(state: PlayerState, rule: Eligibility, deposit: int | None) 
         return "it is for segments the player is not in"
     if rule.currencies and state.currency not in rule.currencies:
         return f"it is not offered in {state.currency}"
+    if rule.levels and state.level and state.level not in rule.levels:
+        return f"it is not for level {state.level}"
     if deposit is not None and deposit < rule.min_deposit.get(state.currency, 0):
         return f"it needs a deposit of at least {rule.min_deposit[state.currency]}"
     return None
@@ -39,5 +41,6 @@ def _amounts(campaign: Campaign) -> list[Amounts]:
     if campaign.free_spins is not None:
         found += [campaign.free_spins.bet, campaign.free_spins.max_win]
     if campaign.wager is not None:
-        found += [campaign.wager.min_bet, campaign.wager.max_bet, campaign.wager.max_cashout]
+        wager = campaign.wager
+        found += [wager.min_bet, wager.max_bet, wager.max_cashout, wager.min_average_bet]
     return found

@@ -1,0 +1,46 @@
+"""What bonuses and free spins amount to, counted from the events of each transition."""
+
+from actors.metrics import ShardMetrics
+from engine import events as e
+from engine.holdings import find_ended_grant
+from engine.state import PlayerState
+from engine.transition import Transition
+
+_COUNTED: dict[type, str] = {
+    e.BonusRedeemed: "bonuses_redeemed",
+    e.GrantExpired: "bonuses_expired",
+    e.GrantDeclined: "bonuses_declined",
+    e.BonusGranted: "bonuses_granted",
+}
+_ENDS = (e.BonusRedeemed, e.GrantExhausted, e.GrantExpired, e.GrantCancelled)
+
+
+def count_events(metrics: ShardMetrics, state: PlayerState, done: Transition) -> None:
+    """Adds a transition's events to the metrics; `state` is the player's after it."""
+    for event in done.events:
+        name = _COUNTED.get(type(event))
+        if name is not None:
+            metrics.counters[name] += 1
+        if isinstance(event, e.GrantCreated):
+            _count_created(metrics, event)
+        elif isinstance(event, e.BetPlaced) and event.package_id is not None:
+            metrics.freespins_used += 1
+        elif isinstance(event, e.RoundReversed):
+            metrics.freespins_used -= event.spins
+        if isinstance(event, _ENDS):
+            _count_end(metrics, state, event.grant_id)
+
+
+def _count_created(metrics: ShardMetrics, event: e.GrantCreated) -> None:
+    """Winnings of free spins are no award of their own."""
+    if event.grant.state == "declined":
+        metrics.counters["bonuses_declined"] += 1
+    elif event.grant.state != "initiated" and event.award:
+        metrics.counters["bonuses_granted"] += 1
+
+
+def _count_end(metrics: ShardMetrics, state: PlayerState, grant_id: str) -> None:
+    grant = find_ended_grant(state, grant_id)
+    if grant is not None and grant.wager_total > 0:
+        metrics.grants_ended += 1
+        metrics.wagered_shares += (grant.wager_total - grant.remaining_wager) / grant.wager_total

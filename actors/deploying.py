@@ -1,0 +1,118 @@
+"""What a supervisor does for all shards at once: put a catalog in force (rule 14), move the sandbox clock.
+
+Success of `deploy`: the version is committed and every shard decides under it. Failure: it is not committed and every
+shard goes on under the old one; nothing in between is visible to a caller.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from actors.client import ShardClient
+from actors.clock import now_ms
+from actors.frames import (
+    AbandonCatalog,
+    ClockSet,
+    ControlAnswer,
+    ControlBody,
+    Deployed,
+    Failed,
+    FinishCatalog,
+    PrepareCatalog,
+    SetClock,
+)
+from snapshots.contract import CatalogRow, Routing, ShardRow, Store
+from snapshots.errors import StoreUnavailable
+
+log = logging.getLogger("croupier.supervisor")
+
+PREPARE_TIMEOUT_S = 2.0
+PREPARE_TRIES = 5
+RETRY_PAUSE_S = 0.3
+CLOCK_TIMEOUT_S = 300.0
+
+
+class DeployFailed(Exception):
+    """The catalog in force is still the old one; says why."""
+
+
+async def deploy(
+    store: Store, client: ShardClient, term: int, shards: Sequence[str], version: str, by: str
+) -> Deployed:
+    """Puts a stored version in force in all `shards`. Raises DeployFailed, Fenced, StoreUnavailable."""
+    routing = await store.routing()
+    in_force = routing.catalog
+    if in_force is not None and in_force.version == version:
+        return Deployed(in_force.number, version)
+    number = 1 if in_force is None else in_force.number + 1
+    rows = await _prepare_all(store, client, shards, number, version)
+    try:
+        await _commit(store, term, CatalogRow(number, version, now_ms(), by))
+    except BaseException:
+        await _tell(client, rows, AbandonCatalog())
+        raise
+    await _tell(client, rows, FinishCatalog(number))
+    log.info("catalog %s is in force as number %d, by %s", version, number, by)
+    return Deployed(number, version)
+
+
+async def _prepare_all(
+    store: Store, client: ShardClient, shards: Sequence[str], number: int, version: str
+) -> list[ShardRow]:
+    """Every shard holds its breath, or none: a shard that is just being replaced is asked again."""
+    refusals: list[str] = []
+    for _ in range(PREPARE_TRIES):
+        routing = await store.routing()
+        rows = [row for row in _rows(routing, shards) if row.address is not None]
+        if len(rows) == len(shards):
+            refusals = await _tell(client, rows, PrepareCatalog(number, version))
+            if not refusals:
+                return rows
+            await _tell(client, rows, AbandonCatalog())
+        else:
+            refusals = ["a shard does not serve"]
+        await asyncio.sleep(RETRY_PAUSE_S)
+    raise DeployFailed(f"not every shard could prepare catalog {version}: {'; '.join(refusals)}")
+
+
+def _rows(routing: Routing, shards: Sequence[str]) -> list[ShardRow]:
+    return [routing.shards[shard_id] for shard_id in shards if shard_id in routing.shards]
+
+
+async def _commit(store: Store, term: int, row: CatalogRow) -> None:
+    """Its outcome must become known: the very same row succeeds again."""
+    while True:
+        try:
+            await store.commit_catalog(term, row)
+        except StoreUnavailable as failure:
+            log.warning("catalog commit without outcome, repeating it: %s", failure)
+            await asyncio.sleep(RETRY_PAUSE_S)
+        else:
+            return
+
+
+async def advance_clock(store: Store, client: ShardClient, term: int, shards: Sequence[str], by_ms: int) -> ClockSet:
+    """Moves the sandbox clock on; returns when all work due by then is done. Raises DeployFailed."""
+    routing = await store.routing()
+    offset_ms = routing.clock_offset_ms + by_ms
+    await store.advance_clock(term, offset_ms)
+    refusals = await _tell(client, _rows(routing, shards), SetClock(offset_ms), CLOCK_TIMEOUT_S)
+    if refusals:
+        raise DeployFailed(f"the clock is set, but not all due work is done: {'; '.join(refusals)}")
+    return ClockSet(offset_ms)
+
+
+async def _tell(
+    client: ShardClient, rows: Sequence[ShardRow], body: ControlBody, timeout_s: float = PREPARE_TIMEOUT_S
+) -> list[str]:
+    """Asks all at once; answers what went wrong, nothing if nothing did."""
+    answers = await asyncio.gather(*(_ask(client, row, body, timeout_s) for row in rows))
+    return [f"{row.shard_id}: {answer.reason}" for row, answer in zip(rows, answers, strict=True)
+            if isinstance(answer, Failed)]  # fmt: skip
+
+
+async def _ask(client: ShardClient, row: ShardRow, body: ControlBody, timeout_s: float) -> ControlAnswer:
+    try:
+        return await client.control(row.address, body, timeout_s)
+    except (OSError, TimeoutError) as failure:
+        return Failed(f"no answer ({type(failure).__name__})")

@@ -1,0 +1,332 @@
+"""JSON Schemas of the catalog's YAML files, for editors that complete and check while somebody types.
+
+They are made from the loader's own tables and bounds, so that both know the same fields. What only a whole catalog
+shows (currencies, games, dates in order) is left to `croupier catalog check`. After a change of the loader run
+`python -m croupier.catalog_schema`; a test fails if the files in `catalog/schema` are others.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from croupier.catalog_amounts import (
+    CONTRIBUTION_MAX_PERCENT,
+    COUNTRY_CODE,
+    CURRENCY_CODE,
+    GAME_TYPES,
+    LEVEL_ID,
+    PLAYER_ID,
+    TIMEOUT_HOURS_MAX,
+)
+from croupier.catalog_campaigns import CAMPAIGN_FIELDS, CAMPAIGN_ID
+from croupier.catalog_eligibility import ELIGIBILITY_FIELDS, LIMITS_FIELDS, PER_PLAYER_MAX, SHARED_COUNT_MAX
+from croupier.catalog_fraud import (
+    COUNTED_SIGNALS,
+    FRAUD_FIELDS,
+    MORE_THAN_MAX,
+    PERIOD_DAYS_MAX,
+    SIGNALS,
+    WINDOW_DAYS_MAX,
+)
+from croupier.catalog_platform import EXPONENT_MAX, FLAGS, GAME_FIELDS, GAME_ID, PLATFORM_FIELDS
+from croupier.catalog_terms import (
+    AWARD_FIELDS,
+    BONUS_FIELDS,
+    FREE_SPINS_FIELDS,
+    FREE_SPINS_MAX,
+    VALID_DAYS_MAX,
+    WAGER_FIELDS,
+    Basis,
+)
+from croupier.catalog_triggers import (
+    CODE,
+    CONDITIONS,
+    EVENT_NAME,
+    NTH_MAX,
+    OPTIONAL_CONDITIONS,
+    SILENCE_DAYS_MAX,
+    TRIGGERS,
+)
+from croupier.catalog_workflows import (
+    STATES,
+    TRANSITION_FIELDS,
+    TRANSITIONS_MAX,
+    WORKFLOW_FIELDS,
+    WORKFLOW_ID,
+)
+from engine.amounts import AMOUNT_MAX
+from engine.catalog import CampaignType, ExcludedPolicy, FundsOrder, OverMaxBet, TimeoutAction, Verdict
+from engine.workflow import ACTIONS, EVENTS, GUARDS, LIVE_STATES
+
+Schema = dict[str, Any]
+
+_DIALECT: Final = "http://json-schema.org/draft-07/schema#"
+_TEXT: Final[Schema] = {"type": "string", "minLength": 1}
+_DECIMAL: Final[Schema] = {"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,6})?$", "examples": ["35", "0.5"]}
+_MOMENT: Final[Schema] = {"type": "string", "description": "with its zone, like 2026-01-31T00:00:00Z"}
+_BOOLEAN: Final[Schema] = {"type": "boolean"}
+
+
+def _group(known: Sequence[str], fields: dict[str, Schema], need: Sequence[str] = ()) -> Schema:
+    """A group of fields: exactly those the loader knows."""
+    if set(known) != fields.keys():
+        raise ValueError(f"loader and schema disagree about {sorted(set(known) ^ fields.keys())}")
+    properties = {name: fields[name] for name in known}
+    schema: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    return schema | ({"required": list(need)} if need else {})
+
+
+def _integer(low: int, high: int, text: str = "") -> Schema:
+    schema: Schema = {"type": "integer", "minimum": low, "maximum": high}
+    return schema | ({"description": text} if text else {})
+
+
+def _words(words: Sequence[str], text: str = "") -> Schema:
+    schema: Schema = {"type": "string", "enum": list(words)}
+    return schema | ({"description": text} if text else {})
+
+
+def _list(item: Schema, most: int | None = None) -> Schema:
+    schema: Schema = {"type": "array", "uniqueItems": True, "items": item}
+    return schema | ({"maxItems": most} if most else {})
+
+
+def _named(pattern: str, value: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": False, "patternProperties": {f"^(?:{pattern})$": value}}
+
+
+def _matching(pattern: str, text: str = "") -> Schema:
+    schema: Schema = {"type": "string", "pattern": f"^(?:{pattern})$"}
+    return schema | ({"description": text} if text else {})
+
+
+def _amounts(low: int, text: str) -> Schema:
+    return _named(CURRENCY_CODE.pattern, _integer(low, AMOUNT_MAX)) | {
+        "description": f"{text}; minor units by currency, like {{EUR: 1000}}"
+    }
+
+
+def _eur(text: str) -> Schema:
+    return _DECIMAL | {"description": f"{text}; EUR in quotes"}
+
+
+_COUNTRIES: Final = _list(_matching(COUNTRY_CODE.pattern, "two capital letters of ISO 3166"))
+_GAMES: Final = _list(_matching(GAME_ID.pattern, "a game of games.yaml"))
+_ROUND_TIMEOUT: Final = _group(
+    ("hours", "action"),
+    {
+        "hours": _integer(1, TIMEOUT_HOURS_MAX, "a round open for longer"),
+        "action": _words(get_args(TimeoutAction), "hold (default): listed for operators"),
+    },
+    ("hours",),
+) | {"description": "rules §3"}
+
+
+def campaign() -> Schema:
+    """A file of `campaigns/` (rules §6)."""
+    fields: dict[str, Schema] = {
+        "id": _matching(CAMPAIGN_ID.pattern, "unique; also the key of its texts"),
+        "type": _words(get_args(CampaignType)),
+        "trigger": _trigger(),
+        "valid_from": _MOMENT,
+        "valid_to": _MOMENT,
+        "eligibility": _eligibility(),
+        "award": _award(),
+        "wager": _wager(),
+        "limits": _limits(),
+        "workflow": _matching(WORKFLOW_ID.pattern, "a file of workflows/; `standard` if left out"),
+        "opt_in": _BOOLEAN | {"description": "the player must claim it first"},
+        "claim_days": _integer(1, VALID_DAYS_MAX, "what waits for opt-in or approval lapses after so many days"),
+    }
+    return _group(CAMPAIGN_FIELDS, fields, ("id", "type", "valid_from", "valid_to", "award")) | {
+        "allOf": [_award_of(kind) for kind in get_args(CampaignType)]
+    }
+
+
+def _award_of(kind: str) -> Schema:
+    """What each type must have: its award, and a trigger unless it holds by itself."""
+    award = {"deposit_match": "bonus", "no_deposit": "bonus"}.get(kind, kind)
+    need = ["award"] if kind == "points_multiplier" else ["award", "trigger"]
+    then: Schema = {"required": need, "properties": {"award": {"required": [award]}}}
+    return {"if": {"properties": {"type": {"const": kind}}, "required": ["type"]}, "then": then}
+
+
+def _trigger() -> Schema:
+    fields: dict[str, Schema] = {
+        "event": _words(TRIGGERS),
+        "nth": _integer(1, NTH_MAX, "only the nth deposit"),
+        "name": _matching(EVENT_NAME.pattern, "of the custom event"),
+        "eur": _eur("the total to cross"),
+        "to": _matching(LEVEL_ID.pattern, "the level climbed to"),
+        "days": _integer(1, SILENCE_DAYS_MAX, "more than so many days of silence"),
+        "code": _matching(CODE.pattern, "upper and lower case are the same"),
+    }
+    needs = [
+        {"if": {"properties": {"event": {"enum": list(events)}}, "required": ["event"]}, "then": {"required": [name]}}
+        for name, events in CONDITIONS.items()
+        if name not in OPTIONAL_CONDITIONS
+    ]
+    return _group(("event", *CONDITIONS), fields, ("event",)) | {"allOf": needs}
+
+
+def _eligibility() -> Schema:
+    fields: dict[str, Schema] = {
+        "countries": _group(("allow", "deny"), {"allow": _COUNTRIES, "deny": _COUNTRIES}) | {"maxProperties": 1},
+        "levels": _list(_matching(LEVEL_ID.pattern)),
+        "segments": _list(_TEXT | {"description": "one of them must be set on the player"}),
+        "players": _list(_matching(PLAYER_ID.pattern, "a personal offer: only these")),
+        "currencies": _list(_matching(CURRENCY_CODE.pattern, "all, if left out")),
+        "min_deposit": _amounts(0, "smallest deposit that triggers"),
+    }
+    return _group(ELIGIBILITY_FIELDS, fields)
+
+
+def _award() -> Schema:
+    bonus: dict[str, Schema] = {
+        "match_percent": _DECIMAL | {"description": "of the deposit, rounded down"},
+        "max": _amounts(1, "most of a match"),
+        "fixed": _amounts(1, "the bonus"),
+    }
+    free_spins: dict[str, Schema] = {
+        "count": _integer(1, FREE_SPINS_MAX),
+        "bet": _amounts(1, "the stake of each spin"),
+        "games": _GAMES | {"minItems": 1},
+        "valid_days": _integer(1, VALID_DAYS_MAX),
+        "wager_multiplier": _DECIMAL | {"description": 'what is won must be wagered so often; "0" pays real money'},
+        "max_win": _amounts(1, "most that all spins together pay"),
+    }
+    choice = {"oneOf": [{"required": ["match_percent", "max"]}, {"required": ["fixed"]}]}
+    fields = {
+        "bonus": _group(BONUS_FIELDS, bonus) | choice,
+        "free_spins": _group(FREE_SPINS_FIELDS, free_spins, FREE_SPINS_FIELDS[:-1]),
+        "points_multiplier": _DECIMAL | {"description": "for the type of that name; above 1"},
+    }
+    return _group(AWARD_FIELDS, fields)
+
+
+def _wager() -> Schema:
+    share = _integer(0, CONTRIBUTION_MAX_PERCENT, "percent of a stake that counts")
+    by_type = _group(GAME_TYPES, dict.fromkeys(GAME_TYPES, share))
+    contribution = {"games": _named(GAME_ID.pattern, share), "types": by_type}
+    fields: dict[str, Schema] = {
+        "multiplier": _DECIMAL | {"description": "how often the base must be wagered; 0 completes at once"},
+        "basis": _words(get_args(Basis)),
+        "min_bet": _amounts(0, "smaller stakes make no progress"),
+        "max_bet": _amounts(1, "largest stake while it is in wager"),
+        "over_max_bet": _words(get_args(OverMaxBet)),
+        "excluded_games": _GAMES,
+        "excluded_policy": _words(get_args(ExcludedPolicy)),
+        "contribution": _group(("games", "types"), contribution),
+        "valid_days": _integer(1, VALID_DAYS_MAX, "from the grant; if left out, until the campaign ends"),
+        "max_cashout": _amounts(0, "most that moves to the real wallet"),
+        "min_average_bet": _amounts(1, "a lower mean stake is held for an operator"),
+        "funds_order": _words(get_args(FundsOrder)),
+        "cancel_on_withdrawal": _BOOLEAN | {"description": "a withdrawal takes it away; true if left out"},
+    }
+    return _group(WAGER_FIELDS, fields)
+
+
+def _limits() -> Schema:
+    fields: dict[str, Schema] = {
+        "per_player": _integer(1, PER_PLAYER_MAX, "1 if left out"),
+        "per_ip": _integer(1, SHARED_COUNT_MAX),
+        "per_device": _integer(1, SHARED_COUNT_MAX),
+        "budget_eur": _eur("all grants together"),
+    }
+    return _group(LIMITS_FIELDS, fields)
+
+
+def workflow() -> Schema:
+    """A file of `workflows/` (rules §4)."""
+    vocabulary = [("on", EVENTS), ("when", GUARDS), ("do", ACTIONS)]
+    on, when, do = (
+        {"oneOf": [{"const": word, "description": text} for word, text in words.items()]} for _, words in vocabulary
+    )
+    transition = {"from": _words(LIVE_STATES), "on": on, "when": _list(when), "do": _list(do), "to": _words(STATES)}
+    fields: dict[str, Schema] = {
+        "id": _matching(WORKFLOW_ID.pattern, "what campaigns name in `workflow`"),
+        "transitions": {
+            "type": "array",
+            "maxItems": TRANSITIONS_MAX,
+            "items": _group(TRANSITION_FIELDS, transition, ("from", "on", "to")),
+        },
+    }
+    return _group(WORKFLOW_FIELDS, fields, WORKFLOW_FIELDS)
+
+
+def platform() -> Schema:
+    """`platform.yaml` (rules §2)."""
+    currency = {"exponent": _integer(0, EXPONENT_MAX, "digits behind the point"), "eur_rate": _eur("per major unit")}
+    fields: dict[str, Schema] = {
+        "currencies": _named(CURRENCY_CODE.pattern, _group(("exponent", "eur_rate"), currency, tuple(currency)))
+        | {"minProperties": 1},
+        "funds_order": _words(get_args(FundsOrder)),
+        "placement": _group(("dedicated",), {"dedicated": _list(_matching(PLAYER_ID.pattern))}),
+        "round_timeout": _ROUND_TIMEOUT,
+        "flags": _group(FLAGS, dict.fromkeys(FLAGS, _BOOLEAN)),
+        "geo_database": _TEXT | {"description": "a MaxMind-format file, relative to the catalog folder"},
+    }
+    return _group(PLATFORM_FIELDS, fields, ("currencies",))
+
+
+def games() -> Schema:
+    """`games.yaml` (rules §2)."""
+    share = _integer(0, CONTRIBUTION_MAX_PERCENT, "percent of a stake that counts for wagering")
+    stake = {"oneOf": [_integer(1, AMOUNT_MAX), _amounts(1, "for each currency")]}
+    fields: dict[str, Schema] = {
+        "type": _words(GAME_TYPES),
+        "provider": _TEXT,
+        "min_bet": stake,
+        "max_bet": stake,
+        "contribution": share,
+        "round_timeout": _ROUND_TIMEOUT,
+    }
+    game = _group(GAME_FIELDS, fields, GAME_FIELDS[:4])
+    top: dict[str, Schema] = {
+        "games": _named(GAME_ID.pattern, game) | {"minProperties": 1},
+        "contribution": _group(GAME_TYPES, dict.fromkeys(GAME_TYPES, share)),
+    }
+    return _group(("games", "contribution"), top, ("games",))
+
+
+def fraud() -> Schema:
+    """`fraud.yaml` (rules §7)."""
+    verdict = _words(get_args(Verdict), "review: an operator decides")
+    counted = {"more_than": _integer(0, MORE_THAN_MAX, "other players"), "verdict": verdict}
+    rules = {
+        name: _group(tuple(counted), counted, tuple(counted))
+        if name in COUNTED_SIGNALS
+        else _group(("verdict",), {"verdict": verdict}, ("verdict",))
+        for name in SIGNALS
+    }
+    period = {"period_days": _integer(1, PERIOD_DAYS_MAX), "eur": _eur("bonus money")}
+    limit = _group(tuple(period), period, tuple(period))
+    fields: dict[str, Schema] = {
+        "window_days": _integer(1, WINDOW_DAYS_MAX, "how long a signal is remembered"),
+        "rules": _group(SIGNALS, rules),
+        "denied_countries": _COUNTRIES,
+        "max_bonus": _group(("per_player", "per_ip"), {"per_player": limit, "per_ip": limit}),
+    }
+    return _group(FRAUD_FIELDS, fields)
+
+
+SCHEMAS: Final = {"campaign": campaign, "workflow": workflow, "platform": platform, "games": games, "fraud": fraud}
+
+
+def schema_text(name: str) -> str:
+    """The file `catalog/schema/<name>.schema.json`."""
+    make = SCHEMAS[name]
+    title = (make.__doc__ or name).rstrip(".")
+    return json.dumps({"$schema": _DIALECT, "title": title} | make(), indent=1, ensure_ascii=False) + "\n"
+
+
+def write_schemas(folder: Path) -> None:
+    """Writes all of them."""
+    folder.mkdir(exist_ok=True)
+    for name in SCHEMAS:
+        (folder / f"{name}.schema.json").write_text(schema_text(name))
+
+
+if __name__ == "__main__":
+    write_schemas(Path(__file__).resolve().parent.parent / "catalog" / "schema")

@@ -1,0 +1,25 @@
+"""Sessions and custom events from the platform (rules §6, §7)."""
+
+from engine.catalog import Catalog
+from engine.commands import Command, PostEvent, StartSession
+from engine.deciding.decision import Decision
+from engine.events import CustomEventPosted, SessionStarted
+from engine.rejections import GEO_BLOCKED, Rejection
+from engine.state import Player
+
+
+def start_session(player: Player, catalog: Catalog, command: Command, body: StartSession) -> Decision:
+    """Opens a session. `geo_blocked` if the IP's country or the claimed one is denied (rules §7).
+
+    A blocked player may look at the account and settle open rounds: the session opens and triggers nothing.
+    """
+    ip_country = command.facts.ip_country
+    for country in (ip_country, body.country):
+        if country is not None and country in catalog.fraud.denied_countries:
+            return Rejection(GEO_BLOCKED, f"There are no sessions from {country}.", {"country": country})
+    return [SessionStarted(body.ip, body.device, body.country, ip_country)]
+
+
+def post_event(player: Player, catalog: Catalog, command: Command, body: PostEvent) -> Decision:
+    """Something happened on the platform that a campaign may wait for (rules §6, `custom_event`)."""
+    return [CustomEventPosted(body.name)]

@@ -1,0 +1,21 @@
+"""Bets of other verticals: turnover only, no money moves here (rules §8)."""
+
+from engine.amounts import to_micro_eur
+from engine.catalog import Catalog
+from engine.commands import Command, ReportBet
+from engine.deciding import syntax
+from engine.deciding.decision import Decision
+from engine.events import BetReported
+from engine.state import TURNOVER_MAX, Player
+
+
+def report_bet(player: Player, catalog: Catalog, command: Command, body: ReportBet) -> Decision:
+    """Counts like a spin's stake for turnover; `rollback` by its id takes it back exactly (rules §2.7, §8).
+
+    `invalid_request` if the amount, whatever it was meant to be, would take the turnover beyond all bounds.
+    """
+    state = player.state
+    turnover = to_micro_eur(body.amount, catalog.currencies[state.currency])
+    if state.turnover_micro + turnover > TURNOVER_MAX:
+        return syntax.invalid("amount", "takes the turnover of the account beyond what can be counted")
+    return [BetReported(body.game_type, body.amount, turnover)]

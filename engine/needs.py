@@ -1,0 +1,86 @@
+"""What the shard must look up or reserve before a command can be decided, and what became of it after (rule 11).
+
+`needs` proposes with the very code that decides, on the same state and catalog, so that it names exactly the awards
+there will be. If the command is refused after all, whatever was reserved for it is to be returned.
+"""
+
+from typing import Literal
+
+from engine.catalog import Catalog
+from engine.commands import Command
+from engine.deciding import decide_alone
+from engine.deciding.awarding import Proposed, proposed
+from engine.events import BonusGranted, FreeSpinsGranted, GrantCancelled, GrantCreated, GrantDeclined, GrantExpired
+from engine.facts import Needs, WantedAward
+from engine.gate import NO_SIGNALS, needs_reservation, own_signals, signals_of
+from engine.idempotency import content_digest, recall
+from engine.rejections import Rejection
+from engine.state import Player, PlayerState
+from engine.transition import Transition
+from engine.triggers import may_trigger
+from engine.window import id_digest
+
+
+def needs(player: Player, catalog: Catalog, command: Command) -> Needs | None:
+    """None unless the command brings signals or awards something that the gate judges by facts. Changes nothing.
+
+    Cheap where it matters: a spin or result is answered at once if it can't cross a turnover some campaign waits for.
+    """
+    if not may_trigger(player.state, catalog, command):
+        return None
+    if recall(player, command, content_digest(command.body)) is not None:
+        return None
+    alone = decide_alone(player, catalog, command)
+    if isinstance(alone, Rejection):
+        return None
+    awards = proposed(player.state, catalog, command, alone)
+    wanted = tuple(
+        _wanted(player, command, award)
+        for award in awards
+        if needs_reservation(catalog, award[1].campaign, award[2].bonus_micro_eur)
+    )
+    brings = own_signals(command) != NO_SIGNALS
+    judged = bool(awards and (catalog.fraud.rules or catalog.fraud.denied_countries))
+    if not (brings or wanted or judged):
+        return None
+    return Needs(signals_of(player.state, command), brings or judged, wanted)
+
+
+def _wanted(player: Player, command: Command, award: Proposed) -> WantedAward:
+    _, proposal, value = award
+    campaign = proposal.campaign
+    return WantedAward(
+        campaign.campaign_id,
+        f"{player.state.player_id}/{command.id}/{campaign.campaign_id}",
+        value.value_micro_eur,
+        value.bonus_micro_eur,
+        campaign.limits.budget_micro_eur,
+        campaign.limits.per_ip,
+        campaign.limits.per_device,
+    )
+
+
+def reservation_outcomes(transition: Transition) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(granted, returned): reservations whose fate the transition settles; those of initiated grants stay held."""
+    granted: list[str | None] = []
+    returned: list[str | None] = []
+    for event in transition.events:
+        if isinstance(event, GrantCreated):
+            if event.grant.state == "declined":
+                returned.append(event.grant.reservation)
+            elif event.grant.state != "initiated":
+                granted.append(event.grant.reservation)
+        elif isinstance(event, BonusGranted | FreeSpinsGranted):
+            granted.append(event.reservation)
+        elif isinstance(event, GrantDeclined | GrantExpired | GrantCancelled):
+            returned.append(event.reservation)
+    return tuple(filter(None, granted)), tuple(filter(None, returned))
+
+
+def reservation_fate(state: PlayerState, reservation_id: str) -> Literal["held", "granted", "returned"]:
+    """What the owner says of a reservation nobody settled, as after a crash: no grant names it and none ever will means
+    `returned`. Only for a player whose commands are not just being looked up (rule 11).
+    """
+    if any(grant.state == "initiated" and grant.reservation == reservation_id for grant in state.grants):
+        return "held"
+    return "granted" if id_digest(reservation_id) in state.granted_reservations else "returned"

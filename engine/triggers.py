@@ -1,0 +1,222 @@
+"""Which campaigns a command triggers (rules §6). Matching only: the gate and the award come after.
+
+A trigger that fails eligibility or `per_player` simply doesn't match and leaves no record.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from engine import commands as c
+from engine import events as e
+from engine.amounts import to_micro_eur
+from engine.catalog import Campaign, Catalog
+from engine.commands import Command
+from engine.eligibility import refusal_reason
+from engine.state import PlayerState
+from engine.turnover import settled_turnover
+
+DAY_MS = 86_400_000
+Campaigns = tuple[Campaign, ...]
+NO_CAMPAIGNS: Campaigns = ()
+
+
+class Proposal(NamedTuple):
+    """A campaign that matches. `deposit` is (deposit id, minor units), if one triggered it."""
+
+    campaign: Campaign
+    deposit: tuple[str, int] | None = None
+
+
+class _Index(NamedTuple):
+    """Campaigns by trigger; `thresholds` of those that wait for turnover, micro-EUR, ascending."""
+
+    catalog: Catalog | None
+    campaigns: dict[str, Campaigns]
+    thresholds: tuple[int, ...]
+
+
+_indexed = _Index(None, {}, ())
+
+
+def awaiting(catalog: Catalog, trigger: str) -> Campaigns:
+    """Campaigns with that trigger in order of their ids; an index of the catalog last asked about is kept."""
+    indexed = _indexed if _indexed.catalog is catalog else _index(catalog)
+    return indexed.campaigns.get(trigger, NO_CAMPAIGNS)
+
+
+def may_trigger(state: PlayerState, catalog: Catalog, command: Command) -> bool:
+    """Whether the command can trigger anything at all: asked on the path of every spin, so without deciding it."""
+    kind = type(command.body)
+    if kind not in BY_PLAY:
+        return kind in MATCHERS
+    indexed = _indexed if _indexed.catalog is catalog else _index(catalog)
+    if not indexed.thresholds or not state.currency:
+        return False
+    settled = settled_turnover(state)
+    above = bisect_right(indexed.thresholds, settled)
+    if above == len(indexed.thresholds):
+        return False
+    return indexed.thresholds[above] <= state.turnover_micro + _stake_micro(state, catalog, command)
+
+
+def _stake_micro(state: PlayerState, catalog: Catalog, command: Command) -> int:
+    """The most turnover the command itself can settle, besides that of open rounds."""
+    body = command.body
+    if isinstance(body, c.ReportBet):
+        stake = body.amount
+    elif isinstance(body, c.Spin) and body.win is not None:
+        stake = body.bet or 0
+    else:
+        return 0
+    return to_micro_eur(stake, catalog.currencies[state.currency])
+
+
+def _index(catalog: Catalog) -> _Index:
+    global _indexed
+    index: dict[str, Campaigns] = {}
+    for _, campaign in sorted(catalog.campaigns.items()):
+        if campaign.type != "points_multiplier":
+            index[campaign.trigger] = (*index.get(campaign.trigger, ()), campaign)
+    thresholds = sorted(each.condition.eur_micro or 0 for each in index.get("turnover_reached", ()))
+    _indexed = _Index(catalog, index, tuple(thresholds))
+    return _indexed
+
+
+def proposals(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
+    """What the accepted command with its own `events` triggers, in order of campaign ids. Nothing while blocked."""
+    match = MATCHERS.get(type(command.body))
+    if match is None or state.blocked is not None:
+        return []
+    return match(state, catalog, command, events)
+
+
+def eligible(
+    state: PlayerState, campaigns: Sequence[Campaign], time_ms: int, deposit: tuple[str, int] | None = None
+) -> list[Proposal]:
+    """Those that are for this player, now."""
+    amount = None if deposit is None else deposit[1]
+    return [
+        Proposal(campaign, deposit)
+        for campaign in campaigns
+        if refusal_reason(state, campaign, time_ms, amount) is None
+    ]
+
+
+def _deposit(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
+    """First deposits, nth deposits, and deposit totals crossed; if the first one isn't eligible the chance is gone."""
+    made = events[0]
+    if not isinstance(made, e.DepositMade):
+        return []
+    before = state.deposited_micro
+    after = before + made.micro_eur
+    matched = [
+        *(awaiting(catalog, "first_deposit") if made.nth == 1 else ()),
+        *(campaign for campaign in awaiting(catalog, "deposit") if campaign.condition.nth in (None, made.nth)),
+        *_crossed(awaiting(catalog, "deposit_total_reached"), before, after),
+    ]
+    matched.sort(key=lambda campaign: campaign.campaign_id)
+    return eligible(state, matched, command.time_ms, (made.deposit_id, made.amount))
+
+
+def _crossed(campaigns: Campaigns, before: int, after: int) -> list[Campaign]:
+    """Campaigns whose threshold lies in before < eur ≤ after, micro-EUR."""
+    return [campaign for campaign in campaigns if before < (campaign.condition.eur_micro or 0) <= after]
+
+
+def _session(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
+    return eligible(state, awaiting(catalog, "session_start"), command.time_ms)
+
+
+def _event(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
+    name = command.body.name  # type: ignore[union-attr]
+    named = [campaign for campaign in awaiting(catalog, "custom_event") if campaign.condition.name == name]
+    return eligible(state, named, command.time_ms)
+
+
+def with_code(catalog: Catalog, code: str) -> list[Campaign]:
+    """Campaigns of that code, upper or lower case."""
+    return [campaign for campaign in awaiting(catalog, "code") if campaign.condition.code == code.strip().upper()]
+
+
+def _code(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
+    """At most one: campaigns that run at the same time don't share a code."""
+    return eligible(state, with_code(catalog, command.body.code), command.time_ms)[:1]  # type: ignore[union-attr]
+
+
+def _manual(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
+    campaign_id = command.body.campaign_id  # type: ignore[union-attr]
+    named = [campaign for campaign in awaiting(catalog, "manual") if campaign.campaign_id == campaign_id]
+    return eligible(state, named, command.time_ms)
+
+
+def _inactive(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
+    noticed = {event.campaign_id for event in events if isinstance(event, e.SilenceNoticed)}
+    named = [campaign for campaign in awaiting(catalog, "inactive") if campaign.campaign_id in noticed]
+    return eligible(state, named, command.time_ms)
+
+
+def _play(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
+    """Turnover crossed by what has been settled with this command: a stake counts when its round closes (rules §3)."""
+    campaigns = awaiting(catalog, "turnover_reached")
+    more = newly_settled(state, events) if campaigns else 0
+    if not more:
+        return []
+    before = settled_turnover(state)
+    return eligible(state, _crossed(campaigns, before, before + more), command.time_ms)
+
+
+def newly_settled(state: PlayerState, events: Sequence[e.AnyEvent]) -> int:
+    """Micro-EUR of turnover that the events settle: stakes of rounds they close, and bets of other verticals."""
+    placed = settled = 0
+    for event in events:
+        if isinstance(event, e.BetPlaced):
+            placed += event.turnover_micro
+        elif isinstance(event, e.BetReported):
+            settled += event.turnover_micro
+        elif (isinstance(event, e.WinCredited) and event.closes) or (
+            isinstance(event, e.RoundTimedOut) and event.action == "close"
+        ):
+            round_ = state.rounds.get(event.session_id)
+            settled += placed + (0 if round_ is None else sum(bet.turnover_micro for bet in round_.bets))
+    return settled
+
+
+def level_campaigns(state: PlayerState, catalog: Catalog, level: str) -> list[Campaign]:
+    """Campaigns for climbing to `level` by play, in order of their ids; the award itself is the caller's (rules §6)."""
+    return [campaign for campaign in awaiting(catalog, "level_up") if campaign.condition.to in (None, level)]
+
+
+def silence_due(state: PlayerState, catalog: Catalog) -> tuple[int, str] | None:
+    """When the next `inactive` campaign fires if the player stays silent (Unix ms), and its id (rules §6).
+
+    Silence is no bet, session or deposit for more than `days` days, counting from registration.
+    """
+    found: tuple[int, str] | None = None
+    if not state.currency or state.blocked is not None:
+        return None
+    for campaign in awaiting(catalog, "inactive"):
+        had = state.awarded.get(campaign.campaign_id, 0) >= campaign.per_player
+        if had or state.silence_fired.get(campaign.campaign_id) == state.active_ms:
+            continue
+        due_ms = max(state.active_ms + (campaign.condition.days or 0) * DAY_MS + 1, campaign.valid_from_ms)
+        if due_ms < campaign.valid_to_ms and (found is None or due_ms < found[0]):
+            found = (due_ms, campaign.campaign_id)
+    return found
+
+
+Matcher = Callable[[PlayerState, Catalog, Any, Sequence[e.AnyEvent]], list[Proposal]]
+MATCHERS: dict[type, Matcher] = {
+    c.Deposit: _deposit,
+    c.StartSession: _session,
+    c.PostEvent: _event,
+    c.EnterCode: _code,
+    c.GrantCampaign: _manual,
+    c.Inactive: _inactive,
+    c.Spin: _play,
+    c.Result: _play,
+    c.ExpireRound: _play,
+    c.ReportBet: _play,
+}
+BY_PLAY = frozenset(kind for kind, matcher in MATCHERS.items() if matcher is _play)
+"""Bodies that trigger by turnover only."""

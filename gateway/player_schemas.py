@@ -1,0 +1,111 @@
+"""The JSON of the API: players, deposits, withdrawals, sessions and what happens elsewhere. Amounts in minor units."""
+
+from engine.catalog import GameType
+from engine.state import WithdrawalState
+from gateway.bonus_schemas import FreeSpinsJson, GrantedJson, GrantJson
+from gateway.schemas import BalanceJson, Json, SpinAnswer
+
+
+class PlayerRegisteredJson(Json):
+    """The profile after registration or update."""
+
+    player_id: str
+    currency: str
+    country: str | None
+    language: str | None
+    segments: tuple[str, ...]
+    replayed: bool
+
+
+class DepositJson(Json):
+    """The deposit and what it triggered."""
+
+    deposit_id: str
+    player_id: str
+    amount: int
+    currency: str
+    balance: BalanceJson
+    granted: list[GrantedJson]
+    declined: list[GrantedJson]
+    replayed: bool
+
+
+class BlockJson(Json):
+    """The player's standing."""
+
+    player_id: str
+    blocked: bool
+    reason: str
+    replayed: bool
+
+
+class ReservedJson(Json):
+    """A withdrawal under way; `grants` and `packages` are the ids of what its confirmation removes."""
+
+    withdrawal_id: str
+    amount: int
+    state: WithdrawalState
+    grants: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+class PlayerJson(Json):
+    """Everything about the player. `stale`: from the last snapshot, while the player is not served.
+
+    `withdrawals` are those that wait to be confirmed or cancelled.
+    """
+
+    player_id: str
+    currency: str
+    country: str | None
+    language: str | None
+    segments: tuple[str, ...]
+    blocked: bool
+    stale: bool
+    balance: BalanceJson
+    grants: list[GrantJson]
+    free_spins: list[FreeSpinsJson]
+    open_rounds: list[SpinAnswer]
+    withdrawals: list[ReservedJson]
+
+
+class WithdrawalJson(ReservedJson):
+    """A withdrawal after this step."""
+
+    player_id: str
+    currency: str
+    balance: BalanceJson
+    replayed: bool
+
+
+class SessionJson(Json):
+    """Open rounds to be resumed, newest first (at most 16; the player's answer has all), and what it triggered."""
+
+    player_id: str
+    open_rounds: list[SpinAnswer]
+    granted: list[GrantedJson]
+    declined: list[GrantedJson]
+    replayed: bool
+
+
+class AwardsJson(Json):
+    """What an event or code triggered."""
+
+    player_id: str
+    balance: BalanceJson
+    granted: list[GrantedJson]
+    declined: list[GrantedJson]
+    replayed: bool
+
+
+class ReportedBetJson(Json):
+    """A bet of another vertical; `turnover_eur` is a decimal string with two digits, rounded down."""
+
+    bet_id: str
+    player_id: str
+    amount: int
+    game_type: GameType
+    turnover_eur: str
+    granted: list[GrantedJson]
+    declined: list[GrantedJson]
+    replayed: bool

@@ -1,0 +1,179 @@
+"""What callers send: patterns of ids and texts, the hot routes' bodies (msgspec), the others' (strict pydantic models)."""
+
+import json
+from ipaddress import ip_address
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from engine.amounts import AMOUNT_MAX
+from engine.catalog import GameType
+
+IDENTIFIER = r"^[A-Za-z0-9._:@~-]{1,64}$"
+"""Player and game ids."""
+VISIBLE = r"^[\x21-\x7e]{1,128}$"
+"""Other people's references: round ids, transaction ids, devices."""
+OWN_ID = r"^[A-Za-z0-9._:@~-]{1,128}$"
+"""Ids Croupier gave: of rounds, grants, packages, withdrawals."""
+PAYLOAD_BYTES_MAX = 4_096
+ADVANCE_SECONDS_MAX = 10 * 365 * 86_400
+"""Ten years, for one step of the sandbox clock."""
+_TEXT = r"^[^\x00-\x1f\x7f]{1,500}$"
+
+# msgspec searches with Python's `$`, which also matches before a final newline.
+_Identifier = Annotated[str, Meta(pattern=IDENTIFIER + r"(?!\n)")]
+_Visible = Annotated[str, Meta(pattern=VISIBLE + r"(?!\n)")]
+_Stake = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
+_Win = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
+
+
+class HotBody(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """Base of the hot routes' bodies."""
+
+
+class ResultBody(HotBody):
+    """`POST /spin/{session_id}/result`."""
+
+    player_id: _Identifier
+    win: _Win
+    final: bool = True
+
+
+class AddBetBody(HotBody):
+    """`POST /spin/{session_id}/bet`."""
+
+    player_id: _Identifier
+    amount: _Stake
+
+
+class CancelBody(HotBody):
+    """`POST /spin/{session_id}/cancel`."""
+
+    player_id: _Identifier
+
+
+class RollbackBody(HotBody):
+    """`POST /spin/rollback`: `transaction_id` is the Idempotency-Key of the bet."""
+
+    player_id: _Identifier
+    transaction_id: _Visible
+
+
+class RequestModel(BaseModel):
+    """Base of the other routes' bodies: no coercion, no unknown fields."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def _address(text: str) -> str:
+    if "%" in text:
+        raise ValueError("an address without a zone is expected")
+    return str(ip_address(text))
+
+
+def _small(payload: dict[str, Any]) -> dict[str, Any]:
+    try:
+        size = len(json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode())
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    if size > PAYLOAD_BYTES_MAX:
+        raise ValueError(f"must have at most {PAYLOAD_BYTES_MAX} bytes as JSON")
+    return payload
+
+
+Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Ip = Annotated[str, Field(max_length=45), AfterValidator(_address)]
+Reference = Annotated[str, Field(pattern=VISIBLE)]
+Reason = Annotated[str, Field(pattern=_TEXT)]
+Segment = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
+
+
+class RegisterRequest(RequestModel):
+    """`PUT /players/{player_id}`; what is left out stays as it is."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    country: Country | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] | None = None
+    segments: Annotated[list[Segment], Field(max_length=32)] | None = None
+
+
+class DepositRequest(RequestModel):
+    """`POST /players/{player_id}/deposits`."""
+
+    amount: Amount
+    payment_instrument: Reference | None = None
+    ip: Ip | None = None
+    device: Reference | None = None
+
+
+class GrantRequest(RequestModel):
+    """`POST /players/{player_id}/bonuses`: an operator's manual grant."""
+
+    campaign_id: Annotated[str, Field(pattern=IDENTIFIER)]
+    reason: Reason
+
+
+class ReasonRequest(RequestModel):
+    """Block and unblock."""
+
+    reason: Reason
+
+
+class EmptyRequest(RequestModel):
+    """Nothing to say: no body at all, or `{}`."""
+
+
+class WithdrawalRequest(RequestModel):
+    """`POST /players/{player_id}/withdrawals`; `forfeit_bonuses` agrees to what `bonus_would_be_lost` lists."""
+
+    amount: Amount
+    forfeit_bonuses: bool = False
+
+
+class SessionRequest(RequestModel):
+    """`POST /players/{player_id}/sessions`; `country` is the one the player claims."""
+
+    ip: Ip | None = None
+    device: Reference | None = None
+    country: Country | None = None
+
+
+class EventRequest(RequestModel):
+    """`POST /players/{player_id}/events`; `payload` is a JSON object of at most 4 KiB, never interpreted."""
+
+    name: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
+    payload: Annotated[dict[str, Any], AfterValidator(_small)] | None = None
+
+
+class CodeRequest(RequestModel):
+    """`POST /players/{player_id}/codes`; upper and lower case are the same."""
+
+    code: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+
+
+class ReportedBetRequest(RequestModel):
+    """`POST /players/{player_id}/bets`: a bet made on another vertical."""
+
+    amount: Amount
+    game_type: GameType
+
+
+class BetRollbackRequest(RequestModel):
+    """`POST /players/{player_id}/bets/rollback`: `transaction_id` is the Idempotency-Key of the bet."""
+
+    transaction_id: Reference
+
+
+class CancelGrantRequest(RequestModel):
+    """`POST /players/{player_id}/bonuses/{grant_id}/cancel`; nothing, if the player gives it up."""
+
+    reason: Reason | None = None
+
+
+class ClockRequest(RequestModel):
+    """`POST /sandbox/clock`."""
+
+    advance_seconds: Annotated[int, Field(ge=1, le=ADVANCE_SECONDS_MAX)]

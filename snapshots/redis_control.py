@@ -1,0 +1,79 @@
+"""The control tables on Redis: terms, routing, catalogs, the sandbox clock."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from snapshots.contract import SLOTS, Address, CatalogRow, Owner, Routing, ShardRow
+from snapshots.redis_connection import PREFIX, RedisConnection, answer
+from snapshots.rows import address_of, catalog_of, owner_of, packed
+
+_CATALOGS = f"{PREFIX}catalogs"
+
+
+class RedisControl(RedisConnection):
+    """The part of `snapshots.contract.Store` that the supervisor writes."""
+
+    async def put_catalog(self, version: str, content: bytes) -> None:
+        """See Store."""
+        await answer(self._redis.hsetnx(_CATALOGS, version, cast("Any", content)))
+
+    async def get_catalog(self, version: str) -> bytes | None:
+        """See Store."""
+        found: bytes | None = await answer(self._redis.hget(_CATALOGS, version))
+        return found
+
+    async def commit_catalog(self, term: int, row: CatalogRow) -> None:
+        """See Store. Appends read the number in force in the same step that writes them."""
+        await self._call("commit_catalog", term, row.number, row.version, packed(row))
+
+    async def advance_clock(self, term: int, offset_ms: int) -> None:
+        """See Store."""
+        await self._call("advance_clock", term, offset_ms)
+
+    async def listen(self, term: int, address: Address) -> None:
+        """See Store."""
+        await self._call("listen", term, packed(address))
+
+    async def take_term(self) -> int:
+        """See Store."""
+        return int(await self._call("take_term"))
+
+    async def assign(self, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
+        """See Store."""
+        flat_slots = [str(part) for pair in slots.items() for part in pair]
+        flat_dedicated = [part for pair in dedicated.items() for part in pair]
+        encode = msgspec.msgpack.encode
+        await self._call("assign", term, encode(flat_slots), encode(flat_dedicated))
+
+    async def fence(self, term: int, shard_id: str) -> Owner | None:
+        """See Store. A shard nobody ever claimed has no owner to fence: None."""
+        return owner_of(await self._call("fence", term, shard_id))
+
+    async def finish_log(self, term: int, log_id: str) -> None:
+        """See Store. A log that is gone already is fine."""
+        await self._call("finish_log", term, log_id)
+
+    async def routing(self) -> Routing:
+        """See Store."""
+        term, slots, dedicated, shards, supervisor, catalog, clock = await self._call("routing")
+        owners = _pairs(slots)
+        rows = [
+            ShardRow(shard_id.decode(), int(epoch), owner_of(owner), address_of(address), log_id.decode())
+            for shard_id, epoch, owner, address, log_id in shards
+        ]
+        table = tuple(owners.get(str(slot), "") for slot in range(SLOTS))
+        return Routing(
+            term=int(term or 0),
+            slots=table,
+            dedicated=_pairs(dedicated),
+            shards={row.shard_id: row for row in rows},
+            supervisor=address_of(supervisor),
+            catalog=catalog_of(catalog),
+            clock_offset_ms=int(clock or 0),
+        )
+
+
+def _pairs(flat: list[bytes]) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in zip(flat[::2], flat[1::2], strict=True)}

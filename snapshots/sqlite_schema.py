@@ -1,0 +1,76 @@
+"""The tables of the SQLite store. Each schema is a list of steps: step n takes a file from version n to n + 1.
+
+A new file takes all steps, an older one those it lacks; a step that was released is never changed.
+"""
+
+Schema = tuple[str, ...]
+
+SCHEMA_VERSION = 2
+
+_CONTROL_1 = """
+CREATE TABLE control (id INTEGER PRIMARY KEY CHECK (id = 1), term INTEGER NOT NULL);
+INSERT INTO control VALUES (1, 0);
+CREATE TABLE slots (slot INTEGER PRIMARY KEY, shard_id TEXT NOT NULL);
+CREATE TABLE dedicated (player_id TEXT PRIMARY KEY, shard_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE shards (shard_id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE releases (shard_id TEXT PRIMARY KEY, request BLOB NOT NULL) WITHOUT ROWID
+"""
+# `catalog` is the row in force as it was committed, `catalog_number` its number for the appends that ask;
+# `shared_made` is set once there is a file of shared limits.
+_CONTROL_2 = """
+ALTER TABLE control ADD COLUMN supervisor BLOB NOT NULL DEFAULT x'';
+ALTER TABLE control ADD COLUMN catalog BLOB NOT NULL DEFAULT x'';
+ALTER TABLE control ADD COLUMN catalog_number INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE control ADD COLUMN clock_offset_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE control ADD COLUMN shared_made INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE catalogs (version TEXT PRIMARY KEY, content BLOB NOT NULL)
+"""
+
+# `at` is (epoch of the log << 40) + sequence: appending goes to the end of one B-tree, without a second index.
+_SHARD_1 = """
+CREATE TABLE shard (
+    id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, nonce TEXT NOT NULL, owner BLOB NOT NULL,
+    address BLOB NOT NULL, log_epoch INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL,
+    previous BLOB NOT NULL, fenced BLOB NOT NULL, retired TEXT NOT NULL, release BLOB NOT NULL);
+INSERT INTO shard VALUES (1, 0, '', x'', x'', 0, 0, x'', x'', x'', '', x'');
+CREATE TABLE logs (epoch INTEGER PRIMARY KEY, checkpoint_seq INTEGER NOT NULL, trimmed_seq INTEGER NOT NULL);
+CREATE TABLE records (at INTEGER PRIMARY KEY, previous BLOB NOT NULL, hash BLOB NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE snapshots (
+    player_id TEXT NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL, state BLOB NOT NULL,
+    window BLOB NOT NULL, PRIMARY KEY (player_id, generation));
+CREATE TABLE released (player_id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID
+"""
+# One narrow row per player beside the blobs: what the newest snapshot in this file says of due work. `put_ns` decides
+# between files that hold the same version.
+_SHARD_2 = """
+CREATE TABLE due (
+    player_id TEXT PRIMARY KEY, slot INTEGER NOT NULL, version INTEGER NOT NULL, due_ms INTEGER,
+    put_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX due_by_time ON due (slot, due_ms) WHERE due_ms IS NOT NULL
+"""
+
+# `used_by` counts grants of a campaign per IP and device; `ip_bonus` is bonus money per IP and UTC day.
+_SHARED_2 = """
+CREATE TABLE reservations (
+    reservation_id TEXT PRIMARY KEY, state TEXT NOT NULL, player_id TEXT NOT NULL, command_id TEXT NOT NULL,
+    campaign_id TEXT NOT NULL, at_ms INTEGER NOT NULL, settled_ms INTEGER NOT NULL, value_micro_eur INTEGER NOT NULL,
+    bonus_micro_eur INTEGER NOT NULL, ip TEXT, device TEXT) WITHOUT ROWID;
+CREATE INDEX reservations_held ON reservations (at_ms) WHERE state = 'held';
+CREATE INDEX reservations_settled ON reservations (settled_ms) WHERE state <> 'held';
+CREATE TABLE used (campaign_id TEXT PRIMARY KEY, micro_eur INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE used_by (
+    campaign_id TEXT NOT NULL, signal TEXT NOT NULL, value TEXT NOT NULL, grants INTEGER NOT NULL,
+    PRIMARY KEY (campaign_id, signal, value)) WITHOUT ROWID;
+CREATE TABLE ip_bonus (
+    ip TEXT NOT NULL, day INTEGER NOT NULL, micro_eur INTEGER NOT NULL, PRIMARY KEY (ip, day)) WITHOUT ROWID;
+CREATE INDEX ip_bonus_by_day ON ip_bonus (day);
+CREATE TABLE seen (
+    signal TEXT NOT NULL, value TEXT NOT NULL, player_id TEXT NOT NULL, last_ms INTEGER NOT NULL,
+    PRIMARY KEY (signal, value, player_id)) WITHOUT ROWID;
+CREATE INDEX seen_latest ON seen (signal, value, last_ms);
+CREATE INDEX seen_by_time ON seen (last_ms)
+"""
+
+CONTROL: Schema = (_CONTROL_1, _CONTROL_2)
+SHARD: Schema = (_SHARD_1, _SHARD_2)
+SHARED: Schema = ("", _SHARED_2)

@@ -1,0 +1,106 @@
+"""The naive ledger's pages beside play: withdrawals and bets of other verticals (rules §8, §9)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engine import commands as c
+from tests.property.purse import Purse, Refused
+
+Facts = dict[str, Any]
+MICRO_EUR_PER_CENT = 10_000
+
+
+@dataclass
+class Withdrawal:
+    """`grants` and `packages` are frozen while it is reserved, and removed by its confirmation."""
+
+    amount: int
+    grants: tuple[str, ...]
+    packages: tuple[str, ...]
+    state: str = "reserved"
+
+
+class AccountPages:
+    """Mixed into the ledger."""
+
+    purse: Purse
+    version: int
+
+    def __init__(self) -> None:
+        self.withdrawals: dict[str, Withdrawal] = {}
+
+    def _startsession(self, command_id: str, body: c.StartSession) -> Callable[[], Facts]:
+        return lambda: {"granted": (), "declined": ()}
+
+    def _postevent(self, command_id: str, body: c.PostEvent) -> Callable[[], Facts]:
+        return lambda: {"balance": self.purse.balance()}
+
+    def _reportbet(self, command_id: str, body: c.ReportBet) -> Callable[[], Facts]:
+        self.purse.turnover += body.amount * MICRO_EUR_PER_CENT
+        return lambda: {"amount": body.amount, "turnover_micro": body.amount * MICRO_EUR_PER_CENT}
+
+    def _withdraw(self, command_id: str, body: c.Withdraw) -> Callable[[], Facts]:
+        purse = self.purse
+        grants = [grant for grant in purse.live() if grant.terms.cancel_on_withdrawal]
+        packages = [p for p in purse.packages.values() if not p.expired and p.offer.terms.cancel_on_withdrawal]
+        names = {grant.id for grant in grants}
+        for round_ in purse.open_rounds():
+            stakes = any(bet.grant in names and (bet.bonus or bet.counted or bet.void) for bet in round_.bets)
+            if stakes or round_.package in [package.id for package in packages]:
+                raise Refused("round_open")
+        if sum(1 for withdrawal in self.withdrawals.values() if withdrawal.state == "reserved") == 16:
+            raise Refused("overloaded")
+        lost = bool(grants) or any(package.left for package in packages)
+        if lost and not body.forfeit_bonuses:
+            raise Refused("bonus_would_be_lost")
+        if body.amount > purse.free():
+            raise Refused("insufficient_funds")
+        withdrawal_id = f"w{self.version + 1}"
+        frozen = tuple(package.id for package in packages) if lost else ()
+        self.withdrawals[withdrawal_id] = Withdrawal(body.amount, tuple(grant.id for grant in grants), frozen)
+        purse.reserved += body.amount
+        self._refreeze()
+        return lambda: self._told(withdrawal_id)
+
+    def _confirmwithdrawal(self, command_id: str, body: c.ConfirmWithdrawal) -> Callable[[], Facts]:
+        withdrawal = self._end(body.withdrawal_id, "confirmed")
+        self.purse.real -= withdrawal.amount
+        self.purse.withdrawn += withdrawal.amount
+        self.purse.forfeit(withdrawal.grants, withdrawal.packages)
+        return lambda: self._told(body.withdrawal_id)
+
+    def _cancelwithdrawal(self, command_id: str, body: c.CancelWithdrawal) -> Callable[[], Facts]:
+        self._end(body.withdrawal_id, "cancelled")
+        return lambda: self._told(body.withdrawal_id)
+
+    def _end(self, withdrawal_id: str, state: str) -> Withdrawal:
+        withdrawal = self.withdrawals.get(withdrawal_id)
+        ended = [key for key, other in self.withdrawals.items() if other.state != "reserved"]
+        if withdrawal is None:
+            raise Refused("withdrawal_not_found")
+        if withdrawal.state != "reserved":
+            raise Refused("invalid_state" if withdrawal_id in ended[-16:] else "withdrawal_not_found")
+        withdrawal.state = state
+        self.withdrawals[withdrawal_id] = self.withdrawals.pop(withdrawal_id)
+        self.purse.reserved -= withdrawal.amount
+        self._refreeze()
+        return withdrawal
+
+    def _refreeze(self) -> None:
+        reserved = [withdrawal for withdrawal in self.withdrawals.values() if withdrawal.state == "reserved"]
+        self.purse.freeze(
+            {grant_id for withdrawal in reserved for grant_id in withdrawal.grants},
+            {package_id for withdrawal in reserved for package_id in withdrawal.packages},
+        )
+
+    def _told(self, withdrawal_id: str) -> Facts:
+        withdrawal = self.withdrawals[withdrawal_id]
+        return {
+            "withdrawal_id": withdrawal_id,
+            "amount": withdrawal.amount,
+            "state": withdrawal.state,
+            "balance": self.purse.balance(),
+            "grants": withdrawal.grants,
+            "packages": withdrawal.packages,
+        }
