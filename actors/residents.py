@@ -56,10 +56,9 @@ class Residents:
     def __len__(self) -> int:
         return len(self.by_id)
 
-    def add(self, player: Player, now_ms: int) -> Resident:
+    def add(self, resident: Resident) -> None:
         """Takes a loaded player in."""
-        resident = self.by_id[player.state.player_id] = Resident(player, now_ms)
-        return resident
+        self.by_id[resident.player.state.player_id] = resident
 
     def evict(self, player_id: str) -> None:
         """Drops a player from memory; what it owes stays owed."""

@@ -293,7 +293,7 @@ class Shard:
         return resident.waiting is None
 
     def decide_due(self, resident: Resident, command: Command) -> Transition | None:
-        """Does due work; None if it is refused, as a promotion for a blocked player is: it rests until the player moves."""
+        """Does due work; None if it is refused, as for a blocked player: it rests until the player moves."""
         done = execute(resident.player, self.catalog, command)
         if type(done) is Rejection:
             log.info("due work %s of %s rests: %s", command.id, resident.player.state.player_id, done.detail)
@@ -334,8 +334,9 @@ class Shard:
 
     def admit(self, player: Player) -> Resident:
         """Takes a loaded player in; one rebuilt from a log tail owes its snapshots."""
-        resident = self.residents.add(player, self.now())
+        resident = Resident(player, self.now())
         self.schedule(resident)
+        self.residents.add(resident)
         if player.state.player_id in self.tails:
             self.residents.owe(player.state.player_id)
         self.metrics.gauges["shard_resident_players"] = len(self.residents)

@@ -38,7 +38,7 @@ from actors.shard import Shard
 from actors.slot_moves import release
 from actors.snapshotter import Snapshotter
 from engine.catalog import Catalog
-from snapshots.contract import Claim, Incarnation, Routing
+from snapshots.contract import Address, Claim, Incarnation, Routing
 from snapshots.errors import Fenced, StoreUnavailable
 from snapshots.opening import open_store
 from snapshots.recovery import TailIndex, read_tails
@@ -60,7 +60,9 @@ class ShardProcess:
         self._on_end = on_end
         self._snapshotter: Snapshotter | None = None
         self._scheduler: Scheduler | None = None
-        self._listener = Listener(settings.cluster_secret, self._handle, settings.connections_max)
+        self._listener = Listener(
+            settings.cluster_secret, lambda connection, frame: self._handle(connection, frame), settings.connections_max
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._metrics_port = 0
         self._moving = asyncio.Lock()
@@ -95,8 +97,7 @@ class ShardProcess:
         self._scheduler = Scheduler(self.shard, self._snapshotter)
         try:
             await self._heartbeat()
-            address = await self._listener.open(self.settings.bind_host, shard_id, self._metrics_port)
-            await self.store.serve(claim.incarnation, address)
+            await self.store.serve(claim.incarnation, await self._listen(claim.incarnation))
         except BaseException:
             self.shard.committer.end("the shard could not start")
             self._listener.close()
@@ -146,6 +147,9 @@ class ShardProcess:
         until = claimed_at_s + self.settings.lease_ms / 1000
         while claim.previous is not None and not is_gone(claim.previous) and boottime_s() < until:
             await asyncio.sleep(0.02)
+
+    async def _listen(self, inc: Incarnation) -> Address:
+        return await self._listener.open(self.settings.bind_host, inc.shard_id, self._metrics_port)
 
     def _handle(self, connection: Connection, frame: RequestFrame) -> None:
         assert self.shard is not None

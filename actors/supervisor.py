@@ -30,7 +30,7 @@ from actors.frames import (
 from actors.listening import Listener
 from actors.processes import is_gone
 from actors.settings import SupervisorSettings
-from snapshots.contract import SLOTS, CatalogRow, Incarnation, Owner, Routing, Store
+from snapshots.contract import SLOTS, Address, CatalogRow, Incarnation, Owner, Routing, Store
 from snapshots.errors import Fenced, StoreError
 
 log = logging.getLogger("croupier.supervisor")
@@ -95,7 +95,7 @@ class SupervisorProcess:
             await self._assign_all(routing)
             await self._put_in_force(routing)
         await asyncio.gather(*(self._activate_first(shard_id) for shard_id in missing))
-        await self._store.listen(self.term, await self._listener.open(self._bind_host, "supervisor"))
+        await self._store.listen(self.term, await self._listen())
         self._spawn(self._watch(), "watch")
 
     async def _put_in_force(self, routing: Routing) -> None:
@@ -284,6 +284,9 @@ class SupervisorProcess:
             corpse.kill()
 
     # --- what gateways ask for
+
+    async def _listen(self) -> Address:
+        return await self._listener.open(self._bind_host, "supervisor")
 
     def _handle(self, connection: Connection, frame: RequestFrame) -> None:
         for request in frame.requests:

@@ -1,4 +1,4 @@
-"""The gateway's `ControlPort`: checks candidate catalogs, has the supervisor put them in force, follows what is in force.
+"""The gateway's `ControlPort`: checks candidate catalogs, has the supervisor deploy them, follows them.
 
 A gateway decides nothing: versions are stored, the supervisor commits them, and every gateway learns of it from the
 routing table.

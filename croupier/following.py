@@ -1,4 +1,4 @@
-"""GitOps: one gateway follows the catalog folder and deploys what it finds there; what is broken is refused and counted."""
+"""GitOps: one gateway follows the catalog folder and deploys what it finds; what is broken is refused."""
 
 import asyncio
 import logging

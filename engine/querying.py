@@ -88,7 +88,7 @@ def _opened_at(answer: RoundAnswer) -> int:
 def _bonuses(player: Player, body: q.GetBonuses, time_ms: int) -> GrantsView:
     state = player.state
     grants: list[Grant] = [*state.grants, *state.ended_grants]
-    return GrantsView(tuple(sorted(grants, key=queue_place, reverse=True)))
+    return GrantsView(tuple(sorted(grants, key=queue_place, reverse=True)), state.language)
 
 
 def _cancel_preview(player: Player, body: q.GetCancelPreview, time_ms: int) -> CancelPreview | Rejection:

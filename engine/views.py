@@ -45,9 +45,10 @@ class RoundsView(msgspec.Struct, frozen=True, array_like=True, tag="rounds"):
 
 
 class GrantsView(msgspec.Struct, frozen=True, array_like=True, tag="grants"):
-    """Grants, newest first."""
+    """Grants, newest first; `language` is the player's."""
 
     grants: tuple[Grant, ...]
+    language: str | None = None
 
 
 class CancelPreview(msgspec.Struct, frozen=True, array_like=True, tag="cancel_preview"):

@@ -5,7 +5,10 @@ Order (rules §3): the request's syntax has been checked before; nobody unauthen
 
 import logging
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import msgspec
 
 from gateway.auth import Authenticator, Caller
 from gateway.errors import Refused, invalid_field
@@ -17,6 +20,7 @@ from gateway.wire import (
     Receive,
     Scope,
     has_body,
+    is_form,
     is_json,
     read_body,
     repeated_header,
@@ -26,6 +30,8 @@ from gateway.wire import (
 AUDIT = logging.getLogger("croupier.audit")
 
 _KEY: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+_AT: Final = re.compile(r"(?: - at `\$\.|field `)(\w{1,64})")
+_T = TypeVar("_T")
 
 
 def single_headers(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -40,6 +46,22 @@ def single_headers(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 async def json_body(headers: HeaderMap, receive: Receive, bytes_max: int) -> bytes:
     """The body's bytes, empty if there is none. Raises Refused for too many, or for another content type."""
+    return await _body(headers, receive, bytes_max, is_json, "application/json")
+
+
+async def bundle_body(headers: HeaderMap, receive: Receive, bytes_max: int) -> bytes:
+    """As `json_body`, for a catalog's files: a form is taken too."""
+    return await _body(headers, receive, bytes_max, is_json_or_form, "application/json or multipart/form-data")
+
+
+def is_json_or_form(headers: HeaderMap) -> bool:
+    """What a catalog may be sent as."""
+    return is_json(headers) or is_form(headers)
+
+
+async def _body(
+    headers: HeaderMap, receive: Receive, bytes_max: int, accepts: Callable[[HeaderMap], bool], wanted: str
+) -> bytes:
     if not has_body(headers):
         return b""
     try:
@@ -48,9 +70,25 @@ async def json_body(headers: HeaderMap, receive: Receive, bytes_max: int) -> byt
         raise Refused("body_too_large", f"A body may have at most {bytes_max} bytes.") from None
     except Disconnected:
         raise invalid_field("body", "is incomplete") from None
-    if body and not is_json(headers):
-        raise Refused("unsupported_media_type", "Send the body as application/json.")
+    if body and not accepts(headers):
+        raise Refused("unsupported_media_type", f"Send the body as {wanted}.")
     return body
+
+
+def decoded(decode: Callable[[bytes], _T], body: bytes) -> _T:
+    """The body as one of the msgspec types of `gateway.requests`. Raises Refused `invalid_request`."""
+    try:
+        return decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _not_the_body(error) from None
+
+
+def _not_the_body(error: Exception) -> Refused:
+    if not isinstance(error, msgspec.ValidationError):
+        return invalid_field("body", "is not valid JSON in UTF-8")
+    reason = str(error)
+    at = _AT.search(reason)
+    return invalid_field(at[1] if at else "body", reason.partition(" - at ")[0].replace("`", ""))
 
 
 def admit(
@@ -59,9 +97,15 @@ def admit(
     """Authenticates and checks the role; a refusal by role is audited. Raises Refused."""
     caller = auth.caller(scope["method"], target(scope), headers, body)
     if caller.roles.isdisjoint(roles):
-        AUDIT.warning("forbidden: caller=%s roles=%s route=%s", caller.id, ",".join(sorted(caller.roles)), route)
-        raise Refused("forbidden", f"{route} is not for {', '.join(sorted(caller.roles)) or 'callers without a role'}.")
+        held = ", ".join(sorted(caller.roles)) or "callers without a role"
+        raise forbidden(caller, route, f"{route} is not for {held}.")
     return caller
+
+
+def forbidden(caller: Caller, what: str, detail: str) -> Refused:
+    """A refusal by role, which is audited: `what` is the route, and what of it."""
+    AUDIT.warning("forbidden: caller=%s roles=%s route=%s", caller.id, ",".join(sorted(caller.roles)), what)
+    return Refused("forbidden", detail)
 
 
 def command_id(caller: Caller, headers: HeaderMap) -> str:

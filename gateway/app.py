@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Players
-from gateway import operations, players
+from gateway import activity, bonuses, campaigns, catalogs, operations, players, sandbox, withdrawals
 from gateway.auth import Authenticator
 from gateway.door import House
 from gateway.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field
@@ -19,7 +19,7 @@ from gateway.guard import EXCHANGE, Guard
 from gateway.hot import HotPath, is_hot
 from gateway.metrics import GatewayMetrics
 from gateway.openapi import document
-from gateway.ports import ClusterPort
+from gateway.ports import ClusterPort, ControlPort, ControlUnavailable
 from gateway.roles import ROUTE_ROLES
 from gateway.settings import GatewaySettings
 
@@ -54,17 +54,22 @@ class GatewayApp(FastAPI):
         return self.openapi_schema
 
 
-def create_app(players_: Players, auth: Authenticator, cluster: ClusterPort, settings: GatewaySettings) -> GatewayApp:
-    """Wires the application. It owns nothing that must be closed: `players_` and `cluster` are the caller's."""
+def create_app(
+    players_: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort, settings: GatewaySettings
+) -> GatewayApp:
+    """Wires the application. It owns nothing that must be closed: `players_` and both ports are the caller's."""
     metrics = GatewayMetrics()
     app = GatewayApp(HotPath(players_, auth, metrics, settings))
-    app.state.house = House(players_, auth, cluster)
+    app.state.house = House(players_, auth, cluster, control)
     app.state.metrics = metrics
-    app.include_router(players.router)
-    app.include_router(operations.router)
+    for routes in (players, withdrawals, activity, bonuses, campaigns, catalogs, operations):
+        app.include_router(routes.router)
+    if settings.sandbox:
+        app.include_router(sandbox.router)
     app.add_middleware(Guard, metrics=metrics, settings=settings)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RefusedByPlayer, _refused)
+    app.add_exception_handler(ControlUnavailable, _uncontrolled)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _framework)
     return app
@@ -76,6 +81,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     reply = refusal.reply()
     headers = {name.decode(): value.decode() for name, value in reply.headers}
     return Response(reply.body, reply.status, headers)
+
+
+async def _uncontrolled(request: Request, error: Exception) -> Response:
+    return await _refused(request, Refused("outcome_unknown", str(error)))
 
 
 async def _malformed(request: Request, error: Exception) -> Response:

@@ -37,8 +37,8 @@ class TermsJson(Json):
 class GrantJson(Json):
     """One bonus bucket; `wagered_percent` is the part of the required wagering done, rounded down.
 
-    `valid_to` of an initiated grant is when it lapses; `awaits` says what it waits for. `held`: set aside for an operator;
-    `frozen`: an open withdrawal would take it. `free_spins` come with it once it is granted.
+    `valid_to` of an initiated grant is when it lapses; `awaits` says what it waits for. `held`: set aside for an
+    operator; `frozen`: an open withdrawal would take it. `free_spins` come with it once it is granted.
     """
 
     grant_id: str

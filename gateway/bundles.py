@@ -1,4 +1,4 @@
-"""A candidate catalog as it is sent: JSON, or a form with one part per file. What the files say is checked elsewhere."""
+"""A candidate catalog as it is sent: JSON, or a form with one part per file. What they say is checked elsewhere."""
 
 import re
 from typing import Annotated, Final
@@ -53,7 +53,7 @@ def parse_form(content_type: bytes, body: bytes) -> dict[str, bytes]:
     for part in parts[:-1]:
         name, content = _file(part)
         if name in files:
-            raise invalid_field("files", f"{ascii(name[:64])} occurs more than once")
+            raise invalid_field("files", f"{name[:64]!a} occurs more than once")
         files[name] = content
     return files
 
@@ -61,7 +61,7 @@ def parse_form(content_type: bytes, body: bytes) -> dict[str, bytes]:
 def _file(part: bytes) -> tuple[str, bytes]:
     head, separator, content = part.partition(b"\r\n\r\n")
     lines = [line for line in head.split(b"\r\n") if line.lower().startswith(_DISPOSITION)]
-    if not separator or len(lines) != 1:
+    if not part.startswith(b"\r\n") or not separator or len(lines) != 1:
         raise invalid_field("body", "has a part without Content-Disposition")
     name = _text(_NAME.search(lines[0]))
     if name in FILE_FIELDS:

@@ -3,30 +3,35 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from actors.outcome import Answered, Players
-from engine.commands import CommandBody
+from engine.commands import CommandBody, RollbackReportedBet
 from engine.queries import QueryBody
 from gateway.admission import admit, command_id
 from gateway.auth import Authenticator, Caller
 from gateway.errors import FieldError, RefusedByPlayer, invalid
 from gateway.guard import EXCHANGE, Exchange
-from gateway.ports import ClusterPort
+from gateway.languages import LANGUAGE, wanted
+from gateway.ports import ClusterPort, ControlPort
+from gateway.requests import IDENTIFIER
 from gateway.roles import ROUTE_ROLES
-from gateway.schemas import IDENTIFIER, Json
+from gateway.schemas import Json
+from gateway.wire import HeaderMap
 
 PlayerId = Annotated[str, Path(pattern=IDENTIFIER)]
+Lang = Annotated[str | None, Query(pattern=LANGUAGE, description="Of the texts; else Accept-Language, else English")]
 
 
 class House:
-    """What all requests share: the players, who may call, and the cluster."""
+    """What all requests share: the players, who may call, the cluster, and who is in control of it."""
 
-    def __init__(self, players: Players, auth: Authenticator, cluster: ClusterPort) -> None:
+    def __init__(self, players: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort) -> None:
         self.players = players
         self.auth = auth
         self.cluster = cluster
+        self.control = control
 
 
 class Door:
@@ -36,6 +41,20 @@ class Door:
         self._request = request
         self._exchange: Exchange = request.scope[EXCHANGE]
         self.house: House = request.app.state.house
+
+    @property
+    def headers(self) -> HeaderMap:
+        """As sent, names in lower case."""
+        return self._exchange.headers
+
+    @property
+    def body(self) -> bytes:
+        """As sent."""
+        return self._exchange.body
+
+    def language(self, chosen: str | None, of_player: str | None = None) -> str:
+        """The language of texts: as chosen, else as the browser accepts, else the player's, else English."""
+        return self.house.control.texts().choose(wanted(chosen, self.headers.get(b"accept-language", b""), of_player))
 
     def admit(self) -> Caller:
         """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused."""
@@ -59,6 +78,12 @@ class Door:
     async def command(self, player_id: str, body: CommandBody) -> Answered:
         """Admits the caller and has the player execute `body` under its key. Raises Refused, RefusedByPlayer."""
         return await self._ask(player_id, command_id(self.admit(), self._exchange.headers), body)
+
+    async def roll_back_reported(self, player_id: str, transaction_id: str) -> Answered:
+        """As `command`, for the bet that the same caller reported under `transaction_id`."""
+        caller = self.admit()
+        body = RollbackReportedBet(f"{caller.id}:{transaction_id}")
+        return await self._ask(player_id, command_id(caller, self._exchange.headers), body)
 
     async def query(self, player_id: str, body: QueryBody) -> Answered:
         """Admits the caller and asks the player. Raises Refused, RefusedByPlayer."""

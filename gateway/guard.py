@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from gateway.admission import json_body, single_headers
+from gateway.admission import bundle_body, json_body, single_headers
 from gateway.errors import Refused, internal_error, invalid_field
 from gateway.metrics import GatewayMetrics
 from gateway.settings import GatewaySettings
@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 EXCHANGE: Final = "croupier.exchange"
 """Where in the ASGI scope a request's `Exchange` is."""
+BUNDLE_PATHS: Final = frozenset({"/catalog/check", "/catalog/deploy"})
 
 
 class Exchange:
@@ -44,8 +45,7 @@ class Guard:
             return
         try:
             headers = single_headers(scope["headers"])
-            body = await json_body(headers, receive, self._settings.body_bytes_max)
-            _check_text(body)
+            body = await self._body(scope["path"], headers, receive)
         except Refused as refused:
             self._metrics.request("unmatched", refused.code)
             await send_reply(send, refused.reply())
@@ -54,6 +54,14 @@ class Guard:
         await self._run(scope, exchange, receive, send)
         route = getattr(scope.get("route"), "path", None)
         self._metrics.request(f"{scope['method']} {route}" if route else "unmatched", exchange.code)
+
+    async def _body(self, path: str, headers: HeaderMap, receive: Receive) -> bytes:
+        """The files of a catalog need more room than anything else, and are checked where they are taken apart."""
+        if path in BUNDLE_PATHS:
+            return await bundle_body(headers, receive, self._settings.catalog_bytes_max)
+        body = await json_body(headers, receive, self._settings.body_bytes_max)
+        _check_text(body)
+        return body
 
     async def _run(self, scope: Scope, exchange: Exchange, receive: Receive, send: Send) -> None:
         started = read = False

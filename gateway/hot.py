@@ -5,7 +5,6 @@ the body, if there is one, and the player.
 """
 
 import logging
-import re
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any, Final, NamedTuple
@@ -16,13 +15,13 @@ from actors.outcome import Answered, Players
 from engine.commands import AddBet, CancelRound, CommandBody, Result, Rollback, Spin
 from engine.queries import GetRound, QueryBody
 from gateway import render
-from gateway.admission import admit, command_id, json_body, single_headers
+from gateway.admission import admit, command_id, decoded, json_body, single_headers
 from gateway.auth import Authenticator
 from gateway.errors import FieldError, Refused, internal_error, invalid, invalid_field, refusal_reply
 from gateway.metrics import GatewayMetrics
 from gateway.parameters import SESSION_ID, amount, identifier, mode, parse_query, reference
-from gateway.roles import ROUTE_ROLES, Role
 from gateway.requests import AddBetBody, CancelBody, HotBody, ResultBody, RollbackBody
+from gateway.roles import ROUTE_ROLES, Role
 from gateway.settings import GatewaySettings
 from gateway.wire import JSON_HEADER, Receive, Reply, Scope, Send, send_reply
 
@@ -75,24 +74,10 @@ def _reader(type_: type[HotBody], build: Callable[[Any, str], CommandBody]) -> C
 
     def read(query: bytes, body: bytes, session_id: str) -> Ask:
         parse_query(query, _NONE)
-        try:
-            parsed: Any = decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise _not_the_body(error) from None
+        parsed: Any = decoded(decode, body)
         return parsed.player_id, build(parsed, session_id)
 
     return read
-
-
-_AT: Final = re.compile(r"(?: - at `\$\.|field `)(\w{1,64})")
-
-
-def _not_the_body(error: Exception) -> Refused:
-    if not isinstance(error, msgspec.ValidationError):
-        return invalid_field("body", "is not valid JSON in UTF-8")
-    reason = str(error)
-    at = _AT.search(reason)
-    return invalid_field(at[1] if at else "body", reason.partition(" - at ")[0].replace("`", ""))
 
 
 def _write_round(outcome: Answered, player_id: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Which languages a reader wants: what the request says, then what the browser says, then what the player is (rules §6).
+"""Which languages a reader wants: what the request says, then what the browser says, then the player (rules §6).
 
 A header of somebody's browser is never a reason to refuse: what can't be read in it is passed over.
 """

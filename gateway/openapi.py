@@ -9,13 +9,13 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 from engine.amounts import AMOUNT_MAX
-from gateway import schemas
+from gateway import bonus_schemas, bundles, catalog_schemas, player_schemas, requests, schemas
 from gateway.errors import TABLE
-from gateway.roles import ROUTE_ROLES
+from gateway.roles import KEYLESS, ROUTE_ROLES
 
 _REF: Final = "#/components/schemas/{name}"
-_IDENTIFIER: Final = {"type": "string", "pattern": schemas.IDENTIFIER}
-_VISIBLE: Final = {"type": "string", "pattern": schemas.VISIBLE}
+_IDENTIFIER: Final = {"type": "string", "pattern": requests.IDENTIFIER}
+_VISIBLE: Final = {"type": "string", "pattern": requests.VISIBLE}
 
 SYNTAX: Final = ("invalid_request",)
 PROOF: Final = ("unauthenticated", "forbidden")
@@ -42,27 +42,67 @@ class Doc(NamedTuple):
 
 
 _BLOCKED: Final = ("player_blocked",)
+_GRANT: Final = ("grant_not_found", "invalid_state")
+_WITHDRAWAL: Final = ("withdrawal_not_found", "invalid_state")
+_CONTROL: Final = ("outcome_unknown",)
 _SPIN: Final = ("unknown_game", "round_open", "no_free_spins", "free_spin_game_mismatch", "free_spin_bet_mismatch")
 DOCS: Final[dict[str, Doc]] = {
     "POST /spin": Doc(schemas.SpinAnswer, codes=(*_STAKE, *_SPIN)),
-    "POST /spin/{session_id}/result": Doc(schemas.SpinAnswer, codes=_ROUND),
+    "POST /spin/{session_id}/result": Doc(schemas.SpinAnswer, codes=(*_ROUND, "round_refunded")),
     "POST /spin/{session_id}/bet": Doc(schemas.SpinAnswer, codes=(*_ROUND, *_STAKE)),
     "POST /spin/{session_id}/cancel": Doc(schemas.SpinAnswer, codes=(*_ROUND, "round_has_result")),
     "POST /spin/rollback": Doc(schemas.RollbackJson, codes=("round_has_result", "win_already_spent")),
     "GET /spin/{session_id}": Doc(schemas.SpinAnswer, codes=("session_not_found",)),
     "GET /players/{player_id}/rounds": Doc(schemas.RoundsJson),
     "PUT /players/{player_id}": Doc(
-        schemas.PlayerRegisteredJson, (200, 201), ("player_exists", "unsupported_currency")
+        player_schemas.PlayerRegisteredJson, (200, 201), ("player_exists", "unsupported_currency")
     ),
-    "GET /players/{player_id}": Doc(schemas.PlayerJson),
-    "POST /players/{player_id}/deposits": Doc(schemas.DepositJson, (200, 201), _BLOCKED),
-    "POST /players/{player_id}/block": Doc(schemas.BlockJson),
-    "POST /players/{player_id}/unblock": Doc(schemas.BlockJson),
-    "GET /players/{player_id}/bonuses": Doc(schemas.GrantsJson),
+    "GET /players/{player_id}": Doc(player_schemas.PlayerJson),
+    "POST /players/{player_id}/deposits": Doc(player_schemas.DepositJson, (200, 201), _BLOCKED),
+    "POST /players/{player_id}/block": Doc(player_schemas.BlockJson),
+    "POST /players/{player_id}/unblock": Doc(player_schemas.BlockJson),
+    "POST /players/{player_id}/withdrawals": Doc(
+        player_schemas.WithdrawalJson, (200, 201), ("round_open", "bonus_would_be_lost", "insufficient_funds")
+    ),
+    "POST /players/{player_id}/withdrawals/{withdrawal_id}/confirm": Doc(
+        player_schemas.WithdrawalJson, codes=_WITHDRAWAL
+    ),
+    "POST /players/{player_id}/withdrawals/{withdrawal_id}/cancel": Doc(
+        player_schemas.WithdrawalJson, codes=_WITHDRAWAL
+    ),
+    "POST /players/{player_id}/sessions": Doc(player_schemas.SessionJson, (200, 201), ("geo_blocked",)),
+    "POST /players/{player_id}/events": Doc(player_schemas.AwardsJson, (200, 201), _BLOCKED),
+    "POST /players/{player_id}/codes": Doc(
+        player_schemas.AwardsJson, (200, 201), (*_BLOCKED, "code_not_found", "not_eligible")
+    ),
+    "POST /players/{player_id}/bets": Doc(player_schemas.ReportedBetJson, (200, 201), (*_BLOCKED, "rolled_back")),
+    "POST /players/{player_id}/bets/rollback": Doc(
+        schemas.RollbackJson, codes=("round_has_result", "round_closed", "win_already_spent")
+    ),
+    "GET /players/{player_id}/bonuses": Doc(bonus_schemas.GrantsJson),
     "POST /players/{player_id}/bonuses": Doc(
-        schemas.ManualGrantJson, (200, 201), (*_BLOCKED, "campaign_not_found", "not_eligible")
+        bonus_schemas.ManualGrantJson, (200, 201), (*_BLOCKED, "campaign_not_found", "not_eligible")
     ),
-    "GET /catalog": Doc(schemas.CatalogJson),
+    "GET /players/{player_id}/bonuses/{grant_id}/cancel-preview": Doc(
+        bonus_schemas.CancelPreviewJson, codes=("grant_not_found",)
+    ),
+    "POST /players/{player_id}/bonuses/{grant_id}/claim": Doc(bonus_schemas.GrantStateJson, codes=(*_BLOCKED, *_GRANT)),
+    "POST /players/{player_id}/bonuses/{grant_id}/cancel": Doc(
+        bonus_schemas.GrantStateJson, codes=(*_GRANT, "round_open")
+    ),
+    "POST /players/{player_id}/bonuses/{grant_id}/approve": Doc(
+        bonus_schemas.GrantStateJson, codes=(*_BLOCKED, *_GRANT)
+    ),
+    "POST /players/{player_id}/bonuses/{grant_id}/decline": Doc(bonus_schemas.GrantStateJson, codes=_GRANT),
+    "POST /players/{player_id}/bonuses/{grant_id}/release": Doc(
+        bonus_schemas.GrantStateJson, codes=(*_GRANT, "round_open")
+    ),
+    "GET /campaigns": Doc(catalog_schemas.CampaignsJson, codes=_CONTROL),
+    "GET /campaigns/{campaign_id}": Doc(catalog_schemas.CampaignJson, codes=("campaign_not_found", *_CONTROL)),
+    "GET /catalog": Doc(catalog_schemas.CatalogJson),
+    "POST /catalog/check": Doc(catalog_schemas.CheckedJson, codes=_CONTROL),
+    "POST /catalog/deploy": Doc(catalog_schemas.DeployedJson, codes=("catalog_invalid", *_CONTROL)),
+    "POST /sandbox/clock": Doc(catalog_schemas.ClockJson, codes=_CONTROL),
     "GET /cluster": Doc(schemas.ClusterJson),
     "GET /health/live": Doc(schemas.HealthJson),
     "GET /health/ready": Doc(schemas.HealthJson, (200, 503)),
@@ -70,12 +110,16 @@ DOCS: Final[dict[str, Doc]] = {
     "GET /metrics/targets": Doc(None),
 }
 
-HOT_BODIES: Final[dict[str, type[msgspec.Struct]]] = {
-    "POST /spin/{session_id}/result": schemas.ResultBody,
-    "POST /spin/{session_id}/bet": schemas.AddBetBody,
-    "POST /spin/{session_id}/cancel": schemas.CancelBody,
-    "POST /spin/rollback": schemas.RollbackBody,
+RAW_BODIES: Final[dict[str, type[msgspec.Struct]]] = {
+    "POST /spin/{session_id}/result": requests.ResultBody,
+    "POST /spin/{session_id}/bet": requests.AddBetBody,
+    "POST /spin/{session_id}/cancel": requests.CancelBody,
+    "POST /spin/rollback": requests.RollbackBody,
+    "POST /catalog/check": bundles.CatalogBundle,
+    "POST /catalog/deploy": bundles.CatalogBundle,
 }
+"""Bodies that are not FastAPI's to parse."""
+_FORM: Final = {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}
 _SUMMARIES: Final = {
     "POST /spin": "Opens a round; with `win`, bet and win are one step",
     "POST /spin/{session_id}/result": "Credits a win, closes the round when final",
@@ -112,7 +156,7 @@ def refusals(name: str) -> tuple[str, ...]:
     if "player_id" in name or "/spin" in name:
         codes += PLAYER
     if not name.startswith("GET"):
-        codes += [*KEY, *BODY]
+        codes += BODY if name in KEYLESS else [*KEY, *BODY]
     return tuple(dict.fromkeys(codes))
 
 
@@ -125,7 +169,8 @@ def document(title: str, version: str, description: str, routes: Sequence[BaseRo
         paths.setdefault(path, {})[method.lower()] = _hot_operation(name, summary)
     for name in ROUTE_ROLES:
         method, _, path = name.partition(" ")
-        _complete(name, paths[path][method.lower()])
+        if path in paths:  # not without settings.sandbox
+            _complete(name, paths[path][method.lower()])
     components = found.setdefault("components", {})
     own = {name: schema for name, schema in components.get("schemas", {}).items() if "ValidationError" not in name}
     components["schemas"] = own | _components()
@@ -135,7 +180,7 @@ def document(title: str, version: str, description: str, routes: Sequence[BaseRo
 
 def _components() -> dict[str, Any]:
     types = [doc.answer for doc in DOCS.values() if doc.answer is not None]
-    every = dict.fromkeys([*types, *HOT_BODIES.values(), schemas.ProblemJson])
+    every = dict.fromkeys([*types, *RAW_BODIES.values(), schemas.ProblemJson])
     return msgspec.json.schema_components(every, ref_template=_REF)[1]
 
 
@@ -148,9 +193,6 @@ def _hot_operation(name: str, summary: str) -> dict[str, Any]:
         operation["parameters"] += _SPIN_PARAMETERS
     elif method == "GET":
         operation["parameters"].append(_parameter("player_id", "query", _IDENTIFIER))
-    if name in HOT_BODIES:
-        content = {"application/json": {"schema": _reference(HOT_BODIES[name])}}
-        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -182,8 +224,12 @@ def _complete(name: str, operation: dict[str, Any]) -> None:
     if roles:
         operation["security"] = _PROOFS
         operation["description"] = f"{operation.get('description', '')}\n\nRoles: {', '.join(sorted(roles))}.".strip()
+    if name in RAW_BODIES:
+        content = {"application/json": {"schema": _reference(RAW_BODIES[name])}}
+        forms = {"multipart/form-data": {"schema": _FORM}} if name.startswith("POST /catalog") else {}
+        operation["requestBody"] = {"required": True, "content": content | forms}
     if not name.startswith("GET"):
-        key = _parameter("Idempotency-Key", "header", _VISIBLE)
+        key = _parameter("Idempotency-Key", "header", _VISIBLE, required=name not in KEYLESS)
         operation["parameters"] = [*operation.get("parameters", []), key]
 
 

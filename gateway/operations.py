@@ -1,4 +1,4 @@
-"""Health, metrics, the catalog's version and the cluster: the FastAPI routes operators and their tools use."""
+"""Health, metrics and the cluster: the FastAPI routes operators and their tools use."""
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.door import AtDoor, House, answer
 from gateway.metrics import GatewayMetrics
-from gateway.schemas import CatalogJson, HealthJson
+from gateway.schemas import HealthJson
 
 router = APIRouter()
 
@@ -48,10 +48,3 @@ async def cluster(door: AtDoor) -> Response:
     """Shards, epochs, slots, players and breakers."""
     door.admit()
     return JSONResponse(dict(door.house.cluster.cluster()))
-
-
-@router.get("/catalog")
-async def catalog(door: AtDoor) -> Response:
-    """The version in force."""
-    door.admit()
-    return answer(CatalogJson(door.house.cluster.catalog_version()))

@@ -1,4 +1,4 @@
-"""Players, their money and their bonuses: the FastAPI routes that talk to one player."""
+"""Players and their deposits, blocks and rounds: FastAPI routes that talk to one player."""
 
 from typing import Annotated, cast
 
@@ -6,13 +6,15 @@ from fastapi import APIRouter, Query
 from pydantic import BeforeValidator
 from starlette.responses import Response
 
-from engine.answers import BlockAnswer, DepositAnswer, GrantAnswer, RegisteredAnswer
-from engine.commands import Block, Deposit, GrantCampaign, Register, Unblock
-from engine.queries import GetBonuses, GetPlayer, GetRounds
-from engine.views import GrantsView, PlayerView, RoundsView
-from gateway import render
+from engine.answers import BlockAnswer, DepositAnswer, RegisteredAnswer
+from engine.commands import Block, Deposit, Register, Unblock
+from engine.queries import GetPlayer, GetRounds
+from engine.views import PlayerView, RoundsView
+from gateway import render_players as render
 from gateway.door import AtDoor, PlayerId, answer, created
-from gateway.schemas import DepositRequest, GrantRequest, GrantsJson, ReasonRequest, RegisterRequest, RoundsJson
+from gateway.render import spin
+from gateway.requests import DepositRequest, ReasonRequest, RegisterRequest
+from gateway.schemas import RoundsJson
 
 router = APIRouter()
 
@@ -73,18 +75,4 @@ async def rounds(door: AtDoor, player_id: PlayerId, limit: Limit = 20) -> Respon
     """The last rounds, newest first."""
     outcome = await door.query(player_id, GetRounds(limit))
     found = cast(RoundsView, outcome.answer).rounds
-    return answer(RoundsJson(player_id, [render.spin(of, player_id) for of in found]))
-
-
-@router.get("/players/{player_id}/bonuses")
-async def bonuses(door: AtDoor, player_id: PlayerId) -> Response:
-    """Live and recently ended grants, newest first."""
-    outcome = await door.query(player_id, GetBonuses())
-    return answer(GrantsJson([render.grant(of) for of in cast(GrantsView, outcome.answer).grants]))
-
-
-@router.post("/players/{player_id}/bonuses")
-async def grant(door: AtDoor, player_id: PlayerId, body: GrantRequest) -> Response:
-    """An operator's manual grant of a campaign's award."""
-    outcome = await door.command(player_id, GrantCampaign(body.campaign_id, body.reason))
-    return created(render.manual_grant(cast(GrantAnswer, outcome.answer), player_id, outcome.replayed), outcome)
+    return answer(RoundsJson(player_id, [spin(of, player_id) for of in found]))

@@ -1,4 +1,4 @@
-"""What callers send: patterns of ids and texts, the hot routes' bodies (msgspec), the others' (strict pydantic models)."""
+"""What callers send: patterns of ids and texts, hot bodies (msgspec structs), all others (strict pydantic models)."""
 
 import json
 from ipaddress import ip_address

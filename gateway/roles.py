@@ -19,6 +19,8 @@ PEOPLE: Final[frozenset[Role]] = frozenset({"loyalty_admin", "marketing_manager"
 _READERS: Final[frozenset[Role]] = frozenset({"loyalty_admin", "marketing_manager", "support"})
 _GAME: Final[frozenset[Role]] = frozenset({"game_server"})
 _PLATFORM: Final[frozenset[Role]] = frozenset({"platform"})
+_MARKETING: Final[frozenset[Role]] = frozenset({"marketing_manager"})
+_DEPLOYERS: Final[frozenset[Role]] = frozenset({"loyalty_admin", "marketing_manager", "ops"})
 PUBLIC: Final[frozenset[Role]] = frozenset()
 """No proof is asked for."""
 
@@ -35,12 +37,50 @@ ROUTE_ROLES: Final[dict[str, frozenset[Role]]] = {
     "POST /players/{player_id}/deposits": _PLATFORM,
     "POST /players/{player_id}/block": _PLATFORM,
     "POST /players/{player_id}/unblock": _PLATFORM,
+    "POST /players/{player_id}/withdrawals": _PLATFORM,
+    "POST /players/{player_id}/withdrawals/{withdrawal_id}/confirm": _PLATFORM,
+    "POST /players/{player_id}/withdrawals/{withdrawal_id}/cancel": _PLATFORM,
+    "POST /players/{player_id}/sessions": _PLATFORM,
+    "POST /players/{player_id}/events": _PLATFORM,
+    "POST /players/{player_id}/codes": _PLATFORM,
+    "POST /players/{player_id}/bets": _PLATFORM,
+    "POST /players/{player_id}/bets/rollback": _PLATFORM,
     "GET /players/{player_id}/bonuses": _PLATFORM | _READERS,
-    "POST /players/{player_id}/bonuses": frozenset({"marketing_manager"}),
+    "POST /players/{player_id}/bonuses": _MARKETING,
+    "GET /players/{player_id}/bonuses/{grant_id}/cancel-preview": _PLATFORM | _READERS,
+    "POST /players/{player_id}/bonuses/{grant_id}/claim": _PLATFORM,
+    "POST /players/{player_id}/bonuses/{grant_id}/cancel": _PLATFORM | _MARKETING,
+    "POST /players/{player_id}/bonuses/{grant_id}/approve": _MARKETING,
+    "POST /players/{player_id}/bonuses/{grant_id}/decline": _MARKETING,
+    "POST /players/{player_id}/bonuses/{grant_id}/release": _MARKETING,
+    "GET /campaigns": _PLATFORM | PEOPLE,
+    "GET /campaigns/{campaign_id}": _PLATFORM | PEOPLE,
     "GET /catalog": PEOPLE,
+    "POST /catalog/check": _DEPLOYERS,
+    "POST /catalog/deploy": _DEPLOYERS,
+    "POST /sandbox/clock": _PLATFORM | {"ops"},
     "GET /cluster": frozenset({"ops", "support", "auditor"}),
     "GET /health/live": PUBLIC,
     "GET /health/ready": PUBLIC,
     "GET /metrics": PUBLIC,
     "GET /metrics/targets": PUBLIC,
 }
+
+KEYLESS: Final = frozenset({"POST /catalog/check", "POST /catalog/deploy", "POST /sandbox/clock"})
+"""Routes that are no player's: an Idempotency-Key is taken, not needed, and has no effect."""
+
+_FILE_ROLES: Final[dict[str, Role]] = {
+    "levels.yaml": "loyalty_admin",
+    "platform.yaml": "ops",
+    "games.yaml": "ops",
+    "fraud.yaml": "ops",
+    "campaigns/": "marketing_manager",
+    "workflows/": "marketing_manager",
+    "locales/": "marketing_manager",
+}
+
+
+def deployer(file: str) -> Role | None:
+    """Who may deploy a catalog's file (by its name, or by its folder); None: nobody."""
+    folder, slash, _ = file.partition("/")
+    return _FILE_ROLES.get(folder + slash)

@@ -15,6 +15,8 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     port: int = 8080
     auth: AuthMode = "open"
     body_bytes_max: int = 65_536
+    catalog_bytes_max: int = 4_194_304
+    """For a catalog that is checked or deployed."""
     in_flight_max: int = 4_096
     """Spins waiting for their player; one more is refused as `overloaded`."""
     timestamp_skew_s: int = 300
@@ -22,6 +24,8 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     keep_alive_s: int = 75
     shutdown_timeout_s: int = 10
     """How long requests under way may take to finish after SIGTERM."""
+    sandbox: bool = False
+    """Whether the clock can be moved; without it that route does not exist (rules §10)."""
 
 
 def is_loopback(host: str) -> bool:

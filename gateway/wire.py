@@ -75,7 +75,16 @@ async def read_body(headers: HeaderMap, receive: Receive, bytes_max: int) -> byt
 
 def is_json(headers: HeaderMap) -> bool:
     """Whether the content type is `application/json`, parameters aside."""
-    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == b"application/json"
+    return _content_type(headers) == b"application/json"
+
+
+def is_form(headers: HeaderMap) -> bool:
+    """Whether the content type is `multipart/form-data`, parameters aside."""
+    return _content_type(headers) == b"multipart/form-data"
+
+
+def _content_type(headers: HeaderMap) -> bytes:
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
 
 
 def target(scope: Scope) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from actors.catalog_swap import CatalogContent
 from actors.cluster import ActivationFailed, Identity, ShardDied, SlotMoveFailed
 from actors.frames import Reply, Request, RequestFrame, ShardReport, ShardStatus
 from actors.settings import ShardSettings, SupervisorSettings
@@ -50,7 +51,7 @@ class World:
             patch.setattr(f"actors.{module}.time", times)
         for module in ("committer", "lease", "shard_process"):
             patch.setattr(f"actors.{module}.boottime_s", self.loop.time)
-        for module in ("shard", "loading", "snapshotter", "shard_process"):
+        for module in ("shard", "shard_process"):
             patch.setattr(f"actors.{module}.now_ms", self.now_ms)
         patch.setattr("actors.shard_process.this_process", RUNNING.get)
         patch.setattr("actors.shard_process.is_gone", self.is_gone)
@@ -101,7 +102,8 @@ class World:
             store = self.store()
             await store.open()
             settings = SupervisorSettings(SHARDS, probe_timeout_ms=600, corpse_kill_after_ms=1_000)
-            supervisor = SupervisorProcess(store, self, self, settings, [], LEASE_MS)  # type: ignore[arg-type]
+            content = CatalogContent(self.catalog)
+            supervisor = SimSupervisor(store, self, self, settings, content, LEASE_MS, "secret", "sim")  # type: ignore[arg-type]
             try:
                 await supervisor.start()
             except (StoreError, ActivationFailed, ShardDied):
@@ -114,6 +116,13 @@ class World:
         """Ends a supervisor as SIGKILL would; what it had asked the shards to do goes on."""
         for task in list(supervisor._tasks):
             task.cancel()
+
+
+class SimSupervisor(SupervisorProcess):
+    """Listens nowhere: the simulation asks it directly."""
+
+    async def _listen(self) -> Address:
+        return Address("sim", 0, None, "sim")
 
 
 class SimProcess(ShardProcess):

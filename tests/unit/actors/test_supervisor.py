@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from actors.catalog_swap import CatalogContent
 from actors.client import ShardClient
 from actors.cluster import ActivationFailed
 from actors.settings import ClientSettings, SupervisorSettings
@@ -17,7 +19,7 @@ from engine.commands import Deposit
 from snapshots.errors import Fenced
 from snapshots.opening import open_store
 from tests.unit.actors.faulty_store import FaultyStore
-from tests.unit.actors.harness import REGISTER, SECRET, eventually, players_in, spin
+from tests.unit.actors.harness import REGISTER, SECRET, catalog, eventually, players_in, spin
 from tests.unit.actors.local_cluster import LocalCluster
 
 EVEN_PLAYER, ODD_PLAYER = players_in(range(0, 256, 2), 1)[0], players_in(range(1, 256, 2), 1)[0]
@@ -39,7 +41,8 @@ class House:
         await client.start()
         quick = {"probe_ms": 10, "probe_timeout_ms": 400, "corpse_kill_after_ms": 50, "identify_timeout_ms": 100}
         settings = SupervisorSettings(**(quick | changes))
-        process = SupervisorProcess(store, self.cluster, client, settings, dedicated, 20)  # type: ignore[arg-type]
+        content = CatalogContent(replace(catalog(), dedicated_players=tuple(dedicated)))
+        process = SupervisorProcess(store, self.cluster, client, settings, content, 20, SECRET, "127.0.0.1")  # type: ignore[arg-type]
         self.started.append((process, client, store))
         await process.start()
         return process
@@ -78,6 +81,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
     finally:
         for process, client, store in made.started:
             process._stopping = True
+            process._listener.close()
             tasks = list(process._tasks)
             for task in tasks:
                 task.cancel()

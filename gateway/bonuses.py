@@ -1,0 +1,89 @@
+"""A player's bonuses: what there is, and what players and operators decide about them (rules §4, §6, §7)."""
+
+from typing import Annotated, Final, cast
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from engine.answers import GrantAnswer, GrantStateAnswer
+from engine.commands import (
+    ApproveGrant,
+    CancelGrant,
+    ClaimGrant,
+    CommandBody,
+    DeclineGrant,
+    GrantCampaign,
+    ReleaseGrant,
+)
+from engine.queries import GetBonuses, GetCancelPreview
+from engine.views import CancelPreview, GrantsView
+from gateway import render_bonuses as render
+from gateway.bonus_schemas import GrantsJson
+from gateway.door import AtDoor, Door, Lang, PlayerId, answer, created
+from gateway.requests import OWN_ID, CancelGrantRequest, EmptyRequest, GrantRequest, ReasonRequest
+
+router = APIRouter()
+
+GrantId = Annotated[str, Path(pattern=OWN_ID)]
+NOTHING: Final = EmptyRequest()
+BY_PLAYER: Final = CancelGrantRequest()
+
+
+@router.get("/players/{player_id}/bonuses")
+async def bonuses(door: AtDoor, player_id: PlayerId, lang: Lang = None) -> Response:
+    """Live and recently ended grants, newest first, with their campaigns' texts."""
+    outcome = await door.query(player_id, GetBonuses())
+    view = cast(GrantsView, outcome.answer)
+    language, texts = door.language(lang, view.language), door.house.control.texts()
+    return answer(GrantsJson([render.bonus(of, texts, language) for of in view.grants], language))
+
+
+@router.post("/players/{player_id}/bonuses")
+async def grant(door: AtDoor, player_id: PlayerId, body: GrantRequest) -> Response:
+    """An operator's manual grant of a campaign's award; the gate may decline it."""
+    outcome = await door.command(player_id, GrantCampaign(body.campaign_id, body.reason))
+    return created(render.manual_grant(cast(GrantAnswer, outcome.answer), player_id, outcome.replayed), outcome)
+
+
+@router.get("/players/{player_id}/bonuses/{grant_id}/cancel-preview")
+async def cancel_preview(door: AtDoor, player_id: PlayerId, grant_id: GrantId) -> Response:
+    """What giving a grant, or a free spin package, up would remove. Changes nothing."""
+    outcome = await door.query(player_id, GetCancelPreview(grant_id))
+    return answer(render.cancel_preview(cast(CancelPreview, outcome.answer)))
+
+
+@router.post("/players/{player_id}/bonuses/{grant_id}/claim")
+async def claim(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: EmptyRequest = NOTHING) -> Response:
+    """The player opts in."""
+    return await _decide(door, player_id, ClaimGrant(grant_id))
+
+
+@router.post("/players/{player_id}/bonuses/{grant_id}/cancel")
+async def cancel(
+    door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: CancelGrantRequest = BY_PLAYER
+) -> Response:
+    """The player, or an operator with a reason, gives a grant or the unused spins of a package up."""
+    return await _decide(door, player_id, CancelGrant(grant_id, body.reason or ""))
+
+
+@router.post("/players/{player_id}/bonuses/{grant_id}/approve")
+async def approve(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
+    """An operator's yes to a grant that waits for one."""
+    return await _decide(door, player_id, ApproveGrant(grant_id, body.reason))
+
+
+@router.post("/players/{player_id}/bonuses/{grant_id}/decline")
+async def decline(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
+    """An operator's no to a grant that waits for a yes."""
+    return await _decide(door, player_id, DeclineGrant(grant_id, body.reason))
+
+
+@router.post("/players/{player_id}/bonuses/{grant_id}/release")
+async def release(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
+    """An operator completes a grant that is held for its low mean stake."""
+    return await _decide(door, player_id, ReleaseGrant(grant_id, body.reason))
+
+
+async def _decide(door: Door, player_id: str, command: CommandBody) -> Response:
+    outcome = await door.command(player_id, command)
+    return answer(render.grant_state(cast(GrantStateAnswer, outcome.answer), player_id, outcome.replayed))

@@ -1,0 +1,75 @@
+"""The catalog as a whole: which one is in force, and putting another one there. Who may change what goes by file."""
+
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from gateway.admission import forbidden
+from gateway.auth import Caller
+from gateway.bundles import parse_bundle
+from gateway.catalog_schemas import CatalogJson, CheckedJson, DeployedJson, FindingJson
+from gateway.door import AtDoor, answer
+from gateway.errors import Refused
+from gateway.ports import Checked, Finding
+from gateway.render_values import rfc3339
+from gateway.roles import Role, deployer
+
+router = APIRouter()
+
+PROBLEMS_MAX: Final = 200
+"""Of a catalog's problems so many are listed: who sees more has one cause for many."""
+
+
+@router.get("/catalog")
+async def in_force(door: AtDoor) -> Response:
+    """The catalog in force: version, number, since when, by whom."""
+    door.admit()
+    live = door.house.control.in_force()
+    return answer(CatalogJson(live.version, live.number, rfc3339(live.at_ms), live.by))
+
+
+@router.post("/catalog/check")
+async def check(door: AtDoor) -> Response:
+    """Checks a whole catalog, sent as JSON or as a form. Nothing changes."""
+    files = parse_bundle(door.headers, door.body)
+    door.admit()
+    checked = await door.house.control.check(files)
+    return answer(CheckedJson(_listed(checked.problems), _listed(checked.warnings)))
+
+
+@router.post("/catalog/deploy")
+async def deploy(door: AtDoor) -> Response:
+    """Checks a whole catalog, then puts it in force in every shard at once."""
+    files = parse_bundle(door.headers, door.body)
+    caller = door.admit()
+    control = door.house.control
+    checked = await control.check(files)
+    _check_deployer(caller, checked.changed_files)
+    if checked.problems:
+        raise _invalid(checked)
+    outcome = await control.deploy(files, caller.id)
+    if isinstance(outcome, Checked):
+        raise _invalid(outcome)
+    return answer(DeployedJson(outcome.version, outcome.number, dict(outcome.diff)))
+
+
+def _check_deployer(caller: Caller, changed_files: tuple[str, ...]) -> None:
+    """Raises Refused `forbidden` for the first changed file that none of the caller's roles may deploy."""
+    for name in changed_files:
+        role: Role | None = deployer(name)
+        if role not in caller.roles:
+            shown = ascii(name[:128])[1:-1]
+            detail = f"{shown} differs from the catalog in force, and is deployed by {role or 'nobody'}."
+            raise forbidden(caller, f"POST /catalog/deploy {shown}", detail)
+
+
+def _invalid(checked: Checked) -> Refused:
+    count = len(checked.problems)
+    listed = [finding._asdict() for finding in checked.problems[:PROBLEMS_MAX]]
+    detail = f"The catalog has {count} problem{'s' if count > 1 else ''}; the one in force stays."
+    return Refused("catalog_invalid", detail, {"errors": listed})
+
+
+def _listed(findings: tuple[Finding, ...]) -> list[FindingJson]:
+    return [FindingJson(*finding) for finding in findings[:PROBLEMS_MAX]]

@@ -1,0 +1,50 @@
+"""Campaigns of the catalog in force, in a reader's language, as JSON of the API."""
+
+from engine.catalog import Campaign, Eligibility, TriggerCondition, TriggerEvent
+from gateway.catalog_schemas import CampaignJson, CountriesJson, EligibilityJson, LimitsJson, TriggerJson
+from gateway.render_values import decimal, euros, rfc3339
+from gateway.texts import Texts, campaign_key
+
+
+def campaign(of: Campaign, texts: Texts, language: str, used_micro_eur: int | None) -> CampaignJson:
+    """A campaign; `used_micro_eur` of its budget, None if that is not known."""
+    budget = of.limits.budget_micro_eur
+    limits = LimitsJson(
+        of.per_player, of.limits.per_ip, of.limits.per_device, None if budget is None else euros(budget)
+    )
+    return CampaignJson(
+        of.campaign_id,
+        texts.lookup(language, campaign_key(of.campaign_id, "name")),
+        texts.lookup(language, campaign_key(of.campaign_id, "description")),
+        language,
+        of.type,
+        _trigger(of.trigger, of.condition),
+        rfc3339(of.valid_from_ms),
+        rfc3339(of.valid_to_ms),
+        _eligibility(of.eligibility),
+        limits,
+        of.opt_in,
+        of.workflow,
+        None if of.points_multiplier_micro is None else decimal(of.points_multiplier_micro),
+        _left(budget, used_micro_eur),
+    )
+
+
+def _left(budget: int | None, used: int | None) -> str | None:
+    return None if budget is None or used is None else euros(max(0, budget - used))
+
+
+def _trigger(event: TriggerEvent, condition: TriggerCondition) -> TriggerJson:
+    eur = None if condition.eur_micro is None else decimal(condition.eur_micro)
+    return TriggerJson(event, condition.nth, condition.name, eur, condition.to, condition.days, condition.code)
+
+
+def _eligibility(of: Eligibility) -> EligibilityJson:
+    return EligibilityJson(
+        CountriesJson(of.countries_allow, of.countries_deny),
+        of.levels,
+        of.segments,
+        of.currencies,
+        of.min_deposit,
+        bool(of.players),
+    )

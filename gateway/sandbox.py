@@ -1,0 +1,19 @@
+"""Testers' time machine: served only where settings say so (rules §10)."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from gateway.catalog_schemas import ClockJson
+from gateway.door import AtDoor, answer
+from gateway.render_values import rfc3339
+from gateway.requests import ClockRequest
+
+router = APIRouter()
+
+
+@router.post("/sandbox/clock")
+async def advance(door: AtDoor, body: ClockRequest) -> Response:
+    """Moves the clock ahead and answers when all work due by then is done."""
+    door.admit()
+    clock = await door.house.control.advance_clock(body.advance_seconds)
+    return answer(ClockJson(rfc3339(clock.now_ms), clock.offset_ms // 1000))

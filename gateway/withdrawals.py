@@ -1,0 +1,42 @@
+"""Withdrawals in two steps: reserved, then confirmed or cancelled (rules §9)."""
+
+from typing import Annotated, Final, cast
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from engine.answers import WithdrawalAnswer
+from engine.commands import CancelWithdrawal, ConfirmWithdrawal, Withdraw
+from gateway.door import AtDoor, PlayerId, answer, created
+from gateway.render_players import withdrawal
+from gateway.requests import OWN_ID, EmptyRequest, WithdrawalRequest
+
+router = APIRouter()
+
+WithdrawalId = Annotated[str, Path(pattern=OWN_ID)]
+NOTHING: Final = EmptyRequest()
+
+
+@router.post("/players/{player_id}/withdrawals")
+async def withdraw(door: AtDoor, player_id: PlayerId, body: WithdrawalRequest) -> Response:
+    """Reserves real money; bonuses that would be lost must be agreed to."""
+    outcome = await door.command(player_id, Withdraw(body.amount, body.forfeit_bonuses))
+    return created(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed), outcome)
+
+
+@router.post("/players/{player_id}/withdrawals/{withdrawal_id}/confirm")
+async def confirm(
+    door: AtDoor, player_id: PlayerId, withdrawal_id: WithdrawalId, body: EmptyRequest = NOTHING
+) -> Response:
+    """The money has left; what was frozen for it is removed."""
+    outcome = await door.command(player_id, ConfirmWithdrawal(withdrawal_id))
+    return answer(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed))
+
+
+@router.post("/players/{player_id}/withdrawals/{withdrawal_id}/cancel")
+async def cancel(
+    door: AtDoor, player_id: PlayerId, withdrawal_id: WithdrawalId, body: EmptyRequest = NOTHING
+) -> Response:
+    """The money is usable again, and what was frozen for it is given back."""
+    outcome = await door.command(player_id, CancelWithdrawal(withdrawal_id))
+    return answer(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed))
