@@ -1,7 +1,7 @@
 """`locales/<lang>.json`: flat JSON objects `key → text`, with their lines, compared with the campaigns (rules §6).
 
-A campaign without English texts is a problem: English is the source. What another language lacks, and texts that
-belong to nothing, are warnings.
+Texts that are missing, in English (the source) or another language, and texts that belong to nothing are warnings:
+bonuses work without them.
 """
 
 import json
@@ -108,13 +108,15 @@ def _take(found: dict[str, list[int]], key: str) -> int:
 def compare_texts(
     texts: Texts, lines: Mapping[str, Mapping[str, int]], campaigns: Mapping[str, ReadCampaign]
 ) -> list[Problem]:
-    """Notes missing English texts at their campaigns; answers warnings: missing translations and unused keys."""
+    """Warnings: campaigns without English texts, missing translations, and unused keys."""
     needed = {campaign_key(name, field): campaigns[name] for name in campaigns for field in CAMPAIGN_TEXTS}
     english = texts.languages.get(SOURCE_LANGUAGE, {})
-    for key, home in needed.items():
-        if key not in english:
-            home.named.problem(f"there is no English text `{key}`; write it in locales/{SOURCE_LANGUAGE}.json")
-    warnings: list[Problem] = []
+    source = f"locales/{SOURCE_LANGUAGE}.json"
+    warnings = [
+        Problem(home.named.file, home.named.line, f"there is no English text `{key}`; write it in {source}")
+        for key, home in needed.items()
+        if key not in english
+    ]
     for file, known in lines.items():
         language = file.removeprefix("locales/").removesuffix(".json")
         warnings += _missing(file, texts.languages[language], needed) if language != SOURCE_LANGUAGE else []
