@@ -62,9 +62,10 @@ class Ledger:
 
 
 class Customer:
-    """One game server. `play` asks at random; `settle` finds out what became of everything."""
+    """One game server, or one that only `looks`. `play` asks at random; `settle` finds out what became of everything."""
 
-    def __init__(self, world: World, ledger: Ledger, number: int, players: list[str]) -> None:
+    def __init__(self, world: World, ledger: Ledger, number: int, players: list[str], *, looks: bool) -> None:
+        self._reads = 1.0 if looks else 0.3
         self._world, self._ledger, self._number, self._players = world, ledger, number, players
         self._rng = random.Random(world.rng.random())
         self._store = world.store()
@@ -78,7 +79,7 @@ class Customer:
         for player_id in self._players:
             await self._ask(Asked(player_id, f"c{self._number}:reg-{player_id}", Register("EUR")))
         for number in range(commands):
-            if self._rng.random() < 0.3:
+            if self._rng.random() < self._reads:
                 await self._read(self._rng.choice(self._players))
             elif self._mine and self._rng.random() < 0.2:
                 await self._ask(self._rng.choice(self._mine))

@@ -70,7 +70,7 @@ class Weather:
 
 
 class SimStore:
-    """One process's view of the store. Until the virtual second `stalled` nothing gets through; until `cut_off` all fails."""
+    """A process's store. Nothing gets through until the virtual second `stalled`; all fails until `cut_off`."""
 
     def __init__(self, folder: Path, weather: Weather) -> None:
         self._inner, self._weather = InlineSqlite(folder), weather

@@ -21,7 +21,7 @@ from tests.simulation.world import SHARDS, SimProcess, World
 from tests.unit.actors.harness import players_in
 
 SEEDS = [int(seed) for seed in os.environ.get("SIMULATION_SEEDS", "").split()] or range(1, 11)
-PLAYERS, CUSTOMERS, COMMANDS = 4, 8, 60
+PLAYERS, CUSTOMERS, LOOKERS, COMMANDS = 4, 10, 2, 60
 
 
 class Trouble:
@@ -95,7 +95,7 @@ async def simulate(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> dict[s
     players = players_in(range(256), PLAYERS)
     trouble = Trouble(world, players)
     troubling = asyncio.ensure_future(trouble.run())
-    customers = [Customer(world, ledger, number, players) for number in range(CUSTOMERS)]
+    customers = [Customer(world, ledger, n, players, looks=n >= CUSTOMERS - LOOKERS) for n in range(CUSTOMERS)]
     await asyncio.gather(*(customer.play(COMMANDS) for customer in customers))
     troubling.cancel()
     await asyncio.wait([troubling])

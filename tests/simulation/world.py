@@ -128,7 +128,7 @@ class SimProcess(ShardProcess):
             heartbeat_ms=60,
             snapshot_interval_ms=rng.choice((50, 200, 900)),
             passivate_after_ms=rng.choice((20, 300, 60_000)),
-            journal_stall_ms=400,
+            journal_stall_ms=rng.choice((400, 60_000)),
             snapshot_batch=rng.choice((1, 3, 64)),
         )
         super().__init__(settings, world.catalog, self._fenced)
