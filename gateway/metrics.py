@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from actors.metrics import Histogram
 
+
 class GatewayMetrics(Collector):
     """One per process, with a registry of its own."""
 
