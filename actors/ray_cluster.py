@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,6 +37,7 @@ SUPERVISOR = "supervisor"
 START_TIMEOUT_S = 120
 CONNECT_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 60
+RESTART_PAUSE_S = 1.0
 EXIT_FENCED = 3
 OBJECT_STORE_BYTES = 80 * 1024 * 1024
 """Ray's smallest object store: Croupier keeps nothing in it."""
@@ -121,10 +123,19 @@ class Supervisor:
         self._thread = LoopThread("supervisor")
         self._failure: str | None = None
         self._process: SupervisorProcess | None = None
-        try:
-            self._process = self._thread.call(_supervising(config, deployment))
-        except (StoreError, ActivationFailed, ShardDied) as failure:
+        while self._process is None and self._failure is None:
+            try:
+                self._process = self._thread.call(_supervising(config, deployment))
+            except (StoreError, ActivationFailed, ShardDied) as failure:
+                self._give_up_or_wait(failure)
+
+    def _give_up_or_wait(self, failure: Exception) -> None:
+        """Who starts Croupier is told at once; a supervisor that Ray restarted has nobody to tell, and tries again."""
+        if not ray.get_runtime_context().was_current_actor_reconstructed:
             self._failure = str(failure)
+            return
+        log.error("the restarted supervisor can't take over yet: %s", failure)
+        time.sleep(RESTART_PAUSE_S)
 
     def failure(self) -> str | None:
         """Why it could not start; None if all shards serve."""
@@ -196,7 +207,10 @@ class RayShard:
         return msgspec.msgpack.decode(moved, type=Incarnation)
 
     async def gain(self) -> None:
-        await self._call("gain")
+        try:
+            await self._call("gain")
+        except RayTaskError as failure:
+            raise SlotMoveFailed(f"moved, but the gainer does not know yet: {failure.cause}") from failure
 
     async def drain(self) -> None:
         await self._call("drain")

@@ -62,7 +62,7 @@ class Ledger:
 
 
 class Customer:
-    """One game server, or one that only `looks`. `play` asks at random; `settle` finds out what became of everything."""
+    """One game server, or one that only `looks`. `play` asks at random; `settle` finds out what became of it all."""
 
     def __init__(self, world: World, ledger: Ledger, number: int, players: list[str], *, looks: bool) -> None:
         self._reads = 1.0 if looks else 0.3
