@@ -1,4 +1,4 @@
-"""The caller's side of one connection to a shard: handshake, batching per turn of the loop, replies by number."""
+"""The caller's side of one connection to a shard: handshake, batching, replies by number."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,6 +20,12 @@ from actors.handshake import NONCE_BYTES, PROOF_BYTES, ClientHandshake, Handshak
 from actors.processes import host_id
 from snapshots.contract import Address
 
+REQUESTS_PER_FRAME = 4
+"""So many requests leave at once, without waiting for the end of the loop's turn.
+
+With 64 requests in a turn gateway and shard would otherwise take turns, each idle while the other works: 7 700
+instead of 11 700 spins/s, measured.
+"""
 OnReply = Callable[[Reply], None]
 OnLost = Callable[["Channel"], None]
 
@@ -47,6 +53,7 @@ class Channel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Waits for the shard's hello."""
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=0)  # uvloop then writes at once, not at the end of its turn
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells the owner, once."""
@@ -81,13 +88,15 @@ class Channel(asyncio.Protocol):
         return b""
 
     def send(self, epoch: int, request: Request) -> None:
-        """Queues a request; all of this turn of the loop leave in one write."""
+        """Queues a request; a few of them, or all of this turn of the loop, leave in one write."""
         if self._outbox and epoch != self._epoch:
             self._flush()
         if not self._outbox:
             self._loop.call_soon(self._flush)
         self._epoch = epoch
         self._outbox.append(request)
+        if len(self._outbox) >= REQUESTS_PER_FRAME:
+            self._flush()
 
     def _flush(self) -> None:
         outbox, self._outbox = self._outbox, []

@@ -34,6 +34,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greets the peer, or hangs up if there are too many."""
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=0)  # uvloop then writes at once, not at the end of its turn
         if len(self._open) >= self._limit:
             log.warning("connection refused: %d are open", self._limit)
             self._transport.close()

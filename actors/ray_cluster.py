@@ -5,7 +5,6 @@ never retried by Ray (rule 1): a shard that died is replaced by a new claim, by 
 """
 
 import asyncio
-import gc
 import logging
 import os
 import secrets
@@ -21,6 +20,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from actors.client import ShardClient
 from actors.cluster import ActivationFailed, Identity, ShardDied, ShardHandle, SlotMoveFailed
+from actors.garbage import rarely_collect_garbage
 from actors.loop_thread import LoopThread
 from actors.processes import kill_if_here, this_process
 from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
@@ -74,9 +74,7 @@ class PlayerShard:
         self._process = self._thread.call(_prepared(config, self._end))
         self._incarnation: Incarnation | None = None
         self._retired = threading.Event()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        rarely_collect_garbage()
 
     def _end(self, reason: str) -> None:
         """The last replies get a moment to leave; then the process is gone."""

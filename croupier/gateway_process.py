@@ -9,6 +9,7 @@ import uvloop
 
 from actors.client import ShardClient
 from actors.cluster_view import ClusterView
+from actors.garbage import rarely_collect_garbage
 from croupier.settings import Settings
 from gateway.app import create_app
 from gateway.auth import Authenticator, OpenAuth, ProofAuth
@@ -30,6 +31,8 @@ async def _serve(settings: Settings, catalog_version: str, listener: socket.sock
     view = ClusterView(client, catalog_version, url_of(listener).removeprefix("http://"))
     viewing = asyncio.create_task(view.run(), name="cluster view")
     app = create_app(client, _authenticator(settings), view, settings.gateway())
+    app.openapi()  # built now, not under load
+    rarely_collect_garbage()
     stop = asyncio.Event()
     _stop_with_parent(stop)
     try:
