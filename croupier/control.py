@@ -18,6 +18,7 @@ from actors.frames import AdvanceClock, ClockSet, ControlAnswer, ControlBody, De
 from actors.frames import Deployed as InShards
 from croupier.catalog_diff import diff
 from croupier.catalog_files import check_bundle
+from croupier.catalog_folder import belongs
 from croupier.catalog_problems import CatalogInvalid
 from croupier.catalog_problems import Checked as CheckedCatalog
 from croupier.catalog_yaml import Problem
@@ -37,8 +38,12 @@ _decode_texts = msgspec.msgpack.Decoder(Texts).decode
 
 def content_of(checked: CheckedCatalog, files: Mapping[str, bytes]) -> CatalogContent:
     """What the store keeps of a checked catalog."""
-    hashes = {name: sha256(content).hexdigest() for name, content in files.items()}
-    return CatalogContent(checked.catalog, msgspec.msgpack.encode(checked.texts), hashes)
+    return CatalogContent(checked.catalog, msgspec.msgpack.encode(checked.texts), _hashes(files))
+
+
+def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Content hash by name, of what belongs to a catalog."""
+    return {name: sha256(content).hexdigest() for name, content in files.items() if belongs(name)}
 
 
 class CatalogControl:
@@ -128,7 +133,7 @@ class CatalogControl:
 
     def _compared(self, checked: CheckedCatalog | tuple[Problem, ...], files: Mapping[str, bytes]) -> Checked:
         known = self._in_force().files
-        hashes = {name: sha256(content).hexdigest() for name, content in files.items()}
+        hashes = _hashes(files)
         changed = sorted(name for name in {*known, *hashes} if known.get(name) != hashes.get(name))
         if isinstance(checked, CheckedCatalog):
             return Checked(_findings(checked.problems), _findings(checked.warnings), tuple(changed))
