@@ -2,7 +2,7 @@
 
 from actors.metrics import ShardMetrics
 from engine import events as e
-from engine.holdings import find_ended_grant
+from engine.holdings import find_ended_grant, find_grant
 from engine.state import PlayerState
 from engine.transition import Transition
 
@@ -27,7 +27,8 @@ def count_events(metrics: ShardMetrics, state: PlayerState, done: Transition) ->
             metrics.freespins_used += 1
         elif isinstance(event, e.RoundReversed):
             metrics.freespins_used -= event.spins
-        if isinstance(event, _ENDS):
+            _uncount_ends(metrics, state, done, event)
+        if isinstance(event, _ENDS) and not getattr(event, "never_granted", False):
             _count_end(metrics, state, event.grant_id)
 
 
@@ -37,6 +38,17 @@ def _count_created(metrics: ShardMetrics, event: e.GrantCreated) -> None:
         metrics.counters["bonuses_declined"] += 1
     elif event.grant.state != "initiated" and event.award:
         metrics.counters["bonuses_granted"] += 1
+
+
+def _uncount_ends(metrics: ShardMetrics, state: PlayerState, done: Transition, reversed_: e.RoundReversed) -> None:
+    """The ends that a reversal undid count no more: with the share that was done before it."""
+    reopened = {event.grant_id for event in done.events if isinstance(event, e.GrantReopened)}
+    for delta in reversed_.grants:
+        grant = find_grant(state, delta.grant_id) or find_ended_grant(state, delta.grant_id)
+        if delta.grant_id not in reopened or grant is None or (total := grant.wager_total - delta.wager_total) <= 0:
+            continue
+        metrics.grants_ended -= 1
+        metrics.wagered_shares -= (total - grant.remaining_wager + delta.remaining_wager) / total
 
 
 def _count_end(metrics: ShardMetrics, state: PlayerState, grant_id: str) -> None:

@@ -7,13 +7,14 @@ under an older number are refused there, whatever a shard believes.
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from actors.frames import NIL, Kind, Reply
 from actors.geo import GeoDatabase
 from engine.catalog import Catalog
-from snapshots.contract import Store
+from snapshots.contract import CatalogRow, Store
 from snapshots.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("croupier.shard")
 
 PREPARED_MAX_S = 3.0
+ASK_AGAIN_S = 0.2
 
 
 class CatalogContent(msgspec.Struct, frozen=True, array_like=True):
@@ -50,37 +52,104 @@ async def read_content(store: Store, version: str) -> CatalogContent:
     return _decode(content)
 
 
+class DeploymentOver(Exception):
+    """What was asked belongs to a deployment that is over, or was overtaken by another one."""
+
+
+class _Prepared(NamedTuple):
+    number: int
+    version: str
+    catalog: Catalog
+    geo: GeoDatabase
+
+
 class CatalogSwap:
     """One shard's part in a deployment."""
 
     def __init__(self, shard: "Shard") -> None:
         self._shard = shard
-        self._prepared: tuple[int, Catalog, GeoDatabase] | None = None
+        self._prepared: _Prepared | None = None
+        self._attempt = 0
+        """Grows with whatever begins or ends a preparation, so that an older one notices."""
         self._doubt: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._resolving: asyncio.Task[None] | None = None
 
     async def prepare(self, number: int, version: str) -> None:
-        """From its return on nothing is decided until `finish`, `abandon`, or the store has been asked."""
-        catalog = (await read_content(self._shard.store, version)).catalog
-        geo = GeoDatabase(self._shard.settings.catalog_dir, catalog.geo_database)
-        if self._shard.paused is None:
-            self._shard.paused = []
-        self._prepared = number, catalog, geo
-        self._doubt = asyncio.get_running_loop().call_later(PREPARED_MAX_S, self._ask_store)
-        await self._shard.facts.until_decided()
-        await self._shard.committer.until_idle()
+        """From its return on nothing is decided until `finish`, `abandon`, or the store has been asked.
 
-    def finish(self, number: int) -> None:
-        """The store has the new version in force: go on under it."""
-        if self._prepared is not None and self._prepared[0] == number:
-            self._shard.use_catalog(*self._prepared)
-        self._resume()
+        Raises DeploymentOver, CatalogMissing, GeoDatabaseUnusable, StoreUnavailable: the shard goes on as before.
+        """
+        self._attempt += 1
+        attempt = self._attempt
+        await self._hold(await self._read(number, version), attempt)
+
+    def finish(self, number: int, version: str) -> None:
+        """The store has this version in force: go on under it. Another one was prepared, or none: ask the store."""
+        prepared = self._prepared
+        if prepared is not None and (prepared.number, prepared.version) == (number, version):
+            self._shard.use_catalog(prepared.number, prepared.catalog, prepared.geo)
+            self._resume()
+        elif number > self._shard.committer.catalog_number:
+            self._ask_store()
 
     def abandon(self) -> None:
         """The deployment did not happen: go on under the old one."""
         self._resume()
 
+    async def keep_up(self, row: CatalogRow | None) -> None:
+        """Puts the store's catalog in force here, if nobody told: this shard was being replaced while it was committed.
+
+        Raises as `prepare`.
+        """
+        if row is not None and row.number > self._shard.committer.catalog_number and self._prepared is None:
+            log.warning("catalog %d is in force, as the store says; nobody told", row.number)
+            await self.prepare(row.number, row.version)
+            self.finish(row.number, row.version)
+
+    async def until_over(self) -> None:
+        """Waits until no catalog is being prepared."""
+        while self._prepared is not None:
+            await asyncio.sleep(ASK_AGAIN_S / 10)
+
+    def end(self) -> None:
+        """Throws everything away: nothing was decided for those who wait."""
+        self._attempt += 1
+        self._prepared = None
+        if self._doubt is not None:
+            self._doubt.cancel()
+        if self._resolving is not None:
+            self._resolving.cancel()
+        frames, self._shard.paused = self._shard.paused or [], None
+        for sink, frame in frames:
+            for request in frame.requests:
+                sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+
+    async def _hold(self, prepared: _Prepared, attempt: int) -> None:
+        """Frames wait from now on; on return all that was decided before is durable."""
+        self._check(prepared.number, attempt)
+        shard, self._prepared = self._shard, prepared
+        if shard.paused is None:
+            shard.paused = []
+        self._in_doubt()
+        while shard.loader.waiting or shard.facts.looking:
+            await shard.loader.until_delivered()
+            await shard.facts.until_decided()
+        await shard.committer.until_idle()
+        self._check(prepared.number, attempt)
+
+    def _check(self, number: int, attempt: int) -> None:
+        if attempt != self._attempt or number <= self._shard.committer.catalog_number:
+            raise DeploymentOver(f"catalog {number} was given up or overtaken before it was prepared")
+
+    async def _read(self, number: int, version: str) -> _Prepared:
+        """Off the loop where a file is read: spins go on meanwhile."""
+        catalog = (await read_content(self._shard.store, version)).catalog
+        folder, path = self._shard.settings.catalog_dir, catalog.geo_database
+        geo = GeoDatabase(folder, None) if path is None else await asyncio.to_thread(GeoDatabase, folder, path)
+        return _Prepared(number, version, catalog, geo)
+
     def _resume(self) -> None:
+        self._attempt += 1
         self._prepared = None
         if self._doubt is not None:
             self._doubt.cancel()
@@ -89,22 +158,40 @@ class CatalogSwap:
         for sink, frame in frames:
             self._shard.handle(sink, frame)
 
+    def _in_doubt(self) -> None:
+        if self._doubt is not None:
+            self._doubt.cancel()
+        self._doubt = asyncio.get_running_loop().call_later(PREPARED_MAX_S, self._ask_store)
+
     def _ask_store(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._resolve(), name="catalog doubt")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._resolving is None or self._resolving.done():
+            self._resolving = asyncio.get_running_loop().create_task(self._resolve(), name="catalog doubt")
 
     async def _resolve(self) -> None:
-        """Nobody said how the deployment ended."""
-        while self._prepared is not None and not self._shard.ended:
-            number = self._prepared[0]
+        """Nobody said how the deployment ended, or not to this shard: the store knows."""
+        attempt = self._attempt
+        while attempt == self._attempt:  # else it was decided meanwhile, or another one has begun
             try:
                 row = (await self._shard.store.routing()).catalog
+                log.warning("a deployment was left undecided; the store has %s", row)
+                await self._settle(row, attempt)
             except StoreUnavailable:
-                await asyncio.sleep(0.2)
-                continue
-            log.warning("the deployment of catalog %d was left undecided; the store has %s", number, row)
-            if row is not None and row.number == number:
-                self.finish(number)
+                await asyncio.sleep(ASK_AGAIN_S)
+            except DeploymentOver:
+                return
+            except Exception:
+                log.exception("the catalog in force can't be used")
+                self._shard.end("the catalog in force can't be used")
             else:
-                self.abandon()
+                return
+
+    async def _settle(self, row: CatalogRow | None, attempt: int) -> None:
+        if attempt != self._attempt:
+            return
+        if row is None or row.number <= self._shard.committer.catalog_number:
+            self.abandon()
+            return
+        prepared = self._prepared
+        if prepared is None or (prepared.number, prepared.version) != (row.number, row.version):
+            await self._hold(await self._read(row.number, row.version), attempt)
+        self.finish(row.number, row.version)

@@ -84,7 +84,7 @@ class ShardClient:
         self._next_rid = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._refresh_now = asyncio.Event()
-        self._reports: dict[int, asyncio.Future[ControlAnswer]] = {}
+        self._reports: dict[int, tuple[Channel, asyncio.Future[ControlAnswer]]] = {}
         self._loop = asyncio.get_running_loop()
 
     async def start(self) -> None:
@@ -179,6 +179,9 @@ class ShardClient:
                 del self._channels[address]
         for rid in [rid for rid, asked in self._under_way.items() if asked.channel is channel]:
             self._park(self._under_way.pop(rid))
+        for asked, future in self._reports.values():
+            if asked is channel and not future.done():
+                future.set_exception(ConnectionError("it hung up"))
 
     # --- routes
 
@@ -248,7 +251,7 @@ class ShardClient:
                 raise ConnectionError("it can't be reached")
             rid = self._next_rid = self._next_rid + 1
             future: asyncio.Future[ControlAnswer] = self._loop.create_future()
-            self._reports[rid] = future
+            self._reports[rid] = channel, future
             try:
                 channel.send(0, Request(rid, "", "", body))
                 return await future
@@ -256,7 +259,7 @@ class ShardClient:
                 self._reports.pop(rid, None)
 
     def _on_report(self, reply: Reply) -> None:
-        future = self._reports.get(reply.rid)
+        _, future = self._reports.get(reply.rid, (None, None))
         if future is not None and not future.done() and reply.kind == Kind.REPORT:
             future.set_result(_decode_control(reply.payload))
 

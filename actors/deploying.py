@@ -6,7 +6,8 @@ shard goes on under the old one; nothing in between is visible to a caller.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
 from actors.client import ShardClient
 from actors.clock import now_ms
@@ -22,12 +23,12 @@ from actors.frames import (
     SetClock,
 )
 from snapshots.contract import CatalogRow, Routing, ShardRow, Store
-from snapshots.errors import StoreUnavailable
+from snapshots.errors import Fenced, StoreUnavailable
 
 log = logging.getLogger("croupier.supervisor")
 
 PREPARE_TIMEOUT_S = 2.0
-PREPARE_TRIES = 5
+PREPARE_WITHIN_S = 10.0
 RETRY_PAUSE_S = 0.3
 CLOCK_TIMEOUT_S = 300.0
 
@@ -46,12 +47,14 @@ async def deploy(
         return Deployed(in_force.number, version)
     number = 1 if in_force is None else in_force.number + 1
     rows = await _prepare_all(store, client, shards, number, version)
+    row = CatalogRow(number, version, now_ms(), by)
     try:
-        await _commit(store, term, CatalogRow(number, version, now_ms(), by))
-    except BaseException:
-        await _tell(client, rows, AbandonCatalog())
-        raise
-    await _tell(client, rows, FinishCatalog(number))
+        await _commit(store, term, row)
+    except Fenced:
+        if (await store.routing()).catalog != row:  # else an attempt without outcome had done it
+            await _tell(client, rows, AbandonCatalog())
+            raise
+    await _tell(client, rows, FinishCatalog(number, version))  # whom that does not reach asks the store
     log.info("catalog %s is in force as number %d, by %s", version, number, by)
     return Deployed(number, version)
 
@@ -59,20 +62,20 @@ async def deploy(
 async def _prepare_all(
     store: Store, client: ShardClient, shards: Sequence[str], number: int, version: str
 ) -> list[ShardRow]:
-    """Every shard holds its breath, or none: a shard that is just being replaced is asked again."""
-    refusals: list[str] = []
-    for _ in range(PREPARE_TRIES):
-        routing = await store.routing()
-        rows = [row for row in _rows(routing, shards) if row.address is not None]
+    """Every shard holds its breath, or none. One that is just being replaced is waited for; one that refuses is not."""
+    until = time.monotonic() + PREPARE_WITHIN_S
+    while True:
+        rows = [row for row in _rows(await store.routing(), shards) if row.address is not None]
+        silent, refusals = ["a shard does not serve"], list[str]()
         if len(rows) == len(shards):
-            refusals = await _tell(client, rows, PrepareCatalog(number, version))
-            if not refusals:
+            answers = await _ask_all(client, rows, PrepareCatalog(number, version), PREPARE_TIMEOUT_S)
+            silent, refusals = _silent(answers), _refused(answers)
+            if not silent and not refusals:
                 return rows
             await _tell(client, rows, AbandonCatalog())
-        else:
-            refusals = ["a shard does not serve"]
+        if refusals or time.monotonic() > until:
+            raise DeployFailed(f"not every shard could prepare catalog {version}: {'; '.join(refusals or silent)}")
         await asyncio.sleep(RETRY_PAUSE_S)
-    raise DeployFailed(f"not every shard could prepare catalog {version}: {'; '.join(refusals)}")
 
 
 def _rows(routing: Routing, shards: Sequence[str]) -> list[ShardRow]:
@@ -106,13 +109,28 @@ async def _tell(
     client: ShardClient, rows: Sequence[ShardRow], body: ControlBody, timeout_s: float = PREPARE_TIMEOUT_S
 ) -> list[str]:
     """Asks all at once; answers what went wrong, nothing if nothing did."""
+    answers = await _ask_all(client, rows, body, timeout_s)
+    return _refused(answers) + _silent(answers)
+
+
+def _refused(answers: Mapping[str, ControlAnswer | OSError]) -> list[str]:
+    return [f"{shard_id}: {answer.reason}" for shard_id, answer in answers.items() if isinstance(answer, Failed)]
+
+
+def _silent(answers: Mapping[str, ControlAnswer | OSError]) -> list[str]:
+    return [f"{shard_id}: no answer ({answer})" for shard_id, answer in answers.items() if isinstance(answer, OSError)]
+
+
+async def _ask_all(
+    client: ShardClient, rows: Sequence[ShardRow], body: ControlBody, timeout_s: float
+) -> dict[str, ControlAnswer | OSError]:
     answers = await asyncio.gather(*(_ask(client, row, body, timeout_s) for row in rows))
-    return [f"{row.shard_id}: {answer.reason}" for row, answer in zip(rows, answers, strict=True)
-            if isinstance(answer, Failed)]  # fmt: skip
+    return {row.shard_id: answer for row, answer in zip(rows, answers, strict=True)}
 
 
-async def _ask(client: ShardClient, row: ShardRow, body: ControlBody, timeout_s: float) -> ControlAnswer:
+async def _ask(client: ShardClient, row: ShardRow, body: ControlBody, timeout_s: float) -> ControlAnswer | OSError:
+    """What a shard says; the OSError (a TimeoutError is one) if it says nothing."""
     try:
         return await client.control(row.address, body, timeout_s)
-    except (OSError, TimeoutError) as failure:
-        return Failed(f"no answer ({type(failure).__name__})")
+    except OSError as failure:
+        return failure if str(failure) else TimeoutError(f"not within {timeout_s:.0f} s")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from actors.committer import ReplySink
-from actors.frames import Request, unavailable
+from actors.frames import NIL, Kind, Reply, Request, unavailable
 from actors.residents import Resident
 from engine.commands import Command
 from engine.facts import Facts, Needs, Reservation, Seen
@@ -38,6 +38,8 @@ class FactFinder:
         self._shard = shard
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: set[asyncio.Task[None]] = set()
+        self._last_held: HeldReservation | None = None
+        """How far the look for orphans has come; it begins again after the last one."""
 
     def find(
         self, resident: Resident, command: Command, wanted: Needs, sink: ReplySink | None, request: Request | None
@@ -53,40 +55,64 @@ class FactFinder:
         if granted or returned:
             self._spawn(self._settle(batch, granted, returned))
 
-    async def until_idle(self) -> None:
-        """Waits until nothing is looked up or settled any more."""
-        while self._tasks or self._looking:
-            await asyncio.wait({*self._tasks, *self._looking})
+    @property
+    def looking(self) -> bool:
+        """Whether any command waits for facts."""
+        return bool(self._looking)
+
+    async def until_caught_up(self) -> None:
+        """Waits for all that is looked up or settled now; not for what begins later."""
+        await self.until_decided()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def until_one_decided(self) -> None:
+        """Waits until one of the commands that wait for facts does so no more."""
+        if self._looking:
+            await asyncio.wait(set(self._looking), return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(0)
 
     async def until_decided(self) -> None:
-        """Waits until no command waits for facts any more."""
-        while self._looking:
+        """Waits for the commands that wait for facts now; not for those that come later."""
+        if self._looking:
             await asyncio.wait(set(self._looking))
 
     def end(self) -> None:
         """Throws everything away: nothing was decided for those who wait."""
         for task in (*self._tasks, *self._looking):
             task.cancel()
+        for resident in self._shard.residents.by_id.values():
+            for sink, request, _ in resident.waiting or ():
+                sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
 
     async def _find(
         self, resident: Resident, command: Command, wanted: Needs, sink: ReplySink | None, request: Request | None
     ) -> None:
         started = time.perf_counter()
-        reserved: Sequence[Reservation] = ()
         try:
             seen, reserved = await self._look_up(resident, command, wanted)
             country = self._shard.country_of(wanted.signals.ip)
             command = replace(command, facts=Facts(country, seen, tuple(reserved)))
+            await self._decide(resident, command, sink, request, started, reserved)
         except StoreUnavailable as failure:
             log.warning("facts for %s can't be had now: %s", command.id, failure)
-            if sink is not None and request is not None:
-                sink.reply(unavailable(request.rid, "journal_unavailable", "Shared limits can't be checked now."))
+            self._not_now(resident, sink, request)
         except StoreError as failure:
             self._shard.end(str(failure))
             return
-        else:
-            self._decide(resident, command, sink, request, started, reserved)
+        except Exception:
+            self._shard.poisoned(sink, request, resident)
         self._go_on(resident)
+
+    def _not_now(self, resident: Resident, sink: ReplySink | None, request: Request | None) -> None:
+        """Refuses the command; where it is due work, all that came behind it, which may not overtake it."""
+        refused = [(sink, request)] if sink is not None and request is not None else []
+        if not refused:
+            refused = [(behind, letter) for behind, letter, _ in resident.waiting or []]
+            resident.waiting = []
+        for whom, what in refused:
+            whom.reply(unavailable(what.rid, "journal_unavailable", "Shared limits can't be checked now."))
 
     async def _look_up(self, resident: Resident, command: Command, wanted: Needs) -> tuple[Seen, Sequence[Reservation]]:
         shard, player_id = self._shard, resident.player.state.player_id
@@ -100,7 +126,7 @@ class FactFinder:
             )
         return seen, reserved
 
-    def _decide(
+    async def _decide(
         self,
         resident: Resident,
         command: Command,
@@ -109,17 +135,19 @@ class FactFinder:
         started: float,
         reserved: Sequence[Reservation],
     ) -> None:
-        done: Transition | None = None
-        try:
-            if sink is None or request is None:
-                done = self._shard.decide_due(resident, command)
-            else:
-                done = self._shard.decide(sink, request, resident, command, started)
-        except Exception:
-            self._shard.poisoned(sink, request, resident)
+        """If it is refused, what was reserved is returned before a repeat of it could reserve the same again."""
+        shard = self._shard
+        if shard.residents.by_id.get(resident.player.state.player_id) is not resident:
+            if sink is not None and request is not None:
+                shard.act_or_load(sink, request, shard.now())  # evicted meanwhile: begins anew, with who has it now
+            return
+        if sink is None or request is None:
+            done = shard.decide_due(resident, command)
+        else:
+            done = shard.decide(sink, request, resident, command, started)
         held = tuple(entry.reservation_id for entry in reserved if not entry.refusals)
         if done is None and held:
-            self._spawn(self._settle(0, (), held))
+            await self._settle(0, (), held)
 
     def _go_on(self, resident: Resident) -> None:
         """The commands that waited, in their order; each may wait again."""
@@ -138,8 +166,12 @@ class FactFinder:
             log.warning("reservations stay held until their owner looks again: %s", failure)
 
     async def settle_orphans(self) -> None:
-        """Reservations held for long: each player's owner says what became of them."""
-        held = await self._shard.store.held_reservations(self._shard.now() - ORPHAN_AFTER_MS, ORPHANS_AT_ONCE)
+        """Reservations held for long: each player's owner says what became of them. A page of all there are, per call:
+        those of offers that nobody has taken yet stay held and must not hide the others.
+        """
+        before_ms = self._shard.now() - ORPHAN_AFTER_MS
+        held = await self._shard.store.held_reservations(before_ms, ORPHANS_AT_ONCE, self._last_held)
+        self._last_held = held[-1] if len(held) == ORPHANS_AT_ONCE else None
         for reservation in held:
             if self._shard.ownership.owns(reservation.player_id):
                 await self._settle_orphan(reservation)
@@ -148,15 +180,24 @@ class FactFinder:
         shard = self._shard
         await shard.loader.arrive(held.player_id)
         resident = shard.residents.by_id.get(held.player_id)
-        if resident is None or resident.waiting is not None:
+        if resident is None or resident.waiting is not None or shard.paused is not None or shard.draining:
             return
         fate = reservation_fate(resident.player.state, held.reservation_id)
         if fate != "held":
+            resident.waiting = []  # a repeat of the command would find it held, and be granted what is being returned
             ids = (held.reservation_id,)
-            await self._settle(resident.batch, ids if fate == "granted" else (), () if fate == "granted" else ids)
+            granted, returned = (ids, ()) if fate == "granted" else ((), ids)
+            await self._spawn(self._settle_and_go_on(resident, granted, returned), self._looking)
 
-    def _spawn(self, coroutine: "asyncio._CoroutineLike[None]", tasks: "set[asyncio.Task[None]] | None" = None) -> None:
+    async def _settle_and_go_on(self, resident: Resident, granted: Sequence[str], returned: Sequence[str]) -> None:
+        await self._settle(resident.batch, granted, returned)
+        self._go_on(resident)
+
+    def _spawn(
+        self, coroutine: "asyncio._CoroutineLike[None]", tasks: "set[asyncio.Task[None]] | None" = None
+    ) -> "asyncio.Task[None]":
         kept = self._tasks if tasks is None else tasks
         task = asyncio.get_running_loop().create_task(coroutine, name="facts")
         kept.add(task)
         task.add_done_callback(kept.discard)
+        return task

@@ -35,6 +35,7 @@ class FinishCatalog(msgspec.Struct, frozen=True, array_like=True, tag="finish_ca
     """Supervisor → shard: the catalog is in force."""
 
     number: int
+    version: str
 
 
 class AbandonCatalog(msgspec.Struct, frozen=True, array_like=True, tag="abandon_catalog"):

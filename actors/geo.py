@@ -10,7 +10,7 @@ log = logging.getLogger("croupier.shard")
 
 
 class GeoDatabaseUnusable(Exception):
-    """The file can't be read as a MaxMind database."""
+    """The file can't be read as a MaxMind database; says which and why."""
 
 
 class GeoDatabase:
@@ -34,7 +34,7 @@ class GeoDatabase:
             return None
         try:
             found = self._reader.get(ip_address(ip))
-        except ValueError:
+        except (ValueError, maxminddb.InvalidDatabaseError):
             return None
         country = found.get("country") if isinstance(found, dict) else None
         code = country.get("iso_code") if isinstance(country, dict) else None

@@ -66,6 +66,15 @@ class Loader:
         for player_id in list(self._mailboxes):
             self._disown(player_id)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether any command waits for its player to be loaded."""
+        return any(self._mailboxes.values())
+
+    async def until_delivered(self) -> None:
+        """Waits for the players whom commands wait for now."""
+        await asyncio.gather(*(self.arrive(player_id) for player_id, box in list(self._mailboxes.items()) if box))
+
     async def until_idle(self) -> None:
         """Waits until every mailbox is empty, those included that a command of another one fills meanwhile."""
         while self._tasks:

@@ -16,33 +16,47 @@ WRITES_OWED = 2
 class Resident:
     """A live player actor. `batch` is the commit batch of its last entry, `due_ms` when it next has work due."""
 
-    __slots__ = ("batch", "due_ms", "player", "used_ms", "waiting")
+    __slots__ = ("batch", "due_ms", "indexed_ms", "player", "used_ms", "waiting")
 
     def __init__(self, player: Player, used_ms: int) -> None:
         self.player = player
         self.batch = 0
         self.used_ms = used_ms
         self.due_ms: int | None = None
+        self.indexed_ms: int | None = None
+        """The due time in the newest snapshot written here; None also if it is not known."""
         self.waiting: list[Letter] | None = None
         """Commands that wait while facts for an earlier one are looked up; None: nothing is looked up."""
 
 
 class Schedule:
-    """When players in memory have work due, earliest first. Old notes are skipped when they come up."""
+    """When players in memory have work due, earliest first. A note may be too early, never too late: a due time that
+    moves away needs no other, so that a player who opens and closes rounds leaves no trail of them.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, str]] = []
+        self._earliest: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def note(self, player_id: str, due_ms: int | None) -> None:
         """The player's next due time has changed."""
-        if due_ms is not None:
+        if due_ms is not None and due_ms < self._earliest.get(player_id, due_ms + 1):
+            self._earliest[player_id] = due_ms
             heappush(self._heap, (due_ms, player_id))
 
     def take(self, before_ms: int, limit: int) -> list[str]:
-        """Up to `limit` players noted with a due time up to `before_ms`; each may since have moved on."""
+        """Up to `limit` players noted with a due time up to `before_ms`. Each may since have moved on: its due time, if
+        there is one, must be noted again.
+        """
         found: list[str] = []
         while self._heap and self._heap[0][0] <= before_ms and len(found) < limit:
-            found.append(heappop(self._heap)[1])
+            due_ms, player_id = heappop(self._heap)
+            if self._earliest.get(player_id) == due_ms:
+                del self._earliest[player_id]
+                found.append(player_id)
         return found
 
 

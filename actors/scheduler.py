@@ -8,6 +8,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from actors.residents import Resident
 from snapshots.errors import Fenced, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Scheduler:
     def __init__(self, shard: "Shard", snapshotter: "Snapshotter") -> None:
         self._shard, self._snapshotter = shard, snapshotter
         self._working = asyncio.Lock()
+        self._stuck = 0
+        """Players at the front of the index whose work can't be done now."""
 
     async def run(self) -> None:
         """Looks every half second, and for orphaned reservations twice a minute."""
@@ -49,52 +52,73 @@ class Scheduler:
             await asyncio.sleep(TICK_S)
 
     async def catch_up(self) -> None:
-        """Does all work due by now, of players in memory and of those that are not."""
+        """Does all work due by now, of players in memory and of those that are not. What can't be done rests."""
         async with self._working:
             await self._in_memory()
-            while await self._not_in_memory():
+            tried: set[str] = set()
+            while await self._not_in_memory(tried):
                 await self._in_memory()
 
-    async def _in_memory(self) -> None:
+    def _may(self) -> bool:
         shard = self._shard
-        while shard.paused is None and not shard.draining:
-            found = shard.scheduled.take(shard.now(), SLICE)
-            if not found:
-                return
-            for player_id in found:
-                resident = shard.residents.by_id.get(player_id)
-                if resident is not None:
+        return shard.paused is None and not shard.draining and not shard.ended
+
+    async def _in_memory(self) -> None:
+        """Notes taken are given back at the end: what can't be done now must not come up again at once."""
+        shard, taken = self._shard, list[str]()
+        try:
+            while self._may() and (found := shard.scheduled.take(shard.now(), SLICE)):
+                taken += found
+                for player_id in found:
                     await self._do(player_id)
-            await asyncio.sleep(0)
+                await asyncio.sleep(0)
+        finally:
+            for player_id in taken:
+                if (resident := shard.residents.by_id.get(player_id)) is not None:
+                    shard.scheduled.note(player_id, resident.due_ms)
 
     async def _do(self, player_id: str) -> None:
-        """One player's overdue work, facts included."""
-        shard = self._shard
-        while (resident := shard.residents.by_id.get(player_id)) is not None:
-            before = resident.due_ms
-            if before is None or before > shard.now():
+        """One player's overdue work, facts included, as far as it can be done now."""
+        shard, counters = self._shard, self._shard.metrics.counters
+        while self._may() and shard.ownership.owns(player_id):
+            resident = shard.residents.by_id.get(player_id)
+            if resident is None or resident.due_ms is None or resident.due_ms > shard.now():
                 return
-            shard.run_due(resident)
-            shard.metrics.counters["due_work_done"] += 1
-            if resident.waiting is not None:
-                await shard.facts.until_decided()
-            if shard.residents.by_id.get(player_id) is resident and resident.due_ms == before:
-                shard.scheduled.note(player_id, before)  # facts can't be had now: later
-                return
+            if resident.waiting is None:
+                version = resident.player.state.version
+                shard.run_due(resident)
+                counters["due_work_done"] += resident.player.state.version - version
+            if resident.waiting is None:
+                continue
+            version = resident.player.state.version
+            await self._until_free(resident)
+            if resident.player.state.version == version:
+                return  # its facts can't be had now
+            counters["due_work_done"] += 1
 
-    async def _not_in_memory(self) -> bool:
-        """Loads players whose snapshot says that they have work due; False if there were none."""
+    async def _until_free(self, resident: Resident) -> None:
+        """Waits for what this player waits for, whoever else keeps looking things up meanwhile."""
+        while resident.waiting is not None and not self._shard.ended:
+            await self._shard.facts.until_one_decided()
+
+    async def _not_in_memory(self, tried: set[str]) -> bool:
+        """Does what the index says to be due, once in each sweep (`tried`); False if that was nothing new."""
         shard = self._shard
-        if shard.paused is not None or shard.draining:
+        if not self._may():
             return False
         own = [player_id for player_id, owner in shard.ownership.dedicated.items() if owner == shard.inc.shard_id]
-        due = await shard.store.due_players(sorted(shard.ownership.slots), own, shard.now(), AT_ONCE)
-        absent = [player_id for player_id in due if player_id not in shard.residents.by_id]
+        limit = AT_ONCE + self._stuck
+        found = await shard.store.due_players(sorted(shard.ownership.slots), own, shard.now(), limit)
+        due = [player_id for player_id in found if player_id not in tried]
+        self._stuck = len(found) - len(due)  # they stay in front: the next page must reach beyond them
+        tried.update(due)
         for player_id in due:
+            if not self._may():
+                return False
             await shard.loader.arrive(player_id)
             if player_id in shard.residents.by_id:
                 await self._do(player_id)
                 shard.residents.owe(player_id)
         # The index is written with snapshots: these must not come up again.
         await self._snapshotter.clean([player_id for player_id in due if player_id in shard.residents.by_id])
-        return bool(absent)
+        return bool(due) or len(found) == limit

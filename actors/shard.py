@@ -7,7 +7,7 @@ applying there is no await. (Architecture: "The shard", rules 4, 6, 9, 10 and 13
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Raw
 
@@ -27,7 +27,7 @@ from actors.settings import ShardSettings
 from engine.catalog import Catalog
 from engine.commands import Command, CommandBody, Spin
 from engine.due import next_due, next_due_ms
-from engine.events import AnyEvent, BetPlaced
+from engine.events import AnyEvent, BetPlaced, WinCredited
 from engine.facts import NO_FACTS
 from engine.invariants import InvariantViolation
 from engine.needs import needs
@@ -42,18 +42,22 @@ from snapshots.recovery import TailIndex
 
 log = logging.getLogger("croupier.shard")
 
-PLAIN_SPIN_EVENTS = 2
-"""A bet and its win: such a transition has nothing that is counted or settled elsewhere."""
 ATTEMPTS_MAX = 2
 """A command whose deciding or applying raises is tried once more on a freshly loaded player (rule 10)."""
 
 
-def _plain_bet(event: AnyEvent) -> bool:
-    return type(event) is BetPlaced and event.package_id is None
+def _plain(events: Sequence[AnyEvent]) -> bool:
+    """A bet of money and perhaps its win: nothing that is counted or settled elsewhere."""
+    if not events or type(events[0]) is not BetPlaced or events[0].package_id is not None:
+        return not events
+    return len(events) == 1 or (len(events) == 2 and type(events[1]) is WinCredited)
 
 
 class Shard:
-    """One incarnation at work. `on_end` is called once, with the reason, when it may not go on."""
+    """One incarnation at work. `on_end` is called once, with the reason, when it may not go on.
+
+    Raises GeoDatabaseUnusable if the catalog names one that can't be read.
+    """
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class Shard:
         on_end: Callable[[str], None],
     ) -> None:
         self.store, self.catalog, self.settings, self.metrics = store, catalog, settings, metrics
+        self.geo = GeoDatabase(settings.catalog_dir, catalog.geo_database)
         self.ownership, self.tails = ownership, tails
         self.lease = Lease(settings.lease_ms / 1000)
         self.residents = Residents()
@@ -75,7 +80,6 @@ class Shard:
         self.facts = FactFinder(self)
         self.scheduled = Schedule()
         self.swap = CatalogSwap(self)
-        self.geo = GeoDatabase(settings.catalog_dir, catalog.geo_database)
         self.clock_offset_ms = 0
         """How far the sandbox clock runs ahead of real time."""
         self.paused: list[tuple[ReplySink, RequestFrame]] | None = None
@@ -109,6 +113,7 @@ class Shard:
         self.committer.end(reason)
         self.loader.end()
         self.facts.end()
+        self.swap.end()
         self.residents = Residents()
         self._on_end(reason)
 
@@ -117,7 +122,7 @@ class Shard:
         self.catalog, self.geo = catalog, geo
         self.committer.catalog_number = number
         for resident in self.residents.by_id.values():
-            self.schedule(resident)
+            self.schedule(resident)  # the index in the store follows with the next snapshot (rule 12)
 
     def country_of(self, ip: str | None) -> str | None:
         """The country of an address by the geo database; None if it is not known."""
@@ -127,8 +132,8 @@ class Shard:
 
     def handle(self, sink: ReplySink, frame: RequestFrame) -> None:
         """Acts on every request of a frame, in order."""
-        if self.paused is not None and type(frame.requests[0].body) not in CONTROL:
-            self.paused.append((sink, frame))
+        if self.paused is not None:
+            self._pause(sink, frame, self.paused)
             return
         refusal = self._not_serving(frame.epoch)
         now = self.now()
@@ -139,6 +144,19 @@ class Shard:
                 sink.reply(refusal(request.rid))
             else:
                 self.act_or_load(sink, request, now)
+
+    def _pause(self, sink: ReplySink, frame: RequestFrame, paused: list[tuple[ReplySink, RequestFrame]]) -> None:
+        """Players' requests wait while the catalog is swapped; what is asked of the process itself does not."""
+        waiting = [request for request in frame.requests if type(request.body) not in CONTROL]
+        for request in frame.requests:
+            if type(request.body) in CONTROL:
+                self.controlled(sink, request)
+        if waiting and len(paused) < self.settings.pending_entries_max:
+            paused.append((sink, RequestFrame(frame.epoch, waiting)))
+            return
+        for request in waiting:
+            self.metrics.count("shard_overloaded")
+            sink.reply(unavailable(request.rid, "overloaded", "Too many commands wait for the new catalog."))
 
     def _not_serving(self, epoch: int) -> Callable[[int], Reply] | None:
         if self.ended or self.draining:
@@ -237,12 +255,14 @@ class Shard:
         return result if type(result) is Transition else None
 
     def _commit(self, done: Transition, resident: Resident, sink: ReplySink | None, reply: Reply | None) -> None:
+        plain = _plain(done.events)
+        if not plain:
+            count_events(self.metrics, resident.player.state, done)
+        self.schedule(resident)  # what may raise comes before the entry is on its way (rule 10)
         resident.batch = self.committer.add((done.player_id, done.version, encode_entry(done)), sink, reply)
-        self.schedule(resident)
         self.residents.dirty[done.player_id] = 2
         self.metrics.counters["shard_commands_accepted"] += 1
-        if len(done.events) > PLAIN_SPIN_EVENTS or (done.events and not _plain_bet(done.events[0])):
-            count_events(self.metrics, resident.player.state, done)
+        if not plain:
             self.facts.settle(done, resident.batch)
 
     def schedule(self, resident: Resident) -> None:

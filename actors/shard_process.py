@@ -45,6 +45,8 @@ from snapshots.recovery import TailIndex, read_tails
 
 log = logging.getLogger("croupier.shard")
 
+KEEP_UP_EVERY = 5
+
 
 class ShardProcess:
     """The life of one shard process. All methods run on one event loop.
@@ -98,6 +100,7 @@ class ShardProcess:
         try:
             await self._heartbeat()
             await self.store.serve(claim.incarnation, await self._listen(claim.incarnation))
+            await self._keep_up()  # what was put in force before it could be told
         except BaseException:
             self.shard.committer.end("the shard could not start")
             self._listener.close()
@@ -127,11 +130,12 @@ class ShardProcess:
         if isinstance(body, PrepareCatalog):
             await shard.swap.prepare(body.number, body.version)
         elif isinstance(body, FinishCatalog):
-            shard.swap.finish(body.number)
+            shard.swap.finish(body.number, body.version)
         elif isinstance(body, AbandonCatalog):
             shard.swap.abandon()
         elif isinstance(body, SetClock):
             shard.clock_offset_ms = max(shard.clock_offset_ms, body.offset_ms)
+            await shard.swap.until_over()
             await scheduler.catch_up()
             await shard.committer.until_idle()
         else:
@@ -157,13 +161,24 @@ class ShardProcess:
 
     # --- lease and clock
 
+    async def _keep_up(self) -> None:
+        """Follows what the store says of catalog and sandbox clock, should nobody have told this shard."""
+        assert self.shard is not None
+        routing = await self.store.routing()
+        self.shard.clock_offset_ms = max(self.shard.clock_offset_ms, routing.clock_offset_ms)
+        await self.shard.swap.keep_up(routing.catalog)
+
     async def _heartbeats(self) -> None:
+        beats = 0
         while True:
             await asyncio.sleep(self.settings.heartbeat_ms / 1000)
+            beats += 1
             assert self.shard is not None
             inc = self.shard.inc
             try:
                 await self._heartbeat()
+                if beats % KEEP_UP_EVERY == 0:
+                    await self._keep_up()
                 if self.shard.misrouted and not self._moving.locked():
                     await self.gain()
             except StoreUnavailable as failure:
@@ -212,8 +227,12 @@ class ShardProcess:
             await self.store.close()
             return
         shard.draining = True
+        shard.swap.abandon()
+        while shard.loader.waiting or shard.facts.looking:
+            await shard.loader.until_delivered()
+            await shard.facts.until_caught_up()
         await shard.loader.until_idle()
-        await shard.facts.until_idle()
+        await shard.facts.until_caught_up()
         await shard.committer.until_idle()
         await snapshotter.clean([*shard.residents.dirty, *shard.tails.players()])
         await snapshotter.round()

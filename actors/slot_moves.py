@@ -89,7 +89,7 @@ async def _bring_in(shard: "Shard", slots: set[int], dedicated: set[str]) -> Non
 
 async def _drain(shard: "Shard", snapshotter: "Snapshotter", slots: set[int], dedicated: set[str]) -> dict[str, int]:
     """Makes every player of the slots durable and snapshotted, and drops them; answers their versions."""
-    await shard.facts.until_idle()
+    await shard.facts.until_caught_up()
     await shard.committer.until_idle()
     leaving = _leaving(shard, slots, dedicated)
     await snapshotter.clean([player_id for player_id in leaving if player_id in shard.residents.dirty])

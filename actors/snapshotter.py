@@ -114,6 +114,8 @@ class Snapshotter:
         shard.metrics.count("shard_snapshots_written", len(records))
         for record in records:
             shard.residents.paid(record.player_id, record.version)
+            if (resident := shard.residents.by_id.get(record.player_id)) is not None:
+                resident.indexed_ms = record.due_ms
             if record.player_id not in shard.residents.dirty:
                 shard.tails.drop(record.player_id)
 
@@ -137,6 +139,10 @@ class Snapshotter:
             for player_id in leaving
             if player_id in residents.by_id
         }
+        for player_id in versions:
+            due_ms, indexed_ms = residents.by_id[player_id].due_ms, residents.by_id[player_id].indexed_ms
+            if due_ms is not None and due_ms != indexed_ms:
+                residents.owe(player_id)  # the index may not know what the catalog in force makes due (rule 12)
         await self.clean([player_id for player_id in versions if player_id in residents.dirty])
         for player_id, version in versions.items():
             resident = residents.by_id.get(player_id)

@@ -73,12 +73,16 @@ class CatalogControl:
     async def _follow(self) -> None:
         routing = self._client.routing
         row = routing.catalog if routing is not None else None
-        if row is not None and row.number != self._row.number:
+        if row is not None:
             await self._take(row)
 
     async def _take(self, row: CatalogRow) -> None:
+        """Takes it unless a later one is held: the client's routing table may be older than a deploy just answered."""
+        if row.number <= self._row.number:
+            return
         content = await read_content(self._store, row.version)
-        self._row, self._content, self._texts = row, content, _decode_texts(content.texts)
+        if row.number > self._row.number:
+            self._row, self._content, self._texts = row, content, _decode_texts(content.texts)
 
     # --- what is in force
 

@@ -292,8 +292,13 @@ class Store(Protocol):
         The fate stays known for `SETTLED_KEPT_MS`. Reservations nobody knows are passed over.
         """
 
-    async def held_reservations(self, before_ms: int, limit: int) -> Sequence[HeldReservation]:
-        """Reservations made before `before_ms` whose fate is not known, oldest first."""
+    async def held_reservations(
+        self, before_ms: int, limit: int, after: HeldReservation | None = None
+    ) -> Sequence[HeldReservation]:
+        """Reservations made before `before_ms` whose fate is not known, oldest first, then by id.
+
+        With `after`: only what comes behind it in that order, so that all can be read page by page.
+        """
 
     async def usage(self, campaign_id: str) -> Usage:
         """What the campaign has used of its budget."""

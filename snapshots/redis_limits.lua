@@ -137,9 +137,18 @@ local function settle(_, args)
   return 1
 end
 
--- before, limit -> {id, player, command, at} of each
+-- How many were made at that time with an id up to this one.
+local function passed(at, last)
+  local count = 0
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', HELD, at, at)) do
+    if id <= last then count = count + 1 end
+  end
+  return count
+end
+
+-- before, limit, then time and id of the one to begin after -> {id, player, command, at} of each
 local function held(_, args)
-  local found = redis.call('ZRANGEBYSCORE', HELD, '-inf', '(' .. args[1], 'LIMIT', 0, args[2])
+  local found = redis.call('ZRANGEBYSCORE', HELD, args[3], '(' .. args[1], 'LIMIT', passed(args[3], args[4]), args[2])
   for i, id in ipairs(found) do
     local row = fields(reservation_key(id), 'player', 'command', 'at')
     found[i] = {id, row[1], row[2], row[3]}

@@ -55,9 +55,12 @@ class RedisLimits(RedisConnection):
         state, sweep = "granted" if granted else "returned", SWEEP_ROWS + len(reservation_ids)
         await self._call("settle", state, SETTLED_KEPT_MS, sweep, *reservation_ids)
 
-    async def held_reservations(self, before_ms: int, limit: int) -> Sequence[HeldReservation]:
+    async def held_reservations(
+        self, before_ms: int, limit: int, after: HeldReservation | None = None
+    ) -> Sequence[HeldReservation]:
         """See Store."""
-        rows = await self._call("held", before_ms, limit)
+        behind = (after.at_ms, after.reservation_id) if after is not None else (0, "")
+        rows = await self._call("held", before_ms, limit, *behind)
         return [
             HeldReservation(reservation_id.decode(), player_id.decode(), command_id.decode(), int(at_ms))
             for reservation_id, player_id, command_id, at_ms in rows

@@ -217,12 +217,15 @@ def _settle_one(file: sqlite3.Connection, reservation_id: str, granted: bool, cl
         _count(file, _Counted(*row), -1)
 
 
-def held(file: sqlite3.Connection, before_ms: int, limit: int) -> list[HeldReservation]:
+def held(
+    file: sqlite3.Connection, before_ms: int, limit: int, after: HeldReservation | None = None
+) -> list[HeldReservation]:
     """See `Store.held_reservations`."""
+    behind = (after.at_ms, after.reservation_id) if after is not None else (-1, "")
     rows = file.execute(
         "SELECT reservation_id, player_id, command_id, at_ms FROM reservations"
-        " WHERE state='held' AND at_ms < ? ORDER BY at_ms, reservation_id LIMIT ?",
-        (before_ms, limit),
+        " WHERE state='held' AND at_ms < ? AND (at_ms, reservation_id) > (?, ?) ORDER BY at_ms, reservation_id LIMIT ?",
+        (before_ms, *behind, limit),
     )
     return [HeldReservation(*row) for row in rows]
 

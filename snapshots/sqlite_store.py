@@ -178,9 +178,11 @@ class SqliteStore:
         """See Store."""
         await self._on_shared(sqlite_limits.settle, tuple(reservation_ids), granted, await self.clock_ms())
 
-    async def held_reservations(self, before_ms: int, limit: int) -> Sequence[HeldReservation]:
+    async def held_reservations(
+        self, before_ms: int, limit: int, after: HeldReservation | None = None
+    ) -> Sequence[HeldReservation]:
         """See Store."""
-        return await self._on_shared(sqlite_limits.held, before_ms, limit)
+        return await self._on_shared(sqlite_limits.held, before_ms, limit, after)
 
     async def usage(self, campaign_id: str) -> Usage:
         """See Store."""

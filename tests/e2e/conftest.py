@@ -1,4 +1,4 @@
-"""One real Croupier on SQLite for all tests that only talk to it; it must end cleanly, too."""
+"""Two real Croupiers on SQLite for all tests that only talk to them, one a sandbox; they must end cleanly, too."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 
 from tests.croupier_up import Api, CroupierUp, register
+from tests.e2e.sandbox import Sandbox, git_folder
 
 _numbers = count(1)
 
@@ -15,6 +16,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CroupierUp]:
     folder = tmp_path_factory.mktemp("server")
     running = CroupierUp(folder, f"sqlite:{folder / 'store'}", "--shards", "1", "--spares", "0")
     yield running
+    assert running.stop() == 0
+    assert "Traceback" not in running.stderr()
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """With a clock that can be moved, and following the git folder it has its catalog from."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    catalog = git_folder(folder / "catalog")
+    options = ("--shards", "1", "--spares", "0", "--sandbox", "--catalog-watch", "--catalog", str(catalog))
+    running = CroupierUp(folder, f"sqlite:{folder / 'store'}", *options)
+    yield Sandbox(running, catalog)
     assert running.stop() == 0
     assert "Traceback" not in running.stderr()
 

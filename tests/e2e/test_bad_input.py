@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from croupier.catalog_folder import read_folder
+from croupier.settings import default_catalog
 from gateway.errors import TABLE
 from tests.croupier_up import SIGNERS, Api
 
@@ -16,7 +18,8 @@ pytestmark = pytest.mark.timeout(120)
 NewPlayer = Callable[..., str]
 SPIN = "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=100"
 WITHOUT_SIGNAL = {"overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown", "internal_error"}
-"""Rows that no input can cause: they need a failure, and are shown in unit and integration tests."""
+WITHOUT_SIGNAL |= {"round_refunded", "grant_declined"}
+"""Rows that no input can cause here: they need a failure or time, and are shown in unit and integration tests."""
 
 CASES: list[tuple[str, str, str, Any, int, str]] = [
     # who, method, target, body, status, code
@@ -76,13 +79,34 @@ CASES: list[tuple[str, str, str, Any, int, str]] = [
     ("platform", "POST", "/players/{p}/deposits", b"[" * 50_000, 400, "invalid_request"),
     ("platform", "POST", "/players/{p}/deposits", b'{"amount": NaN}', 400, "invalid_request"),
     ("platform", "POST", "/players/{p}/deposits", b"x" * 2_000_000, 413, "body_too_large"),
+    ("platform", "POST", "/players/{p}/withdrawals", {"amount": 100}, 409, "bonus_would_be_lost"),
+    ("platform", "POST", "/players/{p}/withdrawals", {"amount": 10**9, "forfeit_bonuses": True}, 402,
+     "insufficient_funds"),
+    ("platform", "POST", "/players/{p}/withdrawals", {"amount": 100, "forfeit_bonuses": "yes"}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/withdrawals/w99/confirm", None, 404, "withdrawal_not_found"),
+    ("platform", "POST", "/players/{p}/withdrawals/w99/cancel", {"amount": 1}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/sessions", {"country": "KP"}, 403, "geo_blocked"),
+    ("platform", "POST", "/players/{p}/sessions", {"ip": "1.2.3"}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/events", {"name": "e", "payload": {"a": "x" * 5_000}}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/events", b'{"name": "e", "payload": {"a": NaN}}', 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/codes", {"code": "nobodys"}, 404, "code_not_found"),
+    ("platform", "POST", "/players/{p}/bets", {"amount": 100, "game_type": "poker"}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/bets", {"amount": 0, "game_type": "slot"}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/bets/rollback", {"transaction_id": ""}, 400, "invalid_request"),
+    ("platform", "POST", "/players/{p}/bonuses/nope/claim", None, 404, "grant_not_found"),
+    ("platform", "POST", "/players/{p}/bonuses/nope/approve", {"reason": "mine"}, 403, "forbidden"),
+    ("platform", "GET", "/players/{p}/bonuses/nope/cancel-preview", None, 404, "grant_not_found"),
+    ("platform", "GET", "/players/{p}/bonuses?lang=de_DE", None, 400, "invalid_request"),
+    ("platform", "GET", "/campaigns/nope", None, 404, "campaign_not_found"),
+    ("platform", "POST", "/catalog/deploy", {"files": {}}, 403, "forbidden"),
+    ("platform", "POST", "/sandbox/clock", {"advance_seconds": 60}, 404, "not_found"),
     ("platform", "POST", "/players/{p}/nothing", {}, 404, "not_found"),
     ("platform", "DELETE", "/players/{p}", None, 405, "method_not_allowed"),
 ]  # fmt: skip
 SHOWN_BELOW = {
     "idempotency_key_required", "unauthenticated", "insufficient_funds", "player_blocked", "campaign_not_found",
     "unsupported_media_type", "idempotency_conflict", "already_processed", "not_eligible", "round_open", "round_closed",
-    "round_has_result", "rolled_back", "win_already_spent", "no_free_spins",
+    "round_has_result", "rolled_back", "win_already_spent", "no_free_spins", "invalid_state", "catalog_invalid",
 }  # fmt: skip
 
 
@@ -285,3 +309,22 @@ def test_grants_need_a_campaign_that_fits(api: Api, new_player: NewPlayer) -> No
 def test_no_free_spins_without_a_package(api: Api, new_player: NewPlayer) -> None:
     target = f"/spin?player_id={new_player(500)}&game_id=book-of-dunes&mode=freespin"
     problem(api.game("POST", target), 409, "no_free_spins")
+
+
+def test_a_withdrawal_ends_once(api: Api, new_player: NewPlayer) -> None:
+    target = f"/players/{new_player(500)}/withdrawals"
+    withdrawal_id = api.platform("POST", target, {"amount": 100}).json()["withdrawal_id"]
+    assert api.platform("POST", f"{target}/{withdrawal_id}/cancel").json()["state"] == "cancelled"
+    problem(api.platform("POST", f"{target}/{withdrawal_id}/confirm"), 409, "invalid_state")
+
+
+def test_a_broken_catalog_is_refused_and_the_one_in_force_stays(api: Api) -> None:
+    before = api.person("ops", "GET", "/catalog").json()
+    files = {name: content.decode() for name, content in read_folder(default_catalog()).items()}
+    files["games.yaml"] += "  book-of-dunes: {type: poker}\n"
+    for path, status in (("/catalog/check", 200), ("/catalog/deploy", 409)):
+        answer = api.person("ops", "POST", path, {"files": files}, key=api.new_key())
+        assert answer.status_code == status
+        found = answer.json()["problems"] if status == 200 else problem(answer, 409, "catalog_invalid")["errors"]
+        assert found[0]["file"] == "games.yaml" and found[0]["line"] > 1 and found[0]["reason"]
+    assert api.person("ops", "GET", "/catalog").json() == before

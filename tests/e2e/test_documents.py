@@ -5,12 +5,13 @@ import pytest
 
 from gateway.roles import ROUTE_ROLES
 from tests.croupier_up import Api
+from tests.e2e.sandbox import Sandbox
 
 pytestmark = pytest.mark.timeout(120)
 
 
-def test_every_route_is_in_the_document_hot_ones_included(api: Api) -> None:
-    document = api.plain("GET", "/openapi.json").json()
+def test_every_route_is_in_the_document_hot_ones_included(sandbox: Sandbox) -> None:
+    document = sandbox.api.plain("GET", "/openapi.json").json()
     documented = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     assert documented >= set(ROUTE_ROLES)
     spin = document["paths"]["/spin"]["post"]

@@ -45,6 +45,11 @@ class Load:
         goal = self.tally.spins + count
         wait_until(f"{goal} spins", lambda: self._failure or self.tally.spins >= goal, PATIENCE_S)
 
+    @property
+    def retries(self) -> int:
+        """How often a request had to be repeated, because it was refused for the moment or not answered."""
+        return self._meter.retries
+
     def killed(self) -> None:
         """From now on it is noted when each player is answered again."""
         self.tally.answered_since.clear()

@@ -274,11 +274,11 @@ class Purse:
         return grant if kept and by_play else None
 
     def _reopen(self, grant: Grant) -> None:
-        """Back into the queue at its place; at the head it is in wager again."""
+        """Back into the queue at its place; at the head of what is not frozen it is in wager again."""
         self.ended.remove(grant.id)
         grant.balance, grant.released, grant.removed = grant.released + grant.removed, 0, 0
         grant.state = "granted"
-        if self.live()[0] is grant:
+        if next(other for other in self.live() if not other.frozen) is grant:
             for other in self.live():
                 other.state = "granted"
             grant.state = "in_wager"

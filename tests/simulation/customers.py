@@ -119,6 +119,7 @@ class Customer:
         if asked not in self._mine:
             self._mine.append(asked)
             self._ledger.asked.append(asked)
+        known = asked.player_id in self._ledger.seen  # before it was asked: a refusal may have been decided at once
         outcome = await self.outcome(asked.player_id, asked.command_id, asked.body, tries or self._rng.randrange(1, 9))
         if isinstance(outcome, Answered):
             self._on_answer(asked, outcome)
@@ -126,7 +127,7 @@ class Customer:
             # A bet that was accepted and rolled back since is refused; anything else that was accepted never is.
             assert asked.answer is None or outcome.code == "rolled_back", (asked, outcome)
             assert outcome.code not in ("idempotency_conflict", "already_processed"), (asked, outcome)
-            assert outcome.code != "player_not_found" or asked.player_id not in self._ledger.seen, (asked, outcome)
+            assert outcome.code != "player_not_found" or not known, (asked, outcome)
             asked.refused = outcome.code
 
     def _on_answer(self, asked: Asked, outcome: Answered) -> None:

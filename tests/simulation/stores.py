@@ -86,11 +86,11 @@ class SimStore:
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method, weather = getattr(self._inner, name), self._weather
 
-        async def call(*args: Any) -> Any:
+        async def call(*args: Any, **named: Any) -> Any:
             await self._travel()
             if weather.rng.random() < weather.fail or asyncio.get_running_loop().time() < self.cut_off:
                 raise StoreUnavailable("lost on the way there")
-            result = await method(*args)
+            result = await method(*args, **named)
             await self._travel()
             if weather.rng.random() < weather.fail:
                 raise StoreUnavailable("lost on the way back")

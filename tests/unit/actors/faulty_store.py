@@ -58,14 +58,14 @@ class FaultyStore:
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self.inner, name)
 
-        async def call(*args: Any) -> Any:
+        async def call(*args: Any, **named: Any) -> Any:
             self.calls.append((name, args))
             gate = self._gates[name].popleft() if self._gates[name] else None
             if name in self.down:
                 raise StoreUnavailable("down")
             if gate is not None:
                 await gate.pass_("before")
-            result = await method(*args)
+            result = await method(*args, **named)
             if gate is not None:
                 await gate.pass_("after")
             return result

@@ -120,8 +120,8 @@ class Desk(Asking):
 
 
 @asynccontextmanager
-async def desk(folder: Path, **changes: Any) -> AsyncIterator[Desk]:
-    """Shard s0, owner of all slots, under a fresh lease."""
+async def desk(folder: Path, rules: Catalog | None = None, **changes: Any) -> AsyncIterator[Desk]:
+    """Shard s0, owner of all slots, under a fresh lease; `rules` instead of `catalog()`."""
     store = FaultyStore(open_store(f"sqlite:{folder}"))
     await store.open()
     await deal(store, {"s0": range(SLOTS)})
@@ -131,7 +131,7 @@ async def desk(folder: Path, **changes: Any) -> AsyncIterator[Desk]:
     shard = Shard(
         store,  # type: ignore[arg-type]
         claim.incarnation,
-        catalog(),
+        rules or catalog(),
         ownership,
         TailIndex(),
         settings(folder, **changes),
@@ -159,9 +159,9 @@ class TestShard(ShardProcess):
 
     __test__ = False
 
-    def __init__(self, folder: Path, **changes: Any) -> None:
+    def __init__(self, folder: Path, rules: Catalog | None = None, **changes: Any) -> None:
         self.ended: list[str] = []
-        super().__init__(settings(folder, **changes), catalog(), self.ended.append)
+        super().__init__(settings(folder, **changes), rules or catalog(), self.ended.append)
         self.faults = FaultyStore(self.store)
         self.store: Store = self.faults  # type: ignore[assignment]
 
@@ -181,9 +181,11 @@ class TestShard(ShardProcess):
 
 
 @asynccontextmanager
-async def start_shard(folder: Path, shard_id: str = "s0", **changes: Any) -> AsyncIterator[TestShard]:
+async def start_shard(
+    folder: Path, shard_id: str = "s0", rules: Catalog | None = None, **changes: Any
+) -> AsyncIterator[TestShard]:
     """A serving shard process; crashed at the end unless the test ended it."""
-    process = TestShard(folder, **changes)
+    process = TestShard(folder, rules, **changes)
     await process.prepare()
     try:
         await process.activate(shard_id)

@@ -8,23 +8,34 @@ from typing import Any, NamedTuple
 import httpx
 
 from actors.outcome import Answered, Outcome, Players
+from engine import commands as c
 from engine.answers import (
+    AwardsAnswer,
     Balance,
     BlockAnswer,
     DepositAnswer,
     GrantAnswer,
     Granted,
+    GrantStateAnswer,
     RegisteredAnswer,
+    ReportedBetAnswer,
     RollbackAnswer,
     RoundAnswer,
+    SessionAnswer,
     Wagering,
+    WithdrawalAnswer,
 )
-from engine.commands import Block, CommandBody, Deposit, GrantCampaign, Register, Rollback, Unblock
-from engine.queries import GetBonuses, GetPlayer, GetRounds, QueryBody
-from engine.views import AnyReply, GrantsView, PlayerView, RoundsView
+from engine.catalog import Catalog
+from engine.commands import CommandBody
+from engine.queries import GetBonuses, GetCancelPreview, GetPlayer, GetRounds, QueryBody
+from engine.views import AnyReply, CancelPreview, GrantsView, PlayerView, RoundsView
 from gateway.app import GatewayApp, create_app
 from gateway.auth import Authenticator, Caller, OpenAuth
+from gateway.ports import Checked, ControlPort, Deployed, InForce, SandboxClock
+from gateway.roles import KEYLESS
 from gateway.settings import GatewaySettings
+from gateway.texts import Texts
+from tests.unit.gateway.engine_players import CATALOG, NOW_MS
 
 BALANCE = Balance(real=9_900, bonus=500, bonus_usable=300, withdrawable=9_900)
 ROUND = RoundAnswer(
@@ -45,17 +56,45 @@ ROUND = RoundAnswer(
     time_ms=1_767_225_600_000,
 )
 VIEW = PlayerView("p1", 3, "EUR", "DE", "de", ("newcomers",), False, BALANCE, (), (), (ROUND,))
+DECLINED = Granted("spring", "g-2", 500, state="declined", reasons=("budget_exhausted",))
+RESERVED = WithdrawalAnswer("w7", 400, "reserved", "EUR", BALANCE, ("g-1",), ("k-1",))
+CHANGED = GrantStateAnswer("g-1", "gift", "granted", (), BALANCE)
 REPLIES: Mapping[type, AnyReply] = {
-    Register: RegisteredAnswer(True, "EUR", "DE", "de", ("newcomers",)),
-    Deposit: DepositAnswer("d-1", 10_000, 1, "EUR", BALANCE, (Granted("welcome-100", "g-1", 5_000),)),
-    GrantCampaign: GrantAnswer(Granted("gift", None, 0, "k-1", 20), BALANCE),
-    Block: BlockAnswer(True, "fraud"),
-    Unblock: BlockAnswer(False, "cleared"),
-    Rollback: RollbackAnswer("rolled_back", ("g-1",), "s-1", BALANCE),
+    c.Register: RegisteredAnswer(True, "EUR", "DE", "de", ("newcomers",)),
+    c.Deposit: DepositAnswer("d-1", 10_000, 1, "EUR", BALANCE, (Granted("welcome-100", "g-1", 5_000),), (DECLINED,)),
+    c.GrantCampaign: GrantAnswer(Granted("gift", None, 0, "k-1", 20), BALANCE),
+    c.Block: BlockAnswer(True, "fraud"),
+    c.Unblock: BlockAnswer(False, "cleared"),
+    c.Rollback: RollbackAnswer("rolled_back", ("g-1",), "s-1", BALANCE),
+    c.RollbackReportedBet: RollbackAnswer("tombstoned", (), None, BALANCE),
+    c.Withdraw: RESERVED,
+    c.ConfirmWithdrawal: WithdrawalAnswer("w7", 400, "confirmed", "EUR", BALANCE),
+    c.CancelWithdrawal: WithdrawalAnswer("w7", 400, "cancelled", "EUR", BALANCE),
+    c.StartSession: SessionAnswer((ROUND,), (Granted("gift", "g-1", 500),), (DECLINED,)),
+    c.PostEvent: AwardsAnswer(BALANCE, (Granted("gift", "g-1", 500),)),
+    c.EnterCode: AwardsAnswer(BALANCE, (), (DECLINED,)),
+    c.ReportBet: ReportedBetAnswer("b8", 333, "table", 290_043),
+    c.ClaimGrant: CHANGED,
+    c.CancelGrant: GrantStateAnswer("g-1", "gift", "cancelled", (), BALANCE),
+    c.ApproveGrant: CHANGED,
+    c.DeclineGrant: GrantStateAnswer("g-1", "gift", "declined", ("shared_device",), BALANCE),
+    c.ReleaseGrant: GrantStateAnswer("g-1", "gift", "completed", (), BALANCE),
+    GetCancelPreview: CancelPreview(300, 0, 9_900),
     GetPlayer: VIEW,
     GetRounds: RoundsView((ROUND,)),
     GetBonuses: GrantsView(()),
 }
+
+
+TEXTS = Texts(
+    {
+        "en": {"campaign.gift.name": "A gift", "campaign.gift.description": "5 EUR for you."},
+        "de": {"campaign.gift.name": "Ein Geschenk"},
+        "sv": {"campaign.gift.name": "En gåva"},
+    }
+)
+SOUND = Checked((), (), ())
+DEPLOYED = Deployed("77aa", 8, {"added": ["campaigns.spring"], "removed": [], "changed": [], "left_off": 0})
 
 
 class Asked(NamedTuple):
@@ -96,8 +135,39 @@ class QuietCluster:
     def metric_targets(self) -> list[Mapping[str, Any]]:
         return [{"targets": ["127.0.0.1:8080"], "labels": {"role": "gateway"}}]
 
-    def catalog_version(self) -> str:
-        return "5f3a"
+
+class ScriptedControl:
+    """A catalog in force, and one that is `checked` as told; remembers what was deployed, and by whom."""
+
+    def __init__(self, checked: Checked = SOUND, used: int | None = 0, deployed: Deployed | Checked = DEPLOYED) -> None:
+        self.bundles: list[Mapping[str, bytes]] = []
+        self.deployed: list[tuple[Mapping[str, bytes], str]] = []
+        self.advanced: list[int] = []
+        self._checked, self._used, self._outcome = checked, used, deployed
+
+    def catalog(self) -> Catalog:
+        return CATALOG
+
+    def texts(self) -> Texts:
+        return TEXTS
+
+    def in_force(self) -> InForce:
+        return InForce("5f3a", 7, NOW_MS, "ann")
+
+    async def check(self, files: Mapping[str, bytes]) -> Checked:
+        self.bundles.append(files)
+        return self._checked
+
+    async def deploy(self, files: Mapping[str, bytes], by: str) -> Deployed | Checked:
+        self.deployed.append((files, by))
+        return self._outcome
+
+    async def usage(self, campaign_id: str) -> int | None:
+        return self._used
+
+    async def advance_clock(self, seconds: int) -> SandboxClock:
+        self.advanced.append(seconds)
+        return SandboxClock(NOW_MS + seconds * 1000, sum(self.advanced) * 1000)
 
 
 class RoleAuth:
@@ -110,15 +180,19 @@ class RoleAuth:
         return self._caller
 
 
+SANDBOX = GatewaySettings(sandbox=True)
+
+
 def app_with(
     players: Players | None = None,
     auth: Authenticator | None = None,
-    settings: GatewaySettings | None = None,
+    settings: GatewaySettings = SANDBOX,
     not_ready: str = "",
+    control: ControlPort | None = None,
 ) -> GatewayApp:
-    """An application over doubles."""
+    """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready)
-    return create_app(players or ScriptedPlayers(), auth or OpenAuth(), cluster, settings or GatewaySettings())
+    return create_app(players or ScriptedPlayers(), auth or OpenAuth(), cluster, control or ScriptedControl(), settings)
 
 
 @asynccontextmanager
@@ -136,6 +210,7 @@ class Sample(NamedTuple):
     json: Mapping[str, Any] | None = None
 
 
+REASON = {"reason": "checked"}
 SPIN = "/spin?player_id=p1&game_id=book-of-dunes&mode=real&bet=100"
 SAMPLES: Mapping[str, Sample] = {
     "POST /spin": Sample(SPIN),
@@ -150,16 +225,36 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /players/{player_id}/deposits": Sample("/players/p1/deposits", {"amount": 10_000}),
     "POST /players/{player_id}/block": Sample("/players/p1/block", {"reason": "fraud"}),
     "POST /players/{player_id}/unblock": Sample("/players/p1/unblock", {"reason": "cleared"}),
+    "POST /players/{player_id}/withdrawals": Sample("/players/p1/withdrawals", {"amount": 400}),
+    "POST /players/{player_id}/withdrawals/{withdrawal_id}/confirm": Sample("/players/p1/withdrawals/w7/confirm", {}),
+    "POST /players/{player_id}/withdrawals/{withdrawal_id}/cancel": Sample("/players/p1/withdrawals/w7/cancel", {}),
+    "POST /players/{player_id}/sessions": Sample("/players/p1/sessions", {}),
+    "POST /players/{player_id}/events": Sample("/players/p1/events", {"name": "app_installed"}),
+    "POST /players/{player_id}/codes": Sample("/players/p1/codes", {"code": "SPRING"}),
+    "POST /players/{player_id}/bets": Sample("/players/p1/bets", {"amount": 333, "game_type": "table"}),
+    "POST /players/{player_id}/bets/rollback": Sample("/players/p1/bets/rollback", {"transaction_id": "bet-1"}),
     "GET /players/{player_id}/bonuses": Sample("/players/p1/bonuses"),
     "POST /players/{player_id}/bonuses": Sample("/players/p1/bonuses", {"campaign_id": "gift", "reason": "sorry"}),
+    "GET /players/{player_id}/bonuses/{grant_id}/cancel-preview": Sample("/players/p1/bonuses/g-1/cancel-preview"),
+    "POST /players/{player_id}/bonuses/{grant_id}/claim": Sample("/players/p1/bonuses/g-1/claim", {}),
+    "POST /players/{player_id}/bonuses/{grant_id}/cancel": Sample("/players/p1/bonuses/g-1/cancel", {}),
+    "POST /players/{player_id}/bonuses/{grant_id}/approve": Sample("/players/p1/bonuses/g-1/approve", REASON),
+    "POST /players/{player_id}/bonuses/{grant_id}/decline": Sample("/players/p1/bonuses/g-1/decline", REASON),
+    "POST /players/{player_id}/bonuses/{grant_id}/release": Sample("/players/p1/bonuses/g-1/release", REASON),
+    "GET /campaigns": Sample("/campaigns"),
+    "GET /campaigns/{campaign_id}": Sample("/campaigns/gift"),
     "GET /catalog": Sample("/catalog"),
+    "POST /catalog/check": Sample("/catalog/check", {"files": {"games.yaml": "games: {}"}}),
+    "POST /catalog/deploy": Sample("/catalog/deploy", {"files": {"games.yaml": "games: {}"}}),
+    "POST /sandbox/clock": Sample("/sandbox/clock", {"advance_seconds": 60}),
     "GET /cluster": Sample("/cluster"),
     "GET /health/live": Sample("/health/live"),
     "GET /health/ready": Sample("/health/ready"),
     "GET /metrics": Sample("/metrics"),
     "GET /metrics/targets": Sample("/metrics/targets"),
 }
-CHANGES = [name for name in SAMPLES if not name.startswith("GET")]
+CHANGES = [name for name in SAMPLES if not name.startswith("GET") and name not in KEYLESS]
+"""What changes a player."""
 
 
 async def send(

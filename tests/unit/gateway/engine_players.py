@@ -1,8 +1,9 @@
-"""The rules themselves behind the gateway, in this process: no shard, no socket, no journal."""
+"""The rules themselves behind the gateway, in this process: no shard, no socket, no journal, no shared limits."""
 
 import asyncio
 
 import msgspec
+from msgspec.structs import replace
 
 from actors.outcome import Answered, Outcome
 from engine.answers import AnyAnswer
@@ -13,18 +14,25 @@ from engine.catalog import (
     Catalog,
     Currency,
     Eligibility,
+    FraudRules,
     FreeSpinAward,
     Game,
+    Limits,
+    PeriodLimit,
+    RoundTimeout,
+    TriggerCondition,
     WagerTerms,
 )
 from engine.commands import Command, CommandBody
+from engine.due import next_due
 from engine.player import Replayed, execute, query
 from engine.queries import Query, QueryBody
 from engine.rejections import Rejection
 from engine.state import Player
 
 NOW_MS = 1_767_225_600_000
-YEAR_MS = 365 * 86_400_000
+DAY_MS = 86_400_000
+YEAR_MS = 365 * DAY_MS
 
 
 def game(game_id: str) -> Game:
@@ -44,23 +52,35 @@ def campaign(
 
 
 SPINS = FreeSpinAward(5, {"EUR": 10}, ("book-of-dunes",), 7, 20_000_000)
+GIFT = BonusAward(fixed={"EUR": 500})
 CATALOG = Catalog(
     version="5f3a",
     currencies={"EUR": Currency(2, 1_000_000), "SEK": Currency(2, 87_100)},
     funds_order="real_first",
     games={name: game(name) for name in ("book-of-dunes", "coral-reef")},
     campaigns={
-        "gift": campaign("gift", "no_deposit", BonusAward(fixed={"EUR": 500})),
+        "gift": campaign("gift", "no_deposit", GIFT),
+        "offer": replace(campaign("offer", "no_deposit", GIFT), opt_in=True),
+        "fortune": campaign("fortune", "no_deposit", BonusAward(fixed={"EUR": 100_001})),
+        "spring": replace(
+            campaign("spring", "no_deposit", GIFT),
+            trigger="code",
+            condition=TriggerCondition(code="SPRING"),
+            limits=Limits(per_ip=3, budget_micro_eur=12_340_000),
+        ),
         "spins": campaign("spins", "free_spins", free_spins=SPINS),
         "personal": campaign("personal", "free_spins", free_spins=SPINS, eligibility=Eligibility(players=("vip-1",))),
     },
+    fraud=FraudRules(denied_countries=("KP",), max_bonus_per_player=PeriodLimit(7, 1_000_000_000)),
+    round_timeout=RoundTimeout(DAY_MS, "refund"),
 )
 
 
 class EnginePlayers:
-    """Every player is new; time stands still."""
+    """Every player is new; time passes only where a test moves `now_ms`."""
 
     def __init__(self) -> None:
+        self.now_ms = NOW_MS
         self._players: dict[str, Player] = {}
 
     def ask(self, player_id: str, command_id: str, body: CommandBody | QueryBody) -> "asyncio.Future[Outcome]":
@@ -69,10 +89,12 @@ class EnginePlayers:
         return future
 
     def _outcome(self, player: Player, command_id: str, body: CommandBody | QueryBody) -> Outcome:
+        while (due := next_due(player.state)) is not None and due.time_ms <= self.now_ms:
+            execute(player, CATALOG, due)
         if isinstance(body, Query):
-            shown = query(player, CATALOG, body, NOW_MS)  # type: ignore[arg-type]
+            shown = query(player, CATALOG, body, self.now_ms)  # type: ignore[arg-type]
             return shown if isinstance(shown, Rejection) else Answered(shown)
-        done = execute(player, CATALOG, Command(command_id, NOW_MS, body))  # type: ignore[arg-type]
+        done = execute(player, CATALOG, Command(command_id, self.now_ms, body))  # type: ignore[arg-type]
         if isinstance(done, Rejection):
             return done
         return Answered(msgspec.msgpack.decode(done.answer, type=AnyAnswer), isinstance(done, Replayed))

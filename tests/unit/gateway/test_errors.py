@@ -11,10 +11,12 @@ from actors.outcome import Unavailable, UnavailableCode
 from engine.rejections import CODES, Rejection
 from engine.state import BETS_PER_ROUND_MAX
 from engine.window import REMEMBERED_MAX
+from gateway.app import GatewayApp
 from gateway.auth import ProofAuth
 from gateway.errors import TABLE
 from gateway.keys import ApiKeys
-from tests.unit.gateway.doubles import SPIN, RoleAuth, ScriptedPlayers, app_with, calling
+from gateway.ports import Checked, Finding, SandboxClock
+from tests.unit.gateway.doubles import SPIN, RoleAuth, ScriptedControl, ScriptedPlayers, app_with, calling
 from tests.unit.gateway.engine_players import EnginePlayers
 
 
@@ -43,6 +45,10 @@ def rollback(transaction_id: str) -> Step:
     return Step("POST", "/spin/rollback", {"player_id": "p1", "transaction_id": transaction_id})
 
 
+def withdraw(amount: int) -> Step:
+    return Step("POST", "/players/p1/withdrawals", {"amount": amount})
+
+
 def deposit(amount: int, key: str | None = None) -> Step:
     return Step("POST", "/players/p1/deposits", {"amount": amount}, key)
 
@@ -52,6 +58,7 @@ REEF = "game_id=coral-reef&mode=real"
 FREE = "game_id=book-of-dunes&mode=freespin"
 REGISTER = Step("PUT", "/players/p1", {"currency": "EUR"})
 BLOCK = Step("POST", "/players/p1/block", {"reason": "fraud"})
+DAY = Step("POST", "/sandbox/clock", {"advance_seconds": 86_400})
 RICH = (REGISTER, deposit(100_000))
 OPEN = (*RICH, spin(f"{DUNES}&bet=100"))
 
@@ -84,6 +91,13 @@ BY_THE_RULES: Mapping[str, Sequence[Step]] = {
     "insufficient_funds": [REGISTER, deposit(99), spin(f"{DUNES}&bet=100")],
     "idempotency_conflict": [REGISTER, deposit(100, "same"), deposit(200, "same")],
     "already_processed": [REGISTER, deposit(1, "first"), *[deposit(1)] * REMEMBERED_MAX, deposit(1, "first")],
+    "geo_blocked": [REGISTER, Step("POST", "/players/p1/sessions", {"country": "KP"})],
+    "code_not_found": [REGISTER, Step("POST", "/players/p1/codes", {"code": "nobodys"})],
+    "grant_not_found": [REGISTER, Step("POST", "/players/p1/bonuses/g1-1/claim")],
+    "withdrawal_not_found": [REGISTER, Step("POST", "/players/p1/withdrawals/w1/confirm")],
+    "invalid_state": [*RICH, withdraw(400), *[Step("POST", "/players/p1/withdrawals/w3/cancel", {})] * 2],
+    "bonus_would_be_lost": [*RICH, grant("gift"), withdraw(400)],
+    "round_refunded": [*OPEN, DAY, step("result", win=750)],
     "overloaded": [*OPEN, *[step("bet", amount=10)] * BETS_PER_ROUND_MAX],
 }
 
@@ -100,18 +114,42 @@ async def play(client: httpx.AsyncClient, steps: Sequence[Step]) -> httpx.Respon
     return response
 
 
+class Clockwork(ScriptedControl):
+    """The sandbox clock is the players'."""
+
+    def __init__(self, players: EnginePlayers) -> None:
+        super().__init__()
+        self._players = players
+
+    async def advance_clock(self, seconds: int) -> SandboxClock:
+        self._players.now_ms += seconds * 1000
+        return await super().advance_clock(seconds)
+
+
+def house() -> GatewayApp:
+    """The rules behind the gateway."""
+    players = EnginePlayers()
+    return app_with(players, control=Clockwork(players))
+
+
 @pytest.mark.parametrize("code", BY_THE_RULES)
 async def test_refusals_of_the_rules(code: str) -> None:
-    async with calling(app_with(EnginePlayers())) as client:
+    async with calling(house()) as client:
         check(await play(client, BY_THE_RULES[code]), code)
 
 
 async def test_refusals_carry_what_helps() -> None:
-    async with calling(app_with(EnginePlayers())) as client:
+    async with calling(house()) as client:
         poor = (await play(client, BY_THE_RULES["insufficient_funds"])).json()
-    async with calling(app_with(EnginePlayers())) as client:
+    async with calling(house()) as client:
         resume = (await play(client, BY_THE_RULES["round_open"])).json()
         found = await client.get(f"/spin/{resume['session_id']}?player_id=p1")
+    async with calling(house()) as client:
+        lost = (await play(client, BY_THE_RULES["bonus_would_be_lost"])).json()
+    async with calling(house()) as client:
+        refunded = (await play(client, BY_THE_RULES["round_refunded"])).json()
+    assert (lost["grants"], lost["free_spins"]) == ([{"grant_id": "g3-1", "balance": 500}], [])
+    assert (refunded["session_id"], refunded["amount"]) == ("p1-3", 750)
     assert poor["balance"] == {"real": 99, "bonus": 0, "bonus_usable": 0, "withdrawable": 99}
     assert found.json()["state"] == "open"
 
@@ -144,6 +182,25 @@ async def test_unauthenticated(path: str) -> None:
 async def test_forbidden(path: str) -> None:
     async with calling(app_with(auth=RoleAuth("auditor"))) as client:
         check(await client.get(path), "forbidden")
+
+
+async def test_catalog_invalid_lists_the_problems() -> None:
+    problem = Finding("campaigns/a.yaml", 7, "write `multiplier` in quotes")
+    control = ScriptedControl(Checked((problem,), (), ("campaigns/a.yaml",)))
+    async with calling(app_with(control=control)) as client:
+        response = await client.post("/catalog/deploy", json={"files": {"campaigns/a.yaml": "a"}})
+    check(response, "catalog_invalid")
+    assert response.json()["errors"] == [problem._asdict()]
+    assert control.deployed == []
+
+
+async def test_grant_declined_carries_its_reasons() -> None:
+    """Awards answer with `declined[]` and no route refuses so today; a player that does is understood."""
+    players = ScriptedPlayers(Rejection("grant_declined", "Too much.", {"reasons": ["budget_exhausted"]}))
+    async with calling(app_with(players)) as client:
+        response = await client.post("/players/p1/codes", json={"code": "SPRING"}, headers={"idempotency-key": "k"})
+    check(response, "grant_declined")
+    assert response.json()["reasons"] == ["budget_exhausted"]
 
 
 @pytest.mark.parametrize("code", get_args(UnavailableCode))
@@ -184,6 +241,7 @@ def test_every_refusal_has_a_row() -> None:
 
 def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
+    others |= {"catalog_invalid", "grant_declined"}
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 
 

@@ -39,6 +39,7 @@ async def test_spin_answers_with_the_fixed_fields() -> None:
         "balance": {"real": 9_900, "bonus": 500, "bonus_usable": 300, "withdrawable": 9_900},
         "wagering": {"grant_id": "g-1", "remaining": 3_400, "counted": 100, "max_bet": 500},
         "replayed": False,
+        "flagged": False,
     }
 
 

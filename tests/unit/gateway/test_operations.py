@@ -1,4 +1,4 @@
-"""Health, discovery, the catalog's version and the cluster."""
+"""Health, discovery and the cluster."""
 
 from tests.unit.gateway.doubles import app_with, calling
 
@@ -18,9 +18,8 @@ async def test_ready() -> None:
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "detail": ""})
 
 
-async def test_cluster_catalog_and_targets() -> None:
+async def test_cluster_and_targets() -> None:
     async with calling(app_with()) as client:
         assert (await client.get("/cluster")).json() == {"shards": [{"shard_id": "s0", "epoch": 3}]}
-        assert (await client.get("/catalog")).json() == {"version": "5f3a"}
         targets = (await client.get("/metrics/targets")).json()
     assert targets == [{"targets": ["127.0.0.1:8080"], "labels": {"role": "gateway"}}]

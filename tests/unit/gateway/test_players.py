@@ -6,8 +6,28 @@ import pytest
 
 from actors.outcome import Answered
 from engine.answers import RegisteredAnswer
-from engine.commands import Block, CommandBody, Deposit, GrantCampaign, Register, Unblock
-from engine.queries import GetBonuses, GetPlayer, GetRounds, QueryBody
+from engine.commands import (
+    ApproveGrant,
+    Block,
+    CancelGrant,
+    CancelWithdrawal,
+    ClaimGrant,
+    CommandBody,
+    ConfirmWithdrawal,
+    DeclineGrant,
+    Deposit,
+    EnterCode,
+    GrantCampaign,
+    PostEvent,
+    Register,
+    ReleaseGrant,
+    ReportBet,
+    RollbackReportedBet,
+    StartSession,
+    Unblock,
+    Withdraw,
+)
+from engine.queries import GetBonuses, GetCancelPreview, GetPlayer, GetRounds, QueryBody
 from tests.unit.gateway.doubles import CHANGES, ScriptedPlayers, app_with, calling, send
 
 KEY = {"idempotency-key": "k1"}
@@ -39,6 +59,42 @@ MONEY = {"real": 9_900, "bonus": 500, "bonus_usable": 300, "withdrawable": 9_900
         ("GET", "/players/p1/rounds", None, GetRounds(20)),
         ("GET", "/players/p1/rounds?limit=128", None, GetRounds(128)),
         ("GET", "/players/p1/bonuses", None, GetBonuses()),
+        ("GET", "/players/p1/bonuses?lang=de-AT", None, GetBonuses()),
+        ("POST", "/players/p1/withdrawals", {"amount": 400}, Withdraw(400)),
+        ("POST", "/players/p1/withdrawals", {"amount": 1, "forfeit_bonuses": True}, Withdraw(1, True)),
+        ("POST", "/players/p1/withdrawals/w7/confirm", None, ConfirmWithdrawal("w7")),
+        ("POST", "/players/p1/withdrawals/w7/confirm", {}, ConfirmWithdrawal("w7")),
+        ("POST", "/players/p1/withdrawals/w7/cancel", None, CancelWithdrawal("w7")),
+        ("POST", "/players/p1/sessions", {}, StartSession()),
+        (
+            "POST",
+            "/players/p1/sessions",
+            {"ip": "2001:DB8::1", "device": "d1", "country": "SE"},
+            StartSession("2001:db8::1", "d1", "SE"),
+        ),
+        (
+            "POST",
+            "/players/p1/events",
+            {"name": "app:installed!", "payload": {"a": [1, {}]}},
+            PostEvent("app:installed!"),
+        ),
+        ("POST", "/players/p1/events", {"name": "e", "payload": {"a": "x" * 4_088}}, PostEvent("e")),
+        ("POST", "/players/p1/codes", {"code": " spring "}, EnterCode(" spring ")),
+        ("POST", "/players/p1/bets", {"amount": 333, "game_type": "live"}, ReportBet(333, "live")),
+        ("POST", "/players/p1/bets/rollback", {"transaction_id": "bet-1"}, RollbackReportedBet("open:bet-1")),
+        ("GET", "/players/p1/bonuses/g7-1/cancel-preview", None, GetCancelPreview("g7-1")),
+        ("POST", "/players/p1/bonuses/g7-1/claim", None, ClaimGrant("g7-1")),
+        ("POST", "/players/p1/bonuses/g7-1/claim", {}, ClaimGrant("g7-1")),
+        ("POST", "/players/p1/bonuses/g7-1/cancel", None, CancelGrant("g7-1")),
+        (
+            "POST",
+            "/players/p1/bonuses/g7-1/cancel",
+            {"reason": "asked by phone"},
+            CancelGrant("g7-1", "asked by phone"),
+        ),
+        ("POST", "/players/p1/bonuses/g7-1/approve", {"reason": "ok"}, ApproveGrant("g7-1", "ok")),
+        ("POST", "/players/p1/bonuses/g7-1/decline", {"reason": "twins"}, DeclineGrant("g7-1", "twins")),
+        ("POST", "/players/p1/bonuses/g7-1/release", {"reason": "fine"}, ReleaseGrant("g7-1", "fine")),
     ],
 )
 async def test_what_reaches_the_player(
@@ -86,6 +142,33 @@ async def test_what_reaches_the_player(
         ("/block", b'{"reason":"' + b"x" * 501 + b'"}', "reason"),
         ("/bonuses", b'{"campaign_id":"../x","reason":"r"}', "campaign_id"),
         ("/bonuses", b'{"campaign_id":"gift"}', "reason"),
+        ("/withdrawals", b"{}", "amount"),
+        ("/withdrawals", b'{"amount":0}', "amount"),
+        ("/withdrawals", b'{"amount":1,"forfeit_bonuses":1}', "forfeit_bonuses"),
+        ("/withdrawals/w7/confirm", b'{"amount":1}', "amount"),
+        ("/withdrawals/w7/cancel", b"[]", "body"),
+        ("/withdrawals/w%207/cancel", b"", "withdrawal_id"),
+        ("/sessions", b"", "body"),
+        ("/sessions", b'{"country":"se"}', "country"),
+        ("/sessions", b'{"ip":"::1%lo"}', "ip"),
+        ("/events", b'{"name":""}', "name"),
+        ("/events", b'{"name":"two words"}', "name"),
+        ("/events", b'{"name":"' + b"n" * 65 + b'"}', "name"),
+        ("/events", b'{"name":"e","payload":[]}', "payload"),
+        ("/events", b'{"name":"e","payload":{"a":"' + b"x" * 4_089 + b'"}}', "payload"),
+        ("/events", b'{"name":"e","payload":{"a":NaN}}', "payload"),
+        ("/events", b'{"name":"e","payload":{"a":"\\ud800"}}', "payload"),
+        ("/codes", b'{"code":""}', "code"),
+        ("/codes", b'{"code":"a\\nb"}', "code"),
+        ("/bets", b'{"amount":1}', "game_type"),
+        ("/bets", b'{"amount":1,"game_type":"poker"}', "game_type"),
+        ("/bets", b'{"amount":0,"game_type":"slot"}', "amount"),
+        ("/bets/rollback", b'{"transaction_id":"a b"}', "transaction_id"),
+        ("/bonuses/g7-1/claim", b'{"reason":"please"}', "reason"),
+        ("/bonuses/g7-1/cancel", b'{"reason":""}', "reason"),
+        ("/bonuses/g7-1/approve", b"", "body"),
+        ("/bonuses/g7-1/approve", b"{}", "reason"),
+        ("/bonuses/g!/release", b'{"reason":"r"}', "grant_id"),
     ],
 )
 async def test_odd_bodies_are_refused_and_reach_nobody(path: str, content: bytes, field: str) -> None:
@@ -140,7 +223,8 @@ async def test_ten_thousand_errors_are_not_listed() -> None:
     assert (response.status_code, len(response.json()["errors"])) == (400, 16)
 
 
-CREATIONS = ["PUT /players/{player_id}", "POST /players/{player_id}/deposits", "POST /players/{player_id}/bonuses"]
+COLLECTIONS = ("deposits", "withdrawals", "sessions", "events", "codes", "bets", "bonuses")
+CREATIONS = ["PUT /players/{player_id}", *(f"POST /players/{{player_id}}/{name}" for name in COLLECTIONS)]
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -162,12 +246,18 @@ async def test_an_update_of_the_profile_is_no_creation() -> None:
     assert response.json()["country"] is None
 
 
+def award(campaign_id: str, grant_id: str | None, amount: int) -> dict[str, Any]:
+    """One that was granted."""
+    names = ("campaign_id", "grant_id", "amount", "package_id", "free_spins", "state", "reasons")
+    return dict(zip(names, (campaign_id, grant_id, amount, None, 0, "granted", []), strict=True))
+
+
 async def test_answers_of_money() -> None:
     async with calling(app_with()) as client:
         deposit = await send(client, "POST /players/{player_id}/deposits")
         grant = await send(client, "POST /players/{player_id}/bonuses")
-    bonus = {"campaign_id": "welcome-100", "grant_id": "g-1", "amount": 5_000, "package_id": None, "free_spins": 0}
-    spins = {"campaign_id": "gift", "grant_id": None, "amount": 0, "package_id": "k-1", "free_spins": 20}
+    bonus = award("welcome-100", "g-1", 5_000)
+    spins = award("gift", None, 0) | {"package_id": "k-1", "free_spins": 20}
     assert deposit.json() == {
         "deposit_id": "d-1",
         "player_id": "p1",
@@ -175,10 +265,16 @@ async def test_answers_of_money() -> None:
         "currency": "EUR",
         "balance": MONEY,
         "granted": [bonus],
-        "declined": [],
+        "declined": [award("spring", "g-2", 500) | {"state": "declined", "reasons": ["budget_exhausted"]}],
         "replayed": False,
     }
-    assert grant.json() == {"player_id": "p1", "granted": spins, "balance": MONEY, "replayed": False}
+    assert grant.json() == {
+        "player_id": "p1",
+        "granted": spins,
+        "declined": [],
+        "balance": MONEY,
+        "replayed": False,
+    }
 
 
 async def test_everything_about_a_player() -> None:
@@ -199,3 +295,45 @@ async def test_everything_about_a_player() -> None:
         "stale": False,
     }
     assert (view["balance"], view["grants"], view["free_spins"]) == (MONEY, [], [])
+
+
+async def test_answers_of_withdrawals_and_other_verticals() -> None:
+    async with calling(app_with()) as client:
+        reserved = (await send(client, "POST /players/{player_id}/withdrawals")).json()
+        bet = (await send(client, "POST /players/{player_id}/bets")).json()
+        undone = (await send(client, "POST /players/{player_id}/bets/rollback")).json()
+    assert reserved == {
+        "withdrawal_id": "w7",
+        "amount": 400,
+        "state": "reserved",
+        "grants": ["g-1"],
+        "packages": ["k-1"],
+        "player_id": "p1",
+        "currency": "EUR",
+        "balance": MONEY,
+        "replayed": False,
+    }
+    assert (bet["bet_id"], bet["amount"], bet["game_type"], bet["turnover_eur"]) == ("b8", 333, "table", "0.29")
+    assert (undone["status"], undone["session_id"]) == ("tombstoned", None)
+
+
+async def test_answers_of_sessions_events_and_codes() -> None:
+    async with calling(app_with()) as client:
+        session = (await send(client, "POST /players/{player_id}/sessions")).json()
+        event = (await send(client, "POST /players/{player_id}/events")).json()
+        code = (await send(client, "POST /players/{player_id}/codes")).json()
+    declined = [award("spring", "g-2", 500) | {"state": "declined", "reasons": ["budget_exhausted"]}]
+    assert [opened["session_id"] for opened in session["open_rounds"]] == ["s-1"]
+    assert (session["granted"], session["declined"]) == ([award("gift", "g-1", 500)], declined)
+    assert (event["balance"], event["granted"], event["declined"]) == (MONEY, [award("gift", "g-1", 500)], [])
+    assert (code["granted"], code["declined"]) == ([], declined)
+
+
+async def test_deeply_nested_payloads_are_refused_somewhere() -> None:
+    """The parser or the check gives up first: either way it is the caller's mistake."""
+    async with calling(app_with()) as client:
+        for depth in (500, 900, 950, 980, 990, 1_000, 1_500):
+            content = b'{"name":"e","payload":{"a":' + b"[" * depth + b"]" * depth + b"}}"
+            headers = {**KEY, "content-type": "application/json"}
+            response = await client.post("/players/p1/events", content=content, headers=headers)
+            assert response.status_code in (201, 400), (depth, response.text)

@@ -8,7 +8,7 @@ import pytest
 
 from engine.state import Grant, GrantTerms
 from engine.views import FreeSpinsView
-from gateway import render
+from gateway import render_bonuses, render_values
 from gateway.schemas import Json
 
 GRANT = Grant(
@@ -39,7 +39,7 @@ def as_json(document: Json) -> Any:
     ],
 )
 def test_times(time_ms: int, text: str) -> None:
-    assert render.rfc3339(time_ms) == text
+    assert render_values.rfc3339(time_ms) == text
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,15 @@ def test_times(time_ms: int, text: str) -> None:
     [(35_000_000, "35"), (0, "0"), (500_000, "0.5"), (1_250_000, "1.25"), (1, "0.000001"), (100_000_000, "100")],
 )
 def test_multipliers(micro: int, text: str) -> None:
-    assert render.decimal(micro) == text
+    assert render_values.decimal(micro) == text
+
+
+@pytest.mark.parametrize(
+    ("micro", "text"),
+    [(0, "0.00"), (12_349_999, "12.34"), (9_999, "0.00"), (10_000, "0.01"), (50_000_000_000, "50000.00")],
+)
+def test_euros_round_down(micro: int, text: str) -> None:
+    assert render_values.euros(micro) == text
 
 
 @pytest.mark.parametrize(
@@ -56,12 +64,13 @@ def test_multipliers(micro: int, text: str) -> None:
 )
 def test_wagered_percent_rounds_down(total: int, remaining: int, percent: int) -> None:
     assert (
-        render.wagered_percent(msgspec.structs.replace(GRANT, wager_total=total, remaining_wager=remaining)) == percent
+        render_bonuses.wagered_percent(msgspec.structs.replace(GRANT, wager_total=total, remaining_wager=remaining))
+        == percent
     )
 
 
 def test_a_grant() -> None:
-    assert as_json(render.grant(GRANT)) == {
+    assert as_json(render_bonuses.grant(GRANT)) == {
         "grant_id": "g-1",
         "campaign_id": "welcome-100",
         "state": "in_wager",
@@ -81,15 +90,21 @@ def test_a_grant() -> None:
             "contribution": {"games": {}, "types": {"table": 10}},
             "max_cashout": None,
             "funds_order": None,
+            "cancel_on_withdrawal": True,
+            "min_average_bet": None,
         },
         "reasons": [],
         "exhausted": False,
+        "awaits": [],
+        "held": None,
+        "frozen": False,
+        "free_spins": 0,
     }
 
 
 def test_a_free_spin_package() -> None:
     package = FreeSpinsView("k-1", "spins", ("book-of-dunes",), 4, 10, 1_767_225_600_000, 1_767_830_400_000)
-    assert as_json(render.free_spins(package)) == {
+    assert as_json(render_bonuses.free_spins(package)) == {
         "package_id": "k-1",
         "campaign_id": "spins",
         "games": ["book-of-dunes"],
@@ -97,4 +112,19 @@ def test_a_free_spin_package() -> None:
         "free_spin_bet_amount": 10,
         "valid_from": "2026-01-01T00:00:00.000Z",
         "valid_to": "2026-01-08T00:00:00.000Z",
+        "frozen": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("claim", "approval", "state", "awaits"),
+    [
+        (True, True, "initiated", ("claim", "approval")),
+        (True, False, "initiated", ("claim",)),
+        (False, True, "initiated", ("approval",)),
+        (False, True, "declined", ()),
+    ],
+)
+def test_what_an_initiated_grant_waits_for(claim: bool, approval: bool, state: Any, awaits: tuple[str, ...]) -> None:
+    waiting = msgspec.structs.replace(GRANT, state=state, awaits_claim=claim, awaits_approval=approval)
+    assert render_bonuses.grant(waiting).awaits == awaits

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from gateway.roles import PUBLIC, ROLES, ROUTE_ROLES, Role
-from tests.unit.gateway.doubles import SAMPLES, RoleAuth, ScriptedPlayers, app_with, calling, send
+from tests.unit.gateway.doubles import SAMPLES, RoleAuth, ScriptedControl, ScriptedPlayers, app_with, calling, send
 
 COLUMNS = ("game_server", "platform", "loyalty_admin", "marketing_manager", "support", "ops", "auditor")
 MATRIX = """
@@ -21,9 +21,28 @@ MATRIX = """
     POST /players/{player_id}/deposits    . x . . . . .
     POST /players/{player_id}/block       . x . . . . .
     POST /players/{player_id}/unblock     . x . . . . .
+    POST /players/{player_id}/withdrawals . x . . . . .
+    POST /players/{player_id}/withdrawals/{withdrawal_id}/confirm  . x . . . . .
+    POST /players/{player_id}/withdrawals/{withdrawal_id}/cancel   . x . . . . .
+    POST /players/{player_id}/sessions    . x . . . . .
+    POST /players/{player_id}/events      . x . . . . .
+    POST /players/{player_id}/codes       . x . . . . .
+    POST /players/{player_id}/bets        . x . . . . .
+    POST /players/{player_id}/bets/rollback  . x . . . . .
     GET /players/{player_id}/bonuses      . x x x x . .
     POST /players/{player_id}/bonuses     . . . x . . .
+    GET /players/{player_id}/bonuses/{grant_id}/cancel-preview  . x x x x . .
+    POST /players/{player_id}/bonuses/{grant_id}/claim    . x . . . . .
+    POST /players/{player_id}/bonuses/{grant_id}/cancel   . x . x . . .
+    POST /players/{player_id}/bonuses/{grant_id}/approve  . . . x . . .
+    POST /players/{player_id}/bonuses/{grant_id}/decline  . . . x . . .
+    POST /players/{player_id}/bonuses/{grant_id}/release  . . . x . . .
+    GET /campaigns                        . x x x x x x
+    GET /campaigns/{campaign_id}          . x x x x x x
     GET /catalog                          . . x x x x x
+    POST /catalog/check                   . . x x . x .
+    POST /catalog/deploy                  . . x x . x .
+    POST /sandbox/clock                   . x . . . x .
     GET /cluster                          . . . . x x x
     GET /health/live                      x x x x x x x
     GET /health/ready                     x x x x x x x
@@ -40,14 +59,15 @@ ALLOWED = {
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", ROUTE_ROLES)
 async def test_every_route_for_every_role(name: str, role: Role, caplog: pytest.LogCaptureFixture) -> None:
-    players = ScriptedPlayers()
+    players, control = ScriptedPlayers(), ScriptedControl()
     with caplog.at_level(logging.WARNING, "croupier.audit"):
-        async with calling(app_with(players, RoleAuth(role))) as client:
+        async with calling(app_with(players, RoleAuth(role), control=control)) as client:
             response = await send(client, name)
     if ALLOWED[name, role]:
         assert response.status_code < 300, response.text
         return
     assert (response.status_code, response.json()["code"], players.asked) == (403, "forbidden", [])
+    assert (control.bundles, control.deployed, control.advanced) == ([], [], [])
     assert f"caller=tester roles={role} route={name}" in caplog.text
 
 
