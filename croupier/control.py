@@ -56,10 +56,13 @@ class CatalogControl:
         self._texts = Texts()
 
     async def start(self) -> None:
-        """Raises StoreUnsuitable-like trouble as ControlUnavailable if no catalog is in force yet."""
+        """There may be none yet: a gateway can be there before the shards are. Raises StoreError, CatalogMissing."""
         await self._follow()
-        if self._content is None:
-            raise ControlUnavailable("no catalog is in force yet: start croupier up first")
+
+    @property
+    def version(self) -> str:
+        """Of the catalog in force; "" if there is none yet."""
+        return self._row.version
 
     async def run(self) -> None:
         """Follows the routing table's catalog."""
@@ -96,11 +99,12 @@ class CatalogControl:
 
     def in_force(self) -> InForce:
         """Which one it is."""
+        self._in_force()
         return InForce(self._row.version, self._row.number, self._row.at_ms, self._row.by)
 
     def _in_force(self) -> CatalogContent:
         if self._content is None:
-            raise ControlUnavailable("no catalog is in force yet")
+            raise ControlUnavailable("No catalog is in force yet: the shards have not been started.")
         return self._content
 
     # --- candidates

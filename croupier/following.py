@@ -45,5 +45,5 @@ def watch_catalog(folder: Path, control: CatalogControl, registry: CollectorRegi
         log.warning("catalog %s from %s is in force", version, folder)
         followed.set(1)
 
-    watch = CatalogWatch(folder, control.in_force().version, deploy, refused, took)
+    watch = CatalogWatch(folder, control.version, deploy, refused, took)
     threading.Thread(target=watch.run, args=(stopped,), name="catalog watch", daemon=True).start()

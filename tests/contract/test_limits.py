@@ -244,6 +244,18 @@ async def test_what_is_held_says_whose_it_is_oldest_first(store: Store) -> None:
     assert [one.player_id for one in await store.held_reservations(NOW_MS + 1, 2)] == ["carol", "bob"]
 
 
+async def test_what_is_held_can_be_read_page_by_page_also_what_was_reserved_at_one_instant(store: Store) -> None:
+    times = {"a": 5, "b": 7, "c": 7, "d": 7, "e": 7, "f": 9}
+    for reservation_id, at_ms in times.items():
+        await reserve(store, award(reservation_id), now_ms=at_ms)
+    for size in (1, 2, 3, 10):
+        read, last = list[str](), None
+        while page := await store.held_reservations(9, size, last):
+            read += [one.reservation_id for one in page]
+            last = page[-1]
+        assert read == ["a", "b", "c", "d", "e"]
+
+
 CRASHER = """
 import asyncio, os, sys
 from engine.facts import Signals, WantedAward

@@ -105,11 +105,16 @@ def test_what_became_due_while_nothing_ran_is_done_once_it_runs_again(place: Pla
     for name, done in (("second", 1), ("third", 0)):
         risen = place.up(name)
         try:
-            wait_until("due work is done", lambda: risen.metrics(SHARD)["bonuses_expired_total"] >= done)  # noqa: B023
-            risen.advance(60)
-            assert risen.metrics(SHARD)["bonuses_expired_total"] == done
-            (grant,) = risen.grants(sleeper)
-            assert (grant["state"], grant["balance"]) == ("expired", 0)
-            assert risen.view(sleeper)["balance"]["real"] == 600
+            check_slept_through(risen, sleeper, done)
         finally:
             assert risen.server.stop() == 0
+
+
+def check_slept_through(risen: Sandbox, player_id: str, done: int) -> None:
+    """The bonus has ended: in this life if `done` is 1, in an earlier one if it is 0."""
+    wait_until("due work is done", lambda: risen.metrics(SHARD)["bonuses_expired_total"] >= done)
+    risen.advance(60)
+    assert risen.metrics(SHARD)["bonuses_expired_total"] == done
+    (grant,) = risen.grants(player_id)
+    assert (grant["state"], grant["balance"]) == ("expired", 0)
+    assert risen.view(player_id)["balance"]["real"] == 600

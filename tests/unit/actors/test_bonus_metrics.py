@@ -7,8 +7,8 @@ import pytest
 
 from engine.catalog import Catalog
 from engine.commands import CancelGrant, ClaimGrant, GrantCampaign, Result, Rollback, Spin
-from tests.unit.actors.harness import FAR_MS, Desk, campaign, desk, house, spin, wager
-from tests.unit.engine.playing import spins
+from tests.unit.actors.harness import FAR_MS, Desk, desk, spin
+from tests.unit.engine.playing import campaign, house, spins, wager
 
 NAMES = ("bonuses_granted_total", "bonuses_redeemed_total", "freespins_used", "average_wager_completion_rate")
 FREE_SPIN = Spin("book", "freespin", None, 0)

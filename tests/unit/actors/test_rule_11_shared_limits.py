@@ -1,16 +1,19 @@
-"""Rule 11: shared limits are reserved while the player's mailbox waits, and settled when the grant's fate is durable."""
+"""Rule 11: shared limits are reserved while the player's mailbox waits, settled when the grant's fate is durable."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from actors.slots import slot_of
 from engine.catalog import Catalog, FraudRules, Limits, TriggerCondition
 from engine.commands import ClaimGrant, GrantCampaign, StartSession
 from engine.facts import NO_FACTS, Signals, WantedAward
-from snapshots.contract import Store
-from tests.unit.actors.harness import FAR_MS, Desk, campaign, desk, eventually, house, spin, start_shard, table_for, wager
+from snapshots.contract import SLOTS, Store
+from tests.unit.actors.harness import FAR_MS, Desk, desk, eventually, players_in, spin, start_shard, table_for
+from tests.unit.engine.playing import campaign, house, wager
 
 GIVE = GrantCampaign("gift", "test")
 EUR = 1_000_000
@@ -61,7 +64,9 @@ async def test_rule_11_its_players_commands_wait_in_order_and_nobody_elses(tmp_p
         await table.seat("alice")
         await table.seat("bob")
         gate = table.store.hold("reserve")
-        granted, first, second = [table.ask("alice", key, body) for key, body in [("g", GIVE), ("1", spin()), ("2", spin())]]
+        granted, first, second = [
+            table.ask("alice", key, body) for key, body in [("g", GIVE), ("1", spin()), ("2", spin())]
+        ]
         await gate.reached.wait()
         assert (await table.ask("bob", "1", spin())).answer.balance.real == 990
         assert not (granted.done() or first.done() or second.done())
@@ -118,6 +123,7 @@ async def test_rule_11_a_refused_command_returns_its_reservation_before_a_repeat
         assert (await refused).code == "geo_blocked"
         await gate.reached.wait()
         move_to(table, "FI")
+        await asyncio.sleep(0.05)
         assert not again.done() and len(table.store.named("reserve")) == 1
         gate.open()
         await again
@@ -242,6 +248,34 @@ async def test_rule_11_a_bug_leaves_the_reservation_to_the_owner_and_the_player_
         await orphans(table, monkeypatch)
         assert await books(table.store.inner) == (0, [])
         assert (await table.ask("alice", "g", GIVE)).answer.balance.bonus == 500
+
+
+async def test_rule_11_a_slot_moves_after_its_look_ups_and_without_waiting_for_later_ones(tmp_path: Path) -> None:
+    async with (
+        table_for(tmp_path, "s0", "s1") as (store, term),
+        start_shard(tmp_path, "s0", rules=limited(budget=9)) as loser,
+        start_shard(tmp_path, "s1", rules=limited(budget=9)) as gainer,
+    ):
+        alice, bob = players_in(range(0, SLOTS, 2), 2)
+        for name in (alice, bob):
+            await loser.asking.seat(name)
+        asking, first = loser.asking, loser.faults.hold("reserve")
+        granted, behind = asking.ask(alice, "g", GIVE), asking.ask(alice, "1", spin())
+        await first.reached.wait()
+        moving = asyncio.ensure_future(loser.release(term, [slot_of(alice)], [], "s1"))
+        await asyncio.sleep(0.02)
+        later = loser.faults.hold("reserve")
+        asking.ask(bob, "g", GIVE)
+        await later.reached.wait()
+        assert not moving.done()
+        first.open()
+        await moving
+        assert (await granted).answer.balance.bonus == 500 and await behind == "not_owner"
+        await gainer.gain()
+        assert (await gainer.asking.look(alice)).balance.bonus == 500
+        later.open()
+        await loser.shard.facts.until_caught_up()  # type: ignore[union-attr]
+        assert await books(store) == (2 * AWARD, [])
 
 
 async def test_rule_11_who_waits_when_the_shard_ends_is_sent_on(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from engine.commands import Block, GrantCampaign, Result, Unblock
 from snapshots.codec import decode_batch, decode_entry
 from snapshots.contract import SLOTS
 from snapshots.errors import StoreUnavailable
-from tests.unit.actors.harness import FAR_MS, campaign, catalog, desk, house, players_in, spin, start_shard, table_for, wager
+from tests.unit.actors.harness import FAR_MS, catalog, desk, players_in, spin, start_shard, table_for
+from tests.unit.engine.playing import campaign, house, wager
 
 DAY_MS = 86_400_000
 GIVE = GrantCampaign("gift", "test")
@@ -65,7 +66,9 @@ async def passivate(shard: Shard, *player_ids: str) -> None:
 
 async def journal(store: Any, log_id: str) -> list[tuple[str, str, int]]:
     """(player, command, time) of every entry."""
-    entries = [decode_entry(e) for record in await store.read_log(log_id, 0, 1_000) for e in decode_batch(record.payload)]
+    entries = [
+        decode_entry(e) for record in await store.read_log(log_id, 0, 1_000) for e in decode_batch(record.payload)
+    ]
     return [(entry.player_id, entry.command_id, entry.time_ms) for entry in entries]
 
 
@@ -100,6 +103,7 @@ async def test_rule_12_after_downtime_each_once_in_the_order_of_due_times(tmp_pa
             for name in names:
                 await first.asking.seat(name)
                 for number in range(2):
+                    clock.off_ms += 10  # grants that end at the same instant end in one step
                     await first.asking.ask(name, f"g{number}", GIVE)
             await first.drain()
         clock.pass_days(4)

@@ -14,8 +14,9 @@ from actors.frames import Deployed, FinishCatalog, PrepareCatalog, RequestFrame,
 from engine.catalog import Catalog
 from engine.commands import GrantCampaign
 from snapshots.contract import CatalogRow, Store
-from tests.unit.actors.harness import FAR_MS, TestShard, campaign, eventually, house, players_in, spin, start_shard, table_for, wager
+from tests.unit.actors.harness import FAR_MS, TestShard, eventually, players_in, spin, start_shard, table_for
 from tests.unit.actors.test_supervisor import House
+from tests.unit.engine.playing import campaign, house, wager
 
 GIVE = GrantCampaign("gift", "test")
 
@@ -62,7 +63,9 @@ async def test_rule_14_what_comes_while_it_is_prepared_waits_and_is_decided_unde
         assert process.shard.committer.catalog_number == 1 and process.ended == []
 
 
-async def test_rule_14_commands_waiting_for_a_load_or_for_facts_are_decided_before_it_is_prepared(tmp_path: Path) -> None:
+async def test_rule_14_commands_waiting_for_a_load_or_for_facts_are_decided_before_it_is_prepared(
+    tmp_path: Path,
+) -> None:
     async with table_for(tmp_path, "s0") as (store, term), start_shard(tmp_path) as process:
         assert process.shard is not None
         await process.asking.seat("alice")

@@ -4,12 +4,14 @@ from types import SimpleNamespace
 from typing import cast
 
 import msgspec
+import pytest
 
 from actors.catalog_swap import CatalogContent, encode_content
 from actors.client import ShardClient
 from croupier.catalog_files import load_catalog
 from croupier.control import CatalogControl
 from croupier.settings import default_catalog
+from gateway.ports import ControlUnavailable
 from gateway.texts import Texts
 from snapshots.contract import CatalogRow, Routing, Store
 
@@ -31,6 +33,21 @@ class StoredCatalogs:
 
 def table(row: CatalogRow) -> Routing:
     return Routing(1, (), {}, {}, catalog=row)
+
+
+async def test_a_gateway_can_be_there_before_any_catalog_is() -> None:
+    """It starts, says that there is none, and takes the first one when the shards have come."""
+    first = CatalogRow(1, "first", 0, "ann")
+    client = SimpleNamespace(routing=None)
+    control = CatalogControl(cast(Store, StoredCatalogs(first)), cast(ShardClient, client))
+    await control.start()
+    assert control.version == ""
+    for ask in (control.catalog, control.in_force):
+        with pytest.raises(ControlUnavailable, match="No catalog is in force yet"):
+            ask()
+    client.routing = table(first)
+    await control._follow()
+    assert control.in_force().version == "first"
 
 
 async def test_a_routing_table_read_before_a_deploy_does_not_bring_the_old_catalog_back() -> None:

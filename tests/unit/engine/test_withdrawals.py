@@ -261,6 +261,18 @@ def test_the_queue_goes_on_without_frozen_grants() -> None:
     assert states(table) == [("g3-1", "in_wager", 0)]
 
 
+def test_a_reopened_grant_goes_before_younger_ones_whatever_is_frozen() -> None:
+    table = Table(house(campaign(fixed=300, wager=wager(1))), 1_000)
+    table.grant()
+    table.do(Withdraw(400, forfeit_bonuses=True))
+    table.grant()
+    table.grant()
+    table.spin(300, 300, key="gs:a")
+    assert states(table) == [("g3-1", "granted", 1), ("g6-1", "in_wager", 0)]
+    table.do(Rollback("gs:a"))
+    assert states(table) == [("g3-1", "granted", 1), ("g5-1", "in_wager", 0), ("g6-1", "granted", 0)]
+
+
 def test_every_withdrawal_asks_for_itself() -> None:
     """Else a tiny one could shield bonuses from a large one, and be cancelled."""
     table = with_bonus()
