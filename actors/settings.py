@@ -50,7 +50,7 @@ class SupervisorSettings(msgspec.Struct, frozen=True):
 
     shards: int = 2
     spares: int = 1
-    probe_ms: int = 200
+    probe_ms: int = 500
     probe_timeout_ms: int = 2_000
     """A shard that answers no probe for this long is taken for dead and fenced."""
     identify_timeout_ms: int = 5_000
