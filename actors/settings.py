@@ -25,8 +25,8 @@ class ShardSettings(msgspec.Struct, frozen=True):
     journal_stall_ms: int = 2_000
     """An append without outcome for longer makes new commands be refused as `journal_unavailable`."""
     connections_max: int = 512
-    snapshot_interval_ms: int = 15_000
-    snapshot_entries: int = 100_000
+    snapshot_interval_ms: int = 30_000
+    snapshot_entries: int = 300_000
     """A snapshot round starts after this many entries even before the interval is over."""
     snapshot_slice: int = 8
     snapshot_batch: int = 64
