@@ -6,6 +6,7 @@ import json
 import re
 import threading
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,7 @@ from typing import Any
 Answer = tuple[int, bytes | dict[str, Any]]
 
 
-class Service:
+class Service(ABC):
     """A server on loopback. `handle` answers (status, body); `asked` are the requests so far."""
 
     def __init__(self) -> None:
@@ -23,9 +24,9 @@ class Service:
         self.translations: dict[str, dict[str, str | None]] = {}
         self.source: dict[str, str] = {}
 
+    @abstractmethod
     def handle(self, method: str, path: str, headers: Any, body: bytes) -> Answer:
         """What is answered; bytes are sent as they are, everything else as JSON."""
-        raise NotImplementedError
 
 
 @contextmanager
