@@ -31,6 +31,12 @@ WHALE = "whale"
 SERVED_AGAIN_MAX_S = 3.0
 
 
+def stopped(pid: int) -> bool:
+    """Whether no thread of the process runs any more: on a busy machine that takes a moment after the signal."""
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+
 class Backend(NamedTuple):
     """A store and, if it is one, the redis-server behind it."""
 
@@ -174,6 +180,7 @@ class TestStoppedShard:
         await asyncio.to_thread(load.__enter__)
         try:
             os.kill(pid, signal.SIGSTOP)
+            await asyncio.to_thread(wait_until, "every thread has stopped", lambda: stopped(pid))
             # Both wait in the stopped shard's socket; it finds them when it wakes up.
             channel.send(row.epoch, Request(1, victim, "", GetPlayer()))
             channel.send(row.epoch, Request(2, victim, "platform:late", Deposit(777)))
