@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from engine.commands import Mode
-from engine.state import GrantState, WithdrawalState
+from engine.state import GrantState, RedemptionState, WithdrawalState
 
 RoundState = Literal["open", "closed", "cancelled"]
 
@@ -59,6 +59,7 @@ class Reversal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     wager_added: int = 0
     voids: bool = False
     turnover_micro: int = 0
+    points_micro: int = 0
 
 
 class RoundAnswer(Answer, tag="round", frozen=True):
@@ -87,6 +88,9 @@ class RoundAnswer(Answer, tag="round", frozen=True):
     reversal: Reversal | None = None
     staked: bool = False
     flagged: bool = False
+    level: str = ""
+    points: int = 0
+    """Whole points available after this step, rounded down; negative if spent ones were taken back (rules §8)."""
 
 
 class Granted(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -162,6 +166,7 @@ class SessionAnswer(Answer, tag="session", frozen=True):
     open_rounds: tuple[RoundAnswer, ...]
     granted: tuple[Granted, ...] = ()
     declined: tuple[Granted, ...] = ()
+    min_rtp_micro: int | None = None
 
 
 class AwardsAnswer(Answer, tag="awards", frozen=True):
@@ -181,6 +186,9 @@ class ReportedBetAnswer(Answer, tag="reported_bet", frozen=True):
     turnover_micro: int
     granted: tuple[Granted, ...] = ()
     declined: tuple[Granted, ...] = ()
+    points_micro: int = 0
+    time_ms: int = 0
+    level: str = ""
 
 
 class WithdrawalAnswer(Answer, tag="withdrawal", frozen=True):
@@ -193,6 +201,7 @@ class WithdrawalAnswer(Answer, tag="withdrawal", frozen=True):
     balance: Balance
     grants: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    privilege: str = "standard"
 
 
 class GrantStateAnswer(Answer, tag="grant_state", frozen=True):
@@ -203,6 +212,44 @@ class GrantStateAnswer(Answer, tag="grant_state", frozen=True):
     state: GrantState
     reasons: tuple[str, ...]
     balance: Balance
+
+
+class Points(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The buckets in whole points, each rounded down (rules §8)."""
+
+    available: int
+    locked: int
+    spent: int
+    expired: int
+    lifetime: int
+
+
+class PointsAnswer(Answer, tag="points", frozen=True):
+    """The buckets after an operator's adjustment."""
+
+    points: Points
+
+
+class LevelAnswer(Answer, tag="level", frozen=True):
+    """The level before and after an operator set it."""
+
+    old: str
+    level: str
+
+
+class RedemptionAnswer(Answer, tag="redemption", frozen=True):
+    """A redemption after this step, the buckets, and what its confirmation granted (waiting for approval, perhaps)."""
+
+    redemption_id: str
+    state: RedemptionState
+    redeemed: int
+    """Whole points."""
+    amount: int
+    currency: str
+    expires_ms: int
+    points: Points
+    balance: Balance
+    granted: tuple[Granted, ...] = ()
 
 
 AnyAnswer = (
@@ -218,4 +265,7 @@ AnyAnswer = (
     | ReportedBetAnswer
     | WithdrawalAnswer
     | GrantStateAnswer
+    | PointsAnswer
+    | LevelAnswer
+    | RedemptionAnswer
 )

@@ -4,7 +4,7 @@ YAML is read and checked elsewhere (`croupier.catalog_files`); these types are w
 Amounts per currency are dicts `currency → minor units`; rates and multipliers are integers in millionths.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -25,11 +25,18 @@ TriggerEvent = Literal[
     "code",
     "manual",
     "none",
+    "redemption",
+    "cashback",
 ]
-"""`none`: a points multiplier holds by itself from valid_from to valid_to."""
+"""`none`: a points multiplier holds by itself from valid_from to valid_to. The last two are loyalty's own."""
 Verdict = Literal["allow", "review", "deny"]
 TimeoutAction = Literal["hold", "refund", "close"]
+DowngradeRule = Literal["previous_level_threshold", "own_level_threshold"]
 Amounts = dict[str, int]
+
+REDEMPTION: Final = "redemption"
+CASHBACK: Final = "cashback"
+"""Ids of the two campaigns that levels.yaml makes: no file may use them."""
 
 
 class RoundTimeout(msgspec.Struct, frozen=True):
@@ -198,6 +205,70 @@ class Campaign(msgspec.Struct, frozen=True):
     points_multiplier_micro: int | None = None
 
 
+class Privileges(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a level gives (rules §8). `min_rtp_micro`: the lowest return to player of a game variant, in millionths."""
+
+    bonus_multiplier_micro: int = 1_000_000
+    cashback_percent_micro: int = 0
+    manager: str = "none"
+    min_rtp_micro: int | None = None
+    withdrawal: str = "standard"
+    offers: tuple[str, ...] = ()
+
+
+class Level(msgspec.Struct, frozen=True):
+    """One rung of the ladder: reached with `threshold_micro` micro-EUR of qualifying turnover (rules §8)."""
+
+    level_id: str
+    threshold_micro: int
+    privileges: Privileges
+
+
+class PointRules(msgspec.Struct, frozen=True):
+    """How bets earn points: `factors` are micro-points per EUR by game type (`per_eur` × the type's multiplier)."""
+
+    factors: dict[str, int]
+    expire_after_months: int | None = None
+    """Calendar months without a paid bet; None: points never expire."""
+
+
+class RedemptionRules(msgspec.Struct, frozen=True):
+    """What points are worth. Confirming one grants `campaign`, which carries its wager terms (rules §8)."""
+
+    points_per_eur: int
+    min_points: int
+    step: int
+    lock_ms: int
+    campaign: Campaign
+
+
+class DowngradeRules(msgspec.Struct, frozen=True):
+    """When a level is lost; `window_days` are the days of the rolling turnover (rules §8)."""
+
+    rule: DowngradeRule = "previous_level_threshold"
+    window_days: int = 30
+    grace_days: int = 30
+
+
+class CashbackRules(msgspec.Struct, frozen=True):
+    """Weekly from Monday 00:00 UTC; granted as `campaign`, which carries its wager terms (rules §8)."""
+
+    min_amount: Amounts
+    campaign: Campaign
+
+
+class LoyaltyRules(msgspec.Struct, frozen=True):
+    """`levels.yaml`. `levels` climb from a threshold of 0; `rungs` is each level's place in them."""
+
+    levels: tuple[Level, ...]
+    rungs: dict[str, int]
+    points: PointRules
+    downgrade: DowngradeRules | None = None
+    """None: levels are for life."""
+    redemption: RedemptionRules | None = None
+    cashback: CashbackRules | None = None
+
+
 class Catalog(msgspec.Struct, frozen=True):
     """Everything the rules read. `version` is the content hash of the files it came from."""
 
@@ -213,3 +284,7 @@ class Catalog(msgspec.Struct, frozen=True):
     flags: dict[str, bool] = {}
     geo_database: str | None = None
     """Path of a MaxMind-format database, from platform.yaml."""
+    loyalty: LoyaltyRules | None = None
+    """None: no points and no levels."""
+    in_force_ms: int = 0
+    """Since when: the shard sets it. Nothing becomes due by a catalog before that."""

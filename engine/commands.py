@@ -199,6 +199,62 @@ class CancelWithdrawal(Body, frozen=True, tag="cancel_withdrawal"):
     withdrawal_id: str
 
 
+class AdjustPoints(Body, frozen=True, tag="adjust_points"):
+    """An operator adds whole `points`, or takes them if negative, down to 0 available (rules §8)."""
+
+    points: int
+    reason: str
+
+
+class ForceLevel(Body, frozen=True, tag="force_level"):
+    """An operator sets the level by hand (rules §8). Not on the ladder: `level_not_found`."""
+
+    level: str
+    reason: str
+
+
+class RequestRedemption(Body, frozen=True, tag="request_redemption"):
+    """Locks whole `points` until the redemption is confirmed, cancelled, or lapses (rules §8)."""
+
+    points: int
+
+
+class ConfirmRedemption(Body, frozen=True, tag="confirm_redemption"):
+    """Debits the locked points and grants their worth as free play."""
+
+    redemption_id: str
+
+
+class CancelRedemption(Body, frozen=True, tag="cancel_redemption"):
+    """Unlocks the points."""
+
+    redemption_id: str
+
+
+class LapseRedemption(Body, frozen=True, tag="lapse_redemption"):
+    """Due work: nobody confirmed it in time; the points are unlocked."""
+
+    redemption_id: str
+
+
+class SweepLevel(Body, frozen=True, tag="sweep_level"):
+    """Due work of the UTC day `day` (days since 1970): the level is no longer held and falls by one (rules §8)."""
+
+    day: int
+
+
+class ExpirePoints(Body, frozen=True, tag="expire_points"):
+    """Due work of the UTC day `day`: the available points have been idle for too long (rules §8)."""
+
+    day: int
+
+
+class PayCashback(Body, frozen=True, tag="pay_cashback"):
+    """Due work: the week `week` is over and left a loss of real money (rules §8, `engine.turnover.week_of`)."""
+
+    week: int
+
+
 CommandBody = (
     Register
     | Deposit
@@ -226,6 +282,15 @@ CommandBody = (
     | Withdraw
     | ConfirmWithdrawal
     | CancelWithdrawal
+    | AdjustPoints
+    | ForceLevel
+    | RequestRedemption
+    | ConfirmRedemption
+    | CancelRedemption
+    | LapseRedemption
+    | SweepLevel
+    | ExpirePoints
+    | PayCashback
 )
 
 

@@ -29,13 +29,25 @@ from engine.grant_events import GrantReleased as GrantReleased
 from engine.grant_events import GrantReopened as GrantReopened
 from engine.grant_events import PlayerNotified as PlayerNotified
 from engine.grant_events import SilenceNoticed as SilenceNoticed
+from engine.loyalty_events import CashbackSettled as CashbackSettled
+from engine.loyalty_events import LevelChanged as LevelChanged
+from engine.loyalty_events import LevelUpDue as LevelUpDue
+from engine.loyalty_events import PointsAdjusted as PointsAdjusted
+from engine.loyalty_events import PointsExpired as PointsExpired
+from engine.loyalty_events import PointsReturned as PointsReturned
+from engine.loyalty_events import RedemptionConfirmed as RedemptionConfirmed
+from engine.loyalty_events import RedemptionEnded as RedemptionEnded
+from engine.loyalty_events import RedemptionRequested as RedemptionRequested
 
 
 class PlayerRegistered(Event, tag="PlayerRegistered", frozen=True):
+    """`level`: the ladder's lowest; empty without a ladder."""
+
     currency: str
     country: str | None
     language: str | None
     segments: tuple[str, ...]
+    level: str = ""
 
 
 class PlayerUpdated(Event, tag="PlayerUpdated", frozen=True):
@@ -90,6 +102,7 @@ class BetPlaced(Event, tag="BetPlaced", frozen=True):
     turnover_micro: int = 0
     timeout_ms: int | None = None
     timeout_action: TimeoutAction = "hold"
+    points_micro: int = 0
 
 
 class WinCredited(Event, tag="WinCredited", frozen=True):
@@ -124,11 +137,21 @@ class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     counted_bets: int = 0
 
 
+class DayDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Signed changes to one UTC day: turnover in micro-EUR, real money staked and won in minor units (rules §8)."""
+
+    day: int
+    turnover_micro: int
+    staked: int = 0
+    won: int = 0
+
+
 class RoundReversed(Event, tag="RoundReversed", frozen=True):
     """All bets of a round undone (cancel or rollback), and in a one-call round the win with them.
 
     `real` and `grants` are signed deltas; `spins` go back to `package_id` whose total falls by `package_won`;
-    `tombstones` are the command ids that from now on answer `rolled_back`; `turnover_micro` is a signed delta too.
+    `tombstones` are the command ids that from now on answer `rolled_back`; `turnover_micro`,
+    `points_micro` and `qualifying_micro` are signed deltas too, and `days` those of the days the bets were made on.
     `kept_grants` and packages had been triggered by the bet and stay (rules §3).
     """
 
@@ -142,6 +165,9 @@ class RoundReversed(Event, tag="RoundReversed", frozen=True):
     tombstones: tuple[str, ...]
     turnover_micro: int = 0
     kept_grants: tuple[str, ...] = ()
+    points_micro: int = 0
+    qualifying_micro: int = 0
+    days: tuple[DayDelta, ...] = ()
 
 
 class BetTombstoned(Event, tag="BetTombstoned", frozen=True):
@@ -155,12 +181,16 @@ class BetTombstoned(Event, tag="BetTombstoned", frozen=True):
 
 
 class SessionStarted(Event, tag="SessionStarted", frozen=True):
-    """`country` is the one claimed, `ip_country` the one the IP belongs to (rules §7)."""
+    """`country` is the one claimed, `ip_country` the one the IP belongs to (rules §7).
+
+    `min_rtp_micro`: what the level asks of games launched from it (rules §8).
+    """
 
     ip: str | None = None
     device: str | None = None
     country: str | None = None
     ip_country: str | None = None
+    min_rtp_micro: int | None = None
 
 
 class CustomEventPosted(Event, tag="CustomEventPosted", frozen=True):
@@ -173,14 +203,18 @@ class BetReported(Event, tag="BetReported", frozen=True):
     game_type: str
     amount: int
     turnover_micro: int
+    points_micro: int = 0
 
 
 class ReportedBetReversed(Event, tag="ReportedBetReversed", frozen=True):
-    """`turnover_micro` is a signed delta; what the bet had triggered stays as `kept_grants`."""
+    """The deltas are signed as in `RoundReversed`; what the bet had triggered stays as `kept_grants`."""
 
     command_id: str
     turnover_micro: int
     kept_grants: tuple[str, ...] = ()
+    points_micro: int = 0
+    qualifying_micro: int = 0
+    days: tuple[DayDelta, ...] = ()
 
 
 class RoundFlagged(Event, tag="RoundFlagged", frozen=True):
@@ -198,12 +232,16 @@ class RoundTimedOut(Event, tag="RoundTimedOut", frozen=True):
 
 
 class WithdrawalRequested(Event, tag="WithdrawalRequested", frozen=True):
-    """`amount` of real money is reserved; `grants` and `packages` are frozen (rules §9)."""
+    """`amount` of real money is reserved; `grants` and `packages` are frozen (rules §9).
+
+    `privilege`: how the player's level is served (rules §8, `withdrawal`).
+    """
 
     withdrawal_id: str
     amount: int
     grants: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    privilege: str = "standard"
 
 
 class WithdrawalConfirmed(Event, tag="WithdrawalConfirmed", frozen=True):
@@ -259,4 +297,13 @@ AnyEvent = (
     | PlayerNotified
     | GrantMoved
     | SilenceNoticed
+    | LevelChanged
+    | LevelUpDue
+    | PointsAdjusted
+    | PointsExpired
+    | PointsReturned
+    | RedemptionRequested
+    | RedemptionConfirmed
+    | RedemptionEnded
+    | CashbackSettled
 )

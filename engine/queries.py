@@ -33,4 +33,14 @@ class GetCancelPreview(Query, tag="get_cancel_preview", frozen=True):
     grant_id: str
 
 
-QueryBody = GetPlayer | GetRound | GetRounds | GetBonuses | GetCancelPreview
+class GetLoyalty(Query, tag="get_loyalty", frozen=True):
+    """Level, points, turnover and privileges: `views.LoyaltyView`."""
+
+
+class GetRtp(Query, tag="get_rtp", frozen=True):
+    """The return to player that the level asks of the game's variant: `views.RtpView`. `unknown_game`."""
+
+    game_id: str
+
+
+QueryBody = GetPlayer | GetRound | GetRounds | GetBonuses | GetCancelPreview | GetLoyalty | GetRtp

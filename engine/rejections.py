@@ -52,5 +52,9 @@ ROUND_REFUNDED: Final = "round_refunded"
 BONUS_WOULD_BE_LOST: Final = "bonus_would_be_lost"
 INVALID_STATE: Final = "invalid_state"
 GRANT_DECLINED: Final = "grant_declined"
+INSUFFICIENT_POINTS: Final = "insufficient_points"
+INVALID_REDEMPTION: Final = "invalid_redemption"
+REDEMPTION_NOT_FOUND: Final = "redemption_not_found"
+LEVEL_NOT_FOUND: Final = "level_not_found"
 
 CODES: Final = frozenset(value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str))

@@ -38,6 +38,15 @@ TURNOVER_MAX = 2**62
 TIMED_OUT_ROUNDS_MAX = 64
 """Rounds ended by their time-out that are remembered, oldest dropped first."""
 
+TURNOVER_DAYS_MAX = 92
+"""UTC days of turnover kept: no window is longer."""
+POINTS_MAX = 2**62
+"""Micro-points a player may have earned: bets earn no more from there on."""
+OPEN_REDEMPTIONS_MAX = 16
+ENDED_REDEMPTIONS_MAX = 16
+"""Ended redemptions that are still told from unknown ones, oldest dropped first."""
+
+RedemptionState = Literal["locked", "confirmed", "cancelled", "lapsed"]
 WithdrawalState = Literal["reserved", "confirmed", "cancelled"]
 
 
@@ -113,6 +122,10 @@ class Grant(msgspec.Struct, array_like=True):
     campaign_valid_to_ms: int = 0
     queued_version: int = 0
     """Its place in the queue, if it was granted by a later version than the one in its id."""
+    level: str | None = None
+    """The level whose climbing triggered it: it is awarded once per level (rules §6)."""
+    redemption_id: str | None = None
+    """The redemption it pays: its points come back if it is never granted."""
 
 
 class FreeSpinPackage(msgspec.Struct, array_like=True):
@@ -139,6 +152,8 @@ class FreeSpinPackage(msgspec.Struct, array_like=True):
     campaign_valid_to_ms: int
     frozen: int = 0
     """How many open withdrawals would take it: its spins can't be used meanwhile (rules §9)."""
+    level: str | None = None
+    """As of a grant."""
 
 
 class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -157,6 +172,10 @@ class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     voids: bool = False
     turnover_micro: int = 0
     """The stake in micro-EUR, converted once when it was placed (rules §2.7)."""
+    points_micro: int = 0
+    version: int = 0
+    """The player's version that placed it, and when: a reversal takes it back from that day."""
+    time_ms: int = 0
 
 
 class OpenRound(msgspec.Struct, array_like=True):
@@ -198,6 +217,55 @@ class Withdrawal(msgspec.Struct, frozen=True, array_like=True):
     ended_ms: int | None = None
 
 
+class Redemption(msgspec.Struct, frozen=True, array_like=True):
+    """Whole `points` on their way to become `amount` minor units of free play (rules §8)."""
+
+    redemption_id: str
+    points: int
+    amount: int
+    state: RedemptionState
+    requested_ms: int
+    expires_ms: int
+    ended_ms: int | None = None
+
+
+class Loyalty(msgspec.Struct, array_like=True):
+    """Level, points and turnover (rules §8). Points are micro-points, turnover is micro-EUR, days count from 1970.
+
+    available + locked + spent + expired = lifetime, always.
+    """
+
+    level: str = ""
+    """Empty: no ladder when the player last moved."""
+    level_since_ms: int = 0
+    forced: bool = False
+    """An operator set the level: no reversal lowers it."""
+    qualifying: int = 0
+    """What counts for climbing. Bets before version `reset_version` do no longer (rules §8)."""
+    reset_version: int = 0
+    climbed: list[str] = []
+    """Levels climbed by bets of rounds still open: their `level_up` campaigns wait (rules §3)."""
+    available: int = 0
+    locked: int = 0
+    spent: int = 0
+    expired: int = 0
+    lifetime: int = 0
+    """Accrued and adjusted, reversals taken off."""
+    last_bet_ms: int = 0
+    """The last paid bet, or the registration: points expire from here."""
+    unlocked_ms: int = 0
+    """When points last became available by something else than a bet."""
+    first_day: int = 0
+    days: list[int] = []
+    """Turnover by UTC day from `first_day` on, without gaps; at most TURNOVER_DAYS_MAX."""
+    week: int = 0
+    week_staked: int = 0
+    week_won: int = 0
+    """Real money staked and won in that week, minor units (see `engine.turnover.week_of`)."""
+    redemptions: dict[str, Redemption] = {}
+    """Locked ones, and the last that ended: each kind oldest first."""
+
+
 class PlayerState(msgspec.Struct, array_like=True):
     """All of a player but the remembered commands. `currency` is empty until the player is registered.
 
@@ -230,8 +298,7 @@ class PlayerState(msgspec.Struct, array_like=True):
     """Stakes of the account's whole life in micro-EUR, those of open rounds included (rules §8)."""
     timed_out: dict[str, TimeoutAction] = {}
     """Rounds ended by their time-out: session id → `refund` or `close`, oldest first (rules §3)."""
-    level: str = ""
-    """The player's level; empty: none yet, and no campaign's `levels` restricts them (rules §6)."""
+    loyalty: Loyalty = msgspec.field(default_factory=Loyalty)
     signals: Signals = Signals()
     """The last of each kind, for awards that come without any (rules §7)."""
     ip_country: str | None = None

@@ -2,8 +2,9 @@
 
 import msgspec
 
-from engine.answers import AnyAnswer, Balance, RoundAnswer
-from engine.state import Grant, Withdrawal
+from engine.answers import AnyAnswer, Balance, Points, RoundAnswer
+from engine.catalog import Privileges
+from engine.state import Grant, Redemption, Withdrawal
 
 
 class FreeSpinsView(msgspec.Struct, frozen=True, array_like=True):
@@ -18,6 +19,45 @@ class FreeSpinsView(msgspec.Struct, frozen=True, array_like=True):
     valid_to_ms: int
     frozen: bool = False
     """An open withdrawal would take it: not usable meanwhile (rules §9)."""
+
+
+class NextLevel(msgspec.Struct, frozen=True, array_like=True):
+    """The next rung, and the qualifying turnover that is missing, in micro-EUR."""
+
+    level_id: str
+    threshold_micro: int
+    remaining_micro: int
+
+
+class LoyaltyView(msgspec.Struct, frozen=True, array_like=True, tag="loyalty"):
+    """`GET /loyalty/{player_id}` (rules §8). Turnover in micro-EUR, times in Unix ms.
+
+    `points_expire_ms`: when the available points go if the player stays away; None: nothing to lose, or never.
+    `downgrade_at_risk`: the player would be moved down at some daily sweep of the next 30 days without further play.
+    """
+
+    player_id: str
+    level: str
+    points: Points
+    cumulative_micro: int
+    qualifying_micro: int
+    rolling_micro: int
+    next_level: NextLevel | None
+    privileges: Privileges
+    points_expire_ms: int | None
+    level_since_ms: int
+    downgrade_at_risk: bool
+    forced: bool = False
+    redemptions: tuple[Redemption, ...] = ()
+    """Locked ones."""
+
+
+class RtpView(msgspec.Struct, frozen=True, array_like=True, tag="rtp"):
+    """`min_rtp_micro` is None if the level asks for nothing or the flag `rtp_by_level` is off."""
+
+    min_rtp_micro: int | None
+    level: str
+    flag: bool
 
 
 class PlayerView(msgspec.Struct, frozen=True, array_like=True, tag="player"):
@@ -36,6 +76,7 @@ class PlayerView(msgspec.Struct, frozen=True, array_like=True, tag="player"):
     open_rounds: tuple[RoundAnswer, ...]
     withdrawals: tuple[Withdrawal, ...] = ()
     """Those that wait to be confirmed or cancelled."""
+    loyalty: LoyaltyView | None = None
 
 
 class RoundsView(msgspec.Struct, frozen=True, array_like=True, tag="rounds"):
@@ -59,5 +100,5 @@ class CancelPreview(msgspec.Struct, frozen=True, array_like=True, tag="cancel_pr
     kept_real: int
 
 
-AnyReply = AnyAnswer | PlayerView | RoundsView | GrantsView | CancelPreview
+AnyReply = AnyAnswer | PlayerView | RoundsView | GrantsView | CancelPreview | LoyaltyView | RtpView
 """All that an accepted command or query can answer with."""
