@@ -14,6 +14,9 @@ from engine.answers import (
     GrantAnswer,
     Granted,
     GrantStateAnswer,
+    LevelAnswer,
+    PointsAnswer,
+    RedemptionAnswer,
     RegisteredAnswer,
     ReportedBetAnswer,
     Reversal,
@@ -26,6 +29,7 @@ from engine.answers import (
 )
 from engine.commands import Command
 from engine.holdings import balance, find_ended_grant, find_grant, spins_left
+from engine.loyalty import buckets, whole
 from engine.state import Grant, OpenRound, PlayerState
 
 Events = Sequence[e.AnyEvent]
@@ -70,6 +74,8 @@ def picture(
         time_ms=time_ms,
         staked=staked,
         flagged=round_.flagged,
+        level=state.loyalty.level,
+        points=whole(state.loyalty.available),
     )
 
 
@@ -112,6 +118,9 @@ def _spin(state: PlayerState, command: Command, events: Events, round_: OpenRoun
         time_ms,
         None if win is None else _reversal(bet, win),
         True,
+        False,
+        state.loyalty.level,
+        whole(state.loyalty.available),
     )
 
 
@@ -128,6 +137,7 @@ def _reversal(bet: e.BetPlaced, win: e.WinCredited) -> Reversal:
         win.wager_added,
         bet.voids_grant,
         bet.turnover_micro,
+        bet.points_micro,
     )
 
 
@@ -236,7 +246,8 @@ def _round_expired(state: PlayerState, command: Command, events: Events, round_:
 def _session(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     newest = list(state.rounds.values())[-ROUNDS_OF_A_SESSION_MAX:]
     pictures = tuple(picture(state, opened, "open", opened.opened_ms) for opened in reversed(newest))
-    return SessionAnswer(pictures, _granted(events), _declined(events))
+    started = cast("e.SessionStarted", events[0])
+    return SessionAnswer(pictures, _granted(events), _declined(events), started.min_rtp_micro)
 
 
 def _awards(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
@@ -247,14 +258,62 @@ def _reported_bet(state: PlayerState, command: Command, events: Events, round_: 
     """Numbered by the player's version, as deposits are: what it triggers carries the same number."""
     bet = cast("e.BetReported", events[0])
     bet_id = f"b{state.version + 1}"
-    return ReportedBetAnswer(bet_id, bet.amount, bet.game_type, bet.turnover_micro, _granted(events), _declined(events))
+    return ReportedBetAnswer(
+        bet_id,
+        bet.amount,
+        bet.game_type,
+        bet.turnover_micro,
+        _granted(events),
+        _declined(events),
+        bet.points_micro,
+        command.time_ms,
+        state.loyalty.level,
+    )
 
 
 def _withdrawal(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     step = cast("e.WithdrawalRequested | e.WithdrawalConfirmed | e.WithdrawalCancelled", events[-1])
     now = state.withdrawals[step.withdrawal_id]
     wallets = balance(state, command.time_ms)
-    return WithdrawalAnswer(now.withdrawal_id, now.amount, now.state, state.currency, wallets, now.grants, now.packages)
+    return WithdrawalAnswer(
+        now.withdrawal_id,
+        now.amount,
+        now.state,
+        state.currency,
+        wallets,
+        now.grants,
+        now.packages,
+        now.privilege,
+    )
+
+
+def _adjusted(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    return PointsAnswer(buckets(state.loyalty))
+
+
+def _forced(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    changed = cast("e.LevelChanged", events[0])
+    return LevelAnswer(changed.old, changed.new)
+
+
+def _redemption(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    step = cast("e.RedemptionRequested | e.RedemptionConfirmed | e.RedemptionEnded", events[0])
+    now = state.loyalty.redemptions[step.redemption_id]
+    return RedemptionAnswer(
+        now.redemption_id,
+        now.state,
+        now.points,
+        now.amount,
+        state.currency,
+        now.expires_ms,
+        buckets(state.loyalty),
+        balance(state, command.time_ms),
+        _granted(events),
+    )
+
+
+def _swept(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    return DueAnswer(command.id)
 
 
 _ANSWERS: dict[type, Callable[[PlayerState, Any, Events, OpenRound | None], Answer]] = {
@@ -284,4 +343,13 @@ _ANSWERS: dict[type, Callable[[PlayerState, Any, Events, OpenRound | None], Answ
     c.DeclineGrant: _changed,
     c.ReleaseGrant: _changed,
     c.CancelGrant: _changed,
+    c.AdjustPoints: _adjusted,
+    c.ForceLevel: _forced,
+    c.RequestRedemption: _redemption,
+    c.ConfirmRedemption: _redemption,
+    c.CancelRedemption: _redemption,
+    c.LapseRedemption: _swept,
+    c.SweepLevel: _swept,
+    c.ExpirePoints: _swept,
+    c.PayCashback: _swept,
 }

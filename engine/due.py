@@ -1,20 +1,38 @@
 """Work that becomes due by the passing of time: which, and when. The shard does it as ordinary commands (rules §10)."""
 
 from engine.catalog import Catalog
-from engine.commands import Command, Expire, ExpireRound, Inactive
+from engine.commands import (
+    Command,
+    Expire,
+    ExpirePoints,
+    ExpireRound,
+    Inactive,
+    LapseRedemption,
+    PayCashback,
+    SweepLevel,
+)
+from engine.due_loyalty import LoyaltyDue, next_loyalty_due
 from engine.holdings import in_play, tied
 from engine.state import PlayerState
 from engine.triggers import silence_due
 
-_Due = tuple[int, type[Expire] | type[ExpireRound] | type[Inactive], str]
-_NAMES = {Expire: "expire", ExpireRound: "expire_round", Inactive: "inactive"}
+_Due = LoyaltyDue | tuple[int, type[Expire | ExpireRound | Inactive], str]
+_NAMES: dict[type, str] = {
+    Expire: "expire",
+    ExpireRound: "expire_round",
+    Inactive: "inactive",
+    PayCashback: "cashback",
+    LapseRedemption: "lapse_redemption",
+    SweepLevel: "sweep_level",
+    ExpirePoints: "expire_points",
+}
 
 
 def next_due_ms(state: PlayerState, catalog: Catalog | None = None) -> int | None:
-    """When the next grant or package expires, round times out or silence is too long, Unix ms; None if nothing will.
+    """When the next grant or package expires, round times out, silence is too long, or loyalty has work (Unix ms).
 
-    What an open round ties, or an operator holds, doesn't count. Silence only counts with a `catalog`: its campaigns
-    wait for it.
+    None if nothing will. What an open round ties, or an operator holds, doesn't count; nor do silence and loyalty
+    without a `catalog`, whose campaigns and ladder they depend on.
     """
     due = _next(state, catalog)
     return due[0] if due is not None else None
@@ -32,7 +50,8 @@ def next_due(state: PlayerState, real_ms: int = 0, catalog: Catalog | None = Non
     # The same campaign may become due in every silence: its id tells them apart.
     since = f":{state.active_ms}" if kind is Inactive else ""
     command_id = f"due:{_NAMES[kind]}:{subject_id}{since}"
-    return Command(command_id, max(due_ms, state.time_ms), kind(subject_id), real_ms=real_ms)
+    body = kind(subject_id)  # type: ignore[arg-type]  # each kind with its own subject
+    return Command(command_id, max(due_ms, state.time_ms), body, real_ms=real_ms)
 
 
 def _next(state: PlayerState, catalog: Catalog | None) -> _Due | None:
@@ -42,7 +61,12 @@ def _next(state: PlayerState, catalog: Catalog | None) -> _Due | None:
             due_ms = round_.opened_ms + round_.timeout_ms
             if found is None or due_ms < found[0]:
                 found = (due_ms, ExpireRound, round_.session_id)
-    silence = silence_due(state, catalog) if catalog is not None else None
+    if catalog is None:
+        return found
+    loyalty = next_loyalty_due(state, catalog)
+    if loyalty is not None and (found is None or loyalty[0] < found[0]):
+        found = loyalty
+    silence = silence_due(state, catalog)
     if silence is not None and (found is None or silence[0] < found[0]):
         return silence[0], Inactive, silence[1]
     return found

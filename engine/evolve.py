@@ -6,6 +6,7 @@ from typing import Any
 from engine import events as e
 from engine.evolve_account import ACCOUNT, forget_used_packages, remember_signals
 from engine.evolve_grants import GRANTS
+from engine.evolve_loyalty import LOYALTY, accrue, take_back, won
 from engine.facts import Signals
 from engine.holdings import find_grant, find_package
 from engine.state import Bet, Grant, OpenRound, Player
@@ -22,6 +23,8 @@ def _registered(player: Player, event: e.PlayerRegistered, command_id: str, time
     state.currency = event.currency
     state.country, state.language, state.segments = event.country, event.language, event.segments
     state.active_ms = time_ms
+    state.loyalty.level = event.level
+    state.loyalty.level_since_ms = state.loyalty.last_bet_ms = time_ms
 
 
 def _updated(player: Player, event: e.PlayerUpdated, command_id: str, time_ms: int) -> None:
@@ -49,8 +52,10 @@ def _deposit_made(player: Player, event: e.DepositMade, command_id: str, time_ms
 def _bet_placed(player: Player, event: e.BetPlaced, command_id: str, time_ms: int) -> None:
     state = player.state
     state.real -= event.real
-    state.turnover_micro += event.turnover_micro
     state.active_ms = time_ms
+    if event.turnover_micro:
+        state.turnover_micro += event.turnover_micro
+        accrue(state.loyalty, event.turnover_micro, event.points_micro, event.real, time_ms)
     grant_id = event.grant_id
     if grant_id is not None and (grant := find_grant(state, grant_id)) is not None:
         grant.balance -= event.bonus
@@ -71,6 +76,9 @@ def _bet_placed(player: Player, event: e.BetPlaced, command_id: str, time_ms: in
         event.counted,
         event.voids_grant,
         event.turnover_micro,
+        event.points_micro,
+        state.version + 1,
+        time_ms,
     )
     if event.opens:
         state.rounds[event.session_id] = OpenRound(
@@ -91,7 +99,9 @@ def _void(grant: Grant, bets: int) -> None:
 def _win_credited(player: Player, event: e.WinCredited, command_id: str, time_ms: int) -> None:
     state = player.state
     round_ = state.rounds[event.session_id]
-    state.real += event.real
+    if event.real:
+        state.real += event.real
+        won(state.loyalty, event.real, time_ms)
     if event.grant_id is not None and (grant := find_grant(state, event.grant_id)) is not None:
         grant.balance += event.bonus
         if round_.package_id is not None:
@@ -117,6 +127,7 @@ def _round_reversed(player: Player, event: e.RoundReversed, command_id: str, tim
     state.rounds.pop(event.session_id, None)
     state.real += event.real
     state.turnover_micro += event.turnover_micro
+    take_back(state.loyalty, event.points_micro, event.qualifying_micro, event.days)
     for delta in event.grants:
         if (grant := find_grant(state, delta.grant_id)) is not None:
             grant.balance += delta.balance
@@ -149,4 +160,5 @@ _APPLY: dict[type[e.Event], Callable[[Player, Any, str, int], None]] = {
     e.BetTombstoned: _bet_tombstoned,
     **GRANTS,
     **ACCOUNT,
+    **LOYALTY,
 }

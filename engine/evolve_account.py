@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine import events as e
+from engine.evolve_loyalty import accrue, take_back
 from engine.facts import Signals
 from engine.holdings import find_grant, find_package, in_play, latest
 from engine.state import (
@@ -45,10 +46,12 @@ def _custom_event_posted(player: Player, event: e.CustomEventPosted, command_id:
 def _bet_reported(player: Player, event: e.BetReported, command_id: str, time_ms: int) -> None:
     player.state.turnover_micro += event.turnover_micro
     player.state.active_ms = time_ms
+    accrue(player.state.loyalty, event.turnover_micro, event.points_micro, 0, time_ms)
 
 
 def _reported_bet_reversed(player: Player, event: e.ReportedBetReversed, command_id: str, time_ms: int) -> None:
     player.state.turnover_micro += event.turnover_micro
+    take_back(player.state.loyalty, event.points_micro, event.qualifying_micro, event.days)
     player.window.tombstone(event.command_id, player.window.real_ms)
 
 
@@ -71,7 +74,7 @@ def _withdrawal_requested(player: Player, event: e.WithdrawalRequested, command_
     withdrawal_id = event.withdrawal_id
     state.reserved += event.amount
     state.withdrawals[withdrawal_id] = Withdrawal(
-        withdrawal_id, event.amount, "reserved", time_ms, event.grants, event.packages
+        withdrawal_id, event.amount, "reserved", time_ms, event.grants, event.packages, None, event.privilege
     )
     _freeze(state, event.grants, event.packages, 1)
 

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine import events as e
-from engine.holdings import find_ended_grant, find_grant, find_package, queue_place
+from engine.holdings import award_key, find_ended_grant, find_grant, find_package, queue_place
 from engine.state import (
     BONUS_DAYS_MAX,
     ENDED_GRANTS_MAX,
@@ -23,8 +23,8 @@ from engine.window import id_digest
 DAY_MS = 86_400_000
 
 
-def _count_award(state: PlayerState, campaign_id: str, more: int = 1) -> None:
-    state.awarded[campaign_id] = state.awarded.get(campaign_id, 0) + more
+def _count_award(state: PlayerState, key: str, more: int = 1) -> None:
+    state.awarded[key] = state.awarded.get(key, 0) + more
 
 
 def _count_bonus(state: PlayerState, grant: Grant, sign: int) -> None:
@@ -50,7 +50,7 @@ def _grant_created(player: Player, event: e.GrantCreated, command_id: str, time_
     if grant.package_id is not None and (package := find_package(state, grant.package_id)) is not None:
         package.winnings_grant_id = grant.grant_id
     if event.award and grant.state != "declined":
-        _count_award(state, grant.campaign_id)
+        _count_award(state, award_key(grant.campaign_id, grant.level))
         _count_bonus(state, grant, 1)
         if grant.state != "initiated":
             _reserved(state, grant.reservation)
@@ -79,7 +79,7 @@ def _declined(player: Player, event: e.GrantDeclined, command_id: str, time_ms: 
     grant = _end(state, event.grant_id, "declined", time_ms, 0, 0)
     if grant is not None:
         grant.reasons = (*grant.reasons, event.reason)
-        _count_award(state, grant.campaign_id, -1)
+        _count_award(state, award_key(grant.campaign_id, grant.level), -1)
         _count_bonus(state, grant, -1)
 
 
@@ -176,7 +176,7 @@ def _free_spins_granted(player: Player, event: e.FreeSpinsGranted, command_id: s
     player.state.packages.append(replace(event.package))
     _reserved(player.state, event.reservation)
     if event.award:
-        _count_award(player.state, event.package.campaign_id)
+        _count_award(player.state, award_key(event.package.campaign_id, event.package.level))
 
 
 def _free_spins_gone(

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from engine.catalog import Campaign, Catalog, FraudRules, PeriodLimit, Verdict
 from engine.commands import Command, Deposit, StartSession
 from engine.facts import Reservation, Seen, Signals
-from engine.holdings import latest
+from engine.holdings import award_key, latest
 from engine.state import PlayerState
 
 DAY_MS = 86_400_000
@@ -77,10 +77,18 @@ def needs_reservation(catalog: Catalog, campaign: Campaign, bonus_micro_eur: int
     return any(limit is not None for limit in shared) or bool(bonus_micro_eur and catalog.fraud.max_bonus_per_ip)
 
 
-def reservation_for(command: Command, campaign: Campaign) -> Reservation | None:
-    """The shared limits' answer for the campaign, among the command's facts."""
+def reservation_id(state: PlayerState, command: Command, campaign: Campaign, climbed: str | None) -> str:
+    """Under which id the shared limits hold one award of the command."""
+    return f"{state.player_id}/{command.id}/{award_key(campaign.campaign_id, climbed)}"
+
+
+def reservation_for(
+    state: PlayerState, command: Command, campaign: Campaign, climbed: str | None
+) -> Reservation | None:
+    """The shared limits' answer for one award, among the command's facts."""
+    wanted = reservation_id(state, command, campaign, climbed)
     for reservation in command.facts.reservations:
-        if reservation.campaign_id == campaign.campaign_id:
+        if reservation.reservation_id == wanted:
             return reservation
     return None
 

@@ -90,6 +90,11 @@ def in_queue(grant: Grant) -> bool:
     return grant.state != "initiated" and grant.held is None and not grant.frozen
 
 
+def award_key(campaign_id: str, climbed: str | None) -> str:
+    """Under which key a player's awards are counted: per campaign, and for `level_up` per level (rules §6)."""
+    return campaign_id if climbed is None else f"{campaign_id}@{climbed}"
+
+
 def latest(known: Signals, new: Signals) -> Signals:
     """`new`, and what it leaves out from `known`."""
     return Signals(

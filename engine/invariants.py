@@ -18,6 +18,11 @@ def check(state: PlayerState) -> None:
         raise InvariantViolation(name, f"{state.player_id} has {state.real}, {state.reserved} of it reserved")
     if state.turnover_micro < 0:
         raise InvariantViolation("turnover_not_negative", f"{state.player_id} has {state.turnover_micro}")
+    loyalty = state.loyalty
+    if loyalty.available + loyalty.locked + loyalty.spent + loyalty.expired != loyalty.lifetime:
+        raise InvariantViolation("points_add_up", f"{state.player_id} has {loyalty}")
+    if loyalty.locked < 0 or loyalty.qualifying < 0:
+        raise InvariantViolation("loyalty_not_negative", f"{state.player_id} has {loyalty}")
     if state.grants:
         _check_grants(state)
     for package in state.packages:

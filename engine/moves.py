@@ -16,8 +16,9 @@ from engine.events import (
     GrantHeld,
     GrantMoved,
     PlayerNotified,
+    PointsReturned,
 )
-from engine.state import Grant, GrantState, PlayerState
+from engine.state import LIVE_GRANT_STATES, Grant, GrantState, PlayerState
 from engine.workflow import average_bet_ok
 
 BY_WORKFLOW = "workflow"
@@ -31,6 +32,8 @@ def carry_out(
     """The events of `move`. `reason` is that of the command behind it, if any."""
     if grant.state == "initiated":
         events = _from_initiated(state, grant, move, time_ms, reason)
+        if grant.redemption_id is not None and move.target not in LIVE_GRANT_STATES:
+            events.append(PointsReturned(grant.redemption_id, grant.redeemed_points))
     else:
         events = [_from_granted(grant, move, reason)]
     return [*events, *told(grant, move)]

@@ -12,7 +12,7 @@ from engine.deciding import decide_alone
 from engine.deciding.awarding import Proposed, proposed
 from engine.events import BonusGranted, FreeSpinsGranted, GrantCancelled, GrantCreated, GrantDeclined, GrantExpired
 from engine.facts import Needs, WantedAward
-from engine.gate import NO_SIGNALS, needs_reservation, own_signals, signals_of
+from engine.gate import NO_SIGNALS, needs_reservation, own_signals, reservation_id, signals_of
 from engine.idempotency import content_digest, recall
 from engine.rejections import Rejection
 from engine.state import Player, PlayerState
@@ -51,7 +51,7 @@ def _wanted(player: Player, command: Command, award: Proposed) -> WantedAward:
     campaign = proposal.campaign
     return WantedAward(
         campaign.campaign_id,
-        f"{player.state.player_id}/{command.id}/{campaign.campaign_id}",
+        reservation_id(player.state, command, campaign, proposal.climbed),
         value.value_micro_eur,
         value.bonus_micro_eur,
         campaign.limits.budget_micro_eur,

@@ -95,4 +95,4 @@ def replay(player: Player, transition: Transition) -> None:
 
 def query(player: Player, catalog: Catalog, body: QueryBody, time_ms: int) -> AnyReply | Rejection:
     """A read-only view as of `time_ms` (Unix ms); it may share the player's state, so encode it at once."""
-    return show(player, body, time_ms)
+    return show(player, catalog, body, time_ms)

@@ -6,22 +6,37 @@ from typing import Any
 from engine import queries as q
 from engine.answering import picture
 from engine.answers import RoundAnswer
+from engine.catalog import Catalog
 from engine.holdings import balance, find_grant, find_package, queue_place
-from engine.rejections import GRANT_NOT_FOUND, PLAYER_NOT_FOUND, SESSION_NOT_FOUND, Rejection
+from engine.loyalty import min_rtp_micro
+from engine.loyalty_view import loyalty_view, shown_level
+from engine.rejections import GRANT_NOT_FOUND, PLAYER_NOT_FOUND, SESSION_NOT_FOUND, UNKNOWN_GAME, Rejection
 from engine.remembered import newest_answer, round_answers
 from engine.state import Grant, Player, PlayerState
-from engine.views import AnyReply, CancelPreview, FreeSpinsView, GrantsView, PlayerView, RoundsView
+from engine.views import (
+    AnyReply,
+    CancelPreview,
+    FreeSpinsView,
+    GrantsView,
+    LoyaltyView,
+    PlayerView,
+    RoundsView,
+    RtpView,
+)
 
 
-def show(player: Player, body: q.QueryBody, time_ms: int) -> AnyReply | Rejection:
+def show(player: Player, catalog: Catalog, body: q.QueryBody, time_ms: int) -> AnyReply | Rejection:
     """The view asked for, as of `time_ms`; `player_not_found` before registration."""
     state = player.state
     if not state.currency:
         return Rejection(PLAYER_NOT_FOUND, f"Player {state.player_id} is not registered: register the player first.")
-    return _SHOWS[type(body)](player, body, time_ms)
+    kind = type(body)
+    if kind in _BY_CATALOG:
+        return _BY_CATALOG[kind](player, catalog, body, time_ms)
+    return _SHOWS[kind](player, body, time_ms)
 
 
-def _player(player: Player, body: q.GetPlayer, time_ms: int) -> PlayerView:
+def _player(player: Player, catalog: Catalog, body: q.GetPlayer, time_ms: int) -> PlayerView:
     state = player.state
     return PlayerView(
         player_id=state.player_id,
@@ -36,6 +51,7 @@ def _player(player: Player, body: q.GetPlayer, time_ms: int) -> PlayerView:
         free_spins=_free_spins(state, time_ms),
         open_rounds=tuple(_open_rounds(state).values()),
         withdrawals=tuple(w for w in state.withdrawals.values() if w.state == "reserved"),
+        loyalty=loyalty_view(state, catalog, time_ms),
     )
 
 
@@ -103,8 +119,24 @@ def _cancel_preview(player: Player, body: q.GetCancelPreview, time_ms: int) -> C
     return CancelPreview(grant.balance, 0, state.real)
 
 
-_SHOWS: dict[type, Callable[[Player, Any, int], AnyReply | Rejection]] = {
+def _loyalty(player: Player, catalog: Catalog, body: q.GetLoyalty, time_ms: int) -> LoyaltyView:
+    return loyalty_view(player.state, catalog, time_ms)
+
+
+def _rtp(player: Player, catalog: Catalog, body: q.GetRtp, time_ms: int) -> RtpView | Rejection:
+    """It selects a certified variant of the game at launch, and never changes a running one (rules §8)."""
+    if body.game_id not in catalog.games:
+        return Rejection(UNKNOWN_GAME, f"There is no game {body.game_id!r} in the catalog.")
+    state = player.state
+    return RtpView(min_rtp_micro(catalog, state), shown_level(state, catalog), catalog.flags.get("rtp_by_level", False))
+
+
+_BY_CATALOG: dict[type, Callable[[Player, Catalog, Any, int], AnyReply | Rejection]] = {
     q.GetPlayer: _player,
+    q.GetLoyalty: _loyalty,
+    q.GetRtp: _rtp,
+}
+_SHOWS: dict[type, Callable[[Player, Any, int], AnyReply | Rejection]] = {
     q.GetRound: _round,
     q.GetRounds: _rounds,
     q.GetBonuses: _bonuses,

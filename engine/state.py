@@ -125,7 +125,8 @@ class Grant(msgspec.Struct, array_like=True):
     level: str | None = None
     """The level whose climbing triggered it: it is awarded once per level (rules §6)."""
     redemption_id: str | None = None
-    """The redemption it pays: its points come back if it is never granted."""
+    redeemed_points: int = 0
+    """The redemption it pays, and its whole points: they come back if it is never granted."""
 
 
 class FreeSpinPackage(msgspec.Struct, array_like=True):
@@ -215,6 +216,8 @@ class Withdrawal(msgspec.Struct, frozen=True, array_like=True):
     grants: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     ended_ms: int | None = None
+    privilege: str = "standard"
+    """How the player's level is served (rules §8, `withdrawal`)."""
 
 
 class Redemption(msgspec.Struct, frozen=True, array_like=True):

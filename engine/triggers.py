@@ -14,26 +14,37 @@ from engine.catalog import Campaign, Catalog
 from engine.commands import Command
 from engine.eligibility import refusal_reason
 from engine.state import PlayerState
+from engine.turnover import DAY_MS as DAY_MS
 from engine.turnover import settled_turnover
 
-DAY_MS = 86_400_000
 Campaigns = tuple[Campaign, ...]
 NO_CAMPAIGNS: Campaigns = ()
 
 
 class Proposal(NamedTuple):
-    """A campaign that matches. `deposit` is (deposit id, minor units), if one triggered it."""
+    """A campaign that matches. `deposit` is (deposit id, minor units), if one triggered it.
+
+    `climbed` is the level whose climbing did. `amount` (minor units) is given for cashback and redemptions, which have
+    none in their terms; `redeemed` is (redemption id, whole points).
+    """
 
     campaign: Campaign
     deposit: tuple[str, int] | None = None
+    climbed: str | None = None
+    amount: int | None = None
+    redeemed: tuple[str, int] | None = None
 
 
 class _Index(NamedTuple):
-    """Campaigns by trigger; `thresholds` of those that wait for turnover, micro-EUR, ascending."""
+    """Campaigns by trigger; `thresholds` of those that wait for turnover, micro-EUR, ascending.
+
+    `multipliers` of points, the highest first.
+    """
 
     catalog: Catalog | None
     campaigns: dict[str, Campaigns]
     thresholds: tuple[int, ...]
+    multipliers: Campaigns = ()
 
 
 _indexed = _Index(None, {}, ())
@@ -45,19 +56,37 @@ def awaiting(catalog: Catalog, trigger: str) -> Campaigns:
     return indexed.campaigns.get(trigger, NO_CAMPAIGNS)
 
 
+def multipliers(catalog: Catalog) -> Campaigns:
+    """Campaigns that multiply points, the highest first."""
+    return (_indexed if _indexed.catalog is catalog else _index(catalog)).multipliers
+
+
 def may_trigger(state: PlayerState, catalog: Catalog, command: Command) -> bool:
     """Whether the command can trigger anything at all: asked on the path of every spin, so without deciding it."""
     kind = type(command.body)
     if kind not in BY_PLAY:
         return kind in MATCHERS
+    if not state.currency:
+        return False
     indexed = _indexed if _indexed.catalog is catalog else _index(catalog)
-    if not indexed.thresholds or not state.currency:
+    if indexed.thresholds:
+        above = bisect_right(indexed.thresholds, settled_turnover(state))
+        if above < len(indexed.thresholds):
+            threshold = indexed.thresholds[above]
+            if threshold <= state.turnover_micro + _stake_micro(state, catalog, command):
+                return True
+    return "level_up" in indexed.campaigns and _may_climb(state, catalog, command)
+
+
+def _may_climb(state: PlayerState, catalog: Catalog, command: Command) -> bool:
+    """Whether a climb may wait for this command, or be its doing."""
+    rules, loyalty = catalog.loyalty, state.loyalty
+    if rules is None or loyalty.climbed:
+        return rules is not None
+    above = rules.rungs.get(loyalty.level, -1) + 1
+    if above == len(rules.levels):
         return False
-    settled = settled_turnover(state)
-    above = bisect_right(indexed.thresholds, settled)
-    if above == len(indexed.thresholds):
-        return False
-    return indexed.thresholds[above] <= state.turnover_micro + _stake_micro(state, catalog, command)
+    return rules.levels[above].threshold_micro <= loyalty.qualifying + _stake_micro(state, catalog, command)
 
 
 def _stake_micro(state: PlayerState, catalog: Catalog, command: Command) -> int:
@@ -79,7 +108,9 @@ def _index(catalog: Catalog) -> _Index:
         if campaign.type != "points_multiplier":
             index[campaign.trigger] = (*index.get(campaign.trigger, ()), campaign)
     thresholds = sorted(each.condition.eur_micro or 0 for each in index.get("turnover_reached", ()))
-    _indexed = _Index(catalog, index, tuple(thresholds))
+    promotions = [campaign for campaign in catalog.campaigns.values() if campaign.type == "points_multiplier"]
+    promotions.sort(key=lambda campaign: (-(campaign.points_multiplier_micro or 0), campaign.campaign_id))
+    _indexed = _Index(catalog, index, tuple(thresholds), tuple(promotions))
     return _indexed
 
 
@@ -92,14 +123,18 @@ def proposals(state: PlayerState, catalog: Catalog, command: Command, events: Se
 
 
 def eligible(
-    state: PlayerState, campaigns: Sequence[Campaign], time_ms: int, deposit: tuple[str, int] | None = None
+    state: PlayerState,
+    campaigns: Sequence[Campaign],
+    time_ms: int,
+    deposit: tuple[str, int] | None = None,
+    climbed: str | None = None,
 ) -> list[Proposal]:
     """Those that are for this player, now."""
     amount = None if deposit is None else deposit[1]
     return [
-        Proposal(campaign, deposit)
+        Proposal(campaign, deposit, climbed)
         for campaign in campaigns
-        if refusal_reason(state, campaign, time_ms, amount) is None
+        if refusal_reason(state, campaign, time_ms, amount, climbed) is None
     ]
 
 
@@ -157,13 +192,37 @@ def _inactive(state: PlayerState, catalog: Catalog, command: Command, events: Se
 
 
 def _play(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
-    """Turnover crossed by what has been settled with this command: a stake counts when its round closes (rules §3)."""
+    """Levels climbed, in order, and turnover crossed by what has been settled with this command (rules §3, §6)."""
+    found: list[Proposal] = []
+    for event in events:
+        if isinstance(event, e.LevelUpDue):
+            for level in event.levels:
+                climbing = level_campaigns(state, catalog, level)
+                found += eligible(state, climbing, command.time_ms, None, level)
     campaigns = awaiting(catalog, "turnover_reached")
     more = newly_settled(state, events) if campaigns else 0
-    if not more:
+    if more:
+        before = settled_turnover(state)
+        found += eligible(state, _crossed(campaigns, before, before + more), command.time_ms)
+    return found
+
+
+def _redemption(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
+    """What the confirmed points are worth, under the redemption's own terms (rules §8)."""
+    rules = catalog.loyalty.redemption if catalog.loyalty is not None else None
+    confirmed = events[0] if events else None
+    if rules is None or not isinstance(confirmed, e.RedemptionConfirmed):
         return []
-    before = settled_turnover(state)
-    return eligible(state, _crossed(campaigns, before, before + more), command.time_ms)
+    redeemed = (confirmed.redemption_id, confirmed.points)
+    return [Proposal(rules.campaign, amount=confirmed.amount, redeemed=redeemed)]
+
+
+def _cashback(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
+    rules = catalog.loyalty.cashback if catalog.loyalty is not None else None
+    settled = events[0] if events else None
+    if rules is None or not isinstance(settled, e.CashbackSettled) or not settled.amount:
+        return []
+    return [Proposal(rules.campaign, amount=settled.amount)]
 
 
 def newly_settled(state: PlayerState, events: Sequence[e.AnyEvent]) -> int:
@@ -217,6 +276,8 @@ MATCHERS: dict[type, Matcher] = {
     c.Result: _play,
     c.ExpireRound: _play,
     c.ReportBet: _play,
+    c.ConfirmRedemption: _redemption,
+    c.PayCashback: _cashback,
 }
 BY_PLAY = frozenset(kind for kind, matcher in MATCHERS.items() if matcher is _play)
 """Bodies that trigger by turnover only."""

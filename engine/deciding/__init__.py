@@ -9,9 +9,12 @@ from engine import commands as c
 from engine.catalog import Catalog
 from engine.commands import Command
 from engine.deciding import (
+    cashback,
     grants,
+    levels,
     lifecycle,
     players,
+    points,
     rollback,
     rounds,
     sessions,
@@ -22,9 +25,10 @@ from engine.deciding import (
 )
 from engine.deciding.awarding import with_awards
 from engine.deciding.decision import Decision
-from engine.rejections import PLAYER_BLOCKED, PLAYER_NOT_FOUND, Rejection
+from engine.events import GrantCreated
+from engine.rejections import GRANT_DECLINED, PLAYER_BLOCKED, PLAYER_NOT_FOUND, Rejection
 from engine.state import Player
-from engine.triggers import may_trigger
+from engine.triggers import BY_PLAY, may_trigger
 
 _DECIDERS: dict[type, Callable[..., Decision]] = {
     c.Register: players.register,
@@ -53,7 +57,18 @@ _DECIDERS: dict[type, Callable[..., Decision]] = {
     c.DeclineGrant: lifecycle.decline,
     c.ReleaseGrant: lifecycle.release,
     c.CancelGrant: lifecycle.cancel,
+    c.AdjustPoints: points.adjust,
+    c.RequestRedemption: points.request,
+    c.ConfirmRedemption: points.confirm,
+    c.CancelRedemption: points.cancel,
+    c.LapseRedemption: points.lapse,
+    c.ExpirePoints: points.expire,
+    c.ForceLevel: levels.force,
+    c.SweepLevel: levels.sweep,
+    c.PayCashback: cashback.pay,
 }
+_MOVES_TURNOVER = frozenset({*BY_PLAY, c.AddBet, c.CancelRound, c.Rollback, c.RollbackReportedBet})
+"""Bodies that may change the level, or settle what did."""
 _NOT_WHILE_BLOCKED = (
     *c.BETS,
     c.Deposit,
@@ -63,6 +78,8 @@ _NOT_WHILE_BLOCKED = (
     c.Inactive,
     c.ClaimGrant,
     c.ApproveGrant,
+    c.RequestRedemption,
+    c.ConfirmRedemption,
 )
 
 
@@ -71,7 +88,19 @@ def decide(player: Player, catalog: Catalog, command: Command) -> Decision:
     decided = decide_alone(player, catalog, command)
     if isinstance(decided, Rejection) or not may_trigger(player.state, catalog, command):
         return decided
-    return with_awards(player.state, catalog, command, decided)
+    awarded = with_awards(player.state, catalog, command, decided)
+    return _paid(awarded) if type(command.body) is c.ConfirmRedemption else awarded
+
+
+def _paid(awarded: Decision) -> Decision:
+    """Points are not spent on what the gate declines: they stay locked (rules §7, §8)."""
+    if not isinstance(awarded, Rejection):
+        for event in awarded:
+            if isinstance(event, GrantCreated) and event.grant.state == "declined":
+                reasons = list(event.grant.reasons)
+                detail = f"What the points are worth can't be granted: {', '.join(reasons)}."
+                return Rejection(GRANT_DECLINED, detail, {"reasons": reasons})
+    return awarded
 
 
 def decide_alone(player: Player, catalog: Catalog, command: Command) -> Decision:
@@ -85,4 +114,7 @@ def decide_alone(player: Player, catalog: Catalog, command: Command) -> Decision
         return Rejection(PLAYER_NOT_FOUND, f"Player {state.player_id} is not registered: register the player first.")
     if state.blocked is not None and kind in _NOT_WHILE_BLOCKED:
         return Rejection(PLAYER_BLOCKED, f"Player {state.player_id} is blocked; settlements and rollbacks still work.")
-    return _DECIDERS[kind](player, catalog, command, body)
+    decided = _DECIDERS[kind](player, catalog, command, body)
+    if kind in _MOVES_TURNOVER and catalog.loyalty is not None and not isinstance(decided, Rejection):
+        decided += levels.follow(state, catalog.loyalty, decided)
+    return decided

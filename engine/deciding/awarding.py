@@ -72,7 +72,7 @@ def _ruling(
     """The gate's word on one award; None if its reservation is missing. `spent`: micro-EUR by earlier ones."""
     reasons, held = list(fraud.reasons), None
     if needs_reservation(catalog, proposal.campaign, value.bonus_micro_eur):
-        reservation = reservation_for(command, proposal.campaign)
+        reservation = reservation_for(state, command, proposal.campaign, proposal.climbed)
         if reservation is None:
             return None
         reasons += reservation.refusals

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from engine.amounts import MICRO, percent_floor, times_ceil, to_micro_eur
+from engine.amounts import MICRO, percent_floor, times_ceil, times_floor, to_micro_eur
 from engine.catalog import BonusAward, Campaign, Catalog, FreeSpinAward, WagerTerms
 from engine.events import AnyEvent, FreeSpinsGranted, GrantCreated
 from engine.gate import Ruling
+from engine.loyalty import privileges_of
 from engine.moves import told
 from engine.state import FreeSpinPackage, Grant, GrantTerms, PlayerState
 from engine.triggers import Proposal
@@ -30,12 +31,13 @@ class Worth(NamedTuple):
 
 
 def worth(state: PlayerState, catalog: Catalog, proposal: Proposal) -> Worth | None:
-    """What the award is worth to this player; None if nothing."""
+    """What the award is worth to this player; None if nothing. The level multiplies what `max` left (rules §4)."""
     campaign, currency = proposal.campaign, catalog.currencies[state.currency]
     deposited = proposal.deposit[1] if proposal.deposit is not None else 0
-    bonus = matched = face = 0
-    if campaign.bonus is not None:
+    bonus, matched, face = proposal.amount or 0, 0, 0
+    if campaign.bonus is not None and proposal.amount is None:
         bonus, matched = _amount(campaign.bonus, state.currency, deposited)
+        bonus = times_floor(bonus, privileges_of(catalog, state, proposal.climbed).bonus_multiplier_micro)
     if campaign.free_spins is not None:
         face = campaign.free_spins.count * campaign.free_spins.bet[state.currency]
     if not bonus and campaign.free_spins is None:
@@ -61,7 +63,7 @@ def award(
     draft = _draft(state, catalog, proposal, value, ruling, number, time_ms)
     package = None
     if campaign.free_spins is not None:
-        package = _package(state, campaign, campaign.free_spins, number)
+        package = _package(state, campaign, campaign.free_spins, number, proposal.climbed)
     move = find_step(state, draft, "matched", time_ms)
     if move is None:
         return [GrantCreated(replace(draft, pending=package))]
@@ -95,6 +97,7 @@ def _draft(
     total = times_ceil(base, wager.multiplier_micro)
     workflow = copied(catalog.workflows.get(campaign.workflow, STANDARD))
     named = path(workflow).names
+    redemption_id, points = proposal.redeemed or (None, 0)
     return Grant(
         grant_id=f"g{state.version + 1}-{number}",
         campaign_id=campaign.campaign_id,
@@ -118,6 +121,9 @@ def _draft(
         bonus_micro_eur=value.bonus_micro_eur,
         valid_ms=None if wager.valid_days is None else wager.valid_days * DAY_MS,
         campaign_valid_to_ms=campaign.valid_to_ms,
+        level=proposal.climbed,
+        redemption_id=redemption_id,
+        redeemed_points=points,
     )
 
 
@@ -157,7 +163,9 @@ def _terms(wager: WagerTerms, currency: str, multiplier_micro: int) -> GrantTerm
     )
 
 
-def _package(state: PlayerState, campaign: Campaign, spins: FreeSpinAward, number: int) -> FreeSpinPackage:
+def _package(
+    state: PlayerState, campaign: Campaign, spins: FreeSpinAward, number: int, climbed: str | None
+) -> FreeSpinPackage:
     """The package with its dates counted from 0: they begin when it is handed out."""
     wager = campaign.wager or _NO_WAGER
     return FreeSpinPackage(
@@ -176,4 +184,5 @@ def _package(state: PlayerState, campaign: Campaign, spins: FreeSpinAward, numbe
         winnings_terms=_terms(wager, state.currency, spins.wager_multiplier_micro),
         winnings_valid_ms=None if wager.valid_days is None else wager.valid_days * DAY_MS,
         campaign_valid_to_ms=campaign.valid_to_ms,
+        level=climbed,
     )

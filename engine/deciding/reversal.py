@@ -4,10 +4,11 @@ from msgspec.structs import replace
 
 from engine.answers import Reversal, RoundAnswer
 from engine.deciding.decision import Decision
-from engine.events import AnyEvent, GrantDelta, GrantReopened, RoundReversed
+from engine.events import AnyEvent, DayDelta, GrantDelta, GrantReopened, RoundReversed
 from engine.holdings import find_ended_grant, find_grant, find_package, in_queue, queue_place
 from engine.rejections import WIN_ALREADY_SPENT, Rejection
 from engine.state import Grant, GrantState, OpenRound, PlayerState
+from engine.turnover import DAY_MS
 
 
 def reverse_open_round(state: PlayerState, round_: OpenRound, tombstones: tuple[str, ...]) -> RoundReversed:
@@ -34,7 +35,15 @@ def reverse_open_round(state: PlayerState, round_: OpenRound, tombstones: tuple[
         0,
         tombstones,
         -sum(bet.turnover_micro for bet in round_.bets),
+        points_micro=-sum(bet.points_micro for bet in round_.bets),
+        qualifying_micro=sum(unqualified(state, bet.version, bet.turnover_micro) for bet in round_.bets),
+        days=tuple(DayDelta(bet.time_ms // DAY_MS, -bet.turnover_micro, -bet.real) for bet in round_.bets),
     )
+
+
+def unqualified(state: PlayerState, version: int, turnover_micro: int) -> int:
+    """What a bet at that version leaves of the qualifying turnover: nothing, if that was set anew since (rules §8)."""
+    return -turnover_micro if version > state.loyalty.reset_version else 0
 
 
 def _within_total(state: PlayerState, delta: GrantDelta) -> GrantDelta:
@@ -90,6 +99,7 @@ def _reversed(
         package_id, spins, won = None, 0, 0
     else:
         spins, won = 1, done.won_real + done.won_bonus
+    version = answer.session_id.rpartition("-")[2]
     return RoundReversed(
         answer.session_id,
         answer.game_id,
@@ -100,7 +110,10 @@ def _reversed(
         won,
         (command_id,),
         -done.turnover_micro,
-        kept_awards(state, answer.session_id.rpartition("-")[2]),
+        kept_awards(state, version),
+        -done.points_micro,
+        unqualified(state, int(version), done.turnover_micro),
+        (DayDelta(answer.time_ms // DAY_MS, -done.turnover_micro, -done.real, -done.won_real),),
     )
 
 

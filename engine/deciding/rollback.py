@@ -4,12 +4,13 @@ from engine.answers import ReportedBetAnswer, RoundAnswer
 from engine.catalog import Catalog
 from engine.commands import Command, Rollback, RollbackReportedBet
 from engine.deciding.decision import Decision
-from engine.deciding.reversal import kept_awards, reverse_one_call, reverse_open_round
+from engine.deciding.reversal import kept_awards, reverse_one_call, reverse_open_round, unqualified
 from engine.deciding.rounds import closed, has_result
-from engine.events import BetTombstoned, ReportedBetReversed
+from engine.events import BetTombstoned, DayDelta, ReportedBetReversed
 from engine.rejections import ALREADY_PROCESSED, Rejection
 from engine.remembered import decode_answer, newest_answer
 from engine.state import OpenRound, Player
+from engine.turnover import DAY_MS
 from engine.window import id_digest
 
 
@@ -34,11 +35,22 @@ def rollback(player: Player, catalog: Catalog, command: Command, body: Rollback 
         if isinstance(answer, RoundAnswer) and answer.staked:
             return _settled_bet(player, bet_id, answer)
         if isinstance(answer, ReportedBetAnswer):
-            kept = kept_awards(player.state, answer.bet_id.removeprefix("b"))
-            return [ReportedBetReversed(bet_id, -answer.turnover_micro, kept)]
+            return [_unreported(player, bet_id, answer)]
     elif digest in window.older:
         return Rejection(ALREADY_PROCESSED, f"{bet_id} is too old to be reversed automatically: an operator must look.")
     return [BetTombstoned(bet_id)]
+
+
+def _unreported(player: Player, bet_id: str, answer: ReportedBetAnswer) -> ReportedBetReversed:
+    version = answer.bet_id.removeprefix("b")
+    return ReportedBetReversed(
+        bet_id,
+        -answer.turnover_micro,
+        kept_awards(player.state, version),
+        -answer.points_micro,
+        unqualified(player.state, int(version), answer.turnover_micro),
+        (DayDelta(answer.time_ms // DAY_MS, -answer.turnover_micro),),
+    )
 
 
 def _round_of(player: Player, bet_id: str) -> OpenRound | None:

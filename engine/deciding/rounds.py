@@ -7,6 +7,7 @@ from engine.deciding import free_spins, funds, syntax
 from engine.deciding.decision import Decision
 from engine.deciding.reversal import reverse_open_round
 from engine.events import BetPlaced, WinCredited
+from engine.loyalty import earned
 from engine.rejections import (
     BET_ABOVE_MAX,
     BET_BELOW_MIN,
@@ -69,6 +70,7 @@ def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spi
     real, bonus, grant_id, counted, voids = split
     session_id = f"{state.player_id}-{state.version + 1}"
     timeout = (game.round_timeout or catalog.round_timeout) if body.win is None else None
+    turnover = to_micro_eur(bet, catalog.currencies[state.currency])
     placed = BetPlaced(
         session_id,
         game.game_id,
@@ -82,9 +84,10 @@ def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spi
         body.round_id,
         None,
         voids,
-        to_micro_eur(bet, catalog.currencies[state.currency]),
+        turnover,
         None if timeout is None else timeout.after_ms,
         "hold" if timeout is None else timeout.action,
+        earned(state, catalog, game.type, turnover, command.time_ms),
     )
     if body.win is None:
         return [placed]
@@ -123,6 +126,7 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
     if isinstance(split, Rejection):
         return split
     real, bonus, grant_id, counted, voids = split
+    turnover = to_micro_eur(body.amount, catalog.currencies[player.state.currency])
     return [
         BetPlaced(
             body.session_id,
@@ -137,7 +141,8 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
             round_.round_id,
             None,
             voids,
-            to_micro_eur(body.amount, catalog.currencies[player.state.currency]),
+            turnover,
+            points_micro=earned(player.state, catalog, game.type, turnover, command.time_ms),
         )
     ]
 

@@ -4,6 +4,7 @@ from engine.catalog import Catalog
 from engine.commands import Command, PostEvent, StartSession
 from engine.deciding.decision import Decision
 from engine.events import CustomEventPosted, SessionStarted
+from engine.loyalty import min_rtp_micro
 from engine.rejections import GEO_BLOCKED, Rejection
 from engine.state import Player
 
@@ -17,7 +18,8 @@ def start_session(player: Player, catalog: Catalog, command: Command, body: Star
     for country in (ip_country, body.country):
         if country is not None and country in catalog.fraud.denied_countries:
             return Rejection(GEO_BLOCKED, f"There are no sessions from {country}.", {"country": country})
-    return [SessionStarted(body.ip, body.device, body.country, ip_country)]
+    rtp = min_rtp_micro(catalog, player.state)
+    return [SessionStarted(body.ip, body.device, body.country, ip_country, rtp)]
 
 
 def post_event(player: Player, catalog: Catalog, command: Command, body: PostEvent) -> Decision:

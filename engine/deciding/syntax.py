@@ -4,10 +4,22 @@ from typing import Any, Final, get_args
 
 from engine.amounts import AMOUNT_MAX
 from engine.catalog import GameType
-from engine.commands import AddBet, Deposit, PostEvent, ReportBet, Result, Spin, Withdraw
+from engine.commands import (
+    AddBet,
+    AdjustPoints,
+    Deposit,
+    PostEvent,
+    ReportBet,
+    RequestRedemption,
+    Result,
+    Spin,
+    Withdraw,
+)
 from engine.rejections import INVALID_REQUEST, Rejection
 
 GAME_TYPES: Final = get_args(GameType)
+POINTS_AT_ONCE_MAX = 10**9
+"""Whole points of one adjustment or redemption."""
 EVENT_NAME_MAX = 64
 """Characters of a custom event's name."""
 
@@ -28,7 +40,17 @@ def problem(body: Any) -> Rejection | None:
         return _amount("win", body.win, 0)
     if kind is ReportBet:
         return _amount("amount", body.amount, 1) or _game_type(body.game_type)
+    if kind is AdjustPoints or kind is RequestRedemption:
+        return _points(body.points, negative=kind is AdjustPoints)
     return _name(body.name) if kind is PostEvent else None
+
+
+def _points(points: int, negative: bool) -> Rejection | None:
+    if not points or (points < 0 and not negative):
+        return invalid("points", "must not be 0" if negative else "must be at least 1, in whole points")
+    if abs(points) > POINTS_AT_ONCE_MAX:
+        return invalid("points", f"must be at most {POINTS_AT_ONCE_MAX}, in whole points")
+    return None
 
 
 def _game_type(game_type: str) -> Rejection | None:

@@ -6,6 +6,7 @@ from engine.commands import Command, ReportBet
 from engine.deciding import syntax
 from engine.deciding.decision import Decision
 from engine.events import BetReported
+from engine.loyalty import earned
 from engine.state import TURNOVER_MAX, Player
 
 
@@ -18,4 +19,5 @@ def report_bet(player: Player, catalog: Catalog, command: Command, body: ReportB
     turnover = to_micro_eur(body.amount, catalog.currencies[state.currency])
     if state.turnover_micro + turnover > TURNOVER_MAX:
         return syntax.invalid("amount", "takes the turnover of the account beyond what can be counted")
-    return [BetReported(body.game_type, body.amount, turnover)]
+    points = earned(state, catalog, body.game_type, turnover, command.time_ms)
+    return [BetReported(body.game_type, body.amount, turnover, points)]

@@ -14,6 +14,7 @@ from engine.events import (
     WithdrawalRequested,
 )
 from engine.holdings import balance, find_grant, find_package, withdrawable
+from engine.loyalty import privileges_of
 from engine.rejections import (
     BONUS_WOULD_BE_LOST,
     INSUFFICIENT_FUNDS,
@@ -52,6 +53,7 @@ def withdraw(player: Player, catalog: Catalog, command: Command, body: Withdraw)
             body.amount,
             tuple(grant.grant_id for grant in grants),
             tuple(package.package_id for package in packages),
+            privileges_of(catalog, state).withdrawal,
         )
     ]
 

@@ -282,5 +282,5 @@ def test_campaigns_of_a_level() -> None:
 @pytest.mark.parametrize(("level", "matches"), [("", True), ("gold", True), ("bronze", False)])
 def test_levels_restrict_players_who_have_one(level: str, matches: bool) -> None:
     table = Table(house(waiting("session_start", eligibility=Eligibility(levels=("gold", "silver")))))
-    table.player.state.level = table.shadow.state.level = level
+    table.player.state.loyalty.level = table.shadow.state.loyalty.level = level
     assert granted(table.do(StartSession())) == (["gift"] if matches else [])

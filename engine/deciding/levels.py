@@ -1,0 +1,135 @@
+"""Levels: up with a bet, down with a reversal or at a daily sweep, and by force (rules §8)."""
+
+from collections.abc import Sequence
+
+from engine.catalog import Catalog, LoyaltyRules
+from engine.commands import Command, ForceLevel, SweepLevel
+from engine.deciding.decision import Decision
+from engine.due_loyalty import sweep_day
+from engine.events import (
+    AnyEvent,
+    BetPlaced,
+    BetReported,
+    LevelChanged,
+    LevelUpDue,
+    ReportedBetReversed,
+    RoundReversed,
+    RoundTimedOut,
+    WinCredited,
+)
+from engine.loyalty import reached, rung_of
+from engine.loyalty_events import LevelReason
+from engine.rejections import INVALID_STATE, LEVEL_NOT_FOUND, Rejection
+from engine.state import Player, PlayerState
+
+
+def follow(state: PlayerState, rules: LoyaltyRules, events: Sequence[AnyEvent]) -> list[AnyEvent]:
+    """What a command's own events do to the level, and whose `level_up` campaigns it is now the turn of.
+
+    On the path of every spin: mostly nothing, and soon found out.
+    """
+    staked = undone = 0
+    closes = False
+    for event in events:
+        if isinstance(event, BetPlaced):
+            staked += event.turnover_micro
+        elif isinstance(event, WinCredited):
+            closes = closes or event.closes
+        elif isinstance(event, BetReported):
+            staked += event.turnover_micro
+            closes = True
+        elif isinstance(event, RoundReversed | ReportedBetReversed):
+            undone += event.qualifying_micro
+        elif isinstance(event, RoundTimedOut):
+            closes = closes or event.action == "close"
+    changes: list[AnyEvent] = []
+    if staked:
+        changes += _up(state, rules, state.loyalty.qualifying + staked)
+    elif undone:
+        changes += _back(state, rules, undone)
+    if closes and (changes or state.loyalty.climbed):
+        changes += _turns(state, rules, events, changes, staked)
+    return changes
+
+
+def _changed(rules: LoyaltyRules, old: str, rung: int, reason: LevelReason, reset: bool = False) -> LevelChanged:
+    level = rules.levels[rung]
+    threshold = level.threshold_micro if reset else None
+    return LevelChanged(old, level.level_id, reason, level.privileges, qualifying_micro=threshold)
+
+
+def _up(state: PlayerState, rules: LoyaltyRules, qualifying: int) -> list[AnyEvent]:
+    """One rung at a time. A level that is no longer on the ladder is first led back to it."""
+    changes: list[AnyEvent] = []
+    level = state.loyalty.level
+    rung = rules.rungs.get(level)
+    if rung is None:
+        rung = reached(rules, qualifying)
+        return [_changed(rules, level, rung, "ladder_changed")]
+    while rung + 1 < len(rules.levels) and qualifying >= rules.levels[rung + 1].threshold_micro:
+        rung += 1
+        changes.append(_changed(rules, level, rung, "play"))
+        level = rules.levels[rung].level_id
+    return changes
+
+
+def _back(state: PlayerState, rules: LoyaltyRules, undone: int) -> list[AnyEvent]:
+    """Lowered only while what remains no longer supports the level: what the bet never supported stays (rules §2.5)."""
+    loyalty = state.loyalty
+    changes: list[AnyEvent] = []
+    level, rung = loyalty.level, rules.rungs.get(loyalty.level, 0)
+    after = loyalty.qualifying + undone
+    while rung and not loyalty.forced and after < rules.levels[rung].threshold_micro <= loyalty.qualifying:
+        rung -= 1
+        changes.append(_changed(rules, level, rung, "reversal"))
+        level = rules.levels[rung].level_id
+    return changes
+
+
+def _turns(
+    state: PlayerState, rules: LoyaltyRules, events: Sequence[AnyEvent], changes: Sequence[AnyEvent], staked: int
+) -> list[AnyEvent]:
+    """`level_up` campaigns fire for what closed rounds support, not for stakes that may be cancelled yet (rules §3)."""
+    loyalty = state.loyalty
+    climbed = [
+        *loyalty.climbed,
+        *(event.new for event in changes if isinstance(event, LevelChanged) and event.reason == "play"),
+    ]
+    closed = {event.session_id for event in events if isinstance(event, WinCredited | RoundTimedOut)}
+    still_open = sum(
+        bet.turnover_micro
+        for session_id, round_ in state.rounds.items()
+        if session_id not in closed
+        for bet in round_.bets
+        if bet.version > loyalty.reset_version
+    )
+    settled = loyalty.qualifying + staked - still_open
+    due = tuple(level for level in climbed if _supported(rules, level, settled))
+    return [LevelUpDue(due)] if due else []
+
+
+def _supported(rules: LoyaltyRules, level: str, settled: int) -> bool:
+    """A level that left the ladder meanwhile has had its turn as well: nothing waits for it any more."""
+    rung = rules.rungs.get(level)
+    return rung is None or rules.levels[rung].threshold_micro <= settled
+
+
+def force(player: Player, catalog: Catalog, command: Command, body: ForceLevel) -> Decision:
+    """Sets the level by hand; climbing goes on from its threshold. `level_not_found` if it is not on the ladder."""
+    rules = catalog.loyalty
+    rung = rules.rungs.get(body.level) if rules is not None else None
+    if rules is None or rung is None:
+        known = ", ".join(level.level_id for level in rules.levels) if rules is not None else "none: there is no ladder"
+        return Rejection(LEVEL_NOT_FOUND, f"There is no level {body.level!r}; levels are {known}.")
+    level = rules.levels[rung]
+    old = player.state.loyalty.level
+    return [LevelChanged(old, level.level_id, "forced", level.privileges, True, body.reason, level.threshold_micro)]
+
+
+def sweep(player: Player, catalog: Catalog, command: Command, body: SweepLevel) -> Decision:
+    """Due work: one rung down; `invalid_state` if the level is held after all (rules §8, down)."""
+    state, rules = player.state, catalog.loyalty
+    day = sweep_day(state, catalog)
+    if rules is None or day is None or day > body.day:
+        return Rejection(INVALID_STATE, f"Player {state.player_id} keeps level {state.loyalty.level}.")
+    return [_changed(rules, state.loyalty.level, rung_of(rules, state.loyalty) - 1, "downgrade", reset=True)]

@@ -1,0 +1,79 @@
+"""When loyalty has work due: cashback, lapsed redemptions, downgrades, expired points (rules §8).
+
+Days are UTC days since 1970; sweeps happen at their beginning, 00:00 UTC.
+"""
+
+from datetime import date, timedelta
+from functools import lru_cache
+
+from engine.catalog import Catalog
+from engine.commands import ExpirePoints, LapseRedemption, PayCashback, SweepLevel
+from engine.state import PlayerState
+from engine.turnover import DAY_MS, first_short_day, next_midnight_ms, week_ends_ms
+
+LoyaltyDue = tuple[int, type[PayCashback | LapseRedemption | SweepLevel | ExpirePoints], str | int]
+"""Unix ms, the command, and its subject: a week, a redemption, a day."""
+_EPOCH = date(1970, 1, 1)
+_YEAR_MAX = 9_999
+
+
+def next_loyalty_due(state: PlayerState, catalog: Catalog) -> LoyaltyDue | None:
+    """The first of what becomes due; at the same moment a week's cashback comes before the level that follows it."""
+    rules, loyalty = catalog.loyalty, state.loyalty
+    if rules is None:
+        return None
+    found: LoyaltyDue | None = None
+    if loyalty.week_staked > loyalty.week_won and rules.cashback is not None:
+        found = (week_ends_ms(loyalty.week), PayCashback, loyalty.week)
+    if loyalty.locked:
+        for redemption in loyalty.redemptions.values():
+            if redemption.state == "locked" and (found is None or redemption.expires_ms < found[0]):
+                found = (redemption.expires_ms, LapseRedemption, redemption.redemption_id)
+    day = sweep_day(state, catalog)
+    if day is not None and (found is None or day * DAY_MS < found[0]):
+        found = (day * DAY_MS, SweepLevel, day)
+    day = expiry_day(state, catalog)
+    if day is not None and (found is None or day * DAY_MS < found[0]):
+        found = (day * DAY_MS, ExpirePoints, day)
+    return found
+
+
+def sweep_day(state: PlayerState, catalog: Catalog) -> int | None:
+    """The day whose sweep moves the player down if there are no further bets; None if none ever will.
+
+    The level has been held for `grace_days`, and at least since the day before.
+    """
+    rules, loyalty = catalog.loyalty, state.loyalty
+    if rules is None or rules.downgrade is None or not (rung := rules.rungs.get(loyalty.level)):
+        return None
+    down = rules.downgrade
+    compared = rung - 1 if down.rule == "previous_level_threshold" else rung
+    threshold = rules.levels[compared].threshold_micro
+    if not threshold:
+        return None
+    since = loyalty.level_since_ms
+    held = max(since + down.grace_days * DAY_MS, (since // DAY_MS + 1) * DAY_MS)
+    first = next_midnight_ms(max(held, state.time_ms, catalog.in_force_ms)) // DAY_MS
+    return max(first, first_short_day(loyalty, threshold, down.window_days))
+
+
+def expiry_day(state: PlayerState, catalog: Catalog) -> int | None:
+    """The day whose sweep takes all available points if there is no paid bet before; None if there are none."""
+    rules, loyalty = catalog.loyalty, state.loyalty
+    if rules is None or rules.points.expire_after_months is None or loyalty.available <= 0:
+        return None
+    day, rest = divmod(loyalty.last_bet_ms, DAY_MS)
+    idle = months_later(day, rules.points.expire_after_months) + (1 if rest else 0)
+    back = next_midnight_ms(max(loyalty.unlocked_ms + 1, catalog.in_force_ms)) // DAY_MS
+    return max(idle, back)
+
+
+@lru_cache(maxsize=4_096)
+def months_later(day: int, months: int) -> int:
+    """The day `months` calendar months later; where that month is too short, its last day."""
+    at = _EPOCH + timedelta(days=day)
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    if year >= _YEAR_MAX:
+        return (date(_YEAR_MAX, 12, 31) - _EPOCH).days
+    last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
+    return (date(year, month + 1, min(at.day, last)) - _EPOCH).days

@@ -1,0 +1,129 @@
+"""Applies loyalty's events, and what bets, wins and reversals do to points and turnover (rules §8)."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from engine import events as e
+from engine.amounts import MICRO
+from engine.state import ENDED_REDEMPTIONS_MAX, Loyalty, Player, Redemption, RedemptionState
+from engine.turnover import DAY_MS, add_to_day, roll_week, take_from_day, week_of
+
+
+def accrue(loyalty: Loyalty, turnover_micro: int, points_micro: int, real: int, time_ms: int) -> None:
+    """A paid bet, or one of another vertical (`real` 0: no money moves here)."""
+    day = time_ms // DAY_MS
+    loyalty.qualifying += turnover_micro
+    loyalty.available += points_micro
+    loyalty.lifetime += points_micro
+    loyalty.last_bet_ms = time_ms
+    add_to_day(loyalty, day, turnover_micro)
+    if real:
+        roll_week(loyalty, week_of(day))
+        loyalty.week_staked += real
+
+
+def won(loyalty: Loyalty, real: int, time_ms: int) -> None:
+    """A win paid to the real wallet."""
+    roll_week(loyalty, week_of(time_ms // DAY_MS))
+    loyalty.week_won += real
+
+
+def take_back(loyalty: Loyalty, points_micro: int, qualifying_micro: int, days: Iterable[e.DayDelta]) -> None:
+    """A reversal's signed deltas. What a settled week, or a forgotten day, had of the bet stays as it was."""
+    loyalty.available += points_micro
+    loyalty.lifetime += points_micro
+    loyalty.qualifying += qualifying_micro
+    for delta in days:
+        take_from_day(loyalty, delta.day, delta.turnover_micro)
+        if week_of(delta.day) == loyalty.week:
+            loyalty.week_staked += delta.staked
+            loyalty.week_won += delta.won
+
+
+def _level_changed(player: Player, event: e.LevelChanged, command_id: str, time_ms: int) -> None:
+    loyalty = player.state.loyalty
+    loyalty.level, loyalty.level_since_ms, loyalty.forced = event.new, time_ms, event.forced
+    if event.reason == "play":
+        loyalty.climbed.append(event.new)
+    elif event.reason == "reversal" and event.old in loyalty.climbed:
+        loyalty.climbed.remove(event.old)
+    if event.qualifying_micro is not None:
+        loyalty.qualifying = event.qualifying_micro
+        loyalty.reset_version = player.state.version + 1
+
+
+def _level_up_due(player: Player, event: e.LevelUpDue, command_id: str, time_ms: int) -> None:
+    loyalty = player.state.loyalty
+    loyalty.climbed = [level for level in loyalty.climbed if level not in event.levels]
+
+
+def _points_adjusted(player: Player, event: e.PointsAdjusted, command_id: str, time_ms: int) -> None:
+    loyalty = player.state.loyalty
+    loyalty.available += event.points_micro
+    loyalty.lifetime += event.points_micro
+    loyalty.unlocked_ms = time_ms
+
+
+def _points_expired(player: Player, event: e.PointsExpired, command_id: str, time_ms: int) -> None:
+    loyalty = player.state.loyalty
+    loyalty.available -= event.points_micro
+    loyalty.expired += event.points_micro
+
+
+def _points_returned(player: Player, event: e.PointsReturned, command_id: str, time_ms: int) -> None:
+    loyalty = player.state.loyalty
+    loyalty.spent -= event.points * MICRO
+    loyalty.available += event.points * MICRO
+    loyalty.unlocked_ms = time_ms
+
+
+def _requested(player: Player, event: e.RedemptionRequested, command_id: str, time_ms: int) -> None:
+    loyalty = player.state.loyalty
+    loyalty.available -= event.points * MICRO
+    loyalty.locked += event.points * MICRO
+    loyalty.redemptions[event.redemption_id] = Redemption(
+        event.redemption_id, event.points, event.amount, "locked", time_ms, event.expires_ms
+    )
+
+
+def _confirmed(player: Player, event: e.RedemptionConfirmed, command_id: str, time_ms: int) -> None:
+    loyalty = player.state.loyalty
+    loyalty.locked -= event.points * MICRO
+    loyalty.spent += event.points * MICRO
+    _end(loyalty, event.redemption_id, "confirmed", time_ms)
+
+
+def _ended(player: Player, event: e.RedemptionEnded, command_id: str, time_ms: int) -> None:
+    loyalty = player.state.loyalty
+    loyalty.locked -= event.points * MICRO
+    loyalty.available += event.points * MICRO
+    loyalty.unlocked_ms = time_ms
+    _end(loyalty, event.redemption_id, "lapsed" if event.lapsed else "cancelled", time_ms)
+
+
+def _end(loyalty: Loyalty, redemption_id: str, ended: RedemptionState, time_ms: int) -> None:
+    redemption = loyalty.redemptions.pop(redemption_id)
+    loyalty.redemptions[redemption_id] = replace(redemption, state=ended, ended_ms=time_ms)
+    over = [key for key, value in loyalty.redemptions.items() if value.state != "locked"]
+    for oldest in over[: max(0, len(over) - ENDED_REDEMPTIONS_MAX)]:
+        del loyalty.redemptions[oldest]
+
+
+def _cashback_settled(player: Player, event: e.CashbackSettled, command_id: str, time_ms: int) -> None:
+    """The account of that week is closed: reversals of its bets change it no more."""
+    roll_week(player.state.loyalty, event.week + 1)
+
+
+LOYALTY: dict[type[e.Event], Callable[[Player, Any, str, int], None]] = {
+    e.LevelChanged: _level_changed,
+    e.LevelUpDue: _level_up_due,
+    e.PointsAdjusted: _points_adjusted,
+    e.PointsExpired: _points_expired,
+    e.PointsReturned: _points_returned,
+    e.RedemptionRequested: _requested,
+    e.RedemptionConfirmed: _confirmed,
+    e.RedemptionEnded: _ended,
+    e.CashbackSettled: _cashback_settled,
+}

@@ -1,0 +1,69 @@
+"""Reads of loyalty: the ladder, its privileges, whole points, and what a bet earns (rules §8). Changes nothing."""
+
+from engine.amounts import MICRO
+from engine.answers import Points
+from engine.catalog import Catalog, LoyaltyRules, Privileges
+from engine.eligibility import not_for_player
+from engine.state import POINTS_MAX, Loyalty, PlayerState
+from engine.triggers import multipliers
+
+_NO_PRIVILEGES = Privileges()
+
+
+def reached(rules: LoyaltyRules, qualifying: int) -> int:
+    """The highest rung whose threshold `qualifying` micro-EUR reach."""
+    rung = 0
+    while rung + 1 < len(rules.levels) and qualifying >= rules.levels[rung + 1].threshold_micro:
+        rung += 1
+    return rung
+
+
+def rung_of(rules: LoyaltyRules, loyalty: Loyalty) -> int:
+    """The player's rung; of a level that is no longer on the ladder, the one that the next bet will lead to."""
+    rung = rules.rungs.get(loyalty.level)
+    return reached(rules, loyalty.qualifying) if rung is None else rung
+
+
+def privileges_of(catalog: Catalog, state: PlayerState, level: str | None = None) -> Privileges:
+    """What `level`, or else the player's own, gives; without a ladder nothing special."""
+    rules = catalog.loyalty
+    if rules is None:
+        return _NO_PRIVILEGES
+    rung = None if level is None else rules.rungs.get(level)
+    return rules.levels[rung_of(rules, state.loyalty) if rung is None else rung].privileges
+
+
+def min_rtp_micro(catalog: Catalog, state: PlayerState) -> int | None:
+    """The return to player, in millionths, that the level asks of games; None unless the flag `rtp_by_level` is on."""
+    return privileges_of(catalog, state).min_rtp_micro if catalog.flags.get("rtp_by_level") else None
+
+
+def whole(points_micro: int) -> int:
+    """Whole points, rounded down, negative ones too."""
+    return points_micro // MICRO
+
+
+def buckets(loyalty: Loyalty) -> Points:
+    """The buckets in whole points."""
+    return Points(
+        whole(loyalty.available),
+        whole(loyalty.locked),
+        whole(loyalty.spent),
+        whole(loyalty.expired),
+        whole(loyalty.lifetime),
+    )
+
+
+def earned(state: PlayerState, catalog: Catalog, game_type: str, turnover_micro: int, time_ms: int) -> int:
+    """Micro-points of a paid bet: EUR × per_eur × the type's multiplier × the highest promotion's, rounded down."""
+    rules = catalog.loyalty
+    if rules is None:
+        return 0
+    points = turnover_micro * rules.points.factors[game_type]
+    for campaign in multipliers(catalog):
+        if campaign.valid_from_ms <= time_ms < campaign.valid_to_ms and (
+            not_for_player(state, campaign.eligibility, None) is None
+        ):
+            points = points * (campaign.points_multiplier_micro or MICRO) // MICRO
+            break
+    return min(points // MICRO, max(0, POINTS_MAX - state.loyalty.lifetime))

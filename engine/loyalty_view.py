@@ -1,0 +1,52 @@
+"""A player's standing: level, points, turnover, privileges, and what silence would cost (rules §8)."""
+
+from typing import Final
+
+from engine.catalog import Catalog, LoyaltyRules
+from engine.due_loyalty import expiry_day, sweep_day
+from engine.loyalty import buckets, privileges_of, rung_of
+from engine.state import Loyalty, PlayerState
+from engine.turnover import DAY_MS, rolling
+from engine.views import LoyaltyView, NextLevel
+
+WINDOW_DAYS: Final = 30
+"""Of the rolling turnover, where the catalog names no other."""
+AT_RISK_DAYS: Final = 30
+
+
+def loyalty_view(state: PlayerState, catalog: Catalog, time_ms: int) -> LoyaltyView:
+    """As of `time_ms`."""
+    loyalty, rules = state.loyalty, catalog.loyalty
+    down = rules.downgrade if rules is not None else None
+    falls, expires = sweep_day(state, catalog), expiry_day(state, catalog)
+    today = time_ms // DAY_MS
+    return LoyaltyView(
+        state.player_id,
+        shown_level(state, catalog),
+        buckets(loyalty),
+        state.turnover_micro,
+        loyalty.qualifying,
+        rolling(loyalty, today, WINDOW_DAYS if down is None else down.window_days),
+        None if rules is None else _next_level(rules, loyalty),
+        privileges_of(catalog, state),
+        None if expires is None else expires * DAY_MS,
+        loyalty.level_since_ms,
+        falls is not None and falls <= today + AT_RISK_DAYS,
+        loyalty.forced,
+        tuple(redemption for redemption in loyalty.redemptions.values() if redemption.state == "locked"),
+    )
+
+
+def shown_level(state: PlayerState, catalog: Catalog) -> str:
+    """The level; of one that is no longer on the ladder, the one that the next bet will lead to."""
+    rules = catalog.loyalty
+    return state.loyalty.level if rules is None else rules.levels[rung_of(rules, state.loyalty)].level_id
+
+
+def _next_level(rules: LoyaltyRules, loyalty: Loyalty) -> NextLevel | None:
+    above = rung_of(rules, loyalty) + 1
+    if above == len(rules.levels):
+        return None
+    level = rules.levels[above]
+    missing = max(0, level.threshold_micro - loyalty.qualifying)
+    return NextLevel(level.level_id, level.threshold_micro, missing)
