@@ -16,15 +16,21 @@ HOUR_MS: Final = 3_600_000
 CURRENCY_CODE: Final = re.compile(r"[A-Z]{3}")
 COUNTRY_CODE: Final = re.compile(r"[A-Z]{2}")
 LEVEL_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+NO_LEVELS: Final = "there is no levels.yaml in the catalog, so there are no levels and no points"
 PLAYER_ID: Final = re.compile(r"[!-~]{1,128}")
 
 
 class Vocabulary(NamedTuple):
-    """Words a campaign may use: the platform's currencies, games and workflows."""
+    """Words a campaign may use: the platform's currencies, games and workflows, and the levels from the lowest up.
+
+    `levels`: None without a levels.yaml. `bonus_multiplier_micro`: the largest of any level, in millionths.
+    """
 
     currencies: tuple[str, ...]
     games: tuple[str, ...]
     workflows: tuple[str, ...]
+    levels: tuple[str, ...] | None
+    bonus_multiplier_micro: int
 
 
 def known(place: Place, words: Sequence[str], what: str, where: str) -> str:
@@ -34,6 +40,11 @@ def known(place: Place, words: Sequence[str], what: str, where: str) -> str:
         place.problem(f"unknown {what} `{text[:80]}`{suggestion(text, words)}; {where} knows: {', '.join(words)}")
         return ""
     return text
+
+
+def known_level(place: Place, words: Vocabulary) -> str:
+    """Text that names a level of levels.yaml; "" after a problem."""
+    return known(place, words.levels or (), "level", "levels.yaml")
 
 
 def distinct(places: Iterable[tuple[Place, str]]) -> tuple[str, ...]:

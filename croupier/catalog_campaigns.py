@@ -1,4 +1,4 @@
-"""Campaign files: read, checked against platform, games and workflows, and turned into the engine's types (rules §6).
+"""Campaign files: read, checked against the rest of the catalog, and turned into the engine's types (rules §6).
 
 Fields nobody honours are refused, never ignored: promising anything else would be a lie to a player.
 """
@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple, cast, get_args
 
-from croupier.catalog_amounts import Vocabulary, known
+from croupier.catalog_amounts import NO_LEVELS, Vocabulary, known
 from croupier.catalog_eligibility import read_eligibility, read_limits
-from croupier.catalog_terms import VALID_DAYS_MAX, WAGER_TOTAL_MAX, TermsReader, wager_total_max
+from croupier.catalog_terms import VALID_DAYS_MAX, WAGER_TOTAL_MAX, TermsReader, bonus_max, wager_total_max
 from croupier.catalog_triggers import read_trigger
 from croupier.catalog_yaml import Place, Section
-from engine.catalog import Campaign, CampaignType
+from engine.amounts import AMOUNT_MAX
+from engine.catalog import CASHBACK, REDEMPTION, Campaign, CampaignType
 
 CAMPAIGN_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 CAMPAIGN_FIELDS: Final = (
@@ -46,14 +47,14 @@ def read_campaign(top: Place, words: Vocabulary) -> ReadCampaign:
     fields = top.section(CAMPAIGN_FIELDS)
     named = fields.need("id")
     kind = cast(CampaignType, fields.need("type").choice(get_args(CampaignType)))
-    trigger, condition = read_trigger(fields, kind)
+    trigger, condition = read_trigger(fields, kind, words)
     eligibility = read_eligibility(fields.get("eligibility"), words, trigger)
     reader = TermsReader(words, eligibility.currencies or words.currencies)
     award = reader.award(fields.need("award"), kind)
     per_player, limits = read_limits(fields.get("limits"))
     workflow, opt_in, claim_days = (fields.get(name) for name in ("workflow", "opt_in", "claim_days"))
     campaign = Campaign(
-        campaign_id=named.matching(CAMPAIGN_ID, "an id: use a-z, 0-9, - and _, at most 64, a letter or digit first"),
+        campaign_id=_campaign_id(named),
         type=kind,
         trigger=trigger,
         valid_from_ms=fields.need("valid_from").moment(),
@@ -70,37 +71,55 @@ def read_campaign(top: Place, words: Vocabulary) -> ReadCampaign:
         claim_days=claim_days.integer(1, VALID_DAYS_MAX) if claim_days else None,
         points_multiplier_micro=award.points_multiplier_micro,
     )
-    _check(fields, campaign)
+    _check(fields, campaign, words)
     return ReadCampaign(campaign, named, fields.get("trigger"))
 
 
-def _check(fields: Section, campaign: Campaign) -> None:
+def _campaign_id(place: Place) -> str:
+    text = place.matching(CAMPAIGN_ID, "an id: use a-z, 0-9, - and _, at most 64, a letter or digit first")
+    if text in (REDEMPTION, CASHBACK):
+        place.problem(f"the id `{text}` belongs to what levels.yaml grants; choose another")
+        return ""
+    return text
+
+
+def _check(fields: Section, campaign: Campaign, words: Vocabulary) -> None:
     """What no single field shows: dates in order, and pairs of fields that make no sense together (rules §6)."""
     start, end = fields.get("valid_from"), fields.get("valid_to")
     if start and end and campaign.valid_from_ms and 0 < campaign.valid_to_ms <= campaign.valid_from_ms:
         end.problem("valid_to is not after valid_from: the campaign would never run")
     if campaign.type == "points_multiplier":
-        _no_grant_fields(fields)
+        _check_multiplier(fields, words)
         return
     if campaign.bonus and campaign.wager is None:
         fields.need("wager")
-    _check_wager(fields, campaign)
+    _check_bonus(fields, campaign, words)
+    _check_wager(fields, campaign, words)
     _check_winnings(fields, campaign)
 
 
-def _no_grant_fields(fields: Section) -> None:
+def _check_multiplier(fields: Section, words: Vocabulary) -> None:
+    if words.levels is None:
+        fields.need("type").problem(f"{NO_LEVELS} to multiply")
     for name in _OF_GRANTS:
         if stranger := fields.get(name):
             stranger.problem(f"`{name}` says something about a bonus; points_multiplier grants none, remove this field")
 
 
-def _check_wager(fields: Section, campaign: Campaign) -> None:
+def _check_bonus(fields: Section, campaign: Campaign, words: Vocabulary) -> None:
+    """What a level's `bonus_multiplier` makes of the bonus is an amount like any other (rules §8)."""
+    place, bonus = fields.get("award"), campaign.bonus
+    if place and bonus and (most := bonus_max(bonus, words.bonus_multiplier_micro)) > AMOUNT_MAX:
+        place.problem(f"with the highest bonus_multiplier of levels.yaml it would be {most}; at most {AMOUNT_MAX}")
+
+
+def _check_wager(fields: Section, campaign: Campaign, words: Vocabulary) -> None:
     place, wager, bonus = fields.get("wager"), campaign.wager, campaign.bonus
     if place is None or wager is None:
         return
     if wager.basis == "bonus_plus_deposit" and (bonus is None or bonus.match_percent_micro is None):
         place.problem("basis `bonus_plus_deposit` needs a bonus with `match_percent`: nothing else matches a deposit")
-    if bonus and (total := wager_total_max(bonus, wager)) > WAGER_TOTAL_MAX:
+    if bonus and (total := wager_total_max(bonus, wager, words.bonus_multiplier_micro)) > WAGER_TOTAL_MAX:
         place.problem(f"up to {total} would have to be wagered; lower the multiplier or the bonus")
 
 

@@ -57,10 +57,11 @@ def _check(options: argparse.Namespace) -> int:
     if checked.problems:
         return 1
     catalog = checked.catalog
+    levels = len(catalog.loyalty.levels) if catalog.loyalty else 0
     languages = ", ".join(sorted(checked.texts.languages)) or "none"
     print(
         f"{options.folder}: fine; {len(catalog.games)} games, {len(catalog.campaigns)} campaigns, "
-        f"{len(catalog.workflows)} workflows, texts in: {languages}; version {catalog.version}"
+        f"{len(catalog.workflows)} workflows, {levels} levels, texts in: {languages}; version {catalog.version}"
     )
     return 0
 

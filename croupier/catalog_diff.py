@@ -7,12 +7,12 @@ from typing import Any, Final, TypedDict
 import msgspec
 
 from engine.amounts import MICRO
-from engine.catalog import Catalog
+from engine.catalog import Campaign, Catalog, Level, LoyaltyRules
 from gateway.texts import Texts
 
 CHANGES_MAX: Final = 200
 VALUE_CHARS_MAX: Final = 200
-_GROUPS: Final = ("campaigns", "games", "workflows", "currencies")
+_GROUPS: Final = ("campaigns", "games", "workflows", "currencies", "levels")
 """What is added and removed by name."""
 
 
@@ -53,8 +53,39 @@ def diff(old: Catalog, new: Catalog, old_texts: Texts | None = None, new_texts: 
 
 def _tree(catalog: Catalog, texts: Texts | None) -> dict[str, Any]:
     tree: dict[str, Any] = msgspec.to_builtins(catalog)
-    del tree["version"]
+    del tree["version"], tree["loyalty"]
+    tree |= _loyalty(catalog.loyalty) if catalog.loyalty else {"levels": {}}
     tree["locales"] = dict((texts or Texts()).languages)
+    return tree
+
+
+def _loyalty(rules: LoyaltyRules) -> dict[str, Any]:
+    """The blocks of levels.yaml; `per_eur` is told by type of game, as it is multiplied there."""
+    tree: dict[str, Any] = {
+        "levels": {level.level_id: _level(level) for level in rules.levels},
+        "points": {
+            "per_eur": {f"{kind}_micro": factor for kind, factor in rules.points.factors.items()},
+            "expire_after_inactive_months": rules.points.expire_after_months,
+        },
+        "downgrade": msgspec.to_builtins(rules.downgrade),
+    }
+    if rules.redemption:
+        tree["redemption"] = _granting(rules.redemption, rules.redemption.campaign)
+    if rules.cashback:
+        tree["cashback"] = _granting(rules.cashback, rules.cashback.campaign)
+    return tree
+
+
+def _level(level: Level) -> dict[str, Any]:
+    return {"threshold_micro": level.threshold_micro} | msgspec.structs.asdict(level.privileges)
+
+
+def _granting(block: msgspec.Struct, campaign: Campaign) -> dict[str, Any]:
+    """A block with those of its campaign's terms that the file has."""
+    tree: dict[str, Any] = msgspec.to_builtins(block)
+    del tree["campaign"]
+    if campaign.wager:
+        tree |= {"wager_multiplier_micro": campaign.wager.multiplier_micro, "valid_days": campaign.wager.valid_days}
     return tree
 
 
@@ -78,6 +109,8 @@ def _as_written(path: str) -> tuple[str, Any]:
     """The path as the files have it, and how its value is written there: decimals, moments, hours."""
     for suffix, instead, render in (
         ("after_ms", "hours", _hours),
+        ("lock_ms", "lock_hours", _hours),
+        ("threshold_micro", "threshold_eur", _decimal),
         ("budget_micro_eur", "budget_eur", _decimal),
         ("micro_eur", "eur", _decimal),
         ("_micro", "", _decimal),

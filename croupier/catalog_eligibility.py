@@ -5,13 +5,14 @@ from typing import Final
 
 from croupier.catalog_amounts import (
     COUNTRY_CODE,
-    LEVEL_ID,
+    NO_LEVELS,
     PLAYER_ID,
     Vocabulary,
     amounts,
     distinct,
     eur_micro,
     known,
+    known_level,
 )
 from croupier.catalog_triggers import DEPOSIT_TRIGGERS
 from croupier.catalog_yaml import Place
@@ -41,7 +42,7 @@ def read_eligibility(place: Place | None, words: Vocabulary, trigger: TriggerEve
         players=_players(fields.get("players")),
         currencies=currencies,
         min_deposit=amounts(min_deposit, words.currencies, currencies or words.currencies, 0) if min_deposit else {},
-        levels=_levels(fields.get("levels")),
+        levels=_levels(fields.get("levels"), words),
     )
 
 
@@ -84,9 +85,11 @@ def _countries(place: Place | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return country_codes(fields.get("allow")), country_codes(fields.get("deny"))
 
 
-def _levels(place: Place | None) -> tuple[str, ...]:
-    what = "a level id: use a-z, 0-9, - and _"
-    return distinct((item, item.matching(LEVEL_ID, what)) for item in place.items()) if place else ()
+def _levels(place: Place | None, words: Vocabulary) -> tuple[str, ...]:
+    if place and words.levels is None:
+        place.problem(NO_LEVELS)
+        return ()
+    return distinct((item, known_level(item, words)) for item in place.items()) if place else ()
 
 
 def _players(place: Place | None) -> tuple[str, ...]:

@@ -10,14 +10,16 @@ from pathlib import Path
 
 from croupier.catalog_amounts import Vocabulary
 from croupier.catalog_campaigns import ReadCampaign, check_codes, read_campaign
-from croupier.catalog_folder import FRAUD, GAMES, PLATFORM, note_missing, read_folder, take_bundle
+from croupier.catalog_folder import FRAUD, GAMES, LEVELS, PLATFORM, note_missing, read_folder, take_bundle
 from croupier.catalog_fraud import read_fraud
+from croupier.catalog_levels import ReadLevels, read_levels
 from croupier.catalog_platform import Platform, read_games, read_platform
 from croupier.catalog_problems import CatalogInvalid, Checked
-from croupier.catalog_texts import compare_texts, read_locales
+from croupier.catalog_texts import compare_texts, needed_texts, read_locales
 from croupier.catalog_workflows import read_workflows
 from croupier.catalog_yaml import Place, Problem, parse
-from engine.catalog import Catalog, FraudRules, Game, Workflow
+from engine.amounts import MICRO
+from engine.catalog import Catalog, FraudRules, Game, LoyaltyRules, Workflow
 from gateway.texts import Texts
 
 __all__ = [
@@ -72,25 +74,40 @@ def content_hash(files: Mapping[str, bytes]) -> str:
 def check_files(files: Mapping[str, bytes], problems: list[Problem], folder: Path | None) -> Checked:
     """Checks files that were read with `problems` from `folder`, or came from elsewhere (None)."""
     note_missing(files, problems)
-    catalog, read = _build(files, problems, folder)
+    catalog, read, levels = _build(files, problems, folder)
     texts, lines = read_locales(files, problems)
-    warnings = compare_texts(texts, lines, read)
+    warnings = compare_texts(texts, lines, needed_texts(read, levels))
     return Checked(catalog, texts, _ordered(problems), _ordered(warnings))
 
 
 def _build(
     files: Mapping[str, bytes], problems: list[Problem], folder: Path | None
-) -> tuple[Catalog, dict[str, ReadCampaign]]:
+) -> tuple[Catalog, dict[str, ReadCampaign], ReadLevels | None]:
     def top(name: str) -> Place:
         return parse(name, files[name], problems) if name in files else Place(name, 1, None, problems)
 
     platform = read_platform(top(PLATFORM), folder)
     games = read_games(top(GAMES), tuple(platform.currencies))
     workflows = read_workflows({name: top(name) for name in files if name.startswith("workflows/")})
-    words = Vocabulary(tuple(platform.currencies), tuple(games), tuple(workflows))
+    levels = read_levels(top(LEVELS), platform.currencies) if LEVELS in files else None
+    words = _vocabulary(platform, games, workflows, levels)
     read = _read_campaigns({name: top(name) for name in files if name.startswith("campaigns/")}, words)
     fraud = read_fraud(top(FRAUD)) if FRAUD in files else FraudRules()
-    return _catalog(content_hash(files), platform, games, workflows, read, fraud), read
+    loyalty = levels.rules if levels else None
+    return _catalog(content_hash(files), platform, games, workflows, read, fraud, loyalty), read, levels
+
+
+def _vocabulary(
+    platform: Platform, games: Mapping[str, Game], workflows: Mapping[str, Workflow], levels: ReadLevels | None
+) -> Vocabulary:
+    ladder = levels.rules.levels if levels else ()
+    return Vocabulary(
+        currencies=tuple(platform.currencies),
+        games=tuple(games),
+        workflows=tuple(workflows),
+        levels=tuple(level.level_id for level in ladder) if levels else None,
+        bonus_multiplier_micro=max((level.privileges.bonus_multiplier_micro for level in ladder), default=MICRO),
+    )
 
 
 def _catalog(
@@ -100,6 +117,7 @@ def _catalog(
     workflows: dict[str, Workflow],
     read: Mapping[str, ReadCampaign],
     fraud: FraudRules,
+    loyalty: LoyaltyRules | None,
 ) -> Catalog:
     return Catalog(
         version=version,
@@ -113,6 +131,7 @@ def _catalog(
         round_timeout=platform.round_timeout,
         flags=platform.flags,
         geo_database=platform.geo_database,
+        loyalty=loyalty,
     )
 
 

@@ -21,7 +21,8 @@ LOCALES_MAX: Final = 100
 PLATFORM: Final = "platform.yaml"
 GAMES: Final = "games.yaml"
 FRAUD: Final = "fraud.yaml"
-_TOP: Final = (PLATFORM, GAMES, FRAUD)
+LEVELS: Final = "levels.yaml"
+_TOP: Final = (PLATFORM, GAMES, FRAUD, LEVELS)
 _FOLDERS: Final = {
     "campaigns": (".yaml", CAMPAIGNS_MAX),
     "workflows": (".yaml", WORKFLOWS_MAX),
@@ -29,7 +30,7 @@ _FOLDERS: Final = {
 }
 _NAME: Final = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,199}")
 _NOT_READ: Final = (
-    "this file is not read; known here: platform.yaml, games.yaml, fraud.yaml, "
+    "this file is not read; known here: platform.yaml, games.yaml, fraud.yaml, levels.yaml, "
     "campaigns/*.yaml, workflows/*.yaml, locales/*.json"
 )
 

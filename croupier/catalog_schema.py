@@ -6,9 +6,8 @@ shows (currencies, games, dates in order) is left to `croupier catalog check`. A
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from croupier.catalog_amounts import (
     CONTRIBUTION_MAX_PERCENT,
@@ -30,6 +29,22 @@ from croupier.catalog_fraud import (
     WINDOW_DAYS_MAX,
 )
 from croupier.catalog_platform import EXPONENT_MAX, FLAGS, GAME_FIELDS, GAME_ID, PLATFORM_FIELDS
+from croupier.catalog_schema_levels import levels
+from croupier.catalog_schema_parts import (
+    BOOLEAN,
+    DECIMAL,
+    MOMENT,
+    TEXT,
+    Schema,
+    amounts,
+    eur,
+    group,
+    integer,
+    list_of,
+    matching,
+    named,
+    one_of,
+)
 from croupier.catalog_terms import (
     AWARD_FIELDS,
     BONUS_FIELDS,
@@ -59,65 +74,14 @@ from engine.amounts import AMOUNT_MAX
 from engine.catalog import CampaignType, ExcludedPolicy, FundsOrder, OverMaxBet, TimeoutAction, Verdict
 from engine.workflow import ACTIONS, EVENTS, GUARDS, LIVE_STATES
 
-Schema = dict[str, Any]
-
 _DIALECT: Final = "http://json-schema.org/draft-07/schema#"
-_TEXT: Final[Schema] = {"type": "string", "minLength": 1}
-_DECIMAL: Final[Schema] = {"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,6})?$", "examples": ["35", "0.5"]}
-_MOMENT: Final[Schema] = {"type": "string", "description": "with its zone, like 2026-01-31T00:00:00Z"}
-_BOOLEAN: Final[Schema] = {"type": "boolean"}
-
-
-def _group(known: Sequence[str], fields: dict[str, Schema], need: Sequence[str] = ()) -> Schema:
-    """A group of fields: exactly those the loader knows."""
-    if set(known) != fields.keys():
-        raise ValueError(f"loader and schema disagree about {sorted(set(known) ^ fields.keys())}")
-    properties = {name: fields[name] for name in known}
-    schema: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
-    return schema | ({"required": list(need)} if need else {})
-
-
-def _integer(low: int, high: int, text: str = "") -> Schema:
-    schema: Schema = {"type": "integer", "minimum": low, "maximum": high}
-    return schema | ({"description": text} if text else {})
-
-
-def _words(words: Sequence[str], text: str = "") -> Schema:
-    schema: Schema = {"type": "string", "enum": list(words)}
-    return schema | ({"description": text} if text else {})
-
-
-def _list(item: Schema, most: int | None = None) -> Schema:
-    schema: Schema = {"type": "array", "uniqueItems": True, "items": item}
-    return schema | ({"maxItems": most} if most else {})
-
-
-def _named(pattern: str, value: Schema) -> Schema:
-    return {"type": "object", "additionalProperties": False, "patternProperties": {f"^(?:{pattern})$": value}}
-
-
-def _matching(pattern: str, text: str = "") -> Schema:
-    schema: Schema = {"type": "string", "pattern": f"^(?:{pattern})$"}
-    return schema | ({"description": text} if text else {})
-
-
-def _amounts(low: int, text: str) -> Schema:
-    return _named(CURRENCY_CODE.pattern, _integer(low, AMOUNT_MAX)) | {
-        "description": f"{text}; minor units by currency, like {{EUR: 1000}}"
-    }
-
-
-def _eur(text: str) -> Schema:
-    return _DECIMAL | {"description": f"{text}; EUR in quotes"}
-
-
-_COUNTRIES: Final = _list(_matching(COUNTRY_CODE.pattern, "two capital letters of ISO 3166"))
-_GAMES: Final = _list(_matching(GAME_ID.pattern, "a game of games.yaml"))
-_ROUND_TIMEOUT: Final = _group(
+_COUNTRIES: Final = list_of(matching(COUNTRY_CODE.pattern, "two capital letters of ISO 3166"))
+_GAMES: Final = list_of(matching(GAME_ID.pattern, "a game of games.yaml"))
+_ROUND_TIMEOUT: Final = group(
     ("hours", "action"),
     {
-        "hours": _integer(1, TIMEOUT_HOURS_MAX, "a round open for longer"),
-        "action": _words(get_args(TimeoutAction), "hold (default): listed for operators"),
+        "hours": integer(1, TIMEOUT_HOURS_MAX, "a round open for longer"),
+        "action": one_of(get_args(TimeoutAction), "hold (default): listed for operators"),
     },
     ("hours",),
 ) | {"description": "rules §3"}
@@ -126,20 +90,20 @@ _ROUND_TIMEOUT: Final = _group(
 def campaign() -> Schema:
     """A file of `campaigns/` (rules §6)."""
     fields: dict[str, Schema] = {
-        "id": _matching(CAMPAIGN_ID.pattern, "unique; also the key of its texts"),
-        "type": _words(get_args(CampaignType)),
+        "id": matching(CAMPAIGN_ID.pattern, "unique; also the key of its texts"),
+        "type": one_of(get_args(CampaignType)),
         "trigger": _trigger(),
-        "valid_from": _MOMENT,
-        "valid_to": _MOMENT,
+        "valid_from": MOMENT,
+        "valid_to": MOMENT,
         "eligibility": _eligibility(),
         "award": _award(),
         "wager": _wager(),
         "limits": _limits(),
-        "workflow": _matching(WORKFLOW_ID.pattern, "a file of workflows/; `standard` if left out"),
-        "opt_in": _BOOLEAN | {"description": "the player must claim it first"},
-        "claim_days": _integer(1, VALID_DAYS_MAX, "what waits for opt-in or approval lapses after so many days"),
+        "workflow": matching(WORKFLOW_ID.pattern, "a file of workflows/; `standard` if left out"),
+        "opt_in": BOOLEAN | {"description": "the player must claim it first"},
+        "claim_days": integer(1, VALID_DAYS_MAX, "what waits for opt-in or approval lapses after so many days"),
     }
-    return _group(CAMPAIGN_FIELDS, fields, ("id", "type", "valid_from", "valid_to", "award")) | {
+    return group(CAMPAIGN_FIELDS, fields, ("id", "type", "valid_from", "valid_to", "award")) | {
         "allOf": [_award_of(kind) for kind in get_args(CampaignType)]
     }
 
@@ -154,87 +118,87 @@ def _award_of(kind: str) -> Schema:
 
 def _trigger() -> Schema:
     fields: dict[str, Schema] = {
-        "event": _words(TRIGGERS),
-        "nth": _integer(1, NTH_MAX, "only the nth deposit"),
-        "name": _matching(EVENT_NAME.pattern, "of the custom event"),
-        "eur": _eur("the total to cross"),
-        "to": _matching(LEVEL_ID.pattern, "the level climbed to"),
-        "days": _integer(1, SILENCE_DAYS_MAX, "more than so many days of silence"),
-        "code": _matching(CODE.pattern, "upper and lower case are the same"),
+        "event": one_of(TRIGGERS),
+        "nth": integer(1, NTH_MAX, "only the nth deposit"),
+        "name": matching(EVENT_NAME.pattern, "of the custom event"),
+        "eur": eur("the total to cross"),
+        "to": matching(LEVEL_ID.pattern, "the level climbed to"),
+        "days": integer(1, SILENCE_DAYS_MAX, "more than so many days of silence"),
+        "code": matching(CODE.pattern, "upper and lower case are the same"),
     }
     needs = [
         {"if": {"properties": {"event": {"enum": list(events)}}, "required": ["event"]}, "then": {"required": [name]}}
         for name, events in CONDITIONS.items()
         if name not in OPTIONAL_CONDITIONS
     ]
-    return _group(("event", *CONDITIONS), fields, ("event",)) | {"allOf": needs}
+    return group(("event", *CONDITIONS), fields, ("event",)) | {"allOf": needs}
 
 
 def _eligibility() -> Schema:
     fields: dict[str, Schema] = {
-        "countries": _group(("allow", "deny"), {"allow": _COUNTRIES, "deny": _COUNTRIES}) | {"maxProperties": 1},
-        "levels": _list(_matching(LEVEL_ID.pattern)),
-        "segments": _list(_TEXT | {"description": "one of them must be set on the player"}),
-        "players": _list(_matching(PLAYER_ID.pattern, "a personal offer: only these")),
-        "currencies": _list(_matching(CURRENCY_CODE.pattern, "all, if left out")),
-        "min_deposit": _amounts(0, "smallest deposit that triggers"),
+        "countries": group(("allow", "deny"), {"allow": _COUNTRIES, "deny": _COUNTRIES}) | {"maxProperties": 1},
+        "levels": list_of(matching(LEVEL_ID.pattern)),
+        "segments": list_of(TEXT | {"description": "one of them must be set on the player"}),
+        "players": list_of(matching(PLAYER_ID.pattern, "a personal offer: only these")),
+        "currencies": list_of(matching(CURRENCY_CODE.pattern, "all, if left out")),
+        "min_deposit": amounts(0, "smallest deposit that triggers"),
     }
-    return _group(ELIGIBILITY_FIELDS, fields)
+    return group(ELIGIBILITY_FIELDS, fields)
 
 
 def _award() -> Schema:
     bonus: dict[str, Schema] = {
-        "match_percent": _DECIMAL | {"description": "of the deposit, rounded down"},
-        "max": _amounts(1, "most of a match"),
-        "fixed": _amounts(1, "the bonus"),
+        "match_percent": DECIMAL | {"description": "of the deposit, rounded down"},
+        "max": amounts(1, "most of a match"),
+        "fixed": amounts(1, "the bonus"),
     }
     free_spins: dict[str, Schema] = {
-        "count": _integer(1, FREE_SPINS_MAX),
-        "bet": _amounts(1, "the stake of each spin"),
+        "count": integer(1, FREE_SPINS_MAX),
+        "bet": amounts(1, "the stake of each spin"),
         "games": _GAMES | {"minItems": 1},
-        "valid_days": _integer(1, VALID_DAYS_MAX),
-        "wager_multiplier": _DECIMAL | {"description": 'what is won must be wagered so often; "0" pays real money'},
-        "max_win": _amounts(1, "most that all spins together pay"),
+        "valid_days": integer(1, VALID_DAYS_MAX),
+        "wager_multiplier": DECIMAL | {"description": 'what is won must be wagered so often; "0" pays real money'},
+        "max_win": amounts(1, "most that all spins together pay"),
     }
     choice = {"oneOf": [{"required": ["match_percent", "max"]}, {"required": ["fixed"]}]}
     fields = {
-        "bonus": _group(BONUS_FIELDS, bonus) | choice,
-        "free_spins": _group(FREE_SPINS_FIELDS, free_spins, FREE_SPINS_FIELDS[:-1]),
-        "points_multiplier": _DECIMAL | {"description": "for the type of that name; above 1"},
+        "bonus": group(BONUS_FIELDS, bonus) | choice,
+        "free_spins": group(FREE_SPINS_FIELDS, free_spins, FREE_SPINS_FIELDS[:-1]),
+        "points_multiplier": DECIMAL | {"description": "for the type of that name; above 1"},
     }
-    return _group(AWARD_FIELDS, fields)
+    return group(AWARD_FIELDS, fields)
 
 
 def _wager() -> Schema:
-    share = _integer(0, CONTRIBUTION_MAX_PERCENT, "percent of a stake that counts")
-    by_type = _group(GAME_TYPES, dict.fromkeys(GAME_TYPES, share))
-    contribution = {"games": _named(GAME_ID.pattern, share), "types": by_type}
+    share = integer(0, CONTRIBUTION_MAX_PERCENT, "percent of a stake that counts")
+    by_type = group(GAME_TYPES, dict.fromkeys(GAME_TYPES, share))
+    contribution = {"games": named(GAME_ID.pattern, share), "types": by_type}
     fields: dict[str, Schema] = {
-        "multiplier": _DECIMAL | {"description": "how often the base must be wagered; 0 completes at once"},
-        "basis": _words(get_args(Basis)),
-        "min_bet": _amounts(0, "smaller stakes make no progress"),
-        "max_bet": _amounts(1, "largest stake while it is in wager"),
-        "over_max_bet": _words(get_args(OverMaxBet)),
+        "multiplier": DECIMAL | {"description": "how often the base must be wagered; 0 completes at once"},
+        "basis": one_of(get_args(Basis)),
+        "min_bet": amounts(0, "smaller stakes make no progress"),
+        "max_bet": amounts(1, "largest stake while it is in wager"),
+        "over_max_bet": one_of(get_args(OverMaxBet)),
         "excluded_games": _GAMES,
-        "excluded_policy": _words(get_args(ExcludedPolicy)),
-        "contribution": _group(("games", "types"), contribution),
-        "valid_days": _integer(1, VALID_DAYS_MAX, "from the grant; if left out, until the campaign ends"),
-        "max_cashout": _amounts(0, "most that moves to the real wallet"),
-        "min_average_bet": _amounts(1, "a lower mean stake is held for an operator"),
-        "funds_order": _words(get_args(FundsOrder)),
-        "cancel_on_withdrawal": _BOOLEAN | {"description": "a withdrawal takes it away; true if left out"},
+        "excluded_policy": one_of(get_args(ExcludedPolicy)),
+        "contribution": group(("games", "types"), contribution),
+        "valid_days": integer(1, VALID_DAYS_MAX, "from the grant; if left out, until the campaign ends"),
+        "max_cashout": amounts(0, "most that moves to the real wallet"),
+        "min_average_bet": amounts(1, "a lower mean stake is held for an operator"),
+        "funds_order": one_of(get_args(FundsOrder)),
+        "cancel_on_withdrawal": BOOLEAN | {"description": "a withdrawal takes it away; true if left out"},
     }
-    return _group(WAGER_FIELDS, fields)
+    return group(WAGER_FIELDS, fields)
 
 
 def _limits() -> Schema:
     fields: dict[str, Schema] = {
-        "per_player": _integer(1, PER_PLAYER_MAX, "1 if left out"),
-        "per_ip": _integer(1, SHARED_COUNT_MAX),
-        "per_device": _integer(1, SHARED_COUNT_MAX),
-        "budget_eur": _eur("all grants together"),
+        "per_player": integer(1, PER_PLAYER_MAX, "1 if left out"),
+        "per_ip": integer(1, SHARED_COUNT_MAX),
+        "per_device": integer(1, SHARED_COUNT_MAX),
+        "budget_eur": eur("all grants together"),
     }
-    return _group(LIMITS_FIELDS, fields)
+    return group(LIMITS_FIELDS, fields)
 
 
 def workflow() -> Schema:
@@ -243,75 +207,82 @@ def workflow() -> Schema:
     on, when, do = (
         {"oneOf": [{"const": word, "description": text} for word, text in words.items()]} for _, words in vocabulary
     )
-    transition = {"from": _words(LIVE_STATES), "on": on, "when": _list(when), "do": _list(do), "to": _words(STATES)}
+    transition = {"from": one_of(LIVE_STATES), "on": on, "when": list_of(when), "do": list_of(do), "to": one_of(STATES)}
     fields: dict[str, Schema] = {
-        "id": _matching(WORKFLOW_ID.pattern, "what campaigns name in `workflow`"),
+        "id": matching(WORKFLOW_ID.pattern, "what campaigns name in `workflow`"),
         "transitions": {
             "type": "array",
             "maxItems": TRANSITIONS_MAX,
-            "items": _group(TRANSITION_FIELDS, transition, ("from", "on", "to")),
+            "items": group(TRANSITION_FIELDS, transition, ("from", "on", "to")),
         },
     }
-    return _group(WORKFLOW_FIELDS, fields, WORKFLOW_FIELDS)
+    return group(WORKFLOW_FIELDS, fields, WORKFLOW_FIELDS)
 
 
 def platform() -> Schema:
     """`platform.yaml` (rules §2)."""
-    currency = {"exponent": _integer(0, EXPONENT_MAX, "digits behind the point"), "eur_rate": _eur("per major unit")}
+    currency = {"exponent": integer(0, EXPONENT_MAX, "digits behind the point"), "eur_rate": eur("per major unit")}
     fields: dict[str, Schema] = {
-        "currencies": _named(CURRENCY_CODE.pattern, _group(("exponent", "eur_rate"), currency, tuple(currency)))
+        "currencies": named(CURRENCY_CODE.pattern, group(("exponent", "eur_rate"), currency, tuple(currency)))
         | {"minProperties": 1},
-        "funds_order": _words(get_args(FundsOrder)),
-        "placement": _group(("dedicated",), {"dedicated": _list(_matching(PLAYER_ID.pattern))}),
+        "funds_order": one_of(get_args(FundsOrder)),
+        "placement": group(("dedicated",), {"dedicated": list_of(matching(PLAYER_ID.pattern))}),
         "round_timeout": _ROUND_TIMEOUT,
-        "flags": _group(FLAGS, dict.fromkeys(FLAGS, _BOOLEAN)),
-        "geo_database": _TEXT | {"description": "a MaxMind-format file, relative to the catalog folder"},
+        "flags": group(FLAGS, dict.fromkeys(FLAGS, BOOLEAN)),
+        "geo_database": TEXT | {"description": "a MaxMind-format file, relative to the catalog folder"},
     }
-    return _group(PLATFORM_FIELDS, fields, ("currencies",))
+    return group(PLATFORM_FIELDS, fields, ("currencies",))
 
 
 def games() -> Schema:
     """`games.yaml` (rules §2)."""
-    share = _integer(0, CONTRIBUTION_MAX_PERCENT, "percent of a stake that counts for wagering")
-    stake = {"oneOf": [_integer(1, AMOUNT_MAX), _amounts(1, "for each currency")]}
+    share = integer(0, CONTRIBUTION_MAX_PERCENT, "percent of a stake that counts for wagering")
+    stake = {"oneOf": [integer(1, AMOUNT_MAX), amounts(1, "for each currency")]}
     fields: dict[str, Schema] = {
-        "type": _words(GAME_TYPES),
-        "provider": _TEXT,
+        "type": one_of(GAME_TYPES),
+        "provider": TEXT,
         "min_bet": stake,
         "max_bet": stake,
         "contribution": share,
         "round_timeout": _ROUND_TIMEOUT,
     }
-    game = _group(GAME_FIELDS, fields, GAME_FIELDS[:4])
+    game = group(GAME_FIELDS, fields, GAME_FIELDS[:4])
     top: dict[str, Schema] = {
-        "games": _named(GAME_ID.pattern, game) | {"minProperties": 1},
-        "contribution": _group(GAME_TYPES, dict.fromkeys(GAME_TYPES, share)),
+        "games": named(GAME_ID.pattern, game) | {"minProperties": 1},
+        "contribution": group(GAME_TYPES, dict.fromkeys(GAME_TYPES, share)),
     }
-    return _group(("games", "contribution"), top, ("games",))
+    return group(("games", "contribution"), top, ("games",))
 
 
 def fraud() -> Schema:
     """`fraud.yaml` (rules §7)."""
-    verdict = _words(get_args(Verdict), "review: an operator decides")
-    counted = {"more_than": _integer(0, MORE_THAN_MAX, "other players"), "verdict": verdict}
+    verdict = one_of(get_args(Verdict), "review: an operator decides")
+    counted = {"more_than": integer(0, MORE_THAN_MAX, "other players"), "verdict": verdict}
     rules = {
-        name: _group(tuple(counted), counted, tuple(counted))
+        name: group(tuple(counted), counted, tuple(counted))
         if name in COUNTED_SIGNALS
-        else _group(("verdict",), {"verdict": verdict}, ("verdict",))
+        else group(("verdict",), {"verdict": verdict}, ("verdict",))
         for name in SIGNALS
     }
-    period = {"period_days": _integer(1, PERIOD_DAYS_MAX), "eur": _eur("bonus money")}
-    limit = _group(tuple(period), period, tuple(period))
+    period = {"period_days": integer(1, PERIOD_DAYS_MAX), "eur": eur("bonus money")}
+    limit = group(tuple(period), period, tuple(period))
     fields: dict[str, Schema] = {
-        "window_days": _integer(1, WINDOW_DAYS_MAX, "how long a signal is remembered"),
-        "rules": _group(SIGNALS, rules),
+        "window_days": integer(1, WINDOW_DAYS_MAX, "how long a signal is remembered"),
+        "rules": group(SIGNALS, rules),
         "denied_countries": _COUNTRIES,
-        "max_bonus": _group(("per_player", "per_ip"), {"per_player": limit, "per_ip": limit}),
+        "max_bonus": group(("per_player", "per_ip"), {"per_player": limit, "per_ip": limit}),
     }
-    return _group(FRAUD_FIELDS, fields)
+    return group(FRAUD_FIELDS, fields)
 
 
-SCHEMAS: Final = {"campaign": campaign, "workflow": workflow, "platform": platform, "games": games, "fraud": fraud}
+SCHEMAS: Final = {
+    "campaign": campaign,
+    "workflow": workflow,
+    "platform": platform,
+    "games": games,
+    "fraud": fraud,
+    "levels": levels,
+}
 
 
 def schema_text(name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple, cast, get_args
 from croupier.catalog_amounts import GAME_TYPES, Vocabulary, amounts, check_range, multiplier, percents
 from croupier.catalog_eligibility import texts
 from croupier.catalog_yaml import Place, Section
-from engine.amounts import AMOUNT_MAX, MICRO
+from engine.amounts import AMOUNT_MAX, MICRO, times_floor
 from engine.catalog import (
     Amounts,
     BonusAward,
@@ -23,7 +23,7 @@ Basis = Literal["bonus", "bonus_plus_deposit"]
 VALID_DAYS_MAX: Final = 3650
 FREE_SPINS_MAX: Final = 10_000
 WAGER_TOTAL_MAX: Final = 1 << 61
-"""Minor units one award may require to be wagered: far below 2^63, with room for the multipliers of levels."""
+"""Minor units one award may require to be wagered, with the highest level's multiplier: below 2^63."""
 
 AWARD_FIELDS: Final = ("bonus", "free_spins", "points_multiplier")
 BONUS_FIELDS: Final = ("match_percent", "max", "fixed")
@@ -156,10 +156,15 @@ class TermsReader:
         return amounts(place, self._words.currencies, self._demanded, low) if place else {}
 
 
-def wager_total_max(bonus: BonusAward, wager: WagerTerms) -> int:
-    """The most that an award can require to be wagered, in minor units of any currency."""
-    largest = max((*bonus.fixed.values(), *bonus.max.values()), default=0)
-    base = largest
+def bonus_max(bonus: BonusAward, bonus_multiplier_micro: int) -> int:
+    """The most that an award can give a player whose level multiplies it so, in minor units of any currency."""
+    return times_floor(max((*bonus.fixed.values(), *bonus.max.values()), default=0), bonus_multiplier_micro)
+
+
+def wager_total_max(bonus: BonusAward, wager: WagerTerms, bonus_multiplier_micro: int) -> int:
+    """The most that such an award can require to be wagered, in minor units of any currency."""
+    largest = bonus_max(bonus, MICRO)
+    base = bonus_max(bonus, bonus_multiplier_micro)
     if wager.basis == "bonus_plus_deposit" and bonus.match_percent_micro:
         base += min(AMOUNT_MAX, largest * 100 * MICRO // bonus.match_percent_micro + 1)
     return base * wager.multiplier_micro // MICRO

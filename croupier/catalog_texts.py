@@ -1,4 +1,4 @@
-"""`locales/<lang>.json`: flat JSON objects `key → text`, with their lines, compared with the campaigns (rules §6).
+"""`locales/<lang>.json`: flat JSON objects `key → text`, with their lines, compared with what has texts (rules §6).
 
 Texts that are missing, in English (the source) or another language, and texts that belong to nothing are warnings:
 bonuses work without them.
@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from croupier.catalog_campaigns import ReadCampaign
+from croupier.catalog_levels import ReadLevels
 from croupier.catalog_yaml import Place, Problem, encodable, suggestion
-from gateway.texts import SOURCE_LANGUAGE, Texts, campaign_key
+from gateway.texts import SOURCE_LANGUAGE, Texts, campaign_key, level_key
 
 LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 TEXT_CHARS_MAX: Final = 4000
@@ -105,15 +106,19 @@ def _take(found: dict[str, list[int]], key: str) -> int:
     return found[key].pop() if found.get(key) else 1
 
 
-def compare_texts(
-    texts: Texts, lines: Mapping[str, Mapping[str, int]], campaigns: Mapping[str, ReadCampaign]
-) -> list[Problem]:
-    """Warnings: campaigns without English texts, missing translations, and unused keys."""
-    needed = {campaign_key(name, field): campaigns[name] for name in campaigns for field in CAMPAIGN_TEXTS}
+def needed_texts(campaigns: Mapping[str, ReadCampaign], levels: ReadLevels | None) -> dict[str, Place]:
+    """The keys players may read, and what each belongs to: campaigns, levels, and levels.yaml's own grants."""
+    homes = {name: entry.named for name, entry in campaigns.items()} | dict(levels.blocks if levels else {})
+    needed = {campaign_key(name, field): home for name, home in homes.items() for field in CAMPAIGN_TEXTS}
+    return needed | {level_key(name): home for name, home in (levels.levels if levels else {}).items()}
+
+
+def compare_texts(texts: Texts, lines: Mapping[str, Mapping[str, int]], needed: Mapping[str, Place]) -> list[Problem]:
+    """Warnings: keys of `needed` without an English text, missing translations, and unused keys."""
     english = texts.languages.get(SOURCE_LANGUAGE, {})
     source = f"locales/{SOURCE_LANGUAGE}.json"
     warnings = [
-        Problem(home.named.file, home.named.line, f"there is no English text `{key}`; write it in {source}")
+        Problem(home.file, home.line, f"there is no English text `{key}`; write it in {source}")
         for key, home in needed.items()
         if key not in english
     ]
@@ -131,4 +136,6 @@ def _missing(file: str, found: Collection[str], needed: Collection[str]) -> list
 
 
 def _unused(file: str, line: int, key: str, needed: Collection[str]) -> Problem:
-    return Problem(file, line, f"the text `{key[:80]}` is not used{suggestion(key, tuple(needed))}; no campaign has it")
+    return Problem(
+        file, line, f"the text `{key[:80]}` is not used{suggestion(key, tuple(needed))}; no campaign or level has it"
+    )

@@ -3,11 +3,13 @@
 import re
 from typing import Final, cast, get_args
 
-from croupier.catalog_amounts import LEVEL_ID, eur_micro
+from croupier.catalog_amounts import NO_LEVELS, Vocabulary, eur_micro, known_level
 from croupier.catalog_yaml import Place, Section
 from engine.catalog import CampaignType, TriggerCondition, TriggerEvent
 
-TRIGGERS: Final[tuple[TriggerEvent, ...]] = tuple(event for event in get_args(TriggerEvent) if event != "none")
+TRIGGERS: Final[tuple[TriggerEvent, ...]] = tuple(
+    event for event in get_args(TriggerEvent) if event not in ("none", "redemption", "cashback")
+)
 DEPOSIT_TRIGGERS: Final[tuple[TriggerEvent, ...]] = ("first_deposit", "deposit", "deposit_total_reached")
 """A deposit of a known amount fires these, so that a bonus can match it."""
 _DEPOSITS_ALONE: Final[tuple[TriggerEvent, ...]] = ("first_deposit", "deposit")
@@ -28,7 +30,7 @@ CONDITIONS: Final[dict[str, tuple[str, ...]]] = {
 OPTIONAL_CONDITIONS: Final = frozenset({"nth", "to"})
 
 
-def read_trigger(fields: Section, kind: CampaignType) -> tuple[TriggerEvent, TriggerCondition]:
+def read_trigger(fields: Section, kind: CampaignType, words: Vocabulary) -> tuple[TriggerEvent, TriggerCondition]:
     """The `trigger` block; a points multiplier has none, as it holds by itself."""
     if kind == "points_multiplier":
         if place := fields.get("trigger"):
@@ -36,11 +38,14 @@ def read_trigger(fields: Section, kind: CampaignType) -> tuple[TriggerEvent, Tri
         return "none", TriggerCondition()
     place = fields.need("trigger")
     found = place.section(("event", *CONDITIONS))
-    event = cast(TriggerEvent, found.need("event").choice(TRIGGERS))
+    named = found.need("event")
+    event = cast(TriggerEvent, named.choice(TRIGGERS))
+    if event == "level_up" and words.levels is None:
+        named.problem(f"{NO_LEVELS}: nobody would ever climb")
     if event:
         _note_strangers(found, event)
         _check_pair(place, kind, event)
-    return event, _condition(found, event)
+    return event, _condition(found, event, words)
 
 
 def _note_strangers(found: Section, event: TriggerEvent) -> None:
@@ -57,7 +62,7 @@ def _check_pair(place: Place, kind: CampaignType, event: TriggerEvent) -> None:
         place.problem("no_deposit does not go with a deposit trigger; use the type `deposit_match`, or another trigger")
 
 
-def _condition(found: Section, event: TriggerEvent) -> TriggerCondition:
+def _condition(found: Section, event: TriggerEvent, words: Vocabulary) -> TriggerCondition:
     def place(name: str) -> Place | None:
         if event not in CONDITIONS[name]:
             return None
@@ -68,7 +73,15 @@ def _condition(found: Section, event: TriggerEvent) -> TriggerCondition:
         nth=nth.integer(1, NTH_MAX) if nth else None,
         name=name.matching(EVENT_NAME, "an event name: 1 to 64 visible ASCII characters") if name else None,
         eur_micro=eur_micro(eur) if eur else None,
-        to=to.matching(LEVEL_ID, "a level id: use a-z, 0-9, - and _") if to else None,
+        to=_climbed(to, words) if to else None,
         days=days.integer(1, SILENCE_DAYS_MAX) if days else None,
         code=code.matching(CODE, "a bonus code: use letters, digits, - and _, 3 to 32").upper() if code else None,
     )
+
+
+def _climbed(place: Place, words: Vocabulary) -> str:
+    """A level that somebody can climb to: not the first one."""
+    level = known_level(place, words)
+    if words.levels and level == words.levels[0]:
+        place.problem(f"nobody climbs to `{level}`: everybody begins there; name a higher level")
+    return level

@@ -3,18 +3,14 @@
 Days are UTC days since 1970; sweeps happen at their beginning, 00:00 UTC.
 """
 
-from datetime import date, timedelta
-from functools import lru_cache
-
 from engine.catalog import Catalog
+from engine.calendar import months_later
 from engine.commands import ExpirePoints, LapseRedemption, PayCashback, SweepLevel
 from engine.state import PlayerState
 from engine.turnover import DAY_MS, first_short_day, next_midnight_ms, week_ends_ms
 
 LoyaltyDue = tuple[int, type[PayCashback | LapseRedemption | SweepLevel | ExpirePoints], str | int]
 """Unix ms, the command, and its subject: a week, a redemption, a day."""
-_EPOCH = date(1970, 1, 1)
-_YEAR_MAX = 9_999
 
 
 def next_loyalty_due(state: PlayerState, catalog: Catalog) -> LoyaltyDue | None:
@@ -66,14 +62,3 @@ def expiry_day(state: PlayerState, catalog: Catalog) -> int | None:
     idle = months_later(day, rules.points.expire_after_months) + (1 if rest else 0)
     back = next_midnight_ms(max(loyalty.unlocked_ms + 1, catalog.in_force_ms)) // DAY_MS
     return max(idle, back)
-
-
-@lru_cache(maxsize=4_096)
-def months_later(day: int, months: int) -> int:
-    """The day `months` calendar months later; where that month is too short, its last day."""
-    at = _EPOCH + timedelta(days=day)
-    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
-    if year >= _YEAR_MAX:
-        return (date(_YEAR_MAX, 12, 31) - _EPOCH).days
-    last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
-    return (date(year, month + 1, min(at.day, last)) - _EPOCH).days

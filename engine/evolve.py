@@ -53,7 +53,7 @@ def _bet_placed(player: Player, event: e.BetPlaced, command_id: str, time_ms: in
     state = player.state
     state.real -= event.real
     state.active_ms = time_ms
-    if event.turnover_micro:
+    if event.package_id is None:
         state.turnover_micro += event.turnover_micro
         accrue(state.loyalty, event.turnover_micro, event.points_micro, event.real, time_ms)
     grant_id = event.grant_id

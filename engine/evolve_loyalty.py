@@ -8,20 +8,23 @@ from msgspec.structs import replace
 from engine import events as e
 from engine.amounts import MICRO
 from engine.state import ENDED_REDEMPTIONS_MAX, Loyalty, Player, Redemption, RedemptionState
-from engine.turnover import DAY_MS, add_to_day, roll_week, take_from_day, week_of
+from engine.turnover import DAY_MS, add_day, roll_week, take_from_day, week_of
 
 
 def accrue(loyalty: Loyalty, turnover_micro: int, points_micro: int, real: int, time_ms: int) -> None:
-    """A paid bet, or one of another vertical (`real` 0: no money moves here)."""
+    """A paid bet, or one of another vertical (`real` 0: no money moves here). The week turns with the day."""
     day = time_ms // DAY_MS
     loyalty.qualifying += turnover_micro
     loyalty.available += points_micro
     loyalty.lifetime += points_micro
     loyalty.last_bet_ms = time_ms
-    add_to_day(loyalty, day, turnover_micro)
-    if real:
+    days = loyalty.days
+    if day - loyalty.first_day == len(days) - 1:
+        days[-1] += turnover_micro
+    else:
+        add_day(loyalty, day, turnover_micro)
         roll_week(loyalty, week_of(day))
-        loyalty.week_staked += real
+    loyalty.week_staked += real
 
 
 def won(loyalty: Loyalty, real: int, time_ms: int) -> None:

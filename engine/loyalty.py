@@ -3,9 +3,9 @@
 from engine.amounts import MICRO
 from engine.answers import Points
 from engine.catalog import Catalog, LoyaltyRules, Privileges
+from engine.catalog_index import index_of
 from engine.eligibility import not_for_player
 from engine.state import POINTS_MAX, Loyalty, PlayerState
-from engine.triggers import multipliers
 
 _NO_PRIVILEGES = Privileges()
 
@@ -59,11 +59,14 @@ def earned(state: PlayerState, catalog: Catalog, game_type: str, turnover_micro:
     rules = catalog.loyalty
     if rules is None:
         return 0
-    points = turnover_micro * rules.points.factors[game_type]
-    for campaign in multipliers(catalog):
+    points = turnover_micro * rules.points.factors[game_type] // MICRO
+    promotions = index_of(catalog).promotions
+    for campaign in promotions.get(state.loyalty.level) or promotions[""]:
         if campaign.valid_from_ms <= time_ms < campaign.valid_to_ms and (
             not_for_player(state, campaign.eligibility, None) is None
         ):
-            points = points * (campaign.points_multiplier_micro or MICRO) // MICRO
+            factor = rules.points.factors[game_type] * (campaign.points_multiplier_micro or MICRO)
+            points = turnover_micro * factor // (MICRO * MICRO)
             break
-    return min(points // MICRO, max(0, POINTS_MAX - state.loyalty.lifetime))
+    room = POINTS_MAX - state.loyalty.lifetime
+    return points if points <= room else max(0, room)

@@ -11,14 +11,12 @@ from engine import commands as c
 from engine import events as e
 from engine.amounts import to_micro_eur
 from engine.catalog import Campaign, Catalog
+from engine.catalog_index import Campaigns, awaiting, index_of
 from engine.commands import Command
 from engine.eligibility import refusal_reason
 from engine.state import PlayerState
 from engine.turnover import DAY_MS as DAY_MS
 from engine.turnover import settled_turnover
-
-Campaigns = tuple[Campaign, ...]
-NO_CAMPAIGNS: Campaigns = ()
 
 
 class Proposal(NamedTuple):
@@ -35,83 +33,35 @@ class Proposal(NamedTuple):
     redeemed: tuple[str, int] | None = None
 
 
-class _Index(NamedTuple):
-    """Campaigns by trigger; `thresholds` of those that wait for turnover, micro-EUR, ascending.
-
-    `multipliers` of points, the highest first.
-    """
-
-    catalog: Catalog | None
-    campaigns: dict[str, Campaigns]
-    thresholds: tuple[int, ...]
-    multipliers: Campaigns = ()
-
-
-_indexed = _Index(None, {}, ())
-
-
-def awaiting(catalog: Catalog, trigger: str) -> Campaigns:
-    """Campaigns with that trigger in order of their ids; an index of the catalog last asked about is kept."""
-    indexed = _indexed if _indexed.catalog is catalog else _index(catalog)
-    return indexed.campaigns.get(trigger, NO_CAMPAIGNS)
-
-
-def multipliers(catalog: Catalog) -> Campaigns:
-    """Campaigns that multiply points, the highest first."""
-    return (_indexed if _indexed.catalog is catalog else _index(catalog)).multipliers
-
-
 def may_trigger(state: PlayerState, catalog: Catalog, command: Command) -> bool:
     """Whether the command can trigger anything at all: asked on the path of every spin, so without deciding it."""
-    kind = type(command.body)
+    body = command.body
+    kind = type(body)
     if kind not in BY_PLAY:
         return kind in MATCHERS
+    stake = 0
+    if isinstance(body, c.Spin):
+        if body.win is None or body.bet is None:
+            return False  # nothing is settled, or a free spin: no turnover
+        stake = body.bet
+    elif isinstance(body, c.ReportBet):
+        stake = body.amount
     if not state.currency:
         return False
-    indexed = _indexed if _indexed.catalog is catalog else _index(catalog)
-    if indexed.thresholds:
-        above = bisect_right(indexed.thresholds, settled_turnover(state))
-        if above < len(indexed.thresholds):
-            threshold = indexed.thresholds[above]
-            if threshold <= state.turnover_micro + _stake_micro(state, catalog, command):
-                return True
-    return "level_up" in indexed.campaigns and _may_climb(state, catalog, command)
+    more = to_micro_eur(stake, catalog.currencies[state.currency]) if stake else 0
+    index = index_of(catalog)
+    if index.thresholds and _may_cross(state, index.thresholds, more):
+        return True
+    loyalty = state.loyalty
+    return bool(loyalty.climbed) or (
+        "level_up" in index.campaigns and index.next_rung.get(loyalty.level, 0) <= loyalty.qualifying + more
+    )
 
 
-def _may_climb(state: PlayerState, catalog: Catalog, command: Command) -> bool:
-    """Whether a climb may wait for this command, or be its doing."""
-    rules, loyalty = catalog.loyalty, state.loyalty
-    if rules is None or loyalty.climbed:
-        return rules is not None
-    above = rules.rungs.get(loyalty.level, -1) + 1
-    if above == len(rules.levels):
-        return False
-    return rules.levels[above].threshold_micro <= loyalty.qualifying + _stake_micro(state, catalog, command)
-
-
-def _stake_micro(state: PlayerState, catalog: Catalog, command: Command) -> int:
-    """The most turnover the command itself can settle, besides that of open rounds."""
-    body = command.body
-    if isinstance(body, c.ReportBet):
-        stake = body.amount
-    elif isinstance(body, c.Spin) and body.win is not None:
-        stake = body.bet or 0
-    else:
-        return 0
-    return to_micro_eur(stake, catalog.currencies[state.currency])
-
-
-def _index(catalog: Catalog) -> _Index:
-    global _indexed
-    index: dict[str, Campaigns] = {}
-    for _, campaign in sorted(catalog.campaigns.items()):
-        if campaign.type != "points_multiplier":
-            index[campaign.trigger] = (*index.get(campaign.trigger, ()), campaign)
-    thresholds = sorted(each.condition.eur_micro or 0 for each in index.get("turnover_reached", ()))
-    promotions = [campaign for campaign in catalog.campaigns.values() if campaign.type == "points_multiplier"]
-    promotions.sort(key=lambda campaign: (-(campaign.points_multiplier_micro or 0), campaign.campaign_id))
-    _indexed = _Index(catalog, index, tuple(thresholds), tuple(promotions))
-    return _indexed
+def _may_cross(state: PlayerState, thresholds: tuple[int, ...], more: int) -> bool:
+    """Whether a threshold lies above what is settled, but not above all turnover with `more` micro-EUR."""
+    above = bisect_right(thresholds, settled_turnover(state))
+    return above < len(thresholds) and thresholds[above] <= state.turnover_micro + more
 
 
 def proposals(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:

@@ -41,17 +41,14 @@ def rolling(loyalty: Loyalty, today: int, window_days: int) -> int:
     return sum(loyalty.days[first : max(0, today - loyalty.first_day + 1)])
 
 
-def add_to_day(loyalty: Loyalty, day: int, micro_eur: int) -> None:
-    """Adds to the bucket of a day, today's or a later one than any before; the oldest buckets are forgotten."""
+def add_day(loyalty: Loyalty, day: int, micro_eur: int) -> None:
+    """Begins the bucket of a day later than any before; the oldest buckets are forgotten."""
     days = loyalty.days
-    at = day - loyalty.first_day
-    if at == len(days) - 1:
-        days[at] += micro_eur
-        return
-    if not days or at >= len(days) + TURNOVER_DAYS_MAX:
+    gap = day - loyalty.first_day - len(days)
+    if not days or gap >= TURNOVER_DAYS_MAX:
         loyalty.first_day, loyalty.days = day, [micro_eur]
         return
-    days.extend([0] * (at - len(days)))
+    days.extend([0] * gap)
     days.append(micro_eur)
     over = len(days) - TURNOVER_DAYS_MAX
     if over > 0:

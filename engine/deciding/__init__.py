@@ -116,5 +116,5 @@ def decide_alone(player: Player, catalog: Catalog, command: Command) -> Decision
         return Rejection(PLAYER_BLOCKED, f"Player {state.player_id} is blocked; settlements and rollbacks still work.")
     decided = _DECIDERS[kind](player, catalog, command, body)
     if kind in _MOVES_TURNOVER and catalog.loyalty is not None and not isinstance(decided, Rejection):
-        decided += levels.follow(state, catalog.loyalty, decided)
+        decided += levels.follow(state, catalog, catalog.loyalty, decided)
     return decided

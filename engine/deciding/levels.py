@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from engine.catalog import Catalog, LoyaltyRules
+from engine.catalog_index import index_of
 from engine.commands import Command, ForceLevel, SweepLevel
 from engine.deciding.decision import Decision
 from engine.due_loyalty import sweep_day
@@ -21,33 +22,28 @@ from engine.loyalty import reached, rung_of
 from engine.loyalty_events import LevelReason
 from engine.rejections import INVALID_STATE, LEVEL_NOT_FOUND, Rejection
 from engine.state import Player, PlayerState
+from engine.triggers import newly_settled
 
 
-def follow(state: PlayerState, rules: LoyaltyRules, events: Sequence[AnyEvent]) -> list[AnyEvent]:
+def follow(state: PlayerState, catalog: Catalog, rules: LoyaltyRules, events: Sequence[AnyEvent]) -> list[AnyEvent]:
     """What a command's own events do to the level, and whose `level_up` campaigns it is now the turn of.
 
     On the path of every spin: mostly nothing, and soon found out.
     """
+    loyalty = state.loyalty
     staked = undone = 0
-    closes = False
     for event in events:
-        if isinstance(event, BetPlaced):
+        if isinstance(event, BetPlaced | BetReported):
             staked += event.turnover_micro
-        elif isinstance(event, WinCredited):
-            closes = closes or event.closes
-        elif isinstance(event, BetReported):
-            staked += event.turnover_micro
-            closes = True
         elif isinstance(event, RoundReversed | ReportedBetReversed):
             undone += event.qualifying_micro
-        elif isinstance(event, RoundTimedOut):
-            closes = closes or event.action == "close"
     changes: list[AnyEvent] = []
     if staked:
-        changes += _up(state, rules, state.loyalty.qualifying + staked)
+        if loyalty.qualifying + staked >= index_of(catalog).next_rung.get(loyalty.level, 0):
+            changes = _up(state, rules, loyalty.qualifying + staked)
     elif undone:
-        changes += _back(state, rules, undone)
-    if closes and (changes or state.loyalty.climbed):
+        changes = _back(state, rules, undone)
+    if changes or loyalty.climbed:
         changes += _turns(state, rules, events, changes, staked)
     return changes
 
@@ -64,8 +60,9 @@ def _up(state: PlayerState, rules: LoyaltyRules, qualifying: int) -> list[AnyEve
     level = state.loyalty.level
     rung = rules.rungs.get(level)
     if rung is None:
-        rung = reached(rules, qualifying)
-        return [_changed(rules, level, rung, "ladder_changed")]
+        rung = reached(rules, state.loyalty.qualifying)
+        changes.append(_changed(rules, level, rung, "ladder_changed"))
+        level = rules.levels[rung].level_id
     while rung + 1 < len(rules.levels) and qualifying >= rules.levels[rung + 1].threshold_micro:
         rung += 1
         changes.append(_changed(rules, level, rung, "play"))
@@ -90,6 +87,8 @@ def _turns(
     state: PlayerState, rules: LoyaltyRules, events: Sequence[AnyEvent], changes: Sequence[AnyEvent], staked: int
 ) -> list[AnyEvent]:
     """`level_up` campaigns fire for what closed rounds support, not for stakes that may be cancelled yet (rules §3)."""
+    if not newly_settled(state, events):
+        return []
     loyalty = state.loyalty
     climbed = [
         *loyalty.climbed,

@@ -1,6 +1,6 @@
 """Points by hand and by time, and their redemption (rules §8). What a bet earns is `engine.loyalty.earned`."""
 
-from engine.amounts import MICRO
+from engine.amounts import AMOUNT_MAX, MICRO
 from engine.catalog import Catalog, LoyaltyRules, RedemptionRules
 from engine.commands import (
     AdjustPoints,
@@ -93,6 +93,8 @@ def _not_redeemable(rules: RedemptionRules, points: int, amount: int) -> Rejecti
         reason = f"At least {rules.min_points} points are redeemed at a time, not {points}."
     elif points % rules.step:
         reason = f"Points are redeemed in steps of {rules.step}; {points} is none."
+    elif amount > AMOUNT_MAX:
+        reason = f"{points} points are worth more than the {AMOUNT_MAX} that can be granted at once."
     elif not amount:
         reason = f"{points} points are worth nothing in the player's currency."
     else:

@@ -80,9 +80,9 @@ def test_a_check_prints_warnings_and_is_fine(folder: Path, capsys: pytest.Captur
     (folder / "locales/de.json").write_text('{"a": "b"}')
     assert main(["catalog", "check", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "locales/de.json:1: the text `a` is not used; no campaign has it (warning)" in lines
+    assert "locales/de.json:1: the text `a` is not used; no campaign or level has it (warning)" in lines
     assert lines[-1].endswith(
-        f"fine; 3 games, 2 campaigns, 1 workflows, texts in: de, en; version {load_catalog(folder).version}"
+        f"fine; 3 games, 2 campaigns, 1 workflows, 3 levels, texts in: de, en; version {load_catalog(folder).version}"
     )
 
 

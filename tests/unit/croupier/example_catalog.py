@@ -58,17 +58,35 @@ award:
   bonus: {fixed: {EUR: 500, JPY: 750}}
 wager: {multiplier: "10"}
 """
+LEVELS = """\
+points: {per_eur: "1.5", game_multiplier: {table: "0.5", live: "2"}, expire_after_inactive_months: 6}
+redemption: {points_per_eur: 50, min_points: 500, step: 100, lock_hours: 48, wager_multiplier: "2", valid_days: 14}
+downgrade: {rule: own_level_threshold, window_days: 60, grace_days: 0}
+cashback: {period: weekly, wager_multiplier: "0.5", valid_days: 7, min_amount: {EUR: 100, JPY: 150}}
+levels:
+  - {id: silver, threshold_eur: "0"}
+  - {id: gold, threshold_eur: "2500.5", bonus_multiplier: "1.1", cashback_percent: "2.5", manager: email}
+  - {id: onyx, threshold_eur: "9000", min_rtp: "0.97", withdrawal: accelerated, offers: [cup, lounge]}
+"""
 ENGLISH = """\
 {
   "campaign.goodwill.name": "Goodwill",
   "campaign.goodwill.description": "For you",
   "campaign.welcome.name": "Welcome",
-  "campaign.welcome.description": "Half of your deposit on top"
+  "campaign.welcome.description": "Half of your deposit on top",
+  "campaign.redemption.name": "Points",
+  "campaign.redemption.description": "For your points",
+  "campaign.cashback.name": "Cashback",
+  "campaign.cashback.description": "For your losses",
+  "level.silver.name": "Silver",
+  "level.gold.name": "Gold",
+  "level.onyx.name": "Onyx"
 }
 """
 FILES = {
     "platform.yaml": PLATFORM,
     "games.yaml": GAMES,
+    "levels.yaml": LEVELS,
     "campaigns/goodwill.yaml": GOODWILL,
     "campaigns/welcome.yaml": WELCOME,
     "locales/en.json": ENGLISH,

@@ -169,7 +169,13 @@ MISTAKES = [
     (M, "{event: manual}", "{event: turnover_reached}", 3, "the field `eur` is missing"),
     (M, "{event: manual}", "{event: turnover_reached, eur: 500}", 3, 'write "500" in quotes'),
     (M, "{event: manual}", '{event: deposit_total_reached, eur: "0"}', 3, "0 EUR is no threshold"),
-    (M, "{event: manual}", "{event: level_up, to: Gold}", 3, "`Gold` is not a level id"),
+    (
+        M,
+        "{event: manual}",
+        "{event: level_up, to: Gold}",
+        3,
+        "unknown level `Gold` (did you mean `gold`?); levels.yaml knows: silver, gold",
+    ),
     (M, "{event: manual}", "{event: inactive}", 3, "the field `days` is missing"),
     (M, "{event: manual}", "{event: inactive, days: 0}", 3, "0 is not between 1 and 3650"),
     (M, "{event: manual}", "{event: code, code: S P}", 3, "`S P` is not a bonus code"),
@@ -243,10 +249,10 @@ def test_what_would_have_to_be_wagered_stays_countable(folder: Path) -> None:
     assert load_catalog(folder)
     edit(folder, W, '"35"', '"9999"')
     [problem] = problems(folder)
-    # basis bonus_plus_deposit: a match of 50.5 % of at most 10^15 on top of 9 x 10^14
+    # 9 x 10^14 times gold's 1.1, and (basis bonus_plus_deposit) a match of 50.5 % of at most 10^15
     assert (problem.line, problem.reason) == (
         15,
-        "up to 18998100000000000000 would have to be wagered; lower the multiplier or the bonus",
+        "up to 19898010000000000000 would have to be wagered; lower the multiplier or the bonus",
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from croupier import catalog_folder
+from croupier.catalog_deploy import diff_lines
 from croupier.catalog_diff import CHANGES_MAX, VALUE_CHARS_MAX, diff
 from croupier.catalog_files import CatalogInvalid, check_bundle, load_catalog, read_catalog_bundle
 from croupier.catalog_folder import FILE_BYTES_MAX, read_folder
@@ -15,7 +16,7 @@ from croupier.catalog_watch import CatalogWatch
 from croupier.catalog_yaml import Problem
 from engine.catalog import Catalog, Limits, RoundTimeout
 from gateway.texts import Texts
-from tests.unit.croupier.example_catalog import FILES, GOODWILL, SHIPPED
+from tests.unit.croupier.example_catalog import FILES, GOODWILL, LEVELS, SHIPPED
 
 BUNDLE = {name: text.encode() for name, text in FILES.items()}
 
@@ -116,6 +117,44 @@ def test_added_removed_and_changed_are_told_as_the_files_have_them() -> None:
         ("round_timeout.action", None, "close"),
         ("round_timeout.hours", None, "2"),
     ]
+
+
+LADDER = [
+    # what levels.yaml says, what it says instead, and the lines of the difference
+    ("onyx, threshold", "ruby, threshold", ["+ levels.ruby", "- levels.onyx"]),
+    ('"2500.5"', '"3000"', ["~ levels.gold.threshold_eur: 2500.5 → 3000"]),
+    ('"1.1"', '"1.25"', ["~ levels.gold.bonus_multiplier: 1.1 → 1.25"]),
+    ('min_rtp: "0.97", ', "", ["~ levels.onyx.min_rtp: 0.97 → –"]),
+    ("[cup, lounge]", "[cup]", ['~ levels.onyx.offers: ["cup","lounge"] → ["cup"]']),
+    ('live: "2"', 'live: "1"', ["~ points.per_eur.live: 3 → 1.5"]),
+    ("months: 6", "months: 12", ["~ points.expire_after_inactive_months: 6 → 12"]),
+    ("lock_hours: 48", "lock_hours: 72", ["~ redemption.lock_hours: 48 → 72"]),
+    ("valid_days: 14", "valid_days: 30", ["~ redemption.valid_days: 14 → 30"]),
+    ("own_level", "previous_level", ["~ downgrade.rule: own_level_threshold → previous_level_threshold"]),
+    ('"0.5", valid', '"1", valid', ["~ cashback.wager_multiplier: 0.5 → 1"]),
+    ("JPY: 150", "JPY: 200", ["~ cashback.min_amount.JPY: 150 → 200"]),
+    ("own_level_threshold, window_days: 60,", "own_level_threshold,", ["~ downgrade.window_days: 60 → 30"]),
+]
+
+
+@pytest.mark.parametrize(("written", "instead", "lines"), LADDER)
+def test_what_a_new_levels_file_changes(written: str, instead: str, lines: list[str]) -> None:
+    assert written in LEVELS
+    new, _ = read_catalog_bundle(BUNDLE | {"levels.yaml": LEVELS.replace(written, instead, 1).encode()})
+    assert diff_lines(dict(diff(changed(), new))) == lines
+
+
+def test_a_levels_file_that_comes_and_goes() -> None:
+    without = changed(loyalty=None)
+    found = diff(without, changed())
+    assert found["added"] == ["levels.gold", "levels.onyx", "levels.silver"]
+    told = {change["path"]: change["to"] for change in found["changed"]}
+    assert told["points.per_eur.table"] == "0.75"
+    assert told["redemption.points_per_eur"] == "50"
+    assert told["cashback.min_amount.EUR"] == "100"
+    gone = diff(changed(), without)
+    assert (gone["added"], gone["removed"]) == ([], found["added"])
+    assert {change["path"]: change["from"] for change in gone["changed"]} == told
 
 
 def test_a_difference_is_bounded() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from croupier.catalog_files import load_catalog
 from croupier.catalog_folder import CAMPAIGNS_MAX, FILE_BYTES_MAX
-from engine.catalog import CampaignType, Catalog, Currency, TriggerEvent
+from engine.catalog import CASHBACK, REDEMPTION, CampaignType, Catalog, Currency, TriggerEvent
 from tests.unit.croupier.example_catalog import FILES, GAMES, GOODWILL, PLATFORM, SHIPPED, WELCOME, problems
 
 
@@ -42,7 +42,7 @@ def test_the_shipped_welcome_doubles_a_first_deposit_and_adds_twenty_spins() -> 
 def test_the_shipped_campaigns_cover_every_type_and_every_trigger() -> None:
     campaigns = shipped().campaigns.values()
     assert {campaign.type for campaign in campaigns} == set(get_args(CampaignType))
-    assert {campaign.trigger for campaign in campaigns} == set(get_args(TriggerEvent))
+    assert {campaign.trigger for campaign in campaigns} == set(get_args(TriggerEvent)) - {REDEMPTION, CASHBACK}
 
 
 def test_the_shipped_free_spins_can_be_spent_on_their_games() -> None:
@@ -228,7 +228,7 @@ BROKEN_FILES: list[tuple[Break, str, int, str]] = [
     (lambda f: (f / W).write_bytes(b"#" * (FILE_BYTES_MAX + 1)), W, 1, "this file is too large: at most 1048576 bytes"),
     (lambda f: (f / W).write_bytes(b"id: a\nname: caf\xe9\n"), W, 2, "this is not UTF-8 text"),
     (lambda f: (f / W).write_bytes(b"id: a\n\nname: \x07\n"), W, 3, "control character"),
-    (lambda f: (f / "levels.yaml").write_text("{}"), "levels.yaml", 1, "this file is not read"),
+    (lambda f: (f / "bonuses.yaml").write_text("{}"), "bonuses.yaml", 1, "this file is not read"),
     (lambda f: (f / W).rename(f / "campaigns/welcome.yml"), "campaigns/welcome.yml", 1, "this file is not read"),
 ]
 

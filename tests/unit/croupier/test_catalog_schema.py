@@ -64,6 +64,15 @@ BROKEN = [
     ("games.yaml", ("games", "book-of-dunes", "type"), "slots"),
     ("fraud.yaml", ("rules", "country_mismatch", "more_than"), 1),
     ("fraud.yaml", ("denied_countries",), ["kp"]),
+    ("levels.yaml", ("points", "per_eur"), 1),
+    ("levels.yaml", ("points", "game_multiplier", "slots"), "1"),
+    ("levels.yaml", ("redemption", "lock_hours"), 8761),
+    ("levels.yaml", ("downgrade", "window_days"), 93),
+    ("levels.yaml", ("cashback", "period"), "daily"),
+    ("levels.yaml", ("levels",), []),
+    ("levels.yaml", ("levels", 0), {"id": "bronze"}),
+    ("levels.yaml", ("levels", 2, "manager"), "mail"),
+    ("levels.yaml", ("levels", 3, "offers"), ["Cup final"]),
 ]
 
 

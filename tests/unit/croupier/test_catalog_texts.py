@@ -82,7 +82,7 @@ def test_a_text_that_belongs_to_nothing_is_a_warning(folder: Path) -> None:
     assert checked.problems == ()
     assert [str(warning) for warning in checked.warnings] == [
         "locales/en.json:2: the text `campaign.goodwil.name` is not used (did you mean `campaign.goodwill.name`?); "
-        "no campaign has it"
+        "no campaign or level has it"
     ]
 
 

@@ -14,6 +14,7 @@ from engine.commands import (
     CommandBody,
     Deposit,
     EnterCode,
+    ForceLevel,
     GrantCampaign,
     PostEvent,
     Register,
@@ -70,6 +71,8 @@ FIRED = [
     ("goodwill-5", [GrantCampaign("goodwill-5", "sorry")], [("in_wager", 500)]),
     ("lanterns-10-spins", [GrantCampaign("lanterns-10-spins", "sorry")], [("spins", 10)]),
     ("vip-250", [GrantCampaign("vip-250", "birthday")], [("initiated", 25_000)]),
+    # 50.00 EUR times gold's 1.25; who only reaches silver has nothing yet
+    ("gold-50", [ReportBet(1_000_000, "live"), ReportBet(4_000_000, "live")], [("in_wager", 6_250)]),
 ]
 
 
@@ -82,6 +85,18 @@ def test_what_fires_it_and_what_it_grants(
         assert owned(played) == []
         played.do(body)
     assert owned(played) == [(campaign_id, state, amount) for state, amount in expected]
+
+
+def test_points_count_twice_from_gold_on() -> None:
+    played = table("double-points")
+    earned = []
+    for level in ("silver", "gold", "platinum"):
+        played.do(ForceLevel(level, "a test"))
+        before = played.state.loyalty.available
+        played.do(ReportBet(1_000, "live"))
+        earned.append(played.state.loyalty.available - before)
+    # 10 EUR at a live table: 15 points
+    assert earned == [15_000_000, 30_000_000, 30_000_000]
 
 
 def test_thirty_days_of_silence() -> None:

@@ -1,0 +1,39 @@
+"""Calendar months on days counted from 1 January 1970, in the Gregorian calendar. No clock, no time zones: UTC days."""
+
+from functools import lru_cache
+from typing import Final
+
+_DAYS_OF_400_YEARS: Final = 146_097
+_TO_MARCH_0000: Final = 719_468
+"""Days from 1 March of the year 0 to 1 January 1970. Years that begin in March end with the leap day."""
+
+
+@lru_cache(maxsize=4_096)
+def months_later(day: int, months: int) -> int:
+    """The day `months` calendar months later; where that month is too short, its last day."""
+    year, month, of_month = date_of(day)
+    year, month = divmod(year * 12 + month - 1 + months, 12)
+    return day_of(year, month + 1, min(of_month, _length(year, month + 1)))
+
+
+def date_of(day: int) -> tuple[int, int, int]:
+    """(year, month 1-12, day of the month 1-31)."""
+    century4, rest = divmod(day + _TO_MARCH_0000, _DAYS_OF_400_YEARS)
+    year = (rest - rest // 1_460 + rest // 36_524 - rest // 146_096) // 365
+    of_year = rest - (365 * year + year // 4 - year // 100)
+    shifted = (5 * of_year + 2) // 153
+    of_month = of_year - (153 * shifted + 2) // 5 + 1
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    return century4 * 400 + year + (month <= 2), month, of_month
+
+
+def day_of(year: int, month: int, of_month: int) -> int:
+    """The day since 1970 of a date."""
+    century4, rest = divmod(year - (month <= 2), 400)
+    of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + of_month - 1
+    return century4 * _DAYS_OF_400_YEARS + rest * 365 + rest // 4 - rest // 100 + of_year - _TO_MARCH_0000
+
+
+def _length(year: int, month: int) -> int:
+    following = day_of(year + month // 12, month % 12 + 1, 1)
+    return following - day_of(year, month, 1)
