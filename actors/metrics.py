@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from engine.amounts import MICRO
+
 SECONDS = (
     0.00001, 0.00002, 0.00004, 0.00006, 0.0001, 0.00015, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
@@ -68,7 +70,13 @@ class ShardMetrics(Collector):
             "bonuses_redeemed": 0,
             "bonuses_expired": 0,
             "bonuses_declined": 0,
+            "points_redeemed": 0,
+            "points_returned": 0,
         }
+        self.points_accrued_micro = 0
+        self.points_reversed_micro = 0
+        self.level_ups = {"play": 0, "forced": 0}
+        """Climbs by the reason of the change: there are no others."""
         self.freespins_used = 0
         self.wagered_shares = 0.0
         """Sum, over the grants that ended, of the share of their wagering that was done."""
@@ -85,6 +93,7 @@ class ShardMetrics(Collector):
             yield histogram.family()
         for name, value in self.counters.items():
             yield CounterMetricFamily(name, name.replace("_", " "), value=value)
+        yield from self._loyalty()
         yield GaugeMetricFamily("freespins_used", "Free spins played", value=self.freespins_used)
         rate = self.wagered_shares / self.grants_ended if self.grants_ended else 0.0
         yield GaugeMetricFamily(
@@ -92,3 +101,13 @@ class ShardMetrics(Collector):
         )
         for name, value in self.gauges.items():
             yield GaugeMetricFamily(name, name.replace("_", " "), value=value)
+
+    def _loyalty(self) -> Iterator[Metric]:
+        """Points as numbers of points; what is taken back has a counter of its own: counters never fall."""
+        accrued, reversed_ = self.points_accrued_micro / MICRO, self.points_reversed_micro / MICRO
+        yield CounterMetricFamily("points_accrued", "Points earned by bets", value=accrued)
+        yield CounterMetricFamily("points_reversed", "Earned points that reversed bets took back", value=reversed_)
+        climbs = GaugeMetricFamily("level_up_events", "Climbs to a higher level, by reason", labels=("reason",))
+        for reason, count in self.level_ups.items():
+            climbs.add_metric((reason,), count)
+        yield climbs

@@ -20,6 +20,7 @@ from actors.frames import CONTROL, NIL, Kind, Reply, Request, RequestFrame, Shar
 from actors.geo import GeoDatabase
 from actors.lease import Lease
 from actors.loading import Loader
+from actors.loyalty_metrics import count_loyalty
 from actors.metrics import ShardMetrics
 from actors.ownership import Ownership
 from actors.residents import Resident, Residents, Schedule
@@ -258,6 +259,9 @@ class Shard:
         plain = _plain(done.events)
         if not plain:
             count_events(self.metrics, resident.player.state, done)
+            count_loyalty(self.metrics, self.catalog.loyalty, done.events)
+        elif done.events:
+            self.metrics.points_accrued_micro += done.events[0].points_micro  # type: ignore[union-attr]  # a BetPlaced
         self.schedule(resident)  # what may raise comes before the entry is on its way (rule 10)
         resident.batch = self.committer.add((done.player_id, done.version, encode_entry(done)), sink, reply)
         self.residents.dirty[done.player_id] = 2

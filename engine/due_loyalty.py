@@ -3,8 +3,8 @@
 Days are UTC days since 1970; sweeps happen at their beginning, 00:00 UTC.
 """
 
-from engine.catalog import Catalog
 from engine.calendar import months_later
+from engine.catalog import Catalog
 from engine.commands import ExpirePoints, LapseRedemption, PayCashback, SweepLevel
 from engine.state import PlayerState
 from engine.turnover import DAY_MS, first_short_day, next_midnight_ms, week_ends_ms
@@ -20,7 +20,7 @@ def next_loyalty_due(state: PlayerState, catalog: Catalog) -> LoyaltyDue | None:
         return None
     found: LoyaltyDue | None = None
     if loyalty.week_staked > loyalty.week_won and rules.cashback is not None:
-        found = (week_ends_ms(loyalty.week), PayCashback, loyalty.week)
+        found = (max(week_ends_ms(loyalty.week), catalog.in_force_ms), PayCashback, loyalty.week)
     if loyalty.locked:
         for redemption in loyalty.redemptions.values():
             if redemption.state == "locked" and (found is None or redemption.expires_ms < found[0]):

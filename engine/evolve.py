@@ -127,7 +127,7 @@ def _round_reversed(player: Player, event: e.RoundReversed, command_id: str, tim
     state.rounds.pop(event.session_id, None)
     state.real += event.real
     state.turnover_micro += event.turnover_micro
-    take_back(state.loyalty, event.points_micro, event.qualifying_micro, event.days)
+    take_back(state.loyalty, event.points_micro, event.qualifying_micro, event.days, time_ms)
     for delta in event.grants:
         if (grant := find_grant(state, delta.grant_id)) is not None:
             grant.balance += delta.balance

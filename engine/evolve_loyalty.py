@@ -33,14 +33,17 @@ def won(loyalty: Loyalty, real: int, time_ms: int) -> None:
     loyalty.week_won += real
 
 
-def take_back(loyalty: Loyalty, points_micro: int, qualifying_micro: int, days: Iterable[e.DayDelta]) -> None:
-    """A reversal's signed deltas. What a settled week, or a forgotten day, had of the bet stays as it was."""
+def take_back(
+    loyalty: Loyalty, points_micro: int, qualifying_micro: int, days: Iterable[e.DayDelta], time_ms: int
+) -> None:
+    """A reversal's signed deltas. What a week that is over, or a forgotten day, had of the bet stays as it was."""
+    week = week_of(time_ms // DAY_MS)
     loyalty.available += points_micro
     loyalty.lifetime += points_micro
     loyalty.qualifying += qualifying_micro
     for delta in days:
         take_from_day(loyalty, delta.day, delta.turnover_micro)
-        if week_of(delta.day) == loyalty.week:
+        if week_of(delta.day) == loyalty.week == week:
             loyalty.week_staked += delta.staked
             loyalty.week_won += delta.won
 
@@ -55,6 +58,7 @@ def _level_changed(player: Player, event: e.LevelChanged, command_id: str, time_
     if event.qualifying_micro is not None:
         loyalty.qualifying = event.qualifying_micro
         loyalty.reset_version = player.state.version + 1
+        loyalty.climbed = []
 
 
 def _level_up_due(player: Player, event: e.LevelUpDue, command_id: str, time_ms: int) -> None:

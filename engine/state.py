@@ -247,7 +247,9 @@ class Loyalty(msgspec.Struct, array_like=True):
     """What counts for climbing. Bets before version `reset_version` do no longer (rules §8)."""
     reset_version: int = 0
     climbed: list[str] = []
-    """Levels climbed by bets of rounds still open: their `level_up` campaigns wait (rules §3)."""
+    """Levels climbed by bets of rounds still open: their `level_up` campaigns wait (rules §3). A level that is forced
+    or lost meanwhile forgets them.
+    """
     available: int = 0
     locked: int = 0
     spent: int = 0

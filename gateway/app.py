@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Players
-from gateway import activity, bonuses, campaigns, catalogs, operations, players, sandbox, withdrawals
+from gateway import activity, bonuses, campaigns, catalogs, loyalty, operations, players, sandbox, withdrawals
 from gateway.auth import Authenticator
 from gateway.door import House
 from gateway.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field
@@ -62,7 +62,7 @@ def create_app(
     app = GatewayApp(HotPath(players_, auth, metrics, settings))
     app.state.house = House(players_, auth, cluster, control)
     app.state.metrics = metrics
-    for routes in (players, withdrawals, activity, bonuses, campaigns, catalogs, operations):
+    for routes in (players, withdrawals, activity, bonuses, loyalty, campaigns, catalogs, operations):
         app.include_router(routes.router)
     if settings.sandbox:
         app.include_router(sandbox.router)

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 from engine.amounts import AMOUNT_MAX
-from gateway import bonus_schemas, bundles, catalog_schemas, player_schemas, requests, schemas
+from gateway import bonus_schemas, bundles, catalog_schemas, loyalty_schemas, player_schemas, requests, schemas
 from gateway.errors import TABLE
 from gateway.roles import KEYLESS, ROUTE_ROLES
 
@@ -44,6 +44,7 @@ class Doc(NamedTuple):
 _BLOCKED: Final = ("player_blocked",)
 _GRANT: Final = ("grant_not_found", "invalid_state")
 _WITHDRAWAL: Final = ("withdrawal_not_found", "invalid_state")
+_REDEMPTION: Final = ("redemption_not_found", "invalid_state")
 _CONTROL: Final = ("outcome_unknown",)
 _SPIN: Final = ("unknown_game", "round_open", "no_free_spins", "free_spin_game_mismatch", "free_spin_bet_mismatch")
 DOCS: Final[dict[str, Doc]] = {
@@ -97,6 +98,18 @@ DOCS: Final[dict[str, Doc]] = {
     "POST /players/{player_id}/bonuses/{grant_id}/release": Doc(
         bonus_schemas.GrantStateJson, codes=(*_GRANT, "round_open")
     ),
+    "GET /players/{player_id}/rtp": Doc(loyalty_schemas.RtpJson, codes=("unknown_game",)),
+    "GET /loyalty/levels": Doc(loyalty_schemas.LevelsJson, codes=_CONTROL),
+    "GET /loyalty/{player_id}": Doc(loyalty_schemas.LoyaltyJson),
+    "POST /loyalty/points/add": Doc(loyalty_schemas.PointsAdjustedJson, codes=("insufficient_points",)),
+    "POST /loyalty/status/update": Doc(loyalty_schemas.LevelSetJson, codes=("level_not_found",)),
+    "POST /loyalty/redemptions": Doc(
+        loyalty_schemas.RedemptionJson, (200, 201), (*_BLOCKED, "insufficient_points", "invalid_redemption")
+    ),
+    "POST /loyalty/redemptions/{redemption_id}/confirm": Doc(
+        loyalty_schemas.RedemptionJson, codes=(*_BLOCKED, *_REDEMPTION, "invalid_redemption", "grant_declined")
+    ),
+    "POST /loyalty/redemptions/{redemption_id}/cancel": Doc(loyalty_schemas.RedemptionJson, codes=_REDEMPTION),
     "GET /campaigns": Doc(catalog_schemas.CampaignsJson, codes=_CONTROL),
     "GET /campaigns/{campaign_id}": Doc(catalog_schemas.CampaignJson, codes=("campaign_not_found", *_CONTROL)),
     "GET /catalog": Doc(catalog_schemas.CatalogJson),
@@ -153,7 +166,7 @@ def refusals(name: str) -> tuple[str, ...]:
     codes = [*SYNTAX, *DOCS[name].codes]
     if ROUTE_ROLES[name]:
         codes += PROOF
-    if "player_id" in name or "/spin" in name:
+    if "player_id" in name or "/spin" in name or name.startswith("POST /loyalty"):
         codes += PLAYER
     if not name.startswith("GET"):
         codes += BODY if name in KEYLESS else [*KEY, *BODY]

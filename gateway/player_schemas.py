@@ -3,6 +3,7 @@
 from engine.catalog import GameType
 from engine.state import WithdrawalState
 from gateway.bonus_schemas import FreeSpinsJson, GrantedJson, GrantJson
+from gateway.loyalty_schemas import LoyaltyJson
 from gateway.schemas import BalanceJson, Json, SpinAnswer
 
 
@@ -67,21 +68,27 @@ class PlayerJson(Json):
     free_spins: list[FreeSpinsJson]
     open_rounds: list[SpinAnswer]
     withdrawals: list[ReservedJson]
+    loyalty: LoyaltyJson | None
 
 
 class WithdrawalJson(ReservedJson):
-    """A withdrawal after this step."""
+    """A withdrawal after this step; `privilege` is how the player's level is served."""
 
     player_id: str
     currency: str
     balance: BalanceJson
+    privilege: str
     replayed: bool
 
 
 class SessionJson(Json):
-    """Open rounds to be resumed, newest first (at most 16; the player's answer has all), and what it triggered."""
+    """Open rounds to be resumed, newest first (at most 16; the player's answer has all), and what it triggered.
+
+    `min_rtp`: the return to player that the level asks of games launched from here, a decimal string; null: none.
+    """
 
     player_id: str
+    min_rtp: str | None
     open_rounds: list[SpinAnswer]
     granted: list[GrantedJson]
     declined: list[GrantedJson]
@@ -99,13 +106,18 @@ class AwardsJson(Json):
 
 
 class ReportedBetJson(Json):
-    """A bet of another vertical; `turnover_eur` is a decimal string with two digits, rounded down."""
+    """A bet of another vertical; `turnover_eur` is a decimal string with two digits, rounded down.
+
+    `points_earned` is an exact decimal string, `level` the one held after the bet, null without a ladder.
+    """
 
     bet_id: str
     player_id: str
     amount: int
     game_type: GameType
     turnover_eur: str
+    points_earned: str
+    level: str | None
     granted: list[GrantedJson]
     declined: list[GrantedJson]
     replayed: bool

@@ -2,7 +2,7 @@
 
 from engine.answers import RollbackAnswer, RoundAnswer
 from gateway.render_values import balance
-from gateway.schemas import BalanceJson, FundsJson, RollbackJson, SpinAnswer, WageringJson
+from gateway.schemas import BalanceJson, FundsJson, RollbackJson, SpinAnswer, StandingJson, WageringJson
 
 
 def spin(answer: RoundAnswer, player_id: str, replayed: bool = False) -> SpinAnswer:
@@ -24,6 +24,7 @@ def spin(answer: RoundAnswer, player_id: str, replayed: bool = False) -> SpinAns
         FundsJson(answer.funds_real, answer.funds_bonus),
         BalanceJson(money.real, money.bonus, money.bonus_usable, money.withdrawable),
         WageringJson(wagering.grant_id, wagering.remaining, wagering.counted, wagering.max_bet),
+        StandingJson(answer.level or None, answer.points),
         replayed,
         answer.flagged,
     )

@@ -25,7 +25,8 @@ from gateway.player_schemas import (
 )
 from gateway.render import spin
 from gateway.render_bonuses import awards, free_spins, grant
-from gateway.render_values import balance, euros
+from gateway.render_loyalty import loyalty, rtp_or_none
+from gateway.render_values import balance, decimal, euros
 
 
 def registered(answer: RegisteredAnswer, player_id: str, replayed: bool) -> PlayerRegisteredJson:
@@ -58,6 +59,7 @@ def withdrawal(answer: WithdrawalAnswer, player_id: str, replayed: bool) -> With
         player_id,
         answer.currency,
         balance(answer.balance),
+        answer.privilege,
         replayed,
     )
 
@@ -65,7 +67,14 @@ def withdrawal(answer: WithdrawalAnswer, player_id: str, replayed: bool) -> With
 def session(answer: SessionAnswer, player_id: str, replayed: bool) -> SessionJson:
     """A session: what is to be resumed, and what it triggered."""
     rounds = [spin(of, player_id) for of in answer.open_rounds]
-    return SessionJson(player_id, rounds, awards(answer.granted), awards(answer.declined), replayed)
+    return SessionJson(
+        player_id,
+        rtp_or_none(answer.min_rtp_micro),
+        rounds,
+        awards(answer.granted),
+        awards(answer.declined),
+        replayed,
+    )
 
 
 def awarded(answer: AwardsAnswer, player_id: str, replayed: bool) -> AwardsJson:
@@ -82,6 +91,8 @@ def reported_bet(answer: ReportedBetAnswer, player_id: str, replayed: bool) -> R
         answer.amount,
         game_type,
         euros(answer.turnover_micro),
+        decimal(answer.points_micro),
+        answer.level or None,
         awards(answer.granted),
         awards(answer.declined),
         replayed,
@@ -108,6 +119,7 @@ def player(view: PlayerView, stale: bool = False) -> PlayerJson:
         [free_spins(of) for of in view.free_spins],
         [spin(answer, view.player_id) for answer in view.open_rounds],
         [_reserved(of) for of in view.withdrawals],
+        None if view.loyalty is None else loyalty(view.loyalty),
     )
 
 

@@ -28,6 +28,11 @@ def euros(micro: int) -> str:
     return f"{whole}.{cents:02d}"
 
 
+def euros_up(micro: int) -> str:
+    """As `euros`, rounded up: what is still missing is never said to be less than it is (rules §8)."""
+    return euros(micro + _CENT - 1)
+
+
 def balance(of: Balance) -> BalanceJson:
     """The four figures of a player's money."""
     return BalanceJson(of.real, of.bonus, of.bonus_usable, of.withdrawable)

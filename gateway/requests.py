@@ -10,13 +10,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from engine.amounts import AMOUNT_MAX
 from engine.catalog import GameType
+from engine.deciding.syntax import POINTS_AT_ONCE_MAX
 
 IDENTIFIER = r"^[A-Za-z0-9._:@~-]{1,64}$"
 """Player and game ids."""
 VISIBLE = r"^[\x21-\x7e]{1,128}$"
 """Other people's references: round ids, transaction ids, devices."""
 OWN_ID = r"^[A-Za-z0-9._:@~-]{1,128}$"
-"""Ids Croupier gave: of rounds, grants, packages, withdrawals."""
+"""Ids Croupier gave: of rounds, grants, packages, withdrawals, redemptions."""
 PAYLOAD_BYTES_MAX = 4_096
 ADVANCE_SECONDS_MAX = 10 * 365 * 86_400
 """Ten years, for one step of the sandbox clock."""
@@ -71,6 +72,12 @@ def _address(text: str) -> str:
     if "%" in text:
         raise ValueError("an address without a zone is expected")
     return str(ip_address(text))
+
+
+def _some(points: int) -> int:
+    if points == 0:
+        raise ValueError("must not be 0")
+    return points
 
 
 def _small(payload: dict[str, Any]) -> dict[str, Any]:
@@ -165,6 +172,32 @@ class BetRollbackRequest(RequestModel):
     """`POST /players/{player_id}/bets/rollback`: `transaction_id` is the Idempotency-Key of the bet."""
 
     transaction_id: Reference
+
+
+class PlayerRequest(RequestModel):
+    """`POST /loyalty/redemptions/{redemption_id}/confirm` and `/cancel`: whose it is."""
+
+    player_id: Annotated[str, Field(pattern=IDENTIFIER)]
+
+
+class AdjustPointsRequest(PlayerRequest):
+    """`POST /loyalty/points/add`: whole points, negative to take some away."""
+
+    points: Annotated[int, Field(ge=-POINTS_AT_ONCE_MAX, le=POINTS_AT_ONCE_MAX), AfterValidator(_some)]
+    reason: Reason
+
+
+class ForceLevelRequest(PlayerRequest):
+    """`POST /loyalty/status/update`: a level of the ladder."""
+
+    level: Annotated[str, Field(pattern=IDENTIFIER)]
+    reason: Reason
+
+
+class RedemptionRequest(PlayerRequest):
+    """`POST /loyalty/redemptions`: whole points."""
+
+    points: Annotated[int, Field(ge=1, le=POINTS_AT_ONCE_MAX)]
 
 
 class CancelGrantRequest(RequestModel):

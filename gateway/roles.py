@@ -20,6 +20,7 @@ _READERS: Final[frozenset[Role]] = frozenset({"loyalty_admin", "marketing_manage
 _GAME: Final[frozenset[Role]] = frozenset({"game_server"})
 _PLATFORM: Final[frozenset[Role]] = frozenset({"platform"})
 _MARKETING: Final[frozenset[Role]] = frozenset({"marketing_manager"})
+_LOYALTY: Final[frozenset[Role]] = frozenset({"loyalty_admin"})
 _DEPLOYERS: Final[frozenset[Role]] = frozenset({"loyalty_admin", "marketing_manager", "ops"})
 PUBLIC: Final[frozenset[Role]] = frozenset()
 """No proof is asked for."""
@@ -53,6 +54,14 @@ ROUTE_ROLES: Final[dict[str, frozenset[Role]]] = {
     "POST /players/{player_id}/bonuses/{grant_id}/approve": _MARKETING,
     "POST /players/{player_id}/bonuses/{grant_id}/decline": _MARKETING,
     "POST /players/{player_id}/bonuses/{grant_id}/release": _MARKETING,
+    "GET /players/{player_id}/rtp": _PLATFORM | _GAME,
+    "GET /loyalty/levels": _PLATFORM | PEOPLE,
+    "GET /loyalty/{player_id}": _PLATFORM | _READERS,
+    "POST /loyalty/points/add": _LOYALTY,
+    "POST /loyalty/status/update": _LOYALTY,
+    "POST /loyalty/redemptions": _PLATFORM,
+    "POST /loyalty/redemptions/{redemption_id}/confirm": _PLATFORM,
+    "POST /loyalty/redemptions/{redemption_id}/cancel": _PLATFORM,
     "GET /campaigns": _PLATFORM | PEOPLE,
     "GET /campaigns/{campaign_id}": _PLATFORM | PEOPLE,
     "GET /catalog": PEOPLE,

@@ -1,4 +1,4 @@
-"""The JSON of the API: money, rounds, health, problem documents; players, bonuses and catalogs have files of their own.
+"""The JSON of the API: money, rounds, health, problem documents; players, bonuses, loyalty, catalogs: own files.
 
 Field names are fixed; amounts are integers in minor units. What callers send is in `gateway.requests`.
 """
@@ -40,6 +40,13 @@ class WageringJson(Json):
     max_bet: int | None
 
 
+class StandingJson(Json):
+    """Level (null without a ladder) and whole points available, rounded down, after this step."""
+
+    level: str | None
+    points: int
+
+
 class SpinAnswer(Json):
     """A round, after a spin, bet, result or cancel, or when asked for. `flagged`: open beyond its time-out."""
 
@@ -57,6 +64,7 @@ class SpinAnswer(Json):
     funds: FundsJson
     balance: BalanceJson
     wagering: WageringJson
+    loyalty: StandingJson
     replayed: bool
     flagged: bool = False
 

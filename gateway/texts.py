@@ -1,4 +1,4 @@
-"""What players read: names and descriptions of campaigns, by language. English is the source (rules §6)."""
+"""What players read: texts of campaigns, names of levels, by language. English is the source (rules §6)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -42,6 +42,11 @@ class Texts(msgspec.Struct, frozen=True):
 def campaign_key(campaign_id: str, field: str) -> str:
     """The key of a campaign's `name` or `description`."""
     return f"campaign.{campaign_id}.{field}"
+
+
+def level_key(level_id: str) -> str:
+    """The key of a level's name."""
+    return f"level.{level_id}.name"
 
 
 def _wider(language: str) -> list[str]:

@@ -103,7 +103,7 @@ def _turns(
         if bet.version > loyalty.reset_version
     )
     settled = loyalty.qualifying + staked - still_open
-    due = tuple(level for level in climbed if _supported(rules, level, settled))
+    due = tuple(level for level in dict.fromkeys(climbed) if not still_open or _supported(rules, level, settled))
     return [LevelUpDue(due)] if due else []
 
 

@@ -117,6 +117,8 @@ def confirm(player: Player, catalog: Catalog, command: Command, body: ConfirmRed
     redemption = _locked(state, body.redemption_id)
     if isinstance(redemption, Rejection):
         return redemption
+    if command.time_ms >= redemption.expires_ms:
+        return Rejection(INVALID_STATE, f"Redemption {redemption.redemption_id} was not confirmed in time.")
     if _offered(catalog.loyalty) is None:
         return Rejection(INVALID_REDEMPTION, "Points can't be redeemed any more; cancel the redemption.")
     if free_places(state) <= 0:

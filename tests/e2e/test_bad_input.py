@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(120)
 NewPlayer = Callable[..., str]
 SPIN = "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=100"
 WITHOUT_SIGNAL = {"overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown", "internal_error"}
-WITHOUT_SIGNAL |= {"round_refunded", "grant_declined"}
+WITHOUT_SIGNAL |= {"round_refunded"}
 """Rows that no input can cause here: they need a failure or time, and are shown in unit and integration tests."""
 
 CASES: list[tuple[str, str, str, Any, int, str]] = [
@@ -96,6 +96,13 @@ CASES: list[tuple[str, str, str, Any, int, str]] = [
     ("platform", "POST", "/players/{p}/bonuses/nope/claim", None, 404, "grant_not_found"),
     ("platform", "POST", "/players/{p}/bonuses/nope/approve", {"reason": "mine"}, 403, "forbidden"),
     ("platform", "GET", "/players/{p}/bonuses/nope/cancel-preview", None, 404, "grant_not_found"),
+    ("platform", "GET", "/players/{p}/rtp?game_id=no-such", None, 404, "unknown_game"),
+    ("platform", "GET", "/players/{p}/rtp", None, 400, "invalid_request"),
+    ("platform", "GET", "/loyalty/nobody", None, 404, "player_not_found"),
+    ("platform", "POST", "/loyalty/points/add", {"player_id": "{p}", "points": 5, "reason": "mine"}, 403, "forbidden"),
+    ("platform", "POST", "/loyalty/redemptions", {"player_id": "{p}", "points": 1_000}, 402, "insufficient_points"),
+    ("platform", "POST", "/loyalty/redemptions", {"player_id": "{p}", "points": 1_050}, 409, "invalid_redemption"),
+    ("platform", "POST", "/loyalty/redemptions/r9/confirm", {"player_id": "{p}"}, 404, "redemption_not_found"),
     ("platform", "GET", "/players/{p}/bonuses?lang=de_DE", None, 400, "invalid_request"),
     ("platform", "GET", "/campaigns/nope", None, 404, "campaign_not_found"),
     ("platform", "POST", "/catalog/deploy", {"files": {}}, 403, "forbidden"),
@@ -107,6 +114,7 @@ SHOWN_BELOW = {
     "idempotency_key_required", "unauthenticated", "insufficient_funds", "player_blocked", "campaign_not_found",
     "unsupported_media_type", "idempotency_conflict", "already_processed", "not_eligible", "round_open", "round_closed",
     "round_has_result", "rolled_back", "win_already_spent", "no_free_spins", "invalid_state", "catalog_invalid",
+    "level_not_found", "grant_declined",
 }  # fmt: skip
 
 

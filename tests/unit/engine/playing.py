@@ -88,13 +88,13 @@ def match(percent: int, cap: int | None = None, campaign_id: str = "welcome", **
 class Table:
     """One player at the house. `real` is deposited at once, by a deposit that triggers what it triggers."""
 
-    def __init__(self, catalog: Catalog | None = None, real: int = 0) -> None:
+    def __init__(self, catalog: Catalog | None = None, real: int = 0, currency: str = "EUR") -> None:
         self.catalog = catalog or house()
         self.player, self.shadow = Player.new("p1"), Player.new("p1")
         self.now = START_MS
         self.transitions: list[Transition] = []
         self._keys = 0
-        self.do(Register("EUR", "FI"))
+        self.do(Register(currency, "FI"))
         if real:
             self.do(Deposit(real))
 
@@ -154,7 +154,11 @@ class Table:
 
     def pass_days(self, days: int) -> None:
         """Lets time pass and does all work that becomes due, as a shard does."""
-        self.now += days * DAY_MS
+        self.pass_until(self.now + days * DAY_MS)
+
+    def pass_until(self, time_ms: int) -> None:
+        """As `pass_days`, up to and including a moment (Unix ms)."""
+        self.now = time_ms
         while (due := next_due(self.state, catalog=self.catalog)) is not None and due.time_ms <= self.now:
             assert isinstance(self.run_command(due), Transition)
 

@@ -39,6 +39,18 @@ def broken_cap(state: PlayerState) -> None:
     state.packages[0].won = 101
 
 
+def broken_points(state: PlayerState) -> None:
+    state.loyalty.spent = 1
+
+
+def broken_lock(state: PlayerState) -> None:
+    state.loyalty.locked, state.loyalty.available = -1, 1
+
+
+def broken_climb(state: PlayerState) -> None:
+    state.loyalty.qualifying = -1
+
+
 @pytest.mark.parametrize(
     ("break_it", "invariant"),
     [
@@ -49,6 +61,9 @@ def broken_cap(state: PlayerState) -> None:
         (broken_queue, "one_grant_in_wager"),
         (broken_spins, "spins_within_count"),
         (broken_cap, "free_spin_win_within_cap"),
+        (broken_points, "points_add_up"),
+        (broken_lock, "loyalty_not_negative"),
+        (broken_climb, "loyalty_not_negative"),
     ],
 )
 def test_a_broken_state_is_named(break_it: Callable[[PlayerState], None], invariant: str) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import httpx
+from msgspec.structs import replace
 
 from actors.outcome import Answered, Outcome, Players
 from engine import commands as c
@@ -17,6 +18,10 @@ from engine.answers import (
     GrantAnswer,
     Granted,
     GrantStateAnswer,
+    LevelAnswer,
+    Points,
+    PointsAnswer,
+    RedemptionAnswer,
     RegisteredAnswer,
     ReportedBetAnswer,
     RollbackAnswer,
@@ -25,10 +30,20 @@ from engine.answers import (
     Wagering,
     WithdrawalAnswer,
 )
-from engine.catalog import Catalog
+from engine.catalog import Catalog, Privileges
 from engine.commands import CommandBody
-from engine.queries import GetBonuses, GetCancelPreview, GetPlayer, GetRounds, QueryBody
-from engine.views import AnyReply, CancelPreview, GrantsView, PlayerView, RoundsView
+from engine.queries import GetBonuses, GetCancelPreview, GetLoyalty, GetPlayer, GetRounds, GetRtp, QueryBody
+from engine.state import Redemption
+from engine.views import (
+    AnyReply,
+    CancelPreview,
+    GrantsView,
+    LoyaltyView,
+    NextLevel,
+    PlayerView,
+    RoundsView,
+    RtpView,
+)
 from gateway.app import GatewayApp, create_app
 from gateway.auth import Authenticator, Caller, OpenAuth
 from gateway.ports import Checked, ControlPort, Deployed, InForce, SandboxClock
@@ -54,10 +69,31 @@ ROUND = RoundAnswer(
     balance=BALANCE,
     wagering=Wagering("g-1", 3_400, 100, 500),
     time_ms=1_767_225_600_000,
+    level="gold",
+    points=1_234,
 )
-VIEW = PlayerView("p1", 3, "EUR", "DE", "de", ("newcomers",), False, BALANCE, (), (), (ROUND,))
+POINTS = Points(1_234, 1_000, 500, 20, 2_754)
+GOLD = Privileges(1_250_000, 2_000_000, "email", 965_000, "accelerated", ("tournaments",))
+LOYALTY = LoyaltyView(
+    player_id="p1",
+    level="gold",
+    points=POINTS,
+    cumulative_micro=62_000_009_999,
+    qualifying_micro=60_000_019_999,
+    rolling_micro=9_999_999_999,
+    next_level=NextLevel("platinum", 200_000_000_000, 139_999_980_001),
+    privileges=GOLD,
+    points_expire_ms=1_798_761_600_000,
+    level_since_ms=1_767_225_600_000,
+    downgrade_at_risk=True,
+    forced=True,
+    redemptions=(Redemption("r9", 1_000, 1_000, "locked", 1_767_225_600_000, 1_767_484_800_000),),
+)
+VIEW = PlayerView("p1", 3, "EUR", "DE", "de", ("newcomers",), False, BALANCE, (), (), (ROUND,), (), LOYALTY)
 DECLINED = Granted("spring", "g-2", 500, state="declined", reasons=("budget_exhausted",))
-RESERVED = WithdrawalAnswer("w7", 400, "reserved", "EUR", BALANCE, ("g-1",), ("k-1",))
+RESERVED = WithdrawalAnswer("w7", 400, "reserved", "EUR", BALANCE, ("g-1",), ("k-1",), "accelerated")
+REDEEMED = Granted("redemption", "g-3", 1_000)
+LOCKED = RedemptionAnswer("r9", "locked", 1_000, 1_000, "EUR", 1_767_484_800_000, POINTS, BALANCE)
 CHANGED = GrantStateAnswer("g-1", "gift", "granted", (), BALANCE)
 REPLIES: Mapping[type, AnyReply] = {
     c.Register: RegisteredAnswer(True, "EUR", "DE", "de", ("newcomers",)),
@@ -70,15 +106,22 @@ REPLIES: Mapping[type, AnyReply] = {
     c.Withdraw: RESERVED,
     c.ConfirmWithdrawal: WithdrawalAnswer("w7", 400, "confirmed", "EUR", BALANCE),
     c.CancelWithdrawal: WithdrawalAnswer("w7", 400, "cancelled", "EUR", BALANCE),
-    c.StartSession: SessionAnswer((ROUND,), (Granted("gift", "g-1", 500),), (DECLINED,)),
+    c.StartSession: SessionAnswer((ROUND,), (Granted("gift", "g-1", 500),), (DECLINED,), 965_000),
     c.PostEvent: AwardsAnswer(BALANCE, (Granted("gift", "g-1", 500),)),
     c.EnterCode: AwardsAnswer(BALANCE, (), (DECLINED,)),
-    c.ReportBet: ReportedBetAnswer("b8", 333, "table", 290_043),
+    c.ReportBet: ReportedBetAnswer("b8", 333, "table", 290_043, points_micro=145_021, level="gold"),
     c.ClaimGrant: CHANGED,
     c.CancelGrant: GrantStateAnswer("g-1", "gift", "cancelled", (), BALANCE),
     c.ApproveGrant: CHANGED,
     c.DeclineGrant: GrantStateAnswer("g-1", "gift", "declined", ("shared_device",), BALANCE),
     c.ReleaseGrant: GrantStateAnswer("g-1", "gift", "completed", (), BALANCE),
+    c.AdjustPoints: PointsAnswer(POINTS),
+    c.ForceLevel: LevelAnswer("silver", "gold"),
+    c.RequestRedemption: LOCKED,
+    c.ConfirmRedemption: replace(LOCKED, state="confirmed", granted=(REDEEMED,)),
+    c.CancelRedemption: replace(LOCKED, state="cancelled"),
+    GetLoyalty: LOYALTY,
+    GetRtp: RtpView(965_000, "gold", True),
     GetCancelPreview: CancelPreview(300, 0, 9_900),
     GetPlayer: VIEW,
     GetRounds: RoundsView((ROUND,)),
@@ -88,8 +131,13 @@ REPLIES: Mapping[type, AnyReply] = {
 
 TEXTS = Texts(
     {
-        "en": {"campaign.gift.name": "A gift", "campaign.gift.description": "5 EUR for you."},
-        "de": {"campaign.gift.name": "Ein Geschenk"},
+        "en": {
+            "campaign.gift.name": "A gift",
+            "campaign.gift.description": "5 EUR for you.",
+            "level.bronze.name": "Bronze",
+            "level.gold.name": "Gold",
+        },
+        "de": {"campaign.gift.name": "Ein Geschenk", "level.bronze.name": "Bronze (Stufe 1)"},
         "sv": {"campaign.gift.name": "En gåva"},
     }
 )
@@ -241,6 +289,14 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /players/{player_id}/bonuses/{grant_id}/approve": Sample("/players/p1/bonuses/g-1/approve", REASON),
     "POST /players/{player_id}/bonuses/{grant_id}/decline": Sample("/players/p1/bonuses/g-1/decline", REASON),
     "POST /players/{player_id}/bonuses/{grant_id}/release": Sample("/players/p1/bonuses/g-1/release", REASON),
+    "GET /players/{player_id}/rtp": Sample("/players/p1/rtp?game_id=book-of-dunes"),
+    "GET /loyalty/levels": Sample("/loyalty/levels"),
+    "GET /loyalty/{player_id}": Sample("/loyalty/p1"),
+    "POST /loyalty/points/add": Sample("/loyalty/points/add", {"player_id": "p1", "points": -5, **REASON}),
+    "POST /loyalty/status/update": Sample("/loyalty/status/update", {"player_id": "p1", "level": "gold", **REASON}),
+    "POST /loyalty/redemptions": Sample("/loyalty/redemptions", {"player_id": "p1", "points": 1_000}),
+    "POST /loyalty/redemptions/{redemption_id}/confirm": Sample("/loyalty/redemptions/r9/confirm", {"player_id": "p1"}),
+    "POST /loyalty/redemptions/{redemption_id}/cancel": Sample("/loyalty/redemptions/r9/cancel", {"player_id": "p1"}),
     "GET /campaigns": Sample("/campaigns"),
     "GET /campaigns/{campaign_id}": Sample("/campaigns/gift"),
     "GET /catalog": Sample("/catalog"),

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from actors.outcome import Answered, Outcome
 from engine.answers import AnyAnswer
 from engine.catalog import (
+    REDEMPTION,
     BonusAward,
     Campaign,
     CampaignType,
@@ -17,8 +18,13 @@ from engine.catalog import (
     FraudRules,
     FreeSpinAward,
     Game,
+    Level,
     Limits,
+    LoyaltyRules,
     PeriodLimit,
+    PointRules,
+    Privileges,
+    RedemptionRules,
     RoundTimeout,
     TriggerCondition,
     WagerTerms,
@@ -53,6 +59,19 @@ def campaign(
 
 SPINS = FreeSpinAward(5, {"EUR": 10}, ("book-of-dunes",), 7, 20_000_000)
 GIFT = BonusAward(fixed={"EUR": 500})
+LEVELS = (
+    Level("bronze", 0, Privileges()),
+    Level("silver", 100_000_000, Privileges(1_100_000, 1_000_000)),
+    Level("gold", 500_000_000, Privileges(1_250_000, 2_000_000, "email", 965_000, "accelerated", ("tournaments",))),
+)
+LADDER = LoyaltyRules(
+    LEVELS,
+    {level.level_id: rung for rung, level in enumerate(LEVELS)},
+    PointRules({"slot": 1_000_000, "table": 500_000, "live": 1_500_000, "exclusive": 2_000_000}),
+    redemption=RedemptionRules(
+        100, 1_000, 100, 3 * DAY_MS, replace(campaign(REDEMPTION, "no_deposit", BonusAward()), trigger="redemption")
+    ),
+)
 CATALOG = Catalog(
     version="5f3a",
     currencies={"EUR": Currency(2, 1_000_000), "SEK": Currency(2, 87_100)},
@@ -73,6 +92,7 @@ CATALOG = Catalog(
     },
     fraud=FraudRules(denied_countries=("KP",), max_bonus_per_player=PeriodLimit(7, 1_000_000_000)),
     round_timeout=RoundTimeout(DAY_MS, "refund"),
+    loyalty=LADDER,
 )
 
 

@@ -49,6 +49,22 @@ def withdraw(amount: int) -> Step:
     return Step("POST", "/players/p1/withdrawals", {"amount": amount})
 
 
+def points(count: int) -> Step:
+    return Step("POST", "/loyalty/points/add", {"player_id": "p1", "points": count, "reason": "test"})
+
+
+def force(level: str) -> Step:
+    return Step("POST", "/loyalty/status/update", {"player_id": "p1", "level": level, "reason": "test"})
+
+
+def redeem(count: int) -> Step:
+    return Step("POST", "/loyalty/redemptions", {"player_id": "p1", "points": count})
+
+
+def redemption(redemption_id: str, verb: str) -> Step:
+    return Step("POST", f"/loyalty/redemptions/{redemption_id}/{verb}", {"player_id": "p1"})
+
+
 def deposit(amount: int, key: str | None = None) -> Step:
     return Step("POST", "/players/p1/deposits", {"amount": amount}, key)
 
@@ -98,6 +114,11 @@ BY_THE_RULES: Mapping[str, Sequence[Step]] = {
     "invalid_state": [*RICH, withdraw(400), *[Step("POST", "/players/p1/withdrawals/w3/cancel", {})] * 2],
     "bonus_would_be_lost": [*RICH, grant("gift"), withdraw(400)],
     "round_refunded": [*OPEN, DAY, step("result", win=750)],
+    "insufficient_points": [*RICH, points(1_000), redeem(1_000), redeem(1_000)],
+    "invalid_redemption": [*RICH, points(2_000), redeem(1_050)],
+    "redemption_not_found": [*RICH, redemption("r1", "confirm")],
+    "level_not_found": [*RICH, force("adamantium")],
+    "grant_declined": [*RICH, points(100_100), redeem(100_100), redemption("r4", "confirm")],  # 1 001 EUR a week
     "overloaded": [*OPEN, *[step("bet", amount=10)] * BETS_PER_ROUND_MAX],
 }
 
@@ -148,6 +169,15 @@ async def test_refusals_carry_what_helps() -> None:
         lost = (await play(client, BY_THE_RULES["bonus_would_be_lost"])).json()
     async with calling(house()) as client:
         refunded = (await play(client, BY_THE_RULES["round_refunded"])).json()
+    async with calling(house()) as client:
+        declined = (await play(client, BY_THE_RULES["grant_declined"])).json()
+        kept = (await client.get("/loyalty/p1")).json()
+    async with calling(house()) as client:
+        few = (await play(client, BY_THE_RULES["insufficient_points"])).json()
+    async with calling(house()) as client:
+        odd = (await play(client, BY_THE_RULES["invalid_redemption"])).json()
+    assert (declined["reasons"], kept["points"]["locked"]) == (["max_bonus_per_player"], 100_100)
+    assert (few["available"], odd["min_points"], odd["step"]) == (0, 1_000, 100)
     assert (lost["grants"], lost["free_spins"]) == ([{"grant_id": "g3-1", "balance": 500}], [])
     assert (refunded["session_id"], refunded["amount"]) == ("p1-3", 750)
     assert poor["balance"] == {"real": 99, "bonus": 0, "bonus_usable": 0, "withdrawable": 99}
@@ -194,15 +224,6 @@ async def test_catalog_invalid_lists_the_problems() -> None:
     assert control.deployed == []
 
 
-async def test_grant_declined_carries_its_reasons() -> None:
-    """Awards answer with `declined[]` and no route refuses so today; a player that does is understood."""
-    players = ScriptedPlayers(Rejection("grant_declined", "Too much.", {"reasons": ["budget_exhausted"]}))
-    async with calling(app_with(players)) as client:
-        response = await client.post("/players/p1/codes", json={"code": "SPRING"}, headers={"idempotency-key": "k"})
-    check(response, "grant_declined")
-    assert response.json()["reasons"] == ["budget_exhausted"]
-
-
 @pytest.mark.parametrize("code", get_args(UnavailableCode))
 @pytest.mark.parametrize("path", ["/spin/s-1?player_id=p1", "/players/p1"])
 async def test_unavailable(code: UnavailableCode, path: str) -> None:
@@ -241,7 +262,7 @@ def test_every_refusal_has_a_row() -> None:
 
 def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
-    others |= {"catalog_invalid", "grant_declined"}
+    others.add("catalog_invalid")
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 
 

@@ -38,6 +38,7 @@ async def test_spin_answers_with_the_fixed_fields() -> None:
         "funds": {"real": 100, "bonus": 0},
         "balance": {"real": 9_900, "bonus": 500, "bonus_usable": 300, "withdrawable": 9_900},
         "wagering": {"grant_id": "g-1", "remaining": 3_400, "counted": 100, "max_bet": 500},
+        "loyalty": {"level": "gold", "points": 1_234},
         "replayed": False,
         "flagged": False,
     }

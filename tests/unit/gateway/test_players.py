@@ -225,6 +225,7 @@ async def test_ten_thousand_errors_are_not_listed() -> None:
 
 COLLECTIONS = ("deposits", "withdrawals", "sessions", "events", "codes", "bets", "bonuses")
 CREATIONS = ["PUT /players/{player_id}", *(f"POST /players/{{player_id}}/{name}" for name in COLLECTIONS)]
+CREATIONS.append("POST /loyalty/redemptions")
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -311,8 +312,10 @@ async def test_answers_of_withdrawals_and_other_verticals() -> None:
         "player_id": "p1",
         "currency": "EUR",
         "balance": MONEY,
+        "privilege": "accelerated",
         "replayed": False,
     }
+    assert (bet["points_earned"], bet["level"]) == ("0.145021", "gold")
     assert (bet["bet_id"], bet["amount"], bet["game_type"], bet["turnover_eur"]) == ("b8", 333, "table", "0.29")
     assert (undone["status"], undone["session_id"]) == ("tombstoned", None)
 
@@ -324,6 +327,7 @@ async def test_answers_of_sessions_events_and_codes() -> None:
         code = (await send(client, "POST /players/{player_id}/codes")).json()
     declined = [award("spring", "g-2", 500) | {"state": "declined", "reasons": ["budget_exhausted"]}]
     assert [opened["session_id"] for opened in session["open_rounds"]] == ["s-1"]
+    assert session["min_rtp"] == "0.965"
     assert (session["granted"], session["declined"]) == ([award("gift", "g-1", 500)], declined)
     assert (event["balance"], event["granted"], event["declined"]) == (MONEY, [award("gift", "g-1", 500)], [])
     assert (code["granted"], code["declined"]) == ([], declined)

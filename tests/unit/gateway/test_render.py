@@ -59,6 +59,14 @@ def test_euros_round_down(micro: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("micro", "text"),
+    [(0, "0.00"), (1, "0.01"), (10_000, "0.01"), (10_001, "0.02"), (139_999_980_001, "139999.99"), (10**6, "1.00")],
+)
+def test_what_is_missing_rounds_up(micro: int, text: str) -> None:
+    assert render_values.euros_up(micro) == text
+
+
+@pytest.mark.parametrize(
     ("total", "remaining", "percent"),
     [(17_500, 17_500, 0), (17_500, 11_700, 33), (17_500, 1, 99), (17_500, 0, 100), (0, 0, 100), (100, 150, 0)],
 )

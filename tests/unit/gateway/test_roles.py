@@ -37,6 +37,14 @@ MATRIX = """
     POST /players/{player_id}/bonuses/{grant_id}/approve  . . . x . . .
     POST /players/{player_id}/bonuses/{grant_id}/decline  . . . x . . .
     POST /players/{player_id}/bonuses/{grant_id}/release  . . . x . . .
+    GET /players/{player_id}/rtp          x x . . . . .
+    GET /loyalty/levels                   . x x x x x x
+    GET /loyalty/{player_id}              . x x x x . .
+    POST /loyalty/points/add              . . x . . . .
+    POST /loyalty/status/update           . . x . . . .
+    POST /loyalty/redemptions             . x . . . . .
+    POST /loyalty/redemptions/{redemption_id}/confirm  . x . . . . .
+    POST /loyalty/redemptions/{redemption_id}/cancel   . x . . . . .
     GET /campaigns                        . x x x x x x
     GET /campaigns/{campaign_id}          . x x x x x x
     GET /catalog                          . . x x x x x
