@@ -1,10 +1,14 @@
 """Work that becomes due by the passing of time: which, and when. The shard does it as ordinary commands (rules §10)."""
 
+from hashlib import blake2b
+
+import msgspec
+
 from engine.catalog import Catalog
 from engine.commands import Command, Expire, ExpireRound, Inactive
 from engine.holdings import in_play, tied
 from engine.state import PlayerState
-from engine.triggers import silence_due
+from engine.triggers import silence_due, silence_terms
 
 _Due = tuple[int, type[Expire] | type[ExpireRound] | type[Inactive], str]
 _NAMES = {Expire: "expire", ExpireRound: "expire_round", Inactive: "inactive"}
@@ -33,6 +37,15 @@ def next_due(state: PlayerState, real_ms: int = 0, catalog: Catalog | None = Non
     since = f":{state.active_ms}" if kind is Inactive else ""
     command_id = f"due:{_NAMES[kind]}:{subject_id}{since}"
     return Command(command_id, max(due_ms, state.time_ms), kind(subject_id), real_ms=real_ms)
+
+
+def due_digest(catalog: Catalog) -> str:
+    """Names the part of the catalog that due times depend on: the same digest, the same `next_due_ms` of any player.
+
+    Whatever else comes to depend on the catalog is added here under a name of its own.
+    """
+    parts = {"inactive": silence_terms(catalog)}
+    return blake2b(msgspec.msgpack.encode(parts, order="sorted"), digest_size=8).hexdigest()
 
 
 def _next(state: PlayerState, catalog: Catalog | None) -> _Due | None:

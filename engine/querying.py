@@ -36,6 +36,7 @@ def _player(player: Player, body: q.GetPlayer, time_ms: int) -> PlayerView:
         free_spins=_free_spins(state, time_ms),
         open_rounds=tuple(_open_rounds(state).values()),
         withdrawals=tuple(w for w in state.withdrawals.values() if w.state == "reserved"),
+        flagged=tuple(state.flagged),
     )
 
 

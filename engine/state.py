@@ -36,6 +36,7 @@ ENDED_WITHDRAWALS_MAX = 16
 TURNOVER_MAX = 2**62
 """Micro-EUR an account may have by bets reported from elsewhere: no money bounds those."""
 TIMED_OUT_ROUNDS_MAX = 64
+FLAGGED_MAX = 64
 """Rounds ended by their time-out that are remembered, oldest dropped first."""
 
 WithdrawalState = Literal["reserved", "confirmed", "cancelled"]
@@ -113,6 +114,8 @@ class Grant(msgspec.Struct, array_like=True):
     campaign_valid_to_ms: int = 0
     queued_version: int = 0
     """Its place in the queue, if it was granted by a later version than the one in its id."""
+    beside_bonus: bool = False
+    """Winnings of free spins that came beside a bonus, which speaks for the award when awards are counted."""
 
 
 class FreeSpinPackage(msgspec.Struct, array_like=True):
@@ -139,6 +142,8 @@ class FreeSpinPackage(msgspec.Struct, array_like=True):
     campaign_valid_to_ms: int
     frozen: int = 0
     """How many open withdrawals would take it: its spins can't be used meanwhile (rules §9)."""
+    beside_bonus: bool = False
+    """It came beside a bonus, which speaks for the award when awards are counted (rules §6)."""
 
 
 class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -198,6 +203,16 @@ class Withdrawal(msgspec.Struct, frozen=True, array_like=True):
     ended_ms: int | None = None
 
 
+class Flagged(msgspec.Struct, frozen=True, array_like=True):
+    """A refused result or rollback that an operator must look at: `code` says why, `amount` is its win (rules §3)."""
+
+    command_id: str
+    code: str
+    session_id: str
+    amount: int
+    flagged_ms: int
+
+
 class PlayerState(msgspec.Struct, array_like=True):
     """All of a player but the remembered commands. `currency` is empty until the player is registered.
 
@@ -246,6 +261,8 @@ class PlayerState(msgspec.Struct, array_like=True):
     """`inactive` campaigns that have had their turn, and the `active_ms` of the silence it was (rules §6)."""
     active_ms: int = 0
     """The last registration, deposit, session or bet: silence counts from here (rules §6, `inactive`)."""
+    flagged: list[Flagged] = []
+    """The last refusals an operator must look at, oldest first (rules §3)."""
 
 
 class Player:

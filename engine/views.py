@@ -3,7 +3,7 @@
 import msgspec
 
 from engine.answers import AnyAnswer, Balance, RoundAnswer
-from engine.state import Grant, Withdrawal
+from engine.state import Flagged, Grant, Withdrawal
 
 
 class FreeSpinsView(msgspec.Struct, frozen=True, array_like=True):
@@ -36,6 +36,8 @@ class PlayerView(msgspec.Struct, frozen=True, array_like=True, tag="player"):
     open_rounds: tuple[RoundAnswer, ...]
     withdrawals: tuple[Withdrawal, ...] = ()
     """Those that wait to be confirmed or cancelled."""
+    flagged: tuple[Flagged, ...] = ()
+    """Refused results and rollbacks that wait for an operator, oldest first."""
 
 
 class RoundsView(msgspec.Struct, frozen=True, array_like=True, tag="rounds"):

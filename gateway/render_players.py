@@ -16,6 +16,7 @@ from gateway.player_schemas import (
     AwardsJson,
     BlockJson,
     DepositJson,
+    FlaggedJson,
     PlayerJson,
     PlayerRegisteredJson,
     ReportedBetJson,
@@ -25,7 +26,7 @@ from gateway.player_schemas import (
 )
 from gateway.render import spin
 from gateway.render_bonuses import awards, free_spins, grant
-from gateway.render_values import balance, euros
+from gateway.render_values import balance, euros, rfc3339
 
 
 def registered(answer: RegisteredAnswer, player_id: str, replayed: bool) -> PlayerRegisteredJson:
@@ -108,6 +109,7 @@ def player(view: PlayerView, stale: bool = False) -> PlayerJson:
         [free_spins(of) for of in view.free_spins],
         [spin(answer, view.player_id) for answer in view.open_rounds],
         [_reserved(of) for of in view.withdrawals],
+        [FlaggedJson(of.code, of.session_id, of.amount, rfc3339(of.flagged_ms)) for of in view.flagged],
     )
 
 

@@ -61,7 +61,7 @@ def award(
     draft = _draft(state, catalog, proposal, value, ruling, number, time_ms)
     package = None
     if campaign.free_spins is not None:
-        package = _package(state, campaign, campaign.free_spins, number)
+        package = _package(state, campaign, campaign.free_spins, number, value.bonus > 0)
     move = find_step(state, draft, "matched", time_ms)
     if move is None:
         return [GrantCreated(replace(draft, pending=package))]
@@ -157,7 +157,9 @@ def _terms(wager: WagerTerms, currency: str, multiplier_micro: int) -> GrantTerm
     )
 
 
-def _package(state: PlayerState, campaign: Campaign, spins: FreeSpinAward, number: int) -> FreeSpinPackage:
+def _package(
+    state: PlayerState, campaign: Campaign, spins: FreeSpinAward, number: int, beside_bonus: bool
+) -> FreeSpinPackage:
     """The package with its dates counted from 0: they begin when it is handed out."""
     wager = campaign.wager or _NO_WAGER
     return FreeSpinPackage(
@@ -176,4 +178,5 @@ def _package(state: PlayerState, campaign: Campaign, spins: FreeSpinAward, numbe
         winnings_terms=_terms(wager, state.currency, spins.wager_multiplier_micro),
         winnings_valid_ms=None if wager.valid_days is None else wager.valid_days * DAY_MS,
         campaign_valid_to_ms=campaign.valid_to_ms,
+        beside_bonus=beside_bonus,
     )

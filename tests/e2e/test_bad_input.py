@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(120)
 NewPlayer = Callable[..., str]
 SPIN = "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=100"
 WITHOUT_SIGNAL = {"overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown", "internal_error"}
-WITHOUT_SIGNAL |= {"round_refunded", "grant_declined"}
+WITHOUT_SIGNAL |= {"round_refunded"}
 """Rows that no input can cause here: they need a failure or time, and are shown in unit and integration tests."""
 
 CASES: list[tuple[str, str, str, Any, int, str]] = [
@@ -107,6 +107,7 @@ SHOWN_BELOW = {
     "idempotency_key_required", "unauthenticated", "insufficient_funds", "player_blocked", "campaign_not_found",
     "unsupported_media_type", "idempotency_conflict", "already_processed", "not_eligible", "round_open", "round_closed",
     "round_has_result", "rolled_back", "win_already_spent", "no_free_spins", "invalid_state", "catalog_invalid",
+    "grant_declined",
 }  # fmt: skip
 
 
@@ -296,7 +297,9 @@ def test_a_win_that_is_gone_cannot_be_rolled_back(api: Api, new_player: NewPlaye
     api.game("POST", SPIN.format(p=player_id) + "&win=300", key=key)
     api.game("POST", SPIN.format(p=player_id).replace("bet=100", "bet=300") + "&win=0")
     undo = {"player_id": player_id, "transaction_id": key}
-    problem(api.game("POST", "/spin/rollback", undo), 409, "win_already_spent")
+    session_id = problem(api.game("POST", "/spin/rollback", undo), 409, "win_already_spent")["session_id"]
+    [kept] = api.platform("GET", f"/players/{player_id}").json()["flagged"]
+    assert (kept["code"], kept["session_id"], kept["amount"]) == ("win_already_spent", session_id, 300)
 
 
 def test_grants_need_a_campaign_that_fits(api: Api, new_player: NewPlayer) -> None:
@@ -304,6 +307,27 @@ def test_grants_need_a_campaign_that_fits(api: Api, new_player: NewPlayer) -> No
     for campaign, status, code in (("no-such", 404, "campaign_not_found"), ("welcome-100", 409, "not_eligible")):
         body = {"campaign_id": campaign, "reason": "test"}
         problem(api.person("marketing_manager", "POST", target, body, key=api.new_key()), status, code)
+
+
+@pytest.mark.parametrize("by", ["code", "operator"])
+def test_what_the_gate_declines_says_why_and_its_key_says_it_again(api: Api, new_player: NewPlayer, by: str) -> None:
+    """Two accounts paid with one card: no bonus for the second one (fraud.yaml); the declined grant is on record."""
+    card = {"amount": 1_000, "payment_instrument": f"card-{by}"}
+    first, second = new_player(0), new_player(0)
+    assert api.platform("POST", f"/players/{first}/deposits", card).status_code == 201
+    assert api.platform("POST", f"/players/{second}/deposits", card).status_code == 201
+    held, key = len(api.platform("GET", f"/players/{second}/bonuses").json()["grants"]), api.new_key()
+    for replayed in (False, True):
+        if by == "code":
+            answer = api.platform("POST", f"/players/{second}/codes", {"code": "SPRING"}, key=key)
+        else:
+            body = {"campaign_id": "goodwill-5", "reason": "a test"}
+            answer = api.person("marketing_manager", "POST", f"/players/{second}/bonuses", body, key=key)
+        document = problem(answer, 409, "grant_declined")
+        assert (document["reasons"], document["replayed"]) == (["shared_instrument"], replayed)
+        assert [award["state"] for award in document["declined"]] == ["declined"]
+    grants = api.platform("GET", f"/players/{second}/bonuses").json()["grants"]
+    assert (len(grants), grants[0]["grant_id"]) == (held + 1, document["declined"][0]["grant_id"])
 
 
 def test_no_free_spins_without_a_package(api: Api, new_player: NewPlayer) -> None:

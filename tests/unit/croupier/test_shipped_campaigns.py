@@ -1,12 +1,13 @@
 """Every shipped campaign is an example that works: what fires it, played on the engine, and what it grants."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from croupier.catalog_files import load_catalog
+from engine.catalog import CampaignType, TriggerEvent
 from engine.commands import (
     ApproveGrant,
     ClaimGrant,
@@ -20,9 +21,11 @@ from engine.commands import (
     ReportBet,
     StartSession,
 )
+from engine.deciding.awards import Worth, worth
 from engine.facts import NO_FACTS, Facts, Reservation
 from engine.needs import needs
 from engine.transition import Transition
+from engine.triggers import Proposal, level_campaigns
 from tests.unit.croupier.example_catalog import SHIPPED
 from tests.unit.engine.playing import Table
 
@@ -82,6 +85,33 @@ def test_what_fires_it_and_what_it_grants(
         assert owned(played) == []
         played.do(body)
     assert owned(played) == [(campaign_id, state, amount) for state, amount in expected]
+
+
+def test_there_is_an_example_of_every_type_and_every_trigger() -> None:
+    shipped = CATALOG.campaigns.values()
+    assert {each.type for each in shipped} == set(get_args(CampaignType))
+    assert {each.trigger for each in shipped} == set(get_args(TriggerEvent))
+    played = {campaign_id for campaign_id, _, _ in FIRED} | {"come-back-10", "gold-50", "double-points"}
+    assert played == set(CATALOG.campaigns)
+
+
+def test_climbing_to_gold() -> None:
+    """What climbing to a level by play would award; nothing else does."""
+    state = table("gold-50").state
+    climbed = {
+        level: [each.campaign_id for each in level_campaigns(state, CATALOG, level)] for level in ("silver", "gold")
+    }
+    assert climbed == {"silver": [], "gold": ["gold-50"]}
+    gold = CATALOG.campaigns["gold-50"]
+    assert worth(state, CATALOG, Proposal(gold)) == Worth(5_000, 0, 50_000_000, 50_000_000)
+
+
+def test_double_points_grant_nothing_by_themselves() -> None:
+    played = table("double-points")
+    played.do(Deposit(100_000))
+    played.do(StartSession())
+    assert owned(played) == []
+    assert CATALOG.campaigns["double-points"].points_multiplier_micro == 2_000_000
 
 
 def test_thirty_days_of_silence() -> None:

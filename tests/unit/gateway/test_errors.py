@@ -15,7 +15,7 @@ from gateway.app import GatewayApp
 from gateway.auth import ProofAuth
 from gateway.errors import TABLE
 from gateway.keys import ApiKeys
-from gateway.ports import Checked, Finding, SandboxClock
+from gateway.ports import Checked, Finding, KeyTaken, SandboxClock
 from tests.unit.gateway.doubles import SPIN, RoleAuth, ScriptedControl, ScriptedPlayers, app_with, calling
 from tests.unit.gateway.engine_players import EnginePlayers
 
@@ -71,6 +71,7 @@ BY_THE_RULES: Mapping[str, Sequence[Step]] = {
     "session_not_found": [*RICH, Step("GET", "/spin/nope?player_id=p1")],
     "campaign_not_found": [REGISTER, grant("nope")],
     "not_eligible": [REGISTER, grant("personal")],
+    "grant_declined": [REGISTER, grant("fortune")],
     "round_open": [*OPEN, spin(f"{DUNES}&bet=100&win=0")],
     "round_closed": [*OPEN, step("result", win=0), step("result", win=5)],
     "round_has_result": [*OPEN, step("result", win=5, final=False), step("cancel")],
@@ -121,9 +122,9 @@ class Clockwork(ScriptedControl):
         super().__init__()
         self._players = players
 
-    async def advance_clock(self, seconds: int) -> SandboxClock:
+    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
         self._players.now_ms += seconds * 1000
-        return await super().advance_clock(seconds)
+        return await super().advance_clock(seconds, command_id)
 
 
 def house() -> GatewayApp:
@@ -186,21 +187,13 @@ async def test_forbidden(path: str) -> None:
 
 async def test_catalog_invalid_lists_the_problems() -> None:
     problem = Finding("campaigns/a.yaml", 7, "write `multiplier` in quotes")
-    control = ScriptedControl(Checked((problem,), (), ("campaigns/a.yaml",)))
+    control = ScriptedControl(Checked((problem,), (), ("campaigns/a.yaml",), 7))
     async with calling(app_with(control=control)) as client:
-        response = await client.post("/catalog/deploy", json={"files": {"campaigns/a.yaml": "a"}})
+        files = {"files": {"campaigns/a.yaml": "a"}}
+        response = await client.post("/catalog/deploy", json=files, headers={"idempotency-key": "k"})
     check(response, "catalog_invalid")
     assert response.json()["errors"] == [problem._asdict()]
-    assert control.deployed == []
-
-
-async def test_grant_declined_carries_its_reasons() -> None:
-    """Awards answer with `declined[]` and no route refuses so today; a player that does is understood."""
-    players = ScriptedPlayers(Rejection("grant_declined", "Too much.", {"reasons": ["budget_exhausted"]}))
-    async with calling(app_with(players)) as client:
-        response = await client.post("/players/p1/codes", json={"code": "SPRING"}, headers={"idempotency-key": "k"})
-    check(response, "grant_declined")
-    assert response.json()["reasons"] == ["budget_exhausted"]
+    assert control.deploys == []
 
 
 @pytest.mark.parametrize("code", get_args(UnavailableCode))
@@ -241,7 +234,7 @@ def test_every_refusal_has_a_row() -> None:
 
 def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
-    others |= {"catalog_invalid", "grant_declined"}
+    others |= {"catalog_invalid"}
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.errors import TABLE
 from gateway.openapi import refusals
 from gateway.roles import KEYLESS, ROUTE_ROLES
-from tests.unit.gateway.doubles import CHANGES, app_with, calling
+from tests.unit.gateway.doubles import KEYED, app_with, calling
 
 DOCUMENT = app_with().openapi()
 
@@ -55,11 +55,11 @@ def test_every_route_says_how_to_prove_oneself(name: str) -> None:
 @pytest.mark.parametrize("name", ROUTE_ROLES)
 def test_changes_show_the_idempotency_key(name: str) -> None:
     key = parameters(name).get("Idempotency-Key")
-    assert (key is not None) == (name in CHANGES or name in KEYLESS)
-    assert key is None or key["required"] == (name in CHANGES)
+    assert (key is not None) == (name in KEYED or name in KEYLESS)
+    assert key is None or key["required"] == (name in KEYED)
 
 
-@pytest.mark.parametrize("name", [name for name in (*CHANGES, *KEYLESS) if name != "POST /spin"])
+@pytest.mark.parametrize("name", [name for name in (*KEYED, *KEYLESS) if name != "POST /spin"])
 def test_changes_show_their_body(name: str) -> None:
     assert operation(name)["requestBody"]["content"]["application/json"]["schema"]["$ref"]
 
@@ -74,7 +74,7 @@ def test_the_parameters_of_a_spin() -> None:
 def test_every_refusal_of_a_route_is_documented_somewhere() -> None:
     documented = {code for name in ROUTE_ROLES for code in refusals(name)}
     of_no_route = {"not_found", "method_not_allowed", "internal_error"}
-    assert set(TABLE) - documented == {*of_no_route, "grant_declined"}  # awards tell it in declined[]
+    assert set(TABLE) - documented == of_no_route
 
 
 def test_operation_ids_are_unique() -> None:
