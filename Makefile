@@ -1,6 +1,6 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up bench clean
+.PHONY: help demo test check simulate up bench clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
@@ -17,6 +17,10 @@ demo: ## Plays 20 000 spins over HTTP, kills a shard half-way, and reconciles ev
 test: ## Runs all tests (needs redis-server; installs it from apt when missing)
 	@./scripts/setup.sh python redis
 	$(CLEAN_ENV) $(PY)/python -m pytest
+
+simulate: ## Runs many histories of the simulation: make simulate SEEDS="17 100-199"
+	@./scripts/setup.sh python
+	$(CLEAN_ENV) SIMULATION_SEEDS="$(or $(SEEDS),1-200)" $(PY)/python -m pytest tests/simulation
 
 check: ## Format, lint, types, import contracts: what CI checks
 	@./scripts/setup.sh python

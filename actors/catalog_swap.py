@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from actors.clock import now_ms
 from actors.frames import NIL, Kind, Reply
 from actors.geo import GeoDatabase
 from engine.catalog import Catalog
+from engine.due import due_digest
 from snapshots.contract import CatalogRow, Store
 from snapshots.errors import StoreUnavailable
 
@@ -50,6 +52,22 @@ async def read_content(store: Store, version: str) -> CatalogContent:
     if content is None:
         raise CatalogMissing(f"the store has no catalog {version}")
     return _decode(content)
+
+
+async def next_row(store: Store, in_force: CatalogRow | None, version: str, by: str) -> CatalogRow:
+    """The row that puts a stored version in force after `in_force`; notes since when due times follow the same rules.
+
+    Raises StoreUnavailable. A version that can't be read counts as other rules: whoever puts it in force will find out.
+    """
+    if in_force is None:
+        return CatalogRow(1, version, now_ms(), by, due_since=1)
+    number = in_force.number + 1
+    try:
+        digests = [due_digest((await read_content(store, each)).catalog) for each in (in_force.version, version)]
+    except (CatalogMissing, msgspec.DecodeError):
+        digests = []
+    alike = len(set(digests)) == 1
+    return CatalogRow(number, version, now_ms(), by, in_force.due_since if alike else number)
 
 
 class DeploymentOver(Exception):

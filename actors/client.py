@@ -78,7 +78,7 @@ class ShardClient:
         self.routing: Routing | None = None
         self._source, self._secret, self._settings = routes, cluster_secret.encode(), settings
         self._channels: dict[Address, Channel] = {}
-        self._connecting: set[Address] = set()
+        self._connecting: dict[Address, asyncio.Task[None]] = {}
         self._under_way: dict[int, _Asked] = {}
         self._parked: list[_Asked] = []
         self._next_rid = 0
@@ -156,10 +156,13 @@ class ShardClient:
 
     # --- connections
 
-    def _connect(self, address: Address) -> None:
-        if address not in self._connecting:
-            self._connecting.add(address)
-            self._spawn(self._open(address), f"connect {address.host}:{address.port}")
+    def _connect(self, address: Address) -> "asyncio.Task[None]":
+        """The attempt under way, or a new one: two callers at once share it, else one channel would never be closed."""
+        attempt = self._connecting.get(address)
+        if attempt is None:
+            attempt = self._spawn(self._open(address), f"connect {address.host}:{address.port}")
+            self._connecting[address] = attempt
+        return attempt
 
     async def _open(self, address: Address) -> None:
         try:
@@ -171,7 +174,7 @@ class ShardClient:
             self._channels[address] = channel
             self._send_parked()
         finally:
-            self._connecting.discard(address)
+            del self._connecting[address]
 
     def _on_lost(self, channel: Channel) -> None:
         for address, known in list(self._channels.items()):
@@ -245,7 +248,7 @@ class ShardClient:
                 raise ConnectionError("it does not serve")
             channel = self._channels.get(address)
             if channel is None or not channel.open:
-                await self._open(address)
+                await asyncio.wait([self._connect(address)])
                 channel = self._channels.get(address)
             if channel is None:
                 raise ConnectionError("it can't be reached")
@@ -263,7 +266,8 @@ class ShardClient:
         if future is not None and not future.done() and reply.kind == Kind.REPORT:
             future.set_result(_decode_control(reply.payload))
 
-    def _spawn(self, coroutine: "Awaitable[None]", name: str) -> None:
+    def _spawn(self, coroutine: "Awaitable[None]", name: str) -> "asyncio.Task[None]":
         task: asyncio.Task[None] = self._loop.create_task(coroutine, name=name)  # type: ignore[arg-type]
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

@@ -20,7 +20,7 @@ from actors.metrics import ShardMetrics
 from actors.outcome import Unavailable
 from actors.settings import ShardSettings
 from snapshots.codec import encode_batch
-from snapshots.contract import Incarnation, LogHead, Store
+from snapshots.contract import NO_TALLIES, Incarnation, LogHead, Store, Tallies
 from snapshots.errors import Fenced, StoreUnavailable
 
 log = logging.getLogger("croupier.shard")
@@ -46,12 +46,13 @@ BatchEntry = tuple[str, int, bytes]
 
 
 class _Batch:
-    __slots__ = ("entries", "number", "replies")
+    __slots__ = ("entries", "number", "replies", "tallies")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.entries: list[BatchEntry] = []
         self.replies: list[Held] = []
+        self.tallies: dict[str, int] = {}
 
 
 class Committer:
@@ -90,10 +91,16 @@ class Committer:
 
     # --- the shard's side
 
-    def add(self, entry: BatchEntry, sink: ReplySink | None, reply: Reply | None) -> int:
-        """Takes an entry and the reply that acknowledges it; answers the number of its batch."""
+    def add(self, entry: BatchEntry, sink: ReplySink | None, reply: Reply | None, tallies: Tallies = NO_TALLIES) -> int:
+        """Takes an entry, the reply that acknowledges it, and the deltas to the store's counters that go with it.
+
+        Answers the number of its batch.
+        """
         pending = self._pending
         pending.entries.append(entry)
+        if tallies:
+            for name, delta in tallies.items():
+                pending.tallies[name] = pending.tallies.get(name, 0) + delta
         if sink is not None and reply is not None:
             pending.replies.append((sink, reply, True))
         if self._in_flight is None:
@@ -195,7 +202,7 @@ class Committer:
         async with self._exclusive:
             batch = self._take()
             self._in_flight, self._in_flight_since = batch, time.monotonic()
-            await self._append(encode_batch(batch.entries))
+            await self._append(encode_batch(batch.entries), batch.tallies)
             self._in_flight, self._in_flight_since = None, 0.0
         self.durable = batch.number
         self._metrics.batch_size.observe(len(batch.entries))
@@ -224,13 +231,13 @@ class Committer:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def _append(self, payload: bytes) -> None:
+    async def _append(self, payload: bytes, tallies: Tallies = NO_TALLIES) -> None:
         """Repeats the identical batch until its outcome is known."""
         pause_s = 0.01
         while True:
             sent_at, started = boottime_s(), time.perf_counter()
             try:
-                self.head = await self._store.append(self.inc, self.head, payload, self.catalog_number)
+                self.head = await self._store.append(self.inc, self.head, payload, self.catalog_number, tallies)
             except StoreUnavailable as failure:
                 log.warning("journal append without outcome, repeating it: %s", failure)
                 await asyncio.sleep(pause_s)

@@ -9,23 +9,33 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
+from actors.catalog_swap import next_row
 from actors.client import ShardClient
 from actors.clock import now_ms
 from actors.frames import (
     AbandonCatalog,
+    AdvanceClock,
     ClockSet,
     ControlAnswer,
     ControlBody,
+    DeployCatalog,
     Deployed,
     Failed,
     FinishCatalog,
+    Keyed,
+    KeyTaken,
+    Overtaken,
     PrepareCatalog,
     SetClock,
+    encode,
 )
-from snapshots.contract import CatalogRow, Routing, ShardRow, Store
+from snapshots.contract import CatalogRow, DoneRequest, Routing, ShardRow, Store
 from snapshots.errors import Fenced, StoreUnavailable
 
 log = logging.getLogger("croupier.supervisor")
+_decode_first = msgspec.msgpack.Decoder(Deployed | ClockSet).decode
 
 PREPARE_TIMEOUT_S = 2.0
 PREPARE_WITHIN_S = 10.0
@@ -37,26 +47,55 @@ class DeployFailed(Exception):
     """The catalog in force is still the old one; says why."""
 
 
+async def recall(store: Store, keyed: Keyed | None) -> Deployed | ClockSet | KeyTaken | None:
+    """The first answer, if the request was carried out before; None if it was not, or has no key."""
+    done = None if keyed is None else await store.done_request(keyed.key)
+    if done is None or keyed is None:
+        return None
+    if done.content != keyed.content:
+        return KeyTaken()
+    first: Deployed | ClockSet = _decode_first(done.answer)
+    return msgspec.structs.replace(first, replayed=True)
+
+
+def _done(keyed: Keyed | None, answer: Deployed | ClockSet) -> DoneRequest | None:
+    return None if keyed is None else DoneRequest(keyed.key, keyed.content, encode(answer))
+
+
 async def deploy(
-    store: Store, client: ShardClient, term: int, shards: Sequence[str], version: str, by: str
-) -> Deployed:
-    """Puts a stored version in force in all `shards`. Raises DeployFailed, Fenced, StoreUnavailable."""
-    routing = await store.routing()
-    in_force = routing.catalog
-    if in_force is not None and in_force.version == version:
-        return Deployed(in_force.number, version)
-    number = 1 if in_force is None else in_force.number + 1
-    rows = await _prepare_all(store, client, shards, number, version)
-    row = CatalogRow(number, version, now_ms(), by)
+    store: Store, client: ShardClient, term: int, shards: Sequence[str], asked: DeployCatalog
+) -> Deployed | Overtaken:
+    """Puts a stored version in force in all `shards`, unless another catalog is in force than it was compared with.
+
+    Raises DeployFailed, Fenced, StoreUnavailable.
+    """
+    in_force = (await store.routing()).catalog
+    number = 0 if in_force is None else in_force.number
+    if asked.base is not None and asked.base != number:
+        return Overtaken(number)
+    if in_force is not None and in_force.version == asked.version:
+        answer = Deployed(number, asked.version, asked.diff)
+        if asked.keyed is not None:
+            await _commit(store, term, in_force, _done(asked.keyed, answer))
+        return answer
+    answer = Deployed(number + 1, asked.version, asked.diff)
+    row = await next_row(store, in_force, asked.version, asked.by)
+    await _swap(store, client, term, shards, row, _done(asked.keyed, answer))
+    return answer
+
+
+async def _swap(
+    store: Store, client: ShardClient, term: int, shards: Sequence[str], row: CatalogRow, done: DoneRequest | None
+) -> None:
+    rows = await _prepare_all(store, client, shards, row.number, row.version)
     try:
-        await _commit(store, term, row)
+        await _commit(store, term, row, done)
     except Fenced:
         if (await store.routing()).catalog != row:  # else an attempt without outcome had done it
             await _tell(client, rows, AbandonCatalog())
             raise
-    await _tell(client, rows, FinishCatalog(number, version))  # whom that does not reach asks the store
-    log.info("catalog %s is in force as number %d, by %s", version, number, by)
-    return Deployed(number, version)
+    await _tell(client, rows, FinishCatalog(row.number, row.version))  # whom that does not reach asks the store
+    log.info("catalog %s is in force as number %d, by %s", row.version, row.number, row.by)
 
 
 async def _prepare_all(
@@ -82,11 +121,11 @@ def _rows(routing: Routing, shards: Sequence[str]) -> list[ShardRow]:
     return [routing.shards[shard_id] for shard_id in shards if shard_id in routing.shards]
 
 
-async def _commit(store: Store, term: int, row: CatalogRow) -> None:
+async def _commit(store: Store, term: int, row: CatalogRow, done: DoneRequest | None) -> None:
     """Its outcome must become known: the very same row succeeds again."""
     while True:
         try:
-            await store.commit_catalog(term, row)
+            await store.commit_catalog(term, row, done)
         except StoreUnavailable as failure:
             log.warning("catalog commit without outcome, repeating it: %s", failure)
             await asyncio.sleep(RETRY_PAUSE_S)
@@ -94,15 +133,23 @@ async def _commit(store: Store, term: int, row: CatalogRow) -> None:
             return
 
 
-async def advance_clock(store: Store, client: ShardClient, term: int, shards: Sequence[str], by_ms: int) -> ClockSet:
-    """Moves the sandbox clock on; returns when all work due by then is done. Raises DeployFailed."""
+async def advance_clock(
+    store: Store, client: ShardClient, term: int, shards: Sequence[str], asked: AdvanceClock
+) -> ClockSet:
+    """Moves the sandbox clock on; returns when all work due by then is done. Raises DeployFailed, StoreError."""
+    offset_ms = (await store.routing()).clock_offset_ms + asked.by_ms
+    answer = ClockSet(offset_ms, now_ms() + offset_ms)
+    await store.advance_clock(term, offset_ms, _done(asked.keyed, answer))
+    await await_due_work(store, client, shards)
+    return answer
+
+
+async def await_due_work(store: Store, client: ShardClient, shards: Sequence[str]) -> None:
+    """All shards follow the sandbox clock and have done what is due. Raises DeployFailed, StoreError."""
     routing = await store.routing()
-    offset_ms = routing.clock_offset_ms + by_ms
-    await store.advance_clock(term, offset_ms)
-    refusals = await _tell(client, _rows(routing, shards), SetClock(offset_ms), CLOCK_TIMEOUT_S)
+    refusals = await _tell(client, _rows(routing, shards), SetClock(routing.clock_offset_ms), CLOCK_TIMEOUT_S)
     if refusals:
         raise DeployFailed(f"the clock is set, but not all due work is done: {'; '.join(refusals)}")
-    return ClockSet(offset_ms)
 
 
 async def _tell(

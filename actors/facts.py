@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("croupier.shard")
 
-ORPHAN_AFTER_MS = 60_000
 ORPHANS_AT_ONCE = 100
 
 
@@ -169,7 +168,7 @@ class FactFinder:
         """Reservations held for long: each player's owner says what became of them. A page of all there are, per call:
         those of offers that nobody has taken yet stay held and must not hide the others.
         """
-        before_ms = self._shard.now() - ORPHAN_AFTER_MS
+        before_ms = self._shard.now() - self._shard.settings.orphan_after_ms
         held = await self._shard.store.held_reservations(before_ms, ORPHANS_AT_ONCE, self._last_held)
         self._last_held = held[-1] if len(held) == ORPHANS_AT_ONCE else None
         for reservation in held:

@@ -48,30 +48,58 @@ class SetClock(msgspec.Struct, frozen=True, array_like=True, tag="set_clock"):
     offset_ms: int
 
 
+class Keyed(msgspec.Struct, frozen=True, array_like=True):
+    """What makes a control request one: digests of its caller and key, and of what it asks."""
+
+    key: bytes
+    content: bytes
+
+
 class DeployCatalog(msgspec.Struct, frozen=True, array_like=True, tag="deploy_catalog"):
-    """Gateway → supervisor: put a stored version in force. Answered with `Deployed`."""
+    """Gateway → supervisor: put a stored version in force. Answered with `Deployed`, `Overtaken` or `KeyTaken`.
+
+    `base` is the number of the catalog it was compared with, None if with none; `diff` is what came of that.
+    """
 
     version: str
     by: str
+    base: int | None = None
+    diff: bytes = b""
+    keyed: Keyed | None = None
 
 
 class AdvanceClock(msgspec.Struct, frozen=True, array_like=True, tag="advance_clock"):
-    """Gateway → supervisor: the sandbox clock goes on by so much. Answered with `ClockSet`."""
+    """Gateway → supervisor: the sandbox clock goes on by so much. Answered with `ClockSet` or `KeyTaken`."""
 
     by_ms: int
+    keyed: Keyed | None = None
 
 
 class Deployed(msgspec.Struct, frozen=True, array_like=True, tag="deployed"):
-    """The catalog in force."""
+    """The catalog in force, and what putting it there changed. `replayed`: it had been put there before."""
 
     number: int
     version: str
+    diff: bytes = b""
+    replayed: bool = False
+
+
+class Overtaken(msgspec.Struct, frozen=True, array_like=True, tag="overtaken"):
+    """Another catalog than the one it was compared with is in force: its number. Nothing was changed."""
+
+    number: int
 
 
 class ClockSet(msgspec.Struct, frozen=True, array_like=True, tag="clock_set"):
-    """How far the sandbox clock runs ahead."""
+    """How far the sandbox clock runs ahead, and what it showed then. `replayed`: it had been set before."""
 
     offset_ms: int
+    now_ms: int
+    replayed: bool = False
+
+
+class KeyTaken(msgspec.Struct, frozen=True, array_like=True, tag="key_taken"):
+    """The caller's key was used for another control request."""
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
@@ -96,7 +124,7 @@ class ShardReport(msgspec.Struct, frozen=True, array_like=True, tag="shard_repor
 
 
 ControlBody = ShardStatus | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock | DeployCatalog | AdvanceClock
-ControlAnswer = ShardReport | Deployed | ClockSet | Done | Failed
+ControlAnswer = ShardReport | Deployed | Overtaken | ClockSet | KeyTaken | Done | Failed
 CONTROL = (ShardStatus, PrepareCatalog, FinishCatalog, AbandonCatalog, SetClock, DeployCatalog, AdvanceClock)
 """Bodies that carry no player: answered by the process itself, whatever the epoch, as `Kind.REPORT`."""
 

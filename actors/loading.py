@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from actors.committer import ReplySink
 from actors.frames import NIL, Kind, Reply, Request, unavailable
 from actors.residents import Letter
-from engine.state import Player
 from snapshots.errors import Corrupt, Fenced, StoreUnavailable
-from snapshots.recovery import load_player, read_player
+from snapshots.recovery import Loaded, load_player, read_player
 
 if TYPE_CHECKING:
     from actors.shard import Shard
@@ -93,8 +92,8 @@ class Loader:
         shard = self._shard
         try:
             async with self._parallel:
-                player = await self._read_owned(player_id)
-            shard.admit(player)
+                loaded = await self._read_owned(player_id)
+            shard.admit(loaded)
         except LoadDiscarded:
             self._disown(player_id)
         except Fenced as refusal:
@@ -111,17 +110,17 @@ class Loader:
         else:
             self._deliver(player_id)
 
-    async def _read_owned(self, player_id: str) -> Player:
+    async def _read_owned(self, player_id: str) -> Loaded:
         """Reads the player under one ownership from beginning to end; begins again if it changed meanwhile."""
         ownership = self._shard.ownership
         while ownership.owns(player_id):
             generation = ownership.generation
-            player = await self._read(player_id)
+            loaded = await self._read(player_id)
             if generation == ownership.generation:
-                return player
+                return loaded
         raise LoadDiscarded
 
-    async def _read(self, player_id: str) -> Player:
+    async def _read(self, player_id: str) -> Loaded:
         shard = self._shard
         after_batch = self._reload_after.get(player_id)
         tail = list(shard.tails.peek(player_id))

@@ -81,7 +81,12 @@ class ShardMetrics(Collector):
         self.wagered_shares = 0.0
         """Sum, over the grants that ended, of the share of their wagering that was done."""
         self.grants_ended = 0
-        self.gauges = {"shard_resident_players": 0, "shard_epoch": 0, "shard_clock_skew_ms": 0}
+        self.gauges = {
+            "shard_resident_players": 0,
+            "shard_epoch": 0,
+            "shard_clock_skew_ms": 0,
+            "shard_due_slots_to_sweep": 0,
+        }
 
     def count(self, name: str, amount: int = 1) -> None:
         """Adds to a counter that exists."""

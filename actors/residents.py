@@ -1,10 +1,11 @@
 """The players in memory, and which of them still owe the store a snapshot."""
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from actors.committer import ReplySink
 from actors.frames import Request
 from engine.state import Player
+from engine.tally import standing
 
 Letter = tuple[ReplySink, Request, int]
 """A command in a mailbox: whom to answer, what is asked, and how many attempts it has had."""
@@ -13,18 +14,25 @@ WRITES_OWED = 2
 """Snapshot writes after a player's last entry until both generations cover it and the log may be trimmed."""
 
 
+FORGOTTEN_MAX = 1_000
+"""Notes of players who are gone are swept out once they are more than the others and this many."""
+
+
 class Resident:
-    """A live player actor. `batch` is the commit batch of its last entry, `due_ms` when it next has work due."""
+    """A live player actor. `batch` is the commit batch of its last entry, `due_ms` when it next has work due,
+    `standing` its active awards as they are counted.
+    """
 
-    __slots__ = ("batch", "due_ms", "indexed_ms", "player", "used_ms", "waiting")
+    __slots__ = ("batch", "due_ms", "indexed_ms", "player", "standing", "used_ms", "waiting")
 
-    def __init__(self, player: Player, used_ms: int) -> None:
+    def __init__(self, player: Player, used_ms: int, indexed_ms: int | None) -> None:
         self.player = player
         self.batch = 0
+        self.standing = standing(player.state)
         self.used_ms = used_ms
         self.due_ms: int | None = None
-        self.indexed_ms: int | None = None
-        """The due time in the newest snapshot written here; None also if it is not known."""
+        self.indexed_ms = indexed_ms
+        """The due time that the newest snapshot in the store tells; None: none."""
         self.waiting: list[Letter] | None = None
         """Commands that wait while facts for an earlier one are looked up; None: nothing is looked up."""
 
@@ -46,6 +54,15 @@ class Schedule:
         if due_ms is not None and due_ms < self._earliest.get(player_id, due_ms + 1):
             self._earliest[player_id] = due_ms
             heappush(self._heap, (due_ms, player_id))
+
+    def forget(self, player_id: str) -> None:
+        """The player is not in memory any more. Its note goes with it: the index in the store knows."""
+        if (
+            self._earliest.pop(player_id, None) is not None
+            and len(self._heap) > 2 * len(self._earliest) + FORGOTTEN_MAX
+        ):
+            self._heap = [(due_ms, noted) for noted, due_ms in self._earliest.items()]
+            heapify(self._heap)
 
     def take(self, before_ms: int, limit: int) -> list[str]:
         """Up to `limit` players noted with a due time up to `before_ms`. Each may since have moved on: its due time, if
@@ -81,6 +98,10 @@ class Residents:
     def owe(self, player_id: str) -> None:
         """The player has a new entry (or a tail) that no snapshot covers."""
         self.dirty[player_id] = WRITES_OWED
+
+    def owe_index(self, player_id: str) -> None:
+        """Only the due time told by the player's newest snapshot is out of date: one write is enough."""
+        self.dirty.setdefault(player_id, 1)
 
     def paid(self, player_id: str, version: int) -> None:
         """A snapshot of `version` was stored: one write less, unless the player has moved on."""

@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from actors.residents import Resident
+from actors.rests import Rests
 from snapshots.errors import Fenced, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("croupier.shard")
 
 TICK_S = 0.5
-ORPHANS_EVERY = 60
 AT_ONCE = 64
 SLICE = 16
 
@@ -29,17 +29,18 @@ class Scheduler:
     def __init__(self, shard: "Shard", snapshotter: "Snapshotter") -> None:
         self._shard, self._snapshotter = shard, snapshotter
         self._working = asyncio.Lock()
+        self._rests = Rests()
         self._stuck = 0
         """Players at the front of the index whose work can't be done now."""
 
     async def run(self) -> None:
-        """Looks every half second, and for orphaned reservations twice a minute."""
-        beats = 0
+        """Looks every half second, and for orphaned reservations twice in the time they may be held."""
+        beats, orphans_every = 0, max(1, int(self._shard.settings.orphan_after_ms / 2_000 / TICK_S))
         while True:
             beats += 1
             try:
                 await self.catch_up()
-                if beats % ORPHANS_EVERY == 0:
+                if beats % orphans_every == 0:
                     await self._shard.facts.settle_orphans()
             except StoreUnavailable as failure:
                 log.warning("due work waits for the store: %s", failure)
@@ -54,10 +55,16 @@ class Scheduler:
     async def catch_up(self) -> None:
         """Does all work due by now, of players in memory and of those that are not. What can't be done rests."""
         async with self._working:
+            self._rests.forget_old()
             await self._in_memory()
             tried: set[str] = set()
             while await self._not_in_memory(tried):
                 await self._in_memory()
+
+    async def in_memory(self) -> None:
+        """Does all work due by now of players in memory."""
+        async with self._working:
+            await self._in_memory()
 
     def _may(self) -> bool:
         shard = self._shard
@@ -78,12 +85,18 @@ class Scheduler:
                     shard.scheduled.note(player_id, resident.due_ms)
 
     async def _do(self, player_id: str) -> None:
-        """One player's overdue work, facts included, as far as it can be done now."""
+        """One player's overdue work, facts included, as far as it can be done now. Who is poisoned by it rests."""
         shard, counters = self._shard, self._shard.metrics.counters
-        while self._may() and shard.ownership.owns(player_id):
+        worked_on: Resident | None = None
+        while self._may() and shard.ownership.owns(player_id) and not self._rests.resting(player_id):
             resident = shard.residents.by_id.get(player_id)
-            if resident is None or resident.due_ms is None or resident.due_ms > shard.now():
+            if worked_on is not None and resident is not worked_on:
+                self._rests.failed(player_id)
                 return
+            if resident is None or resident.due_ms is None or resident.due_ms > shard.now():
+                self._rests.succeeded(player_id)
+                return
+            worked_on = resident
             if resident.waiting is None:
                 version = resident.player.state.version
                 shard.run_due(resident)
@@ -109,7 +122,7 @@ class Scheduler:
         own = [player_id for player_id, owner in shard.ownership.dedicated.items() if owner == shard.inc.shard_id]
         limit = AT_ONCE + self._stuck
         found = await shard.store.due_players(sorted(shard.ownership.slots), own, shard.now(), limit)
-        due = [player_id for player_id in found if player_id not in tried]
+        due = [each for each in found if each not in tried and not self._rests.resting(each)]
         self._stuck = len(found) - len(due)  # they stay in front: the next page must reach beyond them
         tried.update(due)
         for player_id in due:
@@ -118,7 +131,8 @@ class Scheduler:
             await shard.loader.arrive(player_id)
             if player_id in shard.residents.by_id:
                 await self._do(player_id)
-                shard.residents.owe(player_id)
-        # The index is written with snapshots: these must not come up again.
-        await self._snapshotter.clean([player_id for player_id in due if player_id in shard.residents.by_id])
+            elif shard.ownership.owns(player_id):
+                self._rests.failed(player_id)
+        # What is done must not come up again.
+        await self._snapshotter.index(due)
         return bool(due) or len(found) == limit

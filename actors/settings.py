@@ -30,6 +30,8 @@ class ShardSettings(msgspec.Struct, frozen=True):
     """A snapshot round starts after this many entries even before the interval is over."""
     snapshot_slice: int = 8
     snapshot_batch: int = 64
+    orphan_after_ms: int = 60_000
+    """A reservation held for longer is settled by its player's owner, who looks twice in that time (rule 11)."""
 
 
 class ClientSettings(msgspec.Struct, frozen=True):

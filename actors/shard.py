@@ -26,7 +26,7 @@ from actors.ownership import Ownership
 from actors.residents import Resident, Residents, Schedule
 from actors.settings import ShardSettings
 from engine.catalog import Catalog
-from engine.commands import Command, CommandBody, Spin
+from engine.commands import Command, CommandBody, FlagForOperator, Spin
 from engine.due import next_due, next_due_ms
 from engine.events import AnyEvent, BetPlaced, WinCredited
 from engine.facts import NO_FACTS
@@ -35,11 +35,11 @@ from engine.needs import needs
 from engine.player import Replayed, execute, query
 from engine.queries import Query
 from engine.rejections import ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
-from engine.state import Player
+from engine.tally import standing, tally
 from engine.transition import Transition
 from snapshots.codec import encode_entry
-from snapshots.contract import Incarnation, Store
-from snapshots.recovery import TailIndex
+from snapshots.contract import NO_TALLIES, Incarnation, Store, Tallies
+from snapshots.recovery import Loaded, TailIndex
 
 log = logging.getLogger("croupier.shard")
 
@@ -47,11 +47,22 @@ ATTEMPTS_MAX = 2
 """A command whose deciding or applying raises is tried once more on a freshly loaded player (rule 10)."""
 
 
+_FOR_OPERATOR = {WIN_ALREADY_SPENT: "rollbacks_flagged", ROUND_REFUNDED: "refunded_results_flagged"}
+"""Refusals that are kept with the player until an operator looks, and the metric that counts them."""
+
+
 def _plain(events: Sequence[AnyEvent]) -> bool:
     """A bet of money and perhaps its win: nothing that is counted or settled elsewhere."""
     if not events or type(events[0]) is not BetPlaced or events[0].package_id is not None:
         return not events
     return len(events) == 1 or (len(events) == 2 and type(events[1]) is WinCredited)
+
+
+def _tallied(resident: Resident, done: Transition) -> Tallies:
+    """What the store counts with the transition's entry."""
+    state, before = resident.player.state, resident.standing
+    resident.standing = standing(state)
+    return tally(before, resident.standing, state, done.events)
 
 
 class Shard:
@@ -256,14 +267,15 @@ class Shard:
         return result if type(result) is Transition else None
 
     def _commit(self, done: Transition, resident: Resident, sink: ReplySink | None, reply: Reply | None) -> None:
-        plain = _plain(done.events)
+        plain, tallies = _plain(done.events), NO_TALLIES
         if not plain:
             count_events(self.metrics, resident.player.state, done)
             count_loyalty(self.metrics, self.catalog.loyalty, done.events)
+            tallies = _tallied(resident, done)
         elif done.events:
             self.metrics.points_accrued_micro += done.events[0].points_micro  # type: ignore[union-attr]  # a BetPlaced
         self.schedule(resident)  # what may raise comes before the entry is on its way (rule 10)
-        resident.batch = self.committer.add((done.player_id, done.version, encode_entry(done)), sink, reply)
+        resident.batch = self.committer.add((done.player_id, done.version, encode_entry(done)), sink, reply, tallies)
         self.residents.dirty[done.player_id] = 2
         self.metrics.counters["shard_commands_accepted"] += 1
         if not plain:
@@ -279,15 +291,21 @@ class Shard:
 
     def _refuse(self, refusal: Rejection, sink: ReplySink, request: Request, resident: Resident) -> None:
         self.metrics.counters["shard_commands_refused"] += 1
-        if refusal.code == WIN_ALREADY_SPENT:
-            self.metrics.count("rollbacks_flagged")
-            log.warning("for an operator: %s of %s refused: %s", request.command_id, request.player_id, refusal.detail)
-        elif refusal.code == ROUND_REFUNDED:
-            self.metrics.count("refunded_results_flagged")
-            log.warning("for an operator: %s of %s came too late: %s %s", request.command_id, request.player_id,
-                        refusal.detail, refusal.fields)  # fmt: skip
+        if refusal.code in _FOR_OPERATOR:
+            self._flag(refusal, request, resident)
         self.committer.reply_after(resident.batch, sink, Reply(request.rid, Kind.REJECTION, Raw(encode(refusal))))
         self._drop_unregistered(resident)
+
+    def _flag(self, refusal: Rejection, request: Request, resident: Resident) -> None:
+        """Keeps what the refused command wanted to move; the refusal leaves after that is durable (rules §3)."""
+        self.metrics.count(_FOR_OPERATOR[refusal.code])
+        log.warning("for an operator: %s of %s: %s", request.command_id, request.player_id, refusal.detail)
+        amount: int = refusal.fields["amount"]
+        body = FlagForOperator(request.command_id, refusal.code, refusal.fields["session_id"], amount)
+        command = self._command(f"flag:{request.command_id}:{amount}", body, resident, self.now())
+        kept = execute(resident.player, self.catalog, command)
+        if type(kept) is Transition:
+            self._commit(kept, resident, None, None)
 
     def _answer_query(self, sink: ReplySink, request: Request, resident: Resident, now: int) -> None:
         at = max(now, resident.player.state.time_ms)
@@ -356,9 +374,10 @@ class Shard:
         else:
             sink.reply(unavailable(request.rid, "shard_unavailable", "This player can't be served now.", 5))
 
-    def admit(self, player: Player) -> Resident:
+    def admit(self, loaded: Loaded) -> Resident:
         """Takes a loaded player in; one rebuilt from a log tail owes its snapshots."""
-        resident = Resident(player, self.now())
+        player = loaded.player
+        resident = Resident(player, self.now(), loaded.indexed_ms)
         self.schedule(resident)
         self.residents.add(resident)
         if player.state.player_id in self.tails:

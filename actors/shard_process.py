@@ -16,6 +16,7 @@ from actors.catalog_swap import read_content
 from actors.clock import boottime_s, now_ms
 from actors.connection import Connection
 from actors.controls import Controls
+from actors.due_sweep import DueSweep
 from actors.frames import (
     AbandonCatalog,
     ControlAnswer,
@@ -62,6 +63,7 @@ class ShardProcess:
         self._on_end = on_end
         self._snapshotter: Snapshotter | None = None
         self._scheduler: Scheduler | None = None
+        self._due_sweep: DueSweep | None = None
         self._listener = Listener(
             settings.cluster_secret, lambda connection, frame: self._handle(connection, frame), settings.connections_max
         )
@@ -97,6 +99,7 @@ class ShardProcess:
         self.shard.controlled = Controls(self._control)
         self._snapshotter = Snapshotter(self.shard)
         self._scheduler = Scheduler(self.shard, self._snapshotter)
+        self._due_sweep = DueSweep(self.shard, self._snapshotter, self._scheduler)
         try:
             await self._heartbeat()
             await self.store.serve(claim.incarnation, await self._listen(claim.incarnation))
@@ -110,6 +113,7 @@ class ShardProcess:
             loop.create_task(self._heartbeats(), name="heartbeats"),
             loop.create_task(self._snapshotter.run(), name="snapshots"),
             loop.create_task(self._scheduler.run(), name="due work"),
+            loop.create_task(self._due_sweep.run(), name="index of due work"),
         ]
         self.metrics.recovery.observe(time.perf_counter() - began)
         log.info("shard %s serves, epoch %d, %d tail players", shard_id, claim.incarnation.epoch, len(tails))
@@ -123,8 +127,8 @@ class ShardProcess:
 
     async def _control(self, body: ControlBody) -> ControlAnswer:
         """What a supervisor or gateway asks of the process itself."""
-        shard, scheduler = self.shard, self._scheduler
-        assert shard is not None and scheduler is not None
+        shard, scheduler, due_sweep = self.shard, self._scheduler, self._due_sweep
+        assert shard is not None and scheduler is not None and due_sweep is not None
         if isinstance(body, ShardStatus):
             return shard.report()
         if isinstance(body, PrepareCatalog):
@@ -136,6 +140,7 @@ class ShardProcess:
         elif isinstance(body, SetClock):
             shard.clock_offset_ms = max(shard.clock_offset_ms, body.offset_ms)
             await shard.swap.until_over()
+            await due_sweep.catch_up()
             await scheduler.catch_up()
             await shard.committer.until_idle()
         else:

@@ -7,7 +7,7 @@ point). Rules 8 and 9 of the architecture.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -139,16 +139,31 @@ class Snapshotter:
             for player_id in leaving
             if player_id in residents.by_id
         }
-        for player_id in versions:
-            due_ms, indexed_ms = residents.by_id[player_id].due_ms, residents.by_id[player_id].indexed_ms
-            if due_ms is not None and due_ms != indexed_ms:
-                residents.owe(player_id)  # the index may not know what the catalog in force makes due (rule 12)
-        await self.clean([player_id for player_id in versions if player_id in residents.dirty])
+        await self.index(list(versions))
+        self.let_go(versions)
+
+    async def index(self, player_ids: Sequence[str]) -> None:
+        """Writes whoever of these owes a snapshot, or has a due time that the index in the store doesn't tell.
+
+        The catalog in force may have made due what the newest snapshot knows nothing of (rule 12).
+        """
+        residents = self._shard.residents
+        for player_id in player_ids:
+            resident = residents.by_id.get(player_id)
+            differs = resident is not None and resident.due_ms != resident.indexed_ms
+            if differs and self._shard.ownership.owns(player_id):  # who is leaving is written once, by the move
+                residents.owe_index(player_id)
+        await self.clean([player_id for player_id in player_ids if player_id in residents.dirty])
+
+    def let_go(self, versions: Mapping[str, int]) -> None:
+        """Drops players from memory, each only if snapshots of its version are confirmed and nothing happens to it."""
+        shard, residents = self._shard, self._shard.residents
         for player_id, version in versions.items():
             resident = residents.by_id.get(player_id)
             busy = resident is not None and resident.waiting is not None
             if resident is None or busy or player_id in residents.dirty or resident.player.state.version != version:
                 continue
             residents.evict(player_id)
+            shard.scheduled.forget(player_id)
             shard.metrics.count("shard_players_passivated")
         shard.metrics.gauges["shard_resident_players"] = len(residents)

@@ -11,15 +11,15 @@ import time
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from actors.catalog_swap import CatalogContent, encode_content
+from actors.catalog_swap import CatalogContent, encode_content, next_row
 from actors.client import ShardClient
-from actors.clock import now_ms
 from actors.cluster import ActivationFailed, Cluster, ShardDied, ShardHandle
 from actors.connection import Connection
 from actors.controls import Controls
-from actors.deploying import advance_clock, deploy
+from actors.deploying import advance_clock, await_due_work, deploy, recall
 from actors.frames import (
     AdvanceClock,
+    ClockSet,
     ControlAnswer,
     ControlBody,
     DeployCatalog,
@@ -30,7 +30,7 @@ from actors.frames import (
 from actors.listening import Listener
 from actors.processes import is_gone
 from actors.settings import SupervisorSettings
-from snapshots.contract import SLOTS, Address, CatalogRow, Incarnation, Owner, Routing, Store
+from snapshots.contract import SLOTS, Address, Incarnation, Owner, Routing, Store
 from snapshots.errors import Fenced, StoreError
 
 log = logging.getLogger("croupier.supervisor")
@@ -103,8 +103,8 @@ class SupervisorProcess:
         version = self._catalog.catalog.version
         if routing.catalog is None or routing.catalog.version != version:
             await self._store.put_catalog(version, encode_content(self._catalog))
-            number = 1 if routing.catalog is None else routing.catalog.number + 1
-            await self._store.commit_catalog(self.term, CatalogRow(number, version, now_ms(), "croupier up"))
+            row = await next_row(self._store, routing.catalog, version, "croupier up")
+            await self._store.commit_catalog(self.term, row)
 
     async def _adopt(self, routing: Routing) -> None:
         """Takes over the living shards of an earlier supervisor. Everybody else is killed, spares too: the earlier
@@ -293,13 +293,18 @@ class SupervisorProcess:
             self._controls(connection, request)
 
     async def _control(self, body: ControlBody) -> ControlAnswer:
-        """One after the other, and never while slots move."""
+        """One after the other, each once, and never while slots move."""
         async with self._moving:
+            if not isinstance(body, DeployCatalog | AdvanceClock):
+                return Failed("a supervisor does not know this request")
+            first = await recall(self._store, body.keyed)
+            if isinstance(first, ClockSet):  # the one who died over it may have left due work undone
+                await await_due_work(self._store, self._client, self.wanted)
+            if first is not None:
+                return first
             if isinstance(body, DeployCatalog):
-                return await deploy(self._store, self._client, self.term, self.wanted, body.version, body.by)
-            if isinstance(body, AdvanceClock):
-                return await advance_clock(self._store, self._client, self.term, self.wanted, body.by_ms)
-            return Failed("a supervisor does not know this request")
+                return await deploy(self._store, self._client, self.term, self.wanted, body)
+            return await advance_clock(self._store, self._client, self.term, self.wanted, body)
 
     # --- moves and the end
 

@@ -82,6 +82,9 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ray-address", default=env("CROUPIER_RAY_ADDRESS"), metavar="HOST:PORT", help="join this Ray")
     parser.add_argument("--shard-host", default=env("CROUPIER_SHARD_HOST"), metavar="HOST",
                         help="where shards listen (default: loopback, or the node's in a Ray cluster)")  # fmt: skip
+    parser.add_argument("--orphan-after", dest="orphan_after_s", type=int, metavar="SECONDS",
+                        default=env("CROUPIER_ORPHAN_AFTER", "60"),
+                        help="when a bonus reservation that a crash left behind is settled (%(default)s)")  # fmt: skip
     parser.set_defaults(command=_up)
     _add_sandbox_and_watch(parser)
 
@@ -135,7 +138,7 @@ def _settings(options: argparse.Namespace, **more: object) -> Settings:
 def _up(options: argparse.Namespace) -> int:
     from croupier.up import CannotStart, run_until_signalled  # Ray is imported only where it is needed
 
-    names = ("shards", "spares", "gateways", "ray_address", "shard_host")
+    names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s")
     settings = _settings(options, **{name: getattr(options, name) for name in names})
     try:
         run_until_signalled(settings, lambda url: print(f"ready {url}", flush=True))

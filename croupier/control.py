@@ -6,24 +6,37 @@ routing table.
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from hashlib import sha256
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b, sha256
 
 import msgspec
 
 from actors.catalog_swap import CatalogContent, CatalogMissing, encode_content, read_content
 from actors.client import ShardClient
-from actors.clock import now_ms
-from actors.frames import AdvanceClock, ClockSet, ControlAnswer, ControlBody, DeployCatalog, Failed
+from actors.deploying import recall
+from actors.frames import AdvanceClock, ClockSet, ControlAnswer, ControlBody, DeployCatalog, Failed, Keyed
 from actors.frames import Deployed as InShards
+from actors.frames import KeyTaken as KeyIsTaken
+from actors.frames import Overtaken as WasOvertaken
+from croupier.campaign_figures import read_figures
 from croupier.catalog_diff import diff
-from croupier.catalog_files import check_bundle
+from croupier.catalog_files import check_bundle, content_hash
 from croupier.catalog_folder import belongs
 from croupier.catalog_problems import CatalogInvalid
 from croupier.catalog_problems import Checked as CheckedCatalog
 from croupier.catalog_yaml import Problem
-from engine.catalog import Catalog
-from gateway.ports import Checked, ControlUnavailable, Deployed, Finding, InForce, SandboxClock
+from engine.catalog import Campaign, Catalog
+from gateway.ports import (
+    CampaignFigures,
+    Checked,
+    ControlUnavailable,
+    Deployed,
+    Finding,
+    InForce,
+    KeyTaken,
+    Overtaken,
+    SandboxClock,
+)
 from gateway.texts import Texts
 from snapshots.contract import CatalogRow, Store
 from snapshots.errors import StoreError
@@ -39,6 +52,13 @@ _decode_texts = msgspec.msgpack.Decoder(Texts).decode
 def content_of(checked: CheckedCatalog, files: Mapping[str, bytes]) -> CatalogContent:
     """What the store keeps of a checked catalog."""
     return CatalogContent(checked.catalog, msgspec.msgpack.encode(checked.texts), _hashes(files))
+
+
+def keyed(command_id: str, content: str) -> Keyed | None:
+    """The digests a control request is remembered by; `content` is all it asks. None for one without an id."""
+    if not command_id:
+        return None
+    return Keyed(*(blake2b(text.encode(), digest_size=16).digest() for text in (command_id, content)))
 
 
 def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -113,24 +133,40 @@ class CatalogControl:
         """See `gateway.ports.ControlPort`."""
         return self._compared(await self._checked(files), files)
 
-    async def deploy(self, files: Mapping[str, bytes], by: str) -> Deployed | Checked:
+    async def deployed(self, files: Mapping[str, bytes], command_id: str) -> Deployed | KeyTaken | None:
+        """See `gateway.ports.ControlPort`."""
+        try:
+            answer = await recall(self._store, keyed(command_id, _deploying(files)))
+        except StoreError as failure:
+            raise ControlUnavailable(f"the store can't be asked now: {failure}") from failure
+        if answer is None:
+            return None
+        return _deployed(answer) if isinstance(answer, InShards) else KeyTaken()
+
+    async def deploy(
+        self, files: Mapping[str, bytes], by: str, base: int | None = None, command_id: str = ""
+    ) -> Deployed | Checked | Overtaken | KeyTaken:
         """See `gateway.ports.ControlPort`."""
         checked = await self._checked(files)
         if not isinstance(checked, CheckedCatalog) or checked.problems:
             return self._compared(checked, files)
         content = content_of(checked, files)
-        before, texts_before = self._in_force().catalog, self._texts
+        changes = msgspec.json.encode(diff(self._in_force().catalog, content.catalog, self._texts, checked.texts))
         version = content.catalog.version
         try:
             await self._store.put_catalog(version, encode_content(content))
         except StoreError as failure:
             raise ControlUnavailable(f"the store does not take the catalog now: {failure}") from failure
-        answer = await self._ask_supervisor(DeployCatalog(version, by), CONTROL_TIMEOUT_S)
-        if not isinstance(answer, InShards):
+        asked = DeployCatalog(version, by, base, changes, keyed(command_id, _deploying(files)))
+        return await self._settled(await self._ask_supervisor(asked, CONTROL_TIMEOUT_S))
+
+    async def _settled(self, answer: ControlAnswer) -> Deployed | Overtaken | KeyTaken:
+        if isinstance(answer, KeyIsTaken):
+            return KeyTaken()
+        if not isinstance(answer, InShards | WasOvertaken):
             raise ControlUnavailable(_reason(answer))
         await self._await_number(answer.number)
-        changes = msgspec.to_builtins(diff(before, content.catalog, texts_before, checked.texts))
-        return Deployed(answer.version, answer.number, changes)
+        return _deployed(answer) if isinstance(answer, InShards) else Overtaken(answer.number)
 
     async def _checked(self, files: Mapping[str, bytes]) -> CheckedCatalog | tuple[Problem, ...]:
         """In a thread: a thousand campaigns take a while, and spins must not wait."""
@@ -144,8 +180,10 @@ class CatalogControl:
         hashes = _hashes(files)
         changed = sorted(name for name in {*known, *hashes} if known.get(name) != hashes.get(name))
         if isinstance(checked, CheckedCatalog):
-            return Checked(_findings(checked.problems), _findings(checked.warnings), tuple(changed))
-        return Checked(_findings(checked), (), tuple(changed))
+            findings = _findings(checked.problems), _findings(checked.warnings)
+        else:
+            findings = _findings(checked), ()
+        return Checked(*findings, tuple(changed), self._row.number)
 
     async def _await_number(self, number: int) -> None:
         """This gateway shows the new catalog by the time it says that it is deployed."""
@@ -156,21 +194,25 @@ class CatalogControl:
         except (StoreError, CatalogMissing) as failure:
             log.warning("deployed, but can't be read back yet: %s", failure)
 
-    async def usage(self, campaign_id: str) -> int | None:
+    async def figures(self, campaigns: Sequence[Campaign]) -> Mapping[str, CampaignFigures]:
         """See `gateway.ports.ControlPort`."""
         try:
-            return (await self._store.usage(campaign_id)).micro_eur
-        except StoreError:
-            return None
+            return await read_figures(self._store, campaigns)
+        except StoreError as failure:
+            log.warning("what has become of campaigns can't be read: %s", failure)
+            return {}
 
     # --- sandbox
 
-    async def advance_clock(self, seconds: int) -> SandboxClock:
+    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
         """See `gateway.ports.ControlPort`."""
-        answer = await self._ask_supervisor(AdvanceClock(seconds * 1000), CLOCK_TIMEOUT_S)
+        asked = AdvanceClock(seconds * 1000, keyed(command_id, f"advance {seconds}"))
+        answer = await self._ask_supervisor(asked, CLOCK_TIMEOUT_S)
+        if isinstance(answer, KeyIsTaken):
+            return KeyTaken()
         if not isinstance(answer, ClockSet):
             raise ControlUnavailable(_reason(answer))
-        return SandboxClock(now_ms() + answer.offset_ms, answer.offset_ms)
+        return SandboxClock(answer.now_ms, answer.offset_ms, answer.replayed)
 
     async def _ask_supervisor(self, body: ControlBody, timeout_s: float) -> ControlAnswer:
         routing = self._client.routing
@@ -180,6 +222,15 @@ class CatalogControl:
             raise ControlUnavailable(
                 f"the supervisor does not answer: {failure or type(failure).__name__}"
             ) from failure
+
+
+def _deploying(files: Mapping[str, bytes]) -> str:
+    """The content of a request to deploy: every byte that was sent counts."""
+    return f"deploy {content_hash(files)}"
+
+
+def _deployed(answer: InShards) -> Deployed:
+    return Deployed(answer.version, answer.number, msgspec.json.decode(answer.diff), answer.replayed)
 
 
 def _reason(answer: ControlAnswer) -> str:

@@ -13,6 +13,7 @@ from gateway.settings import AuthMode, GatewaySettings, bind_allowed
 
 SHARDS_MAX = 64
 GATEWAYS_MAX = 64
+ORPHAN_AFTER_S_MAX = 3_600
 SECRET_CHARS_MIN = 16
 
 
@@ -38,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True):
     cluster_secret: str = ""
     sandbox: bool = False
     catalog_watch: bool = False
+    orphan_after_s: int = 60
+    """How old a reservation of shared limits is before its owner is asked whether a crash left it behind."""
     log_level: str = "WARNING"
 
     @property
@@ -69,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True):
             cluster_secret=self.cluster_secret,
             bind_host=bind_host,
             catalog_dir=str(self.catalog.resolve()),
+            orphan_after_ms=self.orphan_after_s * 1_000,
         )
 
 
@@ -78,6 +82,10 @@ def checked(settings: Settings) -> Settings:
         raise SettingsInvalid(f"--shards {settings.shards}: from 1 to {SHARDS_MAX} are possible")
     if not 0 <= settings.gateways <= GATEWAYS_MAX:
         raise SettingsInvalid(f"--gateways {settings.gateways}: from 0 to {GATEWAYS_MAX} are possible")
+    if not 1 <= settings.orphan_after_s <= ORPHAN_AFTER_S_MAX:
+        raise SettingsInvalid(
+            f"--orphan-after {settings.orphan_after_s}: from 1 to {ORPHAN_AFTER_S_MAX} seconds are possible"
+        )
     if not 0 <= settings.port <= 65535:
         raise SettingsInvalid(f"--port {settings.port}: from 0 (any free port) to 65535 are possible")
     if not bind_allowed(settings.host, settings.auth_mode):

@@ -234,6 +234,10 @@ def _due(state: PlayerState, command: Command, events: Events, round_: OpenRound
     return DueAnswer(command.body.subject_id)  # type: ignore[union-attr]
 
 
+def _flagged(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    return DueAnswer(command.body.session_id)  # type: ignore[union-attr]
+
+
 def _round_expired(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     """The round as its time-out left it, so that it is remembered so; a round that was over leaves nothing to tell."""
     if round_ is None:
@@ -323,6 +327,7 @@ _ANSWERS: dict[type, Callable[[PlayerState, Any, Events, OpenRound | None], Answ
     c.Deposit: _deposit,
     c.GrantCampaign: _grant,
     c.Expire: _due,
+    c.FlagForOperator: _flagged,
     c.Spin: _spin,
     c.AddBet: _round_step,
     c.Result: _round_step,

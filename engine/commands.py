@@ -113,6 +113,18 @@ class Inactive(Body, frozen=True, tag="inactive"):
     campaign_id: str
 
 
+class FlagForOperator(Body, frozen=True, tag="flag_for_operator"):
+    """Follows the refusal, with `code`, of a result or rollback whose `amount` an operator must look at (rules §3).
+
+    Issued by the shard only.
+    """
+
+    command_id: str
+    code: str
+    session_id: str
+    amount: int
+
+
 class ClaimGrant(Body, frozen=True, tag="claim_grant"):
     """The player opts in to an initiated grant."""
 
@@ -156,9 +168,13 @@ class StartSession(Body, frozen=True, tag="start_session"):
 
 
 class PostEvent(Body, frozen=True, tag="post_event"):
-    """The platform posts a custom event; fires `custom_event`."""
+    """The platform posts a custom event; fires `custom_event`.
+
+    `payload` is its JSON in one canonical form, "" for none: never interpreted, but part of what a key stands for.
+    """
 
     name: str
+    payload: str = ""
 
 
 class EnterCode(Body, frozen=True, tag="enter_code"):
@@ -269,6 +285,7 @@ CommandBody = (
     | Expire
     | ExpireRound
     | Inactive
+    | FlagForOperator
     | ClaimGrant
     | CancelGrant
     | ApproveGrant

@@ -1,5 +1,9 @@
 """Work that becomes due by the passing of time: which, and when. The shard does it as ordinary commands (rules §10)."""
 
+from hashlib import blake2b
+
+import msgspec
+
 from engine.catalog import Catalog
 from engine.commands import (
     Command,
@@ -14,7 +18,7 @@ from engine.commands import (
 from engine.due_loyalty import LoyaltyDue, next_loyalty_due
 from engine.holdings import in_play, tied
 from engine.state import PlayerState
-from engine.triggers import silence_due
+from engine.triggers import silence_due, silence_terms
 
 _Due = LoyaltyDue | tuple[int, type[Expire | ExpireRound | Inactive], str]
 _NAMES: dict[type, str] = {
@@ -52,6 +56,15 @@ def next_due(state: PlayerState, real_ms: int = 0, catalog: Catalog | None = Non
     command_id = f"due:{_NAMES[kind]}:{subject_id}{since}"
     body = kind(subject_id)  # type: ignore[arg-type]  # each kind with its own subject
     return Command(command_id, max(due_ms, state.time_ms), body, real_ms=real_ms)
+
+
+def due_digest(catalog: Catalog) -> str:
+    """Names the part of the catalog that due times depend on: the same digest, the same `next_due_ms` of any player.
+
+    Whatever else comes to depend on the catalog is added here under a name of its own.
+    """
+    parts = {"inactive": silence_terms(catalog)}
+    return blake2b(msgspec.msgpack.encode(parts, order="sorted"), digest_size=8).hexdigest()
 
 
 def _next(state: PlayerState, catalog: Catalog | None) -> _Due | None:

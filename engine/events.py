@@ -231,6 +231,15 @@ class RoundTimedOut(Event, tag="RoundTimedOut", frozen=True):
     action: TimeoutAction
 
 
+class FlaggedForOperator(Event, tag="FlaggedForOperator", frozen=True):
+    """A result or rollback was refused with `code`; its `amount`, minor units, waits for an operator (rules §3)."""
+
+    command_id: str
+    code: str
+    session_id: str
+    amount: int
+
+
 class WithdrawalRequested(Event, tag="WithdrawalRequested", frozen=True):
     """`amount` of real money is reserved; `grants` and `packages` are frozen (rules §9).
 
@@ -283,6 +292,7 @@ AnyEvent = (
     | ReportedBetReversed
     | RoundFlagged
     | RoundTimedOut
+    | FlaggedForOperator
     | WithdrawalRequested
     | WithdrawalConfirmed
     | WithdrawalCancelled

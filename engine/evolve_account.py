@@ -12,7 +12,9 @@ from engine.holdings import find_grant, find_package, in_play, latest
 from engine.state import (
     ENDED_PACKAGES_MAX,
     ENDED_WITHDRAWALS_MAX,
+    FLAGGED_MAX,
     TIMED_OUT_ROUNDS_MAX,
+    Flagged,
     Player,
     PlayerState,
     Withdrawal,
@@ -68,6 +70,12 @@ def _round_timed_out(player: Player, event: e.RoundTimedOut, command_id: str, ti
     forget_used_packages(state)
 
 
+def _flagged_for_operator(player: Player, event: e.FlaggedForOperator, command_id: str, time_ms: int) -> None:
+    flagged = player.state.flagged
+    flagged.append(Flagged(event.command_id, event.code, event.session_id, event.amount, time_ms))
+    del flagged[:-FLAGGED_MAX]
+
+
 def _withdrawal_requested(player: Player, event: e.WithdrawalRequested, command_id: str, time_ms: int) -> None:
     """A frozen grant leaves its place in wager to others; it returns by the queue."""
     state = player.state
@@ -120,6 +128,7 @@ ACCOUNT: dict[type[e.Event], Callable[[Player, Any, str, int], None]] = {
     e.ReportedBetReversed: _reported_bet_reversed,
     e.RoundFlagged: _round_flagged,
     e.RoundTimedOut: _round_timed_out,
+    e.FlaggedForOperator: _flagged_for_operator,
     e.WithdrawalRequested: _withdrawal_requested,
     e.WithdrawalConfirmed: _withdrawal_confirmed,
     e.WithdrawalCancelled: _withdrawal_cancelled,

@@ -4,6 +4,7 @@ It rules on facts the shard looked up or reserved beforehand (`engine.needs` say
 with the grant, in the words of `fraud.yaml` and `engine.facts.ReservationRefusal`.
 """
 
+from collections.abc import Set
 from typing import Final, NamedTuple
 
 from engine.catalog import Campaign, Catalog, FraudRules, PeriodLimit, Verdict
@@ -43,11 +44,11 @@ def signals_of(state: PlayerState, command: Command) -> Signals:
 def fraud_ruling(state: PlayerState, catalog: Catalog, command: Command) -> Ruling:
     """The strictest verdict of all rules that apply, with the names of all that do (rules §7)."""
     rules = catalog.fraud
-    fired = _fired(rules, command.facts.seen, _ip_country(state, command), state.country)
+    here = {_ip_country(state, command), signals_of(state, command).country}
+    fired = _fired(rules, command.facts.seen, here - {None}, state.country)
     verdicts: list[Verdict] = ["allow", *(rules.rules[name].verdict for name in fired)]
     verdict = max(verdicts, key=_STRICTNESS.__getitem__)
-    countries = {_ip_country(state, command), signals_of(state, command).country, state.country}
-    if countries & set(rules.denied_countries):
+    if {*here, state.country} & set(rules.denied_countries):
         return Ruling("deny", ("denied_country", *fired))
     return Ruling(verdict, fired)
 
@@ -59,8 +60,9 @@ def _ip_country(state: PlayerState, command: Command) -> str | None:
     return state.ip_country
 
 
-def _fired(rules: FraudRules, seen: Seen, ip_country: str | None, country: str | None) -> tuple[str, ...]:
-    mismatch = ip_country is not None and country is not None and ip_country != country
+def _fired(rules: FraudRules, seen: Seen, here: Set[str | None], country: str | None) -> tuple[str, ...]:
+    """`here`: the countries that the IP and the player claim to be in; `country`: the account's."""
+    mismatch = country is not None and not here <= {country}
     counts = {
         "shared_device": seen.device,
         "shared_instrument": seen.payment_instrument,

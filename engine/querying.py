@@ -52,6 +52,7 @@ def _player(player: Player, catalog: Catalog, body: q.GetPlayer, time_ms: int) -
         open_rounds=tuple(_open_rounds(state).values()),
         withdrawals=tuple(w for w in state.withdrawals.values() if w.state == "reserved"),
         loyalty=loyalty_view(state, catalog, time_ms),
+        flagged=tuple(state.flagged),
     )
 
 

@@ -37,6 +37,8 @@ TURNOVER_MAX = 2**62
 """Micro-EUR an account may have by bets reported from elsewhere: no money bounds those."""
 TIMED_OUT_ROUNDS_MAX = 64
 """Rounds ended by their time-out that are remembered, oldest dropped first."""
+FLAGGED_MAX = 64
+"""Refused results and rollbacks kept for an operator, oldest dropped first."""
 
 TURNOVER_DAYS_MAX = 92
 """UTC days of turnover kept: no window is longer."""
@@ -127,6 +129,8 @@ class Grant(msgspec.Struct, array_like=True):
     redemption_id: str | None = None
     redeemed_points: int = 0
     """The redemption it pays, and its whole points: they come back if it is never granted."""
+    beside_bonus: bool = False
+    """Winnings of free spins that came beside a bonus, which speaks for the award when awards are counted."""
 
 
 class FreeSpinPackage(msgspec.Struct, array_like=True):
@@ -155,6 +159,8 @@ class FreeSpinPackage(msgspec.Struct, array_like=True):
     """How many open withdrawals would take it: its spins can't be used meanwhile (rules §9)."""
     level: str | None = None
     """As of a grant."""
+    beside_bonus: bool = False
+    """It came beside a bonus, which speaks for the award when awards are counted (rules §6)."""
 
 
 class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -271,6 +277,16 @@ class Loyalty(msgspec.Struct, array_like=True):
     """Locked ones, and the last that ended: each kind oldest first."""
 
 
+class Flagged(msgspec.Struct, frozen=True, array_like=True):
+    """A refused result or rollback that an operator must look at: `code` says why, `amount` is its win (rules §3)."""
+
+    command_id: str
+    code: str
+    session_id: str
+    amount: int
+    flagged_ms: int
+
+
 class PlayerState(msgspec.Struct, array_like=True):
     """All of a player but the remembered commands. `currency` is empty until the player is registered.
 
@@ -318,6 +334,8 @@ class PlayerState(msgspec.Struct, array_like=True):
     """`inactive` campaigns that have had their turn, and the `active_ms` of the silence it was (rules §6)."""
     active_ms: int = 0
     """The last registration, deposit, session or bet: silence counts from here (rules §6, `inactive`)."""
+    flagged: list[Flagged] = []
+    """The last refusals an operator must look at, oldest first (rules §3)."""
 
 
 class Player:

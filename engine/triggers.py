@@ -214,6 +214,14 @@ def silence_due(state: PlayerState, catalog: Catalog) -> tuple[int, str] | None:
     return found
 
 
+def silence_terms(catalog: Catalog) -> list[tuple[str, int, int, int, int]]:
+    """All that `silence_due` reads of the catalog: id, window (Unix ms), days and `per_player` of its campaigns."""
+    return [
+        (each.campaign_id, each.valid_from_ms, each.valid_to_ms, each.condition.days or 0, each.per_player)
+        for each in awaiting(catalog, "inactive")
+    ]
+
+
 Matcher = Callable[[PlayerState, Catalog, Any, Sequence[e.AnyEvent]], list[Proposal]]
 MATCHERS: dict[type, Matcher] = {
     c.Deposit: _deposit,

@@ -4,7 +4,7 @@ import msgspec
 
 from engine.answers import AnyAnswer, Balance, Points, RoundAnswer
 from engine.catalog import Privileges
-from engine.state import Grant, Redemption, Withdrawal
+from engine.state import Flagged, Grant, Redemption, Withdrawal
 
 
 class FreeSpinsView(msgspec.Struct, frozen=True, array_like=True):
@@ -77,6 +77,8 @@ class PlayerView(msgspec.Struct, frozen=True, array_like=True, tag="player"):
     withdrawals: tuple[Withdrawal, ...] = ()
     """Those that wait to be confirmed or cancelled."""
     loyalty: LoyaltyView | None = None
+    flagged: tuple[Flagged, ...] = ()
+    """Refused results and rollbacks that wait for an operator, oldest first."""
 
 
 class RoundsView(msgspec.Struct, frozen=True, array_like=True, tag="rounds"):

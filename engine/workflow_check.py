@@ -57,6 +57,8 @@ def _misplaced(move: WorkflowTransition) -> list[str]:
         problems.append(f"it leads from `{move.source}` to itself: nothing would happen")
     if move.target == "declined" and move.source != "initiated":
         problems.append("only a bonus that was not granted yet can be declined; use `cancelled`")
+    if move.on == "matched" and move.target in ("expired", "cancelled"):
+        problems.append(f"a bonus that has just matched can't be {move.target}: use `declined`, or let it wait")
     if move.target == "completed" and move.source == "initiated":
         problems.append("a bonus can't be completed before it was granted")
     if "its_turn" in move.when and move.on != "settled":

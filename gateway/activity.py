@@ -25,14 +25,14 @@ async def start_session(door: AtDoor, player_id: PlayerId, body: SessionRequest)
 @router.post("/players/{player_id}/events")
 async def post_event(door: AtDoor, player_id: PlayerId, body: EventRequest) -> Response:
     """Something happened on the platform that a campaign may wait for; the payload is not interpreted."""
-    outcome = await door.command(player_id, PostEvent(body.name))
+    outcome = await door.command(player_id, PostEvent(body.name, body.canonical_payload()))
     return created(render.awarded(cast(AwardsAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
 @router.post("/players/{player_id}/codes")
 async def enter_code(door: AtDoor, player_id: PlayerId, body: CodeRequest) -> Response:
-    """The player enters a bonus code; the gate may decline what it would award."""
-    outcome = await door.command(player_id, EnterCode(body.code))
+    """The player enters a bonus code; `grant_declined` if the gate declines all that it would award."""
+    outcome = await door.award(player_id, EnterCode(body.code))
     return created(render.awarded(cast(AwardsAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 

@@ -87,11 +87,10 @@ class FreeSpinsJson(Json):
 
 
 class ManualGrantJson(Json):
-    """What the operator granted: one award, in `granted` or, if the gate refused it, in `declined`."""
+    """What the operator granted. What the gate declines is the refusal `grant_declined` instead."""
 
     player_id: str
-    granted: GrantedJson | None
-    declined: list[GrantedJson]
+    granted: GrantedJson
     balance: BalanceJson
     replayed: bool
 

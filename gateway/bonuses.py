@@ -40,8 +40,8 @@ async def bonuses(door: AtDoor, player_id: PlayerId, lang: Lang = None) -> Respo
 
 @router.post("/players/{player_id}/bonuses")
 async def grant(door: AtDoor, player_id: PlayerId, body: GrantRequest) -> Response:
-    """An operator's manual grant of a campaign's award; the gate may decline it."""
-    outcome = await door.command(player_id, GrantCampaign(body.campaign_id, body.reason))
+    """An operator's manual grant of a campaign's award; `grant_declined` if the gate declines it."""
+    outcome = await door.award(player_id, GrantCampaign(body.campaign_id, body.reason))
     return created(render.manual_grant(cast(GrantAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 

@@ -1,6 +1,6 @@
 """What the catalog in force offers, for whoever shows it to players or manages it."""
 
-import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -10,6 +10,7 @@ from engine.catalog import Campaign
 from gateway.catalog_schemas import CampaignJson, CampaignsJson
 from gateway.door import AtDoor, House, Lang, answer
 from gateway.errors import Refused
+from gateway.ports import CampaignFigures
 from gateway.render_campaigns import campaign
 from gateway.requests import IDENTIFIER
 
@@ -22,7 +23,7 @@ async def campaigns(door: AtDoor, lang: Lang = None) -> Response:
     door.admit()
     language = door.language(lang)
     found = [each for _, each in sorted(door.house.control.catalog().campaigns.items())]
-    return answer(CampaignsJson(await asyncio.gather(*(_shown(door.house, each, language) for each in found))))
+    return answer(CampaignsJson(await _shown(door.house, found, language)))
 
 
 @router.get("/campaigns/{campaign_id}")
@@ -34,10 +35,11 @@ async def one_campaign(
     found = door.house.control.catalog().campaigns.get(campaign_id)
     if found is None:
         raise Refused("campaign_not_found", f"There is no campaign {campaign_id!r} in the catalog.")
-    return answer(await _shown(door.house, found, door.language(lang)))
+    (shown,) = await _shown(door.house, [found], door.language(lang))
+    return answer(shown)
 
 
-async def _shown(house: House, of: Campaign, language: str) -> CampaignJson:
-    """With what is left of its budget, if it has one."""
-    used = None if of.limits.budget_micro_eur is None else await house.control.usage(of.campaign_id)
-    return campaign(of, house.control.texts(), language, used)
+async def _shown(house: House, found: Sequence[Campaign], language: str) -> list[CampaignJson]:
+    """With what has become of them so far."""
+    figures, texts = await house.control.figures(found), house.control.texts()
+    return [campaign(each, texts, language, figures.get(each.campaign_id, CampaignFigures())) for each in found]

@@ -46,9 +46,11 @@ class LimitsJson(Json):
 
 
 class CampaignJson(Json):
-    """A campaign of the catalog in force, with its texts.
+    """A campaign of the catalog in force, with its texts, and what has become of it so far, under any catalog.
 
-    `budget_left_eur` has two digits, rounded down; None without a budget, or while it can't be told.
+    `issued`: awards that reached a player, as a bonus, free spins, or both in one. `redeemed`: times that money was
+    released to a wallet, wagering done. `expired`: issued awards that ended by their date. `active`: issued and not
+    ended yet. `budget_left_eur` has two digits, rounded down; None without a budget. All None while they can't be told.
     """
 
     campaign_id: str
@@ -64,6 +66,10 @@ class CampaignJson(Json):
     opt_in: bool
     workflow: str
     points_multiplier: str | None
+    issued: int | None
+    redeemed: int | None
+    expired: int | None
+    active: int | None
     budget_left_eur: str | None
 
 
@@ -103,10 +109,12 @@ class DeployedJson(Json):
     version: str
     number: int
     diff: dict[str, Any]
+    replayed: bool
 
 
 class ClockJson(Json):
-    """The time that holds now, and how far it runs ahead of real time."""
+    """The time that holds now, and how far it runs ahead of real time; of a replay, as it was set then."""
 
     now: str
     offset_seconds: int
+    replayed: bool

@@ -1,5 +1,6 @@
 """The catalog as a whole: which one is in force, and putting another one there. Who may change what goes by file."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import APIRouter
@@ -10,13 +11,15 @@ from gateway.auth import Caller
 from gateway.bundles import parse_bundle
 from gateway.catalog_schemas import CatalogJson, CheckedJson, DeployedJson, FindingJson
 from gateway.door import AtDoor, answer
-from gateway.errors import Refused
-from gateway.ports import Checked, Finding
+from gateway.errors import Refused, key_taken
+from gateway.ports import Checked, ControlPort, ControlUnavailable, Deployed, Finding, KeyTaken, Overtaken
 from gateway.render_values import rfc3339
 from gateway.roles import Role, deployer
 
 router = APIRouter()
 
+DEPLOY_TRIES: Final = 5
+"""How often a deploy is compared anew before its caller is asked to come again."""
 PROBLEMS_MAX: Final = 200
 """Of a catalog's problems so many are listed: who sees more has one cause for many."""
 
@@ -43,15 +46,35 @@ async def deploy(door: AtDoor) -> Response:
     """Checks a whole catalog, then puts it in force in every shard at once."""
     files = parse_bundle(door.headers, door.body)
     caller = door.admit()
-    control = door.house.control
-    checked = await control.check(files)
-    _check_deployer(caller, checked.changed_files)
-    if checked.problems:
-        raise _invalid(checked)
-    outcome = await control.deploy(files, caller.id)
-    if isinstance(outcome, Checked):
-        raise _invalid(outcome)
-    return answer(DeployedJson(outcome.version, outcome.number, dict(outcome.diff)))
+    command_id, control = door.command_id(caller), door.house.control
+    outcome = await control.deployed(files, command_id)
+    if outcome is None:
+        outcome = await _deploy(control, files, caller, command_id)
+    if isinstance(outcome, KeyTaken):
+        raise key_taken()
+    return answer(DeployedJson(outcome.version, outcome.number, dict(outcome.diff), outcome.replayed))
+
+
+async def _deploy(
+    control: ControlPort, files: Mapping[str, bytes], caller: Caller, command_id: str
+) -> Deployed | KeyTaken:
+    """Judges by what `files` change, and deploys while that holds: another deploy may come in between.
+
+    Raises Refused, ControlUnavailable.
+    """
+    for _ in range(DEPLOY_TRIES):
+        checked = await control.check(files)
+        _check_deployer(caller, checked.changed_files)
+        if checked.problems:
+            raise _invalid(checked)
+        outcome = await control.deploy(files, caller.id, checked.base, command_id)
+        if isinstance(outcome, Checked):
+            raise _invalid(outcome)
+        if not isinstance(outcome, Overtaken):
+            return outcome
+    raise ControlUnavailable(
+        f"Nothing was deployed: {DEPLOY_TRIES} times another catalog came into force meanwhile. Repeat with the key."
+    )
 
 
 def _check_deployer(caller: Caller, changed_files: tuple[str, ...]) -> None:

@@ -7,14 +7,15 @@ from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from actors.outcome import Answered, Players
-from engine.commands import CommandBody, RollbackReportedBet
+from engine.commands import CommandBody, EnterCode, GrantCampaign, RollbackReportedBet
 from engine.queries import QueryBody
 from gateway.admission import admit, command_id
 from gateway.auth import Authenticator, Caller
-from gateway.errors import FieldError, RefusedByPlayer, invalid
+from gateway.errors import FieldError, RefusedByPlayer, grant_declined, invalid
 from gateway.guard import EXCHANGE, Exchange
 from gateway.languages import LANGUAGE, wanted
 from gateway.ports import ClusterPort, ControlPort
+from gateway.render_bonuses import awards, declined_awards
 from gateway.requests import IDENTIFIER
 from gateway.roles import ROUTE_ROLES
 from gateway.schemas import Json
@@ -75,15 +76,30 @@ class Door:
         if wrong:
             raise invalid(wrong)
 
+    def command_id(self, caller: Caller) -> str:
+        """`<caller>:<Idempotency-Key>` of this request. Raises Refused `idempotency_key_required`."""
+        return command_id(caller, self._exchange.headers)
+
     async def command(self, player_id: str, body: CommandBody) -> Answered:
         """Admits the caller and has the player execute `body` under its key. Raises Refused, RefusedByPlayer."""
-        return await self._ask(player_id, command_id(self.admit(), self._exchange.headers), body)
+        return await self._ask(player_id, self.command_id(self.admit()), body)
 
     async def roll_back_reported(self, player_id: str, transaction_id: str) -> Answered:
         """As `command`, for the bet that the same caller reported under `transaction_id`."""
         caller = self.admit()
         body = RollbackReportedBet(f"{caller.id}:{transaction_id}")
-        return await self._ask(player_id, command_id(caller, self._exchange.headers), body)
+        return await self._ask(player_id, self.command_id(caller), body)
+
+    async def award(self, player_id: str, body: EnterCode | GrantCampaign) -> Answered:
+        """As `command`, for an award asked for by name; Refused `grant_declined` if the gate lets nothing through.
+
+        The declined grant is recorded and the key remembered: the same key hears it again, `replayed` (rules §7).
+        """
+        outcome = await self.command(player_id, body)
+        declined = declined_awards(outcome.answer)
+        if declined:
+            raise grant_declined(awards(declined), outcome.replayed)
+        return outcome
 
     async def query(self, player_id: str, body: QueryBody) -> Answered:
         """Admits the caller and asks the player. Raises Refused, RefusedByPlayer."""

@@ -10,6 +10,7 @@ import msgspec
 
 from actors.outcome import Unavailable
 from engine.rejections import Rejection
+from gateway.bonus_schemas import GrantedJson
 from gateway.wire import Headers, Reply
 
 Action = Literal["fix_request", "retry_same_key", "deposit", "refresh", "stop"]
@@ -129,6 +130,18 @@ def invalid(errors: Sequence[FieldError]) -> Refused:
 def invalid_field(field: str, reason: str) -> Refused:
     """`invalid_request` for one field."""
     return invalid([FieldError(field, reason)])
+
+
+def key_taken() -> Refused:
+    """`idempotency_conflict` for a call that is no player's."""
+    return Refused("idempotency_conflict", "The key was used for another call: use a new key.")
+
+
+def grant_declined(declined: Sequence[GrantedJson], replayed: bool) -> Refused:
+    """`grant_declined`: the awards the gate let not through, and the names of all reasons for it, each once."""
+    reasons = list(dict.fromkeys(reason for award in declined for reason in award.reasons))
+    detail = f"Declined: {', '.join(reasons)}. It is recorded with its reasons; a new key is a new attempt."
+    return Refused("grant_declined", detail, {"reasons": reasons, "declined": declined, "replayed": replayed})
 
 
 def refusal_reply(outcome: Rejection | Unavailable) -> Reply:

@@ -20,7 +20,7 @@ _VISIBLE: Final = {"type": "string", "pattern": requests.VISIBLE}
 SYNTAX: Final = ("invalid_request",)
 PROOF: Final = ("unauthenticated", "forbidden")
 BODY: Final = ("body_too_large", "unsupported_media_type")
-KEY: Final = ("idempotency_key_required", "idempotency_conflict", "already_processed")
+KEY: Final = ("idempotency_key_required", "idempotency_conflict")
 PLAYER: Final = ("player_not_found", "overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown")
 _STAKE: Final = (
     "player_blocked",
@@ -74,7 +74,7 @@ DOCS: Final[dict[str, Doc]] = {
     "POST /players/{player_id}/sessions": Doc(player_schemas.SessionJson, (200, 201), ("geo_blocked",)),
     "POST /players/{player_id}/events": Doc(player_schemas.AwardsJson, (200, 201), _BLOCKED),
     "POST /players/{player_id}/codes": Doc(
-        player_schemas.AwardsJson, (200, 201), (*_BLOCKED, "code_not_found", "not_eligible")
+        player_schemas.AwardsJson, (200, 201), (*_BLOCKED, "code_not_found", "not_eligible", "grant_declined")
     ),
     "POST /players/{player_id}/bets": Doc(player_schemas.ReportedBetJson, (200, 201), (*_BLOCKED, "rolled_back")),
     "POST /players/{player_id}/bets/rollback": Doc(
@@ -82,7 +82,7 @@ DOCS: Final[dict[str, Doc]] = {
     ),
     "GET /players/{player_id}/bonuses": Doc(bonus_schemas.GrantsJson),
     "POST /players/{player_id}/bonuses": Doc(
-        bonus_schemas.ManualGrantJson, (200, 201), (*_BLOCKED, "campaign_not_found", "not_eligible")
+        bonus_schemas.ManualGrantJson, (200, 201), (*_BLOCKED, "campaign_not_found", "not_eligible", "grant_declined")
     ),
     "GET /players/{player_id}/bonuses/{grant_id}/cancel-preview": Doc(
         bonus_schemas.CancelPreviewJson, codes=("grant_not_found",)
@@ -167,7 +167,7 @@ def refusals(name: str) -> tuple[str, ...]:
     if ROUTE_ROLES[name]:
         codes += PROOF
     if "player_id" in name or "/spin" in name or name.startswith("POST /loyalty"):
-        codes += PLAYER
+        codes += PLAYER if name.startswith("GET") else [*PLAYER, "already_processed"]
     if not name.startswith("GET"):
         codes += BODY if name in KEYLESS else [*KEY, *BODY]
     return tuple(dict.fromkeys(codes))

@@ -50,10 +50,19 @@ class ReservedJson(Json):
     packages: tuple[str, ...]
 
 
+class FlaggedJson(Json):
+    """A result or rollback refused with `code`, for an operator: `amount` is the win that was not moved."""
+
+    code: str
+    session_id: str
+    amount: int
+    flagged_at: str
+
+
 class PlayerJson(Json):
     """Everything about the player. `stale`: from the last snapshot, while the player is not served.
 
-    `withdrawals` are those that wait to be confirmed or cancelled.
+    `withdrawals` are those that wait to be confirmed or cancelled, `flagged` what waits for an operator.
     """
 
     player_id: str
@@ -69,6 +78,7 @@ class PlayerJson(Json):
     open_rounds: list[SpinAnswer]
     withdrawals: list[ReservedJson]
     loyalty: LoyaltyJson | None
+    flagged: list[FlaggedJson]
 
 
 class WithdrawalJson(ReservedJson):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from engine.catalog import Catalog
+from engine.catalog import Campaign, Catalog
 from gateway.texts import Texts
 
 
@@ -32,12 +32,13 @@ class Checked(NamedTuple):
     """A candidate catalog: refused if there are `problems`, taken with its `warnings`.
 
     `changed_files` names the files of a catalog that were added, removed or have other bytes than those in force:
-    broken ones too, but none that no catalog has.
+    broken ones too, but none that no catalog has; `base` is the number of the one in force that it was compared with.
     """
 
     problems: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     changed_files: tuple[str, ...]
+    base: int
 
 
 class InForce(NamedTuple):
@@ -50,18 +51,40 @@ class InForce(NamedTuple):
 
 
 class Deployed(NamedTuple):
-    """A catalog is in force in every shard. `diff` is what it changed, as JSON."""
+    """A catalog is in force in every shard. `diff` is what it changed, as JSON; `replayed`: it had been done before."""
 
     version: str
     number: int
     diff: Mapping[str, Any]
+    replayed: bool = False
+
+
+class Overtaken(NamedTuple):
+    """Nothing was deployed: by now the catalog of this number is in force. Compare and judge again."""
+
+    number: int
+
+
+class KeyTaken(NamedTuple):
+    """Nothing was done: the caller's key stands for another deploy, or another move of the clock."""
+
+
+class CampaignFigures(NamedTuple):
+    """Awards of one campaign (rules §6), and micro-EUR of its budget used, reserved and granted; None: not known."""
+
+    issued: int | None = None
+    redeemed: int | None = None
+    expired: int | None = None
+    active: int | None = None
+    used_micro_eur: int | None = None
 
 
 class SandboxClock(NamedTuple):
-    """The time that holds (Unix ms), and how far it runs ahead of real time."""
+    """The time that holds (Unix ms), and how far it runs ahead of real time; `replayed`: it had been moved before."""
 
     now_ms: int
     offset_ms: int
+    replayed: bool = False
 
 
 class ControlUnavailable(Exception):
@@ -69,7 +92,11 @@ class ControlUnavailable(Exception):
 
 
 class ControlPort(Protocol):
-    """The catalog and the sandbox clock. What is not async answers from memory; the rest raises ControlUnavailable."""
+    """The catalog and the sandbox clock. What is not async answers from memory; the rest raises ControlUnavailable.
+
+    A `command_id` is `<caller>:<idempotency key>`. The last 128 are remembered with their answers, in the store, in
+    the same step as the change.
+    """
 
     def catalog(self) -> Catalog:
         """The catalog in force."""
@@ -83,14 +110,20 @@ class ControlPort(Protocol):
     async def check(self, files: Mapping[str, bytes]) -> Checked:
         """Checks `files` (name → content) as a whole catalog and compares it with the one in force. Changes nothing."""
 
-    async def deploy(self, files: Mapping[str, bytes], by: str) -> Deployed | Checked:
-        """Puts `files` in force in every shard at once; `Checked`, with its problems, if they don't pass.
+    async def deployed(self, files: Mapping[str, bytes], command_id: str) -> Deployed | KeyTaken | None:
+        """What came of deploying `files` under this id; None if it was not done, or is long forgotten."""
 
-        The catalog that is in force already is deployed again without a change: repeating a call is safe.
+    async def deploy(
+        self, files: Mapping[str, bytes], by: str, base: int | None = None, command_id: str = ""
+    ) -> Deployed | Checked | Overtaken | KeyTaken:
+        """Puts `files` in force in every shard at once, once per id; `Checked`, with its problems, if they don't pass.
+
+        With `base` only as long as the catalog of that number is in force. The one that is in force already is
+        deployed again without a change: repeating a call is safe.
         """
 
-    async def usage(self, campaign_id: str) -> int | None:
-        """Micro-EUR of the campaign's budget used so far, reserved and granted together; None if it is not known."""
+    async def figures(self, campaigns: Sequence[Campaign]) -> Mapping[str, CampaignFigures]:
+        """What has become of these campaigns so far, by id; none of them if it can't be told now."""
 
-    async def advance_clock(self, seconds: int) -> SandboxClock:
-        """Moves the sandbox clock ahead; answers when all work due by then is done (rules §10)."""
+    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
+        """Moves the sandbox clock ahead, once per id; answers when all work due by then is done (rules §10)."""

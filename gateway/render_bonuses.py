@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from engine.answers import GrantAnswer, Granted, GrantStateAnswer
+from engine.answers import AwardsAnswer, GrantAnswer, Granted, GrantStateAnswer
 from engine.state import Grant, GrantTerms
-from engine.views import CancelPreview, FreeSpinsView
+from engine.views import AnyReply, CancelPreview, FreeSpinsView
 from gateway.bonus_schemas import (
     BonusJson,
     CancelPreviewJson,
@@ -39,12 +39,16 @@ def awards(of: tuple[Granted, ...]) -> list[GrantedJson]:
     return [granted(award) for award in of]
 
 
+def declined_awards(answer: AnyReply) -> tuple[Granted, ...]:
+    """What the gate declined of a manual grant or code, if it let nothing through; else nothing."""
+    if isinstance(answer, GrantAnswer):
+        return (answer.granted,) if answer.granted.state == "declined" else ()
+    return answer.declined if isinstance(answer, AwardsAnswer) and not answer.granted else ()
+
+
 def manual_grant(answer: GrantAnswer, player_id: str, replayed: bool) -> ManualGrantJson:
-    """An operator's grant: a declined one is not `granted`, and says why."""
-    award = granted(answer.granted)
-    if award.state == "declined":
-        return ManualGrantJson(player_id, None, [award], balance(answer.balance), replayed)
-    return ManualGrantJson(player_id, award, [], balance(answer.balance), replayed)
+    """An operator's grant."""
+    return ManualGrantJson(player_id, granted(answer.granted), balance(answer.balance), replayed)
 
 
 def grant_state(answer: GrantStateAnswer, player_id: str, replayed: bool) -> GrantStateJson:

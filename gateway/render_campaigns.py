@@ -2,12 +2,13 @@
 
 from engine.catalog import Campaign, Eligibility, TriggerCondition, TriggerEvent
 from gateway.catalog_schemas import CampaignJson, CountriesJson, EligibilityJson, LimitsJson, TriggerJson
+from gateway.ports import CampaignFigures
 from gateway.render_values import decimal, euros, rfc3339
 from gateway.texts import Texts, campaign_key
 
 
-def campaign(of: Campaign, texts: Texts, language: str, used_micro_eur: int | None) -> CampaignJson:
-    """A campaign; `used_micro_eur` of its budget, None if that is not known."""
+def campaign(of: Campaign, texts: Texts, language: str, so_far: CampaignFigures) -> CampaignJson:
+    """A campaign and what has become of it `so_far`."""
     budget = of.limits.budget_micro_eur
     limits = LimitsJson(
         of.per_player, of.limits.per_ip, of.limits.per_device, None if budget is None else euros(budget)
@@ -26,7 +27,11 @@ def campaign(of: Campaign, texts: Texts, language: str, used_micro_eur: int | No
         of.opt_in,
         of.workflow,
         None if of.points_multiplier_micro is None else decimal(of.points_multiplier_micro),
-        _left(budget, used_micro_eur),
+        so_far.issued,
+        so_far.redeemed,
+        so_far.expired,
+        so_far.active,
+        _left(budget, so_far.used_micro_eur),
     )
 
 

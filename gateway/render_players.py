@@ -16,6 +16,7 @@ from gateway.player_schemas import (
     AwardsJson,
     BlockJson,
     DepositJson,
+    FlaggedJson,
     PlayerJson,
     PlayerRegisteredJson,
     ReportedBetJson,
@@ -26,7 +27,7 @@ from gateway.player_schemas import (
 from gateway.render import spin
 from gateway.render_bonuses import awards, free_spins, grant
 from gateway.render_loyalty import loyalty, rtp_or_none
-from gateway.render_values import balance, decimal, euros
+from gateway.render_values import balance, decimal, euros, rfc3339
 
 
 def registered(answer: RegisteredAnswer, player_id: str, replayed: bool) -> PlayerRegisteredJson:
@@ -120,6 +121,7 @@ def player(view: PlayerView, stale: bool = False) -> PlayerJson:
         [spin(answer, view.player_id) for answer in view.open_rounds],
         [_reserved(of) for of in view.withdrawals],
         None if view.loyalty is None else loyalty(view.loyalty),
+        [FlaggedJson(of.code, of.session_id, of.amount, rfc3339(of.flagged_ms)) for of in view.flagged],
     )
 
 

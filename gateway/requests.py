@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from engine.amounts import AMOUNT_MAX
 from engine.catalog import GameType
-from engine.deciding.syntax import POINTS_AT_ONCE_MAX
+from engine.deciding.syntax import EVENT_PAYLOAD_BYTES_MAX, POINTS_AT_ONCE_MAX
 
 IDENTIFIER = r"^[A-Za-z0-9._:@~-]{1,64}$"
 """Player and game ids."""
@@ -18,7 +18,6 @@ VISIBLE = r"^[\x21-\x7e]{1,128}$"
 """Other people's references: round ids, transaction ids, devices."""
 OWN_ID = r"^[A-Za-z0-9._:@~-]{1,128}$"
 """Ids Croupier gave: of rounds, grants, packages, withdrawals, redemptions."""
-PAYLOAD_BYTES_MAX = 4_096
 ADVANCE_SECONDS_MAX = 10 * 365 * 86_400
 """Ten years, for one step of the sandbox clock."""
 _TEXT = r"^[^\x00-\x1f\x7f]{1,500}$"
@@ -80,13 +79,18 @@ def _some(points: int) -> int:
     return points
 
 
+def _canonical(payload: dict[str, Any]) -> str:
+    """JSON without spaces, members sorted by name: the same for every way to write the same payload."""
+    return json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
 def _small(payload: dict[str, Any]) -> dict[str, Any]:
     try:
-        size = len(json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode())
+        size = len(_canonical(payload).encode())
     except RecursionError:
         raise ValueError("is nested too deeply") from None
-    if size > PAYLOAD_BYTES_MAX:
-        raise ValueError(f"must have at most {PAYLOAD_BYTES_MAX} bytes as JSON")
+    if size > EVENT_PAYLOAD_BYTES_MAX:
+        raise ValueError(f"must have at most {EVENT_PAYLOAD_BYTES_MAX} bytes as JSON")
     return payload
 
 
@@ -149,10 +153,17 @@ class SessionRequest(RequestModel):
 
 
 class EventRequest(RequestModel):
-    """`POST /players/{player_id}/events`; `payload` is a JSON object of at most 4 KiB, never interpreted."""
+    """`POST /players/{player_id}/events`; `payload` is a JSON object of at most 4 KiB, never interpreted.
+
+    Another payload under the same key is another command.
+    """
 
     name: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
     payload: Annotated[dict[str, Any], AfterValidator(_small)] | None = None
+
+    def canonical_payload(self) -> str:
+        """As it belongs to the command's content; "" for none."""
+        return "" if self.payload is None else _canonical(self.payload)
 
 
 class CodeRequest(RequestModel):

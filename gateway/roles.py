@@ -75,8 +75,8 @@ ROUTE_ROLES: Final[dict[str, frozenset[Role]]] = {
     "GET /metrics/targets": PUBLIC,
 }
 
-KEYLESS: Final = frozenset({"POST /catalog/check", "POST /catalog/deploy", "POST /sandbox/clock"})
-"""Routes that are no player's: an Idempotency-Key is taken, not needed, and has no effect."""
+KEYLESS: Final = frozenset({"POST /catalog/check"})
+"""Changes nothing: an Idempotency-Key is taken, not needed, and has no effect."""
 
 _FILE_ROLES: Final[dict[str, Role]] = {
     "levels.yaml": "loyalty_admin",

@@ -5,6 +5,8 @@ from starlette.responses import Response
 
 from gateway.catalog_schemas import ClockJson
 from gateway.door import AtDoor, answer
+from gateway.errors import key_taken
+from gateway.ports import KeyTaken
 from gateway.render_values import rfc3339
 from gateway.requests import ClockRequest
 
@@ -14,6 +16,8 @@ router = APIRouter()
 @router.post("/sandbox/clock")
 async def advance(door: AtDoor, body: ClockRequest) -> Response:
     """Moves the clock ahead and answers when all work due by then is done."""
-    door.admit()
-    clock = await door.house.control.advance_clock(body.advance_seconds)
-    return answer(ClockJson(rfc3339(clock.now_ms), clock.offset_ms // 1000))
+    command_id = door.command_id(door.admit())
+    clock = await door.house.control.advance_clock(body.advance_seconds, command_id)
+    if isinstance(clock, KeyTaken):
+        raise key_taken()
+    return answer(ClockJson(rfc3339(clock.now_ms), clock.offset_ms // 1000, clock.replayed))

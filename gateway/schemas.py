@@ -117,7 +117,10 @@ class ProblemError(Json):
 
 
 class ProblemJson(Json):
-    """RFC 9457, with the program's next step in `action`; refusals add fields such as `balance` or `session_id`."""
+    """RFC 9457, with the program's next step in `action`; refusals add fields such as `balance` or `session_id`.
+
+    `grant_declined` has the gate's `reasons`, the awards in `declined`, and `replayed`.
+    """
 
     type: str
     title: str
@@ -127,3 +130,4 @@ class ProblemJson(Json):
     retryable: bool
     action: Literal["fix_request", "retry_same_key", "deposit", "refresh", "stop"]
     errors: list[ProblemError] = []
+    reasons: list[str] = []

@@ -11,6 +11,7 @@ be repeated and then succeeds exactly if the first one did or it can be done now
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -25,6 +26,10 @@ DAY_MS = 86_400_000
 SEEN_PLAYERS_MAX = 1_000
 PERIOD_DAYS_MAX = 366
 SETTLED_KEPT_MS = 2 * DAY_MS
+REQUESTS_KEPT = 128
+CATALOGS_KEPT = 16
+Tallies = Mapping[str, int]
+NO_TALLIES: Tallies = MappingProxyType({})
 
 
 def next_hash(previous: bytes, payload: bytes) -> bytes:
@@ -140,6 +145,30 @@ class CatalogRow(msgspec.Struct, frozen=True):
     version: str
     at_ms: int
     by: str
+    due_since: int = 0
+    """The number of the first catalog since which due times have followed from the same rules (rule 12)."""
+
+
+class DoneRequest(msgspec.Struct, frozen=True):
+    """A control request that was carried out: digests of who asked under which key and of what, and the answer."""
+
+    key: bytes
+    content: bytes
+    answer: bytes
+
+
+class Place(msgspec.Struct, frozen=True):
+    """How far a reading of stored players has come: all slots below `slot`, and of `slot` what is before `at`."""
+
+    slot: int
+    at: str
+
+
+class StoredPage(msgspec.Struct, frozen=True):
+    """Players who have snapshots; `next` is where to go on, None after the last page."""
+
+    players: Sequence[str]
+    next: Place | None
 
 
 class HeldReservation(msgspec.Struct, frozen=True):
@@ -149,12 +178,6 @@ class HeldReservation(msgspec.Struct, frozen=True):
     player_id: str
     command_id: str
     at_ms: int
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What a campaign has used of its budget, reserved and granted together, in micro-EUR."""
-
-    micro_eur: int
 
 
 class Routing(msgspec.Struct, frozen=True):
@@ -205,13 +228,19 @@ class Store(Protocol):
 
     # --- shard: journal
 
-    async def append(self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0) -> LogHead:
+    async def append(
+        self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0, tallies: Tallies = NO_TALLIES
+    ) -> LogHead:
         """Compare-and-append: writes record `head.seq + 1` if the log stands at `head`; answers the new head.
 
         `catalog_number` is the catalog the entries were decided under: older than the one in force is `Fenced`.
-        The same payload at the same position succeeds again without writing. Anything else: `Fenced`.
+        `tallies` are deltas to the store's counters, added in the same atomic step as the record is written.
+        The same payload at the same position succeeds again without writing or counting. Anything else: `Fenced`.
         Durable (as far as the backend can) when it returns.
         """
+
+    async def tallies(self, names: Sequence[str]) -> Tallies:
+        """The counters named, over all that was ever appended, by whichever shard; 0 for one nobody added to."""
 
     async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
         """Moves the own log's checkpoint up (never down) and removes records up to `trim_seq` ≤ checkpoint."""
@@ -261,6 +290,18 @@ class Store(Protocol):
         A dedicated player belongs to no slot: one that is not named is left out.
         """
 
+    async def stored_players(self, slots: Sequence[int], limit: int, after: Place | None = None) -> StoredPage:
+        """Who has a snapshot and an id of these slots, dedicated or not: slot by slot in ascending order.
+
+        A page holds about `limit` players. Whoever is there from the first page to the last comes up, perhaps twice.
+        """
+
+    async def put_due_marks(self, inc: Incarnation, marks: Mapping[int, str]) -> None:
+        """Notes by slot under which rules its index of due work is complete. `Fenced` if a slot isn't the shard's."""
+
+    async def due_marks(self) -> Mapping[int, str]:
+        """What was noted last, by slot; slots nobody ever noted anything of are not there."""
+
     # --- limits shared by all players (rule 11): atomic and exact under concurrency, independent of incarnations
 
     async def see(self, player_id: str, signals: Signals, now_ms: int, window_days: int) -> Seen:
@@ -281,9 +322,10 @@ class Store(Protocol):
         """Reserves budget and counts for each award, or refuses that award with every limit it would pass.
 
         Each award is all or nothing; later awards of the call see what earlier ones reserved. Idempotent by
-        `reservation_id`: a held or granted reservation is answered again without counting twice; a refused or returned
-        one is tried anew. `per_ip` bounds `bonus_micro_eur` per IP over the last `period_days` UTC days, at most
-        `PERIOD_DAYS_MAX`. A limit per IP or device doesn't hold without that signal; an amount of 0 passes no limit.
+        `reservation_id`: a granted one is answered again without counting twice; a held one is judged anew by what is
+        wanted now, in the place of what it held; a refused or returned one is tried anew. `per_ip` bounds
+        `bonus_micro_eur` per IP over the last `period_days` UTC days, at most `PERIOD_DAYS_MAX`. A limit per IP or
+        device doesn't hold without that signal; an amount of 0 passes no limit.
         """
 
     async def settle_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
@@ -300,28 +342,36 @@ class Store(Protocol):
         With `after`: only what comes behind it in that order, so that all can be read page by page.
         """
 
-    async def usage(self, campaign_id: str) -> Usage:
-        """What the campaign has used of its budget."""
+    async def usage(self, campaign_ids: Sequence[str]) -> Mapping[str, int]:
+        """What each campaign has used of its budget, reserved and granted together, in micro-EUR."""
 
     # --- catalog versions (rule 14)
 
     async def put_catalog(self, version: str, content: bytes) -> None:
-        """Stores a catalog under its content hash. Does not put it in force."""
+        """Stores a catalog under its content hash. Does not put it in force.
+
+        Kept are the one in force and the `CATALOGS_KEPT` that were stored last, or stored again.
+        """
 
     async def get_catalog(self, version: str) -> bytes | None:
         """A stored catalog."""
 
-    async def commit_catalog(self, term: int, row: CatalogRow) -> None:
+    async def commit_catalog(self, term: int, row: CatalogRow, done: DoneRequest | None = None) -> None:
         """Puts a stored version in force: from its return on, appends under an older number are refused.
 
         `row.number` must be one above the current one; the very same row succeeds again. Anything else, or a version
-        that is not stored: `Fenced`.
+        that is not stored: `Fenced`. `done` is remembered in the same step.
         """
 
     # --- sandbox clock
 
-    async def advance_clock(self, term: int, offset_ms: int) -> None:
-        """Sets the sandbox clock's offset; it never goes down."""
+    async def advance_clock(self, term: int, offset_ms: int, done: DoneRequest | None = None) -> None:
+        """Sets the sandbox clock's offset; it never goes down. `done` is remembered in the same step."""
+
+    # --- control requests
+
+    async def done_request(self, key: bytes) -> DoneRequest | None:
+        """A remembered request: one of the last `REQUESTS_KEPT`. The first that was remembered under a key stays."""
 
     # --- supervisor: control, each conditional on its term
 

@@ -5,6 +5,7 @@ stop that player and nobody else.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from engine.player import replay
 from engine.state import Player
@@ -90,7 +91,14 @@ async def read_player(store: Store, log_id: str, player_id: str, after_seq: int 
     return index.peek(player_id)
 
 
-async def load_player(store: Store, player_id: str, tail: Sequence[KeyedEntry] = ()) -> Player:
+class Loaded(NamedTuple):
+    """A player, and when the index of due work says that it has some (Unix ms; None: never)."""
+
+    player: Player
+    indexed_ms: int | None
+
+
+async def load_player(store: Store, player_id: str, tail: Sequence[KeyedEntry] = ()) -> Loaded:
     """The player at its last durable version; version 0 if the store says that there is nothing.
 
     `tail` are entries that may be newer than the snapshot. If the newest generation is damaged, the older one (or an
@@ -111,7 +119,7 @@ async def load_player(store: Store, player_id: str, tail: Sequence[KeyedEntry] =
         if damage is None:
             raise
         raise CorruptSnapshot(f"{damage}; the journal can't replace it: {gap}") from gap
-    return player
+    return Loaded(player, generations[0].due_ms if generations else None)
 
 
 def _first_intact(player_id: str, generations: Sequence[SnapshotRecord]) -> tuple[Player, CorruptSnapshot | None]:

@@ -5,11 +5,23 @@ from typing import Any, cast
 
 import msgspec
 
-from snapshots.contract import SLOTS, Address, CatalogRow, Owner, Routing, ShardRow
+from snapshots.contract import (
+    CATALOGS_KEPT,
+    REQUESTS_KEPT,
+    SLOTS,
+    Address,
+    CatalogRow,
+    DoneRequest,
+    Owner,
+    Routing,
+    ShardRow,
+)
 from snapshots.redis_connection import PREFIX, RedisConnection, answer
+from snapshots.redis_link import Argument
 from snapshots.rows import address_of, catalog_of, owner_of, packed
 
-_CATALOGS = f"{PREFIX}catalogs"
+_CATALOGS, _REQUESTS = f"{PREFIX}catalogs", f"{PREFIX}requests"
+_done = msgspec.msgpack.Decoder(DoneRequest)
 
 
 class RedisControl(RedisConnection):
@@ -17,20 +29,25 @@ class RedisControl(RedisConnection):
 
     async def put_catalog(self, version: str, content: bytes) -> None:
         """See Store."""
-        await answer(self._redis.hsetnx(_CATALOGS, version, cast("Any", content)))
+        await self._call("put_catalog", version, content, CATALOGS_KEPT)
 
     async def get_catalog(self, version: str) -> bytes | None:
         """See Store."""
         found: bytes | None = await answer(self._redis.hget(_CATALOGS, version))
         return found
 
-    async def commit_catalog(self, term: int, row: CatalogRow) -> None:
+    async def commit_catalog(self, term: int, row: CatalogRow, done: DoneRequest | None = None) -> None:
         """See Store. Appends read the number in force in the same step that writes them."""
-        await self._call("commit_catalog", term, row.number, row.version, packed(row))
+        await self._call("commit_catalog", term, row.number, row.version, packed(row), *_remembered(done))
 
-    async def advance_clock(self, term: int, offset_ms: int) -> None:
+    async def advance_clock(self, term: int, offset_ms: int, done: DoneRequest | None = None) -> None:
         """See Store."""
-        await self._call("advance_clock", term, offset_ms)
+        await self._call("advance_clock", term, offset_ms, *_remembered(done))
+
+    async def done_request(self, key: bytes) -> DoneRequest | None:
+        """See Store."""
+        found: bytes | None = await answer(self._redis.hget(_REQUESTS, cast("Any", key)))
+        return None if found is None else _done.decode(found)
 
     async def listen(self, term: int, address: Address) -> None:
         """See Store."""
@@ -73,6 +90,11 @@ class RedisControl(RedisConnection):
             catalog=catalog_of(catalog),
             clock_offset_ms=int(clock or 0),
         )
+
+
+def _remembered(done: DoneRequest | None) -> tuple[Argument, ...]:
+    """Key, value and bound of the hash of requests; nothing for none."""
+    return () if done is None else (done.key, msgspec.msgpack.encode(done), REQUESTS_KEPT)
 
 
 def _pairs(flat: list[bytes]) -> dict[str, str]:

@@ -1,5 +1,5 @@
 
--- Who has work due (rule 12). Appended to redis_functions.lua, which writes the sorted sets with the snapshots.
+-- Who has work due, and who there is at all (rule 12). Appended to redis_functions.lua, which writes the sorted sets with the snapshots.
 
 local DUE_PAGE = 8
 
@@ -58,4 +58,34 @@ local function due_players(_, args)
   return found
 end
 
+-- limit, cursor in the first slot, MessagePack of ascending slots -> players, then slot and cursor to go on at, if any.
+-- The sorted sets hold everybody, so that this needs no index of its own; ZSCAN misses nobody who stays in the set.
+local function stored_players(_, args)
+  local limit, cursor, slots, found = tonumber(args[1]), args[2], cmsgpack.unpack(args[3]), {}
+  for i, slot in ipairs(slots) do
+    repeat
+      local page = redis.call('ZSCAN', due_key(slot), cursor, 'COUNT', limit)
+      cursor = page[1]
+      for at = 1, #page[2], 2 do found[#found + 1] = page[2][at] end
+      if #found >= limit and cursor ~= '0' then return {found, slot, cursor} end
+    until cursor == '0'
+    if #found >= limit and slots[i + 1] then return {found, slots[i + 1], '0'} end
+  end
+  return {found}
+end
+
+-- shard, epoch, nonce, log, then slot, mark of each
+local function put_due_marks(_, args)
+  local refusal = not_held(args[1], args[2], args[3], args[4])
+  if refusal then return refusal end
+  for i = 5, #args, 2 do
+    local owner = text(redis.call('HGET', SLOTS, args[i]))
+    if owner ~= args[1] then return refuse('shard ' .. args[1] .. ' marks slot ' .. args[i] .. ' of ' .. owner) end
+  end
+  redis.call('HSET', PREFIX .. 'due_marks', unpack(args, 5))
+  return 1
+end
+
 register('due_players', due_players, READS)
+register('stored_players', stored_players, READS)
+register('put_due_marks', put_due_marks, WRITES)

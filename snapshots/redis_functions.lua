@@ -6,7 +6,12 @@
 -- Keys (prefix croupier:)
 --   control            hash    term, supervisor, catalog, catalog_number, clock
 --   catalogs           hash    version -> content
---   due:<slot>         zset    player by the time its newest snapshot has work due
+--   catalogs:stored    zset    version by its last put
+--   requests           hash    digest of a control request's key -> request and answer
+--   requests:order     list    those digests, oldest first
+--   tallies            hash    counter -> value: counted with the appends
+--   due:<slot>         zset    every player with a snapshot by the time the newest has work due, +inf: never
+--   due_marks          hash    slot -> under which rules its index is complete
 --   slots              hash    slot -> shard
 --   dedicated          hash    player -> shard
 --   shards, logs       set     shard ids; ids of logs that are not finished
@@ -22,6 +27,8 @@
 local PREFIX = 'croupier:'
 local CONTROL, SLOTS, DEDICATED = PREFIX .. 'control', PREFIX .. 'slots', PREFIX .. 'dedicated'
 local SHARDS, LOGS, CATALOGS = PREFIX .. 'shards', PREFIX .. 'logs', PREFIX .. 'catalogs'
+local STORED, REQUESTS, REQUEST_ORDER = CATALOGS .. ':stored', PREFIX .. 'requests', PREFIX .. 'requests:order'
+local TALLIES = PREFIX .. 'tallies'
 
 local function shard_key(id) return PREFIX .. 'shard:' .. id end
 local function log_key(id) return PREFIX .. 'log:' .. id end
@@ -113,7 +120,7 @@ local function retire(_, args)
   return 1
 end
 
--- shard, epoch, nonce, log, seq, previous hash, new seq, new hash, payload, catalog number
+-- shard, epoch, nonce, log, seq, previous hash, new seq, new hash, payload, catalog number, then counter, delta of each tally
 local function append(_, args)
   local key = shard_key(args[1])
   local now = redis.call('HMGET', key, 'epoch', 'nonce', 'log', 'seq', 'hash')
@@ -127,6 +134,7 @@ local function append(_, args)
     end
     redis.call('XADD', log_key(args[4]), args[7] .. '-0', 'p', args[9], 'q', args[6], 'h', args[8])
     redis.call('HSET', key, 'seq', args[7], 'hash', args[8])
+    for i = 11, #args, 2 do redis.call('HINCRBY', TALLIES, args[i], args[i + 1]) end
     return 1
   end
   if now[4] == args[7] and now[5] == args[8] then return 1 end
@@ -154,11 +162,7 @@ end
 -- Notes what the newest snapshot says of due work; due is '' for none.
 local function put_due(player, slot, due)
   redis.call('HSET', player_key(player), 'due', due)
-  if due == '' then
-    redis.call('ZREM', due_key(slot), player)
-  else
-    redis.call('ZADD', due_key(slot), due, player)
-  end
+  redis.call('ZADD', due_key(slot), due == '' and '+inf' or due, player)
 end
 
 -- shard, epoch, nonce, log, then player, version, state, window, slot, due or '' of each snapshot
@@ -219,28 +223,58 @@ local function listen(_, args)
   return 1
 end
 
--- term, offset; it never goes down
+-- The first answer under a key stays; beyond the bound the oldest goes. Without a key nothing is remembered.
+local function remember(key, request, kept)
+  if not key or redis.call('HSETNX', REQUESTS, key, request) == 0 then return end
+  redis.call('RPUSH', REQUEST_ORDER, key)
+  while redis.call('LLEN', REQUEST_ORDER) > tonumber(kept) do
+    redis.call('HDEL', REQUESTS, redis.call('LPOP', REQUEST_ORDER))
+  end
+end
+
+-- term, offset[, request key, request, how many are kept]; it never goes down
 local function advance_clock(_, args)
   local refusal = not_term(args[1])
   if refusal then return refusal end
   if tonumber(args[2]) > tonumber(redis.call('HGET', CONTROL, 'clock') or 0) then
     redis.call('HSET', CONTROL, 'clock', args[2])
   end
+  remember(args[3], args[4], args[5])
   return 1
 end
 
--- term, number, version, row
+-- version, content, how many are kept beside the one in force
+local function put_catalog(_, args)
+  local newest = redis.call('ZREVRANGE', STORED, 0, 0, 'WITHSCORES')
+  redis.call('HSETNX', CATALOGS, args[1], args[2])
+  redis.call('ZADD', STORED, (tonumber(newest[2]) or 0) + 1, args[1])
+  local row = text(redis.call('HGET', CONTROL, 'catalog'))
+  local in_force = row ~= '' and cmsgpack.unpack(row).version
+  for _, version in ipairs(redis.call('ZREVRANGE', STORED, args[3], -1)) do
+    if version ~= in_force then
+      redis.call('HDEL', CATALOGS, version)
+      redis.call('ZREM', STORED, version)
+    end
+  end
+  return 1
+end
+
+-- term, number, version, row[, request key, request, how many are kept]
 local function commit_catalog(_, args)
   local refusal = not_term(args[1])
   if refusal then return refusal end
   local now = fields(CONTROL, 'catalog_number', 'catalog')
-  if now[2] == args[4] then return 1 end
+  if now[2] == args[4] then
+    remember(args[5], args[6], args[7])
+    return 1
+  end
   local number = tonumber(now[1]) or 0
   if tonumber(args[2]) ~= number + 1 then return refuse('catalog ' .. args[2] .. " doesn't follow " .. number) end
   if redis.call('HEXISTS', CATALOGS, args[3]) == 0 then
     return refuse('catalog version ' .. args[3] .. ' is not stored')
   end
   redis.call('HSET', CONTROL, 'catalog', args[4], 'catalog_number', args[2])
+  remember(args[5], args[6], args[7])
   return 1
 end
 
@@ -320,6 +354,7 @@ register('release_slots', release_slots, WRITES)
 register('take_term', take_term, WRITES)
 register('listen', listen, WRITES)
 register('advance_clock', advance_clock, WRITES)
+register('put_catalog', put_catalog, WRITES)
 register('commit_catalog', commit_catalog, WRITES)
 register('assign', assign, WRITES)
 register('fence', fence, WRITES)

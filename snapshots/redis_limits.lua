@@ -92,6 +92,18 @@ local function hold(award, who)
   count(award.campaign, tonumber(award.value), tonumber(award.bonus), who.ip, who.device, who.day, 1)
 end
 
+local function settle_one(id, state, now)
+  local key = reservation_key(id)
+  local row = fields(key, 'state', 'campaign', 'value', 'bonus', 'ip', 'device', 'day')
+  if row[1] ~= 'held' then return end
+  redis.call('HSET', key, 'state', state)
+  redis.call('ZREM', HELD, id)
+  redis.call('ZADD', SETTLED, now, id)
+  if state == 'returned' then
+    count(row[2], tonumber(row[3]), tonumber(row[4]), row[5], row[6], tonumber(row[7]), -1)
+  end
+end
+
 -- player, command, ip, device, now, day, days of the period, its micro-EUR or '', days kept, then campaign, id, value,
 -- bonus, budget or '', per IP or '', per device or '' of each award -> refusals of each, joined by spaces
 local function reserve(_, args)
@@ -103,7 +115,10 @@ local function reserve(_, args)
       budget = args[i + 4], per_ip = args[i + 5], per_device = args[i + 6]}
     local state = text(redis.call('HGET', reservation_key(award.id), 'state'))
     local refused = {}
-    if state ~= 'held' and state ~= 'granted' then
+    if state == 'held' then -- its command was never decided: by now it may be worth more, or come from elsewhere
+      settle_one(award.id, 'returned', who.now)
+    end
+    if state ~= 'granted' then
       refused = refusals(award, who)
       if #refused == 0 then hold(award, who) end
     end
@@ -111,18 +126,6 @@ local function reserve(_, args)
   end
   tidy_bonus(who.ip, who.day - tonumber(args[9]), tonumber(args[9]))
   return found
-end
-
-local function settle_one(id, state, now)
-  local key = reservation_key(id)
-  local row = fields(key, 'state', 'campaign', 'value', 'bonus', 'ip', 'device', 'day')
-  if row[1] ~= 'held' then return end
-  redis.call('HSET', key, 'state', state)
-  redis.call('ZREM', HELD, id)
-  redis.call('ZADD', SETTLED, now, id)
-  if state == 'returned' then
-    count(row[2], tonumber(row[3]), tonumber(row[4]), row[5], row[6], tonumber(row[7]), -1)
-  end
 end
 
 -- granted or returned, ms kept, most to forget now, then reservation ids

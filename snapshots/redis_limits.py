@@ -1,6 +1,6 @@
 """The limits shared by all players, on Redis: each call is one function, exact under concurrency (rule 11)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.catalog import PeriodLimit
 from engine.facts import Reservation, Seen, Signals, WantedAward
@@ -10,7 +10,6 @@ from snapshots.contract import (
     SEEN_PLAYERS_MAX,
     SETTLED_KEPT_MS,
     HeldReservation,
-    Usage,
 )
 from snapshots.redis_connection import PREFIX, RedisConnection, answer
 from snapshots.redis_link import Argument
@@ -66,9 +65,13 @@ class RedisLimits(RedisConnection):
             for reservation_id, player_id, command_id, at_ms in rows
         ]
 
-    async def usage(self, campaign_id: str) -> Usage:
-        """See Store."""
-        return Usage(int(await answer(self._redis.hget(f"{PREFIX}campaign:{campaign_id}", "used")) or 0))
+    async def usage(self, campaign_ids: Sequence[str]) -> Mapping[str, int]:
+        """See Store. One round trip."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for campaign_id in campaign_ids:
+            pipeline.hget(f"{PREFIX}campaign:{campaign_id}", "used")
+        found = await answer(pipeline.execute())
+        return {campaign_id: int(used or 0) for campaign_id, used in zip(campaign_ids, found, strict=True)}
 
 
 def _award(award: WantedAward) -> tuple[Argument, ...]:

@@ -12,6 +12,7 @@ import msgspec
 
 from snapshots.contract import (
     GENESIS,
+    NO_TALLIES,
     Address,
     Claim,
     Incarnation,
@@ -19,8 +20,11 @@ from snapshots.contract import (
     LogInfo,
     LogRecord,
     Owner,
+    Place,
     SnapshotRecord,
+    StoredPage,
     StoredPlayer,
+    Tallies,
     next_hash,
 )
 from snapshots.redis_connection import LIBRARY, PREFIX, answer
@@ -31,6 +35,7 @@ from snapshots.rows import checked_claim, checked_trim, owner_of, packed
 from snapshots.slots import slot_of
 
 _APPEND = f"{LIBRARY}_append"
+_TALLIES = f"{PREFIX}tallies"
 
 
 class RedisStore(RedisControl, RedisLimits):
@@ -54,10 +59,16 @@ class RedisStore(RedisControl, RedisLimits):
         """See Store."""
         await self._call("retire", *_token(inc))
 
-    async def append(self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0) -> LogHead:
+    async def append(
+        self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0, tallies: Tallies = NO_TALLIES
+    ) -> LogHead:
         """See Store. One round trip; StoreUnavailable after `append_timeout_ms`."""
         new = LogHead(head.seq + 1, next_hash(head.hash, payload))
-        arguments = (*_token(inc), head.seq, head.hash, new.seq, new.hash, payload, catalog_number)
+        arguments: tuple[Argument, ...] = (
+            *_token(inc), head.seq, head.hash, new.seq, new.hash, payload, catalog_number
+        )  # fmt: skip
+        if tallies:
+            arguments += tuple(part for pair in tallies.items() for part in pair)
         if self._link is None:
             await self._call("append", *arguments)
             return new
@@ -65,6 +76,11 @@ class RedisStore(RedisControl, RedisLimits):
         if isinstance(reply, hiredis.ReplyError):
             raise await self._failure(str(reply))
         return new
+
+    async def tallies(self, names: Sequence[str]) -> Tallies:
+        """See Store. One round trip."""
+        found = await answer(self._redis.hmget(_TALLIES, list(names))) if names else []
+        return {name: int(value or 0) for name, value in zip(names, found, strict=True)}
 
     async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
         """See Store. ValueError if `trim_seq` is above `checkpoint_seq`."""
@@ -131,6 +147,24 @@ class RedisStore(RedisControl, RedisLimits):
         encode = msgspec.msgpack.encode
         found = await self._call("due_players", before_ms, limit, encode(list(slots)), encode(players))
         return [player_id.decode() for player_id in found]
+
+    async def stored_players(self, slots: Sequence[int], limit: int, after: Place | None = None) -> StoredPage:
+        """See Store. One round trip; a small slot comes as a whole."""
+        left = sorted(slot for slot in slots if after is None or slot >= after.slot)
+        cursor = after.at if after is not None and left[:1] == [after.slot] else "0"
+        players, *rest = await self._call("stored_players", limit, cursor, msgspec.msgpack.encode(left))
+        following = Place(int(rest[0]), rest[1].decode()) if rest else None
+        return StoredPage([player_id.decode() for player_id in players], following)
+
+    async def put_due_marks(self, inc: Incarnation, marks: Mapping[int, str]) -> None:
+        """See Store."""
+        if marks:
+            await self._call("put_due_marks", *_token(inc), *(part for pair in sorted(marks.items()) for part in pair))
+
+    async def due_marks(self) -> Mapping[int, str]:
+        """See Store."""
+        found = await answer(self._redis.hgetall(f"{PREFIX}due_marks"))
+        return {int(slot): mark.decode() for slot, mark in found.items()}
 
 
 def _token(inc: Incarnation) -> tuple[str, int, str, str]:

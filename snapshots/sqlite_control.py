@@ -13,10 +13,13 @@ import msgspec
 
 from snapshots import sqlite_shard
 from snapshots.contract import (
+    CATALOGS_KEPT,
+    REQUESTS_KEPT,
     SLOTS,
     Address,
     CatalogRow,
     Claim,
+    DoneRequest,
     Incarnation,
     LogInfo,
     LogRecord,
@@ -145,17 +148,43 @@ def listen(files: Files, term: int, address: Address) -> None:
         control.execute("UPDATE control SET supervisor=?", (packed(address),))
 
 
-def advance_clock(files: Files, term: int, offset_ms: int) -> None:
+def advance_clock(files: Files, term: int, offset_ms: int, done: DoneRequest | None) -> None:
     """See `Store.advance_clock`."""
     with writing(files.control()) as control:
         _check_term(control, term)
         control.execute("UPDATE control SET clock_offset_ms=max(clock_offset_ms, ?)", (offset_ms,))
+        _remember(control, done)
+
+
+def _remember(control: sqlite3.Connection, done: DoneRequest | None) -> None:
+    if done is None:
+        return
+    control.execute(
+        "INSERT OR IGNORE INTO requests (key, content, answer) VALUES (?, ?, ?)", (done.key, done.content, done.answer)
+    )
+    control.execute("DELETE FROM requests WHERE number<=(SELECT max(number) FROM requests)-?", (REQUESTS_KEPT,))
+
+
+def done_request(files: Files, key: bytes) -> DoneRequest | None:
+    """See `Store.done_request`."""
+    row = files.control().execute("SELECT key, content, answer FROM requests WHERE key=?", (key,)).fetchone()
+    return DoneRequest(*map(bytes, row)) if row else None
 
 
 def put_catalog(files: Files, version: str, content: bytes) -> None:
     """See `Store.put_catalog`."""
     with writing(files.control()) as control:
-        control.execute("INSERT OR IGNORE INTO catalogs VALUES (?, ?)", (version, content))
+        (last, in_force) = control.execute("SELECT (SELECT max(stored) FROM catalogs), catalog FROM control").fetchone()
+        row, stored = catalog_of(in_force), (last or 0) + 1
+        control.execute(
+            "INSERT INTO catalogs VALUES (?, ?, ?) ON CONFLICT (version) DO UPDATE SET stored=excluded.stored",
+            (version, content, stored),
+        )
+        control.execute(
+            "DELETE FROM catalogs WHERE version<>? AND version NOT IN "
+            "(SELECT version FROM catalogs ORDER BY stored DESC LIMIT ?)",
+            ("" if row is None else row.version, CATALOGS_KEPT),
+        )
 
 
 def get_catalog(files: Files, version: str) -> bytes | None:
@@ -164,7 +193,7 @@ def get_catalog(files: Files, version: str) -> bytes | None:
     return bytes(row[0]) if row else None
 
 
-def commit_catalog(files: Files, term: int, row: CatalogRow) -> None:
+def commit_catalog(files: Files, term: int, row: CatalogRow, done: DoneRequest | None) -> None:
     """See `Store.commit_catalog`. Each shard's lock is taken once afterwards.
 
     An append reads the number in force while it holds its shard's lock: those that read the former number are
@@ -173,6 +202,7 @@ def commit_catalog(files: Files, term: int, row: CatalogRow) -> None:
     with writing(files.control()) as control:
         _check_term(control, term)
         _put_in_force(control, row)
+        _remember(control, done)
     for shard_id in files.shards():
         with writing(files.shard(shard_id)):
             pass
@@ -226,6 +256,23 @@ def read_log(files: Files, log_id: str, after_seq: int, limit: int) -> list[LogR
 def unfinished_logs(files: Files) -> list[LogInfo]:
     """See `Store.unfinished_logs`."""
     return [log for shard_id in files.shards() for log in sqlite_shard.logs(files.shard(shard_id), shard_id)]
+
+
+def put_due_marks(files: Files, inc: Incarnation, marks: Mapping[int, str]) -> None:
+    """See `Store.put_due_marks`. Both files are locked: neither the table nor the incarnation can change meanwhile."""
+    control = files.control()
+    with writing(control), writing(files.shard(inc.shard_id)) as file:
+        sqlite_shard.heartbeat(file, inc)
+        owners = dict(control.execute("SELECT slot, shard_id FROM slots").fetchall())
+        for slot in marks:
+            if owners.get(slot) != inc.shard_id:
+                raise Fenced(f"shard {inc.shard_id} marks slot {slot} of {owners.get(slot)}")
+        control.executemany("INSERT OR REPLACE INTO due_marks VALUES (?, ?)", marks.items())
+
+
+def due_marks(files: Files) -> dict[int, str]:
+    """See `Store.due_marks`."""
+    return dict(files.control().execute("SELECT slot, mark FROM due_marks").fetchall())
 
 
 def load_player(files: Files, player_id: str) -> StoredPlayer:

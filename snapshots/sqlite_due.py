@@ -11,22 +11,25 @@ from collections.abc import Sequence
 
 import msgspec
 
-from snapshots.contract import SnapshotRecord
+from snapshots.contract import Place, SnapshotRecord, StoredPage
 from snapshots.slots import slot_of
 from snapshots.sqlite_files import Files, writing
 
 # Per slot, so that a slot of another shard with much overdue work is never read through.
 _OF_SLOTS = """
 SELECT found.player_id, found.version, found.put_ns, found.due_ms
-FROM json_each(?) AS wanted JOIN due AS found ON found.player_id IN (
+FROM json_each(?) AS wanted JOIN due AS found ON found.slot = wanted.value AND found.player_id IN (
     SELECT player_id FROM due WHERE slot = wanted.value AND due_ms <= ?
     AND player_id NOT IN (SELECT value FROM json_each(?)) ORDER BY due_ms LIMIT ?)
 ORDER BY found.due_ms, found.player_id LIMIT ?
 """
 _OF_PLAYERS = """
-SELECT player_id, version, put_ns, due_ms FROM due
-WHERE player_id IN (SELECT value FROM json_each(?)) AND due_ms <= ? ORDER BY due_ms, player_id LIMIT ?
+SELECT found.player_id, found.version, found.put_ns, found.due_ms
+FROM json_each(?) AS wanted CROSS JOIN due AS found
+ON found.slot = wanted.value ->> 0 AND found.player_id = wanted.value ->> 1
+WHERE found.due_ms <= ? ORDER BY found.due_ms, found.player_id LIMIT ?
 """
+_STORED = "SELECT player_id FROM due WHERE slot = ? AND player_id > ? ORDER BY player_id LIMIT ?"
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -50,13 +53,14 @@ def put(file: sqlite3.Connection, record: SnapshotRecord) -> None:
     """Notes what a snapshot says of due work, in the transaction that stores it as the newest."""
     file.execute(
         "INSERT OR REPLACE INTO due VALUES (?, ?, ?, ?, ?)",
-        (record.player_id, slot_of(record.player_id), record.version, record.due_ms, time.time_ns()),
+        (slot_of(record.player_id), record.player_id, record.version, record.due_ms, time.time_ns()),
     )
 
 
 def due_at(file: sqlite3.Connection, player_id: str) -> tuple[int, int | None]:
     """Version of the file's newest snapshot and its due time; version 0 if nothing was noted."""
-    row = file.execute("SELECT version, due_ms FROM due WHERE player_id=?", (player_id,)).fetchone()
+    key = (slot_of(player_id), player_id)
+    row = file.execute("SELECT version, due_ms FROM due WHERE slot=? AND player_id=?", key).fetchone()
     return row if row is not None else (0, None)
 
 
@@ -85,18 +89,34 @@ def _candidates(file: sqlite3.Connection, wanted: Wanted) -> list[_Due]:
     slots, others, limit = json.dumps(wanted.slots), json.dumps([*wanted.others, *wanted.dedicated]), wanted.limit
     rows = file.execute(_OF_SLOTS, (slots, wanted.before_ms, others, limit, limit)).fetchall()
     if wanted.dedicated:
-        rows += file.execute(_OF_PLAYERS, (json.dumps(wanted.dedicated), wanted.before_ms, limit)).fetchall()
+        named = json.dumps([(slot_of(player_id), player_id) for player_id in wanted.dedicated])
+        rows += file.execute(_OF_PLAYERS, (named, wanted.before_ms, limit)).fetchall()
     return [_Due(*row) for row in rows]
 
 
 def _knows_better(other: sqlite3.Connection, row: _Due) -> bool:
-    newer = "SELECT 1 FROM due WHERE player_id=? AND (version, put_ns) > (?, ?)"
-    return other.execute(newer, (row.player_id, row.version, row.put_ns)).fetchone() is not None
+    newer = "SELECT 1 FROM due WHERE slot=? AND player_id=? AND (version, put_ns) > (?, ?)"
+    values = (slot_of(row.player_id), row.player_id, row.version, row.put_ns)
+    return other.execute(newer, values).fetchone() is not None
 
 
 def _forget(file: sqlite3.Connection, stale: Sequence[_Due]) -> None:
     with writing(file):
         file.executemany(
-            "UPDATE due SET due_ms=NULL WHERE player_id=? AND version=? AND put_ns=?",
-            [(row.player_id, row.version, row.put_ns) for row in stale],
+            "UPDATE due SET due_ms=NULL WHERE slot=? AND player_id=? AND version=? AND put_ns=?",
+            [(slot_of(row.player_id), row.player_id, row.version, row.put_ns) for row in stale],
         )
+
+
+def stored_players(files: Files, slots: Sequence[int], limit: int, after: Place | None) -> StoredPage:
+    """See `Store.stored_players`. Ordered by slot and id; who has rows in several files comes once."""
+    opened = [files.shard(shard_id) for shard_id in files.shards()]
+    found: list[str] = []
+    for slot in sorted(slot for slot in slots if after is None or slot >= after.slot):
+        behind = after.at if after is not None and slot == after.slot else ""
+        wanted = limit - len(found)
+        rows = {player_id for file in opened for (player_id,) in file.execute(_STORED, (slot, behind, wanted))}
+        found += sorted(rows)[:wanted]
+        if len(found) == limit:
+            return StoredPage(found, Place(slot, found[-1]))
+    return StoredPage(found, None)

@@ -16,7 +16,6 @@ from snapshots.contract import (
     SEEN_PLAYERS_MAX,
     SETTLED_KEPT_MS,
     HeldReservation,
-    Usage,
 )
 from snapshots.sqlite_files import writing
 
@@ -93,7 +92,9 @@ def reserve(file: sqlite3.Connection, claimant: Claimant, wanted: Sequence[Wante
 def _reserve_one(file: sqlite3.Connection, claimant: Claimant, award: WantedAward) -> Reservation:
     row = file.execute("SELECT state FROM reservations WHERE reservation_id=?", (award.reservation_id,)).fetchone()
     refusals: tuple[ReservationRefusal, ...] = ()
-    if row not in (("held",), ("granted",)):
+    if row == ("held",):  # its command was never decided: by now it may be worth more, or come from elsewhere
+        _settle_one(file, award.reservation_id, False, claimant.now_ms)
+    if row != ("granted",):
         refusals = _refusals(file, claimant, award)
         if not refusals:
             _hold(file, claimant, award)
@@ -230,6 +231,6 @@ def held(
     return [HeldReservation(*row) for row in rows]
 
 
-def usage(file: sqlite3.Connection, campaign_id: str) -> Usage:
+def usage(file: sqlite3.Connection, campaign_ids: Sequence[str]) -> dict[str, int]:
     """See `Store.usage`."""
-    return Usage(_used(file, campaign_id))
+    return {campaign_id: _used(file, campaign_id) for campaign_id in campaign_ids}

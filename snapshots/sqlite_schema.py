@@ -5,7 +5,7 @@ A new file takes all steps, an older one those it lacks; a step that was release
 
 Schema = tuple[str, ...]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _CONTROL_1 = """
 CREATE TABLE control (id INTEGER PRIMARY KEY CHECK (id = 1), term INTEGER NOT NULL);
@@ -23,7 +23,15 @@ ALTER TABLE control ADD COLUMN catalog BLOB NOT NULL DEFAULT x'';
 ALTER TABLE control ADD COLUMN catalog_number INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE control ADD COLUMN clock_offset_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE control ADD COLUMN shared_made INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE catalogs (version TEXT PRIMARY KEY, content BLOB NOT NULL)
+CREATE TABLE catalogs (version TEXT PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE due_marks (slot INTEGER PRIMARY KEY, mark TEXT NOT NULL)
+"""
+
+# `stored` counts the puts, so that the oldest catalogs can go; `requests` are numbered in the order they were done.
+_CONTROL_3 = """
+ALTER TABLE catalogs ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE requests (
+    number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, content BLOB NOT NULL, answer BLOB NOT NULL)
 """
 
 # `at` is (epoch of the log << 40) + sequence: appending goes to the end of one B-tree, without a second index.
@@ -41,13 +49,15 @@ CREATE TABLE snapshots (
 CREATE TABLE released (player_id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID
 """
 # One narrow row per player beside the blobs: what the newest snapshot in this file says of due work. `put_ns` decides
-# between files that hold the same version.
+# between files that hold the same version. By slot first, so that the players of one slot are read without the others.
 _SHARD_2 = """
 CREATE TABLE due (
-    player_id TEXT PRIMARY KEY, slot INTEGER NOT NULL, version INTEGER NOT NULL, due_ms INTEGER,
-    put_ns INTEGER NOT NULL) WITHOUT ROWID;
+    slot INTEGER NOT NULL, player_id TEXT NOT NULL, version INTEGER NOT NULL, due_ms INTEGER, put_ns INTEGER NOT NULL,
+    PRIMARY KEY (slot, player_id)) WITHOUT ROWID;
 CREATE INDEX due_by_time ON due (slot, due_ms) WHERE due_ms IS NOT NULL
 """
+# What was counted with the appends to this file: a counter is the sum over all files.
+_SHARD_3 = "CREATE TABLE tallies (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID"
 
 # `used_by` counts grants of a campaign per IP and device; `ip_bonus` is bonus money per IP and UTC day.
 _SHARED_2 = """
@@ -71,6 +81,6 @@ CREATE INDEX seen_latest ON seen (signal, value, last_ms);
 CREATE INDEX seen_by_time ON seen (last_ms)
 """
 
-CONTROL: Schema = (_CONTROL_1, _CONTROL_2)
-SHARD: Schema = (_SHARD_1, _SHARD_2)
-SHARED: Schema = ("", _SHARED_2)
+CONTROL: Schema = (_CONTROL_1, _CONTROL_2, _CONTROL_3)
+SHARD: Schema = (_SHARD_1, _SHARD_2, _SHARD_3)
+SHARED: Schema = ("", _SHARED_2, "")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from snapshots import sqlite_due
+from snapshots import sqlite_due, sqlite_tallies
 from snapshots.contract import (
     GENESIS,
     Address,
@@ -20,6 +20,7 @@ from snapshots.contract import (
     Owner,
     ShardRow,
     SnapshotRecord,
+    Tallies,
     next_hash,
 )
 from snapshots.errors import Fenced
@@ -129,7 +130,9 @@ def fence(file: sqlite3.Connection) -> Owner | None:
         return owner_of(row.owner)
 
 
-def append(files: Files, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int) -> LogHead:
+def append(
+    files: Files, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int, tallies: Tallies
+) -> LogHead:
     """See `Store.append`. One conditional update does all checks of the shard in the common case at once."""
     file, (shard_id, log_epoch) = files.shard(inc.shard_id), log_origin(inc.log_id)
     new = LogHead(head.seq + 1, next_hash(head.hash, payload))
@@ -143,6 +146,8 @@ def append(files: Files, inc: Incarnation, head: LogHead, payload: bytes, catalo
             _check_catalog(files.control(), catalog_number)
             at = (log_epoch << _SEQ_BITS) + new.seq
             file.execute("INSERT INTO records VALUES (?, ?, ?, ?)", (at, head.hash, new.hash, payload))
+            if tallies:
+                sqlite_tallies.add(file, tallies)
         else:
             row = _held(file, inc)
             if (row.seq, row.hash) != (new.seq, new.hash):

@@ -13,21 +13,25 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from engine.catalog import PeriodLimit
 from engine.facts import Reservation, Seen, Signals, WantedAward
-from snapshots import sqlite_control, sqlite_due, sqlite_limits, sqlite_shard
+from snapshots import sqlite_control, sqlite_due, sqlite_limits, sqlite_shard, sqlite_tallies
 from snapshots.contract import (
+    NO_TALLIES,
     Address,
     CatalogRow,
     Claim,
+    DoneRequest,
     HeldReservation,
     Incarnation,
     LogHead,
     LogInfo,
     LogRecord,
     Owner,
+    Place,
     Routing,
     SnapshotRecord,
+    StoredPage,
     StoredPlayer,
-    Usage,
+    Tallies,
 )
 from snapshots.errors import StoreUnavailable
 from snapshots.rows import checked_claim, checked_trim
@@ -110,10 +114,16 @@ class SqliteStore:
         """See Store."""
         await self._on_shard(sqlite_shard.retire, inc)
 
-    async def append(self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0) -> LogHead:
+    async def append(
+        self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0, tallies: Tallies = NO_TALLIES
+    ) -> LogHead:
         """See Store."""
         worker = self._worker(0)
-        return await worker.submit(sqlite_shard.append, worker.files, inc, head, payload, catalog_number)
+        return await worker.submit(sqlite_shard.append, worker.files, inc, head, payload, catalog_number, tallies)
+
+    async def tallies(self, names: Sequence[str]) -> Tallies:
+        """See Store. Adds up every shard's file."""
+        return await self._on_files(sqlite_tallies.read, tuple(names))
 
     async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
         """See Store. ValueError if `trim_seq` is above `checkpoint_seq`."""
@@ -157,6 +167,18 @@ class SqliteStore:
         """See Store. Looks into every shard's file, as `load_player`."""
         return await self._on_files(sqlite_due.due_players, list(slots), list(dedicated), before_ms, limit)
 
+    async def stored_players(self, slots: Sequence[int], limit: int, after: Place | None = None) -> StoredPage:
+        """See Store. Exactly `limit` players, except for the last page."""
+        return await self._on_files(sqlite_due.stored_players, list(slots), limit, after)
+
+    async def put_due_marks(self, inc: Incarnation, marks: Mapping[int, str]) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.put_due_marks, inc, dict(marks))
+
+    async def due_marks(self) -> Mapping[int, str]:
+        """See Store."""
+        return await self._on_files(sqlite_control.due_marks)
+
     async def see(self, player_id: str, signals: Signals, now_ms: int, window_days: int) -> Seen:
         """See Store."""
         return await self._on_shared(sqlite_limits.see, player_id, signals, now_ms, window_days)
@@ -184,9 +206,9 @@ class SqliteStore:
         """See Store."""
         return await self._on_shared(sqlite_limits.held, before_ms, limit, after)
 
-    async def usage(self, campaign_id: str) -> Usage:
+    async def usage(self, campaign_ids: Sequence[str]) -> Mapping[str, int]:
         """See Store."""
-        return await self._on_shared(sqlite_limits.usage, campaign_id)
+        return await self._on_shared(sqlite_limits.usage, tuple(campaign_ids))
 
     async def put_catalog(self, version: str, content: bytes) -> None:
         """See Store."""
@@ -196,13 +218,17 @@ class SqliteStore:
         """See Store."""
         return await self._on_files(sqlite_control.get_catalog, version)
 
-    async def commit_catalog(self, term: int, row: CatalogRow) -> None:
+    async def commit_catalog(self, term: int, row: CatalogRow, done: DoneRequest | None = None) -> None:
         """See Store."""
-        await self._on_files(sqlite_control.commit_catalog, term, row)
+        await self._on_files(sqlite_control.commit_catalog, term, row, done)
 
-    async def advance_clock(self, term: int, offset_ms: int) -> None:
+    async def advance_clock(self, term: int, offset_ms: int, done: DoneRequest | None = None) -> None:
         """See Store."""
-        await self._on_files(sqlite_control.advance_clock, term, offset_ms)
+        await self._on_files(sqlite_control.advance_clock, term, offset_ms, done)
+
+    async def done_request(self, key: bytes) -> DoneRequest | None:
+        """See Store."""
+        return await self._on_files(sqlite_control.done_request, key)
 
     async def listen(self, term: int, address: Address) -> None:
         """See Store."""

@@ -87,8 +87,9 @@ class Api:
         """As the platform."""
         return self.signed("platform", method, target, body, **more)
 
-    def person(self, role: str, method: str, target: str, body: Any = None, key: str = "") -> httpx.Response:
-        """Somebody with a bearer token."""
+    def person(self, role: str, method: str, target: str, body: Any = None, key: str | None = None) -> httpx.Response:
+        """Somebody with a bearer token. Every change gets a new key unless one is given; "" sends none."""
+        key = self.new_key() if key is None and method != "GET" else key
         headers = {"authorization": f"Bearer {token(role)}"} | ({"idempotency-key": key} if key else {})
         return self._client.request(method, target, json=body, headers=headers)
 
@@ -106,13 +107,15 @@ class Api:
 
 
 class CroupierUp:
-    """One running `croupier up`. Whoever starts it ends it with `stop` or `kill_everything`."""
+    """One running `croupier up`, or `croupier gateway`. Whoever starts it ends it with `stop` or `kill_everything`."""
 
-    def __init__(self, folder: Path, store: str, *options: str, auth: str = "hmac", **env: str) -> None:
+    def __init__(
+        self, folder: Path, store: str, *options: str, auth: str = "hmac", subcommand: str = "up", **env: str
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._log = folder / "stderr"
         keys = ["--keys", str(keys_file(folder))] if auth == "hmac" else []
-        command = [sys.executable, "-m", "croupier", "up", "--store", store, "--port", "0", "--auth", auth]
+        command = [sys.executable, "-m", "croupier", subcommand, "--store", store, "--port", "0", "--auth", auth]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, *keys, *options], stdout=subprocess.PIPE, stderr=log, text=True,
@@ -129,7 +132,7 @@ class CroupierUp:
         line = stdout.readline() if select.select([stdout], [], [], START_TIMEOUT_S)[0] else ""
         if not line.startswith("ready "):
             self.kill_everything()
-            raise AssertionError(f"croupier up did not become ready: {self.stderr()[-2000:]}")
+            raise AssertionError(f"croupier did not become ready: {self.stderr()[-2000:]}")
         return line.split()[1]
 
     def stderr(self) -> str:

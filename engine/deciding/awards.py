@@ -63,7 +63,7 @@ def award(
     draft = _draft(state, catalog, proposal, value, ruling, number, time_ms)
     package = None
     if campaign.free_spins is not None:
-        package = _package(state, campaign, campaign.free_spins, number, proposal.climbed)
+        package = _package(state, campaign, campaign.free_spins, number, value.bonus > 0, proposal.climbed)
     move = find_step(state, draft, "matched", time_ms)
     if move is None:
         return [GrantCreated(replace(draft, pending=package))]
@@ -164,7 +164,7 @@ def _terms(wager: WagerTerms, currency: str, multiplier_micro: int) -> GrantTerm
 
 
 def _package(
-    state: PlayerState, campaign: Campaign, spins: FreeSpinAward, number: int, climbed: str | None
+    state: PlayerState, campaign: Campaign, spins: FreeSpinAward, number: int, beside_bonus: bool, climbed: str | None
 ) -> FreeSpinPackage:
     """The package with its dates counted from 0: they begin when it is handed out."""
     wager = campaign.wager or _NO_WAGER
@@ -185,4 +185,5 @@ def _package(
         winnings_valid_ms=None if wager.valid_days is None else wager.valid_days * DAY_MS,
         campaign_valid_to_ms=campaign.valid_to_ms,
         level=climbed,
+        beside_bonus=beside_bonus,
     )

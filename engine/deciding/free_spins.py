@@ -25,7 +25,8 @@ def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout
     package = _choose(state, body.game_id, body.bet, command.time_ms)
     if isinstance(package, Rejection):
         return package
-    if _winnings_grant(state, package) is None and len(state.grants) >= LIVE_GRANTS_MAX:
+    opens = package.wager_multiplier_micro and _winnings_grant(state, package) is None
+    if opens and len(state.grants) >= LIVE_GRANTS_MAX:
         return Rejection(OVERLOADED, f"The player has {LIVE_GRANTS_MAX} live grants: no room for winnings.")
     session_id = f"{state.player_id}-{state.version + 1}"
     events: list[AnyEvent] = [
@@ -107,4 +108,5 @@ def _new_winnings_grant(state: PlayerState, package: FreeSpinPackage, time_ms: i
         valid_to_ms=package.campaign_valid_to_ms if lives_ms is None else time_ms + lives_ms,
         source="free_spins",
         package_id=package.package_id,
+        beside_bonus=package.beside_bonus,
     )

@@ -79,14 +79,14 @@ def reverse_one_call(state: PlayerState, answer: RoundAnswer, done: Reversal, co
             deltas = (_delta(grant, done),)
             held = grant.balance + grant.released + grant.removed
             if held + deltas[0].balance < 0:
-                return _already_spent(answer.session_id)
+                return _already_spent(answer.session_id, done)
     released = 0
     if reopened is not None:
         released = reopened.released
         held = reopened.released + reopened.removed
         events.append(GrantReopened(reopened.grant_id, released, held, _place_of(state, reopened)))
     if state.real - released + real < state.reserved:
-        return _already_spent(answer.session_id)
+        return _already_spent(answer.session_id, done)
     events.append(_reversed(state, answer, done, real, deltas, command_id))
     return events
 
@@ -160,9 +160,9 @@ def _place_of(state: PlayerState, reopened: Grant) -> GrantState:
     return "in_wager"
 
 
-def _already_spent(session_id: str) -> Rejection:
+def _already_spent(session_id: str, done: Reversal) -> Rejection:
     return Rejection(
         WIN_ALREADY_SPENT,
         f"The win of round {session_id} has been spent since: an operator must look.",
-        {"session_id": session_id},
+        {"session_id": session_id, "amount": done.won_real + done.won_bonus},
     )

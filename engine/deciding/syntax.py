@@ -22,6 +22,8 @@ POINTS_AT_ONCE_MAX = 10**9
 """Whole points of one adjustment or redemption."""
 EVENT_NAME_MAX = 64
 """Characters of a custom event's name."""
+EVENT_PAYLOAD_BYTES_MAX: Final = 4_096
+"""Of a custom event's payload as JSON."""
 
 
 def invalid(field: str, reason: str) -> Rejection:
@@ -42,7 +44,7 @@ def problem(body: Any) -> Rejection | None:
         return _amount("amount", body.amount, 1) or _game_type(body.game_type)
     if kind is AdjustPoints or kind is RequestRedemption:
         return _points(body.points, negative=kind is AdjustPoints)
-    return _name(body.name) if kind is PostEvent else None
+    return _event(body) if kind is PostEvent else None
 
 
 def _points(points: int, negative: bool) -> Rejection | None:
@@ -57,8 +59,12 @@ def _game_type(game_type: str) -> Rejection | None:
     return None if game_type in GAME_TYPES else invalid("game_type", f"must be one of {', '.join(GAME_TYPES)}")
 
 
-def _name(name: str) -> Rejection | None:
-    return None if 1 <= len(name) <= EVENT_NAME_MAX else invalid("name", f"must have 1 to {EVENT_NAME_MAX} characters")
+def _event(body: PostEvent) -> Rejection | None:
+    if not 1 <= len(body.name) <= EVENT_NAME_MAX:
+        return invalid("name", f"must have 1 to {EVENT_NAME_MAX} characters")
+    if len(body.payload.encode()) > EVENT_PAYLOAD_BYTES_MAX:
+        return invalid("payload", f"must have at most {EVENT_PAYLOAD_BYTES_MAX} bytes as JSON")
+    return None
 
 
 def _spin(body: Spin) -> Rejection | None:

@@ -1,10 +1,10 @@
-"""Rounds that stay open for too long (rules §3, time-out)."""
+"""Rounds that stay open for too long, and what comes too late for them (rules §3, time-out)."""
 
 from engine.catalog import Catalog
-from engine.commands import Command, ExpireRound
+from engine.commands import Command, ExpireRound, FlagForOperator
 from engine.deciding.decision import Decision
 from engine.deciding.reversal import reverse_open_round
-from engine.events import RoundFlagged, RoundTimedOut
+from engine.events import FlaggedForOperator, RoundFlagged, RoundTimedOut
 from engine.state import Player
 
 
@@ -26,3 +26,9 @@ def expire_round(player: Player, catalog: Catalog, command: Command, body: Expir
         undone = reverse_open_round(player.state, round_, ())
         return [undone, RoundTimedOut(round_.session_id, round_.game_id, action)]
     return [RoundFlagged(round_.session_id)]
+
+
+def flag_for_operator(player: Player, catalog: Catalog, command: Command, body: FlagForOperator) -> Decision:
+    """Keeps what a refusal could not move, once: a repeat of the refused command adds nothing."""
+    known = any((each.command_id, each.amount) == (body.command_id, body.amount) for each in player.state.flagged)
+    return [] if known else [FlaggedForOperator(body.command_id, body.code, body.session_id, body.amount)]

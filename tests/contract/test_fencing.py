@@ -26,6 +26,7 @@ SHARD_WRITES: dict[str, ShardWrite] = {
     "append again": lambda store, inc, head, term: store.append(inc, LogHead(), b"first"),
     "checkpoint": lambda store, inc, head, term: store.checkpoint(inc, 1, 1),
     "put_snapshots": lambda store, inc, head, term: store.put_snapshots(inc, [SNAPSHOT]),
+    "put_due_marks": lambda store, inc, head, term: store.put_due_marks(inc, {3: "new"}),
     "release_slots": lambda store, inc, head, term: store.release_slots(inc, term, [3], ["vip"], "s1", {"alice": 4}),
 }
 TERM_WRITES: dict[str, TermWrite] = {
@@ -44,7 +45,8 @@ async def everything(store: Store) -> tuple[object, ...]:
     logs = await store.unfinished_logs()
     records = [await store.read_log(log.log_id, 0, 100) for log in logs]
     players: Sequence[object] = [await store.load_player(player_id) for player_id in ("alice", "vip")]
-    return await store.routing(), logs, records, players, await store.due_players(range(256), ["vip"], 10**15, 10)
+    due = await store.due_players(range(256), ["vip"], 10**15, 10)
+    return await store.routing(), logs, records, players, due, await store.due_marks()
 
 
 async def serving(store: Store) -> tuple[Incarnation, LogHead, int]:

@@ -152,7 +152,7 @@ async def test_a_damaged_entry_stops_its_player_and_nobody_else(store: Store, ba
         index.peek("alice")
     with pytest.raises(CorruptLog, match="alice"):
         await read_player(store, inc.log_id, "alice")
-    bob = await load_player(store, "bob", index.peek("bob"))
+    bob = (await load_player(store, "bob", index.peek("bob"))).player
     assert (bob.state.version, bob.state.real) == (2, 100)
 
 

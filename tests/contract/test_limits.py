@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from engine.catalog import PeriodLimit
 from engine.facts import Reservation, Signals, WantedAward
-from snapshots.contract import DAY_MS, HeldReservation, Store, Usage
+from snapshots.contract import DAY_MS, HeldReservation, Store
 from tests.contract.backends import Backend
 
 NOW_MS = 1_800_000_000_000
@@ -41,7 +41,7 @@ async def reserve(
 
 
 async def used(store: Store, campaign_id: str = "welcome") -> int:
-    return (await store.usage(campaign_id)).micro_eur
+    return (await store.usage([campaign_id]))[campaign_id]
 
 
 async def held(store: Store) -> list[str]:
@@ -71,7 +71,7 @@ async def test_a_budget_is_used_up_to_its_last_micro_euro(store: Store) -> None:
 
 async def test_a_campaign_without_budget_still_says_what_it_used(store: Store) -> None:
     await reserve(store, award("r1"), award("r2", "other"))
-    assert (await store.usage("welcome"), await store.usage("nobody")) == (Usage(12 * EUR), Usage(0))
+    assert await store.usage(["welcome", "nobody"]) == {"welcome": 12 * EUR, "nobody": 0}
 
 
 @pytest.mark.parametrize("signal", ["ip", "device"])
@@ -175,6 +175,19 @@ async def test_a_repeated_reservation_counts_once(store: Store, settled: bool) -
     assert await used(store) == 12 * EUR
     assert await held(store) == ([] if settled else ["r1"])
     assert await reserve(store, award("r2", budget_micro_eur=24 * EUR)) == [()]
+
+
+async def test_a_held_one_is_judged_anew_by_what_is_wanted_now(store: Store) -> None:
+    """Held for 12 EUR by a command that was never decided; repeated, it is worth 20 of the 24 there are, then 30."""
+    held_before = award("r1", budget_micro_eur=24 * EUR, per_device=1)
+    assert await reserve(store, held_before) == [()]
+    elsewhere = Signals(device="laptop")
+    assert await reserve(store, replace(held_before, value_micro_eur=20 * EUR), signals=elsewhere) == [()]
+    assert (await used(store), await held(store)) == (20 * EUR, ["r1"])
+    assert await reserve(store, award("r2", per_device=1)) == [()], "the phone has none of it any more"
+    await store.settle_reservations(["r2"], granted=False)
+    assert await reserve(store, replace(held_before, value_micro_eur=30 * EUR)) == [("budget_exhausted",)]
+    assert (await used(store), await held(store)) == (0, [])
 
 
 async def test_a_refused_one_is_tried_anew(store: Store) -> None:

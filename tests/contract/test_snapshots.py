@@ -115,9 +115,9 @@ async def test_assign_replaces_the_slots_named_and_all_dedicated_players(store: 
 async def test_a_player_comes_back_from_snapshot_and_tail(store: Store) -> None:
     inc = await shard(store)
     await store.append(inc, LogHead(), batch(*steps("alice", range(1, 6))))
-    assert (await load_player(store, "nobody")).state.currency == ""
+    assert (await load_player(store, "nobody")).player.state.currency == ""
     await store.put_snapshots(inc, [encode_snapshot(player_at("alice", 5))])
-    alice = await load_player(store, "alice")
+    alice = (await load_player(store, "alice")).player
     assert (alice.state, alice.window.parts()) == (player_at("alice", 5).state, player_at("alice", 5).window.parts())
 
 
@@ -131,7 +131,7 @@ async def test_a_damaged_newest_generation_is_replaced_by_the_older_one_and_the_
     await store.put_snapshots(inc, [encode_snapshot(player_at("alice", 4))])
     await store.checkpoint(inc, 2, 1)
     backend.damage_snapshot("alice", 4)
-    alice = await load_player(store, "alice")
+    alice = (await load_player(store, "alice")).player
     assert (alice.state.version, alice.state.real) == (4, 300)
 
 

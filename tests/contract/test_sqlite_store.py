@@ -54,7 +54,7 @@ async def test_a_newer_schema(store: SqliteStore, tmp_path: Path) -> None:
     await store.claim("s0", OWNER, "n")
     await store.close()
     execute(tmp_path / "store" / "shard-s0.db", "PRAGMA user_version = 9")
-    with pytest.raises(StoreUnsuitable, match="has schema version 9; this version of Croupier needs 2"):
+    with pytest.raises(StoreUnsuitable, match="has schema version 9; this version of Croupier needs 3"):
         await SqliteStore(tmp_path / "store").open()
 
 
@@ -93,8 +93,9 @@ async def test_a_folder_of_schema_1_is_brought_up_and_loses_nothing(tmp_path: Pa
     assert (routing.term, routing.slots[3], routing.catalog, routing.clock_offset_ms) == (4, "s0", None, 0)
     assert await store.load_player("alice") == StoredPlayer((SnapshotRecord("alice", 7, b"\x01", b"\x02"),))
     assert await store.due_players(range(256), [], 10**15, 10) == []
-    assert (await store.append(Incarnation("s0", 2, "n", "s0-2"), LogHead(), b"one")).seq == 1
-    assert [execute(path, "PRAGMA user_version") for path in (control, shard)] == [[(2,)], [(2,)]]
+    assert (await store.append(Incarnation("s0", 2, "n", "s0-2"), LogHead(), b"one", 0, {"players": 1})).seq == 1
+    assert await store.tallies(["players"]) == {"players": 1}
+    assert [execute(path, "PRAGMA user_version") for path in (control, shard)] == [[(3,)], [(3,)]]
     await store.close()
 
 
@@ -158,8 +159,12 @@ async def test_what_a_moved_player_left_in_the_index_is_forgotten_when_it_comes_
 
 @pytest.mark.parametrize(
     ("query", "values"),
-    [(sqlite_due._OF_SLOTS, ("[1]", 1, "[]", 1, 1)), (sqlite_due._OF_PLAYERS, ('["a"]', 1, 1))],
-    ids=["of slots", "of players"],
+    [
+        (sqlite_due._OF_SLOTS, ("[1]", 1, "[]", 1, 1)),
+        (sqlite_due._OF_PLAYERS, ('[[1, "a"]]', 1, 1)),
+        (sqlite_due._STORED, (1, "", 1)),
+    ],
+    ids=["of slots", "of players", "all players of a slot"],
 )
 async def test_due_players_reads_no_more_than_the_index(
     store: SqliteStore, tmp_path: Path, query: str, values: tuple[object, ...]

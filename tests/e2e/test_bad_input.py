@@ -304,7 +304,9 @@ def test_a_win_that_is_gone_cannot_be_rolled_back(api: Api, new_player: NewPlaye
     api.game("POST", SPIN.format(p=player_id) + "&win=300", key=key)
     api.game("POST", SPIN.format(p=player_id).replace("bet=100", "bet=300") + "&win=0")
     undo = {"player_id": player_id, "transaction_id": key}
-    problem(api.game("POST", "/spin/rollback", undo), 409, "win_already_spent")
+    session_id = problem(api.game("POST", "/spin/rollback", undo), 409, "win_already_spent")["session_id"]
+    [kept] = api.platform("GET", f"/players/{player_id}").json()["flagged"]
+    assert (kept["code"], kept["session_id"], kept["amount"]) == ("win_already_spent", session_id, 300)
 
 
 def test_grants_need_a_campaign_that_fits(api: Api, new_player: NewPlayer) -> None:
@@ -312,6 +314,27 @@ def test_grants_need_a_campaign_that_fits(api: Api, new_player: NewPlayer) -> No
     for campaign, status, code in (("no-such", 404, "campaign_not_found"), ("welcome-100", 409, "not_eligible")):
         body = {"campaign_id": campaign, "reason": "test"}
         problem(api.person("marketing_manager", "POST", target, body, key=api.new_key()), status, code)
+
+
+@pytest.mark.parametrize("by", ["code", "operator"])
+def test_what_the_gate_declines_says_why_and_its_key_says_it_again(api: Api, new_player: NewPlayer, by: str) -> None:
+    """Two accounts paid with one card: no bonus for the second one (fraud.yaml); the declined grant is on record."""
+    card = {"amount": 1_000, "payment_instrument": f"card-{by}"}
+    first, second = new_player(0), new_player(0)
+    assert api.platform("POST", f"/players/{first}/deposits", card).status_code == 201
+    assert api.platform("POST", f"/players/{second}/deposits", card).status_code == 201
+    held, key = len(api.platform("GET", f"/players/{second}/bonuses").json()["grants"]), api.new_key()
+    for replayed in (False, True):
+        if by == "code":
+            answer = api.platform("POST", f"/players/{second}/codes", {"code": "SPRING"}, key=key)
+        else:
+            body = {"campaign_id": "goodwill-5", "reason": "a test"}
+            answer = api.person("marketing_manager", "POST", f"/players/{second}/bonuses", body, key=key)
+        document = problem(answer, 409, "grant_declined")
+        assert (document["reasons"], document["replayed"]) == (["shared_instrument"], replayed)
+        assert [award["state"] for award in document["declined"]] == ["declined"]
+    grants = api.platform("GET", f"/players/{second}/bonuses").json()["grants"]
+    assert (len(grants), grants[0]["grant_id"]) == (held + 1, document["declined"][0]["grant_id"])
 
 
 def test_no_free_spins_without_a_package(api: Api, new_player: NewPlayer) -> None:

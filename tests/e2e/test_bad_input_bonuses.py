@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from croupier.catalog_folder import read_folder
+from croupier.settings import default_catalog
 from tests.croupier_up import Api, token
 from tests.e2e.test_bad_input import next_version, picture, problem
 
@@ -110,7 +112,7 @@ def test_every_decision_needs_a_key(api: Api, new_player: NewPlayer, verdict: st
     player_id = new_player()
     before = all_of(api, player_id)
     target = f"/players/{player_id}/bonuses/{before[0]['grants'][0]['grant_id']}/{verdict}"
-    by_player, by_operator = api.platform("POST", target, key=""), api.person(MARKETING, "POST", target, WHY)
+    by_player, by_operator = api.platform("POST", target, key=""), api.person(MARKETING, "POST", target, WHY, key="")
     problem(by_player if verdict == "claim" else by_operator, 400, "idempotency_key_required")
     assert all_of(api, player_id) == before
 
@@ -124,6 +126,18 @@ def test_another_verdict_under_the_same_key_is_a_conflict(api: Api, new_player: 
     problem(api.person(MARKETING, "POST", target, body | {"reason": "other"}, key=key), 409, "idempotency_conflict")
     again = api.person(MARKETING, "POST", target, body, key=key)
     assert (again.status_code, again.json()) == (200, first.json() | {"replayed": True})
+
+
+def test_a_deploy_needs_a_key_and_a_key_stands_for_one_deploy(api: Api) -> None:
+    files = {name: content.decode() for name, content in read_folder(default_catalog()).items()}
+    before, key = api.person("auditor", "GET", "/catalog").json(), api.new_key()
+    problem(api.person(MARKETING, "POST", "/catalog/deploy", {"files": files}, ""), 400, "idempotency_key_required")
+    first = api.person(MARKETING, "POST", "/catalog/deploy", {"files": files}, key)
+    again = api.person(MARKETING, "POST", "/catalog/deploy", {"files": files}, key)
+    assert (first.json()["replayed"], again.json()) == (False, first.json() | {"replayed": True})
+    files["locales/en.json"] += "\n"
+    problem(api.person(MARKETING, "POST", "/catalog/deploy", {"files": files}, key), 409, "idempotency_conflict")
+    assert api.person("auditor", "GET", "/catalog").json() == before
 
 
 @pytest.mark.parametrize(

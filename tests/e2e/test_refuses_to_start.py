@@ -64,6 +64,11 @@ def test_open_doors_to_the_world(tmp_path: Path) -> None:
     assert "0.0.0.0" in stderr and "--keys" in stderr
 
 
+def test_reservations_that_would_never_be_settled(tmp_path: Path) -> None:
+    stderr = refused(*UP, "--store", f"sqlite:{tmp_path}", "--orphan-after", "0")
+    assert "--orphan-after 0: from 1 to 3600 seconds are possible" in stderr
+
+
 def test_signatures_without_keys(tmp_path: Path) -> None:
     assert "--keys" in refused(*UP, "--store", f"sqlite:{tmp_path}", "--auth", "hmac")
 

@@ -1,7 +1,7 @@
 """A year of one player's loyalty, lived in a second (rules §8): sign-up, platinum, silence, downgrades, the return.
 
-At 1 point per EUR: table games earn half of it, live games 1.5 times, exclusive ones twice; and for gold and platinum the
-shipped campaign doubles them.
+At 1 point per EUR: table games earn half of it, live games 1.5 times, exclusive ones twice. For gold and platinum
+the shipped campaign doubles them.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Many callers at once, each on a connection of its own, who repeat with the same key until they are answered."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -34,6 +34,24 @@ def all_at_once(
 def one_after_another(server: CroupierUp, requests: Sequence[Request]) -> list[Answer]:
     """As `all_at_once`, a hundred at a time."""
     return asyncio.run(_all(server, requests, lambda count: None, AT_ONCE_MAX))
+
+
+def asked_until(server: CroupierUp, requests: Sequence[Request], moment: Callable[[], Awaitable[None]]) -> None:
+    """Sends every request at the same time, waits for the moment, and then everybody hangs up and never asks again."""
+    asyncio.run(_until(server, requests, moment))
+
+
+async def _until(server: CroupierUp, requests: Sequence[Request], moment: Callable[[], Awaitable[None]]) -> None:
+    clients = [Client(server.host, server.port, Meter(), PATIENCE_S) for _ in requests]
+    asking = [asyncio.create_task(client.ask(request)) for client, request in zip(clients, requests, strict=True)]
+    try:
+        await moment()
+    finally:
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        for client in clients:
+            client.close()
 
 
 async def _all(

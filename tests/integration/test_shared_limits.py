@@ -3,29 +3,35 @@
 Both stores; the callers repeat with the same key until they are answered, as platforms do.
 """
 
-import os
-import signal
+import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
+from decimal import Decimal
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actors.slots import slot_of
+from snapshots.contract import Store
 from tests.catalog_folder import bonus_campaign, bundle, shipped, write
 from tests.croupier_up import Api, CroupierUp, register, wait_until
-from tests.integration.crowd import Answer, all_at_once, call, one_after_another
+from tests.integration.casino import Casino, Kill, another_gateway, casino_on, store_of
+from tests.integration.crowd import Answer, all_at_once, asked_until, call, one_after_another
 from tests.integration.load import Load
-from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.timeout(180)
 
 PLAYERS, WINNERS = 500, 100
 BONUS = 1_000
 BUDGET = f'{{per_player: 1, budget_eur: "{WINNERS * BONUS // 100}"}}'
+ORPHANS_BUDGET = '{per_player: 1, budget_eur: "10000"}'
+ATTEMPTS = 5
 DEPLOYS = 20
+_numbers = count(1)
 Held = tuple[str, str]
 """A player and the id of a grant."""
 NO_SUSPICION = "window_days: 30\nrules:\n  shared_device: {more_than: 999, verdict: review}\n"
@@ -44,47 +50,9 @@ CAMPAIGNS = {
     "device_killed": bonus_campaign(
         "device-killed", "{event: code, code: DEVICEKILLED}", limits="{per_player: 1, per_device: 1}"
     ),
+    "orphaned": bonus_campaign("orphaned", "{event: code, code: ORPHANED}", limits=ORPHANS_BUDGET),
     "alternating": alternating(10),
 }
-
-
-class Casino:
-    """The running server and the catalog folder it started from."""
-
-    def __init__(self, server: CroupierUp, catalog: Path) -> None:
-        self.server, self.catalog, self.api = server, catalog, server.api
-
-    def replaced(self, shard_id: str, epoch: int) -> bool:
-        """Whether the shard serves under a later epoch."""
-        shard = self.api.shards().get(shard_id)
-        return shard is not None and shard["serving"] and shard["epoch"] > epoch
-
-    def grants(self, player_id: str) -> list[dict[str, Any]]:
-        """The player's grants, newest first."""
-        found: list[dict[str, Any]] = self.api.platform("GET", f"/players/{player_id}/bonuses").json()["grants"]
-        return found
-
-    def campaign(self, campaign_id: str) -> dict[str, Any]:
-        """As the catalog in force shows it."""
-        found: dict[str, Any] = self.api.platform("GET", f"/campaigns/{campaign_id}").json()
-        return found
-
-
-class Kill:
-    """SIGKILL to the process that serves as a shard, at the moment when so many answers are there."""
-
-    def __init__(self, casino: Casino, shard_id: str, at: int) -> None:
-        self._casino, self._shard_id, self._at = casino, shard_id, at
-        self._shard = casino.api.shards()[shard_id]
-
-    def __call__(self, count: int) -> None:
-        if count == self._at:
-            os.kill(self._shard["pid"], signal.SIGKILL)
-
-    def survived(self) -> None:
-        """Waits until the shard has a successor."""
-        epoch = self._shard["epoch"]
-        wait_until(f"{self._shard_id} is back", lambda: self._casino.replaced(self._shard_id, epoch))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "redis"])
@@ -92,15 +60,8 @@ def casino(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("casino")
     catalog = shipped(folder / "catalog", **CAMPAIGNS)
     write(catalog, "fraud.yaml", NO_SUSPICION)
-    with ExitStack() as running:
-        store = f"sqlite:{folder / 'store'}"
-        if request.param == "redis":
-            redis = RedisServer(folder / "redis").start()
-            running.callback(redis.stop)
-            store = f"{redis.url}/0"
-        server = CroupierUp(folder / "up", store, "--shards", "2", "--spares", "1", "--catalog", str(catalog))
-        yield Casino(server, catalog)
-        assert server.stop() == 0
+    with casino_on(request.param, folder, catalog) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +89,10 @@ def asked_at_once(casino: Casino, players: list[str], code: str, kill: Kill | No
 
 def outcomes(answers: list[Answer]) -> Counter[tuple[str, ...]]:
     """How many were granted (`()`), and how many declined for which reasons."""
-    assert {status for status, _ in answers} <= {200, 201}
-    awards = [[*answer["granted"], *answer["declined"]] for _, answer in answers]
+    assert {status for status, _ in answers} <= {200, 201, 409}
+    awards = [[*answer.get("granted", ()), *answer["declined"]] for _, answer in answers]
     assert {len(each) for each in awards} == {1}
+    assert {answer["code"] for status, answer in answers if status == 409} <= {"grant_declined"}
     return Counter(tuple(award["reasons"]) for (award,) in awards)
 
 
@@ -164,28 +126,106 @@ def test_20_players_on_one_device_and_one_bonus_for_each_device(casino: Casino, 
 def test_the_same_key_again_is_the_first_answer_and_takes_no_second_share(casino: Casino, crowd: list[str]) -> None:
     """After everything above: whoever was granted stays so, whoever was declined too."""
     again = one_after_another(casino.server, enter(crowd[:60], "RUSH"))
-    assert {(status, answer["replayed"]) for status, answer in again} == {(200, True)}
+    assert {(status, answer["replayed"]) for status, answer in again} <= {(200, True), (409, True)}
     assert casino.campaign("rush")["budget_left_eur"] == "0.00"
 
 
-def test_20_deploys_under_a_spin_load(casino: Casino) -> None:
-    """No spin fails or is even asked to come again, and every grant has the terms in force when it was granted.
+async def unsettled(store: Store, players: Collection[str]) -> set[str]:
+    """Those of the players who have a reservation whose fate nobody has told the store."""
+    return {each.player_id for each in await store.held_reservations(2**53, 1_000)} & set(players)
+
+
+async def players_of(casino: Casino, shard_id: str, names: Iterator[str]) -> list[str]:
+    """A hundred players who live in the shard."""
+    async with store_of(casino) as store:
+        slots = (await store.routing()).slots
+    return list(islice((name for name in names if slots[slot_of(name)] == shard_id), 100))
+
+
+def killed_between_reserving_and_granting(casino: Casino, gateway: CroupierUp, crowd: list[str]) -> set[str]:
+    """Everybody enters the code; the first reservation seen in the store is the end of the shard, and of the gateway
+    that would ask its successor again.
+
+    Those who were left with a reservation and no grant.
+    """
+    kill = Kill(casino, "s0", at=1)
+
+    async def strike() -> None:
+        async with store_of(casino) as store, asyncio.timeout(10):
+            while not await unsettled(store, crowd):
+                await asyncio.sleep(0)
+            kill(1)
+            gateway.kill_everything()
+
+    async def look() -> set[str]:
+        async with store_of(casino) as store:
+            return await unsettled(store, crowd)
+
+    asked_until(gateway, enter(crowd, "ORPHANED"), strike)
+    left = asyncio.run(look())
+    kill.survived()
+    return {who for who in left if not casino.grants(who)}
+
+
+def test_what_a_dead_shard_had_reserved_and_not_granted_is_returned(casino: Casino, tmp_path: Path) -> None:
+    """Nobody asks again after the kill: the owner finds the orphans, and says that there are no such grants."""
+    names, asked, orphans = (f"o{number}" for number in count(1)), list[str](), set[str]()
+    while not orphans:
+        assert len(asked) < ATTEMPTS * 100, "no shard died between reserving and granting"
+        crowd = asyncio.run(players_of(casino, "s0", names))
+        arrivals = [call(f"/players/{who}", {"currency": "EUR"}, f"register-{who}", "PUT") for who in crowd]
+        one_after_another(casino.server, arrivals)
+        gateway = another_gateway(casino, tmp_path)
+        orphans = killed_between_reserving_and_granting(casino, gateway, crowd)
+        asked += crowd
+
+    def granted() -> int:
+        return sum(1 for who in asked if casino.grants(who))
+
+    def budget_left() -> Decimal:
+        return Decimal(casino.campaign("orphaned")["budget_left_eur"])
+
+    wait_until("what no grant names is returned", lambda: budget_left() == 10_000 - granted() * BONUS // 100)
+    late = orphans.pop()
+    answer = casino.api.platform("POST", f"/players/{late}/codes", {"code": "ORPHANED"})
+    assert [award["campaign_id"] for award in answer.json()["granted"]] == ["orphaned"]
+    assert budget_left() == 10_000 - granted() * BONUS // 100
+
+
+@pytest.fixture
+def other_gateway(casino: Casino, tmp_path: Path) -> Iterator[CroupierUp]:
+    """Stopped at the end, cleanly."""
+    gateway = another_gateway(casino, tmp_path)
+    yield gateway
+    assert gateway.stop() == 0
+
+
+def test_20_deploys_under_a_spin_load_of_two_gateways(casino: Casino, other_gateway: CroupierUp) -> None:
+    """No spin fails or is even asked to come again, each gateway soon answers with the catalog that the other deployed,
+    and every grant has the terms in force when it was granted.
 
     One bonus is granted after each deploy, another while it is under way: that one has the terms before or after it.
     """
     register(casino.api, "after", 100)
     register(casino.api, "during", 100)
     promised: dict[Held, set[str]] = {}
-    other = Api(casino.server.url)
-    with Load(casino.server, "deploys", count=12) as load, ThreadPoolExecutor(1) as meanwhile, closing(other):
+    there, racer = other_gateway.api, Api(other_gateway.url)
+    here = Load(casino.server, "deploys", count=8)
+    elsewhere = Load(other_gateway, "deploys-elsewhere", count=8)
+    with here, elsewhere, ThreadPoolExecutor(1) as meanwhile, closing(racer):
         for multiplier in range(11, 11 + DEPLOYS):
-            racing = meanwhile.submit(grant, other, "during")
-            deploy(casino, multiplier)
+            by, other = (casino.api, there) if multiplier % 2 else (there, casino.api)
+            racing = meanwhile.submit(grant, racer, "during")
+            version = deploy(by, casino.catalog, multiplier)
             promised[racing.result()] = {str(multiplier - 1), str(multiplier)}
-            promised[grant(casino.api, "after")] = {str(multiplier)}
-            load.more_spins(20)
-    assert load.retries == 0
-    load.reconcile()
+            promised[grant(other, "after")] = {str(multiplier)}
+            assert in_force(by) == version
+            wait_until("the other gateway follows", lambda: in_force(other) == version)  # noqa: B023 awaited here
+            here.more_spins(20)
+            elsewhere.more_spins(20)
+    assert (here.retries, elsewhere.retries) == (0, 0)
+    here.reconcile()
+    elsewhere.reconcile()
     terms = {
         (who, held["grant_id"]): held["terms"]["multiplier"]
         for who in ("after", "during")
@@ -196,18 +236,26 @@ def test_20_deploys_under_a_spin_load(casino: Casino) -> None:
     assert [held for held, multiplier in terms.items() if multiplier not in promised[held]] == []
 
 
-def deploy(casino: Casino, multiplier: int) -> None:
-    """The catalog with another multiplier, as marketing deploys it."""
-    body = bundle(casino.catalog, alternating=alternating(multiplier))
-    answer = casino.api.person("marketing_manager", "POST", "/catalog/deploy", body)
+def in_force(api: Api) -> str:
+    """The version of the catalog that this gateway answers with."""
+    version: str = api.person("auditor", "GET", "/catalog").json()["version"]
+    return version
+
+
+def deploy(api: Api, catalog: Path, multiplier: int) -> str:
+    """The catalog with another multiplier, as marketing deploys it; its version."""
+    body = bundle(catalog, alternating=alternating(multiplier))
+    answer = api.person("marketing_manager", "POST", "/catalog/deploy", body, key=f"deploy-{multiplier}")
     assert answer.status_code == 200, answer.text
     assert [change["path"] for change in answer.json()["diff"]["changed"]] == ["campaigns.alternating.wager.multiplier"]
+    version: str = answer.json()["version"]
+    return version
 
 
 def grant(api: Api, player_id: str) -> Held:
     """Grants the campaign by hand; the player and the grant's id."""
     body = {"campaign_id": "alternating", "reason": "a test of deploys"}
-    key = f"{player_id}-{api.new_key()}"
+    key = f"{player_id}-{next(_numbers)}"
     answer = api.person("marketing_manager", "POST", f"/players/{player_id}/bonuses", body, key=key)
     assert answer.status_code == 201, answer.text
     return player_id, answer.json()["granted"]["grant_id"]

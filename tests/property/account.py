@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine import commands as c
+from tests.property.house import MICRO_EUR_PER_CENT
 from tests.property.purse import Purse, Refused
 
 Facts = dict[str, Any]
-MICRO_EUR_PER_CENT = 10_000
 
 
 @dataclass

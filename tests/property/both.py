@@ -1,11 +1,12 @@
 """The engine's player beside the ledger, a replayed shadow, and a snapshot with its tail: all agree at every step."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
 
-from engine.answers import AnyAnswer
-from engine.commands import BETS, Command, CommandBody
+from engine.answers import AnyAnswer, GrantAnswer
+from engine.commands import BETS, Command, CommandBody, ExpireRound
 from engine.due import next_due
 from engine.invariants import check
 from engine.player import Replayed, execute, replay
@@ -21,24 +22,31 @@ from snapshots.codec import (
     encode_entry,
     encode_snapshot,
 )
-from tests.property.house import START_MS, catalog
-from tests.property.journal_account import created
+from tests.property.floor import Floor
+from tests.property.journal_account import Account
 from tests.property.ledger import Facts, Ledger
 from tests.property.purse import Refused, picture
-
-PLAYER = "p1"
 
 
 class Both:
     """`shadow` is fed with journaled bytes from the first command on, `resumed` from a snapshot taken some time ago."""
 
-    def __init__(self, funds_order: str) -> None:
-        self.catalog = catalog(funds_order)
-        self.live, self.shadow, self.resumed = Player.new(PLAYER), Player.new(PLAYER), Player.new(PLAYER)
-        self.ledger = Ledger(PLAYER, funds_order, self._still_known)
-        self.now = START_MS
-        self.account = 0
+    def __init__(self, player_id: str, floor: Floor) -> None:
+        self.floor, self.catalog = floor, floor.catalog
+        self.live, self.shadow, self.resumed = (Player.new(player_id) for _ in range(3))
+        self.ledger = Ledger(player_id, floor.funds_order, floor.wirings, floor.crowd, self._still_known)
+        floor.crowd.awards[player_id] = []
+        self.account = Account()
         self.answers: dict[str, bytes] = {}
+
+    @property
+    def now(self) -> int:
+        """The house's clock, Unix ms."""
+        return self.floor.now
+
+    @now.setter
+    def now(self, time_ms: int) -> None:
+        self.floor.now = time_ms
 
     def _still_known(self, command_id: str, where: str) -> bool:
         return id_digest(command_id) in getattr(self.live.window, where)
@@ -53,13 +61,11 @@ class Both:
 
     def run_due(self) -> None:
         """As a shard does before each command: what is overdue, in order, each at its own time."""
-        while (command := next_due(self.live.state)) is not None and command.time_ms <= self.now:
-            due = self.ledger.purse.next_due()
+        while (command := next_due(self.live.state, 0, self.catalog)) is not None and command.time_ms <= self.now:
+            due, body = self.ledger.purse.next_due(), command.body
             assert due is not None, f"{command} is not due"
-            assert (command.time_ms, True) == (
-                max(due[0], self.live.state.time_ms),
-                command.body.subject_id in due[1],  # type: ignore[union-attr]
-            )
+            subject = body.session_id if isinstance(body, ExpireRound) else body.subject_id  # type: ignore[union-attr]
+            assert (command.time_ms, True) == (max(due[0], self.live.state.time_ms), subject in due[1])
             self._play(command)
         due = self.ledger.purse.next_due()
         assert due is None or due[0] > self.now, f"{due} was not done"
@@ -67,7 +73,9 @@ class Both:
     def _play(self, command: Command) -> Any:
         before = encode_snapshot(self.live)
         expected = self._expected(command)
+        command = self.floor.informed(self.live, command)
         outcome = execute(self.live, self.catalog, command)
+        self.floor.settle(command, outcome)
         if isinstance(expected, dict):
             assert isinstance(outcome, Transition), f"{command}: {outcome}"
             return self._accepted(command, outcome, expected)
@@ -99,17 +107,32 @@ class Both:
         for player in (self.shadow, self.resumed):
             replay(player, decode_entry(keyed))
         self.answers[transition.command_id] = transition.answer
-        self.account += sum(created(event) for event in transition.events)
+        for event in transition.events:
+            self.account.add(event)
 
     def _agree(self) -> None:
         state = self.live.state
         check(state)
         assert _picture(state) == picture(self.ledger.purse)
-        assert state.real + sum(grant.balance for grant in state.grants) + self.ledger.purse.withdrawn == self.account
+        assert +Counter(state.awarded) == +Counter(self.ledger.awarded), "what uses up per_player"
+        self._conserve()
         assert (state.version, state.time_ms) == (self.ledger.version, self.ledger.purse.now)
         now = encode_snapshot(self.live)
         assert encode_snapshot(self.shadow) == now, "replayed state differs"
         assert encode_snapshot(self.resumed) == now, "snapshot and tail differ"
+        self.floor.check_limits(self.live)
+
+    def _conserve(self) -> None:
+        """real + bonus + withdrawn + removed = deposits + granted + wins − stakes, and each part is the ledger's."""
+        purse, account = self.ledger.purse, self.account
+        assert self.money() + account.withdrawn + account.removed == account.came_in
+        removed = sum(grant.removed for grant in purse.grants.values())
+        kept_books = (self.ledger.deposited, purse.granted, removed, purse.withdrawn)
+        assert (account.deposits, account.granted, account.removed, account.withdrawn) == kept_books
+
+    def money(self) -> int:
+        """Real and bonus money together, minor units."""
+        return self.live.state.real + sum(grant.balance for grant in self.live.state.grants)
 
     def holdings(self) -> bytes:
         """Wallets, grants, packages and rounds, encoded: what cancelling must restore exactly."""
@@ -150,12 +173,18 @@ def _decode(answer: bytes) -> AnyAnswer:
 
 
 def _said(answer: AnyAnswer, facts: dict[str, Any]) -> dict[str, Any]:
-    said = {name: getattr(answer, name) for name in facts}
+    said = {name: _awards(answer) if name == "awards" else getattr(answer, name) for name in facts}
     if "balance" in said:
         said["balance"] = msgspec.structs.astuple(said["balance"])
     if "wagering" in said:
         said["wagering"] = msgspec.structs.astuple(said["wagering"])[:3]
     return said
+
+
+def _awards(answer: Any) -> list[tuple[str, str, tuple[str, ...]]]:
+    """What the command awarded, in the ledger's words."""
+    awards = [answer.granted] if isinstance(answer, GrantAnswer) else [*answer.granted, *answer.declined]
+    return sorted((award.campaign_id, award.state, award.reasons) for award in awards)
 
 
 def _picture(state: PlayerState) -> dict[str, Any]:
@@ -164,7 +193,17 @@ def _picture(state: PlayerState) -> dict[str, Any]:
         "reserved": state.reserved,
         "turnover": state.turnover_micro,
         "grants": [
-            (g.grant_id, g.state, g.amount, g.balance, g.remaining_wager, g.wager_total, g.valid_to_ms)
+            (
+                g.grant_id,
+                g.state,
+                g.amount,
+                g.balance,
+                g.remaining_wager,
+                g.wager_total,
+                g.valid_to_ms,
+                g.held is not None,
+                g.counted_stakes,
+            )
             for g in state.grants
         ],
         "packages": [(p.package_id, p.remaining, p.won) for p in state.packages if p.remaining],

@@ -4,13 +4,35 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from engine.catalog import BonusAward, Campaign, Catalog, Currency, Eligibility, FreeSpinAward, Game, WagerTerms
+from croupier.catalog_files import load_catalog
+from croupier.settings import default_catalog
+from engine.catalog import (
+    BonusAward,
+    Campaign,
+    Catalog,
+    Currency,
+    Eligibility,
+    FraudRule,
+    FraudRules,
+    FreeSpinAward,
+    Game,
+    Limits,
+    PeriodLimit,
+    RoundTimeout,
+    WagerTerms,
+    Workflow,
+)
+from tests.property.wiring import APPROVAL, STANDARD, Wiring, workflow
 
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
 END_MS = START_MS + 200 * DAY_MS
 MIN_BET, MAX_BET = 10, 400
+MICRO_EUR_PER_CENT = 10_000
+BONUS_PER_WEEK_MAX = 1_500
+"""Cents of bonus money a player may get in seven UTC days (rules §7)."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +52,7 @@ class Terms:
     max_cashout: int | None = None
     funds_order: str | None = None
     cancel_on_withdrawal: bool = True
+    min_average_bet: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +69,10 @@ class Spins:
 
 @dataclass(frozen=True)
 class Offer:
-    """A campaign: a fixed bonus or a match of the first deposit, free spins, or both."""
+    """A campaign: a fixed bonus or a match of the first deposit, free spins, or both.
+
+    `budget` in cents and `per_device` are shared by all players. `path`: the workflow, by its id.
+    """
 
     terms: Terms = Terms()
     fixed: int | None = None
@@ -57,10 +83,22 @@ class Offer:
     per_player: int = 4
     country: str | None = None
     valid_to_ms: int = END_MS
+    opt_in: bool = False
+    claim_days: int | None = None
+    budget: int | None = None
+    per_device: int | None = None
+    path: str = "standard"
+
+    @property
+    def value(self) -> int:
+        """What a fixed award takes from the budget: bonus money and the face value of the free spins, cents."""
+        return (self.fixed or 0) + (self.spins.count * self.spins.bet if self.spins is not None else 0)
 
 
 TYPES = {"book": "slot", "dice": "table", "wheel": "live", "vault": "exclusive"}
 CONTRIBUTION = {"book": 100, "dice": 50, "wheel": 100, "vault": 100}
+TIMEOUTS = {"book": (24, "hold"), "dice": (12, "refund"), "wheel": (30, "close"), "vault": (24, "hold")}
+"""Hours a round may stay open, and what becomes of it then (rules §3); `hold` is the platform's."""
 
 OFFERS = {
     "welcome": Offer(
@@ -99,15 +137,74 @@ OFFERS = {
         Terms(Fraction(1), valid_days=2), fixed=30, spins=Spins(1, 10, ("vault", "book"), 1, Fraction(1)), per_player=2
     ),
     "elsewhere": Offer(Terms(Fraction(1)), fixed=100, country="NO"),
+    "asked": Offer(Terms(Fraction(1), valid_days=3), fixed=60, opt_in=True, claim_days=2),
+    "asked-spins": Offer(
+        Terms(Fraction("0.5"), valid_days=2),
+        fixed=40,
+        spins=Spins(2, 10, ("book",), 2, Fraction(1)),
+        opt_in=True,
+        claim_days=1,
+    ),
+    "asked-only-spins": Offer(Terms(valid_days=2), spins=Spins(1, 15, ("dice", "book"), 1, Fraction(1)), opt_in=True),
+    "welcome-asked": Offer(
+        Terms(Fraction(1), "bonus_plus_deposit", valid_days=3),
+        match_percent=40,
+        per_player=1,
+        opt_in=True,
+        claim_days=2,
+    ),
+    "approved": Offer(
+        Terms(Fraction(1), valid_days=4, max_cashout=150), fixed=140, claim_days=3, budget=500, path="approval"
+    ),
+    "wired": Offer(
+        Terms(Fraction("0.5"), valid_days=3, min_average_bet=25),
+        fixed=90,
+        spins=Spins(1, 10, ("wheel",), 1, Fraction(1)),
+        claim_days=4,
+        budget=400,
+        path="wired",
+    ),
+    "steady": Offer(Terms(Fraction("0.5"), valid_days=4, min_average_bet=30, max_cashout=45), fixed=60),
+    "steady-stays": Offer(Terms(Fraction(1), valid_days=2, min_average_bet=40, cancel_on_withdrawal=False), fixed=30),
+    "scarce": Offer(
+        Terms(Fraction(1), valid_days=3), fixed=60, spins=Spins(2, 10, ("book",), 1, Fraction(1)), budget=250
+    ),
+    "scarce-asked": Offer(Terms(Fraction(1), valid_days=3), fixed=70, budget=150, opt_in=True, claim_days=1),
+    "one-per-device": Offer(Terms(Fraction(1), valid_days=2), fixed=20, per_device=1),
+    "scarce-spins": Offer(spins=Spins(1, 20, ("book",), 2, Fraction(1)), budget=40, per_device=2),
 }
+SHARED = sorted(name for name, offer in OFFERS.items() if offer.budget is not None or offer.per_device is not None)
+"""Campaigns with limits that all players share."""
 
 
-def catalog(funds_order: Any) -> Catalog:
-    """The house as the engine knows it."""
-    bounds = {"EUR": MIN_BET}, {"EUR": MAX_BET}
-    games = {name: Game(name, kind, "demo", *bounds, CONTRIBUTION[name]) for name, kind in TYPES.items()}  # type: ignore[arg-type]
+def wirings(wired: Wiring) -> dict[str, Wiring]:
+    """What each path asks for, by the id of its workflow."""
+    return {"standard": STANDARD, "approval": APPROVAL, "wired": wired}
+
+
+def catalog(funds_order: Any, wired: Wiring) -> Catalog:
+    """The house as the engine knows it; its second workflow is the shipped one, its third is `wired`."""
     campaigns = {name: _campaign(name, offer) for name, offer in OFFERS.items()}
-    return Catalog("property", {"EUR": Currency(2, 1_000_000)}, funds_order, games, campaigns)
+    games = {name: _game(name) for name in TYPES}
+    workflows = {"approval": _SHIPPED["approval"], "wired": workflow("wired", wired)}
+    currencies = {"EUR": Currency(2, 1_000_000)}
+    platform = RoundTimeout(24 * HOUR_MS, "hold")
+    return Catalog("property", currencies, funds_order, games, campaigns, (), workflows, _FRAUD, platform)
+
+
+_SHIPPED: dict[str, Workflow] = load_catalog(default_catalog()).workflows
+_FRAUD = FraudRules(
+    window_days=10_000,
+    rules={"shared_device": FraudRule("review"), "shared_instrument": FraudRule("deny")},
+    max_bonus_per_player=PeriodLimit(7, BONUS_PER_WEEK_MAX * MICRO_EUR_PER_CENT),
+)
+
+
+def _game(name: str) -> Game:
+    hours, action = TIMEOUTS[name]
+    kind: Any = TYPES[name]
+    timeout = None if action == "hold" else RoundTimeout(hours * HOUR_MS, action)  # type: ignore[arg-type]
+    return Game(name, kind, "demo", {"EUR": MIN_BET}, {"EUR": MAX_BET}, CONTRIBUTION[name], timeout)
 
 
 def _campaign(name: str, offer: Offer) -> Campaign:
@@ -123,7 +220,25 @@ def _campaign(name: str, offer: Offer) -> Campaign:
     trigger: Any = "first_deposit" if matched else "manual"
     spins, wager = _spins(offer.spins), _wager(offer.terms)
     ends = offer.valid_to_ms
-    return Campaign(name, kind, trigger, START_MS, ends, eligibility, bonus, spins, wager, offer.per_player)
+    return Campaign(
+        name,
+        kind,
+        trigger,
+        START_MS,
+        ends,
+        eligibility,
+        bonus,
+        spins,
+        wager,
+        offer.per_player,
+        limits=Limits(
+            per_device=offer.per_device,
+            budget_micro_eur=None if offer.budget is None else offer.budget * MICRO_EUR_PER_CENT,
+        ),
+        workflow=offer.path,
+        opt_in=offer.opt_in,
+        claim_days=offer.claim_days,
+    )
 
 
 def _spins(spins: Spins | None) -> FreeSpinAward | None:
@@ -150,6 +265,7 @@ def _wager(terms: Terms) -> WagerTerms:
         valid_days=terms.valid_days,
         max_cashout=_eur(terms.max_cashout),
         cancel_on_withdrawal=terms.cancel_on_withdrawal,
+        min_average_bet=_eur(terms.min_average_bet),
         **choices,
     )
 

@@ -1,27 +1,50 @@
-"""What a player's journal says about money: every event's exact net creation, apart from how it is applied.
+"""What players' journals say about money: each event's exact deltas, added up apart from how they are applied.
 
-real + bonus + withdrawn == deposits + granted + credited wins − stakes ± reversals − removed, where removed is what
-expiry, cancellation, the cash-out cap and confirmed withdrawals take away of bonuses.
+For a player and for all: real + bonus + withdrawn + removed = deposits + granted + wins − stakes (rules §1-§5).
 """
+
+from dataclasses import dataclass
 
 from engine import events as e
 
 
-def created(event: e.AnyEvent) -> int:
-    """How much the event adds to real and bonus money together, minor units."""
-    match event:
-        case e.DepositMade():
-            return event.amount
-        case e.GrantCreated():
-            return event.grant.balance
-        case e.WinCredited():
-            return event.real + event.bonus
-        case e.BetPlaced():
-            return -event.real - event.bonus
-        case e.RoundReversed():
-            return event.real + sum(delta.balance for delta in event.grants)
-        case e.BonusRedeemed() | e.GrantExpired() | e.GrantCancelled():
-            return -event.removed
-        case e.GrantReopened():
-            return event.balance - event.real
-    return 0
+@dataclass
+class Account:
+    """Minor units. `removed` is what expiry, cancellation and the cash-out cap took of bonuses.
+
+    A reversed round gives its stakes back and takes its wins: `stakes` are net of both.
+    """
+
+    deposits: int = 0
+    granted: int = 0
+    wins: int = 0
+    stakes: int = 0
+    removed: int = 0
+    withdrawn: int = 0
+
+    @property
+    def came_in(self) -> int:
+        """Deposits + granted + wins − stakes."""
+        return self.deposits + self.granted + self.wins - self.stakes
+
+    def add(self, event: e.AnyEvent) -> None:
+        """Enters one event of a journal."""
+        match event:
+            case e.DepositMade():
+                self.deposits += event.amount
+            case e.GrantCreated():
+                self.granted += event.grant.balance
+            case e.BonusGranted():
+                self.granted += event.amount
+            case e.WinCredited():
+                self.wins += event.real + event.bonus
+            case e.BetPlaced():
+                self.stakes += event.real + event.bonus
+            case e.RoundReversed():
+                self.stakes -= event.real + sum(delta.balance for delta in event.grants)
+            case e.BonusRedeemed() | e.GrantExpired() | e.GrantCancelled():
+                self.removed += event.removed
+            case e.GrantReopened():
+                self.removed -= event.balance - event.real
+            case e.WithdrawalConfirmed():
+                self.withdrawn += event.amount

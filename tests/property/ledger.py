@@ -5,16 +5,19 @@ It reads commands, knows how ids are formed (`p1-<version>`, `g<version>-<n>`), 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
-from math import ceil, floor
 from typing import Any
 
 from engine import commands as c
-from tests.property.account import MICRO_EUR_PER_CENT, AccountPages
-from tests.property.house import DAY_MS, MAX_BET, MIN_BET, OFFERS, START_MS, TYPES, Offer
-from tests.property.purse import Bet, Grant, Package, Purse, Refused, Round
+from tests.property.account import AccountPages
+from tests.property.awards import AwardPages
+from tests.property.buckets import Bet, Package, Round
+from tests.property.crowd import Crowd
+from tests.property.house import DAY_MS, MAX_BET, MICRO_EUR_PER_CENT, MIN_BET, TIMEOUTS, TYPES
+from tests.property.purse import Purse, Refused, times_out
+from tests.property.wiring import Wiring
 
 REMEMBERED = 128
+NOT_WHILE_BLOCKED = (*c.BETS, c.Deposit, c.GrantCampaign, c.PostEvent, c.ClaimGrant, c.ApproveGrant)
 Facts = dict[str, Any]
 """What an answer must say: attribute names and values."""
 
@@ -28,18 +31,28 @@ class Accepted:
     session: str | None
 
 
-class Ledger(AccountPages):
-    """`still_known(id, where)` is asked only about ids past the 24 hours for which the rules promise to know them."""
+class Ledger(AccountPages, AwardPages):
+    """`still_known(id, where)` is asked only about ids past the 24 hours for which the rules promise to know them.
 
-    def __init__(self, player_id: str, funds_order: str, still_known: Callable[[str, str], bool]) -> None:
-        super().__init__()
+    `crowd` is all ledgers of the house, this one among them.
+    """
+
+    def __init__(
+        self,
+        player_id: str,
+        funds_order: str,
+        wirings: dict[str, Wiring],
+        crowd: Crowd,
+        still_known: Callable[[str, str], bool],
+    ) -> None:
+        AccountPages.__init__(self)
+        AwardPages.__init__(self, wirings, crowd)
         self.player_id, self.still_known = player_id, still_known
         self.purse = Purse(funds_order)
         self.currency: str | None = None
         self.country: str | None = None
         self.blocked = False
-        self.version = self.deposits = 0
-        self.awarded: dict[str, int] = {}
+        self.version = 0
         self.accepted: dict[str, Accepted] = {}
         self.order: list[str] = []
         self.tombs: dict[str, int] = {}
@@ -110,7 +123,7 @@ class Ledger(AccountPages):
             raise Refused("invalid_request")
         if self.currency is None and not isinstance(body, c.Register):
             raise Refused("player_not_found")
-        if self.blocked and isinstance(body, (*c.BETS, c.Deposit, c.GrantCampaign, c.PostEvent)):
+        if self.blocked and isinstance(body, NOT_WHILE_BLOCKED):
             raise Refused("player_blocked")
 
     def _register(self, command_id: str, body: c.Register) -> Callable[[], Facts]:
@@ -133,54 +146,6 @@ class Ledger(AccountPages):
     def _expire(self, command_id: str, body: c.Expire) -> Callable[[], Facts]:
         return lambda: {"subject_id": body.subject_id}
 
-    # --- money and awards
-
-    def _deposit(self, command_id: str, body: c.Deposit) -> Callable[[], Facts]:
-        self.deposits += 1
-        nth = self.deposits
-        self.purse.real += body.amount
-        number = 0
-        for name, offer in sorted(OFFERS.items()):
-            if nth == 1 and offer.match_percent is not None and self._eligible(name, offer, body.amount):
-                number += 1
-                self._award(name, offer, number, body.amount)
-        return lambda: {"amount": body.amount, "nth": nth, "balance": self.purse.balance()}
-
-    def _grantcampaign(self, command_id: str, body: c.GrantCampaign) -> Callable[[], Facts]:
-        offer = OFFERS.get(body.campaign_id)
-        if offer is None:
-            raise Refused("campaign_not_found")
-        if offer.match_percent is not None or not self._eligible(body.campaign_id, offer, None):
-            raise Refused("not_eligible")
-        self._award(body.campaign_id, offer, 1, 0)
-        return lambda: {"balance": self.purse.balance()}
-
-    def _eligible(self, name: str, offer: Offer, deposit: int | None) -> bool:
-        running = START_MS <= self.purse.now < offer.valid_to_ms
-        enough = deposit is None or deposit >= offer.min_deposit
-        here = offer.country is None or offer.country == self.country
-        return running and enough and here and self.awarded.get(name, 0) < offer.per_player
-
-    def _award(self, name: str, offer: Offer, number: int, deposit: int) -> None:
-        terms, now = offer.terms, self.purse.now
-        amount, matched = offer.fixed or 0, 0
-        if offer.match_percent is not None:
-            amount = floor(Fraction(deposit * offer.match_percent, 100))
-            amount = amount if offer.match_max is None else min(amount, offer.match_max)
-            matched = min(deposit, ceil(Fraction(amount * 100, offer.match_percent)))
-        if amount:
-            base = amount + matched if terms.basis == "bonus_plus_deposit" else amount
-            wager = ceil(base * terms.multiplier)
-            ends = offer.valid_to_ms if terms.valid_days is None else now + terms.valid_days * DAY_MS
-            grant = Grant(f"g{self.version + 1}-{number}", terms, ends, amount, amount, wager, wager)
-            self.purse.grants[grant.id] = grant
-        if offer.spins is not None:
-            ends = now + offer.spins.valid_days * DAY_MS
-            package = Package(f"p{self.version + 1}-{number}", offer, offer.spins.count, ends)
-            self.purse.packages[package.id] = package
-        if amount or offer.spins is not None:
-            self.awarded[name] = self.awarded.get(name, 0) + 1
-
     # --- rounds
 
     def _spin(self, command_id: str, body: c.Spin) -> Callable[[], Facts]:
@@ -193,11 +158,11 @@ class Ledger(AccountPages):
             package = self._choose(body)
             assert package.offer.spins is not None
             bet = Bet(command_id, package.offer.spins.bet)
-            round_ = Round(session, body.game_id, "freespin", [bet], package.id)
+            round_ = Round(session, body.game_id, "freespin", [bet], package.id, opened=self.purse.now)
             package.left -= 1
         else:
             bet = self._paid(command_id, body)
-            round_ = Round(session, body.game_id, "real", [bet])
+            round_ = Round(session, body.game_id, "real", [bet], opened=self.purse.now)
         self.purse.take(bet)
         self.purse.rounds[session] = round_
         if body.win is not None:
@@ -236,6 +201,7 @@ class Ledger(AccountPages):
             "game_id": round_.game,
             "mode": round_.mode,
             "state": round_.state,
+            "flagged": round_.flagged,
             "bet_amount": round_.stake,
             "win_amount": 0 if cancelled else round_.won_real + round_.won_bonus,
             "win_reported": 0 if cancelled else round_.reported,
@@ -251,6 +217,7 @@ class Ledger(AccountPages):
         if round_ is not None and round_.state == "open":
             return round_
         known = any(self.accepted[command_id].session == session for command_id in self.remembered())
+        known = known or (round_ is not None and round_.timed_out is not None)
         raise Refused("round_closed" if known else "session_not_found")
 
     def _addbet(self, command_id: str, body: c.AddBet) -> Callable[[], Facts]:
@@ -264,6 +231,9 @@ class Ledger(AccountPages):
         return lambda: self._shown(round_, bet.counted)
 
     def _result(self, command_id: str, body: c.Result) -> Callable[[], Facts]:
+        refunded = self.purse.rounds.get(body.session_id)
+        if refunded is not None and refunded.timed_out == "refund":
+            raise Refused("round_refunded")
         round_ = self._open(body.session_id)
         self.purse.credit(round_, body.win, f"g{self.version + 1}-1")
         round_.result_ids.append(command_id)
@@ -276,6 +246,20 @@ class Ledger(AccountPages):
         if round_.result_ids:
             raise Refused("round_has_result")
         self.purse.undo_bets(round_)
+        return lambda: self._shown(round_)
+
+    def _expireround(self, command_id: str, body: c.ExpireRound) -> Callable[[], Facts]:
+        """It has been open for too long: flagged, refunded if nothing was credited, or closed (rules §3)."""
+        round_ = self.purse.rounds[body.session_id]
+        assert round_.state == "open" and self.purse.now >= times_out(round_)
+        action = TIMEOUTS[round_.game][1]
+        if action == "close":
+            round_.state, round_.timed_out = "closed", "close"
+        elif action == "refund" and not round_.result_ids:
+            self.purse.undo_bets(round_)
+            round_.timed_out = "refund"
+        else:
+            round_.flagged = True
         return lambda: self._shown(round_)
 
     # --- rollback
@@ -323,7 +307,7 @@ class Ledger(AccountPages):
             barred = [bet.command_id for bet in round_.bets]
         elif round_.state == "closed":
             if not round_.one_call:
-                raise Refused("round_has_result")
+                raise Refused("round_closed" if round_.timed_out else "round_has_result")
             self.purse.undo_one_call(round_)
         for command_id in barred:
             self.tombs[command_id] = self.purse.now

@@ -3,86 +3,18 @@
 Grants and packages are kept for ever in the order they were given; ended ones just say so. Amounts are minor units.
 """
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from tests.property.house import CONTRIBUTION, DAY_MS, TYPES, Offer, Terms
+from tests.property.buckets import LIVE, Bet, Grant, Package, Round
+from tests.property.house import CONTRIBUTION, DAY_MS, HOUR_MS, MICRO_EUR_PER_CENT, TIMEOUTS, TYPES, Terms
 
 ENDED_GRANTS_KEPT = 32
-LIVE = ("granted", "in_wager")
 
 
 class Refused(Exception):
     """The rules refuse; `args[0]` is the code."""
-
-
-@dataclass
-class Grant:
-    """A bonus bucket. `voids` counts standing bets over `max_bet` under the policy `cancel`."""
-
-    id: str
-    terms: Terms
-    valid_to: int
-    amount: int = 0
-    balance: int = 0
-    remaining: int = 0
-    total: int = 0
-    package: str | None = None
-    state: str = "granted"
-    voids: int = 0
-    released: int = 0
-    removed: int = 0
-    frozen: bool = False
-
-
-@dataclass
-class Package:
-    """`left` spins; `grant` takes the winnings. `campaign_end` bounds winnings without `valid_days`."""
-
-    id: str
-    offer: Offer
-    left: int
-    valid_to: int
-    won: int = 0
-    grant: str | None = None
-    expired: bool = False
-    frozen: bool = False
-
-
-@dataclass
-class Bet:
-    command_id: str
-    amount: int
-    real: int = 0
-    bonus: int = 0
-    grant: str | None = None
-    counted: int = 0
-    void: bool = False
-
-
-@dataclass
-class Round:
-    """`state`: open, closed, cancelled. `result_ids`: commands that credited something to it."""
-
-    id: str
-    game: str
-    mode: str
-    bets: list[Bet]
-    package: str | None = None
-    one_call: bool = False
-    state: str = "open"
-    result_ids: list[str] = field(default_factory=list)
-    won_real: int = 0
-    won_bonus: int = 0
-    won_grant: str | None = None
-    wager_added: int = 0
-    reported: int = 0
-
-    @property
-    def stake(self) -> int:
-        return sum(bet.amount for bet in self.bets)
 
 
 class Purse:
@@ -91,7 +23,7 @@ class Purse:
     def __init__(self, funds_order: str) -> None:
         self.funds_order = funds_order
         self.now = 0
-        self.real = self.reserved = self.withdrawn = self.turnover = 0
+        self.real = self.reserved = self.withdrawn = self.turnover = self.granted = 0
         self.grants: dict[str, Grant] = {}
         self.ended: list[str] = []
         self.packages: dict[str, Package] = {}
@@ -101,6 +33,20 @@ class Purse:
 
     def live(self) -> list[Grant]:
         return [grant for grant in self.grants.values() if grant.state in LIVE]
+
+    def initiated(self) -> list[Grant]:
+        """Those that wait for the player or an operator: no money yet."""
+        return [grant for grant in self.grants.values() if grant.state == "initiated"]
+
+    def named(self, grant_id: str) -> Grant:
+        """The grant of that id, which must not have ended."""
+        grant = self.grants.get(grant_id)
+        ended = grant is None or grant.state not in (*LIVE, "initiated")
+        if grant is None or (ended and grant_id not in self.ended[-ENDED_GRANTS_KEPT:]):
+            raise Refused("grant_not_found")
+        if ended:
+            raise Refused("invalid_state")
+        return grant
 
     def open_rounds(self) -> list[Round]:
         return [round_ for round_ in self.rounds.values() if round_.state == "open"]
@@ -163,12 +109,13 @@ class Purse:
 
     def take(self, bet: Bet) -> None:
         self.real -= bet.real
-        self.turnover += (bet.real + bet.bonus) * 10_000
+        self.turnover += (bet.real + bet.bonus) * MICRO_EUR_PER_CENT
         if bet.grant is not None:
             grant = self.grants[bet.grant]
             grant.balance -= bet.bonus
             grant.remaining -= bet.counted
             grant.voids += bet.void
+            grant.stakes += [bet.amount] if bet.counted else []
 
     def credit(self, round_: Round, win: int, new_grant_id: str) -> None:
         """A win on paid stakes goes back in their proportion (rules §2.4); a free spin's to its winnings (rules §5)."""
@@ -201,7 +148,7 @@ class Purse:
         if grant is None or grant.state not in LIVE:
             days = offer.terms.valid_days
             grant = Grant(new_grant_id, offer.terms, offer.valid_to_ms if days is None else self.now + days * DAY_MS)
-            grant.package = package.id
+            grant.package, grant.campaign = package.id, package.campaign
             self.grants[grant.id] = grant
             package.grant = grant.id
         added = ceil(credited * spins.multiplier)
@@ -218,7 +165,7 @@ class Purse:
         """An open round without results: exactly what its bets did, backwards (rules §2.5)."""
         for bet in round_.bets:
             self.real += bet.real
-            self.turnover -= (bet.real + bet.bonus) * 10_000
+            self.turnover -= (bet.real + bet.bonus) * MICRO_EUR_PER_CENT
             if bet.grant is not None:
                 self._give_back(self.grants[bet.grant], bet)
         if round_.package is not None:
@@ -231,6 +178,8 @@ class Purse:
         # Never more than is required: winnings rolled back since may have lowered that.
         grant.remaining = min(grant.remaining + bet.counted, grant.total)
         grant.voids -= bet.void
+        if bet.counted:
+            grant.stakes.remove(bet.amount)
 
     def undo_one_call(self, round_: Round) -> None:
         """Bet and win of a one-call round together, or `win_already_spent` (rules §3)."""
@@ -246,7 +195,7 @@ class Purse:
         if real < self.reserved:
             raise Refused("win_already_spent")
         self.real = real
-        self.turnover -= (bet.real + bet.bonus) * 10_000
+        self.turnover -= (bet.real + bet.bonus) * MICRO_EUR_PER_CENT
         if grant is not None:
             if ended:
                 self._reopen(grant)
@@ -278,7 +227,7 @@ class Purse:
         self.ended.remove(grant.id)
         grant.balance, grant.released, grant.removed = grant.released + grant.removed, 0, 0
         grant.state = "granted"
-        if next(other for other in self.live() if not other.frozen) is grant:
+        if next(other for other in self.live() if not other.frozen and not other.held) is grant:
             for other in self.live():
                 other.state = "granted"
             grant.state = "in_wager"
@@ -297,69 +246,123 @@ class Purse:
     def forfeit(self, grants: tuple[str, ...], packages: tuple[str, ...]) -> None:
         for grant in self.live():
             if grant.id in grants:
-                self._end(grant, "cancelled", 0)
+                self.end(grant, "cancelled", 0)
         for package_id in packages:
             self.packages[package_id].left, self.packages[package_id].expired = 0, True
 
     # --- what follows by itself
 
+    def hand_out(self, grant: Grant, package: Package | None) -> None:
+        """Its amount is in the bonus wallet, at the end of the queue; its free spins can be used (rules §4)."""
+        self.grants.pop(grant.id, None)
+        self.grants[grant.id] = grant
+        grant.state, grant.balance = "granted", grant.amount
+        self.granted += grant.amount
+        if package is not None:
+            self.packages[package.id] = package
+
     def settle(self) -> None:
         """Packages and grants end, the head of the queue gets in wager, until nothing follows (rules §4, §5)."""
         for package in self.packages.values():
-            if package.left and self.now >= package.valid_to and not self._in_play(package.id):
+            if package.left and self.now >= package.valid_to and not self.in_play(package.id):
                 package.left, package.expired = 0, True
+        for grant in self.initiated():
+            if self.now >= grant.valid_to:
+                self.end_unfunded(grant, "expired")
+        while self._a_turn_follows():
+            pass
+
+    def _a_turn_follows(self) -> bool:
         for grant in self.live():
             self._end_if_over(grant)
-        waiting = [grant for grant in self.live() if not grant.frozen]
-        if waiting and self.in_wager() is None:
-            waiting[0].state = "in_wager"
+        waiting = [grant for grant in self.live() if not grant.frozen and not grant.held]
+        if not waiting or self.in_wager() is not None:
+            return False
+        waiting[0].state = "in_wager"
+        return True
 
-    def _in_play(self, package_id: str | None) -> bool:
+    def in_play(self, package_id: str | None) -> bool:
+        """Whether a round of the package is open."""
         return package_id is not None and any(round_.package == package_id for round_ in self.open_rounds())
 
-    def _tied(self, grant: Grant) -> bool:
+    def tied(self, grant: Grant) -> bool:
+        """Whether an open round has staked its money, counted for it or voids it."""
         bets = [bet for round_ in self.open_rounds() for bet in round_.bets if bet.grant == grant.id]
         return any(bet.bonus or bet.counted or bet.void for bet in bets)
 
     def _end_if_over(self, grant: Grant) -> None:
-        if self._tied(grant):
+        if grant.held and (grant.remaining or grant.average_ok):
+            grant.held = False  # a reversed bet took away what the hold rested on
+        if self.tied(grant) or grant.held:
             return
-        spins_to_come = grant.package is not None and (
-            self.packages[grant.package].left > 0 or self._in_play(grant.package)
-        )
-        if grant.voids:
-            self._end(grant, "cancelled", 0)
-        elif not grant.remaining and not spins_to_come and not grant.frozen:
-            cap = grant.terms.max_cashout
-            self._end(grant, "completed", grant.balance if cap is None else min(cap, grant.balance))
+        filling = grant.package is not None and (self.packages[grant.package].left > 0 or self.in_play(grant.package))
+        still = filling or grant.frozen
+        if grant.path.straight:
+            self.complete(grant)
+        elif grant.voids:
+            self.end(grant, "cancelled", 0)
+        elif not grant.remaining and not still and grant.average_ok:
+            self.complete(grant)
+        elif not grant.remaining and not still and grant.state == "in_wager":
+            self._too_low(grant)
         elif self.now >= grant.valid_to:
-            self._end(grant, "expired", 0)
-        elif not grant.balance and not spins_to_come and not grant.frozen:
-            self._end(grant, "completed", 0)
+            self.end(grant, "expired", 0)
+        elif not grant.balance and not still:
+            self.end(grant, "completed", 0)
 
-    def _end(self, grant: Grant, state: str, released: int) -> None:
+    def _too_low(self, grant: Grant) -> None:
+        """Wagered, but the mean counted stake is too low (rules §4)."""
+        if not grant.balance or grant.path.low_average == "release":
+            self.complete(grant)
+        elif grant.path.low_average == "cancel":
+            self.end(grant, "cancelled", 0)
+        else:
+            grant.state, grant.held = "granted", True
+
+    def complete(self, grant: Grant) -> None:
+        """What is left moves to the real wallet, at most `max_cashout`."""
+        cap = grant.terms.max_cashout
+        self.end(grant, "completed", grant.balance if cap is None else min(cap, grant.balance))
+
+    def end(self, grant: Grant, state: str, released: int) -> None:
+        """`released` of its balance stays the player's, the rest is removed."""
         self.real += released
         grant.released, grant.removed = released, grant.balance - released
-        grant.state, grant.balance = state, 0
+        grant.state, grant.balance, grant.held = state, 0, False
         self.ended.append(grant.id)
 
+    def end_unfunded(self, grant: Grant, state: str) -> None:
+        """It ends before it was granted: no money moves, and what the budget held for it is free again."""
+        grant.never_granted = True
+        self.end(grant, state, 0)
+
     def next_due(self) -> tuple[int, set[str]] | None:
-        """When the next thing expires that no open round holds back, and what may expire then."""
-        due: list[tuple[int, str]] = [(grant.valid_to, grant.id) for grant in self.live() if not self._tied(grant)]
-        due += [(p.valid_to, p.id) for p in self.packages.values() if p.left and not self._in_play(p.id)]
+        """When the next thing is over that nothing holds back, and what may be done then."""
+        due = [(grant.valid_to, grant.id) for grant in self.initiated()]
+        due += [(grant.valid_to, grant.id) for grant in self.live() if not self.tied(grant) and not grant.held]
+        due += [(p.valid_to, p.id) for p in self.packages.values() if p.left and not self.in_play(p.id)]
+        due += [(times_out(round_), round_.id) for round_ in self.open_rounds() if not round_.flagged]
         if not due:
             return None
         first = min(due)[0]
         return first, {subject for time_ms, subject in due if time_ms == first}
 
 
+def times_out(round_: Round) -> int:
+    """When the round has been open for too long (rules §3)."""
+    return round_.opened + TIMEOUTS[round_.game][0] * HOUR_MS
+
+
 def picture(purse: Purse) -> dict[str, Any]:
     """All that must agree with the engine's state."""
+    held = [grant for grant in purse.grants.values() if grant.state in (*LIVE, "initiated")]
     return {
         "real": purse.real,
         "reserved": purse.reserved,
         "turnover": purse.turnover,
-        "grants": [(g.id, g.state, g.amount, g.balance, g.remaining, g.total, g.valid_to) for g in purse.live()],
+        "grants": [
+            (g.id, g.state, g.amount, g.balance, g.remaining, g.total, g.valid_to, g.held, sum(g.stakes)) for g in held
+        ],
         "packages": [(p.id, p.left, p.won) for p in purse.packages.values() if p.left],
         "rounds": sorted((r.id, r.stake, r.won_real + r.won_bonus, len(r.result_ids)) for r in purse.open_rounds()),
     }

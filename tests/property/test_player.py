@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from engine.answers import RoundAnswer, WithdrawalAnswer
 from engine.commands import (
@@ -28,39 +28,43 @@ from engine.commands import (
     Unblock,
     Withdraw,
 )
-from tests.property.both import Both
-from tests.property.house import OFFERS, TYPES
+from tests.property.grant_steps import OFFER_IDS, PICK, GrantSteps
+from tests.property.house import HOUR_MS, TYPES
+from tests.property.wiring import Wiring
 
-HOUR_MS = 3_600_000
 GAMES = st.sampled_from([*TYPES, "book", "book"])
 STAKES = st.sampled_from([10, 15, 19, 20, 33, 40, 40, 41, 50, 60, 61, 70, 100, 10, 25, 9, 401]) | st.integers(10, 60)
 WINS = st.sampled_from([0, 0, 1, 7, 25, 100, 333]) | st.integers(0, 500)
 ONE_CALL_WINS = st.none() | WINS
-PICK = st.integers(0, 999)
 WAITS = st.sampled_from([1, 1_000, HOUR_MS, 11 * HOUR_MS, 24 * HOUR_MS, 25 * HOUR_MS, 49 * HOUR_MS, 120 * HOUR_MS])
 LATE_IDS = st.sampled_from(["gs:late-1", "gs:late-2", "gs:late-3"])
-OFFER_IDS = st.sampled_from(sorted(OFFERS))
+WIRINGS = st.builds(
+    Wiring,
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["hold", "release", "cancel"]),
+    st.booleans(),
+    st.sampled_from([False, False, False, True]),
+)
 
 
-class OnePlayer(RuleBasedStateMachine):
-    """One player's life. Rules send commands; `Both.send` proves all that a step promises."""
+class Players(GrantSteps):
+    """The lives of a few players at one house, one at a time. Rules send commands; `Both.send` proves all that a step
+    promises.
+    """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.keys = 0
-
-    @initialize(funds_order=st.sampled_from(["real_first", "bonus_first"]), deposit=st.sampled_from([None, 30, 250]))
-    def arrive(self, funds_order: str, deposit: int | None) -> None:
-        self.both = Both(funds_order)
+    @initialize(
+        funds_order=st.sampled_from(["real_first", "bonus_first"]),
+        deposit=st.sampled_from([None, 30, 250]),
+        wired=WIRINGS,
+    )
+    def arrive(self, funds_order: str, deposit: int | None, wired: Wiring) -> None:
+        self.open_house(funds_order, wired)
         assert self.send(Deposit(100)) == "player_not_found"
         assert self.send(Register("XXX")) == "unsupported_currency"
         self.send(Register("EUR", "FI"))
         if deposit is not None:
             self.send(Deposit(deposit))
-
-    def send(self, body: CommandBody, command_id: str | None = None) -> object:
-        self.keys += 1
-        return self.both.send(command_id or f"gs:{self.keys}", body)
 
     def session(self, pick: int) -> str:
         """Mostly an open round, sometimes any round or none."""
@@ -226,6 +230,32 @@ class OnePlayer(RuleBasedStateMachine):
         self.send(Rollback(bet_id) if by_rollback else CancelRound(session))
         assert self.both.holdings() == before
 
+    @rule(
+        campaign_id=OFFER_IDS,
+        game_id=st.sampled_from(["dice", "dice", "wheel", "wheel", "book"]),
+        free=st.booleans(),
+        part=st.booleans(),
+        late=st.sampled_from(["result", "cancel", "bet", "roll back", "nothing"]),
+        hours=st.sampled_from([11, 13, 29, 31]),
+    )
+    def forget_a_round(self, campaign_id: str, game_id: str, free: bool, part: bool, late: str, hours: int) -> None:
+        """It times out with a grant's money in it; what comes afterwards is late (rules §3, time-out)."""
+        self.send(Deposit(20))
+        self.send(GrantCampaign(campaign_id, "because"))
+        opened = self.send(Spin(game_id, "freespin" if free else "real", None if free else 30))
+        if not isinstance(opened, RoundAnswer):
+            return
+        bet_id = f"gs:{self.keys}"
+        if part:
+            self.send(Result(opened.session_id, 12, final=False))
+        self.both.now += hours * HOUR_MS
+        if late == "roll back":
+            self.send(Rollback(bet_id))
+        elif late == "bet":
+            self.send(AddBet(opened.session_id, 20))
+        elif late != "nothing":
+            self.send(Result(opened.session_id, 33) if late == "result" else CancelRound(opened.session_id))
+
     # --- undoing and repeating
 
     def _accepted(self, pick: int) -> str:
@@ -323,4 +353,4 @@ class OnePlayer(RuleBasedStateMachine):
             self.both.check_memory()
 
 
-TestOnePlayer = pytest.mark.timeout(7_200)(OnePlayer.TestCase)
+TestPlayers = pytest.mark.timeout(7_200)(Players.TestCase)

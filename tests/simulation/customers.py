@@ -9,8 +9,20 @@ import msgspec
 from actors.frames import Request
 from actors.outcome import Answered
 from actors.slots import shard_of
-from engine.answers import DepositAnswer, RollbackAnswer, RoundAnswer
-from engine.commands import CancelRound, CommandBody, Deposit, Register, Result, Rollback, Spin
+from engine.answers import AwardsAnswer, DepositAnswer, GrantAnswer, Granted, RollbackAnswer, RoundAnswer
+from engine.commands import (
+    CancelGrant,
+    CancelRound,
+    ClaimGrant,
+    CommandBody,
+    Deposit,
+    EnterCode,
+    GrantCampaign,
+    Register,
+    Result,
+    Rollback,
+    Spin,
+)
 from engine.queries import GetPlayer, QueryBody
 from engine.rejections import Rejection
 from snapshots.contract import Routing
@@ -46,6 +58,15 @@ class Ledger:
         """The player's money: the sum of what every accepted command did to it."""
         mine = {asked.command_id: asked for asked in self.settled() if asked.player_id == player_id}
         return sum(self._moved(asked, mine) for asked in mine.values())
+
+    def awards(self, player_id: str) -> list[tuple[str, Granted]]:
+        """What the player was told to have got, each with the command that brought it."""
+        mine = [asked for asked in self.settled() if asked.player_id == player_id]
+        found = [(asked.command_id, asked.answer.granted) for asked in mine if isinstance(asked.answer, GrantAnswer)]
+        for asked in mine:
+            if isinstance(asked.answer, AwardsAnswer | DepositAnswer):
+                found += [(asked.command_id, award) for award in asked.answer.granted]
+        return [(command_id, award) for command_id, award in found if award.state != "declined"]
 
     def _moved(self, asked: Asked, mine: dict[str, Asked]) -> int:
         body, answer = asked.body, asked.answer
@@ -91,7 +112,10 @@ class Customer:
         rng = self._rng
         player_id = rng.choice(self._players)
         if rng.random() < 0.3:
-            return Asked(player_id, command_id, Deposit(rng.randrange(200, 3_000)))
+            device = f"device {self._players.index(player_id) // 2}"
+            return Asked(player_id, command_id, Deposit(rng.randrange(200, 3_000), device=device))
+        if rng.random() < 0.35:
+            return self._about_bonuses(player_id, command_id)
         earlier = rng.choice(self._mine) if self._mine else None
         if earlier is not None and isinstance(earlier.answer, RoundAnswer) and rng.random() < 0.6:
             session = earlier.answer.session_id
@@ -105,6 +129,16 @@ class Customer:
                 return Asked(earlier.player_id, command_id, follow_up)
         win = rng.randrange(0, 30) if rng.random() < 0.7 else None
         return Asked(player_id, command_id, Spin(rng.choice(("book", "dice")), "real", rng.randrange(10, 40), win))
+
+    def _about_bonuses(self, player_id: str, command_id: str) -> Asked:
+        """Somebody grants by hand, the player enters the code, or answers to an offer."""
+        rng = self._rng
+        offers = [award.grant_id for _, award in self._ledger.awards(player_id) if award.state == "initiated"]
+        if offers and rng.random() < 0.5:
+            grant_id = rng.choice(offers) or ""
+            return Asked(player_id, command_id, ClaimGrant(grant_id) if rng.random() < 0.7 else CancelGrant(grant_id))
+        asked = rng.choice((EnterCode("lucky"), GrantCampaign("manual", "so"), GrantCampaign("one-device", "so")))
+        return Asked(player_id, command_id, asked)
 
     async def _read(self, player_id: str) -> None:
         """What a read shows is durable and not older than what anybody knew before (rules 4 and 5)."""
@@ -166,6 +200,12 @@ class Customer:
         for asked in self._mine:
             await self._ask(asked, tries=400)
             assert asked.answer is not None or asked.refused, f"no outcome in calm weather: {asked}"
+
+    async def ask_for(self, player_id: str, key: str, body: CommandBody) -> Any:
+        """One more command in calm weather: the answer, or None if it was refused."""
+        asked = Asked(player_id, f"c{self._number}:{key}-{player_id}", body)
+        await self._ask(asked, tries=400)
+        return asked.answer
 
     async def look(self, player_id: str) -> Any:
         """The player as the platform shows it now."""

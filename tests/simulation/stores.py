@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from snapshots import sqlite_control
+from snapshots.contract import CatalogRow, Incarnation, LogHead
 from snapshots.errors import StoreUnavailable
 from snapshots.sqlite_files import Files, store_error
 from snapshots.sqlite_schema import Schema
 from snapshots.sqlite_store import SqliteStore
+from tests.simulation.bonuses import Journal
 
 EPOCH_MS = 1_800_000_000_000
 """Where the store's clock starts."""
@@ -49,11 +51,24 @@ class _InlineWorker:
 
 
 class InlineSqlite(SqliteStore):
-    """The production store; each call happens at one instant of virtual time."""
+    """The production store; each call happens at one instant of virtual time. The journal hears what was written."""
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        super().__init__(folder)
+        self._journal = journal
 
     async def open(self) -> None:
         sqlite_control.prepare(self._folder)
         self._workers = tuple(_InlineWorker(self._folder) for _ in range(3))  # type: ignore[assignment]
+
+    async def append(self, inc: Incarnation, head: LogHead, payload: bytes, *args: Any, **named: Any) -> LogHead:
+        written = await super().append(inc, head, payload, *args, **named)
+        self._journal.took(inc.log_id, written.seq, payload)
+        return written
+
+    async def commit_catalog(self, term: int, row: CatalogRow, *args: Any, **named: Any) -> None:
+        await super().commit_catalog(term, row, *args, **named)
+        self._journal.in_force = row.version
 
     async def clock_ms(self) -> int:
         return EPOCH_MS + round(asyncio.get_running_loop().time() * 1000)
@@ -73,8 +88,8 @@ class Weather:
 class SimStore:
     """A process's store. Nothing gets through until the virtual second `stalled`; all fails until `cut_off`."""
 
-    def __init__(self, folder: Path, weather: Weather) -> None:
-        self._inner, self._weather = InlineSqlite(folder), weather
+    def __init__(self, folder: Path, weather: Weather, journal: Journal) -> None:
+        self._inner, self._weather = InlineSqlite(folder, journal), weather
         self.stalled = self.cut_off = 0.0
 
     async def open(self) -> None:

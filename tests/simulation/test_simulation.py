@@ -1,7 +1,7 @@
 """Random play, random trouble, production code: in the end every acknowledged command is there exactly once.
 
 Each seed is a history that happens the same way every time; a failing test names its seed, and
-`SIMULATION_SEEDS="17 23" pytest tests/simulation` runs those.
+`make simulate SEEDS="17 100-199"` runs those.
 """
 
 import asyncio
@@ -9,18 +9,34 @@ import logging
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from actors.catalog_swap import CatalogContent, encode_content
 from actors.cluster import ShardDied, SlotMoveFailed
+from actors.deploying import DeployFailed
+from actors.frames import AdvanceClock, ControlBody, DeployCatalog
 from actors.slots import slot_of
 from snapshots.errors import StoreError
+from tests.simulation.bonuses import VERSIONS, catalog
+from tests.simulation.counting import check_tallies
 from tests.simulation.customers import Customer, Ledger
+from tests.simulation.reckoning import check_bonuses, fill_up
 from tests.simulation.virtual_time import VirtualTimeLoop
 from tests.simulation.world import SHARDS, SimProcess, World
 from tests.unit.actors.harness import players_in
 
-SEEDS = [int(seed) for seed in os.environ.get("SIMULATION_SEEDS", "").split()] or range(1, 11)
+HOUR_MS = 3_600_000
+
+
+def seeds(asked: str) -> list[int]:
+    """`"3 17-20"` is 3, 17, 18, 19, 20."""
+    ranges = [part.partition("-") for part in asked.split()]
+    return [seed for first, _, last in ranges for seed in range(int(first), int(last or first) + 1)]
+
+
+SEEDS = seeds(os.environ.get("SIMULATION_SEEDS", "1-10"))
 PLAYERS, CUSTOMERS, LOOKERS, COMMANDS = 4, 10, 2, 60
 
 
@@ -36,6 +52,7 @@ class Trouble:
         self.supervisor = await self._world.supervise()
         happenings = [self._kill, self._isolate, self._isolate, self._stall, self._cut_off, self._clock]
         happenings += [self._move, self._move, self._move, self._new_supervisor]
+        happenings += [self._deploy, self._deploy, self._advance_clock]
         while True:
             await asyncio.sleep(self._rng.expovariate(4))
             happening = self._rng.choice(happenings)
@@ -74,6 +91,29 @@ class Trouble:
         await asyncio.wait([moving], timeout=self._rng.uniform(0.01, 3))
         moving.add_done_callback(_expected)
 
+    async def _deploy(self) -> None:
+        """Puts another version of the catalog in force, or tries to."""
+        content = CatalogContent(catalog(self._rng.randrange(VERSIONS)))
+        version = content.catalog.version
+        store = self._world.store()
+        try:
+            await store.open()
+            await store.put_catalog(version, encode_content(content))
+        except StoreError:
+            return
+        finally:
+            await store.close()
+        await self._ask(DeployCatalog(version, "the simulation"))
+
+    async def _advance_clock(self) -> None:
+        """The sandbox clock runs ahead: bonuses expire, offers lapse, players have been silent."""
+        await self._ask(AdvanceClock(self._rng.choice((5, 20, 30)) * HOUR_MS))
+
+    async def _ask(self, body: ControlBody) -> None:
+        asking = asyncio.ensure_future(self.supervisor._control(body))
+        await asyncio.wait([asking], timeout=self._rng.uniform(0.01, 3))
+        asking.add_done_callback(_expected)
+
     async def _clock(self) -> None:
         self._world.clock_off_ms = self._rng.choice((0, 0, -900, 900, -5_000, 5_000))
 
@@ -83,10 +123,10 @@ class Trouble:
         self.supervisor = await self._world.supervise()
 
 
-def _expected(moving: "asyncio.Future[None]") -> None:
-    """A move may fail in trouble, but only in these ways."""
-    if not moving.cancelled() and (failure := moving.exception()) is not None:
-        assert isinstance(failure, ShardDied | SlotMoveFailed | StoreError | KeyError), failure
+def _expected(asked: "asyncio.Future[Any]") -> None:
+    """A move or deployment may fail in trouble, but only in these ways."""
+    if not asked.cancelled() and (failure := asked.exception()) is not None:
+        assert isinstance(failure, ShardDied | SlotMoveFailed | StoreError | DeployFailed | KeyError), failure
 
 
 async def simulate(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, object]:
@@ -104,10 +144,13 @@ async def simulate(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> dict[s
     world.weather.calm()
     world.clock_off_ms = 0
     supervisor = await world.supervise()
-    await reconcile(ledger, customers, players)
+    await reconcile(world, ledger, customers, players)
     for process in world.serving():
         process.kill()
-    await reconcile(ledger, customers, players)
+    await fill_up(world, customers[0], players)
+    await reconcile(world, ledger, customers, players)
+    await check_bonuses(world, ledger, players)
+    await check_tallies(world, players)
     world.abandon(supervisor)
     assert world.broken_tasks == []
     for process in world.processes:
@@ -117,17 +160,16 @@ async def simulate(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> dict[s
     return summary | {"accepted": len(ledger.settled()), "asked": len(ledger.asked)}
 
 
-async def reconcile(ledger: Ledger, customers: list[Customer], players: list[str]) -> None:
+async def reconcile(world: World, ledger: Ledger, customers: list[Customer], players: list[str]) -> None:
     """Everything has an outcome, repeats say what was said first, and every balance is the ledger's."""
     for customer in customers:
         await customer.settle()
-    accepted = dict.fromkeys(players, 0)
-    for asked in ledger.settled():
-        accepted[asked.player_id] += 1
     for player_id in players:
         view = (await customers[0].look(player_id)).answer
+        account = world.journal.account(player_id)
         assert view.balance.real == ledger.real(player_id), player_id
-        assert view.version <= accepted[player_id], "more versions than accepted commands: something came twice"
+        assert view.balance.bonus == account.granted - account.removed, player_id
+        assert view.version == len(world.journal.of(player_id)), "versions that the journal does not know"
     check_time(ledger)
 
 

@@ -4,30 +4,47 @@ places it, cuts wires and ends processes.
 
 import asyncio
 import random
-from collections.abc import Coroutine, Sequence
+import sys
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.catalog_swap import CatalogContent
 from actors.cluster import ActivationFailed, Identity, ShardDied, SlotMoveFailed
-from actors.frames import Reply, Request, RequestFrame, ShardReport, ShardStatus
+from actors.frames import (
+    ControlAnswer,
+    ControlBody,
+    Kind,
+    Reply,
+    Request,
+    RequestFrame,
+    ShardReport,
+    ShardStatus,
+)
 from actors.settings import ShardSettings, SupervisorSettings
 from actors.shard_process import ShardProcess
 from actors.supervisor import SupervisorProcess
 from engine.catalog import Catalog
 from snapshots.contract import Address, Incarnation, Owner, ShardRow
 from snapshots.errors import StoreError
+from tests.simulation.bonuses import Journal, catalog
 from tests.simulation.stores import EPOCH_MS, SimStore, Weather
 from tests.unit.actors.harness import decoded
-from tests.unit.engine.playing import house
 
 LEASE_MS = 300
+ORPHAN_AFTER_MS = 2_000
 RUNNING: ContextVar[Owner] = ContextVar("the process whose code runs")
 SHARDS = 2
+CLOCK = "actors.clock"
+"""Where the real clocks are: all others got them from there."""
+
+
+_decode_control: Callable[[msgspec.Raw], ControlAnswer] = msgspec.msgpack.Decoder(ControlAnswer).decode
 
 
 class World:
@@ -39,7 +56,8 @@ class World:
         self.processes: list[SimProcess] = []
         self.broken_tasks: list[dict[str, Any]] = []
         self.clock_off_ms = 0
-        self.catalog: Catalog = house()
+        self.journal = Journal()
+        self.catalog: Catalog = catalog(0)
         self.loop = asyncio.get_running_loop()
         self.loop.set_exception_handler(lambda loop, context: self.broken_tasks.append(context))
         self._patch(patch)
@@ -47,12 +65,12 @@ class World:
     def _patch(self, patch: pytest.MonkeyPatch) -> None:
         """Every clock and every proof of death the actors ask for is the world's."""
         times = SimpleNamespace(monotonic=self.loop.time, perf_counter=self.loop.time)
-        for module in ("committer", "supervisor", "shard", "shard_process"):
-            patch.setattr(f"actors.{module}.time", times)
-        for module in ("committer", "lease", "shard_process"):
-            patch.setattr(f"actors.{module}.boottime_s", self.loop.time)
-        for module in ("shard", "shard_process"):
-            patch.setattr(f"actors.{module}.now_ms", self.now_ms)
+        clocks = {"time": times, "boottime_s": self.loop.time, "now_ms": self.now_ms}
+        actors = [module for name, module in sys.modules.items() if name.startswith("actors.") and name != CLOCK]
+        for module in actors:
+            for name, clock in clocks.items():
+                if hasattr(module, name):
+                    patch.setattr(module, name, clock)
         patch.setattr("actors.shard_process.this_process", RUNNING.get)
         patch.setattr("actors.shard_process.is_gone", self.is_gone)
         patch.setattr("actors.supervisor.is_gone", self.is_gone)
@@ -65,7 +83,7 @@ class World:
         return process.provable and not process.alive
 
     def store(self) -> SimStore:
-        return SimStore(self.folder, self.weather)
+        return SimStore(self.folder, self.weather, self.journal)
 
     def at(self, address: Address | None) -> "SimProcess | None":
         """The process that listens there, if it lives."""
@@ -87,14 +105,18 @@ class World:
     # --- what a supervisor asks of a client
 
     async def report(self, row: ShardRow, timeout_s: float) -> ShardReport:
-        process = self.at(row.address)
+        report = await self.control(row.address, ShardStatus(), timeout_s)
+        assert isinstance(report, ShardReport), report
+        return report
+
+    async def control(self, address: Address | None, body: ControlBody, timeout_s: float) -> ControlAnswer:
+        process = self.at(address)
         if process is None or process.deaf:
             raise TimeoutError
-        wire = Wire(process)
-        report = await wire.send(row.epoch, Request(0, "", "", ShardStatus()), timeout_s, lossy=False)
-        if not isinstance(report, ShardReport):
+        answer = await Wire(process).send(0, Request(0, "", "", body), timeout_s, lossy=False)
+        if answer is None:
             raise TimeoutError
-        return report
+        return answer  # type: ignore[no-any-return]
 
     async def supervise(self) -> SupervisorProcess:
         """A supervisor that has started; tried again until it has."""
@@ -139,6 +161,7 @@ class SimProcess(ShardProcess):
             passivate_after_ms=rng.choice((20, 300, 60_000)),
             journal_stall_ms=rng.choice((400, 60_000)),
             snapshot_batch=rng.choice((1, 3, 64)),
+            orphan_after_ms=ORPHAN_AFTER_MS,
         )
         super().__init__(settings, world.catalog, self._fenced)
         self.world, self.owner = world, Owner("sim", pid, 0)
@@ -238,7 +261,8 @@ class Wire:
 
     def reply(self, reply: Reply) -> None:
         if self._process.alive and not self._lost:
-            self._world.loop.call_later(self._world.rng.uniform(0.0001, 0.003), self._arrive, decoded(reply))
+            told = _decode_control(reply.payload) if reply.kind == Kind.REPORT else decoded(reply)
+            self._world.loop.call_later(self._world.rng.uniform(0.0001, 0.003), self._arrive, told)
 
     def _arrive(self, outcome: Any) -> None:
         self._answer.set_result(outcome)

@@ -1,5 +1,6 @@
 """The gateway's side: re-routing with the same id, and what is said when that fails."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -113,6 +114,19 @@ async def test_a_client_that_stops_answers_what_is_under_way(tmp_path: Path) -> 
             sent = gateway.ask("alice", "gs:r", REGISTER)
             await gate.reached.wait()
         assert (await sent).code == "outcome_unknown"  # type: ignore[union-attr]
+
+
+async def test_two_who_ask_a_shard_about_itself_at_once_share_one_channel(tmp_path: Path) -> None:
+    """A second one would be forgotten open: nobody would ever hang it up."""
+    async with (
+        table_for(tmp_path, "s0") as (store, _),
+        client(store, refresh_ms=NEVER_MS) as gateway,
+        start_shard(tmp_path) as shard,
+    ):
+        row = (await store.routing()).shards["s0"]
+        reports = await asyncio.gather(gateway.report(row, 5), gateway.report(row, 5))
+        assert [report.shard_id for report in reports] == ["s0", "s0"]
+        assert len(shard._listener._connections) == 1
 
 
 async def test_a_shard_reports_about_itself(tmp_path: Path) -> None:

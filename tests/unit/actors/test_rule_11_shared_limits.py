@@ -50,12 +50,17 @@ def move_to(table: Desk, code: str) -> None:
 async def books(store: Store) -> tuple[int, list[str]]:
     """Micro-EUR of the budget that are used, and who has a reservation that is not settled."""
     held = await store.held_reservations(10**15, 100)
-    return (await store.usage("gift")).micro_eur, [entry.player_id for entry in held]
+    return (await store.usage(["gift"]))["gift"], [entry.player_id for entry in held]
 
 
-async def orphans(process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def a_minute_later(shard: Any) -> None:
+    """From now on every reservation is old enough to be taken for an orphan."""
+    shard.settings = replace(shard.settings, orphan_after_ms=-1_000)
+
+
+async def orphans(process: Any) -> None:
     """The look that is due a minute after the reservation."""
-    monkeypatch.setattr("actors.facts.ORPHAN_AFTER_MS", -1_000)
+    a_minute_later(process.shard)
     await process.shard.facts.settle_orphans()
 
 
@@ -146,9 +151,7 @@ async def test_rule_11_a_reservation_is_settled_only_when_its_grant_is_durable(t
         assert await books(table.store.inner) == (AWARD, [])
 
 
-async def test_rule_11_killed_between_reserving_and_granting_the_owner_returns_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rule_11_killed_between_reserving_and_granting_the_owner_returns_it(tmp_path: Path) -> None:
     async with table_for(tmp_path, "s0") as (store, _):
         async with start_shard(tmp_path, rules=limited()) as first:
             await first.asking.seat("alice")
@@ -158,16 +161,14 @@ async def test_rule_11_killed_between_reserving_and_granting_the_owner_returns_i
         assert await books(store) == (AWARD, ["alice"])
         async with start_shard(tmp_path, rules=limited(), lease_ms=1) as second:
             assert (await second.asking.look("alice")).balance.bonus == 0
-            await orphans(second, monkeypatch)
+            await orphans(second)
             assert await books(store) == (0, [])
             assert (await second.asking.ask("alice", "g", GIVE)).answer.balance.bonus == 500
             await second.shard.facts.until_caught_up()  # type: ignore[union-attr]
             assert await books(store) == (AWARD, []), "granted once, counted once"
 
 
-async def test_rule_11_killed_between_granting_and_settling_the_owner_says_granted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rule_11_killed_between_granting_and_settling_the_owner_says_granted(tmp_path: Path) -> None:
     async with table_for(tmp_path, "s0") as (store, _):
         async with start_shard(tmp_path, rules=limited()) as first:
             await first.asking.seat("alice")
@@ -175,20 +176,18 @@ async def test_rule_11_killed_between_granting_and_settling_the_owner_says_grant
             assert (await first.asking.ask("alice", "g", GIVE)).answer.balance.bonus == 500
         assert await books(store) == (AWARD, ["alice"])
         async with start_shard(tmp_path, rules=limited(), lease_ms=1) as second:
-            await orphans(second, monkeypatch)
+            await orphans(second)
             assert await books(store) == (AWARD, [])
             assert (await second.asking.look("alice")).balance.bonus == 500
 
 
-async def test_rule_11_a_repeat_waits_while_the_owner_returns_what_it_had_reserved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rule_11_a_repeat_waits_while_the_owner_returns_what_it_had_reserved(tmp_path: Path) -> None:
     async with desk(tmp_path, limited()) as table:
         await table.seat("alice")
         wanted = [WantedAward("gift", "alice/gs:g/gift", AWARD, AWARD, 2 * AWARD, None, None)]
         await table.store.inner.reserve("alice", "gs:g", Signals(), wanted, None, table.shard.now())
         gate = table.store.hold("settle_reservations")
-        monkeypatch.setattr("actors.facts.ORPHAN_AFTER_MS", -1_000)
+        a_minute_later(table.shard)
         looking = table.shard.facts._spawn(table.shard.facts.settle_orphans())
         await gate.reached.wait()
         granted = table.ask("alice", "g", GIVE)
@@ -200,15 +199,13 @@ async def test_rule_11_a_repeat_waits_while_the_owner_returns_what_it_had_reserv
         assert await books(table.store.inner) == (AWARD, [])
 
 
-async def test_rule_11_a_look_for_orphans_leaves_alone_what_a_command_is_just_reserving(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rule_11_a_look_for_orphans_leaves_alone_what_a_command_is_just_reserving(tmp_path: Path) -> None:
     async with desk(tmp_path, limited()) as table:
         await table.seat("alice")
         gate = table.store.hold("reserve", "after")
         granted = table.ask("alice", "g", GIVE)
         await gate.reached.wait()
-        await orphans(table, monkeypatch)
+        await orphans(table)
         assert table.store.named("settle_reservations") == []
         gate.open()
         assert (await granted).answer.balance.bonus == 500
@@ -225,9 +222,9 @@ async def test_rule_11_an_offer_keeps_its_reservation_until_it_is_taken_and_hide
         wanted = [WantedAward("gift", "r-of-nobody", AWARD, AWARD, 3 * AWARD, None, None)]
         await table.store.inner.reserve("bob", "gs:lost", Signals(), wanted, None, table.shard.now() + 1)
         assert await books(table.store.inner) == (2 * AWARD, ["alice", "bob"])
-        await orphans(table, monkeypatch)
+        await orphans(table)
         assert await books(table.store.inner) == (2 * AWARD, ["alice", "bob"]), "the first page is an offer"
-        await orphans(table, monkeypatch)
+        await orphans(table)
         assert await books(table.store.inner) == (AWARD, ["alice"]), "the second page is bob's"
         await table.ask("alice", "c", ClaimGrant(offered.granted.grant_id))
         await table.shard.facts.until_caught_up()
@@ -245,7 +242,7 @@ async def test_rule_11_a_bug_leaves_the_reservation_to_the_owner_and_the_player_
             assert (await refused).code == "shard_unavailable"
             assert (await spun).answer.balance.real == 990
         assert await books(table.store.inner) == (AWARD, ["alice"])
-        await orphans(table, monkeypatch)
+        await orphans(table)
         assert await books(table.store.inner) == (0, [])
         assert (await table.ask("alice", "g", GIVE)).answer.balance.bonus == 500
 

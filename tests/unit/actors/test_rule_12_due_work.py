@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from actors.clock import now_ms
 from actors.residents import Schedule
+from actors.rests import Rests
 from actors.scheduler import Scheduler
 from actors.shard import Shard
 from actors.slots import slot_of
@@ -16,7 +17,7 @@ from engine.catalog import Catalog, Limits, RoundTimeout, TriggerCondition
 from engine.commands import Block, GrantCampaign, Result, Unblock
 from snapshots.codec import decode_batch, decode_entry
 from snapshots.contract import SLOTS
-from snapshots.errors import StoreUnavailable
+from snapshots.errors import CorruptSnapshot, StoreUnavailable
 from tests.unit.actors.harness import FAR_MS, catalog, desk, players_in, spin, start_shard, table_for
 from tests.unit.engine.playing import campaign, house, wager
 
@@ -151,6 +152,7 @@ async def test_rule_12_a_sweep_is_as_long_as_the_work(tmp_path: Path, clock: Clo
 
 async def test_rule_12_damaged_players_in_front_hide_nobody(tmp_path: Path, clock: Clock, monkeypatch: Any) -> None:
     monkeypatch.setattr("actors.scheduler.AT_ONCE", 2)
+    monkeypatch.setattr("actors.rests.REST_FIRST_S", 0.0)
     names = players_in(ALL, 5)
     async with desk(tmp_path) as table:
         for name in names:
@@ -172,6 +174,50 @@ async def test_rule_12_damaged_players_in_front_hide_nobody(tmp_path: Path, cloc
         monkeypatch.setattr(table.shard, "run_due", execute)
         await scheduler(table.shard).catch_up()
         assert [balance(table.shard, name) for name in names[:3]] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("broken_by", ["its due work", "its snapshot"])
+async def test_rule_12_whom_due_work_fails_for_is_left_alone_for_longer_and_longer(
+    tmp_path: Path, clock: Clock, monkeypatch: Any, broken_by: str
+) -> None:
+    """Looked for every half second for four minutes: tried at 0, 1, 3, 7, 15, 31, 63 s, then once a minute."""
+    now_s = 0.0
+    async with desk(tmp_path) as table:
+        for name in ("broken", "sound"):
+            await table.seat(name)
+            await table.ask(name, "g", GIVE)
+        await passivate(table.shard, "broken", "sound")
+        clock.pass_days(3)
+        work = Scheduler(table.shard, Snapshotter(table.shard))
+        work._rests = Rests(lambda: now_s)
+        tries, load, run = list[float](), table.store.inner.load_player, table.shard.run_due
+
+        async def loads(player_id: str) -> Any:
+            if player_id == "broken" and broken_by == "its snapshot":
+                tries.append(now_s)
+                raise CorruptSnapshot("told to be damaged")
+            return await load(player_id)
+
+        def runs(resident: Any) -> None:
+            if resident.player.state.player_id == "broken" and broken_by == "its due work":
+                tries.append(now_s)
+                table.shard.residents.evict("broken")  # as a poisoned player is
+            else:
+                run(resident)
+
+        monkeypatch.setattr(table.store.inner, "load_player", loads)
+        monkeypatch.setattr(table.shard, "run_due", runs)
+        await work.catch_up()
+        assert balance(table.shard, "sound") == 0
+        while now_s < 240:
+            now_s += 0.5
+            await work.catch_up()
+        assert tries == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+        monkeypatch.undo()
+        now_s += 60
+        Clock(monkeypatch).pass_days(3)
+        await work.catch_up()
+        assert (balance(table.shard, "broken"), len(work._rests)) == (0, 0)
 
 
 async def test_rule_12_silence_is_noticed_once(tmp_path: Path, clock: Clock) -> None:
@@ -290,3 +336,16 @@ def test_rule_12_notes_come_up_earliest_first_and_once() -> None:
     assert [schedule.take(99, 9), schedule.take(300, 1), schedule.take(300, 9)] == [[], ["b"], ["a"]]
     schedule.note("a", 500)
     assert schedule.take(10_000, 9) == ["c", "a"]
+
+
+def test_rule_12_notes_of_players_who_are_gone_come_up_no_more_and_take_no_room(monkeypatch: Any) -> None:
+    monkeypatch.setattr("actors.residents.FORGOTTEN_MAX", 3)
+    schedule = Schedule()
+    for number in range(100):
+        schedule.note(f"p{number}", number)
+    for number in range(95):
+        schedule.forget(f"p{number}")
+    schedule.forget("nobody")
+    assert len(schedule) <= 2 * 5 + 3
+    schedule.note("p7", 500)
+    assert schedule.take(1_000, 9) == ["p95", "p96", "p97", "p98", "p99", "p7"]

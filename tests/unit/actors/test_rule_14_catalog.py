@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from actors.catalog_swap import CatalogContent, DeploymentOver, encode_content
 from actors.clock import now_ms
 from actors.deploying import DeployFailed, deploy
-from actors.frames import Deployed, FinishCatalog, PrepareCatalog, RequestFrame, ShardStatus
+from actors.frames import DeployCatalog, Deployed, FinishCatalog, PrepareCatalog, RequestFrame, ShardStatus
 from engine.catalog import Catalog
 from engine.commands import GrantCampaign
 from snapshots.contract import CatalogRow, Store
@@ -211,7 +211,8 @@ def numbers(house: House) -> set[int]:
 
 async def deployed(house: House, fixed: int) -> Deployed:
     supervisor = house.started[-1][0]
-    return await deploy(house.store, house.client, supervisor.term, supervisor.wanted, f"v{fixed}", "test")  # type: ignore[arg-type]
+    asked = DeployCatalog(f"v{fixed}", "test")
+    return await deploy(house.store, house.client, supervisor.term, supervisor.wanted, asked)  # type: ignore[arg-type, return-value]
 
 
 @pytest.fixture

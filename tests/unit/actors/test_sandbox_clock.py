@@ -8,7 +8,7 @@ import pytest
 
 from actors.clock import now_ms
 from actors.deploying import DeployFailed, advance_clock
-from actors.frames import Done, SetClock
+from actors.frames import AdvanceClock, Done, Keyed, SetClock
 from engine.commands import Deposit, GrantCampaign
 from tests.unit.actors.harness import players_in, spin, start_shard, table_for
 from tests.unit.actors.test_rule_14_catalog import cluster as cluster
@@ -20,7 +20,8 @@ GIVE = GrantCampaign("gift", "test")
 
 async def advanced(house: House, by_ms: int) -> int:
     supervisor = house.started[-1][0]
-    moved = await advance_clock(house.store, house.client, supervisor.term, supervisor.wanted, by_ms)  # type: ignore[arg-type]
+    asked = AdvanceClock(by_ms, Keyed(f"{len(house.store.calls)}".encode(), b""))
+    moved = await advance_clock(house.store, house.client, supervisor.term, supervisor.wanted, asked)  # type: ignore[arg-type]
     return moved.offset_ms
 
 

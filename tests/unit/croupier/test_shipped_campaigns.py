@@ -1,12 +1,13 @@
 """Every shipped campaign is an example that works: what fires it, played on the engine, and what it grants."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from croupier.catalog_files import load_catalog
+from engine.catalog import CASHBACK, REDEMPTION, CampaignType, TriggerEvent
 from engine.commands import (
     ApproveGrant,
     ClaimGrant,
@@ -97,6 +98,12 @@ def test_points_count_twice_from_gold_on() -> None:
         earned.append(played.state.loyalty.available - before)
     # 10 EUR at a live table: 15 points
     assert earned == [15_000_000, 30_000_000, 30_000_000]
+
+
+def test_there_is_an_example_of_every_type_and_every_trigger() -> None:
+    shipped = CATALOG.campaigns.values()
+    assert {each.type for each in shipped} == set(get_args(CampaignType))
+    assert {each.trigger for each in shipped} == set(get_args(TriggerEvent)) - {REDEMPTION, CASHBACK}
 
 
 def test_thirty_days_of_silence() -> None:

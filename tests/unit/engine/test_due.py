@@ -1,7 +1,13 @@
 """Rules §10: what becomes due, when, and as which command."""
 
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from engine.catalog import Eligibility, TriggerCondition
 from engine.commands import Result
-from engine.due import next_due, next_due_ms
+from engine.due import due_digest, next_due, next_due_ms
 from tests.unit.engine.playing import DAY_MS, START_MS, Table, campaign, house, spins, wager
 
 
@@ -65,3 +71,34 @@ def test_expiring_what_is_gone_does_nothing() -> None:
     table.free_spin(0)
     table.run_command(due)
     assert table.transitions[-1].events == ()
+
+
+def comeback(**fields: Any) -> Any:
+    """A catalog with one campaign for a month of silence."""
+    given: dict[str, Any] = {"trigger": "inactive", "condition": TriggerCondition(days=30), "per_player": 1}
+    return house(campaign(**({"campaign_id": "comeback", "fixed": 500} | given | fields)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ({}, True),
+        ({"per_player": 2}, False),
+        ({"valid_from_ms": START_MS - 1}, False),
+        ({"valid_to_ms": START_MS + DAY_MS}, False),
+        ({"condition": TriggerCondition(days=31)}, False),
+        ({"campaign_id": "return"}, False),
+        ({"trigger": "manual", "condition": TriggerCondition()}, False),
+        ({"wager": wager(9)}, True),
+        ({"eligibility": Eligibility(segments=("vip",))}, True),
+    ],
+)
+def test_the_digest_changes_with_what_due_times_depend_on_and_with_nothing_else(
+    changed: dict[str, Any], same: bool
+) -> None:
+    assert (due_digest(comeback(**changed)) == due_digest(comeback())) is same
+
+
+def test_the_digest_of_campaigns_that_wait_for_something_else_is_that_of_none() -> None:
+    rules = house(campaign("gift", 100), campaign("spins", free_spins=spins(2)))
+    assert due_digest(rules) == due_digest(house()) == due_digest(replace(rules, version="another"))

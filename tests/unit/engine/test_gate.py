@@ -124,6 +124,25 @@ def test_a_new_ip_counts_and_not_the_country_of_the_last_one() -> None:
     assert table.do(StartSession(ip="10.0.0.2")).granted[0].state == "granted"
 
 
+@pytest.mark.parametrize(
+    ("account", "claimed", "state"),
+    [("FI", None, "granted"), ("FI", "FI", "granted"), ("FI", "SE", "initiated"), (None, "SE", "granted")],
+)
+def test_a_claimed_country_that_differs_from_the_account_s_is_a_signal(
+    account: str | None, claimed: str | None, state: str
+) -> None:
+    """Whatever the IP says; and until another session claims the right one."""
+    table = at_gate(STRICT)
+    table.ip_country = account
+    table.player.state.country = table.shadow.state.country = account
+    answer = table.do(StartSession(ip="10.0.0.1", country=claimed))
+    assert [(g.state, g.reasons) for g in answer.granted] == [
+        (state, ("country_mismatch",) if state == "initiated" else ())
+    ]
+    assert table.do(StartSession()).granted[0].state == state
+    assert table.do(StartSession(country=account)).granted[0].state == "granted"
+
+
 # --- limits
 
 

@@ -78,7 +78,7 @@ def test_a_win_already_spent_is_refused() -> None:
     table.spin(100, 500, key="gs:a")
     table.spin(101, 0)
     refusal = table.refused(Rollback("gs:a"))
-    assert (refusal.code, refusal.fields) == ("win_already_spent", {"session_id": "p1-3"})
+    assert (refusal.code, refusal.fields) == ("win_already_spent", {"session_id": "p1-3", "amount": 500})
 
 
 def test_an_unknown_id_leaves_a_tombstone() -> None:

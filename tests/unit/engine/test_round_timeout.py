@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from engine.catalog import Campaign, RoundTimeout, TimeoutAction
-from engine.commands import AddBet, CancelRound, Deposit, ExpireRound, Result, Rollback, Spin
+from engine.commands import AddBet, CancelRound, Deposit, ExpireRound, FlagForOperator, Result, Rollback, Spin
 from engine.due import next_due, next_due_ms
 from engine.queries import GetPlayer, GetRound
-from engine.state import TIMED_OUT_ROUNDS_MAX
+from engine.state import FLAGGED_MAX, TIMED_OUT_ROUNDS_MAX, Flagged
 from tests.unit.engine.playing import DAY_MS, START_MS, Table, campaign, house, spins, wager
 
 
@@ -101,6 +101,26 @@ def test_a_result_for_a_refunded_round_is_refused_with_its_amount() -> None:
     assert "750" in refusal.detail
     assert table.refused(AddBet(session, 10)).code == "round_closed"
     assert table.refused(CancelRound(session)).code == "round_closed"
+
+
+def test_what_was_refused_is_kept_for_an_operator_once() -> None:
+    """The shard follows such a refusal up. Tried again under the same id with the same win, it adds nothing."""
+    table = timed("refund")
+    session = table.spin(100).session_id
+    table.pass_days(1)
+    for key, amount in (("a", 750), ("b", 750), ("c", 800)):
+        table.do(FlagForOperator("gs:result", "round_refunded", session, amount), key)
+    assert table.ask(GetPlayer()).flagged == tuple(
+        Flagged("gs:result", "round_refunded", session, amount, table.now) for amount in (750, 800)
+    )
+    assert table.money() == (1_000, 0)
+
+
+def test_what_is_kept_is_bounded() -> None:
+    table = timed("refund")
+    for number in range(FLAGGED_MAX + 3):
+        table.do(FlagForOperator(f"gs:{number}", "round_refunded", "p1-3", 1))
+    assert [each.command_id for each in table.state.flagged] == [f"gs:{n}" for n in range(3, FLAGGED_MAX + 3)]
 
 
 def test_a_bet_of_a_refunded_round_is_rolled_back_already() -> None:

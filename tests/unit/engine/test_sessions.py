@@ -74,6 +74,12 @@ def test_an_event_has_a_name(name: str) -> None:
     assert (answer.balance.real, answer.granted, table.events) == (1_000, (), ["CustomEventPosted"])
 
 
+def test_an_event_s_payload_is_bounded_in_bytes() -> None:
+    table = Table(real=1_000)
+    assert table.refused(PostEvent("quiz_won", "ä" * 2_049)).code == "invalid_request"
+    table.do(PostEvent("quiz_won", "ä" * 2_048))
+
+
 @pytest.mark.parametrize(
     ("body", "counts"),
     [

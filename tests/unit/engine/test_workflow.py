@@ -93,6 +93,8 @@ HOLD = "in_wager settled wager_done,no_open_round hold granted"
         (joined("granted settled void - granted"), "to itself"),
         (joined("granted cancelled no_open_round - declined"), "only a bonus that was not granted yet can be declined"),
         (joined("initiated matched - - completed"), "can't be completed before it was granted"),
+        (joined("initiated matched held - cancelled"), "a bonus that has just matched can't be cancelled"),
+        (joined("initiated matched held - expired"), "a bonus that has just matched can't be expired"),
         (joined("granted cancelled its_turn - in_wager"), "`its_turn` goes with `on: settled`"),
         (joined("granted settled void - in_wager"), "needs the guard `its_turn`"),
         (joined("in_wager settled void - granted"), "needs the action `hold`"),

@@ -1,7 +1,7 @@
 """Stand-ins for what the gateway talks to, and the smallest valid request of every route."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from engine.answers import (
     Wagering,
     WithdrawalAnswer,
 )
-from engine.catalog import Catalog, Privileges
+from engine.catalog import Campaign, Catalog, Privileges
 from engine.commands import CommandBody
 from engine.queries import GetBonuses, GetCancelPreview, GetLoyalty, GetPlayer, GetRounds, GetRtp, QueryBody
 from engine.state import Redemption
@@ -46,7 +46,7 @@ from engine.views import (
 )
 from gateway.app import GatewayApp, create_app
 from gateway.auth import Authenticator, Caller, OpenAuth
-from gateway.ports import Checked, ControlPort, Deployed, InForce, SandboxClock
+from gateway.ports import CampaignFigures, Checked, ControlPort, Deployed, InForce, KeyTaken, Overtaken, SandboxClock
 from gateway.roles import KEYLESS
 from gateway.settings import GatewaySettings
 from gateway.texts import Texts
@@ -108,7 +108,7 @@ REPLIES: Mapping[type, AnyReply] = {
     c.CancelWithdrawal: WithdrawalAnswer("w7", 400, "cancelled", "EUR", BALANCE),
     c.StartSession: SessionAnswer((ROUND,), (Granted("gift", "g-1", 500),), (DECLINED,), 965_000),
     c.PostEvent: AwardsAnswer(BALANCE, (Granted("gift", "g-1", 500),)),
-    c.EnterCode: AwardsAnswer(BALANCE, (), (DECLINED,)),
+    c.EnterCode: AwardsAnswer(BALANCE, (Granted("gift", "g-1", 500),), (DECLINED,)),
     c.ReportBet: ReportedBetAnswer("b8", 333, "table", 290_043, points_micro=145_021, level="gold"),
     c.ClaimGrant: CHANGED,
     c.CancelGrant: GrantStateAnswer("g-1", "gift", "cancelled", (), BALANCE),
@@ -141,7 +141,8 @@ TEXTS = Texts(
         "sv": {"campaign.gift.name": "En gåva"},
     }
 )
-SOUND = Checked((), (), ())
+QUIET = CampaignFigures(0, 0, 0, 0, 0)
+SOUND = Checked((), (), (), 7)
 DEPLOYED = Deployed("77aa", 8, {"added": ["campaigns.spring"], "removed": [], "changed": [], "left_off": 0})
 
 
@@ -185,13 +186,24 @@ class QuietCluster:
 
 
 class ScriptedControl:
-    """A catalog in force, and one that is `checked` as told; remembers what was deployed, and by whom."""
+    """A catalog in force, and one that is `checked` as told; remembers what was deployed, and by whom, under which id.
 
-    def __init__(self, checked: Checked = SOUND, used: int | None = 0, deployed: Deployed | Checked = DEPLOYED) -> None:
+    `first` is what is known of every deploy from before.
+    """
+
+    def __init__(
+        self,
+        checked: Checked = SOUND,
+        figures: CampaignFigures | None = QUIET,
+        outcome: Deployed | Checked | Overtaken | KeyTaken = DEPLOYED,
+        first: Deployed | KeyTaken | None = None,
+    ) -> None:
         self.bundles: list[Mapping[str, bytes]] = []
-        self.deployed: list[tuple[Mapping[str, bytes], str]] = []
-        self.advanced: list[int] = []
-        self._checked, self._used, self._outcome = checked, used, deployed
+        self.deploys: list[tuple[Mapping[str, bytes], str, str]] = []
+        self.advanced: dict[str, int] = {}
+        self.checked, self.outcome = checked, outcome
+        self._figures, self._first = figures, first
+        self.figures_asked: list[list[str]] = []
 
     def catalog(self) -> Catalog:
         return CATALOG
@@ -204,18 +216,27 @@ class ScriptedControl:
 
     async def check(self, files: Mapping[str, bytes]) -> Checked:
         self.bundles.append(files)
-        return self._checked
+        return self.checked
 
-    async def deploy(self, files: Mapping[str, bytes], by: str) -> Deployed | Checked:
-        self.deployed.append((files, by))
-        return self._outcome
+    async def deployed(self, files: Mapping[str, bytes], command_id: str) -> Deployed | KeyTaken | None:
+        return self._first
 
-    async def usage(self, campaign_id: str) -> int | None:
-        return self._used
+    async def deploy(
+        self, files: Mapping[str, bytes], by: str, base: int | None = None, command_id: str = ""
+    ) -> Deployed | Checked | Overtaken | KeyTaken:
+        self.deploys.append((files, by, command_id))
+        return self.outcome
 
-    async def advance_clock(self, seconds: int) -> SandboxClock:
-        self.advanced.append(seconds)
-        return SandboxClock(NOW_MS + seconds * 1000, sum(self.advanced) * 1000)
+    async def figures(self, campaigns: Sequence[Campaign]) -> Mapping[str, CampaignFigures]:
+        self.figures_asked.append([each.campaign_id for each in campaigns])
+        return {} if self._figures is None else {each.campaign_id: self._figures for each in campaigns}
+
+    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
+        replayed = command_id in self.advanced
+        if self.advanced.setdefault(command_id, seconds) != seconds:
+            return KeyTaken()
+        ahead_ms = sum(self.advanced.values()) * 1000
+        return SandboxClock(NOW_MS + ahead_ms, ahead_ms, replayed)
 
 
 class RoleAuth:
@@ -309,7 +330,9 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /metrics": Sample("/metrics"),
     "GET /metrics/targets": Sample("/metrics/targets"),
 }
-CHANGES = [name for name in SAMPLES if not name.startswith("GET") and name not in KEYLESS]
+KEYED = [name for name in SAMPLES if not name.startswith("GET") and name not in KEYLESS]
+"""What changes something, and needs a key."""
+CHANGES = [name for name in KEYED if name not in ("POST /catalog/deploy", "POST /sandbox/clock")]
 """What changes a player."""
 
 

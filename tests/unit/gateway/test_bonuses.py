@@ -5,7 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.gateway.doubles import app_with, calling
+from actors.outcome import Answered
+from engine.answers import AwardsAnswer, Granted
+from tests.unit.gateway.doubles import BALANCE, ScriptedPlayers, app_with, calling
 from tests.unit.gateway.engine_players import EnginePlayers
 
 
@@ -26,6 +28,13 @@ class Caller:
         headers = {"idempotency-key": f"k{self._key}"}
         response = await self._client.request(method, f"/players/p1{path}", json=body, headers=headers)
         assert response.status_code in (200, 201), response.text
+        return response.json()
+
+    async def declined(self, path: str, body: Any) -> Any:
+        """The problem document `grant_declined`, always under the same key."""
+        headers = {"idempotency-key": "declined"}
+        response = await self._client.post(f"/players/p1{path}", json=body, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (409, "grant_declined"), response.text
         return response.json()
 
     async def grant(self, campaign_id: str) -> Any:
@@ -78,15 +87,70 @@ async def test_a_grant_the_gate_declines_is_told_and_kept() -> None:
     """1 000.01 EUR are more than the 1 000 EUR a player may get in a week: nothing moves."""
     async with calling(app_with(EnginePlayers())) as client:
         caller = await registered(client)
-        answer = await caller.grant("fortune")
+        answer = await caller.declined("/bonuses", {"campaign_id": "fortune", "reason": "sorry"})
         (kept,) = (await caller.get("/bonuses"))["grants"]
+        assert (await caller.get(""))["balance"]["bonus"] == 0
     (declined,) = answer["declined"]
-    assert (answer["granted"], declined["reasons"], answer["balance"]["bonus"]) == (None, ["max_bonus_per_player"], 0)
+    assert answer["reasons"] == declined["reasons"] == ["max_bonus_per_player"]
     assert (kept["grant_id"], kept["state"], kept["reasons"]) == (
         declined["grant_id"],
         "declined",
         ["max_bonus_per_player"],
     )
+
+
+async def test_the_key_of_a_declined_grant_is_remembered() -> None:
+    """The same key hears the same and makes no second grant; another campaign under it is another command."""
+    body = {"campaign_id": "fortune", "reason": "sorry"}
+    async with calling(app_with(EnginePlayers())) as client:
+        caller = await registered(client)
+        first = await caller.declined("/bonuses", body)
+        again = await caller.declined("/bonuses", body)
+        gift = body | {"campaign_id": "gift"}
+        other = await client.post("/players/p1/bonuses", json=gift, headers={"idempotency-key": "declined"})
+        held = (await caller.get("/bonuses"))["grants"]
+    assert first["replayed"] is False
+    assert again == first | {"replayed": True}
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+    assert [grant["state"] for grant in held] == ["declined"]
+
+
+@pytest.mark.parametrize(
+    ("granted", "declined", "status"),
+    [("gift", "spring", 201), ("gift", "", 201), ("", "spring", 409), ("", "", 201)],
+)
+async def test_a_code_is_declined_when_nothing_of_it_is_granted(granted: str, declined: str, status: int) -> None:
+    """Two campaigns may wait for one code: what one of them gives is told with what the other did not."""
+    given = (Granted(granted, "g-1", 500),) if granted else ()
+    refused = (Granted(declined, "g-2", 500, state="declined", reasons=("per_device",)),) if declined else ()
+    players = ScriptedPlayers(Answered(AwardsAnswer(BALANCE, given, refused)))
+    async with calling(app_with(players)) as client:
+        response = await client.post("/players/p1/codes", json={"code": "SPRING"}, headers={"idempotency-key": "k"})
+        event = await client.post("/players/p1/events", json={"name": "e"}, headers={"idempotency-key": "k"})
+    assert (response.status_code, event.status_code) == (status, 201)
+    assert [award["campaign_id"] for award in response.json()["declined"]] == [declined] * len(refused)
+
+
+async def test_an_event_with_another_payload_under_the_same_key_is_another_command() -> None:
+    """The order of members and spaces say nothing; values do."""
+    async with calling(app_with(EnginePlayers())) as client:
+        await registered(client)
+        answers = [
+            await client.post(
+                "/players/p1/events",
+                content=b'{"name": "quiz", "payload": ' + payload + b"}",
+                headers={"idempotency-key": "e", "content-type": "application/json"},
+            )
+            for payload in (
+                b'{"a": 1, "b": {"c": 2, "d": 3}}',
+                b'{"b":{"d":3,"c":2},"a":1}',
+                b'{"a": 2}',
+                b"{}",
+                b"null",
+            )
+        ]
+    outcomes = [(answer.status_code, answer.json().get("code")) for answer in answers]
+    assert outcomes == [(201, None), (200, None), *[(409, "idempotency_conflict")] * 3]
 
 
 async def test_a_withdrawal_freezes_and_cancelling_it_gives_back() -> None:

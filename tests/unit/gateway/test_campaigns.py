@@ -2,11 +2,14 @@
 
 import pytest
 
-from tests.unit.gateway.doubles import ScriptedControl, app_with, calling
+from gateway.ports import CampaignFigures
+from tests.unit.gateway.doubles import QUIET, ScriptedControl, app_with, calling
 
 
 async def test_a_campaign_with_its_terms() -> None:
-    async with calling(app_with(control=ScriptedControl(used=2_345_678))) as client:
+    async with calling(
+        app_with(control=ScriptedControl(figures=CampaignFigures(120, 40, 30, 45, 2_345_678)))
+    ) as client:
         spring = (await client.get("/campaigns/spring")).json()
     assert spring == {
         "campaign_id": "spring",
@@ -29,25 +32,38 @@ async def test_a_campaign_with_its_terms() -> None:
         "opt_in": False,
         "workflow": "standard",
         "points_multiplier": None,
+        "issued": 120,
+        "redeemed": 40,
+        "expired": 30,
+        "active": 45,
         "budget_left_eur": "9.99",
     }
 
 
 async def test_all_campaigns_in_order_of_their_ids() -> None:
-    async with calling(app_with()) as client:
+    control = ScriptedControl()
+    async with calling(app_with(control=control)) as client:
         listed = (await client.get("/campaigns")).json()["campaigns"]
         one = (await client.get("/campaigns/gift")).json()
     assert [each["campaign_id"] for each in listed] == ["fortune", "gift", "offer", "personal", "spins", "spring"]
+    assert control.figures_asked == [[each["campaign_id"] for each in listed], ["gift"]], "one question for all"
     assert one in listed
     assert [each["campaign_id"] for each in listed if each["eligibility"]["personal"]] == ["personal"]
 
 
-@pytest.mark.parametrize(("used", "left"), [(0, "12.34"), (12_340_000, "0.00"), (12_340_001, "0.00"), (None, None)])
-async def test_what_is_left_of_a_budget(used: int | None, left: str | None) -> None:
-    async with calling(app_with(control=ScriptedControl(used=used))) as client:
+@pytest.mark.parametrize(("used", "left"), [(0, "12.34"), (12_340_000, "0.00"), (12_340_001, "0.00")])
+async def test_what_is_left_of_a_budget(used: int, left: str) -> None:
+    async with calling(app_with(control=ScriptedControl(figures=QUIET._replace(used_micro_eur=used)))) as client:
         spring = (await client.get("/campaigns/spring")).json()
         gift = (await client.get("/campaigns/gift")).json()
     assert (spring["budget_left_eur"], gift["budget_left_eur"]) == (left, None)
+
+
+async def test_figures_that_cant_be_told_are_null_and_the_campaign_is_shown() -> None:
+    async with calling(app_with(control=ScriptedControl(figures=None))) as client:
+        spring = (await client.get("/campaigns/spring")).json()
+    assert spring["limits"]["budget_eur"] == "12.34"
+    assert [spring[name] for name in ("issued", "redeemed", "expired", "active", "budget_left_eur")] == [None] * 5
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from gateway.app import GatewayApp
 from gateway.auth import ProofAuth
 from gateway.errors import TABLE
 from gateway.keys import ApiKeys
-from gateway.ports import Checked, Finding, SandboxClock
+from gateway.ports import Checked, Finding, KeyTaken, SandboxClock
 from tests.unit.gateway.doubles import SPIN, RoleAuth, ScriptedControl, ScriptedPlayers, app_with, calling
 from tests.unit.gateway.engine_players import EnginePlayers
 
@@ -87,6 +87,7 @@ BY_THE_RULES: Mapping[str, Sequence[Step]] = {
     "session_not_found": [*RICH, Step("GET", "/spin/nope?player_id=p1")],
     "campaign_not_found": [REGISTER, grant("nope")],
     "not_eligible": [REGISTER, grant("personal")],
+    "grant_declined": [REGISTER, grant("fortune")],
     "round_open": [*OPEN, spin(f"{DUNES}&bet=100&win=0")],
     "round_closed": [*OPEN, step("result", win=0), step("result", win=5)],
     "round_has_result": [*OPEN, step("result", win=5, final=False), step("cancel")],
@@ -118,9 +119,10 @@ BY_THE_RULES: Mapping[str, Sequence[Step]] = {
     "invalid_redemption": [*RICH, points(2_000), redeem(1_050)],
     "redemption_not_found": [*RICH, redemption("r1", "confirm")],
     "level_not_found": [*RICH, force("adamantium")],
-    "grant_declined": [*RICH, points(100_100), redeem(100_100), redemption("r4", "confirm")],  # 1 001 EUR a week
     "overloaded": [*OPEN, *[step("bet", amount=10)] * BETS_PER_ROUND_MAX],
 }
+DECLINED_REDEMPTION = [*RICH, points(100_100), redeem(100_100), redemption("r4", "confirm")]
+"""1 001 EUR in a week."""
 
 
 async def play(client: httpx.AsyncClient, steps: Sequence[Step]) -> httpx.Response:
@@ -142,9 +144,9 @@ class Clockwork(ScriptedControl):
         super().__init__()
         self._players = players
 
-    async def advance_clock(self, seconds: int) -> SandboxClock:
+    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
         self._players.now_ms += seconds * 1000
-        return await super().advance_clock(seconds)
+        return await super().advance_clock(seconds, command_id)
 
 
 def house() -> GatewayApp:
@@ -170,7 +172,7 @@ async def test_refusals_carry_what_helps() -> None:
     async with calling(house()) as client:
         refunded = (await play(client, BY_THE_RULES["round_refunded"])).json()
     async with calling(house()) as client:
-        declined = (await play(client, BY_THE_RULES["grant_declined"])).json()
+        declined = (await play(client, DECLINED_REDEMPTION)).json()
         kept = (await client.get("/loyalty/p1")).json()
     async with calling(house()) as client:
         few = (await play(client, BY_THE_RULES["insufficient_points"])).json()
@@ -216,12 +218,13 @@ async def test_forbidden(path: str) -> None:
 
 async def test_catalog_invalid_lists_the_problems() -> None:
     problem = Finding("campaigns/a.yaml", 7, "write `multiplier` in quotes")
-    control = ScriptedControl(Checked((problem,), (), ("campaigns/a.yaml",)))
+    control = ScriptedControl(Checked((problem,), (), ("campaigns/a.yaml",), 7))
     async with calling(app_with(control=control)) as client:
-        response = await client.post("/catalog/deploy", json={"files": {"campaigns/a.yaml": "a"}})
+        files = {"files": {"campaigns/a.yaml": "a"}}
+        response = await client.post("/catalog/deploy", json=files, headers={"idempotency-key": "k"})
     check(response, "catalog_invalid")
     assert response.json()["errors"] == [problem._asdict()]
-    assert control.deployed == []
+    assert control.deploys == []
 
 
 @pytest.mark.parametrize("code", get_args(UnavailableCode))

@@ -8,7 +8,7 @@ import pytest
 from gateway.errors import TABLE
 from gateway.openapi import refusals
 from gateway.roles import KEYLESS, ROUTE_ROLES
-from tests.unit.gateway.doubles import CHANGES, app_with, calling
+from tests.unit.gateway.doubles import KEYED, app_with, calling
 
 DOCUMENT = app_with().openapi()
 
@@ -55,11 +55,11 @@ def test_every_route_says_how_to_prove_oneself(name: str) -> None:
 @pytest.mark.parametrize("name", ROUTE_ROLES)
 def test_changes_show_the_idempotency_key(name: str) -> None:
     key = parameters(name).get("Idempotency-Key")
-    assert (key is not None) == (name in CHANGES or name in KEYLESS)
-    assert key is None or key["required"] == (name in CHANGES)
+    assert (key is not None) == (name in KEYED or name in KEYLESS)
+    assert key is None or key["required"] == (name in KEYED)
 
 
-@pytest.mark.parametrize("name", [name for name in (*CHANGES, *KEYLESS) if name != "POST /spin"])
+@pytest.mark.parametrize("name", [name for name in (*KEYED, *KEYLESS) if name != "POST /spin"])
 def test_changes_show_their_body(name: str) -> None:
     assert operation(name)["requestBody"]["content"]["application/json"]["schema"]["$ref"]
 

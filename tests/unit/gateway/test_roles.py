@@ -75,7 +75,7 @@ async def test_every_route_for_every_role(name: str, role: Role, caplog: pytest.
         assert response.status_code < 300, response.text
         return
     assert (response.status_code, response.json()["code"], players.asked) == (403, "forbidden", [])
-    assert (control.bundles, control.deployed, control.advanced) == ([], [], [])
+    assert (control.bundles, control.deploys, control.advanced) == ([], [], {})
     assert f"caller=tester roles={role} route={name}" in caplog.text
 
 

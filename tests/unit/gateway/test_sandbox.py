@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.settings import GatewaySettings
@@ -11,10 +12,26 @@ from tests.unit.gateway.doubles import ScriptedControl, app_with, calling
 async def test_advancing_the_clock() -> None:
     control = ScriptedControl()
     async with calling(app_with(control=control)) as client:
-        await client.post("/sandbox/clock", json={"advance_seconds": 60}, headers={"idempotency-key": "k1"})
-        response = await client.post("/sandbox/clock", json={"advance_seconds": 2_592_000})
-    assert (response.status_code, control.advanced) == (200, [60, 2_592_000])
-    assert response.json() == {"now": "2026-01-31T00:00:00.000Z", "offset_seconds": 2_592_060}
+        first = await move(client, 60, "k1")
+        second = await move(client, 2_592_000, "k2")
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.json() == {"now": "2026-01-01T00:01:00.000Z", "offset_seconds": 60, "replayed": False}
+    assert second.json() == {"now": "2026-01-31T00:01:00.000Z", "offset_seconds": 2_592_060, "replayed": False}
+
+
+async def move(client: httpx.AsyncClient, seconds: Any, key: str) -> httpx.Response:
+    return await client.post("/sandbox/clock", json={"advance_seconds": seconds}, headers={"idempotency-key": key})
+
+
+async def test_a_key_moves_it_once_and_by_as_much_as_it_said() -> None:
+    control = ScriptedControl()
+    async with calling(app_with(control=control)) as client:
+        first, again, other = [await move(client, seconds, "k1") for seconds in (60, 60, 61)]
+        keyless = await client.post("/sandbox/clock", json={"advance_seconds": 60})
+    assert again.json() == first.json() | {"replayed": True}
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+    assert (keyless.status_code, keyless.json()["code"]) == (400, "idempotency_key_required")
+    assert control.advanced == {"open:k1": 60}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +51,7 @@ async def test_odd_steps(body: Any) -> None:
     control = ScriptedControl()
     async with calling(app_with(control=control)) as client:
         response = await client.post("/sandbox/clock", json=body)
-    assert (response.status_code, response.json()["code"], control.advanced) == (400, "invalid_request", [])
+    assert (response.status_code, response.json()["code"], control.advanced) == (400, "invalid_request", {})
 
 
 async def test_without_a_sandbox_there_is_no_such_route() -> None:
@@ -45,4 +62,4 @@ async def test_without_a_sandbox_there_is_no_such_route() -> None:
             response = await client.request(method, "/sandbox/clock", json={"advance_seconds": 60})
             assert (response.status_code, response.json()["code"]) == (404, "not_found")
     assert "/sandbox/clock" not in app.openapi()["paths"]
-    assert control.advanced == []
+    assert control.advanced == {}

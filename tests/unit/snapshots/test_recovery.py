@@ -85,7 +85,7 @@ async def test_snapshot_and_tail(
     store: Store, fake: ReadOnly, snapshots: list[int], tail: list[int], version: int
 ) -> None:
     fake.players["alice"] = StoredPlayer(tuple(snapshot(number) for number in snapshots))
-    alice = await load_player(store, "alice", keyed(*steps("alice", tail)))
+    alice = (await load_player(store, "alice", keyed(*steps("alice", tail)))).player
     assert alice.state == player_at("alice", version).state
     assert alice.window.parts() == player_at("alice", version).window.parts()
 
@@ -104,7 +104,7 @@ async def test_nothing_older_than_the_released_version(
     fake.players["alice"] = StoredPlayer((snapshot(3),), minimum)
     entries = keyed(*steps("alice", tail))
     if loads:
-        assert (await load_player(store, "alice", entries)).state.version >= minimum
+        assert (await load_player(store, "alice", entries)).player.state.version >= minimum
     else:
         with pytest.raises(VersionGap, match=f"version {minimum} was durable"):
             await load_player(store, "alice", entries)
@@ -120,14 +120,14 @@ async def test_a_damaged_newest_generation_falls_back_to_the_older_and_all_logs(
     fake.players["alice"] = StoredPlayer((snapshot(5, damaged=True), snapshot(2)))
     fake.log("s0-1", batch(*steps("alice", [1, 2])), batch(*steps("alice", [3])), checkpoint_seq=2, trimmed_seq=1)
     fake.log("s1-4", batch(*steps("alice", [4, 5]), step("bob", 9)), checkpoint_seq=1)
-    alice = await load_player(store, "alice", keyed(*steps("alice", [6])))
+    alice = (await load_player(store, "alice", keyed(*steps("alice", [6])))).player
     assert (alice.state.version, alice.state.real) == (6, 500)
 
 
 async def test_both_generations_damaged_but_the_log_goes_back_to_the_start(store: Store, fake: ReadOnly) -> None:
     fake.players["alice"] = StoredPlayer((snapshot(3, damaged=True), snapshot(2, damaged=True)))
     fake.log("s0-1", batch(*steps("alice", [1, 2, 3])), checkpoint_seq=1)
-    assert (await load_player(store, "alice")).state == player_at("alice", 3).state
+    assert (await load_player(store, "alice")).player.state == player_at("alice", 3).state
 
 
 @pytest.mark.parametrize("in_log", [[], [3, 4], [1, 2, 3, 4]])
@@ -198,7 +198,7 @@ async def test_a_bad_checksum_stops_only_its_player(store: Store, fake: ReadOnly
     index = await read_tails(store, [log], everybody)
     with pytest.raises(CorruptLog, match="log s0-1 record 1: entry 'alice' version 1"):
         index.peek("alice")
-    assert (await load_player(store, "bob", index.peek("bob"))).state.version == 2
+    assert (await load_player(store, "bob", index.peek("bob"))).player.state.version == 2
     assert sorted(index.players()) == ["alice", "bob"]
     assert index.needs("s0-1")
 

@@ -1,0 +1,143 @@
+"""What the house counts over all players: who is registered, and what became of each campaign's awards (rules §6).
+
+Promises deltas that add up in any order, by whichever shard: `issued` is all awards that reached a player, `active`
+those of them that still have something to play.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from engine import events as e
+from engine.holdings import find_ended_grant, find_grant, in_play
+from engine.state import Grant, PlayerState
+
+PLAYERS = "players"
+ISSUED, REDEEMED, EXPIRED, ACTIVE = "issued", "redeemed", "expired", "active"
+
+Standing = Mapping[str, str]
+"""A player's active awards: id of the bonus's grant, or of the package for free spins alone → campaign."""
+NO_AWARDS: Standing = MappingProxyType({})
+
+
+def tally_name(figure: str, campaign_id: str) -> str:
+    """The counter of one of a campaign's four figures."""
+    return f"{figure}:{campaign_id}"
+
+
+def standing(state: PlayerState) -> Standing:
+    """The awards that are active now. What waits for opt-in or approval has not been issued yet."""
+    if not state.grants and not state.packages:
+        return NO_AWARDS
+    awards = {
+        package.package_id: package.campaign_id
+        for package in state.packages
+        if not package.beside_bonus and (package.remaining or in_play(state, package.package_id))
+    }
+    for grant in state.grants:
+        if grant.state != "initiated" and _speaks(grant):
+            awards[_award_of(grant)] = grant.campaign_id
+    return awards
+
+
+def tally(before: Standing, after: Standing, state: PlayerState, events: Sequence[e.AnyEvent]) -> dict[str, int]:
+    """The deltas of one transition, by counter. `state` is the player's after it, with the standing `after`."""
+    telling = [event for event in events if type(event) in _COUNTED]
+    if not telling and before == after:
+        return {}
+    counting = _Counting(before, after, state)
+    for event in telling:
+        _COUNTED[type(event)](counting, event)
+    counting.finish()
+    return counting.deltas
+
+
+def _speaks(grant: Grant) -> bool:
+    """Whether it speaks for its award: a bonus does, and so does what free spins won that came without one.
+
+    Not so a grant without money, which only waited to hand out its free spins.
+    """
+    return not grant.beside_bonus and (grant.amount > 0 or grant.package_id is not None)
+
+
+def _award_of(grant: Grant) -> str:
+    return grant.package_id or grant.grant_id
+
+
+class _Counting:
+    """One transition. An award of free spins alone ends with its last part: how is known when all events are."""
+
+    def __init__(self, before: Standing, after: Standing, state: PlayerState) -> None:
+        self.before, self.after, self.state = before, after, state
+        self.deltas: dict[str, int] = {}
+        self._paid: set[str] = set()
+        self._overdue: dict[str, str] = {}
+
+    def registered(self, event: e.PlayerRegistered) -> None:
+        self.deltas[PLAYERS] = 1
+
+    def created(self, event: e.GrantCreated) -> None:
+        if event.grant.state == "granted" and event.grant.package_id is None:
+            self._add(ISSUED, [event.grant.campaign_id], 1)
+
+    def granted(self, event: e.BonusGranted) -> None:
+        if event.amount:
+            self._add(ISSUED, [event.campaign_id], 1)
+
+    def spins_granted(self, event: e.FreeSpinsGranted) -> None:
+        if not event.package.beside_bonus:
+            self._add(ISSUED, [event.package.campaign_id], 1)
+
+    def redeemed(self, event: e.BonusRedeemed) -> None:
+        award = self._award(event.grant_id)
+        if award is not None and event.released:
+            self._paid.add(award)
+            self._add(REDEEMED, [event.campaign_id], 1)
+
+    def reopened(self, event: e.GrantReopened) -> None:
+        """A reversal takes back what was released, and the count with it."""
+        grant = find_grant(self.state, event.grant_id) or find_ended_grant(self.state, event.grant_id)
+        if grant is not None and _speaks(grant) and event.real:
+            self._add(REDEEMED, [grant.campaign_id], -1)
+
+    def expired(self, event: e.GrantExpired) -> None:
+        award = None if event.never_granted else self._award(event.grant_id)
+        if award is not None:
+            self._overdue[award] = event.campaign_id
+
+    def spins_expired(self, event: e.FreeSpinsExpired) -> None:
+        if event.package_id in self.before:
+            self._overdue[event.package_id] = self.before[event.package_id]
+
+    def finish(self) -> None:
+        """Counts what has begun and ended, and as expired what ended so: not if a part lives on or paid out."""
+        before, after = self.before, self.after
+        self._add(ACTIVE, (campaign for award, campaign in after.items() if award not in before), 1)
+        self._add(ACTIVE, (campaign for award, campaign in before.items() if award not in after), -1)
+        for award, campaign_id in self._overdue.items():
+            if award not in after and award not in self._paid:
+                self._add(EXPIRED, [campaign_id], 1)
+
+    def _award(self, grant_id: str) -> str | None:
+        """The award that an ended grant speaks for; None if for none."""
+        if grant_id in self.before:
+            return grant_id
+        grant = find_ended_grant(self.state, grant_id)
+        return _award_of(grant) if grant is not None and _speaks(grant) else None
+
+    def _add(self, figure: str, campaigns: Iterable[str], more: int) -> None:
+        for campaign_id in campaigns:
+            name = tally_name(figure, campaign_id)
+            self.deltas[name] = self.deltas.get(name, 0) + more
+
+
+_COUNTED: dict[type[e.Event], Callable[[_Counting, Any], None]] = {
+    e.PlayerRegistered: _Counting.registered,
+    e.GrantCreated: _Counting.created,
+    e.BonusGranted: _Counting.granted,
+    e.FreeSpinsGranted: _Counting.spins_granted,
+    e.BonusRedeemed: _Counting.redeemed,
+    e.GrantReopened: _Counting.reopened,
+    e.GrantExpired: _Counting.expired,
+    e.FreeSpinsExpired: _Counting.spins_expired,
+}
