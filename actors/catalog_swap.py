@@ -54,6 +54,11 @@ async def read_content(store: Store, version: str) -> CatalogContent:
     return _decode(content)
 
 
+async def read_catalog(store: Store, version: str, due_since_ms: int) -> Catalog:
+    """A version's rules as they come into force. Raises as `read_content`."""
+    return msgspec.structs.replace((await read_content(store, version)).catalog, in_force_ms=due_since_ms)
+
+
 async def next_row(store: Store, in_force: CatalogRow | None, version: str, by: str) -> CatalogRow:
     """The row that puts a stored version in force after `in_force`; notes since when due times follow the same rules.
 
@@ -66,8 +71,9 @@ async def next_row(store: Store, in_force: CatalogRow | None, version: str, by: 
         digests = [due_digest((await read_content(store, each)).catalog) for each in (in_force.version, version)]
     except (CatalogMissing, msgspec.DecodeError):
         digests = []
-    alike = len(set(digests)) == 1
-    return CatalogRow(number, version, now_ms(), by, in_force.due_since if alike else number)
+    at_ms = now_ms()
+    since, since_ms = (in_force.due_since, in_force.due_since_ms) if len(set(digests)) == 1 else (number, at_ms)
+    return CatalogRow(number, version, at_ms, by, since, since_ms)
 
 
 class DeploymentOver(Exception):
@@ -92,14 +98,16 @@ class CatalogSwap:
         self._doubt: asyncio.TimerHandle | None = None
         self._resolving: asyncio.Task[None] | None = None
 
-    async def prepare(self, number: int, version: str) -> None:
+    async def prepare(self, number: int, version: str, due_since_ms: int = 0) -> None:
         """From its return on nothing is decided until `finish`, `abandon`, or the store has been asked.
+
+        `due_since_ms`: since when due times follow from its rules.
 
         Raises DeploymentOver, CatalogMissing, GeoDatabaseUnusable, StoreUnavailable: the shard goes on as before.
         """
         self._attempt += 1
         attempt = self._attempt
-        await self._hold(await self._read(number, version), attempt)
+        await self._hold(await self._read(number, version, due_since_ms), attempt)
 
     def finish(self, number: int, version: str) -> None:
         """The store has this version in force: go on under it. Another one was prepared, or none: ask the store."""
@@ -121,7 +129,7 @@ class CatalogSwap:
         """
         if row is not None and row.number > self._shard.committer.catalog_number and self._prepared is None:
             log.warning("catalog %d is in force, as the store says; nobody told", row.number)
-            await self.prepare(row.number, row.version)
+            await self.prepare(row.number, row.version, row.due_since_ms)
             self.finish(row.number, row.version)
 
     async def until_over(self) -> None:
@@ -159,9 +167,9 @@ class CatalogSwap:
         if attempt != self._attempt or number <= self._shard.committer.catalog_number:
             raise DeploymentOver(f"catalog {number} was given up or overtaken before it was prepared")
 
-    async def _read(self, number: int, version: str) -> _Prepared:
+    async def _read(self, number: int, version: str, due_since_ms: int) -> _Prepared:
         """Off the loop where a file is read: spins go on meanwhile."""
-        catalog = (await read_content(self._shard.store, version)).catalog
+        catalog = await read_catalog(self._shard.store, version, due_since_ms)
         folder, path = self._shard.settings.catalog_dir, catalog.geo_database
         geo = GeoDatabase(folder, None) if path is None else await asyncio.to_thread(GeoDatabase, folder, path)
         return _Prepared(number, version, catalog, geo)
@@ -211,5 +219,5 @@ class CatalogSwap:
             return
         prepared = self._prepared
         if prepared is None or (prepared.number, prepared.version) != (row.number, row.version):
-            await self._hold(await self._read(row.number, row.version), attempt)
+            await self._hold(await self._read(row.number, row.version, row.due_since_ms), attempt)
         self.finish(row.number, row.version)

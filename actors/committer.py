@@ -107,6 +107,11 @@ class Committer:
             self._wake.set()
         return pending.number
 
+    def tally(self, name: str, delta: int) -> None:
+        """Adds to one of the store's counters with the entry that is added next."""
+        tallies = self._pending.tallies
+        tallies[name] = tallies.get(name, 0) + delta
+
     def reply_after(self, batch_number: int, sink: ReplySink, reply: Reply) -> None:
         """Sends a reply that needs no append: after its player's last entry is durable, and under a fresh lease."""
         if self.ended:

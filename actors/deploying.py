@@ -87,7 +87,7 @@ async def deploy(
 async def _swap(
     store: Store, client: ShardClient, term: int, shards: Sequence[str], row: CatalogRow, done: DoneRequest | None
 ) -> None:
-    rows = await _prepare_all(store, client, shards, row.number, row.version)
+    rows = await _prepare_all(store, client, shards, row)
     try:
         await _commit(store, term, row, done)
     except Fenced:
@@ -98,22 +98,23 @@ async def _swap(
     log.info("catalog %s is in force as number %d, by %s", row.version, row.number, row.by)
 
 
-async def _prepare_all(
-    store: Store, client: ShardClient, shards: Sequence[str], number: int, version: str
-) -> list[ShardRow]:
+async def _prepare_all(store: Store, client: ShardClient, shards: Sequence[str], wanted: CatalogRow) -> list[ShardRow]:
     """Every shard holds its breath, or none. One that is just being replaced is waited for; one that refuses is not."""
+    prepare = PrepareCatalog(wanted.number, wanted.version, wanted.due_since_ms)
     until = time.monotonic() + PREPARE_WITHIN_S
     while True:
         rows = [row for row in _rows(await store.routing(), shards) if row.address is not None]
         silent, refusals = ["a shard does not serve"], list[str]()
         if len(rows) == len(shards):
-            answers = await _ask_all(client, rows, PrepareCatalog(number, version), PREPARE_TIMEOUT_S)
+            answers = await _ask_all(client, rows, prepare, PREPARE_TIMEOUT_S)
             silent, refusals = _silent(answers), _refused(answers)
             if not silent and not refusals:
                 return rows
             await _tell(client, rows, AbandonCatalog())
         if refusals or time.monotonic() > until:
-            raise DeployFailed(f"not every shard could prepare catalog {version}: {'; '.join(refusals or silent)}")
+            raise DeployFailed(
+                f"not every shard could prepare catalog {wanted.version}: {'; '.join(refusals or silent)}"
+            )
         await asyncio.sleep(RETRY_PAUSE_S)
 
 

@@ -200,7 +200,11 @@ class DueSweep:
         here = {each: residents.by_id[each] for each in player_ids if each in residents.by_id}
         versions = {each: here[each].player.state.version for each in brought if each in here}
         await self._snapshotter.index(
-            [each for each, resident in here.items() if each in brought or resident.due_ms != resident.indexed_ms]
+            [
+                each
+                for each, resident in here.items()
+                if each in brought or shard.scheduled.due_of(resident, shard.catalog) != resident.indexed_ms
+            ]
         )
         stayed = {each for each, resident in here.items() if residents.by_id.get(each) is resident}
         unused = {each: version for each, version in versions.items() if here[each].used_ms == brought[each]}

@@ -29,6 +29,8 @@ class PrepareCatalog(msgspec.Struct, frozen=True, array_like=True, tag="prepare_
 
     number: int
     version: str
+    due_since_ms: int = 0
+    """Since when due times follow from its rules, if it comes into force."""
 
 
 class FinishCatalog(msgspec.Struct, frozen=True, array_like=True, tag="finish_catalog"):

@@ -4,8 +4,11 @@ from heapq import heapify, heappop, heappush
 
 from actors.committer import ReplySink
 from actors.frames import Request
+from engine.catalog import Catalog
+from engine.due import next_due_ms
 from engine.state import Player
 from engine.tally import standing
+from engine.turnover import DAY_MS, week_ends_ms, week_of
 
 Letter = tuple[ReplySink, Request, int]
 """A command in a mailbox: whom to answer, what is asked, and how many attempts it has had."""
@@ -20,10 +23,10 @@ FORGOTTEN_MAX = 1_000
 
 class Resident:
     """A live player actor. `batch` is the commit batch of its last entry, `due_ms` when it next has work due,
-    `standing` its active awards as they are counted.
+    `standing` its active awards as they are counted. `loose`: `due_ms` may be too early (`Schedule.due_of` is exact).
     """
 
-    __slots__ = ("batch", "due_ms", "indexed_ms", "player", "standing", "used_ms", "waiting")
+    __slots__ = ("batch", "due_ms", "indexed_ms", "loose", "player", "standing", "used_ms", "waiting")
 
     def __init__(self, player: Player, used_ms: int, indexed_ms: int | None) -> None:
         self.player = player
@@ -31,6 +34,7 @@ class Resident:
         self.standing = standing(player.state)
         self.used_ms = used_ms
         self.due_ms: int | None = None
+        self.loose = False
         self.indexed_ms = indexed_ms
         """The due time that the newest snapshot in the store tells; None: none."""
         self.waiting: list[Letter] | None = None
@@ -39,7 +43,8 @@ class Resident:
 
 class Schedule:
     """When players in memory have work due, earliest first. A note may be too early, never too late: a due time that
-    moves away needs no other, so that a player who opens and closes rounds leaves no trail of them.
+    moves away needs no other, so that a player who opens and closes rounds leaves no trail of them. So may a resident's
+    `due_ms` while it is `loose`.
     """
 
     def __init__(self) -> None:
@@ -48,6 +53,31 @@ class Schedule:
 
     def __len__(self) -> int:
         return len(self._heap)
+
+    def plan(self, resident: Resident, catalog: Catalog) -> None:
+        """Reckons and notes when the player next has work due."""
+        resident.loose = False
+        self._plan(resident, next_due_ms(resident.player.state, catalog))
+
+    def loosen(self, resident: Resident, time_ms: int) -> None:
+        """For a planned player after a one-call spin at `time_ms`: more of them only put off what is due, and bring up
+        nothing but cashback, at the week's end. Noting the sooner of both spares the reckoning after each, until
+        something else happens or that time has come.
+        """
+        week_ends = week_ends_ms(week_of(time_ms // DAY_MS))
+        resident.loose = True
+        self._plan(resident, week_ends if resident.due_ms is None else min(week_ends, resident.due_ms))
+
+    def due_of(self, resident: Resident, catalog: Catalog) -> int | None:
+        """When the player next has work due, Unix ms, exactly."""
+        if resident.loose:
+            self.plan(resident, catalog)
+        return resident.due_ms
+
+    def _plan(self, resident: Resident, due_ms: int | None) -> None:
+        if due_ms != resident.due_ms:
+            resident.due_ms = due_ms
+            self.note(resident.player.state.player_id, due_ms)
 
     def note(self, player_id: str, due_ms: int | None) -> None:
         """The player's next due time has changed."""

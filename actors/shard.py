@@ -27,7 +27,7 @@ from actors.residents import Resident, Residents, Schedule
 from actors.settings import ShardSettings
 from engine.catalog import Catalog
 from engine.commands import Command, CommandBody, FlagForOperator, Spin
-from engine.due import next_due, next_due_ms
+from engine.due import next_due
 from engine.events import AnyEvent, BetPlaced, WinCredited
 from engine.facts import NO_FACTS
 from engine.invariants import InvariantViolation
@@ -35,7 +35,7 @@ from engine.needs import needs
 from engine.player import Replayed, execute, query
 from engine.queries import Query
 from engine.rejections import ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
-from engine.tally import standing, tally
+from engine.tally import POINTS, standing, tally
 from engine.transition import Transition
 from snapshots.codec import encode_entry
 from snapshots.contract import NO_TALLIES, Incarnation, Store, Tallies
@@ -43,6 +43,8 @@ from snapshots.recovery import Loaded, TailIndex
 
 log = logging.getLogger("croupier.shard")
 
+ONE_CALL = 2
+"""Events of a one-call spin that is `_plain`: its bet and its win."""
 ATTEMPTS_MAX = 2
 """A command whose deciding or applying raises is tried once more on a freshly loaded player (rule 10)."""
 
@@ -134,7 +136,7 @@ class Shard:
         self.catalog, self.geo = catalog, geo
         self.committer.catalog_number = number
         for resident in self.residents.by_id.values():
-            self.schedule(resident)  # the index in the store follows with the next snapshot (rule 12)
+            self.scheduled.plan(resident, catalog)  # the index in the store follows with the next snapshot (rule 12)
 
     def country_of(self, ip: str | None) -> str | None:
         """The country of an address by the geo database; None if it is not known."""
@@ -272,22 +274,23 @@ class Shard:
             count_events(self.metrics, resident.player.state, done)
             count_loyalty(self.metrics, self.catalog.loyalty, done.events)
             tallies = _tallied(resident, done)
-        elif done.events:
-            self.metrics.points_accrued_micro += done.events[0].points_micro  # type: ignore[union-attr]  # a BetPlaced
-        self.schedule(resident)  # what may raise comes before the entry is on its way (rule 10)
-        resident.batch = self.committer.add((done.player_id, done.version, encode_entry(done)), sink, reply, tallies)
+        # What may raise comes before the entry is on its way (rule 10).
+        one_call = plain and len(done.events) == ONE_CALL
+        if not (one_call and resident.loose):
+            self.scheduled.plan(resident, self.catalog)
+            if one_call:
+                self.scheduled.loosen(resident, done.time_ms)
+        entry = (done.player_id, done.version, encode_entry(done))
+        if plain and done.events:
+            points: int = done.events[0].points_micro  # type: ignore[union-attr]  # a BetPlaced
+            if points:
+                self.metrics.points_accrued_micro += points
+                self.committer.tally(POINTS, points)
+        resident.batch = self.committer.add(entry, sink, reply, tallies)
         self.residents.dirty[done.player_id] = 2
         self.metrics.counters["shard_commands_accepted"] += 1
         if not plain:
             self.facts.settle(done, resident.batch)
-
-    def schedule(self, resident: Resident) -> None:
-        """Notes when the player next has work due."""
-        state = resident.player.state
-        due_ms = next_due_ms(state, self.catalog)
-        if due_ms != resident.due_ms:
-            resident.due_ms = due_ms
-            self.scheduled.note(state.player_id, due_ms)
 
     def _refuse(self, refusal: Rejection, sink: ReplySink, request: Request, resident: Resident) -> None:
         self.metrics.counters["shard_commands_refused"] += 1
@@ -324,6 +327,9 @@ class Shard:
     def _run_due(self, resident: Resident, now: int) -> bool:
         """Runs overdue work in the order of its due times; False if one of them waits for facts first."""
         while resident.waiting is None and resident.due_ms is not None and resident.due_ms <= now:
+            if resident.loose:
+                self.scheduled.plan(resident, self.catalog)
+                continue
             command = next_due(resident.player.state, now_ms() if self.clock_offset_ms else 0, self.catalog)
             if command is None:
                 raise InvariantViolation("due_work_exists", f"{resident.player.state.player_id} at {resident.due_ms}")
@@ -378,7 +384,7 @@ class Shard:
         """Takes a loaded player in; one rebuilt from a log tail owes its snapshots."""
         player = loaded.player
         resident = Resident(player, self.now(), loaded.indexed_ms)
-        self.schedule(resident)
+        self.scheduled.plan(resident, self.catalog)
         self.residents.add(resident)
         if player.state.player_id in self.tails:
             self.residents.owe(player.state.player_id)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from actors.catalog_swap import read_content
+from actors.catalog_swap import read_catalog
 from actors.clock import boottime_s, now_ms
 from actors.connection import Connection
 from actors.controls import Controls
@@ -123,7 +123,8 @@ class ShardProcess:
         """The committed catalog; the one this process was started with if none was ever committed (rule 14)."""
         if routing.catalog is None:
             return 0, self.catalog
-        return routing.catalog.number, (await read_content(self.store, routing.catalog.version)).catalog
+        row = routing.catalog
+        return row.number, await read_catalog(self.store, row.version, row.due_since_ms)
 
     async def _control(self, body: ControlBody) -> ControlAnswer:
         """What a supervisor or gateway asks of the process itself."""
@@ -132,7 +133,7 @@ class ShardProcess:
         if isinstance(body, ShardStatus):
             return shard.report()
         if isinstance(body, PrepareCatalog):
-            await shard.swap.prepare(body.number, body.version)
+            await shard.swap.prepare(body.number, body.version, body.due_since_ms)
         elif isinstance(body, FinishCatalog):
             shard.swap.finish(body.number, body.version)
         elif isinstance(body, AbandonCatalog):

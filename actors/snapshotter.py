@@ -102,7 +102,8 @@ class Snapshotter:
                 await shard.loader.arrive(player_id)
                 resident = shard.residents.by_id.get(player_id)
             if resident is not None and player_id in shard.residents.dirty:
-                records.append(replace(encode_snapshot(resident.player), due_ms=resident.due_ms))
+                due_ms = shard.scheduled.due_of(resident, shard.catalog)
+                records.append(replace(encode_snapshot(resident.player), due_ms=due_ms))
                 last_batch = max(last_batch, resident.batch)
         if records:
             await shard.committer.until_durable(last_batch)
@@ -147,11 +148,11 @@ class Snapshotter:
 
         The catalog in force may have made due what the newest snapshot knows nothing of (rule 12).
         """
-        residents = self._shard.residents
+        shard, residents = self._shard, self._shard.residents
         for player_id in player_ids:
             resident = residents.by_id.get(player_id)
-            differs = resident is not None and resident.due_ms != resident.indexed_ms
-            if differs and self._shard.ownership.owns(player_id):  # who is leaving is written once, by the move
+            differs = resident is not None and shard.scheduled.due_of(resident, shard.catalog) != resident.indexed_ms
+            if differs and shard.ownership.owns(player_id):  # who is leaving is written once, by the move
                 residents.owe_index(player_id)
         await self.clean([player_id for player_id in player_ids if player_id in residents.dirty])
 

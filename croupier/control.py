@@ -26,6 +26,7 @@ from croupier.catalog_problems import CatalogInvalid
 from croupier.catalog_problems import Checked as CheckedCatalog
 from croupier.catalog_yaml import Problem
 from engine.catalog import Campaign, Catalog
+from engine.tally import PLAYERS, POINTS
 from gateway.ports import (
     CampaignFigures,
     Checked,
@@ -35,6 +36,7 @@ from gateway.ports import (
     InForce,
     KeyTaken,
     Overtaken,
+    Population,
     SandboxClock,
 )
 from gateway.texts import Texts
@@ -201,6 +203,15 @@ class CatalogControl:
         except StoreError as failure:
             log.warning("what has become of campaigns can't be read: %s", failure)
             return {}
+
+    async def population(self) -> Population | None:
+        """See `gateway.ports.ControlPort`."""
+        try:
+            counted = await self._store.tallies((PLAYERS, POINTS))
+        except StoreError as failure:
+            log.warning("players and points can't be read: %s", failure)
+            return None
+        return Population(counted[PLAYERS], counted[POINTS])
 
     # --- sandbox
 

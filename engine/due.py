@@ -15,7 +15,7 @@ from engine.commands import (
     PayCashback,
     SweepLevel,
 )
-from engine.due_loyalty import LoyaltyDue, next_loyalty_due
+from engine.due_loyalty import LoyaltyDue, loyalty_terms, next_loyalty_due
 from engine.holdings import in_play, tied
 from engine.state import PlayerState
 from engine.triggers import silence_due, silence_terms
@@ -63,7 +63,7 @@ def due_digest(catalog: Catalog) -> str:
 
     Whatever else comes to depend on the catalog is added here under a name of its own.
     """
-    parts = {"inactive": silence_terms(catalog)}
+    parts = {"inactive": silence_terms(catalog), "loyalty": loyalty_terms(catalog)}
     return blake2b(msgspec.msgpack.encode(parts, order="sorted"), digest_size=8).hexdigest()
 
 

@@ -34,6 +34,15 @@ def next_loyalty_due(state: PlayerState, catalog: Catalog) -> LoyaltyDue | None:
     return found
 
 
+def loyalty_terms(catalog: Catalog) -> tuple[object, ...] | None:
+    """All that the due times here depend on."""
+    rules = catalog.loyalty
+    if rules is None:
+        return None
+    ladder = tuple((level.level_id, level.threshold_micro) for level in rules.levels)
+    return ladder, rules.downgrade, rules.points.expire_after_months, rules.cashback is not None
+
+
 def sweep_day(state: PlayerState, catalog: Catalog) -> int | None:
     """The day whose sweep moves the player down if there are no further bets; None if none ever will.
 

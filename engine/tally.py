@@ -9,10 +9,12 @@ from types import MappingProxyType
 from typing import Any
 
 from engine import events as e
+from engine.amounts import MICRO
 from engine.holdings import find_ended_grant, find_grant, in_play
 from engine.state import Grant, PlayerState
 
-PLAYERS = "players"
+PLAYERS, POINTS = "players", "points"
+"""`points`: available micro-points of all players, for their mean (rules §8)."""
 ISSUED, REDEEMED, EXPIRED, ACTIVE = "issued", "redeemed", "expired", "active"
 
 Standing = Mapping[str, str]
@@ -76,6 +78,21 @@ class _Counting:
     def registered(self, event: e.PlayerRegistered) -> None:
         self.deltas[PLAYERS] = 1
 
+    def earned(self, event: e.BetPlaced | e.BetReported | e.RoundReversed | e.ReportedBetReversed) -> None:
+        self._points(event.points_micro)
+
+    def adjusted(self, event: e.PointsAdjusted) -> None:
+        self._points(event.points_micro)
+
+    def points_expired(self, event: e.PointsExpired) -> None:
+        self._points(-event.points_micro)
+
+    def locked(self, event: e.RedemptionRequested) -> None:
+        self._points(-event.points * MICRO)
+
+    def unlocked(self, event: e.RedemptionEnded | e.PointsReturned) -> None:
+        self._points(event.points * MICRO)
+
     def created(self, event: e.GrantCreated) -> None:
         if event.grant.state == "granted" and event.grant.package_id is None:
             self._add(ISSUED, [event.grant.campaign_id], 1)
@@ -125,6 +142,10 @@ class _Counting:
         grant = find_ended_grant(self.state, grant_id)
         return _award_of(grant) if grant is not None and _speaks(grant) else None
 
+    def _points(self, micro: int) -> None:
+        if micro:
+            self.deltas[POINTS] = self.deltas.get(POINTS, 0) + micro
+
     def _add(self, figure: str, campaigns: Iterable[str], more: int) -> None:
         for campaign_id in campaigns:
             name = tally_name(figure, campaign_id)
@@ -133,6 +154,15 @@ class _Counting:
 
 _COUNTED: dict[type[e.Event], Callable[[_Counting, Any], None]] = {
     e.PlayerRegistered: _Counting.registered,
+    e.BetPlaced: _Counting.earned,
+    e.BetReported: _Counting.earned,
+    e.RoundReversed: _Counting.earned,
+    e.ReportedBetReversed: _Counting.earned,
+    e.PointsAdjusted: _Counting.adjusted,
+    e.PointsExpired: _Counting.points_expired,
+    e.RedemptionRequested: _Counting.locked,
+    e.RedemptionEnded: _Counting.unlocked,
+    e.PointsReturned: _Counting.unlocked,
     e.GrantCreated: _Counting.created,
     e.BonusGranted: _Counting.granted,
     e.FreeSpinsGranted: _Counting.spins_granted,

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from actors.metrics import Histogram
+from engine.amounts import MICRO
+from gateway.ports import Population
 
 
 class GatewayMetrics(Collector):
@@ -15,6 +17,8 @@ class GatewayMetrics(Collector):
     def __init__(self) -> None:
         self._spins = Histogram("spin_seconds", "Whole spin requests in the gateway")
         self._requests: dict[tuple[str, str], int] = {}
+        self.population: Population | None = None
+        """As of the last scrape; None: not known."""
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -39,6 +43,14 @@ class GatewayMetrics(Collector):
             requests.add_metric(labels, count)
         yield requests
         yield self._spins.family()
+        if self.population is not None:
+            players, points = self.population.players, self.population.points_micro / MICRO
+            yield GaugeMetricFamily("registered_players", "Registered players, of all shards", value=players)
+            yield GaugeMetricFamily(
+                "avg_points_per_user",
+                "Points available per registered player",
+                value=points / players if players else 0,
+            )
 
     def exposition(self) -> bytes:
         """The text of `GET /metrics`."""

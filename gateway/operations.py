@@ -31,8 +31,10 @@ async def ready(request: Request) -> Response:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """This gateway's metrics, for Prometheus."""
+    """This gateway's metrics, for Prometheus, and what is counted over all players."""
     counted: GatewayMetrics = request.app.state.metrics
+    house: House = request.app.state.house
+    counted.population = await house.control.population()
     return Response(counted.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 

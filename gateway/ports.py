@@ -79,6 +79,13 @@ class CampaignFigures(NamedTuple):
     used_micro_eur: int | None = None
 
 
+class Population(NamedTuple):
+    """All registered players, and the micro-points available to them together."""
+
+    players: int
+    points_micro: int
+
+
 class SandboxClock(NamedTuple):
     """The time that holds (Unix ms), and how far it runs ahead of real time; `replayed`: it had been moved before."""
 
@@ -124,6 +131,9 @@ class ControlPort(Protocol):
 
     async def figures(self, campaigns: Sequence[Campaign]) -> Mapping[str, CampaignFigures]:
         """What has become of these campaigns so far, by id; none of them if it can't be told now."""
+
+    async def population(self) -> Population | None:
+        """Counted with the journal, so that nobody scans the players; None if it can't be told now."""
 
     async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
         """Moves the sandbox clock ahead, once per id; answers when all work due by then is done (rules §10)."""

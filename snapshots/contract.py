@@ -10,190 +10,38 @@ be repeated and then succeeds exactly if the first one did or it can be done now
 """
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
-from types import MappingProxyType
 from typing import Protocol
-
-import msgspec
 
 from engine.catalog import PeriodLimit
 from engine.facts import Reservation, Seen, Signals, WantedAward
-
-SLOTS = 256
-HASH_SIZE = 16
-GENESIS = bytes(HASH_SIZE)
-DAY_MS = 86_400_000
-SEEN_PLAYERS_MAX = 1_000
-PERIOD_DAYS_MAX = 366
-SETTLED_KEPT_MS = 2 * DAY_MS
-REQUESTS_KEPT = 128
-CATALOGS_KEPT = 16
-Tallies = Mapping[str, int]
-NO_TALLIES: Tallies = MappingProxyType({})
-
-
-def next_hash(previous: bytes, payload: bytes) -> bytes:
-    """The log's chain: blake2b-128 over the previous record's hash and this payload."""
-    return blake2b(previous + payload, digest_size=HASH_SIZE).digest()
-
-
-class Owner(msgspec.Struct, frozen=True):
-    """Which process is behind an incarnation, so that its death can be proved on the same host.
-
-    `host_id` changes with every boot; `pid` and `started_ticks` (field 22 of /proc/PID/stat) name a process for good.
-    """
-
-    host_id: str
-    pid: int
-    started_ticks: int
-
-
-class Address(msgspec.Struct, frozen=True):
-    """Where a shard listens: TCP for everyone, a unix socket for the same `host_id`."""
-
-    host: str
-    port: int
-    unix_path: str | None
-    host_id: str
-    metrics_port: int = 0
-
-
-class Incarnation(msgspec.Struct, frozen=True):
-    """The fencing token of a shard process. `log_id` stays while the epoch is raised by slot moves."""
-
-    shard_id: str
-    epoch: int
-    nonce: str
-    log_id: str
-
-
-class LogHead(msgspec.Struct, frozen=True):
-    """Position of the last record: (0, GENESIS) in an empty log."""
-
-    seq: int = 0
-    hash: bytes = GENESIS
-
-
-class LogRecord(msgspec.Struct, frozen=True):
-    """One appended batch. `hash` is `next_hash(previous, payload)`."""
-
-    seq: int
-    previous: bytes
-    hash: bytes
-    payload: bytes
-
-
-class LogInfo(msgspec.Struct, frozen=True):
-    """A log that may hold entries no snapshot covers yet.
-
-    Entries up to `checkpoint_seq` are covered by each player's newest snapshot, those up to `trimmed_seq`
-    by both generations and gone. `sealed`: nobody can append any more.
-    """
-
-    log_id: str
-    shard_id: str
-    sealed: bool
-    checkpoint_seq: int
-    trimmed_seq: int
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """A won claim. `previous` is the process that held the shard before, unless it retired cleanly."""
-
-    incarnation: Incarnation
-    previous: Owner | None
-
-
-class SnapshotRecord(msgspec.Struct, frozen=True):
-    """One generation of a player's snapshot: two checksummed blobs (see `codec`)."""
-
-    player_id: str
-    version: int
-    state: bytes
-    window: bytes
-    due_ms: int | None = None
-    """When the player next has work due (Unix ms): the index of due work is written with the snapshot (rule 12).
-
-    Loaded again with the newest version only; the older generation's is forgotten.
-    """
-
-
-class StoredPlayer(msgspec.Struct, frozen=True):
-    """All the store has of a player: generations newest version first, empty only if there is none.
-
-    `minimum_version`: a slot move recorded that the player had reached it; nothing older may be loaded (0: no move).
-    """
-
-    generations: tuple[SnapshotRecord, ...]
-    minimum_version: int = 0
-
-
-class ShardRow(msgspec.Struct, frozen=True):
-    """A shard as routing sees it. `address` is None until the incarnation serves."""
-
-    shard_id: str
-    epoch: int
-    owner: Owner | None
-    address: Address | None
-    log_id: str
-
-
-class CatalogRow(msgspec.Struct, frozen=True):
-    """The catalog in force (rule 14). `number` only grows; `version` is the content hash of the files."""
-
-    number: int
-    version: str
-    at_ms: int
-    by: str
-    due_since: int = 0
-    """The number of the first catalog since which due times have followed from the same rules (rule 12)."""
-
-
-class DoneRequest(msgspec.Struct, frozen=True):
-    """A control request that was carried out: digests of who asked under which key and of what, and the answer."""
-
-    key: bytes
-    content: bytes
-    answer: bytes
-
-
-class Place(msgspec.Struct, frozen=True):
-    """How far a reading of stored players has come: all slots below `slot`, and of `slot` what is before `at`."""
-
-    slot: int
-    at: str
-
-
-class StoredPage(msgspec.Struct, frozen=True):
-    """Players who have snapshots; `next` is where to go on, None after the last page."""
-
-    players: Sequence[str]
-    next: Place | None
-
-
-class HeldReservation(msgspec.Struct, frozen=True):
-    """A reservation whose grant's fate the store doesn't know yet (rule 11)."""
-
-    reservation_id: str
-    player_id: str
-    command_id: str
-    at_ms: int
-
-
-class Routing(msgspec.Struct, frozen=True):
-    """Who owns what. `slots[i]` is the shard of slot i ("" if none yet); `term` the supervisor's that wrote last.
-
-    `supervisor` is where the supervisor listens for control requests.
-    """
-
-    term: int
-    slots: tuple[str, ...]
-    dedicated: Mapping[str, str]
-    shards: Mapping[str, ShardRow]
-    supervisor: Address | None = None
-    catalog: CatalogRow | None = None
-    clock_offset_ms: int = 0
-    """How far the sandbox clock runs ahead; 0 without one."""
+from snapshots.records import CATALOGS_KEPT as CATALOGS_KEPT
+from snapshots.records import DAY_MS as DAY_MS
+from snapshots.records import GENESIS as GENESIS
+from snapshots.records import HASH_SIZE as HASH_SIZE
+from snapshots.records import NO_TALLIES as NO_TALLIES
+from snapshots.records import PERIOD_DAYS_MAX as PERIOD_DAYS_MAX
+from snapshots.records import REQUESTS_KEPT as REQUESTS_KEPT
+from snapshots.records import SEEN_PLAYERS_MAX as SEEN_PLAYERS_MAX
+from snapshots.records import SETTLED_KEPT_MS as SETTLED_KEPT_MS
+from snapshots.records import SLOTS as SLOTS
+from snapshots.records import Address as Address
+from snapshots.records import CatalogRow as CatalogRow
+from snapshots.records import Claim as Claim
+from snapshots.records import DoneRequest as DoneRequest
+from snapshots.records import HeldReservation as HeldReservation
+from snapshots.records import Incarnation as Incarnation
+from snapshots.records import LogHead as LogHead
+from snapshots.records import LogInfo as LogInfo
+from snapshots.records import LogRecord as LogRecord
+from snapshots.records import Owner as Owner
+from snapshots.records import Place as Place
+from snapshots.records import Routing as Routing
+from snapshots.records import ShardRow as ShardRow
+from snapshots.records import SnapshotRecord as SnapshotRecord
+from snapshots.records import StoredPage as StoredPage
+from snapshots.records import StoredPlayer as StoredPlayer
+from snapshots.records import Tallies as Tallies
+from snapshots.records import next_hash as next_hash
 
 
 class Store(Protocol):

@@ -27,6 +27,12 @@ def counted(sandbox: Sandbox) -> tuple[float, ...]:
     return tuple(total[key] for key in COUNTED)
 
 
+def points_of_all(sandbox: Sandbox) -> tuple[float, float]:
+    """Registered players, and the points available to them together."""
+    shown = sandbox.metrics("croupier-gateway")
+    return shown["registered_players"], shown["avg_points_per_user"] * shown["registered_players"]
+
+
 class Evening:
     """What was counted since the evening began: the server has seen other players before."""
 
@@ -49,6 +55,7 @@ class Evening:
 def test_points_and_levels_of_an_evening(sandbox: Sandbox) -> None:
     """Bets on a slot (1 point per EUR), elsewhere, rolled back, redeemed; climbs by play and by hand."""
     evening, api = Evening(sandbox), sandbox.api
+    players, points = points_of_all(sandbox)
     ann = sandbox.player(900)
 
     spin = sandbox.spin(ann, bet=250).json()
@@ -83,6 +90,7 @@ def test_points_and_levels_of_an_evening(sandbox: Sandbox) -> None:
     assert evening.so_far() == (15_002.5, 15_000, 1_200, 1, 1)
     standing = api.platform("GET", f"/loyalty/{ann}").json()
     assert standing["points"] == {"available": 302, "locked": 0, "spent": 1_200, "expired": 0, "lifetime": 1_502}
+    assert points_of_all(sandbox) == pytest.approx((players + 1, points + 302.5))
 
 
 def test_what_a_level_gives_where_it_matters(sandbox: Sandbox) -> None:

@@ -50,6 +50,7 @@ class Pair:
         self.lazy, self.swept, self.shadow, self.resumed = (Player.new("p1") for _ in range(4))
         self.now = START_MS
         self.history: list[Fact] = []
+        self._life, self._taken = lived(ladder, START_MS, (), START_MS), 0
         self.changes: list[tuple[int, str, str, str]] = []
         self.cashback: list[tuple[int, int]] = []
         self.redeemed: dict[str | None, int] = {}
@@ -62,7 +63,17 @@ class Pair:
         return self.lazy.state.loyalty
 
     def life(self) -> Life:
-        return lived(self.ladder, START_MS, self.history, self.now)
+        """The naive life until now: it goes on where it was when somebody looked last."""
+        for fact in self.history[self._taken :]:
+            self._life.take(fact)
+        self._taken = len(self.history)
+        self._life.live_until(self.now)
+        return self._life
+
+    def end(self) -> None:
+        """Looking on the way has changed nothing: the same history, lived in one go, ends in the same life."""
+        self.catch_up()
+        assert lived(self.ladder, START_MS, self.history, self.now) == self.life()
 
     def remembers(self, key: str) -> bool:
         """Whether the engine can still tell what the bet was: a rollback of an older one leaves a tombstone only."""

@@ -1,6 +1,6 @@
 """Loyalty computed anew from a history of accepted commands, one UTC day after the other, in the words of rules §8.
 
-Nothing of the engine is used, nothing is kept between two looks: a `Life` is a function of ladder, history and time.
+Nothing of the engine is used: a `Life` is a function of ladder, history and time.
 """
 
 from calendar import monthrange
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 DAY_MS = 86_400_000
@@ -286,6 +287,7 @@ class Life:
             self.available = 0
 
 
+@lru_cache(maxsize=4_096)
 def months_after(time_ms: int, months: int) -> int:
     """The same day and time so many calendar months later, or the last day of a month that is too short."""
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)

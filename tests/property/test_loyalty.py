@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -99,10 +100,19 @@ class Loyal(RuleBasedStateMachine):
 
     # --- play
 
-    @rule(game_id=GAMES, stakes=st.lists(STAKES, min_size=1, max_size=3), win=WINS)
-    def spin(self, game_id: str, stakes: list[int], win: int) -> None:
+    @rule(
+        game_id=GAMES,
+        stakes=st.lists(STAKES, min_size=1, max_size=3),
+        win=WINS,
+        undo_after_ms=st.none() | st.sampled_from([0, 20 * HOUR_MS, 30 * DAY_MS]),
+    )
+    def spin(self, game_id: str, stakes: list[int], win: int, undo_after_ms: int | None) -> None:
         for stake in () if game_id in self.rounds else stakes:
-            self.send(Spin(game_id, "real", stake, win), self.bet_of(TYPES[game_id], stake, win))
+            bet = self.bet_of(TYPES[game_id], stake, win)
+            self.send(Spin(game_id, "real", stake, win), bet)
+            if undo_after_ms is not None:
+                self.pair.wait(self.pair.now + undo_after_ms)
+                self._roll_back(bet.key)
 
     @rule(game_type=st.sampled_from(sorted(TYPES.values())), stake=STAKES)
     def report(self, game_type: str, stake: int) -> None:
@@ -124,8 +134,8 @@ class Loyal(RuleBasedStateMachine):
             bet = self.bet_of(TYPES[game_id], amount)
             opened.keys.append(bet.key)
             self.send(AddBet(opened.session_id, amount), bet)
-        for win in wins:
-            self._result(game_id, win, final=win is wins[-1])
+        for left, win in zip(reversed(range(len(wins))), wins, strict=True):
+            self._result(game_id, win, final=not left)
 
     @rule(pick=PICK, win=WINS, final=st.booleans())
     @precondition(lambda self: self.rounds)
@@ -166,9 +176,10 @@ class Loyal(RuleBasedStateMachine):
         """Mostly one of the last bets; it may have been undone before, or have had a result."""
         self.pair.catch_up()
         bets = [fact.key for fact in self.pair.history if isinstance(fact, Bet) and self.pair.remembers(fact.key)]
-        if not bets:
-            return
-        key = bets[-1 - (pick % 4 if pick % 3 else pick) % len(bets)]
+        if bets:
+            self._roll_back(bets[-1 - (pick % 4 if pick % 3 else pick) % len(bets)])
+
+    def _roll_back(self, key: str) -> None:
         keys = next((opened.keys for opened in self.rounds.values() if key in opened.keys), [key])
         body = RollbackReportedBet(key) if key in self.reported else Rollback(key)
         undone = self.send(body, *self._undo(keys, key in self.closed))
@@ -189,6 +200,7 @@ class Loyal(RuleBasedStateMachine):
         assert (adjusted == "insufficient_points") is refused
 
     @rule(wait_ms=WAITS)
+    @precondition(lambda self: self.pair.keys % 4 == 0)
     def block_for_a_while(self, wait_ms: int) -> None:
         self.send(Block("because"), Blocked(self.pair.now, True))
         self.pair.wait(self.pair.now + wait_ms)
@@ -272,7 +284,7 @@ class Loyal(RuleBasedStateMachine):
     @rule(off_by=st.sampled_from([-1, 0, 1]))
     def wait_for_what_is_due(self, off_by: int) -> None:
         due_ms = next_due_ms(self.pair.lazy.state, self.pair.catalog)
-        if due_ms is not None:
+        if due_ms is not None and due_ms < self.pair.now + 400 * DAY_MS:
             self.pair.wait(max(self.pair.now, due_ms + off_by))
 
     @rule(months=st.integers(3, 14))
@@ -289,7 +301,8 @@ class Loyal(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "pair"):
-            self.pair.catch_up()
+            self.pair.end()
 
 
+Loyal.TestCase.settings = settings(max_examples=3 * settings().max_examples)
 TestLoyal = pytest.mark.timeout(7_200)(Loyal.TestCase)

@@ -27,7 +27,8 @@ async def test_rule_01_a_second_claim_fences_the_first_which_acknowledges_nothin
         await old.seat("alice")
         async with start_shard(tmp_path, lease_ms=1) as second:
             refused = await old.ask("alice", "k1", spin())
-            assert isinstance(refused, Unavailable) and refused.code == "outcome_unknown"
+            # Its own background work may have told it before: then it doesn't even try.
+            assert refused == NOT_OWNER or (isinstance(refused, Unavailable) and refused.code == "outcome_unknown")
             assert len(first.ended) == 1 and first.shard is not None and len(first.shard.residents) == 0
             assert await old.ask("alice", "", LOOK) == NOT_OWNER
             assert (await second.asking.look("alice")).balance.real == 1_000

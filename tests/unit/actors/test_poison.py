@@ -73,7 +73,7 @@ async def test_rule_10_a_player_who_cannot_even_be_taken_in_stops_alone(
 ) -> None:
     async with desk(tmp_path) as table:
         await table.seat("bob")
-        monkeypatch.setattr("actors.shard.next_due_ms", _raises)
+        monkeypatch.setattr("actors.residents.next_due_ms", _raises)
         for _ in range(3):
             assert (await table.ask("alice", "k1", spin())).code == "shard_unavailable"
         assert (await table.look("bob")).balance.real == 1_000

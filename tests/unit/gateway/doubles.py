@@ -46,7 +46,17 @@ from engine.views import (
 )
 from gateway.app import GatewayApp, create_app
 from gateway.auth import Authenticator, Caller, OpenAuth
-from gateway.ports import CampaignFigures, Checked, ControlPort, Deployed, InForce, KeyTaken, Overtaken, SandboxClock
+from gateway.ports import (
+    CampaignFigures,
+    Checked,
+    ControlPort,
+    Deployed,
+    InForce,
+    KeyTaken,
+    Overtaken,
+    Population,
+    SandboxClock,
+)
 from gateway.roles import KEYLESS
 from gateway.settings import GatewaySettings
 from gateway.texts import Texts
@@ -230,6 +240,9 @@ class ScriptedControl:
     async def figures(self, campaigns: Sequence[Campaign]) -> Mapping[str, CampaignFigures]:
         self.figures_asked.append([each.campaign_id for each in campaigns])
         return {} if self._figures is None else {each.campaign_id: self._figures for each in campaigns}
+
+    async def population(self) -> Population | None:
+        return Population(4, 10_000_000)
 
     async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
         replayed = command_id in self.advanced
