@@ -44,6 +44,7 @@ from tests.property.naive_loyalty import (
     Requested,
     Reversed,
     Won,
+    months_after,
 )
 
 TYPES = {"book": "slot", "dice": "table", "wheel": "live", "vault": "exclusive"}
@@ -116,6 +117,9 @@ class Loyal(RuleBasedStateMachine):
 
     @rule(game_type=st.sampled_from(sorted(TYPES.values())), stake=STAKES)
     def report(self, game_type: str, stake: int) -> None:
+        self._report(game_type, stake)
+
+    def _report(self, game_type: str, stake: int) -> None:
         self.reported.add(self.pair.next_key)
         self.send(ReportBet(stake, game_type), self.bet_of(game_type, stake, elsewhere=True))
 
@@ -212,10 +216,15 @@ class Loyal(RuleBasedStateMachine):
     @rule(
         points=st.sampled_from([99, 100, 110, 120, 400]) | st.integers(5, 150).map(lambda steps: steps * STEP),
         all_of_them=st.booleans(),
-        then=st.sampled_from(["", "", "confirm", "suspicious", "cancel"]),
+        then=st.sampled_from(["", "", "confirm", "suspicious", "declined", "cancel"]),
         wait_ms=st.sampled_from([0, 0, HOUR_MS, HOUR_MS - 1, 30 * HOUR_MS]),
+        on_the_eve=st.sampled_from([None, None, HOUR_MS, 1]),
     )
-    def redeem(self, points: int, all_of_them: bool, then: str, wait_ms: int) -> None:
+    def redeem(self, points: int, all_of_them: bool, then: str, wait_ms: int, on_the_eve: int | None) -> None:
+        """Perhaps so short before all points expire that the lock outlasts them."""
+        if on_the_eve is not None and self.pair.ladder.expire_months is not None:
+            idle_ms = months_after(self.pair.life().last_bet_ms, self.pair.ladder.expire_months)
+            self.pair.wait(max(self.pair.now, -(-idle_ms // DAY_MS) * DAY_MS - on_the_eve))
         self.pair.catch_up()
         points = max(1, self.pair.life().available // MICRO // STEP * STEP) if all_of_them else points
         refusal = self._refusal(points)
@@ -225,7 +234,10 @@ class Loyal(RuleBasedStateMachine):
         assert (answer if isinstance(answer, str) else None) == refusal
         if then and refusal is None:
             self.pair.wait(self.pair.now + wait_ms)
-            self._end(redemption_id, then)
+            self._end(redemption_id, "suspicious" if then == "declined" else then)
+        if then == "declined" and self.waiting:
+            self.pair.wait(self.pair.now + 2 * HOUR_MS)
+            self._judge([*self.waiting][-1], approve=False)
 
     def _refusal(self, points: int) -> str | None:
         life = self.pair.life()
@@ -234,6 +246,14 @@ class Loyal(RuleBasedStateMachine):
         if sum(1 for redemption in life.redemptions.values() if redemption.state == "locked") == OPEN_REDEMPTIONS_MAX:
             return "overloaded"
         return "insufficient_points" if points * MICRO > life.available else None
+
+    @rule(off_by=st.sampled_from([-1, 0]), stake=STAKES)
+    def bet_at_the_edge_of_a_promotion(self, off_by: int, stake: int) -> None:
+        edges = [edge for each in self.pair.ladder.promotions for edge in (each.from_ms, each.to_ms)]
+        to_come = [edge for edge in edges if edge > self.pair.now]
+        if to_come:
+            self.pair.wait(min(to_come) + off_by)
+            self._report("slot", stake)
 
     @rule(pick=PICK, then=st.sampled_from(["confirm", "suspicious", "cancel"]))
     @precondition(lambda self: self.has(Requested))
@@ -263,7 +283,9 @@ class Loyal(RuleBasedStateMachine):
     @rule(pick=PICK, approve=st.booleans())
     @precondition(lambda self: self.waiting)
     def judge(self, pick: int, approve: bool) -> None:
-        grant_id = [*self.waiting][pick % len(self.waiting)]
+        self._judge([*self.waiting][pick % len(self.waiting)], approve)
+
+    def _judge(self, grant_id: str, approve: bool) -> None:
         redemption_id = self.waiting.pop(grant_id)
         if approve:
             self.send(ApproveGrant(grant_id, "because"))

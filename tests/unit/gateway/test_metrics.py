@@ -57,4 +57,5 @@ async def test_requests_are_counted_by_route_and_outcome() -> None:
         (("code", "body_too_large"), ("route", "unmatched")): 1,
     }
     assert found["spin_seconds_count", ()] == 3
+    assert (found["registered_players", ()], found["avg_points_per_user", ()]) == (4, 2.5)
     assert any(name == "process_cpu_seconds_total" for name, _ in found)
