@@ -23,6 +23,7 @@ from snapshots.codec import (
     encode_snapshot,
 )
 from tests.property.floor import Floor
+from tests.property.house import level_at
 from tests.property.journal_account import Account
 from tests.property.ledger import Facts, Ledger
 from tests.property.purse import Refused, picture
@@ -114,6 +115,8 @@ class Both:
         state = self.live.state
         check(state)
         assert _picture(state) == picture(self.ledger.purse)
+        turnover, loyalty = self.ledger.purse.turnover, state.loyalty
+        assert (loyalty.qualifying, loyalty.level) == (turnover, level_at(turnover))
         assert +Counter(state.awarded) == +Counter(self.ledger.awarded), "what uses up per_player"
         self._conserve()
         assert (state.version, state.time_ms) == (self.ledger.version, self.ledger.purse.now)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from msgspec.structs import replace
+
 from croupier.catalog_files import load_catalog
 from croupier.settings import default_catalog
 from engine.catalog import (
@@ -18,11 +20,13 @@ from engine.catalog import (
     Game,
     Limits,
     PeriodLimit,
+    PointRules,
     RoundTimeout,
     WagerTerms,
     Workflow,
 )
 from tests.property.wiring import APPROVAL, STANDARD, Wiring, workflow
+from tests.unit.engine.ladder import FACTORS, level, rules
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -182,17 +186,28 @@ def wirings(wired: Wiring) -> dict[str, Wiring]:
     return {"standard": STANDARD, "approval": APPROVAL, "wired": wired}
 
 
+def level_at(micro_eur: int) -> str:
+    """The level that so much turnover supports."""
+    return [each.level_id for each in _RUNGS if each.threshold_micro <= micro_eur][-1]
+
+
 def catalog(funds_order: Any, wired: Wiring) -> Catalog:
-    """The house as the engine knows it; its second workflow is the shipped one, its third is `wired`."""
+    """The house as the engine knows it; its second workflow is the shipped one, its third is `wired`.
+
+    Levels are for life and give nothing, points buy nothing: play alone moves both.
+    """
     campaigns = {name: _campaign(name, offer) for name, offer in OFFERS.items()}
     games = {name: _game(name) for name in TYPES}
     workflows = {"approval": _SHIPPED["approval"], "wired": workflow("wired", wired)}
     currencies = {"EUR": Currency(2, 1_000_000)}
     platform = RoundTimeout(24 * HOUR_MS, "hold")
-    return Catalog("property", currencies, funds_order, games, campaigns, (), workflows, _FRAUD, platform)
+    ladder = rules(*_RUNGS, points=PointRules(FACTORS), downgrade=None, redemption=None, cashback=None)
+    house = Catalog("property", currencies, funds_order, games, campaigns, (), workflows, _FRAUD, platform)
+    return replace(house, loyalty=ladder)
 
 
 _SHIPPED: dict[str, Workflow] = load_catalog(default_catalog()).workflows
+_RUNGS = level("bronze", 0), level("silver", 2), level("gold", 7)
 _FRAUD = FraudRules(
     window_days=10_000,
     rules={"shared_device": FraudRule("review"), "shared_instrument": FraudRule("deny")},

@@ -24,8 +24,8 @@ from tests.unit.engine.playing import MILLION, START_MS, campaign
 
 MIN_POINTS, STEP = 100, 20
 MAX_RUNGS: Final = 5
-RATES = {"EUR": (Fraction(1), 2), "SEK": (Fraction("0.0871"), 2), "JPY": (Fraction("0.0061"), 0)}
-"""EUR per major unit, and the exponent."""
+RATES = {"EUR": (Fraction(1), 100), "SEK": (Fraction("0.0871"), 100), "JPY": (Fraction("0.0061"), 1)}
+"""EUR per major unit, and how many minor units that is."""
 
 _PROMOTIONS = st.builds(
     lambda times, first, days, rungs: Promotion(
@@ -101,11 +101,11 @@ def _campaign(numbered: tuple[int, Promotion]) -> Campaign:
 
 def micro_eur(amount: int, currency: str) -> int:
     """Minor units in micro-EUR, half to even (rules §2.7)."""
-    rate, exponent = RATES[currency]
-    return round(amount * rate * 10**6 / 10**exponent)
+    rate, minor = RATES[currency]
+    return round(amount * rate * 10**6 / minor)
 
 
 def worth(ladder: Ladder, points: int, currency: str) -> int:
     """Minor units that whole points are worth, rounded down (rules §8, redemption)."""
-    rate, exponent = RATES[currency]
-    return int(Fraction(points, ladder.points_per_eur) / rate * 10**exponent)
+    rate, minor = RATES[currency]
+    return int(Fraction(points, ladder.points_per_eur) / rate * minor)

@@ -125,7 +125,7 @@ class Pair:
             return outcome.code
         self.history += facts
         self._journal(outcome)
-        self.check()
+        self.catch_up()  # at midnight a command may leave the sweep of this very moment something to do
         return _ANSWERS.decode(outcome.answer)
 
     @property
@@ -139,7 +139,7 @@ class Pair:
             self._journal(transition)
         self._work(self.swept, self.now)
         if self.keys:
-            self.check()
+            self._check()
 
     def restart(self) -> None:
         """The player is loaded anew, from the state the journal has led to."""
@@ -161,7 +161,7 @@ class Pair:
 
     # --- what must hold
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Engine and life agree on everything that can be seen; all four players are one."""
         now = encode_snapshot(self.lazy)
         assert encode_snapshot(self.swept) == now, "it matters when the sweep ran"

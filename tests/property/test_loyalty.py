@@ -105,15 +105,19 @@ class Loyal(RuleBasedStateMachine):
         game_id=GAMES,
         stakes=st.lists(STAKES, min_size=1, max_size=3),
         win=WINS,
-        undo_after_ms=st.none() | st.sampled_from([0, 20 * HOUR_MS, 30 * DAY_MS]),
+        undo_after_ms=st.none() | st.sampled_from([0, 20 * HOUR_MS, 7 * DAY_MS, 30 * DAY_MS]),
     )
     def spin(self, game_id: str, stakes: list[int], win: int, undo_after_ms: int | None) -> None:
-        for stake in () if game_id in self.rounds else stakes:
-            bet = self.bet_of(TYPES[game_id], stake, win)
-            self.send(Spin(game_id, "real", stake, win), bet)
-            if undo_after_ms is not None:
-                self.pair.wait(self.pair.now + undo_after_ms)
-                self._roll_back(bet.key)
+        """All lose but the last, which may be undone."""
+        if game_id in self.rounds:
+            return
+        for left, stake in zip(reversed(range(len(stakes))), stakes, strict=True):
+            won = 0 if left else win
+            bet = self.bet_of(TYPES[game_id], stake, won)
+            self.send(Spin(game_id, "real", stake, won), bet)
+        if undo_after_ms is not None:
+            self.pair.wait(self.pair.now + undo_after_ms)
+            self._roll_back(bet.key)
 
     @rule(game_type=st.sampled_from(sorted(TYPES.values())), stake=STAKES)
     def report(self, game_type: str, stake: int) -> None:
