@@ -139,7 +139,7 @@ def test_every_change_needs_a_key(api: Api, new_player: NewPlayer, target: str) 
     body: dict[str, Any] = {"player_id": player_id}
     if target in (ADD, LEVEL):
         body |= {"reason": "a test"} | ({"points": 5} if target == ADD else {"level": "gold"})
-        problem(api.person(LOYALTY, "POST", target, body), 400, "idempotency_key_required")
+        problem(api.person(LOYALTY, "POST", target, body, key=""), 400, "idempotency_key_required")
     else:
         body |= {"points": 1_000} if target == REDEEM else {}
         problem(api.platform("POST", target, body, key=""), 400, "idempotency_key_required")
