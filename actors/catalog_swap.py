@@ -16,7 +16,7 @@ from actors.frames import NIL, Kind, Reply
 from actors.geo import GeoDatabase
 from engine.catalog import Catalog
 from engine.due import due_digest
-from snapshots.contract import CatalogRow, Store
+from snapshots.contract import CatalogRow, Routing, Store
 from snapshots.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -59,11 +59,13 @@ async def read_catalog(store: Store, version: str, due_since_ms: int) -> Catalog
     return msgspec.structs.replace((await read_content(store, version)).catalog, in_force_ms=due_since_ms)
 
 
-async def next_row(store: Store, in_force: CatalogRow | None, version: str, by: str) -> CatalogRow:
-    """The row that puts a stored version in force after `in_force`; notes since when due times follow the same rules.
+async def next_row(store: Store, routing: Routing, version: str, by: str) -> CatalogRow:
+    """The row that puts a stored version in force after the one there is; notes since when due times follow the same
+    rules, in the players' time.
 
     Raises StoreUnavailable. A version that can't be read counts as other rules: whoever puts it in force will find out.
     """
+    in_force = routing.catalog
     if in_force is None:
         return CatalogRow(1, version, now_ms(), by, due_since=1)
     number = in_force.number + 1
@@ -72,7 +74,10 @@ async def next_row(store: Store, in_force: CatalogRow | None, version: str, by: 
     except (CatalogMissing, msgspec.DecodeError):
         digests = []
     at_ms = now_ms()
-    since, since_ms = (in_force.due_since, in_force.due_since_ms) if len(set(digests)) == 1 else (number, at_ms)
+    if len(set(digests)) == 1:
+        since, since_ms = in_force.due_since, in_force.due_since_ms
+    else:
+        since, since_ms = number, at_ms + routing.clock_offset_ms
     return CatalogRow(number, version, at_ms, by, since, since_ms)
 
 

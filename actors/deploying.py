@@ -69,7 +69,8 @@ async def deploy(
 
     Raises DeployFailed, Fenced, StoreUnavailable.
     """
-    in_force = (await store.routing()).catalog
+    routing = await store.routing()
+    in_force = routing.catalog
     number = 0 if in_force is None else in_force.number
     if asked.base is not None and asked.base != number:
         return Overtaken(number)
@@ -79,7 +80,7 @@ async def deploy(
             await _commit(store, term, in_force, _done(asked.keyed, answer))
         return answer
     answer = Deployed(number + 1, asked.version, asked.diff)
-    row = await next_row(store, in_force, asked.version, asked.by)
+    row = await next_row(store, routing, asked.version, asked.by)
     await _swap(store, client, term, shards, row, _done(asked.keyed, answer))
     return answer
 

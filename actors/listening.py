@@ -1,12 +1,10 @@
 """Where a process listens for channels: a unix socket in a folder of its own, and TCP; both behind the secret."""
 
 import asyncio
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 
 from actors.connection import Connection, Handler
 from actors.processes import host_id
+from actors.socket_folder import SocketFolder
 from snapshots.contract import Address
 
 
@@ -17,7 +15,7 @@ class Listener:
         self._secret, self._handler, self._limit = secret.encode(), handler, connections_max
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
-        self._folder: Path | None = None
+        self._folder: SocketFolder | None = None
 
     def _connection(self) -> Connection:
         return Connection(self._secret, self._handler, self._connections, self._limit)
@@ -25,8 +23,8 @@ class Listener:
     async def open(self, bind_host: str, name: str, metrics_port: int = 0) -> Address:
         """Listens; answers where. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._folder = Path(mkdtemp(prefix="croupier-"))
-        path = self._folder / f"{name}.sock"
+        self._folder = SocketFolder()
+        path = self._folder.path / f"{name}.sock"
         unix_server = await loop.create_unix_server(self._connection, str(path))
         path.chmod(0o600)
         tcp_server = await loop.create_server(self._connection, bind_host, 0)
@@ -41,4 +39,4 @@ class Listener:
         for connection in list(self._connections):
             connection.close()
         if self._folder is not None:
-            rmtree(self._folder, ignore_errors=True)
+            self._folder.close()

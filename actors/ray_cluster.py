@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError, RayTaskError
 
 from actors.catalog_swap import CatalogContent
 from actors.client import ShardClient
@@ -37,6 +37,7 @@ SUPERVISOR = "supervisor"
 START_TIMEOUT_S = 120
 CONNECT_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 60
+STOP_AGAIN_S = 0.2
 RESTART_PAUSE_S = 1.0
 EXIT_FENCED = 3
 OBJECT_STORE_BYTES = 80 * 1024 * 1024
@@ -316,8 +317,16 @@ class RunningSupervisor:
         ray.get(self._actor.move.remote(list(slots), gainer), timeout=STOP_TIMEOUT_S)
 
     def stop(self) -> None:
-        """Drains everything; the shards are gone when it returns."""
-        ray.get(self._actor.stop.remote(), timeout=STOP_TIMEOUT_S)
+        """Drains everything; the shards are gone when it returns. A supervisor that Ray is restarting is waited for."""
+        until = time.monotonic() + STOP_TIMEOUT_S
+        while True:
+            try:
+                ray.get(self._actor.stop.remote(), timeout=STOP_TIMEOUT_S)
+                break
+            except ActorUnavailableError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(STOP_AGAIN_S)
         ray.kill(self._actor, no_restart=True)
 
 

@@ -38,6 +38,7 @@ from actors.settings import ShardSettings
 from actors.shard import Shard
 from actors.slot_moves import release
 from actors.snapshotter import Snapshotter
+from actors.socket_folder import remove_leftovers
 from engine.catalog import Catalog
 from snapshots.contract import Address, Claim, Incarnation, Routing
 from snapshots.errors import Fenced, StoreUnavailable
@@ -72,8 +73,10 @@ class ShardProcess:
         self._moving = asyncio.Lock()
 
     async def prepare(self) -> None:
-        """What can be done before there is a shard to be: opens the store and the metrics port."""
+        """What can be done before there is a shard to be: opens the store and the metrics port, tidies up."""
         await self.store.open()
+        if removed := await asyncio.to_thread(remove_leftovers):
+            log.info("removed the sockets of %d processes that are gone", removed)
         registry = CollectorRegistry()
         registry.register(self.metrics)
         server, _ = start_http_server(0, addr=self.settings.bind_host, registry=registry)

@@ -103,7 +103,7 @@ class SupervisorProcess:
         version = self._catalog.catalog.version
         if routing.catalog is None or routing.catalog.version != version:
             await self._store.put_catalog(version, encode_content(self._catalog))
-            row = await next_row(self._store, routing.catalog, version, "croupier up")
+            row = await next_row(self._store, routing, version, "croupier up")
             await self._store.commit_catalog(self.term, row)
 
     async def _adopt(self, routing: Routing) -> None:

@@ -32,11 +32,16 @@ def _add_deploy(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_texts(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
+    epilog = (
         "Needs croupier[texts], and LOKALISE_API_TOKEN or CROWDIN_API_TOKEN in the environment. "
         "English is the source: push sends locales/en.json, pull writes the other languages."
     )
-    parser.add_argument("direction", choices=["push", "pull"])
+    directions = parser.add_subparsers(required=True, metavar="DIRECTION", dest="direction")
+    _add_direction(directions.add_parser("push", epilog=epilog, help="send locales/en.json"))
+    _add_direction(directions.add_parser("pull", epilog=epilog, help="write the other languages"))
+
+
+def _add_direction(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=default_catalog(), metavar="DIR")
     parser.add_argument("--service", choices=["lokalise", "crowdin"], required=True)
     parser.add_argument("--project", metavar="ID", help="or LOKALISE_PROJECT_ID, CROWDIN_PROJECT_ID")

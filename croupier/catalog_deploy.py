@@ -2,6 +2,7 @@
 
 import json
 import sys
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
@@ -33,7 +34,7 @@ def deploy_catalog(folder: Path, url: str, token: str | None) -> int:
     except HTTPError as refused:
         print(f"croupier: {url} refused with {refused.code}: {_told(refused)}", file=sys.stderr)
         return 1
-    except (URLError, OSError, ValueError) as problem:
+    except (URLError, OSError, ValueError, HTTPException) as problem:
         print(f"croupier: no Croupier answers at {url}: {getattr(problem, 'reason', problem)}", file=sys.stderr)
         return 1
     print(f"deployed {answer['version']}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from croupier.catalog_command import add_catalog
 from croupier.catalog_files import CatalogInvalid
-from croupier.settings import Settings, SettingsInvalid, checked, default_catalog, default_store
+from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
 from gateway.keys import KeysInvalid
 from gateway.serve import BindRefused, bind
 from snapshots.errors import StoreUnsuitable
@@ -70,7 +70,7 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cluster-secret-file", type=Path, default=env("CROUPIER_CLUSTER_SECRET_FILE"), metavar="FILE",
                         help="what gateways and shards prove to each other (or CROUPIER_CLUSTER_SECRET)")  # fmt: skip
     parser.add_argument("--log-level", default=env("CROUPIER_LOG_LEVEL", "WARNING"),
-                        choices=["DEBUG", "INFO", "WARNING", "ERROR"])  # fmt: skip
+                        choices=LOG_LEVELS)  # fmt: skip
 
 
 def _add_up(parser: argparse.ArgumentParser) -> None:
@@ -97,9 +97,9 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sandbox_and_watch(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--sandbox", action="store_true", default=os.environ.get("CROUPIER_SANDBOX") == "1",
+    parser.add_argument("--sandbox", action="store_true", default=os.environ.get("CROUPIER_SANDBOX"),
                         help="offer POST /sandbox/clock: testers live through days in a second")  # fmt: skip
-    parser.add_argument("--catalog-watch", action="store_true", default=os.environ.get("CROUPIER_CATALOG_WATCH") == "1",
+    parser.add_argument("--catalog-watch", action="store_true", default=os.environ.get("CROUPIER_CATALOG_WATCH"),
                         help="follow the catalog folder: a change there is a deploy")  # fmt: skip
 
 
@@ -129,10 +129,21 @@ def _settings(options: argparse.Namespace, **more: object) -> Settings:
             raise SettingsInvalid(
                 f"--cluster-secret-file {options.cluster_secret_file}: {problem.strerror}"
             ) from problem
-    names = ("store", "catalog", "host", "port", "auth", "keys", "log_level", "sandbox", "catalog_watch")
+    names = ("store", "catalog", "host", "port", "auth", "keys", "log_level")
     common = {name: getattr(options, name) for name in names}
-    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    return checked(Settings(**common, **more, cluster_secret=secret))  # type: ignore[arg-type]
+    common |= {name: _switch(name, getattr(options, name)) for name in ("sandbox", "catalog_watch")}
+    settings = checked(Settings(**common, **more, cluster_secret=secret))  # type: ignore[arg-type]
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    return settings
+
+
+def _switch(name: str, given: bool | str | None) -> bool:
+    """True if the option was typed, else what its variable says."""
+    if given in (True, "1"):
+        return True
+    if given in (None, "", "0"):
+        return False
+    raise SettingsInvalid(f"CROUPIER_{name.upper()}={given}: 1 or 0 is possible")
 
 
 def _up(options: argparse.Namespace) -> int:

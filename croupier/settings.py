@@ -2,9 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
@@ -15,6 +16,7 @@ SHARDS_MAX = 64
 GATEWAYS_MAX = 64
 ORPHAN_AFTER_S_MAX = 3_600
 SECRET_CHARS_MIN = 16
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class SettingsInvalid(Exception):
@@ -86,6 +88,8 @@ def checked(settings: Settings) -> Settings:
         raise SettingsInvalid(
             f"--orphan-after {settings.orphan_after_s}: from 1 to {ORPHAN_AFTER_S_MAX} seconds are possible"
         )
+    _known("--log-level", settings.log_level, LOG_LEVELS)
+    _known("--auth", settings.auth_mode, get_args(AuthMode))
     if not 0 <= settings.port <= 65535:
         raise SettingsInvalid(f"--port {settings.port}: from 0 (any free port) to 65535 are possible")
     if not bind_allowed(settings.host, settings.auth_mode):
@@ -100,6 +104,12 @@ def checked(settings: Settings) -> Settings:
     if not secret and settings.ray_address is not None:
         raise SettingsInvalid("--ray-address needs CROUPIER_CLUSTER_SECRET: shards and gateways must share one secret")
     return settings if secret else msgspec.structs.replace(settings, cluster_secret=secrets.token_hex(32))
+
+
+def _known(option: str, value: str, words: Sequence[str]) -> None:
+    """Options' words are checked when they are typed, but not when they come from the environment."""
+    if value not in words:
+        raise SettingsInvalid(f"{option} {value}: {', '.join(words[:-1])} or {words[-1]} is possible")
 
 
 def default_store(environment: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -14,16 +15,14 @@ TIMEOUT_S = 5
 
 def show_status(url: str, token: str | None) -> int:
     """Prints the table; 1 if the gateway can't be asked or a shard does not serve."""
-    request = Request(f"{url.rstrip('/')}/cluster")
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
     try:
+        request = Request(f"{url.rstrip('/')}/cluster", headers={"Authorization": f"Bearer {token}"} if token else {})
         with urlopen(request, timeout=TIMEOUT_S) as response:
             cluster = json.load(response)
     except HTTPError as refused:
         print(f"croupier: {url} refused with {refused.code}: {_detail(refused)}", file=sys.stderr)
         return 1
-    except (URLError, OSError, ValueError) as problem:
+    except (URLError, OSError, ValueError, HTTPException) as problem:
         print(f"croupier: no Croupier answers at {url}: {getattr(problem, 'reason', problem)}", file=sys.stderr)
         return 1
     Console().print(_table(cluster))

@@ -52,8 +52,10 @@ class Running:
     def stop(self) -> None:
         """Gateways finish what they have, shards drain, snapshot and retire, Ray ends."""
         self._gateways.stop()
-        self.supervisor.stop()
-        _ray().stop_ray()
+        try:
+            self.supervisor.stop()
+        finally:
+            _ray().stop_ray()
 
 
 def start(settings: Settings) -> Running:
@@ -149,9 +151,10 @@ class Gateways:
         command += ["--store", settings.store, "--catalog", str(settings.catalog), "--auth", settings.auth_mode]
         command += ["--keys", str(settings.keys)] if settings.keys is not None else []
         command += ["--sandbox"] if settings.sandbox else []
-        command += ["--catalog-watch"] if settings.catalog_watch and number == 0 else []
+        watches = settings.catalog_watch and number == 0
         environment = {**os.environ, "CROUPIER_CLUSTER_SECRET": settings.cluster_secret}
         environment |= {"CROUPIER_LOG_LEVEL": settings.log_level, "CROUPIER_PARENT_PIPE": "1"}
+        environment |= {"CROUPIER_CATALOG_WATCH": "1" if watches else "0"}
         return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[fd], env=environment, start_new_session=True)
 
     def _await_ready(self) -> None:

@@ -28,7 +28,7 @@ from engine.answers import (
     WithdrawalAnswer,
 )
 from engine.commands import Command
-from engine.holdings import balance, find_ended_grant, find_grant, spins_left
+from engine.holdings import award_key, balance, find_ended_grant, find_grant, spins_left
 from engine.loyalty import buckets, whole
 from engine.state import Grant, OpenRound, PlayerState
 
@@ -174,16 +174,17 @@ def _grant(state: PlayerState, command: Command, events: Events, round_: OpenRou
 
 
 def _granted(events: Events) -> tuple[Granted, ...]:
-    """One entry per campaign, with its grant, its package, or both; initiated ones too, with the spins that wait."""
+    """One entry per award, with its grant, its package, or both; initiated ones too, with the spins that wait."""
     found: dict[str, Granted] = {}
     for event in events:
         if isinstance(event, e.GrantCreated):
             if event.grant.state != "declined":
-                found[event.grant.campaign_id] = _award(event.grant)
+                found[award_key(event.grant.campaign_id, event.grant.level)] = _award(event.grant)
         elif isinstance(event, e.FreeSpinsGranted):
             package = event.package
-            with_grant = found.get(package.campaign_id) or Granted(package.campaign_id)
-            found[package.campaign_id] = Granted(
+            award = award_key(package.campaign_id, package.level)
+            with_grant = found.get(award) or Granted(package.campaign_id)
+            found[award] = Granted(
                 package.campaign_id, with_grant.grant_id, with_grant.amount, package.package_id, package.count
             )
     return tuple(found.values())

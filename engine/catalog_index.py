@@ -13,8 +13,8 @@ NEVER: Final = 2**63
 class Index(NamedTuple):
     """Campaigns by trigger in order of their ids; `thresholds` of those that wait for turnover, micro-EUR, ascending.
 
-    `promotions`: those that multiply points, the highest first, for players of a level; of a level that is not on the
-    ladder: under "". `next_rung`: by level, the qualifying micro-EUR at which it is left upwards.
+    `promotions`: those that multiply points, the highest first, by the levels of the ladder they are for. `next_rung`:
+    by level, the qualifying micro-EUR at which it is left upwards.
     """
 
     catalog: Catalog | None
@@ -51,12 +51,12 @@ def _build(catalog: Catalog) -> Index:
 def _promotions(catalog: Catalog) -> dict[str, Campaigns]:
     found = [campaign for campaign in catalog.campaigns.values() if campaign.type == "points_multiplier"]
     found.sort(key=lambda campaign: (-(campaign.points_multiplier_micro or 0), campaign.campaign_id))
-    levels = ["", *(catalog.loyalty.rungs if catalog.loyalty is not None else ())]
+    levels = catalog.loyalty.rungs if catalog.loyalty is not None else ()
     return {level: tuple(each for each in found if _for_level(each, level)) for level in levels}
 
 
 def _for_level(campaign: Campaign, level: str) -> bool:
-    return not level or not campaign.eligibility.levels or level in campaign.eligibility.levels
+    return not campaign.eligibility.levels or level in campaign.eligibility.levels
 
 
 def _next_rungs(catalog: Catalog) -> dict[str, int]:

@@ -14,17 +14,21 @@ LoyaltyDue = tuple[int, type[PayCashback | LapseRedemption | SweepLevel | Expire
 
 
 def next_loyalty_due(state: PlayerState, catalog: Catalog) -> LoyaltyDue | None:
-    """The first of what becomes due; at the same moment a week's cashback comes before the level that follows it."""
+    """The first of what becomes due; at the same moment a week's cashback comes before the level that follows it.
+
+    Locked points come back in time even where the ladder has been taken away; cashback waits for a currency that was.
+    """
     rules, loyalty = catalog.loyalty, state.loyalty
-    if rules is None:
-        return None
     found: LoyaltyDue | None = None
-    if loyalty.week_staked > loyalty.week_won and rules.cashback is not None:
+    paid_back = rules is not None and rules.cashback is not None and state.currency in catalog.currencies
+    if paid_back and loyalty.week_staked > loyalty.week_won:
         found = (max(week_ends_ms(loyalty.week), catalog.in_force_ms), PayCashback, loyalty.week)
     if loyalty.locked:
         for redemption in loyalty.redemptions.values():
             if redemption.state == "locked" and (found is None or redemption.expires_ms < found[0]):
                 found = (redemption.expires_ms, LapseRedemption, redemption.redemption_id)
+    if rules is None:
+        return found
     day = sweep_day(state, catalog)
     if day is not None and (found is None or day * DAY_MS < found[0]):
         found = (day * DAY_MS, SweepLevel, day)
@@ -40,7 +44,8 @@ def loyalty_terms(catalog: Catalog) -> tuple[object, ...] | None:
     if rules is None:
         return None
     ladder = tuple((level.level_id, level.threshold_micro) for level in rules.levels)
-    return ladder, rules.downgrade, rules.points.expire_after_months, rules.cashback is not None
+    paid_back = sorted(catalog.currencies) if rules.cashback is not None else ()
+    return ladder, rules.downgrade, rules.points.expire_after_months, paid_back
 
 
 def sweep_day(state: PlayerState, catalog: Catalog) -> int | None:

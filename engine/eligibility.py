@@ -1,12 +1,18 @@
 """Whether a campaign is for this player, now (rules §6)."""
 
-from engine.catalog import Amounts, Campaign, Eligibility
+from engine.catalog import Amounts, Campaign, Catalog, Eligibility
 from engine.holdings import award_key
+from engine.ladder import level_of
 from engine.state import PlayerState
 
 
 def refusal_reason(
-    state: PlayerState, campaign: Campaign, time_ms: int, deposit: int | None, climbed: str | None = None
+    state: PlayerState,
+    catalog: Catalog,
+    campaign: Campaign,
+    time_ms: int,
+    deposit: int | None,
+    climbed: str | None = None,
 ) -> str | None:
     """Why the campaign doesn't match, in words; None if it does. `deposit` is the amount that triggers it, if any.
 
@@ -18,13 +24,11 @@ def refusal_reason(
         return f"the player has had it {campaign.per_player} time(s), which is the limit"
     if not all(state.currency in amounts for amounts in _amounts(campaign) if amounts):
         return f"it has no amounts in {state.currency}"
-    return not_for_player(state, campaign.eligibility, deposit, climbed)
+    return not_for_player(state, campaign.eligibility, deposit, climbed or level_of(catalog, state))
 
 
-def not_for_player(
-    state: PlayerState, rule: Eligibility, deposit: int | None, climbed: str | None = None
-) -> str | None:
-    """As `refusal_reason`, by the campaign's `eligibility` alone."""
+def not_for_player(state: PlayerState, rule: Eligibility, deposit: int | None, level: str) -> str | None:
+    """As `refusal_reason`, by the campaign's `eligibility` alone, for a player of `level`; "": there is no ladder."""
     if rule.players and state.player_id not in rule.players:
         return "it is a personal offer to others"
     if rule.countries_allow and state.country not in rule.countries_allow:
@@ -35,7 +39,6 @@ def not_for_player(
         return "it is for segments the player is not in"
     if rule.currencies and state.currency not in rule.currencies:
         return f"it is not offered in {state.currency}"
-    level = climbed or state.loyalty.level
     if rule.levels and level and level not in rule.levels:
         return f"it is not for level {level}"
     if deposit is not None and deposit < rule.min_deposit.get(state.currency, 0):

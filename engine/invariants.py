@@ -1,6 +1,6 @@
 """What must hold of every player after every command (rules §2.6). A violation is a bug, never a caller's mistake."""
 
-from engine.state import PlayerState
+from engine.state import STORABLE_MAX, PlayerState
 
 
 class InvariantViolation(Exception):
@@ -16,6 +16,8 @@ def check(state: PlayerState) -> None:
     if not 0 <= state.reserved <= state.real:
         name = "real_not_negative" if state.real < 0 else "reserved_within_real"
         raise InvariantViolation(name, f"{state.player_id} has {state.real}, {state.reserved} of it reserved")
+    if state.real > STORABLE_MAX:
+        raise InvariantViolation("real_storable", f"{state.player_id} has {state.real}")
     if state.turnover_micro < 0:
         raise InvariantViolation("turnover_not_negative", f"{state.player_id} has {state.turnover_micro}")
     loyalty = state.loyalty
@@ -43,6 +45,8 @@ def _check_grants(state: PlayerState) -> None:
             raise InvariantViolation(
                 "wagering_within_total", f"{grant.grant_id} has {grant.remaining_wager} of {grant.wager_total}"
             )
+        if grant.wager_total > STORABLE_MAX:
+            raise InvariantViolation("wagering_storable", f"{grant.grant_id} has {grant.wager_total}")
         if grant.state == "in_wager":
             in_wager += 1
     if in_wager > 1:

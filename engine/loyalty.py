@@ -1,27 +1,14 @@
-"""Reads of loyalty: the ladder, its privileges, whole points, and what a bet earns (rules §8). Changes nothing."""
+"""Reads of loyalty: privileges, whole points, and what a bet earns (rules §8). Changes nothing."""
 
 from engine.amounts import MICRO
 from engine.answers import Points
-from engine.catalog import Catalog, LoyaltyRules, Privileges
+from engine.catalog import Catalog, Privileges
 from engine.catalog_index import index_of
 from engine.eligibility import not_for_player
+from engine.ladder import level_of, rung_of
 from engine.state import POINTS_MAX, Loyalty, PlayerState
 
 _NO_PRIVILEGES = Privileges()
-
-
-def reached(rules: LoyaltyRules, qualifying: int) -> int:
-    """The highest rung whose threshold `qualifying` micro-EUR reach."""
-    rung = 0
-    while rung + 1 < len(rules.levels) and qualifying >= rules.levels[rung + 1].threshold_micro:
-        rung += 1
-    return rung
-
-
-def rung_of(rules: LoyaltyRules, loyalty: Loyalty) -> int:
-    """The player's rung; of a level that is no longer on the ladder, the one that the next bet will lead to."""
-    rung = rules.rungs.get(loyalty.level)
-    return reached(rules, loyalty.qualifying) if rung is None else rung
 
 
 def privileges_of(catalog: Catalog, state: PlayerState, level: str | None = None) -> Privileges:
@@ -60,10 +47,12 @@ def earned(state: PlayerState, catalog: Catalog, game_type: str, turnover_micro:
     if rules is None:
         return 0
     points = turnover_micro * rules.points.factors[game_type] // MICRO
-    promotions = index_of(catalog).promotions
-    for campaign in promotions.get(state.loyalty.level) or promotions[""]:
+    promotions, level = index_of(catalog).promotions, state.loyalty.level
+    if level not in promotions:
+        level = level_of(catalog, state)
+    for campaign in promotions[level]:
         if campaign.valid_from_ms <= time_ms < campaign.valid_to_ms and (
-            not_for_player(state, campaign.eligibility, None) is None
+            not_for_player(state, campaign.eligibility, None, level) is None
         ):
             factor = rules.points.factors[game_type] * (campaign.points_multiplier_micro or MICRO)
             points = turnover_micro * factor // (MICRO * MICRO)

@@ -4,7 +4,8 @@ from typing import Final
 
 from engine.catalog import Catalog, LoyaltyRules
 from engine.due_loyalty import expiry_day, sweep_day
-from engine.loyalty import buckets, privileges_of, rung_of
+from engine.ladder import level_of, rung_of
+from engine.loyalty import buckets, privileges_of
 from engine.state import Loyalty, PlayerState
 from engine.turnover import DAY_MS, rolling
 from engine.views import LoyaltyView, NextLevel
@@ -22,7 +23,7 @@ def loyalty_view(state: PlayerState, catalog: Catalog, time_ms: int) -> LoyaltyV
     today = time_ms // DAY_MS
     return LoyaltyView(
         state.player_id,
-        shown_level(state, catalog),
+        level_of(catalog, state),
         buckets(loyalty),
         state.turnover_micro,
         loyalty.qualifying,
@@ -35,12 +36,6 @@ def loyalty_view(state: PlayerState, catalog: Catalog, time_ms: int) -> LoyaltyV
         loyalty.forced,
         tuple(redemption for redemption in loyalty.redemptions.values() if redemption.state == "locked"),
     )
-
-
-def shown_level(state: PlayerState, catalog: Catalog) -> str:
-    """The level; of one that is no longer on the ladder, the one that the next bet will lead to."""
-    rules = catalog.loyalty
-    return state.loyalty.level if rules is None else rules.levels[rung_of(rules, state.loyalty)].level_id
 
 
 def _next_level(rules: LoyaltyRules, loyalty: Loyalty) -> NextLevel | None:

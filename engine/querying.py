@@ -8,8 +8,9 @@ from engine.answering import picture
 from engine.answers import RoundAnswer
 from engine.catalog import Catalog
 from engine.holdings import balance, find_grant, find_package, queue_place
+from engine.ladder import level_of
 from engine.loyalty import min_rtp_micro
-from engine.loyalty_view import loyalty_view, shown_level
+from engine.loyalty_view import loyalty_view
 from engine.rejections import GRANT_NOT_FOUND, PLAYER_NOT_FOUND, SESSION_NOT_FOUND, UNKNOWN_GAME, Rejection
 from engine.remembered import newest_answer, round_answers
 from engine.state import Grant, Player, PlayerState
@@ -129,7 +130,7 @@ def _rtp(player: Player, catalog: Catalog, body: q.GetRtp, time_ms: int) -> RtpV
     if body.game_id not in catalog.games:
         return Rejection(UNKNOWN_GAME, f"There is no game {body.game_id!r} in the catalog.")
     state = player.state
-    return RtpView(min_rtp_micro(catalog, state), shown_level(state, catalog), catalog.flags.get("rtp_by_level", False))
+    return RtpView(min_rtp_micro(catalog, state), level_of(catalog, state), catalog.flags.get("rtp_by_level", False))
 
 
 _BY_CATALOG: dict[type, Callable[[Player, Catalog, Any, int], AnyReply | Rejection]] = {

@@ -34,7 +34,9 @@ OPEN_WITHDRAWALS_MAX = 16
 ENDED_WITHDRAWALS_MAX = 16
 """Confirmed and cancelled withdrawals that are still told from unknown ones, oldest dropped first."""
 TURNOVER_MAX = 2**62
-"""Micro-EUR an account may have by bets reported from elsewhere: no money bounds those."""
+"""Micro-EUR that are counted of an account's turnover, and of its deposits."""
+STORABLE_MAX = 2**64 - 1
+"""The largest number that a snapshot can hold."""
 TIMED_OUT_ROUNDS_MAX = 64
 """Rounds ended by their time-out that are remembered, oldest dropped first."""
 FLAGGED_MAX = 64
@@ -42,8 +44,8 @@ FLAGGED_MAX = 64
 
 TURNOVER_DAYS_MAX = 92
 """UTC days of turnover kept: no window is longer."""
-POINTS_MAX = 2**62
-"""Micro-points a player may have earned: bets earn no more from there on."""
+POINTS_MAX = 2**53
+"""Micro-points a player may have earned: bets earn no more from there on. A thousand such players can be tallied."""
 OPEN_REDEMPTIONS_MAX = 16
 ENDED_REDEMPTIONS_MAX = 16
 """Ended redemptions that are still told from unknown ones, oldest dropped first."""

@@ -46,9 +46,10 @@ def may_trigger(state: PlayerState, catalog: Catalog, command: Command) -> bool:
         stake = body.bet
     elif isinstance(body, c.ReportBet):
         stake = body.amount
-    if not state.currency:
-        return False
-    more = to_micro_eur(stake, catalog.currencies[state.currency]) if stake else 0
+    currency = catalog.currencies.get(state.currency)
+    if currency is None:
+        return False  # it will be refused, or settles what needs no conversion
+    more = to_micro_eur(stake, currency) if stake else 0
     index = index_of(catalog)
     if index.thresholds and _may_cross(state, index.thresholds, more):
         return True
@@ -74,6 +75,7 @@ def proposals(state: PlayerState, catalog: Catalog, command: Command, events: Se
 
 def eligible(
     state: PlayerState,
+    catalog: Catalog,
     campaigns: Sequence[Campaign],
     time_ms: int,
     deposit: tuple[str, int] | None = None,
@@ -84,7 +86,7 @@ def eligible(
     return [
         Proposal(campaign, deposit, climbed)
         for campaign in campaigns
-        if refusal_reason(state, campaign, time_ms, amount, climbed) is None
+        if refusal_reason(state, catalog, campaign, time_ms, amount, climbed) is None
     ]
 
 
@@ -101,7 +103,7 @@ def _deposit(state: PlayerState, catalog: Catalog, command: Command, events: Seq
         *_crossed(awaiting(catalog, "deposit_total_reached"), before, after),
     ]
     matched.sort(key=lambda campaign: campaign.campaign_id)
-    return eligible(state, matched, command.time_ms, (made.deposit_id, made.amount))
+    return eligible(state, catalog, matched, command.time_ms, (made.deposit_id, made.amount))
 
 
 def _crossed(campaigns: Campaigns, before: int, after: int) -> list[Campaign]:
@@ -110,13 +112,13 @@ def _crossed(campaigns: Campaigns, before: int, after: int) -> list[Campaign]:
 
 
 def _session(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
-    return eligible(state, awaiting(catalog, "session_start"), command.time_ms)
+    return eligible(state, catalog, awaiting(catalog, "session_start"), command.time_ms)
 
 
 def _event(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
     name = command.body.name  # type: ignore[union-attr]
     named = [campaign for campaign in awaiting(catalog, "custom_event") if campaign.condition.name == name]
-    return eligible(state, named, command.time_ms)
+    return eligible(state, catalog, named, command.time_ms)
 
 
 def with_code(catalog: Catalog, code: str) -> list[Campaign]:
@@ -126,19 +128,19 @@ def with_code(catalog: Catalog, code: str) -> list[Campaign]:
 
 def _code(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
     """At most one: campaigns that run at the same time don't share a code."""
-    return eligible(state, with_code(catalog, command.body.code), command.time_ms)[:1]  # type: ignore[union-attr]
+    return eligible(state, catalog, with_code(catalog, command.body.code), command.time_ms)[:1]  # type: ignore[union-attr]
 
 
 def _manual(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
     campaign_id = command.body.campaign_id  # type: ignore[union-attr]
     named = [campaign for campaign in awaiting(catalog, "manual") if campaign.campaign_id == campaign_id]
-    return eligible(state, named, command.time_ms)
+    return eligible(state, catalog, named, command.time_ms)
 
 
 def _inactive(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
     noticed = {event.campaign_id for event in events if isinstance(event, e.SilenceNoticed)}
     named = [campaign for campaign in awaiting(catalog, "inactive") if campaign.campaign_id in noticed]
-    return eligible(state, named, command.time_ms)
+    return eligible(state, catalog, named, command.time_ms)
 
 
 def _play(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
@@ -148,12 +150,12 @@ def _play(state: PlayerState, catalog: Catalog, command: Command, events: Sequen
         if isinstance(event, e.LevelUpDue):
             for level in event.levels:
                 climbing = level_campaigns(state, catalog, level)
-                found += eligible(state, climbing, command.time_ms, None, level)
+                found += eligible(state, catalog, climbing, command.time_ms, None, level)
     campaigns = awaiting(catalog, "turnover_reached")
     more = newly_settled(state, events) if campaigns else 0
     if more:
         before = settled_turnover(state)
-        found += eligible(state, _crossed(campaigns, before, before + more), command.time_ms)
+        found += eligible(state, catalog, _crossed(campaigns, before, before + more), command.time_ms)
     return found
 
 

@@ -82,6 +82,8 @@ def _money(move: WorkflowTransition) -> list[str]:
         )
     if "hold" in move.do and (move.source, move.target) != ("in_wager", "granted"):
         problems.append("the action `hold` goes with the way from `in_wager` to `granted`")
+    elif "hold" in move.do and "wager_done" not in move.when:
+        problems.append("the action `hold` needs the guard `wager_done`: with wagering left it would turn in circles")
     has_money = move.source != "initiated"
     if has_money and move.target == "completed" and not {"release", "played_out"} & {*move.do, *move.when}:
         problems.append("a bonus that is completed needs the action `release`, or the guard `played_out`")

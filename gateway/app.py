@@ -97,7 +97,7 @@ def _field_error(entry: dict[str, Any]) -> FieldError:
         return FieldError("body", "is not valid JSON in UTF-8")
     location: Sequence[str | int] = entry["loc"]
     field = ".".join(ascii(str(part)[:64])[1:-1] for part in location[1:]) or str(location[0])
-    return FieldError(field, str(entry["msg"]))
+    return FieldError(field, str(entry["msg"]).removeprefix("Value error, "))
 
 
 async def _framework(request: Request, error: Exception) -> Response:

@@ -48,7 +48,8 @@ class LockedJson(Json):
 
 
 class LoyaltyJson(Json):
-    """Level, points and turnover; turnover has two digits, rounded down. `level` is null without a ladder.
+    """Level, points and turnover; turnover has two digits, rounded down. `level` is null without a ladder,
+    unless the player had one before it was taken away.
 
     `level_since` is null while nothing has been noted of it: the ladder is newer than the player's last bet.
     `points_expire_at`: when the available points go without a paid bet until then; null: nothing to lose, or never.

@@ -24,6 +24,7 @@ KEY: Final = ("idempotency_key_required", "idempotency_conflict")
 PLAYER: Final = ("player_not_found", "overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown")
 _STAKE: Final = (
     "player_blocked",
+    "unsupported_currency",
     "rolled_back",
     "bet_below_min",
     "bet_above_max",
@@ -42,6 +43,7 @@ class Doc(NamedTuple):
 
 
 _BLOCKED: Final = ("player_blocked",)
+_CONVERTED: Final = (*_BLOCKED, "unsupported_currency")
 _GRANT: Final = ("grant_not_found", "invalid_state")
 _WITHDRAWAL: Final = ("withdrawal_not_found", "invalid_state")
 _REDEMPTION: Final = ("redemption_not_found", "invalid_state")
@@ -59,7 +61,7 @@ DOCS: Final[dict[str, Doc]] = {
         player_schemas.PlayerRegisteredJson, (200, 201), ("player_exists", "unsupported_currency")
     ),
     "GET /players/{player_id}": Doc(player_schemas.PlayerJson),
-    "POST /players/{player_id}/deposits": Doc(player_schemas.DepositJson, (200, 201), _BLOCKED),
+    "POST /players/{player_id}/deposits": Doc(player_schemas.DepositJson, (200, 201), _CONVERTED),
     "POST /players/{player_id}/block": Doc(player_schemas.BlockJson),
     "POST /players/{player_id}/unblock": Doc(player_schemas.BlockJson),
     "POST /players/{player_id}/withdrawals": Doc(
@@ -76,7 +78,7 @@ DOCS: Final[dict[str, Doc]] = {
     "POST /players/{player_id}/codes": Doc(
         player_schemas.AwardsJson, (200, 201), (*_BLOCKED, "code_not_found", "not_eligible", "grant_declined")
     ),
-    "POST /players/{player_id}/bets": Doc(player_schemas.ReportedBetJson, (200, 201), (*_BLOCKED, "rolled_back")),
+    "POST /players/{player_id}/bets": Doc(player_schemas.ReportedBetJson, (200, 201), (*_CONVERTED, "rolled_back")),
     "POST /players/{player_id}/bets/rollback": Doc(
         schemas.RollbackJson, codes=("round_has_result", "round_closed", "win_already_spent")
     ),
@@ -104,10 +106,10 @@ DOCS: Final[dict[str, Doc]] = {
     "POST /loyalty/points/add": Doc(loyalty_schemas.PointsAdjustedJson, codes=("insufficient_points",)),
     "POST /loyalty/status/update": Doc(loyalty_schemas.LevelSetJson, codes=("level_not_found",)),
     "POST /loyalty/redemptions": Doc(
-        loyalty_schemas.RedemptionJson, (200, 201), (*_BLOCKED, "insufficient_points", "invalid_redemption")
+        loyalty_schemas.RedemptionJson, (200, 201), (*_CONVERTED, "insufficient_points", "invalid_redemption")
     ),
     "POST /loyalty/redemptions/{redemption_id}/confirm": Doc(
-        loyalty_schemas.RedemptionJson, codes=(*_BLOCKED, *_REDEMPTION, "invalid_redemption", "grant_declined")
+        loyalty_schemas.RedemptionJson, codes=(*_CONVERTED, *_REDEMPTION, "invalid_redemption", "grant_declined")
     ),
     "POST /loyalty/redemptions/{redemption_id}/cancel": Doc(loyalty_schemas.RedemptionJson, codes=_REDEMPTION),
     "GET /campaigns": Doc(catalog_schemas.CampaignsJson, codes=_CONTROL),

@@ -1,6 +1,7 @@
 """What callers send: patterns of ids and texts, hot bodies (msgspec structs), all others (strict pydantic models)."""
 
 import json
+import re
 from ipaddress import ip_address
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ OWN_ID = r"^[A-Za-z0-9._:@~-]{1,128}$"
 """Ids Croupier gave: of rounds, grants, packages, withdrawals, redemptions."""
 ADVANCE_SECONDS_MAX = 10 * 365 * 86_400
 """Ten years, for one step of the sandbox clock."""
-_TEXT = r"^[^\x00-\x1f\x7f]{1,500}$"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 # msgspec searches with Python's `$`, which also matches before a final newline.
 _Identifier = Annotated[str, Meta(pattern=IDENTIFIER + r"(?!\n)")]
@@ -73,6 +74,12 @@ def _address(text: str) -> str:
     return str(ip_address(text))
 
 
+def _one_line(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("must be one line, without control characters")
+    return text
+
+
 def _some(points: int) -> int:
     if points == 0:
         raise ValueError("must not be 0")
@@ -98,7 +105,7 @@ Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Ip = Annotated[str, Field(max_length=45), AfterValidator(_address)]
 Reference = Annotated[str, Field(pattern=VISIBLE)]
-Reason = Annotated[str, Field(pattern=_TEXT)]
+Reason = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_one_line)]
 Segment = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 
 
@@ -169,7 +176,7 @@ class EventRequest(RequestModel):
 class CodeRequest(RequestModel):
     """`POST /players/{player_id}/codes`; upper and lower case are the same."""
 
-    code: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+    code: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)]
 
 
 class ReportedBetRequest(RequestModel):

@@ -82,7 +82,8 @@ class Store(Protocol):
         """Compare-and-append: writes record `head.seq + 1` if the log stands at `head`; answers the new head.
 
         `catalog_number` is the catalog the entries were decided under: older than the one in force is `Fenced`.
-        `tallies` are deltas to the store's counters, added in the same atomic step as the record is written.
+        `tallies` are deltas to the store's counters, added in the same atomic step as the record is written; one that
+        would take a counter beyond 64 bits is left out.
         The same payload at the same position succeeds again without writing or counting. Anything else: `Fenced`.
         Durable (as far as the backend can) when it returns.
         """

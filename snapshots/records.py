@@ -135,7 +135,7 @@ class CatalogRow(msgspec.Struct, frozen=True):
     due_since: int = 0
     """The number of the first catalog since which due times have followed from the same rules (rule 12)."""
     due_since_ms: int = 0
-    """When that one came into force."""
+    """When that one came into force, in the players' time: with a sandbox clock ahead of `at_ms`."""
 
 
 class DoneRequest(msgspec.Struct, frozen=True):

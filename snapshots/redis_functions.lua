@@ -134,7 +134,8 @@ local function append(_, args)
     end
     redis.call('XADD', log_key(args[4]), args[7] .. '-0', 'p', args[9], 'q', args[6], 'h', args[8])
     redis.call('HSET', key, 'seq', args[7], 'hash', args[8])
-    for i = 11, #args, 2 do redis.call('HINCRBY', TALLIES, args[i], args[i + 1]) end
+    -- What would overflow a counter is left out: no error may come after the first write.
+    for i = 11, #args, 2 do redis.pcall('HINCRBY', TALLIES, args[i], args[i + 1]) end
     return 1
   end
   if now[4] == args[7] and now[5] == args[8] then return 1 end

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from snapshots import sqlite_shard
+from snapshots import sqlite_due, sqlite_shard
 from snapshots.contract import (
     CATALOGS_KEPT,
     REQUESTS_KEPT,
@@ -280,8 +280,9 @@ def load_player(files: Files, player_id: str) -> StoredPlayer:
     found = [sqlite_shard.load_player(files.shard(shard_id), player_id) for shard_id in files.shards()]
     generations = [record for records, _ in found for record in records]
     generations.sort(key=lambda record: record.version, reverse=True)
+    version, due_ms = sqlite_due.due_at(files, player_id)
     kept = [
-        record if record.version == generations[0].version else msgspec.structs.replace(record, due_ms=None)
+        msgspec.structs.replace(record, due_ms=due_ms) if record.version == version else record
         for record in generations[:GENERATIONS]
     ]
     return StoredPlayer(tuple(kept), max((released for _, released in found), default=0))

@@ -57,11 +57,12 @@ def put(file: sqlite3.Connection, record: SnapshotRecord) -> None:
     )
 
 
-def due_at(file: sqlite3.Connection, player_id: str) -> tuple[int, int | None]:
-    """Version of the file's newest snapshot and its due time; version 0 if nothing was noted."""
-    key = (slot_of(player_id), player_id)
-    row = file.execute("SELECT version, due_ms FROM due WHERE slot=? AND player_id=?", key).fetchone()
-    return row if row is not None else (0, None)
+def due_at(files: Files, player_id: str) -> tuple[int, int | None]:
+    """Version and due time of the player's newest snapshot, the one written last; version 0 if nothing was noted."""
+    query, key = "SELECT version, put_ns, due_ms FROM due WHERE slot=? AND player_id=?", (slot_of(player_id), player_id)
+    rows = [row for shard_id in files.shards() for row in files.shard(shard_id).execute(query, key)]
+    version, _, due_ms = max(rows, key=lambda row: row[:2], default=(0, 0, None))
+    return version, due_ms
 
 
 def due_players(files: Files, slots: Sequence[int], dedicated: Sequence[str], before_ms: int, limit: int) -> list[str]:

@@ -240,14 +240,10 @@ def _generations_to_write(file: sqlite3.Connection, record: SnapshotRecord) -> t
 
 
 def load_player(file: sqlite3.Connection, player_id: str) -> tuple[list[SnapshotRecord], int]:
-    """What this file has: generations in no order, and the version released (0 if none)."""
+    """What this file has: generations in no order, without due times, and the version released (0 if none)."""
     rows = file.execute("SELECT version, state, window FROM snapshots WHERE player_id=?", (player_id,)).fetchall()
     released = file.execute("SELECT version FROM released WHERE player_id=?", (player_id,)).fetchone()
-    version, due_ms = sqlite_due.due_at(file, player_id)
-    records = [
-        SnapshotRecord(player_id, at, state, window, due_ms if at == version else None) for at, state, window in rows
-    ]
-    return records, released[0] if released else 0
+    return [SnapshotRecord(player_id, *row) for row in rows], released[0] if released else 0
 
 
 def was_released(file: sqlite3.Connection, inc: Incarnation, request: bytes) -> bool:

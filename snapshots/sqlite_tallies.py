@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from snapshots.contract import Tallies
 from snapshots.sqlite_files import Files
 
+_BOUND = 2**63
+_ADD = """
+INSERT INTO tallies VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value=value+excluded.value
+WHERE typeof(value+excluded.value)='integer'
+"""
+"""A sum beyond 64 bits would be a float."""
+
 
 def add(file: sqlite3.Connection, tallies: Tallies) -> None:
     """Adds to the file's counters, in the transaction of the append that the deltas belong to."""
-    file.executemany(
-        "INSERT INTO tallies VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value=value+excluded.value",
-        tallies.items(),
-    )
+    file.executemany(_ADD, [(name, delta) for name, delta in tallies.items() if -_BOUND <= delta < _BOUND])
 
 
 def read(files: Files, names: Sequence[str]) -> dict[str, int]:

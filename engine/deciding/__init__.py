@@ -26,7 +26,7 @@ from engine.deciding import (
 from engine.deciding.awarding import with_awards
 from engine.deciding.decision import Decision
 from engine.events import GrantCreated
-from engine.rejections import GRANT_DECLINED, PLAYER_BLOCKED, PLAYER_NOT_FOUND, Rejection
+from engine.rejections import GRANT_DECLINED, PLAYER_BLOCKED, PLAYER_NOT_FOUND, UNSUPPORTED_CURRENCY, Rejection
 from engine.state import Player
 from engine.triggers import BY_PLAY, may_trigger
 
@@ -82,6 +82,8 @@ _NOT_WHILE_BLOCKED = (
     c.RequestRedemption,
     c.ConfirmRedemption,
 )
+_CONVERTED = frozenset({*c.BETS, c.Deposit, c.RequestRedemption, c.ConfirmRedemption, c.PayCashback})
+"""Bodies that need the player's currency in platform.yaml; what was taken before is settled without (rules §2.7)."""
 
 
 def decide(player: Player, catalog: Catalog, command: Command) -> Decision:
@@ -115,7 +117,16 @@ def decide_alone(player: Player, catalog: Catalog, command: Command) -> Decision
         return Rejection(PLAYER_NOT_FOUND, f"Player {state.player_id} is not registered: register the player first.")
     if state.blocked is not None and kind in _NOT_WHILE_BLOCKED:
         return Rejection(PLAYER_BLOCKED, f"Player {state.player_id} is blocked; settlements and rollbacks still work.")
+    if state.currency not in catalog.currencies and kind in _CONVERTED:
+        return _not_offered(state.currency)
     decided = _DECIDERS[kind](player, catalog, command, body)
     if kind in _MOVES_TURNOVER and catalog.loyalty is not None and not isinstance(decided, Rejection):
         decided += levels.follow(state, catalog, catalog.loyalty, decided)
     return decided
+
+
+def _not_offered(currency: str) -> Rejection:
+    return Rejection(
+        UNSUPPORTED_CURRENCY,
+        f"{currency} is not in platform.yaml any more: open rounds can be settled and money withdrawn, nothing else.",
+    )

@@ -5,6 +5,7 @@ from engine.catalog import Catalog
 from engine.commands import Command, PayCashback
 from engine.deciding.decision import Decision
 from engine.events import CashbackSettled
+from engine.ladder import level_of
 from engine.loyalty import privileges_of
 from engine.rejections import INVALID_STATE, Rejection
 from engine.state import Player
@@ -29,4 +30,5 @@ def pay(player: Player, catalog: Catalog, command: Command, body: PayCashback) -
         amount, reason = 0, "under_minimum"
     elif state.blocked is not None:
         amount, reason = 0, "player_blocked"
-    return [CashbackSettled(body.week, loyalty.level, loyalty.week_staked, loyalty.week_won, percent, amount, reason)]
+    level = level_of(catalog, state)
+    return [CashbackSettled(body.week, level, loyalty.week_staked, loyalty.week_won, percent, amount, reason)]

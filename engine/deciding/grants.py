@@ -9,13 +9,14 @@ from engine.deciding.decision import Decision
 from engine.eligibility import refusal_reason
 from engine.events import DepositMade, SilenceNoticed
 from engine.rejections import CAMPAIGN_NOT_FOUND, CODE_NOT_FOUND, INVALID_STATE, NOT_ELIGIBLE, OVERLOADED, Rejection
-from engine.state import LIVE_GRANTS_MAX, Player, PlayerState
+from engine.state import LIVE_GRANTS_MAX, TURNOVER_MAX, Player, PlayerState
 from engine.triggers import DAY_MS, Proposal, eligible, with_code
 
 
 def deposit(player: Player, catalog: Catalog, command: Command, body: Deposit) -> Decision:
-    """Credits real money; it is converted to EUR once, for the deposit total (rules §2.7, §6)."""
+    """Credits real money; it is converted to EUR once, for the deposit total, up to its bound (rules §2.7, §6)."""
     state = player.state
+    micro_eur = to_micro_eur(body.amount, catalog.currencies[state.currency])
     return [
         DepositMade(
             f"d{state.version + 1}",
@@ -25,7 +26,7 @@ def deposit(player: Player, catalog: Catalog, command: Command, body: Deposit) -
             body.ip,
             body.device,
             command.facts.ip_country,
-            to_micro_eur(body.amount, catalog.currencies[state.currency]),
+            min(micro_eur, TURNOVER_MAX - state.deposited_micro),
         )
     ]
 
@@ -36,7 +37,7 @@ def grant_campaign(player: Player, catalog: Catalog, command: Command, body: Gra
     campaign = catalog.campaigns.get(body.campaign_id)
     if campaign is None:
         return Rejection(CAMPAIGN_NOT_FOUND, f"There is no campaign {body.campaign_id!r} in the catalog.")
-    reason = _not_manual(campaign) or refusal_reason(state, campaign, command.time_ms, None)
+    reason = _not_manual(campaign) or refusal_reason(state, catalog, campaign, command.time_ms, None)
     return _grantable(state, catalog, campaign, reason)
 
 
@@ -56,12 +57,12 @@ def enter_code(player: Player, catalog: Catalog, command: Command, body: EnterCo
     campaigns = with_code(catalog, body.code)
     if not campaigns:
         return Rejection(CODE_NOT_FOUND, f"There is no bonus code {body.code!r}.")
-    matched = eligible(state, campaigns, command.time_ms)
+    matched = eligible(state, catalog, campaigns, command.time_ms)
     if matched:
         return _grantable(state, catalog, matched[0].campaign, None)
     running = [campaign for campaign in campaigns if campaign.valid_from_ms <= command.time_ms < campaign.valid_to_ms]
     told = (running or campaigns)[0]
-    return _grantable(state, catalog, told, refusal_reason(state, told, command.time_ms, None))
+    return _grantable(state, catalog, told, refusal_reason(state, catalog, told, command.time_ms, None))
 
 
 def _grantable(state: PlayerState, catalog: Catalog, campaign: Campaign, reason: str | None) -> Decision:

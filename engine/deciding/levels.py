@@ -18,7 +18,7 @@ from engine.events import (
     RoundTimedOut,
     WinCredited,
 )
-from engine.loyalty import reached, rung_of
+from engine.ladder import reached, rung_of
 from engine.loyalty_events import LevelReason
 from engine.rejections import INVALID_STATE, LEVEL_NOT_FOUND, Rejection
 from engine.state import Player, PlayerState
@@ -118,7 +118,7 @@ def force(player: Player, catalog: Catalog, command: Command, body: ForceLevel) 
     rules = catalog.loyalty
     rung = rules.rungs.get(body.level) if rules is not None else None
     if rules is None or rung is None:
-        known = ", ".join(level.level_id for level in rules.levels) if rules is not None else "none: there is no ladder"
+        known = ", ".join(level.level_id for level in rules.levels) if rules is not None else "not in this catalog"
         return Rejection(LEVEL_NOT_FOUND, f"There is no level {body.level!r}; levels are {known}.")
     level = rules.levels[rung]
     old = player.state.loyalty.level

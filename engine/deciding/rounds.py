@@ -21,7 +21,15 @@ from engine.rejections import (
     Rejection,
 )
 from engine.remembered import newest_answer
-from engine.state import BETS_PER_ROUND_MAX, OPEN_ROUNDS_MAX, RESULTS_PER_ROUND_MAX, OpenRound, Player, PlayerState
+from engine.state import (
+    BETS_PER_ROUND_MAX,
+    OPEN_ROUNDS_MAX,
+    RESULTS_PER_ROUND_MAX,
+    TURNOVER_MAX,
+    OpenRound,
+    Player,
+    PlayerState,
+)
 
 
 def spin(player: Player, catalog: Catalog, command: Command, body: Spin) -> Decision:
@@ -64,13 +72,15 @@ def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spi
     outside = _outside_limits(state, game, bet)
     if outside is not None:
         return outside
+    turnover = to_micro_eur(bet, catalog.currencies[state.currency])
+    if state.turnover_micro + turnover > TURNOVER_MAX:
+        return uncountable("bet")
     split = funds.stake(state, catalog, game, bet, command.time_ms)
     if isinstance(split, Rejection):
         return split
     real, bonus, grant_id, counted, voids = split
     session_id = f"{state.player_id}-{state.version + 1}"
     timeout = (game.round_timeout or catalog.round_timeout) if body.win is None else None
-    turnover = to_micro_eur(bet, catalog.currencies[state.currency])
     placed = BetPlaced(
         session_id,
         game.game_id,
@@ -107,6 +117,11 @@ def _outside_limits(state: PlayerState, game: Game, bet: int) -> Rejection | Non
     return None
 
 
+def uncountable(field: str) -> Rejection:
+    """`invalid_request`: a stake, whatever it was meant to be, with which TURNOVER_MAX would be passed."""
+    return syntax.invalid(field, "takes the turnover of the account beyond what can be counted")
+
+
 def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) -> Decision:
     """Adds a stake under the same rules as a spin, the game's bet limits included (rules §3)."""
     round_ = player.state.rounds.get(body.session_id)
@@ -122,11 +137,13 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
     outside = _outside_limits(player.state, game, body.amount)
     if outside is not None:
         return outside
+    turnover = to_micro_eur(body.amount, catalog.currencies[player.state.currency])
+    if player.state.turnover_micro + turnover > TURNOVER_MAX:
+        return uncountable("amount")
     split = funds.stake(player.state, catalog, game, body.amount, command.time_ms, round_)
     if isinstance(split, Rejection):
         return split
     real, bonus, grant_id, counted, voids = split
-    turnover = to_micro_eur(body.amount, catalog.currencies[player.state.currency])
     return [
         BetPlaced(
             body.session_id,

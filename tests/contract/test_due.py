@@ -161,6 +161,17 @@ async def test_a_player_who_came_back_is_due_by_its_newest_snapshot(store: Store
     assert [await due(store, before_ms) for before_ms in (2_999, 3_000)] == [[], ["alice"]]
 
 
+@pytest.mark.parametrize("elsewhere", [9_000, 500, None], ids=["later", "sooner", "never"])
+async def test_a_load_tells_what_the_index_tells_whichever_shard_wrote_it(store: Store, elsewhere: int | None) -> None:
+    """Rules changed twice, while the player did nothing but move: the same version, written by three owners."""
+    first, second, third = [await shard(store, f"s{number}", f"n{number}") for number in range(3)]
+    for inc, due_ms in ((second, 1_000), (first, elsewhere), (third, 2_000), (second, elsewhere), (first, 1_000)):
+        await store.put_snapshots(inc, [at(6, due_ms)])
+        assert (await store.load_player("alice")).generations[0].due_ms == due_ms
+        assert await due(store, 10**15) == (["alice"] if due_ms else [])
+        assert (await store.load_player("alice")).generations[0].due_ms == due_ms, "still, after stale rows are gone"
+
+
 async def test_a_refused_snapshot_leaves_the_index_alone(store: Store) -> None:
     stale = await shard(store, nonce="old")
     await store.put_snapshots(stale, [at(1, 1_000)])

@@ -111,3 +111,17 @@ async def test_shards_that_count_at_once_lose_nothing(store: Store, backend: Bac
 
     await asyncio.gather(*(busy(f"s{number}") for number in range(3)))
     assert await counted(store) == [120, 0, -60]
+
+
+@pytest.mark.parametrize(("most", "sign"), [(2**63 - 1, 1), (-(2**63), -1)])
+async def test_what_would_overflow_a_counter_is_left_out_and_all_else_counts(
+    store: Store, most: int, sign: int
+) -> None:
+    """Counters have 64 bits: the record is written all the same, and so are the batch's other deltas."""
+    inc = await shard(store)
+    head = await store.append(inc, LogHead(), b"one", 0, {"players": most, "issued:welcome": 1})
+    head = await store.append(inc, head, b"two", 0, {"players": sign, "issued:welcome": 1})
+    head = await store.append(inc, head, b"three", 0, {"players": 2 * most, "issued:welcome": 1})
+    assert (head.seq, await counted(store)) == (3, [most, 3, 0])
+    await store.append(inc, head, b"four", 0, {"players": -sign})
+    assert await counted(store) == [most - sign, 3, 0]

@@ -17,7 +17,9 @@ def test_help_lists_every_subcommand() -> None:
     assert all(f"    {name} " in ended.stdout for name in SUBCOMMANDS)
 
 
-@pytest.mark.parametrize("arguments", [*((name,) for name in SUBCOMMANDS), ("catalog", "check")])
+@pytest.mark.parametrize(
+    "arguments", [*((name,) for name in SUBCOMMANDS), ("catalog", "check"), ("catalog", "texts", "push")]
+)
 def test_every_subcommand_explains_itself(arguments: tuple[str, ...]) -> None:
     ended = croupier(*arguments, "--help")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -50,6 +52,21 @@ def test_status_of_nothing() -> None:
     ended = croupier("status", "--url", f"http://127.0.0.1:{free_port()}")
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert "no Croupier answers" in ended.stderr
+
+
+@pytest.mark.parametrize("url", ["zz", "http://127.0.0.1:high"])
+@pytest.mark.parametrize("command", [("status",), ("catalog", "deploy", str(default_catalog()))])
+def test_a_url_that_is_none(command: tuple[str, ...], url: str) -> None:
+    ended = croupier(*command, "--url", url)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert f"no Croupier answers at {url}" in ended.stderr
+
+
+@pytest.mark.parametrize("direction", ["push", "pull"])
+def test_texts_take_the_folder_behind_their_options(direction: str, tmp_path: Path) -> None:
+    ended = croupier("catalog", "texts", direction, "--service", "lokalise", str(tmp_path))
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "LOKALISE_API_TOKEN" in ended.stderr
 
 
 def test_the_shipped_catalog_is_fine() -> None:

@@ -1,7 +1,9 @@
 """A server of its own next to another: the README's walk-through, SIGTERM, the same state after a restart."""
 
+import os
 import re
 import shlex
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,8 +67,8 @@ def walked(first: CroupierUp) -> list[tuple[int, dict[str, Any]]]:
 
 
 def test_the_walk_through_of_the_readme(walked: list[tuple[int, dict[str, Any]]]) -> None:
-    assert [status for status, _ in walked] == [201, 201, 200, 200, 200, 200, 200]
-    _, deposit, free_spin, won, again, real, player = (document for _, document in walked)
+    assert [status for status, _ in walked] == [201, 201, 200, 200, 200, 200, 200, 200]
+    _, deposit, free_spin, won, again, real, player, loyalty = (document for _, document in walked)
     assert (deposit["granted"][0]["amount"], deposit["granted"][0]["free_spins"]) == (1_000, 20)
     assert (free_spin["session_id"], free_spin["bet_amount"], free_spin["remaining_spins"]) == ("ada-3", 10, 19)
     assert (free_spin["funds"], free_spin["state"]) == ({"real": 0, "bonus": 0}, "open")
@@ -75,6 +77,7 @@ def test_the_walk_through_of_the_readme(walked: list[tuple[int, dict[str, Any]]]
     assert (real["funds"], real["win_amount"]) == ({"real": 100, "bonus": 0}, 40)
     assert player["balance"] == {"real": 940, "bonus": 1_250, "bonus_usable": 1_000, "withdrawable": 940}
     assert sorted(grant["remaining_wager"] for grant in player["grants"]) == [250 * 20, 1_000 * 35 - 100]
+    assert (loyalty["level"], loyalty["points"]["available"]) == ("bronze", 1)
 
 
 def test_two_instances_on_one_machine_do_not_meet(
@@ -100,6 +103,23 @@ def test_sigterm_ends_everything_and_a_restart_finds_it_all(
     second = CroupierUp(tmp_path, store, "--spares", "0", "--shards", "1", auth="open")
     try:
         assert httpx.get(f"{second.url}/players/ada").json() == player
-        assert [typed(command, second.url).json()["replayed"] for command in curl_commands()[:-1]] == [True] * 6
+        changes = [command for command in curl_commands() if "-X" in command]
+        assert [typed(command, second.url).json()["replayed"] for command in changes] == [True] * 6
     finally:
         assert second.stop() == 0
+
+
+def test_sigterm_drains_also_while_the_supervisor_is_being_restarted(tmp_path: Path) -> None:
+    """It was killed a moment ago; whoever is told to stop waits for its successor and says no word about it."""
+    server = CroupierUp(tmp_path, f"sqlite:{tmp_path / 'store'}", "--spares", "0", "--shards", "1", auth="open")
+    (supervisor,) = [pid for pid in server.tree() if command_of(pid).startswith("ray::Supervisor")]
+    os.kill(supervisor, signal.SIGKILL)
+    assert server.stop() == 0
+    assert "Traceback" not in server.stderr()
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except FileNotFoundError:
+        return ""

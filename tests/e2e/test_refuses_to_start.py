@@ -69,6 +69,19 @@ def test_reservations_that_would_never_be_settled(tmp_path: Path) -> None:
     assert "--orphan-after 0: from 1 to 3600 seconds are possible" in stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("AUTH", "none", "--auth none: open or hmac is possible"),
+        ("LOG_LEVEL", "noisy", "--log-level noisy: DEBUG, INFO, WARNING or ERROR is possible"),
+        ("SANDBOX", "please", "CROUPIER_SANDBOX=please: 1 or 0 is possible"),
+        ("CATALOG_WATCH", "true", "CROUPIER_CATALOG_WATCH=true: 1 or 0 is possible"),
+    ],
+)
+def test_a_variable_nobody_understands(tmp_path: Path, name: str, value: str, expected: str) -> None:
+    assert expected in refused(*UP, "--store", f"sqlite:{tmp_path}", **{f"CROUPIER_{name}": value})
+
+
 def test_signatures_without_keys(tmp_path: Path) -> None:
     assert "--keys" in refused(*UP, "--store", f"sqlite:{tmp_path}", "--auth", "hmac")
 

@@ -26,13 +26,17 @@ PER_DEVICE = 2
 
 
 def catalog(number: int) -> Catalog:
-    """Version `number`. Bonus money can't be staked here: real money stays what customers can reckon by themselves."""
+    """Version `number`. Bonus money can't be staked here: real money stays what customers can reckon by themselves.
+
+    Only in even versions silence makes anything due.
+    """
+    quiet_until = 1 if number % 2 else FAR_MS
     campaigns = [
         _campaign("each-deposit", number, trigger="deposit"),
         _campaign("lucky", number, trigger="code", condition=TriggerCondition(code="LUCKY"), opt_in=True, claim_days=1),
         _campaign("manual", number),
         _campaign("one-device", number, limits=Limits(per_device=PER_DEVICE)),
-        _campaign("quiet", number, trigger="inactive", condition=TriggerCondition(days=1)),
+        _campaign("quiet", number, trigger="inactive", condition=TriggerCondition(days=1), valid_to_ms=quiet_until),
     ]
     return replace(house(*campaigns), version=f"v{number}")
 

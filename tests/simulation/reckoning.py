@@ -1,15 +1,68 @@
-"""What must be true of bonuses in the end: nothing doubled, no limit passed, nothing held that nobody waits for."""
+"""What must be true of bonuses in the end: nothing doubled, no limit passed, nothing held that nobody waits for,
+nothing due left undone.
+"""
 
 import asyncio
 from collections import Counter
 
+from actors.catalog_swap import CatalogContent, encode_content
+from actors.deploying import DeployFailed
+from actors.frames import AdvanceClock, ClockSet, ControlAnswer, ControlBody, DeployCatalog
+from actors.supervisor import SupervisorProcess
 from engine.answers import GrantAnswer
-from engine.commands import GrantCampaign
-from tests.simulation.bonuses import BUDGETS, MICRO_EUR_PER_CENT, PER_DEVICE, Standing
+from engine.commands import GrantCampaign, StartSession
+from engine.due import next_due_ms
+from engine.player import replay
+from engine.state import Player
+from snapshots.errors import StoreError
+from tests.simulation.bonuses import BUDGETS, MICRO_EUR_PER_CENT, PER_DEVICE, Standing, catalog
 from tests.simulation.customers import Customer, Ledger
 from tests.simulation.world import ORPHAN_AFTER_MS, World
 
 FILLS_MAX = 40
+DAYS, SNAPSHOTS_S = 3, 3
+
+
+async def live_on(world: World, supervisor: SupervisorProcess, customer: Customer, players: list[str]) -> None:
+    """Days pass on the sandbox clock. When it answers, whatever the journal says to be due by then is done.
+
+    First all bonuses expire. Then everybody comes once more, and leaves the memory while silence makes nothing due; the
+    rules by which it does so come into force later.
+    """
+    await _days_pass(world, supervisor, players)
+    for version in (1, 0):
+        store = world.store()
+        await store.open()
+        await store.put_catalog(f"v{version}", encode_content(CatalogContent(catalog(version))))
+        await store.close()
+        await _insist(supervisor, DeployCatalog(f"v{version}", "the simulation"))
+        for player_id in players if version == 1 else ():
+            await customer.ask_for(player_id, "once more", StartSession())
+        await asyncio.sleep(SNAPSHOTS_S)
+        for process in world.serving():
+            process.kill()
+    await _days_pass(world, supervisor, players)
+
+
+async def _days_pass(world: World, supervisor: SupervisorProcess, players: list[str]) -> None:
+    moved = await _insist(supervisor, AdvanceClock(DAYS * 86_400_000))
+    assert isinstance(moved, ClockSet), moved
+    in_force = catalog(int(world.journal.in_force.removeprefix("v")))
+    for player_id in players:
+        player = Player.new(player_id)
+        for entry in world.journal.of(player_id):
+            replay(player, entry.done)
+        due_ms = next_due_ms(player.state, in_force)
+        assert due_ms is None or due_ms > moved.now_ms, f"{player_id} has had work due since {due_ms}"
+
+
+async def _insist(supervisor: SupervisorProcess, asked: ControlBody) -> ControlAnswer:
+    """Again while shards are still being replaced; perhaps it is done more than once."""
+    while True:
+        try:
+            return await supervisor._control(asked)
+        except (DeployFailed, StoreError):
+            await asyncio.sleep(0.1)
 
 
 async def fill_up(world: World, customer: Customer, players: list[str]) -> None:

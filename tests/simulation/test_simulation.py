@@ -22,7 +22,7 @@ from snapshots.errors import StoreError
 from tests.simulation.bonuses import VERSIONS, catalog
 from tests.simulation.counting import check_tallies
 from tests.simulation.customers import Customer, Ledger
-from tests.simulation.reckoning import check_bonuses, fill_up
+from tests.simulation.reckoning import check_bonuses, fill_up, live_on
 from tests.simulation.virtual_time import VirtualTimeLoop
 from tests.simulation.world import SHARDS, SimProcess, World
 from tests.unit.actors.harness import players_in
@@ -145,8 +145,7 @@ async def simulate(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> dict[s
     world.clock_off_ms = 0
     supervisor = await world.supervise()
     await reconcile(world, ledger, customers, players)
-    for process in world.serving():
-        process.kill()
+    await live_on(world, supervisor, customers[0], players)
     await fill_up(world, customers[0], players)
     await reconcile(world, ledger, customers, players)
     await check_bonuses(world, ledger, players)

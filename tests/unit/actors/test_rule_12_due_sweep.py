@@ -34,7 +34,7 @@ def _only_when_asked(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReq
 async def put_in_force(store: Any, term: int, rules: Catalog, *shards: TestShard) -> None:
     """Commits the catalog; these shards go on under it."""
     await store.put_catalog(rules.version, encode_content(CatalogContent(rules)))
-    row = await next_row(store, (await store.routing()).catalog, rules.version, "test")
+    row = await next_row(store, await store.routing(), rules.version, "test")
     await store.commit_catalog(term, row)
     for process in shards:
         shard = process.shard

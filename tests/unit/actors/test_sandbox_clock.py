@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from actors.catalog_swap import CatalogContent, encode_content
 from actors.clock import now_ms
 from actors.deploying import DeployFailed, advance_clock
-from actors.frames import AdvanceClock, Done, Keyed, SetClock
+from actors.frames import AdvanceClock, DeployCatalog, Done, Keyed, SetClock
 from engine.commands import Deposit, GrantCampaign
 from tests.unit.actors.harness import players_in, spin, start_shard, table_for
+from tests.unit.actors.test_rule_12_due_work import silent
 from tests.unit.actors.test_rule_14_catalog import cluster as cluster
 from tests.unit.actors.test_supervisor import House
 
@@ -69,6 +72,19 @@ async def test_a_key_is_forgotten_by_real_time_not_by_the_sandbox_clock(tmp_path
             again = await process.asking.ask("alice", "k", Deposit(100))
             assert again.replayed and again.answer == first.answer
             await process.asking.ask("alice", f"spin-{days}", spin())
+
+
+async def test_rules_deployed_in_the_sandboxes_future_are_in_force_from_then_on(cluster: House) -> None:
+    """Nothing becomes due by them before that: not in the 40 days that only the players have lived through."""
+    supervisor = await cluster.supervisor()
+    await advanced(cluster, 40 * DAY_MS)
+    rules = replace(silent(), version="silent")
+    await cluster.store.put_catalog(rules.version, encode_content(CatalogContent(rules)))
+    await supervisor._control(DeployCatalog(rules.version, "ann"))
+    for process in cluster.cluster.serving().values():
+        shard = process.shard
+        assert shard is not None and shard.catalog.version == "silent"
+        assert abs(shard.catalog.in_force_ms - shard.now()) < 10_000
 
 
 async def test_it_waits_for_a_catalog_that_is_being_swapped(tmp_path: Path) -> None:

@@ -72,6 +72,19 @@ def test_it_is_granted_as_a_bonus_under_its_own_terms_at_the_end_of_the_week() -
     assert (event.percent_micro, event.amount, event.reason) == (2_000_000, 2_000, "")
 
 
+def test_where_the_currency_has_left_the_platform_it_waits_until_that_is_back() -> None:
+    table = at_level("gold", currency="JPY")
+    lose(table, 100_000)
+    offered = table.catalog
+    table.catalog = replace(offered, currencies={"EUR": offered.currencies["EUR"]})
+    table.pass_until(at(NEXT_MONDAY) + DAY_MS)
+    assert table.refused(PayCashback(WEEK)).code == "unsupported_currency"
+    assert paid(table) == []
+    table.catalog = offered
+    table.pass_until(table.now)
+    assert paid(table) == [2_000]
+
+
 def test_only_what_was_not_won_back() -> None:
     table = at_level()
     table.spin(1_000 * EUR, 250 * EUR)

@@ -15,6 +15,14 @@ def broken_real(state: PlayerState) -> None:
     state.real = -1
 
 
+def boundless_real(state: PlayerState) -> None:
+    state.real = 2**64
+
+
+def boundless_wagering(state: PlayerState) -> None:
+    state.grants[0].wager_total = 2**64
+
+
 def broken_balance(state: PlayerState) -> None:
     state.grants[0].balance = -1
 
@@ -55,6 +63,8 @@ def broken_climb(state: PlayerState) -> None:
     ("break_it", "invariant"),
     [
         (broken_real, "real_not_negative"),
+        (boundless_real, "real_storable"),
+        (boundless_wagering, "wagering_storable"),
         (broken_balance, "grant_not_negative"),
         (broken_wagering, "wagering_within_total"),
         (broken_total, "wagering_within_total"),

@@ -18,7 +18,7 @@ from engine.commands import (
     Unblock,
 )
 from tests.unit.engine.ladder import BRONZE, EUR, GOLD, PLATINUM, SILVER, on_climbing, rules, vip_house
-from tests.unit.engine.playing import Table, campaign
+from tests.unit.engine.playing import Table, campaign, spins
 
 LADDER = (on_climbing("gold", "a-gold"), on_climbing("silver", "b-silver"), on_climbing("platinum", "c-platinum"))
 
@@ -116,6 +116,14 @@ def test_bets_elsewhere_are_settled_as_they_come() -> None:
     table = climber()
     answer = table.do(ReportBet(50_000 * EUR, "live"))
     assert [award.campaign_id for award in answer.granted] == ["b-silver", "a-gold"]
+
+
+def test_the_answer_lists_what_each_level_brought_even_from_one_campaign() -> None:
+    answer = climber(on_climbing(None, "any", free_spins=spins(5))).do(ReportBet(50_000 * EUR, "live"))
+    assert [(each.grant_id, each.amount, each.package_id) for each in answer.granted] == [
+        ("g3-1", 110, "p3-1"),
+        ("g3-2", 125, "p3-2"),
+    ]
 
 
 def test_once_per_level_even_if_it_is_climbed_again() -> None:

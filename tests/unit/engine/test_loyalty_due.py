@@ -29,6 +29,17 @@ def test_without_a_ladder_or_a_catalog_loyalty_has_no_work() -> None:
     assert next_due_ms(table.state) is None
 
 
+def test_locked_points_are_unlocked_in_time_even_if_the_ladder_is_taken_away() -> None:
+    table = Table(vip_house(), 100_000 * EUR)
+    table.spin(2_000 * EUR, 0)
+    table.do(RequestRedemption(1_000))
+    table.catalog = house()
+    first = len(table.transitions)
+    table.pass_days(30)
+    assert done(table, first) == [("lapse_redemption", 72)]
+    assert (table.state.loyalty.locked, next_due(table.state, catalog=table.catalog)) == (0, None)
+
+
 def test_a_year_away_in_one_go_is_a_year_in_order() -> None:
     """60 000 EUR lost on Thursday 1 January 2026, 2 000 points locked, and never back."""
     table = Table(vip_house(), 100_000 * EUR)

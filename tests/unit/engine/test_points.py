@@ -104,6 +104,15 @@ def test_points_stop_where_they_can_not_be_counted_any_more() -> None:
     assert available(table) == POINTS_MAX
 
 
+def test_a_multiplier_for_a_level_counts_for_who_is_shown_on_it() -> None:
+    silver, gold = (promotion(each, "3", eligibility=Eligibility(levels=(each,))) for each in ("silver", "gold"))
+    for offered, earned in ((gold, 10), (silver, 30)):
+        player = Table(house(), 1_000 * EUR)
+        player.do(ReportBet(10_000 * EUR, "live"))
+        player.catalog = vip_house(offered)
+        assert player.spin(10 * EUR, 0).points == earned
+
+
 # --- promotions
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from engine.catalog import BonusAward, Eligibility, Limits
-from engine.commands import Deposit, ForceLevel, GrantCampaign, Spin, StartSession, Withdraw
+from engine.commands import Deposit, ForceLevel, GrantCampaign, ReportBet, Spin, StartSession, Withdraw
 from engine.queries import GetLoyalty, GetPlayer, GetRtp
 from tests.unit.engine.judging import JudgedTable
-from tests.unit.engine.ladder import EUR, EUR_MICRO, PLATINUM, vip_house
+from tests.unit.engine.ladder import BRONZE, EUR, EUR_MICRO, PLATINUM, SILVER, rules, vip_house
 from tests.unit.engine.playing import Table, campaign, house, match, spins, wager
 
 
@@ -83,6 +83,21 @@ def test_campaigns_may_be_for_levels() -> None:
     vips = campaign(fixed=1_000, eligibility=Eligibility(levels=("gold", "platinum")))
     assert on("silver", vips).refused(GrantCampaign("gift", "because")).code == "not_eligible"
     assert on("gold", vips).grant().amount == 1_250
+
+
+def test_where_a_level_is_asked_for_it_is_the_one_shown_that_counts() -> None:
+    """From before the ladder, or off a level that was removed: what the turnover reaches, before the next bet too."""
+    vips = campaign(fixed=1_000, eligibility=Eligibility(levels=("platinum",)))
+    silver = campaign("silver", 1_000, eligibility=Eligibility(levels=("silver",)))
+    newcomer = Table(house(), 1_000 * EUR)
+    removed = Table(vip_house(), 100_000 * EUR)
+    removed.spin(60_000 * EUR, 0)
+    for table, amount, level in ((newcomer, 10_000, ""), (removed, 1, "gold")):
+        table.do(ReportBet(amount * EUR, "live"))
+        table.catalog = vip_house(vips, silver, loyalty=rules(BRONZE, SILVER, PLATINUM))
+        assert (table.state.loyalty.level, table.ask(GetLoyalty()).level) == (level, "silver")
+        assert table.refused(GrantCampaign("gift", "because")).detail.endswith("it is not for level silver.")
+        assert table.grant("silver").amount == 1_100
 
 
 # --- return to player

@@ -1,9 +1,11 @@
 """Rules §2.7 and §8: turnover in micro-EUR, converted once when the bet is placed; bets of other verticals."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
-from engine.amounts import to_micro_eur
+from engine.amounts import AMOUNT_MAX, to_micro_eur
 from engine.catalog import Currency, TriggerCondition
 from engine.commands import (
     AddBet,
@@ -17,7 +19,9 @@ from engine.commands import (
     Rollback,
     RollbackReportedBet,
     Spin,
+    Withdraw,
 )
+from engine.state import TURNOVER_MAX
 from engine.turnover import settled_turnover
 from tests.unit.engine.playing import Table, campaign, house, spins, wager
 
@@ -42,6 +46,51 @@ EUR, SEK, JPY = Currency(2, 1_000_000), Currency(2, 87_100), Currency(0, 6_100)
 )
 def test_a_stake_in_micro_eur_is_rounded_half_to_even(amount: int, currency: Currency, micro_eur: int) -> None:
     assert to_micro_eur(amount, currency) == micro_eur
+
+
+@pytest.mark.parametrize(
+    "body", [Spin("book", "real", 100), Spin("book", "real", 100, 0), Deposit(1), ReportBet(1, "slot")]
+)
+def test_where_the_currency_has_left_the_platform_nothing_can_be_converted(body: Any) -> None:
+    table = Table(currency="JPY", real=1_000)
+    table.catalog = replace(house(), currencies={"EUR": EUR})
+    refusal = table.refused(body)
+    assert (refusal.code, "JPY is not in platform.yaml" in refusal.detail) == ("unsupported_currency", True)
+
+
+def test_what_was_taken_before_the_currency_left_can_be_settled() -> None:
+    table = Table(currency="JPY", real=1_000)
+    first, second = (table.spin(100, game_id=game_id).session_id for game_id in ("book", "dice"))
+    table.spin(100, 0, "wheel", key="gs:a")
+    table.catalog = replace(house(), currencies={"EUR": EUR})
+    assert table.refused(AddBet(first, 100)).code == "unsupported_currency"
+    table.do(Result(first, 50))
+    table.do(CancelRound(second))
+    table.do(Rollback("gs:a"))
+    assert table.money() == (950, 0)
+    table.do(Withdraw(950))
+
+
+def test_enormous_deposits_stay_countable_and_storable() -> None:
+    """At every step the table stores the state: that would fail beyond 64 bits, for the whole shard."""
+    table = Table()
+    for _ in range(3):
+        table.do(Deposit(AMOUNT_MAX))
+    assert (table.state.real, table.state.deposited_micro) == (3 * AMOUNT_MAX, TURNOVER_MAX)
+
+
+def test_a_stake_beyond_what_can_be_counted() -> None:
+    plain = house()
+    games = {name: replace(game, max_bet={"EUR": AMOUNT_MAX}) for name, game in plain.games.items()}
+    table = Table(replace(plain, games=games), AMOUNT_MAX)
+    assert table.refused(Spin("book", "real", AMOUNT_MAX, 0)).code == "invalid_request"
+    session = table.spin(AMOUNT_MAX // 4).session_id
+    refusal = table.refused(AddBet(session, AMOUNT_MAX // 4))
+    assert refusal.fields["errors"] == [
+        {"field": "amount", "reason": "takes the turnover of the account beyond what can be counted"}
+    ]
+    table.do(CancelRound(session))
+    assert (table.money(), table.state.turnover_micro) == ((AMOUNT_MAX, 0), 0)
 
 
 def test_every_stake_counts_once_when_it_is_placed() -> None:

@@ -99,6 +99,7 @@ HOLD = "in_wager settled wager_done,no_open_round hold granted"
         (joined("granted settled void - in_wager"), "needs the guard `its_turn`"),
         (joined("in_wager settled void - granted"), "needs the action `hold`"),
         (joined("granted settled overdue hold in_wager"), "the action `hold` goes with"),
+        (joined("in_wager settled average_bet_ok,no_open_round hold granted"), "`hold` needs the guard `wager_done`"),
         (joined("initiated claimed limits_ok,fraud_ok - granted"), "needs the action `reserve`"),
         (joined("granted settled its_turn reserve in_wager"), "the action `reserve` goes with"),
         (joined("in_wager settled wager_done,no_open_round - completed"), "needs the action `release`"),

@@ -135,6 +135,22 @@ async def test_odd_bodies_are_refused_and_reach_nobody(path: str, content: bytes
     assert players.asked == []
 
 
+@pytest.mark.parametrize(
+    ("points", "reason", "told"),
+    [
+        (0, "a gift", "points: must not be 0"),
+        (5, "", "reason: String should have at least 1 character"),
+        (5, "x" * 501, "reason: String should have at most 500 characters"),
+        (5, "two\nlines", "reason: must be one line, without control characters"),
+    ],
+)
+async def test_what_is_odd_is_told_in_words(points: int, reason: str, told: str) -> None:
+    async with calling(app_with()) as client:
+        body = {"player_id": "p1", "points": points, "reason": reason}
+        response = await client.post("/loyalty/points/add", json=body, headers=KEY)
+    assert response.json()["detail"] == told
+
+
 @pytest.mark.parametrize("query", ["", "?game_id=", "?game_id=a%20b", "?game_id=a&game_id=b", "?game_id=a&x=1"])
 async def test_odd_games_asked_for(query: str) -> None:
     async with calling(app_with()) as client:
