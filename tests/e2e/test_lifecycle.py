@@ -49,9 +49,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:{tmp_path_factory.mktemp('lifecycle') / 'store'}"
 
 
-def changes() -> list[str]:
+def changes() -> list[list[str]]:
     """Those commands of the README that change something."""
-    return [command for command in curl_commands() if "Idempotency-Key" in command]
+    return [command for command in curl_commands() if "-X" in command]
 
 
 @pytest.fixture(scope="module")
