@@ -11,9 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from croupier.catalog_files import load_catalog
 from engine.catalog import Catalog
 from engine.commands import Command, CommandBody, Deposit, GrantCampaign, Register, Spin
+from engine.facts import Facts, Reservation
+from engine.needs import needs
 from engine.player import execute
 from engine.state import Player
 from engine.transition import Transition
@@ -29,10 +33,20 @@ Make = Callable[[Catalog, int], Player]
 def _played(catalog: Catalog, player_id: str, bodies: list[CommandBody]) -> Player:
     player = Player.new(player_id)
     for number, body in enumerate(bodies):
-        done = execute(player, catalog, Command(f"game-server:{player_id}-{number:08x}", NOW_MS + number, body))
+        command = Command(f"game-server:{player_id}-{number:08x}", NOW_MS + number, body)
+        done = execute(player, catalog, _with_room(player, catalog, command))
         if not isinstance(done, Transition):
             raise TypeError(f"{body} was not accepted: {done}")
     return player
+
+
+def _with_room(player: Player, catalog: Catalog, command: Command) -> Command:
+    """The command with its facts: shared limits have room for what it awards."""
+    wanted = needs(player, catalog, command)
+    if wanted is None:
+        return command
+    held = tuple(Reservation(award.campaign_id, award.reservation_id) for award in wanted.awards)
+    return replace(command, facts=Facts(reservations=held))
 
 
 def idle(catalog: Catalog, number: int) -> Player:

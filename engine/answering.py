@@ -6,6 +6,9 @@ from typing import Any, TypeVar, cast
 from engine import commands as c
 from engine import events as e
 from engine.answers import (
+    CANCELLED,
+    CLOSED,
+    OPEN,
     Answer,
     AwardsAnswer,
     BlockAnswer,
@@ -22,7 +25,6 @@ from engine.answers import (
     Reversal,
     RollbackAnswer,
     RoundAnswer,
-    RoundState,
     SessionAnswer,
     Wagering,
     WithdrawalAnswer,
@@ -48,7 +50,7 @@ def answer(state: PlayerState, command: Command, events: Events, round_: OpenRou
 
 
 def picture(
-    state: PlayerState, round_: OpenRound, shown: RoundState, time_ms: int, counted: int = 0, staked: bool = False
+    state: PlayerState, round_: OpenRound, stage: int, time_ms: int, counted: int = 0, staked: bool = False
 ) -> RoundAnswer:
     """A round with its totals so far; wallets and wagering as they are now."""
     bet_amount = real = bonus = 0
@@ -61,7 +63,7 @@ def picture(
         round_id=round_.round_id,
         game_id=round_.game_id,
         mode=round_.mode,
-        state=shown,
+        stage=stage,
         bet_amount=bet_amount,
         win_amount=round_.won_real + round_.won_bonus,
         win_reported=round_.reported,
@@ -105,7 +107,7 @@ def _spin(state: PlayerState, command: Command, events: Events, round_: OpenRoun
         bet.round_id,
         bet.game_id,
         bet.mode,
-        "open" if win is None else "closed",
+        OPEN if win is None else CLOSED,
         bet.amount,
         0 if win is None else win.real + win.bonus,
         0 if win is None else win.reported,
@@ -126,8 +128,6 @@ def _spin(state: PlayerState, command: Command, events: Events, round_: OpenRoun
 
 def _reversal(bet: e.BetPlaced, win: e.WinCredited) -> Reversal:
     return Reversal(
-        bet.real,
-        bet.bonus,
         bet.grant_id,
         bet.counted,
         bet.package_id,
@@ -145,11 +145,11 @@ def _round_step(state: PlayerState, command: Command, events: Events, round_: Op
     """Bet, result and cancel: the round with its totals after this step."""
     round_ = cast("OpenRound", round_)  # decide refuses unknown sessions
     if isinstance(command.body, c.CancelRound):
-        return picture(state, round_, "cancelled", command.time_ms)
+        return picture(state, round_, CANCELLED, command.time_ms)
     bet = _first(events, e.BetPlaced)
-    shown: RoundState = "open" if round_.session_id in state.rounds else "closed"
+    stage = OPEN if round_.session_id in state.rounds else CLOSED
     counted = 0 if bet is None else bet.counted
-    return picture(state, round_, shown, command.time_ms, counted, bet is not None)
+    return picture(state, round_, stage, command.time_ms, counted, bet is not None)
 
 
 def _registered(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
@@ -244,13 +244,13 @@ def _round_expired(state: PlayerState, command: Command, events: Events, round_:
     if round_ is None:
         return DueAnswer(command.body.session_id)  # type: ignore[union-attr]
     ended = _first(events, e.RoundTimedOut)
-    shown: RoundState = "open" if ended is None else "cancelled" if ended.action == "refund" else "closed"
-    return picture(state, round_, shown, command.time_ms)
+    stage = OPEN if ended is None else CANCELLED if ended.action == "refund" else CLOSED
+    return picture(state, round_, stage, command.time_ms)
 
 
 def _session(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     newest = list(state.rounds.values())[-ROUNDS_OF_A_SESSION_MAX:]
-    pictures = tuple(picture(state, opened, "open", opened.opened_ms) for opened in reversed(newest))
+    pictures = tuple(picture(state, opened, OPEN, opened.opened_ms) for opened in reversed(newest))
     started = cast("e.SessionStarted", events[0])
     return SessionAnswer(pictures, _granted(events), _declined(events), started.min_rtp_micro)
 

@@ -4,7 +4,7 @@ They travel and rest as MessagePack arrays; the gateway turns them into JSON. Fi
 All amounts are integers in minor units.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,6 +12,9 @@ from engine.commands import Mode
 from engine.state import GrantState, RedemptionState, WithdrawalState
 
 RoundState = Literal["open", "closed", "cancelled"]
+OPEN, CLOSED, CANCELLED = range(3)
+"""What answers keep of a round's state: they are remembered by the hundred."""
+_STATES: Final[tuple[RoundState, ...]] = ("open", "closed", "cancelled")
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -43,13 +46,11 @@ class Wagering(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Reversal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a one-call round did, exactly, so that a rollback recomputes nothing (rules §2.5).
 
-    `real` and `bonus` were staked, `won_real` and `won_bonus` credited; `grant_id` paid and counted `counted`;
+    Its funds were staked, `won_real` and `won_bonus` credited; `grant_id` paid and counted `counted`;
     `package_id` gave the free spin; `won_grant_id` took the bonus win and grew its wagering by `wager_added`.
     `voids`: the bet was to cancel `grant_id`.
     """
 
-    real: int = 0
-    bonus: int = 0
     grant_id: str | None = None
     counted: int = 0
     package_id: str | None = None
@@ -62,7 +63,7 @@ class Reversal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     points_micro: int = 0
 
 
-class RoundAnswer(Answer, tag="round", frozen=True):
+class RoundAnswer(Answer, tag="r", frozen=True):
     """Answer to spin, bet, result and cancel, and the picture of a round.
 
     `funds_real` + `funds_bonus` is the split of the stake; `remaining_spins` is what is left for this game
@@ -74,7 +75,8 @@ class RoundAnswer(Answer, tag="round", frozen=True):
     round_id: str | None
     game_id: str
     mode: Mode
-    state: RoundState
+    stage: int
+    """OPEN, CLOSED or CANCELLED."""
     bet_amount: int
     win_amount: int
     win_reported: int
@@ -91,6 +93,11 @@ class RoundAnswer(Answer, tag="round", frozen=True):
     level: str = ""
     points: int = 0
     """Whole points available after this step, rounded down; negative if spent ones were taken back (rules §8)."""
+
+    @property
+    def state(self) -> RoundState:
+        """Its stage by name."""
+        return _STATES[self.stage]
 
 
 class Granted(msgspec.Struct, frozen=True, array_like=True, gc=False):

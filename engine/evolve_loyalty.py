@@ -52,18 +52,18 @@ def _level_changed(player: Player, event: e.LevelChanged, command_id: str, time_
     loyalty = player.state.loyalty
     loyalty.level, loyalty.level_since_ms, loyalty.forced = event.new, time_ms, event.forced
     if event.reason == "play":
-        loyalty.climbed.append(event.new)
-    elif event.reason == "reversal" and event.old in loyalty.climbed:
-        loyalty.climbed.remove(event.old)
+        loyalty.climbed += (event.new,)
+    elif event.reason == "reversal":
+        loyalty.climbed = tuple(level for level in loyalty.climbed if level != event.old)
     if event.qualifying_micro is not None:
         loyalty.qualifying = event.qualifying_micro
         loyalty.reset_version = player.state.version + 1
-        loyalty.climbed = []
+        loyalty.climbed = ()
 
 
 def _level_up_due(player: Player, event: e.LevelUpDue, command_id: str, time_ms: int) -> None:
     loyalty = player.state.loyalty
-    loyalty.climbed = [level for level in loyalty.climbed if level not in event.levels]
+    loyalty.climbed = tuple(level for level in loyalty.climbed if level not in event.levels)
 
 
 def _points_adjusted(player: Player, event: e.PointsAdjusted, command_id: str, time_ms: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from engine import queries as q
 from engine.answering import picture
-from engine.answers import RoundAnswer
+from engine.answers import OPEN, RoundAnswer
 from engine.catalog import Catalog
 from engine.holdings import balance, find_grant, find_package, queue_place
 from engine.ladder import level_of
@@ -75,14 +75,14 @@ def _free_spins(state: PlayerState, time_ms: int) -> tuple[FreeSpinsView, ...]:
 
 
 def _open_rounds(state: PlayerState) -> dict[str, RoundAnswer]:
-    return {sid: picture(state, round_, "open", round_.opened_ms) for sid, round_ in state.rounds.items()}
+    return {sid: picture(state, round_, OPEN, round_.opened_ms) for sid, round_ in state.rounds.items()}
 
 
 def _round(player: Player, body: q.GetRound, time_ms: int) -> RoundAnswer | Rejection:
     state = player.state
     round_ = state.rounds.get(body.session_id)
     if round_ is not None:
-        return picture(state, round_, "open", round_.opened_ms)
+        return picture(state, round_, OPEN, round_.opened_ms)
     found = newest_answer(player.window, body.session_id)
     if found is None:
         return Rejection(SESSION_NOT_FOUND, f"Player {state.player_id} has no round {body.session_id}.")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from engine.answers import AnyAnswer, RoundAnswer
+from engine.answers import CANCELLED, AnyAnswer, RoundAnswer
 from engine.window import Window
 
 _ANSWERS: msgspec.msgpack.Decoder[AnyAnswer] = msgspec.msgpack.Decoder(AnyAnswer)
@@ -28,7 +28,7 @@ def round_answers(window: Window, session_id: str = "") -> Iterator[RoundAnswer]
         answer = decode_answer(remembered.answer)
         if isinstance(answer, RoundAnswer) and session_id in ("", answer.session_id):
             if digest in window.tombstones and answer.staked:
-                answer = msgspec.structs.replace(answer, state="cancelled", win_amount=0, win_reported=0)
+                answer = msgspec.structs.replace(answer, stage=CANCELLED, win_amount=0, win_reported=0)
             yield answer
 
 

@@ -254,7 +254,7 @@ class Loyalty(msgspec.Struct, array_like=True):
     qualifying: int = 0
     """What counts for climbing. Bets before version `reset_version` do no longer (rules §8)."""
     reset_version: int = 0
-    climbed: list[str] = []
+    climbed: tuple[str, ...] = ()
     """Levels climbed by bets of rounds still open: their `level_up` campaigns wait (rules §3). A level that is forced
     or lost meanwhile forgets them.
     """

@@ -16,7 +16,7 @@ DIGESTS_MAX = 65_536
 HOUR_MS = 3_600_000
 DIGEST_HOURS = 24
 
-_HEAD = Struct(">8sQ")
+_HEAD = Struct(">8sI")
 _DIGEST_BYTES = 8
 _HOUR_BYTES = 4
 
@@ -28,10 +28,10 @@ def id_digest(command_id: str) -> int:
 
 
 class Remembered(NamedTuple):
-    """A remembered command: digest of its content, when it was accepted, its encoded answer."""
+    """A remembered command: digest of its content, the hour it was accepted in, its encoded answer."""
 
     content: bytes
-    time_ms: int
+    hour: int
     answer: bytes
 
 
@@ -57,17 +57,17 @@ class Window:
         packed = self.recent.get(digest)
         if packed is None:
             return None
-        content, time_ms = _HEAD.unpack_from(packed)
-        return Remembered(content, time_ms, packed[_HEAD.size :])
+        content, hour = _HEAD.unpack_from(packed)
+        return Remembered(content, hour, packed[_HEAD.size :])
 
     def remember(self, command_id: str, content: bytes, time_ms: int, answer: bytes) -> None:
         """Adds an accepted command; the oldest beyond 128 becomes a digest, digests beyond 24 h go."""
         recent = self.recent
-        recent[id_digest(command_id)] = _HEAD.pack(content, time_ms) + answer
+        hour = time_ms // HOUR_MS
+        recent[id_digest(command_id)] = _HEAD.pack(content, hour) + answer
         if len(recent) > REMEMBERED_MAX:
             oldest = next(iter(recent))
-            accepted_ms = _HEAD.unpack_from(recent.pop(oldest))[1]
-            self._age(self.older, oldest, accepted_ms // HOUR_MS, time_ms // HOUR_MS)
+            self._age(self.older, oldest, _HEAD.unpack_from(recent.pop(oldest))[1], hour)
 
     def tombstone(self, command_id: str, time_ms: int) -> None:
         """From now on the id answers `rolled_back`."""

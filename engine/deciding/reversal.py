@@ -66,7 +66,7 @@ def reverse_one_call(state: PlayerState, answer: RoundAnswer, done: Reversal, co
     that this bet, over `max_bet`, had cancelled; if another such bet stands it is cancelled again.
     Of one that expired or was cancelled otherwise, or is forgotten, the bonus part stays removed.
     """
-    real = done.real - done.won_real
+    real = answer.funds_real - done.won_real
     grant_id = done.grant_id or done.won_grant_id
     events: list[AnyEvent] = []
     deltas: tuple[GrantDelta, ...] = ()
@@ -76,7 +76,7 @@ def reverse_one_call(state: PlayerState, answer: RoundAnswer, done: Reversal, co
         if grant is None:
             grant = reopened = _ended_by_play(state, grant_id, done)
         if grant is not None:
-            deltas = (_delta(grant, done),)
+            deltas = (_delta(grant, answer, done),)
             held = grant.balance + grant.released + grant.removed
             if held + deltas[0].balance < 0:
                 return _already_spent(answer.session_id, done)
@@ -113,7 +113,7 @@ def _reversed(
         kept_awards(state, version),
         -done.points_micro,
         unqualified(state, int(version), done.turnover_micro),
-        (DayDelta(answer.time_ms // DAY_MS, -done.turnover_micro, -done.real, -done.won_real),),
+        (DayDelta(answer.time_ms // DAY_MS, -done.turnover_micro, -answer.funds_real, -done.won_real),),
     )
 
 
@@ -136,16 +136,16 @@ def _ended_by_play(state: PlayerState, grant_id: str, done: Reversal) -> Grant |
     return grant
 
 
-def _delta(grant: Grant, done: Reversal) -> GrantDelta:
+def _delta(grant: Grant, answer: RoundAnswer, done: Reversal) -> GrantDelta:
     """The reversal's deltas on the one grant it touches: what it staked and counted, or won as free spin winnings."""
-    balance = done.bonus - done.won_bonus
+    balance = answer.funds_bonus - done.won_bonus
     if done.package_id is None:
         return GrantDelta(
             grant.grant_id,
             balance,
             _uncounted(grant, done.counted),
             void_bets=-done.voids,
-            counted_stakes=-(done.real + done.bonus) if done.counted else 0,
+            counted_stakes=-answer.bet_amount if done.counted else 0,
             counted_bets=-1 if done.counted else 0,
         )
     less = min(grant.remaining_wager, done.wager_added)

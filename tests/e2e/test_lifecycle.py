@@ -51,6 +51,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:{tmp_path_factory.mktemp('lifecycle') / 'store'}"
 
 
+def changes() -> list[list[str]]:
+    """Those commands of the README that change something."""
+    return [command for command in curl_commands() if "-X" in command]
+
+
 @pytest.fixture(scope="module")
 def first(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CroupierUp]:
     running = CroupierUp(tmp_path_factory.mktemp("first"), store, "--spares", "0", auth="open")
@@ -77,7 +82,11 @@ def test_the_walk_through_of_the_readme(walked: list[tuple[int, dict[str, Any]]]
     assert (real["funds"], real["win_amount"]) == ({"real": 100, "bonus": 0}, 40)
     assert player["balance"] == {"real": 940, "bonus": 1_250, "bonus_usable": 1_000, "withdrawable": 940}
     assert sorted(grant["remaining_wager"] for grant in player["grants"]) == [250 * 20, 1_000 * 35 - 100]
-    assert (loyalty["level"], loyalty["points"]["available"]) == ("bronze", 1)
+    assert (loyalty["level"], loyalty["points"]["available"], loyalty["cumulative_turnover_eur"]) == (
+        "bronze",
+        1,
+        "1.00",
+    )
 
 
 def test_two_instances_on_one_machine_do_not_meet(
@@ -103,8 +112,7 @@ def test_sigterm_ends_everything_and_a_restart_finds_it_all(
     second = CroupierUp(tmp_path, store, "--spares", "0", "--shards", "1", auth="open")
     try:
         assert httpx.get(f"{second.url}/players/ada").json() == player
-        changes = [command for command in curl_commands() if "-X" in command]
-        assert [typed(command, second.url).json()["replayed"] for command in changes] == [True] * 6
+        assert [typed(command, second.url).json()["replayed"] for command in changes()] == [True] * 6
     finally:
         assert second.stop() == 0
 

@@ -30,7 +30,7 @@ def test_one_call(win: int, real: int) -> None:
     table = Table(real=1_000)
     answer = table.spin(100, win)
     assert (answer.state, answer.win_amount, answer.balance.real) == ("closed", win, real)
-    assert answer.reversal.real == 100
+    assert (answer.funds_real, answer.reversal.won_real) == (100, win)
     assert table.events == ["BetPlaced", "WinCredited"]
     assert not table.state.rounds
 

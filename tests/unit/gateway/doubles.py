@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from actors.outcome import Answered, Outcome, Players
 from engine import commands as c
 from engine.answers import (
+    OPEN,
     AwardsAnswer,
     Balance,
     BlockAnswer,
@@ -68,7 +69,7 @@ ROUND = RoundAnswer(
     round_id=None,
     game_id="book-of-dunes",
     mode="real",
-    state="open",
+    stage=OPEN,
     bet_amount=100,
     win_amount=0,
     win_reported=0,
