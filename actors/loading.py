@@ -32,7 +32,8 @@ class Loader:
         self._shard = shard
         self._mailboxes: dict[str, list[Letter]] = {}
         self._reload_after: dict[str, int] = {}
-        self._arrivals: dict[str, asyncio.Future[None]] = {}
+        self._arrivals: dict[str, asyncio.Future[bool]] = {}
+        """True: it was in memory."""
         self._parallel = asyncio.Semaphore(shard.settings.loads_parallel)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -51,12 +52,15 @@ class Loader:
         self._reload_after[player_id] = batch_number
 
     async def arrive(self, player_id: str) -> None:
-        """Loads the player if it is not in memory; returns when it is, or when that failed."""
-        if player_id in self._shard.residents.by_id:
-            return
-        self._mailbox(player_id)
-        arrival = self._arrivals.setdefault(player_id, asyncio.get_running_loop().create_future())
-        await arrival
+        """Loads the player if it is not in memory; returns when it is, or when that failed.
+
+        Whoever waited for the same load may have let the player go again at once: then it is loaded anew.
+        """
+        while player_id not in self._shard.residents.by_id:
+            self._mailbox(player_id)
+            arrival = self._arrivals.setdefault(player_id, asyncio.get_running_loop().create_future())
+            if not await arrival:
+                return
 
     def end(self) -> None:
         """Throws all loads away. Nothing was done to these players: the senders repeat with the successor."""
@@ -139,7 +143,7 @@ class Loader:
         self._reload_after.pop(player_id, None)
         shard = self._shard
         shard.metrics.count("shard_players_loaded")
-        for sink, request, attempt in self._take(player_id):
+        for sink, request, attempt in self._take(player_id, arrived=True):
             resident = shard.residents.by_id.get(player_id)
             if resident is None:
                 shard.loader.enqueue(sink, request, attempt)
@@ -158,8 +162,8 @@ class Loader:
         for sink, request, _ in self._take(player_id):
             sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
 
-    def _take(self, player_id: str) -> list[Letter]:
+    def _take(self, player_id: str, arrived: bool = False) -> list[Letter]:
         arrival = self._arrivals.pop(player_id, None)
         if arrival is not None and not arrival.done():
-            arrival.set_result(None)
+            arrival.set_result(arrived)
         return self._mailboxes.pop(player_id, [])

@@ -53,6 +53,23 @@ async def test_rule_09_without_a_confirmed_snapshot_nobody_is_dropped(tmp_path: 
         assert passivating.exception() is not None and table.resident == {"alice"}
 
 
+async def test_rule_09_who_waits_for_a_player_gets_it_though_another_lets_it_go_at_once(tmp_path: Path) -> None:
+    async with desk(tmp_path, passivate_after_ms=IDLE_AT_ONCE) as table:
+        await table.seat("alice")
+        await Snapshotter(table.shard)._passivate()
+        assert table.resident == set()
+        loader = table.shard.loader
+
+        async def looks_and_lets_go() -> None:
+            await loader.arrive("alice")
+            table.shard.residents.evict("alice")
+
+        looking = asyncio.ensure_future(looks_and_lets_go())
+        await asyncio.sleep(0)
+        await loader.arrive("alice")
+        assert looking.done() and table.resident == {"alice"}
+
+
 async def test_rule_09_above_the_bound_the_least_used_go(tmp_path: Path) -> None:
     async with desk(tmp_path, residents_max=1) as table:
         for number, name in enumerate(("alice", "bob", "carol")):
