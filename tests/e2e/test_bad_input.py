@@ -63,7 +63,7 @@ CASES: list[tuple[str, str, str, Any, int, str]] = [
     ("game", "PUT", "/players/{p}", {"currency": "EUR"}, 403, "forbidden"),
     ("platform", "POST", SPIN, None, 403, "forbidden"),
     ("platform", "PUT", "/players/{p}", {"currency": "SEK"}, 409, "player_exists"),
-    ("platform", "PUT", "/players/{p}-new", {"currency": "XXX"}, 409, "unsupported_currency"),
+    ("platform", "PUT", "/players/{p}-new", {"currency": "NOK"}, 409, "unsupported_currency"),
     ("platform", "PUT", "/players/{p}", {"currency": "euro"}, 400, "invalid_request"),
     ("platform", "PUT", "/players/{p}", {"currency": "EUR", "country": 49}, 400, "invalid_request"),
     ("platform", "GET", "/players/nobody", None, 404, "player_not_found"),

@@ -61,7 +61,7 @@ class Players(GrantSteps):
     def arrive(self, funds_order: str, deposit: int | None, wired: Wiring) -> None:
         self.open_house(funds_order, wired)
         assert self.send(Deposit(100)) == "player_not_found"
-        assert self.send(Register("XXX")) == "unsupported_currency"
+        assert self.send(Register("NOK")) == "unsupported_currency"
         self.send(Register("EUR", "FI"))
         if deposit is not None:
             self.send(Deposit(deposit))

@@ -21,7 +21,7 @@ def test_another_currency_is_refused() -> None:
 def test_an_unknown_currency_is_refused() -> None:
     table = Table()
     table.player.state.currency = ""
-    refusal = table.refused(c.Register("XXX"))
+    refusal = table.refused(c.Register("NOK"))
     assert refusal.code == "unsupported_currency"
     assert "EUR, JPY" in refusal.detail
 

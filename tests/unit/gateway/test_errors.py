@@ -81,7 +81,7 @@ OPEN = (*RICH, spin(f"{DUNES}&bet=100"))
 BY_THE_RULES: Mapping[str, Sequence[Step]] = {
     "player_not_found": [deposit(100)],
     "player_exists": [REGISTER, Step("PUT", "/players/p1", {"currency": "SEK"})],
-    "unsupported_currency": [Step("PUT", "/players/p1", {"currency": "XXX"})],
+    "unsupported_currency": [Step("PUT", "/players/p1", {"currency": "NOK"})],
     "player_blocked": [*RICH, BLOCK, spin(f"{DUNES}&bet=100")],
     "unknown_game": [*RICH, spin("game_id=nope&mode=real&bet=100")],
     "session_not_found": [*RICH, Step("GET", "/spin/nope?player_id=p1")],
