@@ -4,11 +4,12 @@ from heapq import heapify, heappop, heappush
 
 from actors.committer import ReplySink
 from actors.frames import Request
+from engine.calendar import DAY_MS
 from engine.catalog import Catalog
 from engine.due import next_due_ms
 from engine.state import Player
 from engine.tally import standing
-from engine.turnover import DAY_MS, week_ends_ms, week_of
+from engine.turnover import week_ends_ms, week_of
 
 Letter = tuple[ReplySink, Request, int]
 """A command in a mailbox: whom to answer, what is asked, and how many attempts it has had."""

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
+DAY_MS: Final = 86_400_000
 _DAYS_OF_400_YEARS: Final = 146_097
 _TO_MARCH_0000: Final = 719_468
 """Days from 1 March of the year 0 to 1 January 1970. Years that begin in March end with the leap day."""

@@ -3,11 +3,11 @@
 Days are UTC days since 1970; sweeps happen at their beginning, 00:00 UTC.
 """
 
-from engine.calendar import months_later
+from engine.calendar import DAY_MS, months_later
 from engine.catalog import Catalog
 from engine.commands import ExpirePoints, LapseRedemption, PayCashback, SweepLevel
 from engine.state import PlayerState
-from engine.turnover import DAY_MS, first_short_day, next_midnight_ms, week_ends_ms
+from engine.turnover import first_short_day, next_midnight_ms, week_ends_ms
 
 LoyaltyDue = tuple[int, type[PayCashback | LapseRedemption | SweepLevel | ExpirePoints], str | int]
 """Unix ms, the command, and its subject: a week, a redemption, a day."""

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine import events as e
+from engine.calendar import DAY_MS
 from engine.holdings import award_key, find_ended_grant, find_grant, find_package, queue_place
 from engine.state import (
     BONUS_DAYS_MAX,
@@ -19,8 +20,6 @@ from engine.state import (
     PlayerState,
 )
 from engine.window import id_digest
-
-DAY_MS = 86_400_000
 
 
 def _count_award(state: PlayerState, key: str, more: int = 1) -> None:

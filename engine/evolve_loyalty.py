@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from engine import events as e
 from engine.amounts import MICRO
+from engine.calendar import DAY_MS
 from engine.state import ENDED_REDEMPTIONS_MAX, Loyalty, Player, Redemption, RedemptionState
-from engine.turnover import DAY_MS, add_day, roll_week, take_from_day, week_of
+from engine.turnover import add_day, roll_week, take_from_day, week_of
 
 
 def accrue(loyalty: Loyalty, turnover_micro: int, points_micro: int, real: int, time_ms: int) -> None:

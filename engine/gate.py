@@ -7,13 +7,13 @@ with the grant, in the words of `fraud.yaml` and `engine.facts.ReservationRefusa
 from collections.abc import Set
 from typing import Final, NamedTuple
 
+from engine.calendar import DAY_MS
 from engine.catalog import Campaign, Catalog, FraudRules, PeriodLimit, Verdict
 from engine.commands import Command, Deposit, StartSession
 from engine.facts import Reservation, Seen, Signals
 from engine.holdings import award_key, latest
 from engine.state import PlayerState
 
-DAY_MS = 86_400_000
 _STRICTNESS: Final[dict[Verdict, int]] = {"allow": 0, "review": 1, "deny": 2}
 NO_SIGNALS: Final = Signals()
 

@@ -2,12 +2,13 @@
 
 from typing import Final
 
+from engine.calendar import DAY_MS
 from engine.catalog import Catalog, LoyaltyRules
 from engine.due_loyalty import expiry_day, sweep_day
 from engine.ladder import level_of, rung_of
 from engine.loyalty import buckets, privileges_of
 from engine.state import Loyalty, PlayerState
-from engine.turnover import DAY_MS, rolling
+from engine.turnover import rolling
 from engine.views import LoyaltyView, NextLevel
 
 WINDOW_DAYS: Final = 30

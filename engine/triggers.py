@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from engine import commands as c
 from engine import events as e
 from engine.amounts import to_micro_eur
+from engine.calendar import DAY_MS
 from engine.catalog import Campaign, Catalog
 from engine.catalog_index import Campaigns, awaiting, index_of
 from engine.commands import Command
 from engine.eligibility import refusal_reason
 from engine.state import PlayerState
-from engine.turnover import DAY_MS as DAY_MS
 from engine.turnover import settled_turnover
 
 

@@ -5,9 +5,9 @@ Days are counted from 1 January 1970, weeks from the Monday before it.
 
 from typing import Final
 
+from engine.calendar import DAY_MS
 from engine.state import TURNOVER_DAYS_MAX, Loyalty, PlayerState
 
-DAY_MS: Final = 86_400_000
 _THURSDAY: Final = 3
 """1 January 1970 was the fourth day of its week."""
 

@@ -6,10 +6,12 @@ from types import MappingProxyType
 
 import msgspec
 
+from engine.calendar import DAY_MS as DAY_MS
+
 SLOTS = 256
 HASH_SIZE = 16
 GENESIS = bytes(HASH_SIZE)
-DAY_MS = 86_400_000
+
 SEEN_PLAYERS_MAX = 1_000
 PERIOD_DAYS_MAX = 366
 SETTLED_KEPT_MS = 2 * DAY_MS

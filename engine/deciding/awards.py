@@ -5,6 +5,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from engine.amounts import MICRO, percent_floor, times_ceil, times_floor, to_micro_eur
+from engine.calendar import DAY_MS
 from engine.catalog import BonusAward, Campaign, Catalog, FreeSpinAward, WagerTerms
 from engine.events import AnyEvent, FreeSpinsGranted, GrantCreated
 from engine.gate import Ruling
@@ -14,7 +15,6 @@ from engine.state import FreeSpinPackage, Grant, GrantTerms, PlayerState
 from engine.triggers import Proposal
 from engine.workflow import STANDARD, copied, find_step, path
 
-DAY_MS = 86_400_000
 _NO_WAGER = WagerTerms(multiplier_micro=0)
 
 

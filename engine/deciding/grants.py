@@ -1,6 +1,7 @@
 """Deposits, manual grants, bonus codes, silence: what they are in themselves (rules §6). Awards are `awarding`'s."""
 
 from engine.amounts import to_micro_eur
+from engine.calendar import DAY_MS
 from engine.catalog import Campaign, Catalog
 from engine.commands import Command, Deposit, EnterCode, GrantCampaign, Inactive
 from engine.deciding.awarding import free_places
@@ -10,7 +11,7 @@ from engine.eligibility import refusal_reason
 from engine.events import DepositMade, SilenceNoticed
 from engine.rejections import CAMPAIGN_NOT_FOUND, CODE_NOT_FOUND, INVALID_STATE, NOT_ELIGIBLE, OVERLOADED, Rejection
 from engine.state import LIVE_GRANTS_MAX, TURNOVER_MAX, Player, PlayerState
-from engine.triggers import DAY_MS, Proposal, eligible, with_code
+from engine.triggers import Proposal, eligible, with_code
 
 
 def deposit(player: Player, catalog: Catalog, command: Command, body: Deposit) -> Decision:

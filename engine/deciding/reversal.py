@@ -3,12 +3,12 @@
 from msgspec.structs import replace
 
 from engine.answers import Reversal, RoundAnswer
+from engine.calendar import DAY_MS
 from engine.deciding.decision import Decision
 from engine.events import AnyEvent, DayDelta, GrantDelta, GrantReopened, RoundReversed
 from engine.holdings import find_ended_grant, find_grant, find_package, in_queue, queue_place
 from engine.rejections import WIN_ALREADY_SPENT, Rejection
 from engine.state import Grant, GrantState, OpenRound, PlayerState
-from engine.turnover import DAY_MS
 
 
 def reverse_open_round(state: PlayerState, round_: OpenRound, tombstones: tuple[str, ...]) -> RoundReversed:

@@ -1,6 +1,7 @@
 """Rollback of a bet by its command id, whatever has become of it (rules §3)."""
 
 from engine.answers import ReportedBetAnswer, RoundAnswer
+from engine.calendar import DAY_MS
 from engine.catalog import Catalog
 from engine.commands import Command, Rollback, RollbackReportedBet
 from engine.deciding.decision import Decision
@@ -10,7 +11,6 @@ from engine.events import BetTombstoned, DayDelta, ReportedBetReversed
 from engine.rejections import ALREADY_PROCESSED, Rejection
 from engine.remembered import decode_answer, newest_answer
 from engine.state import OpenRound, Player
-from engine.turnover import DAY_MS
 from engine.window import id_digest
 
 
