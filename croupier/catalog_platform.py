@@ -18,13 +18,13 @@ from croupier.catalog_amounts import (
 )
 from croupier.catalog_yaml import Place
 from engine.amounts import AMOUNT_MAX, MICRO
-from engine.catalog import Amounts, Currency, FundsOrder, Game, GameType, RoundTimeout
+from engine.catalog import Amounts, Currency, FundsOrder, Game, GameType, MaxBetCounts, RoundTimeout
 
 EXPONENT_MAX: Final = 4
 GAME_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 FLAGS: Final = ("rtp_by_level",)
 PLATFORM_FIELDS: Final = ("currencies", "funds_order", "placement", "round_timeout", "flags", "geo_database")
-GAME_FIELDS: Final = ("type", "provider", "min_bet", "max_bet", "contribution", "round_timeout")
+GAME_FIELDS: Final = ("type", "provider", "min_bet", "max_bet", "contribution", "round_timeout", "max_bet_counts")
 
 
 class Platform(NamedTuple):
@@ -118,7 +118,7 @@ def _game(game_id: str, place: Place, currencies: Sequence[str], shares: Mapping
     fields = place.section(GAME_FIELDS)
     kind = cast(GameType, fields.need("type").choice(GAME_TYPES))
     low, high = _bets(fields.need("min_bet"), currencies), _bets(fields.need("max_bet"), currencies)
-    share = fields.get("contribution")
+    share, counts = fields.get("contribution"), fields.get("max_bet_counts")
     check_range(place, low, high)
     return Game(
         game_id=game_id,
@@ -128,6 +128,7 @@ def _game(game_id: str, place: Place, currencies: Sequence[str], shares: Mapping
         max_bet=high,
         contribution=share.integer(0, CONTRIBUTION_MAX_PERCENT) if share else shares.get(kind, 100),
         round_timeout=round_timeout(fields.get("round_timeout")),
+        max_bet_counts=cast(MaxBetCounts, counts.choice(get_args(MaxBetCounts))) if counts else "round",
     )
 
 

@@ -8,7 +8,7 @@ from engine.evolve_account import ACCOUNT, forget_used_packages, remember_signal
 from engine.evolve_grants import GRANTS
 from engine.evolve_loyalty import LOYALTY, accrue, take_back, won
 from engine.facts import Signals
-from engine.holdings import find_grant, find_package
+from engine.holdings import counts_already, find_ended_grant, find_grant, find_package
 from engine.state import Bet, Grant, OpenRound, Player
 from engine.window import id_digest
 
@@ -62,7 +62,8 @@ def _bet_placed(player: Player, event: e.BetPlaced, command_id: str, time_ms: in
         grant.remaining_wager -= event.counted
         if event.counted:
             grant.counted_stakes += event.amount
-            grant.counted_bets += 1
+            if event.opens or not counts_already(state.rounds[event.session_id], grant):
+                grant.counted_bets += 1
         if event.voids_grant:
             _void(grant, 1)
     if event.package_id is not None and (package := find_package(state, event.package_id)) is not None:
@@ -112,6 +113,10 @@ def _win_credited(player: Player, event: e.WinCredited, command_id: str, time_ms
     round_.won_real += event.real
     round_.won_bonus += event.bonus
     round_.reported += event.reported
+    if event.settles is not None:
+        round_.named_results += 1
+        if event.settles not in round_.settled_bets:
+            round_.settled_bets += (event.settles,)
     if event.closes:
         del state.rounds[event.session_id]
     else:
@@ -124,7 +129,12 @@ def _win_credited(player: Player, event: e.WinCredited, command_id: str, time_ms
 
 def _round_reversed(player: Player, event: e.RoundReversed, command_id: str, time_ms: int) -> None:
     state = player.state
-    state.rounds.pop(event.session_id, None)
+    if event.stays_open:
+        round_ = state.rounds[event.session_id]
+        round_.bets = [bet for bet in round_.bets if bet.command_id not in event.tombstones]
+        round_.undone_digests += tuple(id_digest(undone) for undone in event.tombstones)
+    else:
+        state.rounds.pop(event.session_id, None)
     state.real += event.real
     state.turnover_micro += event.turnover_micro
     take_back(state.loyalty, event.points_micro, event.qualifying_micro, event.days, time_ms)
@@ -137,6 +147,9 @@ def _round_reversed(player: Player, event: e.RoundReversed, command_id: str, tim
             grant.counted_stakes += delta.counted_stakes
             grant.counted_bets += delta.counted_bets
             _void(grant, delta.void_bets)
+        elif (ended := find_ended_grant(state, delta.grant_id)) is not None:
+            ended.released += delta.released
+            ended.removed += delta.removed
     if event.package_id is not None and (package := find_package(state, event.package_id)) is not None:
         package.remaining += event.spins
         package.won -= event.package_won

@@ -72,8 +72,13 @@ def _round_timed_out(player: Player, event: e.RoundTimedOut, command_id: str, ti
 
 def _flagged_for_operator(player: Player, event: e.FlaggedForOperator, command_id: str, time_ms: int) -> None:
     flagged = player.state.flagged
-    flagged.append(Flagged(event.command_id, event.code, event.session_id, event.amount, time_ms))
+    flagged.append(Flagged(event.command_id, event.code, event.session_id, event.amount, time_ms, event.transaction_id))
     del flagged[:-FLAGGED_MAX]
+
+
+def _flag_cleared(player: Player, event: e.FlagCleared, command_id: str, time_ms: int) -> None:
+    state = player.state
+    state.flagged = [flagged for flagged in state.flagged if flagged.flag_id != event.flag_id]
 
 
 def _withdrawal_requested(player: Player, event: e.WithdrawalRequested, command_id: str, time_ms: int) -> None:
@@ -129,6 +134,7 @@ ACCOUNT: dict[type[e.Event], Callable[[Player, Any, str, int], None]] = {
     e.RoundFlagged: _round_flagged,
     e.RoundTimedOut: _round_timed_out,
     e.FlaggedForOperator: _flagged_for_operator,
+    e.FlagCleared: _flag_cleared,
     e.WithdrawalRequested: _withdrawal_requested,
     e.WithdrawalConfirmed: _withdrawal_confirmed,
     e.WithdrawalCancelled: _withdrawal_cancelled,

@@ -12,12 +12,14 @@ class Rejection(msgspec.Struct, frozen=True, array_like=True):
     """A refused command: nothing moved, nothing is remembered.
 
     `code` is stable and machine-readable, `detail` is one sentence with the values and the way out,
-    `fields` are extra members of the problem document (for example `balance`).
+    `fields` are extra members of the problem document (for example `balance`). `for_operator`: what could not be moved
+    is kept with the player until an operator has looked at it (rules §3).
     """
 
     code: str
     detail: str
     fields: dict[str, Any] = {}
+    for_operator: bool = False
 
 
 IDEMPOTENCY_CONFLICT: Final = "idempotency_conflict"
@@ -49,6 +51,8 @@ CODE_NOT_FOUND: Final = "code_not_found"
 GRANT_NOT_FOUND: Final = "grant_not_found"
 WITHDRAWAL_NOT_FOUND: Final = "withdrawal_not_found"
 ROUND_REFUNDED: Final = "round_refunded"
+NOT_A_BET: Final = "not_a_bet"
+FLAG_NOT_FOUND: Final = "flag_not_found"
 BONUS_WOULD_BE_LOST: Final = "bonus_would_be_lost"
 INVALID_STATE: Final = "invalid_state"
 GRANT_DECLINED: Final = "grant_declined"

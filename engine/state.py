@@ -8,10 +8,18 @@ from typing import Literal
 
 import msgspec
 
-from engine.catalog import ExcludedPolicy, FundsOrder, OverMaxBet, TimeoutAction, Verdict, WorkflowTransition
+from engine.catalog import (
+    ExcludedPolicy,
+    FundsOrder,
+    MaxBetCounts,
+    OverMaxBet,
+    TimeoutAction,
+    Verdict,
+    WorkflowTransition,
+)
 from engine.commands import Mode
 from engine.facts import Signals
-from engine.window import Window
+from engine.window import Window, id_digest
 
 GrantState = Literal["initiated", "granted", "in_wager", "completed", "expired", "cancelled", "declined"]
 LIVE_GRANT_STATES = frozenset({"initiated", "granted", "in_wager"})
@@ -69,6 +77,10 @@ class GrantTerms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     funds_order: FundsOrder | None = None
     cancel_on_withdrawal: bool = True
     min_average_bet: int | None = None
+    max_bet_counts: MaxBetCounts = "stake"
+    """Whether `max_bet` and `min_average_bet` look at a round's stakes together or at each alone. Grants that were
+    created before there was a choice look at each alone.
+    """
 
 
 class Grant(msgspec.Struct, array_like=True):
@@ -208,6 +220,24 @@ class OpenRound(msgspec.Struct, array_like=True):
     timeout_action: TimeoutAction = "hold"
     flagged: bool = False
     """It has passed its time-out and waits for an operator or its result (rules §3)."""
+    settled_bets: tuple[str, ...] = ()
+    """Ids of the bets that a result has named: they can't be rolled back any more."""
+    named_results: int = 0
+    """How many of `results` named a bet; the others counted for the whole round."""
+    undone_digests: tuple[int, ...] = ()
+    """Ids of the bets that were rolled back while the round stayed open, as digests: never forgotten until it ends."""
+
+    @property
+    def has_whole_result(self) -> bool:
+        """Whether a result counted for the whole round: none of its bets can be rolled back any more (rules §3)."""
+        return self.results > self.named_results
+
+    def find_bet(self, command_id: str) -> Bet | None:
+        """The bet made under that id, if it stands."""
+        for bet in self.bets:
+            if bet.command_id == command_id:
+                return bet
+        return None
 
     def ties(self, grant_id: str) -> bool:
         """Whether the round staked the grant's money, counted for it or voids it: it can't end meanwhile (rules §4)."""
@@ -280,13 +310,22 @@ class Loyalty(msgspec.Struct, array_like=True):
 
 
 class Flagged(msgspec.Struct, frozen=True, array_like=True):
-    """A refused result or rollback that an operator must look at: `code` says why, `amount` is its win (rules §3)."""
+    """A refused result or rollback that an operator must look at: `code` says why, `amount` is its win (rules §3).
+
+    `transaction_id` is the bet that a rollback named; `session_id` and `amount` are empty if nothing is known of it.
+    """
 
     command_id: str
     code: str
     session_id: str
     amount: int
     flagged_ms: int
+    transaction_id: str = ""
+
+    @property
+    def flag_id(self) -> str:
+        """Names it for an operator: the same refusal has the same id, on every shard and after every restart."""
+        return f"f{id_digest(f'{self.command_id}:{self.amount}'):016x}"
 
 
 class PlayerState(msgspec.Struct, array_like=True):

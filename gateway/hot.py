@@ -110,7 +110,7 @@ ROUND: Final = _route("GET /spin/{session_id}", _read_round, _write_round)
 STEPS: Final = {
     "result": _route(
         "POST /spin/{session_id}/result",
-        _reader(ResultBody, lambda body, session_id: Result(session_id, body.win, body.final)),
+        _reader(ResultBody, lambda body, session_id: Result(session_id, body.win, body.final, body.settles)),
         _write_round,
     ),
     "bet": _route(
@@ -187,6 +187,8 @@ class HotPath:
             return await self._ask(route, player_id, "", ask)
         if type(ask) is Rollback:
             ask = Rollback(f"{caller.id}:{ask.transaction_id}")
+        elif type(ask) is Result and ask.settles is not None:
+            ask = msgspec.structs.replace(ask, settles=f"{caller.id}:{ask.settles}")
         return await self._ask(route, player_id, command_id(caller, headers), ask)
 
     async def _ask(

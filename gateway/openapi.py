@@ -64,6 +64,7 @@ DOCS: Final[dict[str, Doc]] = {
     "POST /players/{player_id}/deposits": Doc(player_schemas.DepositJson, (200, 201), _CONVERTED),
     "POST /players/{player_id}/block": Doc(player_schemas.BlockJson),
     "POST /players/{player_id}/unblock": Doc(player_schemas.BlockJson),
+    "POST /players/{player_id}/flags/{flag_id}/clear": Doc(player_schemas.FlagClearedJson, codes=("flag_not_found",)),
     "POST /players/{player_id}/withdrawals": Doc(
         player_schemas.WithdrawalJson, (200, 201), ("round_open", "bonus_would_be_lost", "insufficient_funds")
     ),

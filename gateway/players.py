@@ -2,18 +2,18 @@
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BeforeValidator
 from starlette.responses import Response
 
-from engine.answers import BlockAnswer, DepositAnswer, RegisteredAnswer
-from engine.commands import Block, Deposit, Register, Unblock
+from engine.answers import BlockAnswer, DepositAnswer, FlagClearedAnswer, RegisteredAnswer
+from engine.commands import Block, ClearFlag, Deposit, Register, Unblock
 from engine.queries import GetPlayer, GetRounds
 from engine.views import PlayerView, RoundsView
 from gateway import render_players as render
 from gateway.door import AtDoor, PlayerId, answer, created
 from gateway.render import spin
-from gateway.requests import DepositRequest, ReasonRequest, RegisterRequest
+from gateway.requests import OWN_ID, DepositRequest, ReasonRequest, RegisterRequest
 from gateway.schemas import RoundsJson
 
 router = APIRouter()
@@ -28,6 +28,7 @@ def _digits(value: object) -> object:
     return value
 
 
+FlagId = Annotated[str, Path(pattern=OWN_ID)]
 Limit = Annotated[int, BeforeValidator(_digits), Query(ge=1, le=ROUNDS_MAX)]
 
 
@@ -68,6 +69,13 @@ async def unblock(door: AtDoor, player_id: PlayerId, body: ReasonRequest) -> Res
     """Lifts a block."""
     outcome = await door.command(player_id, Unblock(body.reason))
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
+
+
+@router.post("/players/{player_id}/flags/{flag_id}/clear")
+async def clear_flag(door: AtDoor, player_id: PlayerId, flag_id: FlagId, body: ReasonRequest) -> Response:
+    """An operator has dealt with what was flagged: it is listed no more, and nothing moves."""
+    outcome = await door.command(player_id, ClearFlag(flag_id, body.reason))
+    return answer(render.flag_cleared(cast(FlagClearedAnswer, outcome.answer), player_id, outcome.replayed))
 
 
 @router.get("/players/{player_id}/rounds")

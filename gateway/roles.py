@@ -38,6 +38,7 @@ ROUTE_ROLES: Final[dict[str, frozenset[Role]]] = {
     "POST /players/{player_id}/deposits": _PLATFORM,
     "POST /players/{player_id}/block": _PLATFORM,
     "POST /players/{player_id}/unblock": _PLATFORM,
+    "POST /players/{player_id}/flags/{flag_id}/clear": frozenset({"support"}),
     "POST /players/{player_id}/withdrawals": _PLATFORM,
     "POST /players/{player_id}/withdrawals/{withdrawal_id}/confirm": _PLATFORM,
     "POST /players/{player_id}/withdrawals/{withdrawal_id}/cancel": _PLATFORM,

@@ -44,6 +44,7 @@ _DECIDERS: dict[type, Callable[..., Decision]] = {
     c.Rollback: rollback.rollback,
     c.ExpireRound: timeouts.expire_round,
     c.FlagForOperator: timeouts.flag_for_operator,
+    c.ClearFlag: timeouts.clear_flag,
     c.StartSession: sessions.start_session,
     c.PostEvent: sessions.post_event,
     c.ReportBet: verticals.report_bet,

@@ -160,6 +160,7 @@ def _terms(wager: WagerTerms, currency: str, multiplier_micro: int) -> GrantTerm
         funds_order=wager.funds_order,
         cancel_on_withdrawal=wager.cancel_on_withdrawal,
         min_average_bet=wager.min_average_bet.get(currency),
+        max_bet_counts=wager.max_bet_counts,
     )
 
 

@@ -2,7 +2,7 @@
 
 from engine.amounts import times_ceil
 from engine.catalog import RoundTimeout
-from engine.commands import Command, Spin
+from engine.commands import Command, Result, Spin
 from engine.deciding.decision import Decision
 from engine.events import AnyEvent, BetPlaced, GrantCreated, WinCredited
 from engine.holdings import find_grant, find_package
@@ -47,7 +47,7 @@ def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout
         )
     ]
     if body.win is not None:
-        events += win(state, command, session_id, package.package_id, body.win, True)
+        events += win(state, command, session_id, package.package_id, Result(session_id, body.win))
     return events
 
 
@@ -66,9 +66,7 @@ def _choose(state: PlayerState, game_id: str, bet: int | None, time_ms: int) -> 
     return min(with_bet, key=lambda package: package.valid_to_ms)
 
 
-def win(
-    state: PlayerState, command: Command, session_id: str, package_id: str, reported: int, closes: bool
-) -> list[AnyEvent]:
+def win(state: PlayerState, command: Command, session_id: str, package_id: str, body: Result) -> list[AnyEvent]:
     """Credits a free spin's win, capped by the package's `max_win`, to its winnings grant.
 
     A wager multiplier of 0 pays the real wallet. Without a live winnings grant a new one is opened.
@@ -76,16 +74,17 @@ def win(
     package = find_package(state, package_id)
     if package is None:
         raise InvariantViolation("package_outlives_its_rounds", f"{session_id} has lost {package_id}")
+    reported, closes, settles = body.win, body.final, body.settles
     credited = reported if package.max_win is None else min(reported, package.max_win - package.won)
     if not credited or not package.wager_multiplier_micro:
-        return [WinCredited(session_id, reported, credited, 0, None, 0, closes)]
+        return [WinCredited(session_id, reported, credited, 0, None, 0, closes, settles)]
     events: list[AnyEvent] = []
     grant = _winnings_grant(state, package)
     if grant is None:
         grant = _new_winnings_grant(state, package, command.time_ms)
         events.append(GrantCreated(grant, award=False))
     wager_added = times_ceil(credited, package.wager_multiplier_micro)
-    events.append(WinCredited(session_id, reported, 0, credited, grant.grant_id, wager_added, closes))
+    events.append(WinCredited(session_id, reported, 0, credited, grant.grant_id, wager_added, closes, settles))
     return events
 
 

@@ -11,7 +11,9 @@ from engine.loyalty import earned
 from engine.rejections import (
     BET_ABOVE_MAX,
     BET_BELOW_MIN,
+    NOT_A_BET,
     OVERLOADED,
+    ROLLED_BACK,
     ROUND_CLOSED,
     ROUND_HAS_RESULT,
     ROUND_OPEN,
@@ -30,6 +32,7 @@ from engine.state import (
     Player,
     PlayerState,
 )
+from engine.window import id_digest
 
 
 def spin(player: Player, catalog: Catalog, command: Command, body: Spin) -> Decision:
@@ -69,7 +72,7 @@ def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spi
     bet = body.bet
     if bet is None:
         return syntax.invalid("bet", "is required in mode real")
-    outside = _outside_limits(state, game, bet)
+    outside = _outside_limits(state, game, bet, bet)
     if outside is not None:
         return outside
     turnover = to_micro_eur(bet, catalog.currencies[state.currency])
@@ -108,13 +111,15 @@ def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spi
     return [placed, credited]
 
 
-def _outside_limits(state: PlayerState, game: Game, bet: int) -> Rejection | None:
+def _outside_limits(state: PlayerState, game: Game, bet: int, together: int) -> Rejection | None:
+    """The game's limits on `together`: the bet with the other stakes of its round, or the bet alone (rules §4)."""
     lowest, highest = game.min_bet[state.currency], game.max_bet[state.currency]
-    if bet < lowest:
-        return Rejection(BET_BELOW_MIN, f"A bet on {game.game_id} is at least {lowest}; this one is {bet}.")
-    if bet > highest:
-        return Rejection(BET_ABOVE_MAX, f"A bet on {game.game_id} is at most {highest}; this one is {bet}.")
-    return None
+    if lowest <= together <= highest:
+        return None
+    told = f"this one is {bet}" if together == bet else f"with this one of {bet} the round's stakes are {together}"
+    if together < lowest:
+        return Rejection(BET_BELOW_MIN, f"A bet on {game.game_id} is at least {lowest}; {told}.")
+    return Rejection(BET_ABOVE_MAX, f"A bet on {game.game_id} is at most {highest}; {told}.")
 
 
 def uncountable(field: str) -> Rejection:
@@ -132,9 +137,10 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
         return _unknown_game(round_.game_id)
     if round_.mode == "freespin":
         return syntax.invalid("session_id", "is a free spin's: it takes no further stakes")
-    if len(round_.bets) >= BETS_PER_ROUND_MAX:
+    if len(round_.bets) + len(round_.undone_digests) >= BETS_PER_ROUND_MAX:
         return Rejection(OVERLOADED, f"Round {body.session_id} has {BETS_PER_ROUND_MAX} bets: it takes no more.")
-    outside = _outside_limits(player.state, game, body.amount)
+    together = funds.looked_at(game.max_bet_counts, body.amount, round_)
+    outside = _outside_limits(player.state, game, body.amount, together)
     if outside is not None:
         return outside
     turnover = to_micro_eur(body.amount, catalog.currencies[player.state.currency])
@@ -167,17 +173,28 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
 def result(player: Player, catalog: Catalog, command: Command, body: Result) -> Decision:
     """Credits a win, split like the round's stakes (rules §2.4); works for blocked players and games gone.
 
-    `round_refunded` if its time-out has refunded the round: the refusal carries the win, for an operator (rules §3).
+    `not_a_bet` or `rolled_back` if it `settles` no bet that stands in the round. `round_refunded` if the round's
+    time-out has refunded it: the refusal carries the win, for an operator (rules §3).
     """
     round_ = player.state.rounds.get(body.session_id)
     if round_ is None:
         return _refunded(player, body) or not_open(player, body.session_id)
     if not body.final and len(round_.result_digests) >= RESULTS_PER_ROUND_MAX:
         return Rejection(OVERLOADED, f"Round {body.session_id} has {RESULTS_PER_ROUND_MAX} results: send a final one.")
+    if body.settles is not None and round_.find_bet(body.settles) is None:
+        return _settles_nothing(round_, body.settles)
     if round_.package_id is not None:
-        return free_spins.win(player.state, command, round_.session_id, round_.package_id, body.win, body.final)
+        return free_spins.win(player.state, command, round_.session_id, round_.package_id, body)
     grant_id, won_bonus = _bonus_share(round_, body.win)
-    return [WinCredited(body.session_id, body.win, body.win - won_bonus, won_bonus, grant_id, 0, body.final)]
+    won_real = body.win - won_bonus
+    return [WinCredited(body.session_id, body.win, won_real, won_bonus, grant_id, 0, body.final, body.settles)]
+
+
+def _settles_nothing(round_: OpenRound, bet_id: str) -> Rejection:
+    key = bet_id.partition(":")[2]
+    if id_digest(bet_id) in round_.undone_digests:
+        return Rejection(ROLLED_BACK, f"The bet {key} was rolled back: no result can settle it.")
+    return Rejection(NOT_A_BET, f"{key} is no bet of round {round_.session_id}: `settles` names one of its bets.")
 
 
 def _refunded(player: Player, body: Result) -> Rejection | None:
@@ -187,11 +204,16 @@ def _refunded(player: Player, body: Result) -> Rejection | None:
         ROUND_REFUNDED,
         f"Round {body.session_id} was refunded at its time-out; its win of {body.win} waits for an operator.",
         {"session_id": body.session_id, "amount": body.win},
+        for_operator=True,
     )
 
 
 def _bonus_share(round_: OpenRound, win: int) -> tuple[str | None, int]:
-    """The grant that staked in the round, and its part of the win: floor(win × b / (r + b))."""
+    """The grant that staked in the round, and its part of the win, so that many results split as one (rules §2.4).
+
+    floor(W × b / (r + b)) of all that was won in the round so far, less what was paid before; within this win, because
+    stakes may have come or gone since the last result.
+    """
     total = bonus = 0
     grant_id: str | None = None
     for bet in round_.bets:
@@ -199,7 +221,8 @@ def _bonus_share(round_: OpenRound, win: int) -> tuple[str | None, int]:
         if bet.bonus:
             bonus += bet.bonus
             grant_id = bet.grant_id
-    share = win * bonus // total
+    won_so_far = round_.won_real + round_.won_bonus
+    share = min(win, max(0, (won_so_far + win) * bonus // total - round_.won_bonus))
     return (grant_id, share) if share else (None, 0)
 
 
@@ -210,8 +233,7 @@ def cancel(player: Player, catalog: Catalog, command: Command, body: CancelRound
         return not_open(player, body.session_id)
     if round_.results:
         return has_result(body.session_id)
-    # A cancelled bet was not rolled back: a repeat of it still gets its first answer.
-    return [reverse_open_round(player.state, round_, ())]
+    return [reverse_open_round(player.state, round_)]
 
 
 def has_result(session_id: str) -> Rejection:
