@@ -51,10 +51,12 @@ _CONTROL: Final = ("outcome_unknown",)
 _SPIN: Final = ("unknown_game", "round_open", "no_free_spins", "free_spin_game_mismatch", "free_spin_bet_mismatch")
 DOCS: Final[dict[str, Doc]] = {
     "POST /spin": Doc(schemas.SpinAnswer, codes=(*_STAKE, *_SPIN)),
-    "POST /spin/{session_id}/result": Doc(schemas.SpinAnswer, codes=(*_ROUND, "round_refunded")),
+    "POST /spin/{session_id}/result": Doc(
+        schemas.SpinAnswer, codes=(*_ROUND, "round_refunded", "not_a_bet", "rolled_back")
+    ),
     "POST /spin/{session_id}/bet": Doc(schemas.SpinAnswer, codes=(*_ROUND, *_STAKE)),
     "POST /spin/{session_id}/cancel": Doc(schemas.SpinAnswer, codes=(*_ROUND, "round_has_result")),
-    "POST /spin/rollback": Doc(schemas.RollbackJson, codes=("round_has_result", "win_already_spent")),
+    "POST /spin/rollback": Doc(schemas.RollbackJson, codes=("round_has_result", "win_already_spent", "not_a_bet")),
     "GET /spin/{session_id}": Doc(schemas.SpinAnswer, codes=("session_not_found",)),
     "GET /players/{player_id}/rounds": Doc(schemas.RoundsJson),
     "PUT /players/{player_id}": Doc(
@@ -81,7 +83,7 @@ DOCS: Final[dict[str, Doc]] = {
     ),
     "POST /players/{player_id}/bets": Doc(player_schemas.ReportedBetJson, (200, 201), (*_CONVERTED, "rolled_back")),
     "POST /players/{player_id}/bets/rollback": Doc(
-        schemas.RollbackJson, codes=("round_has_result", "round_closed", "win_already_spent")
+        schemas.RollbackJson, codes=("round_has_result", "round_closed", "win_already_spent", "not_a_bet")
     ),
     "GET /players/{player_id}/bonuses": Doc(bonus_schemas.GrantsJson),
     "POST /players/{player_id}/bonuses": Doc(

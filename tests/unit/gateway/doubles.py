@@ -16,6 +16,7 @@ from engine.answers import (
     Balance,
     BlockAnswer,
     DepositAnswer,
+    FlagClearedAnswer,
     GrantAnswer,
     Granted,
     GrantStateAnswer,
@@ -112,6 +113,7 @@ REPLIES: Mapping[type, AnyReply] = {
     c.GrantCampaign: GrantAnswer(Granted("gift", None, 0, "k-1", 20), BALANCE),
     c.Block: BlockAnswer(True, "fraud"),
     c.Unblock: BlockAnswer(False, "cleared"),
+    c.ClearFlag: FlagClearedAnswer("f0123456789abcdef", "win_already_spent", "s-1", 500, "settled by hand"),
     c.Rollback: RollbackAnswer("rolled_back", ("g-1",), "s-1", BALANCE),
     c.RollbackReportedBet: RollbackAnswer("tombstoned", (), None, BALANCE),
     c.Withdraw: RESERVED,
@@ -308,6 +310,9 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /players/{player_id}/deposits": Sample("/players/p1/deposits", {"amount": 10_000}),
     "POST /players/{player_id}/block": Sample("/players/p1/block", {"reason": "fraud"}),
     "POST /players/{player_id}/unblock": Sample("/players/p1/unblock", {"reason": "cleared"}),
+    "POST /players/{player_id}/flags/{flag_id}/clear": Sample(
+        "/players/p1/flags/f0123456789abcdef/clear", {"reason": "settled by hand"}
+    ),
     "POST /players/{player_id}/withdrawals": Sample("/players/p1/withdrawals", {"amount": 400}),
     "POST /players/{player_id}/withdrawals/{withdrawal_id}/confirm": Sample("/players/p1/withdrawals/w7/confirm", {}),
     "POST /players/{player_id}/withdrawals/{withdrawal_id}/cancel": Sample("/players/p1/withdrawals/w7/cancel", {}),

@@ -99,6 +99,8 @@ BY_THE_RULES: Mapping[str, Sequence[Step]] = {
         spin(f"{REEF}&bet=1000&win=0"),
         rollback("lucky"),
     ],
+    "not_a_bet": [REGISTER, deposit(100, "dep"), rollback("dep")],
+    "flag_not_found": [REGISTER, Step("POST", "/players/p1/flags/f0/clear", {"reason": "done"})],
     "no_free_spins": [REGISTER, spin(FREE)],
     "free_spin_game_mismatch": [REGISTER, grant("spins"), spin("game_id=coral-reef&mode=freespin")],
     "free_spin_bet_mismatch": [REGISTER, grant("spins"), spin(f"{FREE}&bet=20")],

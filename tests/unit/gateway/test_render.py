@@ -100,6 +100,7 @@ def test_a_grant() -> None:
             "funds_order": None,
             "cancel_on_withdrawal": True,
             "min_average_bet": None,
+            "max_bet_counts": "stake",
         },
         "reasons": [],
         "exhausted": False,
