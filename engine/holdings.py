@@ -48,7 +48,7 @@ def balance(state: PlayerState, time_ms: int) -> Balance:
         bonus += grant.balance
         if grant.state == "in_wager" and time_ms < grant.valid_to_ms:
             usable = grant.balance
-    return Balance(state.real, bonus, usable, state.real - state.reserved)
+    return Balance(state.real, bonus, usable, withdrawable(state))
 
 
 def withdrawable(state: PlayerState) -> int:

@@ -29,7 +29,7 @@ def stake(
     """
     grant = stakeable_grant(state, time_ms)
     if grant is None:
-        if state.real - state.reserved < amount:
+        if withdrawable(state) < amount:
             return _insufficient(state, amount, 0, time_ms)
         return Stake(amount, 0, None, 0, False)
     terms = grant.terms
@@ -38,7 +38,7 @@ def stake(
         return _over_max_bet(grant, amount, round_)
     excluded = game.game_id in terms.excluded_games
     usable = _usable(grant, excluded, round_)
-    real = state.real - state.reserved
+    real = withdrawable(state)
     if real + usable < amount:
         return _insufficient(state, amount, usable, time_ms)
     if (terms.funds_order or catalog.funds_order) == "real_first":
@@ -56,6 +56,11 @@ def looked_at(counts: MaxBetCounts, amount: int, round_: OpenRound | None) -> in
     if round_ is None or counts == "stake":
         return amount
     return amount + sum(bet.amount for bet in round_.bets)
+
+
+def bonus_share(won: int, bonus: int, total: int) -> int:
+    """What of `won` belongs to the grant that staked `bonus` of the round's `total`, rounded down (rules §2.4)."""
+    return won * bonus // total
 
 
 def _over_max_bet(grant: Grant, amount: int, round_: OpenRound | None) -> Rejection:

@@ -15,14 +15,12 @@ from engine.events import (
     LevelUpDue,
     ReportedBetReversed,
     RoundReversed,
-    RoundTimedOut,
-    WinCredited,
 )
 from engine.ladder import reached, rung_of
 from engine.loyalty_events import LevelReason
 from engine.rejections import INVALID_STATE, LEVEL_NOT_FOUND, Rejection
 from engine.state import Player, PlayerState
-from engine.triggers import newly_settled
+from engine.triggers import newly_settled, settled_round
 
 
 def follow(state: PlayerState, catalog: Catalog, rules: LoyaltyRules, events: Sequence[AnyEvent]) -> list[AnyEvent]:
@@ -94,7 +92,7 @@ def _turns(
         *loyalty.climbed,
         *(event.new for event in changes if isinstance(event, LevelChanged) and event.reason == "play"),
     ]
-    closed = {event.session_id for event in events if isinstance(event, WinCredited | RoundTimedOut)}
+    closed = {settled_round(event) for event in events}
     still_open = sum(
         bet.turnover_micro
         for session_id, round_ in state.rounds.items()

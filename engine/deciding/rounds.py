@@ -1,11 +1,11 @@
 """Rounds: spin, bet, result, cancel (rules §2, §3)."""
 
-from engine.amounts import to_micro_eur
-from engine.catalog import Catalog, Game
+from engine.catalog import Catalog, Game, RoundTimeout
 from engine.commands import AddBet, CancelRound, Command, Result, Spin
 from engine.deciding import free_spins, funds, syntax
 from engine.deciding.decision import Decision
 from engine.deciding.reversal import reverse_open_round
+from engine.deciding.turnover import converted
 from engine.events import BetPlaced, WinCredited
 from engine.loyalty import earned
 from engine.rejections import (
@@ -27,7 +27,6 @@ from engine.state import (
     BETS_PER_ROUND_MAX,
     OPEN_ROUNDS_MAX,
     RESULTS_PER_ROUND_MAX,
-    TURNOVER_MAX,
     OpenRound,
     Player,
     PlayerState,
@@ -45,10 +44,10 @@ def spin(player: Player, catalog: Catalog, command: Command, body: Spin) -> Deci
         refusal = _no_room(state, body.game_id)
         if refusal is not None:
             return refusal
+    timeout = (game.round_timeout or catalog.round_timeout) if body.win is None else None
     if body.mode == "freespin":
-        timeout = (game.round_timeout or catalog.round_timeout) if body.win is None else None
         return free_spins.spin(state, command, body, timeout)
-    return _real_spin(state, catalog, command, body, game)
+    return _real_spin(state, catalog, command, body, game, timeout)
 
 
 def _unknown_game(game_id: str) -> Rejection:
@@ -68,22 +67,23 @@ def _no_room(state: PlayerState, game_id: str) -> Rejection | None:
     return None
 
 
-def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spin, game: Game) -> Decision:
+def _real_spin(
+    state: PlayerState, catalog: Catalog, command: Command, body: Spin, game: Game, timeout: RoundTimeout | None
+) -> Decision:
     bet = body.bet
     if bet is None:
         return syntax.invalid("bet", "is required in mode real")
     outside = _outside_limits(state, game, bet, bet)
     if outside is not None:
         return outside
-    turnover = to_micro_eur(bet, catalog.currencies[state.currency])
-    if state.turnover_micro + turnover > TURNOVER_MAX:
-        return uncountable("bet")
+    turnover = converted(state, catalog, "bet", bet)
+    if isinstance(turnover, Rejection):
+        return turnover
     split = funds.stake(state, catalog, game, bet, command.time_ms)
     if isinstance(split, Rejection):
         return split
     real, bonus, grant_id, counted, voids = split
     session_id = f"{state.player_id}-{state.version + 1}"
-    timeout = (game.round_timeout or catalog.round_timeout) if body.win is None else None
     placed = BetPlaced(
         session_id,
         game.game_id,
@@ -104,7 +104,7 @@ def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spi
     )
     if body.win is None:
         return [placed]
-    won_bonus = body.win * bonus // bet
+    won_bonus = funds.bonus_share(body.win, bonus, bet)
     credited = WinCredited(
         session_id, body.win, body.win - won_bonus, won_bonus, grant_id if won_bonus else None, 0, True
     )
@@ -120,11 +120,6 @@ def _outside_limits(state: PlayerState, game: Game, bet: int, together: int) -> 
     if together < lowest:
         return Rejection(BET_BELOW_MIN, f"A bet on {game.game_id} is at least {lowest}; {told}.")
     return Rejection(BET_ABOVE_MAX, f"A bet on {game.game_id} is at most {highest}; {told}.")
-
-
-def uncountable(field: str) -> Rejection:
-    """`invalid_request`: a stake, whatever it was meant to be, with which TURNOVER_MAX would be passed."""
-    return syntax.invalid(field, "takes the turnover of the account beyond what can be counted")
 
 
 def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) -> Decision:
@@ -143,9 +138,9 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
     outside = _outside_limits(player.state, game, body.amount, together)
     if outside is not None:
         return outside
-    turnover = to_micro_eur(body.amount, catalog.currencies[player.state.currency])
-    if player.state.turnover_micro + turnover > TURNOVER_MAX:
-        return uncountable("amount")
+    turnover = converted(player.state, catalog, "amount", body.amount)
+    if isinstance(turnover, Rejection):
+        return turnover
     split = funds.stake(player.state, catalog, game, body.amount, command.time_ms, round_)
     if isinstance(split, Rejection):
         return split
@@ -211,8 +206,8 @@ def _refunded(player: Player, body: Result) -> Rejection | None:
 def _bonus_share(round_: OpenRound, win: int) -> tuple[str | None, int]:
     """The grant that staked in the round, and its part of the win, so that many results split as one (rules §2.4).
 
-    floor(W × b / (r + b)) of all that was won in the round so far, less what was paid before; within this win, because
-    stakes may have come or gone since the last result.
+    Its part of all that was won so far, less what was paid before; within this win, because stakes may have come or
+    gone since the last result.
     """
     total = bonus = 0
     grant_id: str | None = None
@@ -221,8 +216,8 @@ def _bonus_share(round_: OpenRound, win: int) -> tuple[str | None, int]:
         if bet.bonus:
             bonus += bet.bonus
             grant_id = bet.grant_id
-    won_so_far = round_.won_real + round_.won_bonus
-    share = min(win, max(0, (won_so_far + win) * bonus // total - round_.won_bonus))
+    due = funds.bonus_share(round_.won_real + round_.won_bonus + win, bonus, total) - round_.won_bonus
+    share = min(win, max(0, due))
     return (grant_id, share) if share else (None, 0)
 
 
