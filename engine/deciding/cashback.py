@@ -4,6 +4,7 @@ from engine.amounts import percent_floor
 from engine.catalog import Catalog
 from engine.commands import Command, PayCashback
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.events import CashbackSettled
 from engine.ladder import level_of
 from engine.loyalty import privileges_of
@@ -12,6 +13,7 @@ from engine.state import Player
 from engine.turnover import week_ends_ms
 
 
+@decides(PayCashback, converts=True)
 def pay(player: Player, catalog: Catalog, command: Command, body: PayCashback) -> Decision:
     """Due work: `cashback_percent` of the level held now, at the week's end, of the loss; settled once.
 

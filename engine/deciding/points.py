@@ -14,6 +14,7 @@ from engine.commands import (
 from engine.deciding import syntax
 from engine.deciding.awarding import free_places
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.due_loyalty import expiry_day
 from engine.events import (
     PointsAdjusted,
@@ -34,6 +35,7 @@ from engine.rejections import (
 from engine.state import LIVE_GRANTS_MAX, OPEN_REDEMPTIONS_MAX, POINTS_MAX, Loyalty, Player, PlayerState, Redemption
 
 
+@decides(AdjustPoints)
 def adjust(player: Player, catalog: Catalog, command: Command, body: AdjustPoints) -> Decision:
     """By an operator; taking more than is available is `insufficient_points`."""
     loyalty, more = player.state.loyalty, body.points * MICRO
@@ -53,6 +55,7 @@ def _insufficient(loyalty: Loyalty, points: int) -> Rejection:
     )
 
 
+@decides(ExpirePoints)
 def expire(player: Player, catalog: Catalog, command: Command, body: ExpirePoints) -> Decision:
     """Due work: all available points go; locked ones wait for their redemption (rules §8, expiry)."""
     state = player.state
@@ -62,6 +65,7 @@ def expire(player: Player, catalog: Catalog, command: Command, body: ExpirePoint
     return [PointsExpired(state.loyalty.available)]
 
 
+@decides(RequestRedemption, while_blocked=False, converts=True)
 def request(player: Player, catalog: Catalog, command: Command, body: RequestRedemption) -> Decision:
     """Locks points: `invalid_redemption`, `overloaded`, then `insufficient_points` (rules §8, redemption)."""
     state = player.state
@@ -111,6 +115,7 @@ def _too_many(state: PlayerState) -> Rejection | None:
     )
 
 
+@decides(ConfirmRedemption, while_blocked=False, converts=True)
 def confirm(player: Player, catalog: Catalog, command: Command, body: ConfirmRedemption) -> Decision:
     """Debits the points; what they are worth is an award and passes the gate. Too late: `invalid_state`."""
     state = player.state
@@ -126,6 +131,7 @@ def confirm(player: Player, catalog: Catalog, command: Command, body: ConfirmRed
     return [RedemptionConfirmed(redemption.redemption_id, redemption.points, redemption.amount)]
 
 
+@decides(CancelRedemption)
 def cancel(player: Player, catalog: Catalog, command: Command, body: CancelRedemption) -> Decision:
     """Unlocks the points."""
     redemption = _locked(player.state, body.redemption_id)
@@ -134,6 +140,7 @@ def cancel(player: Player, catalog: Catalog, command: Command, body: CancelRedem
     return [RedemptionEnded(redemption.redemption_id, redemption.points, False)]
 
 
+@decides(LapseRedemption)
 def lapse(player: Player, catalog: Catalog, command: Command, body: LapseRedemption) -> Decision:
     """Due work: nobody has confirmed it within `lock_hours`; the points are unlocked."""
     redemption = _locked(player.state, body.redemption_id)

@@ -5,6 +5,7 @@ from engine.calendar import DAY_MS
 from engine.catalog import Catalog
 from engine.commands import Command, Rollback, RollbackReportedBet
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.deciding.reversal import kept_awards, reverse_one_call, reverse_open_bet, unqualified
 from engine.deciding.rounds import closed, has_result
 from engine.events import BetTombstoned, DayDelta, ReportedBetReversed
@@ -14,6 +15,7 @@ from engine.state import Player
 from engine.window import id_digest
 
 
+@decides(Rollback, RollbackReportedBet, moves_turnover=True)
 def rollback(player: Player, catalog: Catalog, command: Command, body: Rollback | RollbackReportedBet) -> Decision:
     """Reverses the bet it names, and that alone; or leaves a tombstone for one that has not come (rules §3).
 

@@ -4,6 +4,7 @@ from engine.catalog import Catalog, Game, RoundTimeout
 from engine.commands import AddBet, CancelRound, Command, Result, Spin
 from engine.deciding import free_spins, funds, syntax
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.deciding.reversal import reverse_open_round
 from engine.deciding.turnover import converted
 from engine.events import BetPlaced, WinCredited
@@ -34,6 +35,7 @@ from engine.state import (
 from engine.window import id_digest
 
 
+@decides(Spin, while_blocked=False, converts=True, moves_turnover=True)
 def spin(player: Player, catalog: Catalog, command: Command, body: Spin) -> Decision:
     """Opens a round; with `win` bet and win are one step and the round is closed (rules §3)."""
     state = player.state
@@ -122,6 +124,7 @@ def _outside_limits(state: PlayerState, game: Game, bet: int, together: int) -> 
     return Rejection(BET_ABOVE_MAX, f"A bet on {game.game_id} is at most {highest}; {told}.")
 
 
+@decides(AddBet, while_blocked=False, converts=True, moves_turnover=True)
 def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) -> Decision:
     """Adds a stake under the same rules as a spin, the game's bet limits included (rules §3)."""
     round_ = player.state.rounds.get(body.session_id)
@@ -165,6 +168,7 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
     ]
 
 
+@decides(Result, moves_turnover=True)
 def result(player: Player, catalog: Catalog, command: Command, body: Result) -> Decision:
     """Credits a win, split like the round's stakes (rules §2.4); works for blocked players and games gone.
 
@@ -221,6 +225,7 @@ def _bonus_share(round_: OpenRound, win: int) -> tuple[str | None, int]:
     return (grant_id, share) if share else (None, 0)
 
 
+@decides(CancelRound, moves_turnover=True)
 def cancel(player: Player, catalog: Catalog, command: Command, body: CancelRound) -> Decision:
     """Reverses all bets of a round to which nothing was credited (rules §2.5, §3)."""
     round_ = player.state.rounds.get(body.session_id)

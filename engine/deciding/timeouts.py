@@ -3,12 +3,14 @@
 from engine.catalog import Catalog
 from engine.commands import ClearFlag, Command, ExpireRound, FlagForOperator
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.deciding.reversal import reverse_open_round
 from engine.events import FlagCleared, FlaggedForOperator, RoundFlagged, RoundTimedOut
 from engine.rejections import FLAG_NOT_FOUND, Rejection
 from engine.state import Player
 
 
+@decides(ExpireRound, moves_turnover=True)
 def expire_round(player: Player, catalog: Catalog, command: Command, body: ExpireRound) -> Decision:
     """Due work, by the terms fixed when the round was opened: flagged, refunded if nothing was credited, or closed.
 
@@ -27,6 +29,7 @@ def expire_round(player: Player, catalog: Catalog, command: Command, body: Expir
     return [RoundFlagged(round_.session_id)]
 
 
+@decides(FlagForOperator)
 def flag_for_operator(player: Player, catalog: Catalog, command: Command, body: FlagForOperator) -> Decision:
     """Keeps what a refusal could not move, once: a repeat of the refused command adds nothing."""
     known = any((each.command_id, each.amount) == (body.command_id, body.amount) for each in player.state.flagged)
@@ -35,6 +38,7 @@ def flag_for_operator(player: Player, catalog: Catalog, command: Command, body: 
     return [FlaggedForOperator(body.command_id, body.code, body.session_id, body.amount, body.transaction_id)]
 
 
+@decides(ClearFlag)
 def clear_flag(player: Player, catalog: Catalog, command: Command, body: ClearFlag) -> Decision:
     """An operator has dealt with a flagged amount outside the engine: nothing moves. `flag_not_found` otherwise."""
     for flagged in player.state.flagged:

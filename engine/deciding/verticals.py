@@ -3,6 +3,7 @@
 from engine.catalog import Catalog
 from engine.commands import Command, ReportBet
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.deciding.turnover import converted
 from engine.events import BetReported
 from engine.loyalty import earned
@@ -10,6 +11,7 @@ from engine.rejections import Rejection
 from engine.state import Player
 
 
+@decides(ReportBet, while_blocked=False, converts=True, moves_turnover=True)
 def report_bet(player: Player, catalog: Catalog, command: Command, body: ReportBet) -> Decision:
     """Counts like a spin's stake for turnover; `rollback` by its id takes it back exactly (rules §2.7, §8)."""
     state = player.state

@@ -5,6 +5,7 @@ import msgspec
 from engine.catalog import Catalog
 from engine.commands import CancelWithdrawal, Command, ConfirmWithdrawal, Withdraw
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.events import (
     AnyEvent,
     FreeSpinsCancelled,
@@ -30,6 +31,7 @@ REASON = "withdrawal"
 """Why a confirmed withdrawal cancels grants and free spins."""
 
 
+@decides(Withdraw)
 def withdraw(player: Player, catalog: Catalog, command: Command, body: Withdraw) -> Decision:
     """Reserves real money and freezes at once what its confirmation removes (rules §9).
 
@@ -110,6 +112,7 @@ def _insufficient(state: PlayerState, amount: int, time_ms: int) -> Rejection:
     )
 
 
+@decides(ConfirmWithdrawal)
 def confirm(player: Player, catalog: Catalog, command: Command, body: ConfirmWithdrawal) -> Decision:
     """The money leaves; what was frozen for it, and is still there, is removed (rules §9)."""
     withdrawal = _reserved(player.state, body.withdrawal_id)
@@ -133,6 +136,7 @@ def _removals(state: PlayerState, withdrawal: Withdrawal) -> list[AnyEvent]:
     return events
 
 
+@decides(CancelWithdrawal)
 def cancel(player: Player, catalog: Catalog, command: Command, body: CancelWithdrawal) -> Decision:
     """The money is usable again, and so is what no other open withdrawal has frozen as well (rules §9)."""
     withdrawal = _reserved(player.state, body.withdrawal_id)
