@@ -1,5 +1,6 @@
-"""Profiles of the property tests: `HYPOTHESIS_PROFILE=nightly` plays much longer than what every commit pays for, `quick`
-less, for one's own loop.
+"""Profiles of the property tests.
+
+`HYPOTHESIS_PROFILE=nightly` plays much longer than what every commit pays for; `quick` less, for one's own loop.
 """
 
 import os
