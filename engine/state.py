@@ -332,7 +332,7 @@ class PlayerState(msgspec.Struct, array_like=True):
     """All of a player but the remembered commands. `currency` is empty until the player is registered.
 
     `grants` are live ones in queue order (first in, first out by grant time); `ended_grants` newest last.
-    `awarded` counts awards per campaign, for `limits.per_player`.
+    `awarded` counts awards per campaign, for `limits.per_player`: what was granted, and what may still be.
     """
 
     player_id: str
