@@ -1,4 +1,4 @@
-"""Rules §6: `per_player` counts what was granted and what may still be; what ended before it was granted is free again."""
+"""Rules §6: `per_player` counts what was granted and what may still be, not what ended before it was granted."""
 
 from collections.abc import Callable
 from typing import Any
