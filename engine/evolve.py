@@ -24,7 +24,7 @@ def _registered(player: Player, event: e.PlayerRegistered, command_id: str, time
     state.country, state.language, state.segments = event.country, event.language, event.segments
     state.active_ms = time_ms
     state.loyalty.level = event.level
-    state.loyalty.level_since_ms = state.loyalty.last_bet_ms = time_ms
+    state.loyalty.level_since_ms = state.loyalty.idle_since_ms = time_ms
 
 
 def _updated(player: Player, event: e.PlayerUpdated, command_id: str, time_ms: int) -> None:

@@ -73,13 +73,16 @@ def _approved(player: Player, event: e.GrantApproved, command_id: str, time_ms: 
 
 
 def _declined(player: Player, event: e.GrantDeclined, command_id: str, time_ms: int) -> None:
-    """A declined grant doesn't use up an award of its campaign (rules §6)."""
-    state = player.state
-    grant = _end(state, event.grant_id, "declined", time_ms, 0, 0)
+    grant = _end(player.state, event.grant_id, "declined", time_ms, 0, 0)
     if grant is not None:
         grant.reasons = (*grant.reasons, event.reason)
-        _count_award(state, award_key(grant.campaign_id, grant.level), -1)
-        _count_bonus(state, grant, -1)
+        _uncount(player.state, grant)
+
+
+def _uncount(state: PlayerState, grant: Grant) -> None:
+    """A grant that ended before it was granted uses up no award of its campaign and no bonus money (rules §6, §7)."""
+    _count_award(state, award_key(grant.campaign_id, grant.level), -1)
+    _count_bonus(state, grant, -1)
 
 
 def _bonus_granted(player: Player, event: e.BonusGranted, command_id: str, time_ms: int) -> None:
@@ -146,13 +149,13 @@ def _exhausted(player: Player, event: e.GrantExhausted, command_id: str, time_ms
 def _expired(player: Player, event: e.GrantExpired, command_id: str, time_ms: int) -> None:
     grant = _end(player.state, event.grant_id, "expired", time_ms, 0, event.removed)
     if grant is not None and event.never_granted:
-        _count_bonus(player.state, grant, -1)
+        _uncount(player.state, grant)
 
 
 def _cancelled(player: Player, event: e.GrantCancelled, command_id: str, time_ms: int) -> None:
     grant = _end(player.state, event.grant_id, "cancelled", time_ms, 0, event.removed)
     if grant is not None and event.never_granted:
-        _count_bonus(player.state, grant, -1)
+        _uncount(player.state, grant)
 
 
 def _reopened(player: Player, event: e.GrantReopened, command_id: str, time_ms: int) -> None:

@@ -18,7 +18,7 @@ def accrue(loyalty: Loyalty, turnover_micro: int, points_micro: int, real: int, 
     loyalty.qualifying += turnover_micro
     loyalty.available += points_micro
     loyalty.lifetime += points_micro
-    loyalty.last_bet_ms = time_ms
+    loyalty.idle_since_ms = time_ms
     days = loyalty.days
     if day - loyalty.first_day == len(days) - 1:
         days[-1] += turnover_micro
@@ -68,10 +68,12 @@ def _level_up_due(player: Player, event: e.LevelUpDue, command_id: str, time_ms:
 
 
 def _points_adjusted(player: Player, event: e.PointsAdjusted, command_id: str, time_ms: int) -> None:
+    """What is added restarts the months until points expire; what is taken does not (rules §8, expiry)."""
     loyalty = player.state.loyalty
     loyalty.available += event.points_micro
     loyalty.lifetime += event.points_micro
-    loyalty.unlocked_ms = time_ms
+    if event.points_micro > 0:
+        loyalty.idle_since_ms = time_ms
 
 
 def _points_expired(player: Player, event: e.PointsExpired, command_id: str, time_ms: int) -> None:

@@ -42,7 +42,7 @@ class PointsAdjusted(Event, tag="PointsAdjusted", frozen=True):
 
 
 class PointsExpired(Event, tag="PointsExpired", frozen=True):
-    """All available points are gone: no paid bet for too long."""
+    """All whole points that were available are gone: no paid bet, and no points added by hand, for too long."""
 
     points_micro: int
 

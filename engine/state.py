@@ -273,7 +273,8 @@ class Redemption(msgspec.Struct, frozen=True, array_like=True):
 class Loyalty(msgspec.Struct, array_like=True):
     """Level, points and turnover (rules §8). Points are micro-points, turnover is micro-EUR, days count from 1970.
 
-    available + locked + spent + expired = lifetime, always.
+    available + locked + spent + expired = lifetime, always. Points leave `available` in whole points only: fractions
+    are nowhere else, so that the buckets add up as shown, too.
     """
 
     level: str = ""
@@ -294,10 +295,12 @@ class Loyalty(msgspec.Struct, array_like=True):
     expired: int = 0
     lifetime: int = 0
     """Accrued and adjusted, reversals taken off."""
-    last_bet_ms: int = 0
-    """The last paid bet, or the registration: points expire from here."""
+    idle_since_ms: int = 0
+    """The last paid bet, the last points added by hand, or the registration: the months until points expire count from
+    here (rules §8).
+    """
     unlocked_ms: int = 0
-    """When points last became available by something else than a bet."""
+    """When points last came back from a redemption."""
     first_day: int = 0
     days: list[int] = []
     """Turnover by UTC day from `first_day` on, without gaps; at most TURNOVER_DAYS_MAX."""
@@ -332,7 +335,7 @@ class PlayerState(msgspec.Struct, array_like=True):
     """All of a player but the remembered commands. `currency` is empty until the player is registered.
 
     `grants` are live ones in queue order (first in, first out by grant time); `ended_grants` newest last.
-    `awarded` counts awards per campaign, for `limits.per_player`.
+    `awarded` counts awards per campaign, for `limits.per_player`: what was granted, and what may still be.
     """
 
     player_id: str

@@ -57,12 +57,15 @@ def _insufficient(loyalty: Loyalty, points: int) -> Rejection:
 
 @decides(ExpirePoints)
 def expire(player: Player, catalog: Catalog, command: Command, body: ExpirePoints) -> Decision:
-    """Due work: all available points go; locked ones wait for their redemption (rules §8, expiry)."""
+    """Due work: all whole points that are available go. Fractions stay, and locked points wait for their redemption.
+
+    (rules §8, expiry)
+    """
     state = player.state
     day = expiry_day(state, catalog)
     if day is None or day > body.day:
         return Rejection(INVALID_STATE, f"No points of player {state.player_id} have been idle for so long.")
-    return [PointsExpired(state.loyalty.available)]
+    return [PointsExpired(whole(state.loyalty.available) * MICRO)]
 
 
 @decides(RequestRedemption, while_blocked=False, converts=True)

@@ -137,7 +137,7 @@ class Life:
     blocked: bool = False
     base: int = 0
     era: int = 0
-    last_bet_ms: int = 0
+    idle_since_ms: int = 0
     unlocked_ms: int = -1
     bets: dict[str, _Placed] = field(default_factory=dict)
     wins: list[Won] = field(default_factory=list)
@@ -179,7 +179,7 @@ class Life:
         points = int(bet.micro_eur * FACTORS[bet.game_type] * self._promoted())
         self.bets[bet.key] = _Placed(bet, points, self.era)
         self.available += points
-        self.last_bet_ms = self.now
+        self.idle_since_ms = self.now
         while self._supports(self.rung + 1):
             self._move(self.rung + 1, "play")
 
@@ -215,7 +215,9 @@ class Life:
 
     def _adjusted(self, fact: Adjusted) -> None:
         self.adjusted += fact.points * MICRO
-        self._unlocked(fact.points)
+        self.available += fact.points * MICRO
+        if fact.points > 0:
+            self.idle_since_ms = self.now
 
     def _unlocked(self, points: int) -> None:
         self.available += points * MICRO
@@ -280,11 +282,12 @@ class Life:
     def _expire(self) -> None:
         """A midnight at which points came back by themselves is too early for them."""
         months = self.ladder.expire_months
-        if months is None or self.available <= 0 or self.unlocked_ms == self.now:
+        if months is None or self.available < MICRO or self.unlocked_ms == self.now:
             return
-        if self.now >= months_after(self.last_bet_ms, months):
-            self.expired += self.available
-            self.available = 0
+        if self.now >= months_after(self.idle_since_ms, months):
+            gone = self.available // MICRO * MICRO
+            self.expired += gone
+            self.available -= gone
 
 
 @lru_cache(maxsize=4_096)
@@ -298,7 +301,7 @@ def months_after(time_ms: int, months: int) -> int:
 
 def lived(ladder: Ladder, born_ms: int, history: Iterable[Fact], until_ms: int) -> Life:
     """The life of that history until then, from its first day."""
-    life = Life(ladder, born_ms, since_ms=born_ms, last_bet_ms=born_ms)
+    life = Life(ladder, born_ms, since_ms=born_ms, idle_since_ms=born_ms)
     for fact in history:
         life.take(fact)
     life.live_until(until_ms)

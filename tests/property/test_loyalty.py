@@ -227,7 +227,7 @@ class Loyal(RuleBasedStateMachine):
     def redeem(self, points: int, all_of_them: bool, then: str, wait_ms: int, on_the_eve: int | None) -> None:
         """Perhaps so short before all points expire that the lock outlasts them."""
         if on_the_eve is not None and self.pair.ladder.expire_months is not None:
-            idle_ms = months_after(self.pair.life().last_bet_ms, self.pair.ladder.expire_months)
+            idle_ms = months_after(self.pair.life().idle_since_ms, self.pair.ladder.expire_months)
             self.pair.wait(max(self.pair.now, -(-idle_ms // DAY_MS) * DAY_MS - on_the_eve))
         self.pair.catch_up()
         points = max(1, self.pair.life().available // MICRO // STEP * STEP) if all_of_them else points
