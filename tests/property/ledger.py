@@ -10,10 +10,10 @@ from typing import Any
 from engine import commands as c
 from tests.property.account import AccountPages
 from tests.property.awards import AwardPages
-from tests.property.buckets import Bet, Package, Round
 from tests.property.crowd import Crowd
-from tests.property.house import DAY_MS, MAX_BET, MICRO_EUR_PER_CENT, MIN_BET, TIMEOUTS, TYPES
-from tests.property.purse import Purse, Refused, times_out
+from tests.property.offers import DAY_MS, MAX_BET, MICRO_EUR_PER_CENT, MIN_BET, TIMEOUTS, TYPES
+from tests.property.reference_wallet import Refused, Wallet, times_out
+from tests.property.wallet_records import Bet, Package, Round
 from tests.property.wiring import Wiring
 
 REMEMBERED = 128
@@ -48,7 +48,7 @@ class Ledger(AccountPages, AwardPages):
         AccountPages.__init__(self)
         AwardPages.__init__(self, wirings, crowd)
         self.player_id, self.still_known = player_id, still_known
-        self.purse = Purse(funds_order)
+        self.wallet = Wallet(funds_order)
         self.currency: str | None = None
         self.country: str | None = None
         self.blocked = False
@@ -59,12 +59,12 @@ class Ledger(AccountPages, AwardPages):
 
     def play(self, command: c.Command) -> Facts | None:
         """The facts of a new answer; None for a repeat of the first one. Raises Refused."""
-        self.purse.now = command.time_ms
+        self.wallet.now = command.time_ms
         if self._is_repeat(command):
             return None
         self._check_player(command.body)
         facts = getattr(self, "_" + type(command.body).__name__.lower())(command.id, command.body)
-        self.purse.settle()
+        self.wallet.settle()
         self.version += 1
         told: Facts = facts()
         self.accepted[command.id] = Accepted(command.body, command.time_ms, told.get("session_id"))
@@ -97,18 +97,18 @@ class Ledger(AccountPages, AwardPages):
             return False
         return (
             command_id in self.remembered()
-            or self.purse.now - self.tombs[command_id] <= DAY_MS
+            or self.wallet.now - self.tombs[command_id] <= DAY_MS
             or self.still_known(command_id, "tombstones")
         )
 
     def known(self, command_id: str) -> bool:
         """Accepted within 24 hours, or part of a round that is still open."""
-        for round_ in self.purse.open_rounds():
+        for round_ in self.wallet.open_rounds():
             if command_id in round_.result_ids or any(bet.command_id == command_id for bet in round_.bets):
                 return True
         if command_id not in self.accepted:
             return False
-        return self.purse.now - self.accepted[command_id].time_ms <= DAY_MS or self.still_known(command_id, "older")
+        return self.wallet.now - self.accepted[command_id].time_ms <= DAY_MS or self.still_known(command_id, "older")
 
     # --- the player
 
@@ -151,30 +151,30 @@ class Ledger(AccountPages, AwardPages):
     def _spin(self, command_id: str, body: c.Spin) -> Callable[[], Facts]:
         if body.game_id not in TYPES:
             raise Refused("unknown_game")
-        if any(round_.game == body.game_id for round_ in self.purse.open_rounds()):
+        if any(round_.game == body.game_id for round_ in self.wallet.open_rounds()):
             raise Refused("round_open")
         session = f"{self.player_id}-{self.version + 1}"
         if body.mode == "freespin":
             package = self._choose(body)
             assert package.offer.spins is not None
             bet = Bet(command_id, package.offer.spins.bet)
-            round_ = Round(session, body.game_id, "freespin", [bet], package.id, opened=self.purse.now)
+            round_ = Round(session, body.game_id, "freespin", [bet], package.id, opened=self.wallet.now)
             package.left -= 1
         else:
             bet = self._paid(command_id, body)
-            round_ = Round(session, body.game_id, "real", [bet], opened=self.purse.now)
-        self.purse.take(bet)
-        self.purse.rounds[session] = round_
+            round_ = Round(session, body.game_id, "real", [bet], opened=self.wallet.now)
+        self.wallet.take(bet)
+        self.wallet.rounds[session] = round_
         if body.win is not None:
             round_.one_call = True
-            self.purse.credit(round_, body.win, f"g{self.version + 1}-1")
+            self.wallet.credit(round_, body.win, f"g{self.version + 1}-1")
             round_.state = "closed"
         return lambda: self._shown(round_, bet.counted)
 
     def _paid(self, command_id: str, body: c.Spin) -> Bet:
         assert body.bet is not None
         self._within_limits(body.bet)
-        return self.purse.split(command_id, body.game_id, body.bet, None)
+        return self.wallet.split(command_id, body.game_id, body.bet, None)
 
     def _within_limits(self, amount: int) -> None:
         if amount < MIN_BET:
@@ -183,7 +183,7 @@ class Ledger(AccountPages, AwardPages):
             raise Refused("bet_above_max")
 
     def _choose(self, body: c.Spin) -> Package:
-        found = [(p, p.offer.spins) for p in self.purse.usable_packages() if p.offer.spins is not None]
+        found = [(p, p.offer.spins) for p in self.wallet.usable_packages() if p.offer.spins is not None]
         if not found:
             raise Refused("no_free_spins")
         found = [(p, spins) for p, spins in found if body.game_id in spins.games]
@@ -195,7 +195,7 @@ class Ledger(AccountPages, AwardPages):
         return min(found, key=lambda pair: pair[0].valid_to)[0]
 
     def _shown(self, round_: Round, counted: int = 0) -> Facts:
-        cancelled, wagered = round_.state == "cancelled", self.purse.in_wager()
+        cancelled, wagered = round_.state == "cancelled", self.wallet.in_wager()
         return {
             "session_id": round_.id,
             "game_id": round_.game,
@@ -207,13 +207,13 @@ class Ledger(AccountPages, AwardPages):
             "win_reported": 0 if cancelled else round_.reported,
             "funds_real": sum(bet.real for bet in round_.bets),
             "funds_bonus": sum(bet.bonus for bet in round_.bets),
-            "balance": self.purse.balance(),
-            "remaining_spins": self.purse.spins_left(round_.game),
+            "balance": self.wallet.balance(),
+            "remaining_spins": self.wallet.spins_left(round_.game),
             "wagering": (wagered.id, wagered.remaining, counted) if wagered else (None, 0, counted),
         }
 
     def _open(self, session: str) -> Round:
-        round_ = self.purse.rounds.get(session)
+        round_ = self.wallet.rounds.get(session)
         if round_ is not None and round_.state == "open":
             return round_
         known = any(self.accepted[command_id].session == session for command_id in self.remembered())
@@ -225,17 +225,17 @@ class Ledger(AccountPages, AwardPages):
         if round_.mode == "freespin":
             raise Refused("invalid_request")
         self._within_limits(body.amount)
-        bet = self.purse.split(command_id, round_.game, body.amount, round_)
-        self.purse.take(bet)
+        bet = self.wallet.split(command_id, round_.game, body.amount, round_)
+        self.wallet.take(bet)
         round_.bets.append(bet)
         return lambda: self._shown(round_, bet.counted)
 
     def _result(self, command_id: str, body: c.Result) -> Callable[[], Facts]:
-        refunded = self.purse.rounds.get(body.session_id)
+        refunded = self.wallet.rounds.get(body.session_id)
         if refunded is not None and refunded.timed_out == "refund":
             raise Refused("round_refunded")
         round_ = self._open(body.session_id)
-        self.purse.credit(round_, body.win, f"g{self.version + 1}-1")
+        self.wallet.credit(round_, body.win, f"g{self.version + 1}-1")
         round_.result_ids.append(command_id)
         if body.final:
             round_.state = "closed"
@@ -245,18 +245,18 @@ class Ledger(AccountPages, AwardPages):
         round_ = self._open(body.session_id)
         if round_.result_ids:
             raise Refused("round_has_result")
-        self.purse.undo_bets(round_)
+        self.wallet.undo_bets(round_)
         return lambda: self._shown(round_)
 
     def _expireround(self, command_id: str, body: c.ExpireRound) -> Callable[[], Facts]:
         """It has been open for too long: flagged, refunded if nothing was credited, or closed (rules §3)."""
-        round_ = self.purse.rounds[body.session_id]
-        assert round_.state == "open" and self.purse.now >= times_out(round_)
+        round_ = self.wallet.rounds[body.session_id]
+        assert round_.state == "open" and self.wallet.now >= times_out(round_)
         action = TIMEOUTS[round_.game][1]
         if action == "close":
             round_.state, round_.timed_out = "closed", "close"
         elif action == "refund" and not round_.result_ids:
-            self.purse.undo_bets(round_)
+            self.wallet.undo_bets(round_)
             round_.timed_out = "refund"
         else:
             round_.flagged = True
@@ -271,29 +271,29 @@ class Ledger(AccountPages, AwardPages):
         if self.tombstoned(bet_id):
             pass
         elif isinstance(reported, c.ReportBet):
-            self.purse.turnover -= reported.amount * MICRO_EUR_PER_CENT
-            self.tombs[bet_id] = self.purse.now
+            self.wallet.turnover -= reported.amount * MICRO_EUR_PER_CENT
+            self.tombs[bet_id] = self.wallet.now
         else:
             round_ = self._round_of(bet_id)
             if round_ is None:
                 status = "tombstoned"
-                self.tombs[bet_id] = self.purse.now
+                self.tombs[bet_id] = self.wallet.now
             else:
                 self._undo(round_, bet_id)
                 session = round_.id
-        return lambda: {"status": status, "session_id": session, "balance": self.purse.balance(), "kept_grants": ()}
+        return lambda: {"status": status, "session_id": session, "balance": self.wallet.balance(), "kept_grants": ()}
 
     _rollbackreportedbet = _rollback
 
     def _round_of(self, bet_id: str) -> Round | None:
         """The newest round with such a bet; `already_processed` for what is too old to be told."""
-        for round_ in self.purse.open_rounds():
+        for round_ in self.wallet.open_rounds():
             if any(bet.command_id == bet_id for bet in round_.bets):
                 return round_
         if bet_id in self.remembered():
             session = self.accepted[bet_id].session
             is_bet = isinstance(self.accepted[bet_id].body, c.BETS)
-            return self.purse.rounds[session] if is_bet and session is not None else None
+            return self.wallet.rounds[session] if is_bet and session is not None else None
         if self.known(bet_id):
             raise Refused("already_processed")
         return None
@@ -303,11 +303,11 @@ class Ledger(AccountPages, AwardPages):
         if round_.state == "open":
             if round_.result_ids:
                 raise Refused("round_has_result")
-            self.purse.undo_bets(round_)
+            self.wallet.undo_bets(round_)
             barred = [bet.command_id for bet in round_.bets]
         elif round_.state == "closed":
             if not round_.one_call:
                 raise Refused("round_closed" if round_.timed_out else "round_has_result")
-            self.purse.undo_one_call(round_)
+            self.wallet.undo_one_call(round_)
         for command_id in barred:
-            self.tombs[command_id] = self.purse.now
+            self.tombs[command_id] = self.wallet.now

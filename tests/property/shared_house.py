@@ -9,7 +9,7 @@ from engine.needs import needs, reservation_fate, reservation_outcomes
 from engine.state import GRANTED_RESERVATIONS_MAX, Player
 from engine.transition import Transition
 from tests.property.crowd import Crowd
-from tests.property.house import MICRO_EUR_PER_CENT, OFFERS, SHARED, START_MS, catalog, wirings
+from tests.property.offers import MICRO_EUR_PER_CENT, OFFERS, SHARED, START_MS, catalog, wirings
 from tests.property.wiring import Wiring
 
 
@@ -77,7 +77,7 @@ class SharedLimits:
                 self.rows[reservation_id].state = state
 
 
-class Floor:
+class SharedHouse:
     """What the players share. `now` is the clock of all, Unix ms."""
 
     def __init__(self, funds_order: str, wired: Wiring) -> None:

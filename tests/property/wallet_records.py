@@ -1,8 +1,8 @@
-"""What a naive purse holds: grants, packages, rounds, bets. Ended ones stay and say so; amounts in minor units."""
+"""What a naive wallet holds: grants, packages, rounds, bets. Ended ones stay and say so; amounts in minor units."""
 
 from dataclasses import dataclass, field
 
-from tests.property.house import Offer, Terms
+from tests.property.offers import Offer, Terms
 from tests.property.wiring import STANDARD, Wiring
 
 LIVE = ("granted", "in_wager")

@@ -22,32 +22,32 @@ from snapshots.codec import (
     encode_entry,
     encode_snapshot,
 )
-from tests.property.floor import Floor
-from tests.property.house import level_at
 from tests.property.journal_account import Account
 from tests.property.ledger import Facts, Ledger
-from tests.property.purse import Refused, picture
+from tests.property.offers import level_at
+from tests.property.reference_wallet import Refused, picture
+from tests.property.shared_house import SharedHouse
 
 
-class Both:
+class ComparedPlayer:
     """`shadow` is fed with journaled bytes from the first command on, `resumed` from a snapshot taken some time ago."""
 
-    def __init__(self, player_id: str, floor: Floor) -> None:
-        self.floor, self.catalog = floor, floor.catalog
+    def __init__(self, player_id: str, house: SharedHouse) -> None:
+        self.house, self.catalog = house, house.catalog
         self.live, self.shadow, self.resumed = (Player.new(player_id) for _ in range(3))
-        self.ledger = Ledger(player_id, floor.funds_order, floor.wirings, floor.crowd, self._still_known)
-        floor.crowd.awards[player_id] = []
+        self.ledger = Ledger(player_id, house.funds_order, house.wirings, house.crowd, self._still_known)
+        house.crowd.awards[player_id] = []
         self.account = Account()
         self.answers: dict[str, bytes] = {}
 
     @property
     def now(self) -> int:
         """The house's clock, Unix ms."""
-        return self.floor.now
+        return self.house.now
 
     @now.setter
     def now(self, time_ms: int) -> None:
-        self.floor.now = time_ms
+        self.house.now = time_ms
 
     def _still_known(self, command_id: str, where: str) -> bool:
         return id_digest(command_id) in getattr(self.live.window, where)
@@ -63,20 +63,20 @@ class Both:
     def run_due(self) -> None:
         """As a shard does before each command: what is overdue, in order, each at its own time."""
         while (command := next_due(self.live.state, 0, self.catalog)) is not None and command.time_ms <= self.now:
-            due, body = self.ledger.purse.next_due(), command.body
+            due, body = self.ledger.wallet.next_due(), command.body
             assert due is not None, f"{command} is not due"
             subject = body.session_id if isinstance(body, ExpireRound) else body.subject_id  # type: ignore[union-attr]
             assert (command.time_ms, True) == (max(due[0], self.live.state.time_ms), subject in due[1])
             self._play(command)
-        due = self.ledger.purse.next_due()
+        due = self.ledger.wallet.next_due()
         assert due is None or due[0] > self.now, f"{due} was not done"
 
     def _play(self, command: Command) -> Any:
         before = encode_snapshot(self.live)
         expected = self._expected(command)
-        command = self.floor.informed(self.live, command)
+        command = self.house.informed(self.live, command)
         outcome = execute(self.live, self.catalog, command)
-        self.floor.settle(command, outcome)
+        self.house.settle(command, outcome)
         if isinstance(expected, dict):
             assert isinstance(outcome, Transition), f"{command}: {outcome}"
             return self._accepted(command, outcome, expected)
@@ -114,23 +114,23 @@ class Both:
     def _agree(self) -> None:
         state = self.live.state
         check(state)
-        assert _picture(state) == picture(self.ledger.purse)
-        turnover, loyalty = self.ledger.purse.turnover, state.loyalty
+        assert _picture(state) == picture(self.ledger.wallet)
+        turnover, loyalty = self.ledger.wallet.turnover, state.loyalty
         assert (loyalty.qualifying, loyalty.level) == (turnover, level_at(turnover))
         assert +Counter(state.awarded) == +Counter(self.ledger.awarded), "what uses up per_player"
         self._conserve()
-        assert (state.version, state.time_ms) == (self.ledger.version, self.ledger.purse.now)
+        assert (state.version, state.time_ms) == (self.ledger.version, self.ledger.wallet.now)
         now = encode_snapshot(self.live)
         assert encode_snapshot(self.shadow) == now, "replayed state differs"
         assert encode_snapshot(self.resumed) == now, "snapshot and tail differ"
-        self.floor.check_limits(self.live)
+        self.house.check_limits(self.live)
 
     def _conserve(self) -> None:
         """real + bonus + withdrawn + removed = deposits + granted + wins − stakes, and each part is the ledger's."""
-        purse, account = self.ledger.purse, self.account
+        wallet, account = self.ledger.wallet, self.account
         assert self.money() + account.withdrawn + account.removed == account.came_in
-        removed = sum(grant.removed for grant in purse.grants.values())
-        kept_books = (self.ledger.deposited, purse.granted, removed, purse.withdrawn)
+        removed = sum(grant.removed for grant in wallet.grants.values())
+        kept_books = (self.ledger.deposited, wallet.granted, removed, wallet.withdrawn)
         assert (account.deposits, account.granted, account.removed, account.withdrawn) == kept_books
 
     def money(self) -> int:

@@ -7,8 +7,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from tests.property.buckets import LIVE, Bet, Grant, Package, Round
-from tests.property.house import CONTRIBUTION, DAY_MS, HOUR_MS, MICRO_EUR_PER_CENT, TIMEOUTS, TYPES, Terms
+from tests.property.offers import CONTRIBUTION, DAY_MS, HOUR_MS, MICRO_EUR_PER_CENT, TIMEOUTS, TYPES, Terms
+from tests.property.wallet_records import LIVE, Bet, Grant, Package, Round
 
 ENDED_GRANTS_KEPT = 32
 
@@ -17,7 +17,7 @@ class Refused(Exception):
     """The rules refuse; `args[0]` is the code."""
 
 
-class Purse:
+class Wallet:
     """Wallets, grants, packages and rounds, and what follows from them by itself."""
 
     def __init__(self, funds_order: str) -> None:
@@ -353,16 +353,16 @@ def times_out(round_: Round) -> int:
     return round_.opened + TIMEOUTS[round_.game][0] * HOUR_MS
 
 
-def picture(purse: Purse) -> dict[str, Any]:
+def picture(wallet: Wallet) -> dict[str, Any]:
     """All that must agree with the engine's state."""
-    held = [grant for grant in purse.grants.values() if grant.state in (*LIVE, "initiated")]
+    held = [grant for grant in wallet.grants.values() if grant.state in (*LIVE, "initiated")]
     return {
-        "real": purse.real,
-        "reserved": purse.reserved,
-        "turnover": purse.turnover,
+        "real": wallet.real,
+        "reserved": wallet.reserved,
+        "turnover": wallet.turnover,
         "grants": [
             (g.id, g.state, g.amount, g.balance, g.remaining, g.total, g.valid_to, g.held, sum(g.stakes)) for g in held
         ],
-        "packages": [(p.id, p.left, p.won) for p in purse.packages.values() if p.left],
-        "rounds": sorted((r.id, r.stake, r.won_real + r.won_bonus, len(r.result_ids)) for r in purse.open_rounds()),
+        "packages": [(p.id, p.left, p.won) for p in wallet.packages.values() if p.left],
+        "rounds": sorted((r.id, r.stake, r.won_real + r.won_bonus, len(r.result_ids)) for r in wallet.open_rounds()),
     }
