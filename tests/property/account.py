@@ -7,6 +7,7 @@ from typing import Any
 from engine import commands as c
 from tests.property.offers import MICRO_EUR_PER_CENT
 from tests.property.reference_wallet import Refused, Wallet
+from tests.property.wallet_records import Bet
 
 Facts = dict[str, Any]
 
@@ -29,6 +30,7 @@ class AccountPages:
 
     def __init__(self) -> None:
         self.withdrawals: dict[str, Withdrawal] = {}
+        self.just_reported: Bet | None = None
 
     def _startsession(self, command_id: str, body: c.StartSession) -> Callable[[], Facts]:
         return lambda: {"granted": (), "declined": ()}
@@ -37,7 +39,8 @@ class AccountPages:
         return lambda: {"balance": self.wallet.balance()}
 
     def _reportbet(self, command_id: str, body: c.ReportBet) -> Callable[[], Facts]:
-        self.wallet.turnover += body.amount * MICRO_EUR_PER_CENT
+        self.just_reported = Bet(command_id, body.amount)
+        self.wallet.play(self.just_reported, body.amount, body.game_type)
         return lambda: {"amount": body.amount, "turnover_micro": body.amount * MICRO_EUR_PER_CENT}
 
     def _withdraw(self, command_id: str, body: c.Withdraw) -> Callable[[], Facts]:
@@ -46,7 +49,7 @@ class AccountPages:
         packages = [p for p in wallet.packages.values() if not p.expired and p.offer.terms.cancel_on_withdrawal]
         names = {grant.id for grant in grants}
         for round_ in wallet.open_rounds():
-            stakes = any(bet.grant in names and (bet.bonus or bet.counted or bet.void) for bet in round_.bets)
+            stakes = any(bet.grant in names for bet in round_.bets)
             if stakes or round_.package in [package.id for package in packages]:
                 raise Refused("round_open")
         if sum(1 for withdrawal in self.withdrawals.values() if withdrawal.state == "reserved") == 16:
@@ -65,7 +68,6 @@ class AccountPages:
 
     def _confirmwithdrawal(self, command_id: str, body: c.ConfirmWithdrawal) -> Callable[[], Facts]:
         withdrawal = self._end(body.withdrawal_id, "confirmed")
-        self.wallet.real -= withdrawal.amount
         self.wallet.withdrawn += withdrawal.amount
         self.wallet.forfeit(withdrawal.grants, withdrawal.packages)
         return lambda: self._told(body.withdrawal_id)

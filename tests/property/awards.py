@@ -38,7 +38,8 @@ class AwardPages:
     def _deposit(self, command_id: str, body: c.Deposit) -> Callable[[], Facts]:
         self.deposits += 1
         self.deposited += body.amount
-        nth, self.wallet.real, number, self.told = self.deposits, self.wallet.real + body.amount, 0, []
+        nth, number, self.told = self.deposits, 0, []
+        self.wallet.book.enter("player", "money", body.amount)
         self._come_with(body)
         for name, offer in sorted(OFFERS.items()):
             if nth == 1 and offer.match_percent is not None and self._eligible(name, offer, body.amount):
@@ -122,7 +123,8 @@ class AwardPages:
         lapses = offer.valid_to_ms
         if offer.claim_days is not None:
             lapses = min(lapses, self.wallet.now + offer.claim_days * DAY_MS)
-        grant = Grant(f"g{self.version + 1}-{number}", offer.terms, lapses, amount, 0, wager, wager, state="initiated")
+        grant_id = f"g{self.version + 1}-{number}"
+        grant = Grant(grant_id, offer.terms, lapses, self.wallet.book, amount, wager, state="initiated")
         grant.campaign, grant.path = name, self.wirings[offer.path]
         return grant
 
@@ -131,7 +133,7 @@ class AwardPages:
         if offer.spins is None:
             return None
         ends = offer.spins.valid_days * DAY_MS
-        return Package(f"p{self.version + 1}-{number}", offer, offer.spins.count, ends, campaign=name)
+        return Package(f"p{self.version + 1}-{number}", offer, ends, self.wallet.book, campaign=name)
 
     def _hand_out(self, grant: Grant, offer: Offer, package: Package | None) -> None:
         days, now = offer.terms.valid_days, self.wallet.now
@@ -196,7 +198,7 @@ class AwardPages:
         grant = self.wallet.named(body.grant_id)
         if not grant.held or grant.frozen:
             raise Refused("invalid_state")
-        self.wallet.complete(grant)
+        self.wallet.end(grant, "completed", pays=True)
         return lambda: self._state_of(grant)
 
     def _cancelgrant(self, command_id: str, body: c.CancelGrant) -> Callable[[], Facts]:
@@ -211,7 +213,7 @@ class AwardPages:
         elif not grant.path.gives_up:
             raise Refused("invalid_state")
         else:
-            self.wallet.end(grant, "cancelled", 0)
+            self.wallet.end(grant, "cancelled")
         return lambda: self._state_of(grant)
 
     def _cancel_package(self, package: Package) -> Callable[[], Facts]:
@@ -219,7 +221,7 @@ class AwardPages:
             raise Refused("round_open")
         if not package.left:
             raise Refused("invalid_state")
-        package.left, package.expired = 0, True
+        package.expired = True
         return lambda: {"grant_id": package.id, "campaign_id": package.campaign, "state": "cancelled"}
 
     def _waiting(self, grant_id: str) -> Grant:
