@@ -230,6 +230,9 @@ class RayShard:
         except RayActorError:
             return
 
+    def dismiss(self) -> None:
+        ray.kill(self._actor, no_restart=True)  # by Ray, which would report a process that a signal ended as "died"
+
     def kill(self) -> None:
         if self._owner is not None:
             kill_if_here(self._owner)  # at once, even if it is stopped: Ray would ask it first, for seconds

@@ -324,12 +324,16 @@ class SupervisorProcess:
         self._stopping = True
         for task in list(self._tasks):
             task.cancel()
-        outcomes = await asyncio.gather(*(handle.drain() for handle in self._live.values()), return_exceptions=True)
-        for outcome in outcomes:
+        live = list(self._live.values())
+        outcomes = await asyncio.gather(*(handle.drain() for handle in live), return_exceptions=True)
+        for handle, outcome in zip(live, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 log.error("a shard could not be drained: %s", outcome)
-        for handle in [*self._live.values(), *self._spares]:
-            handle.kill()
+                handle.kill()
+            else:
+                handle.dismiss()
+        for handle in self._spares:
+            handle.dismiss()
         self._listener.close()
         await self._client.stop()
         await self._store.close()
