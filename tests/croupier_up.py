@@ -149,6 +149,13 @@ class CroupierUp:
         """SIGTERM; the exit code."""
         started = self.tree()
         self.process.terminate()
+        return self._wait(started)
+
+    def ends(self) -> int:
+        """The exit code of one that ends by itself."""
+        return self._wait(self.tree())
+
+    def _wait(self, started: list[int]) -> int:
         try:
             code = self.process.wait(STOP_TIMEOUT_S)
             assert self.process.stdout is not None

@@ -118,7 +118,7 @@ def test_sigterm_ends_everything_and_a_restart_finds_it_all(
 
 
 def test_sigterm_at_once_with_a_spare_that_never_served_prints_nothing(tmp_path: Path) -> None:
-    server = CroupierUp(tmp_path, f"sqlite:{tmp_path / 'store'}", "--shards", "1", "--gateways", "0", auth="open")
+    server = CroupierUp(tmp_path, f"sqlite:{tmp_path / 'store'}", "--shards", "1", auth="open")
     assert server.stop() == 0
     assert (server.farewell, server.stderr()) == ("", "")
 
