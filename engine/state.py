@@ -177,6 +177,16 @@ class FreeSpinPackage(msgspec.Struct, array_like=True):
     """It came beside a bonus, which speaks for the award when awards are counted (rules §6)."""
 
 
+class AwardEnd(msgspec.Struct, array_like=True):
+    """How parts of an award of free spins alone have ended so far: unused spins, or a grant of winnings (rules §6)."""
+
+    campaign_id: str
+    expired: bool = False
+    """The date of a part ended it."""
+    otherwise: int = 0
+    """How many parts paid money out or were given up. A reversal that reopens such a grant takes it back."""
+
+
 class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One stake in an open round: `amount` = `real` + `bonus` (both 0 for a free spin).
 
@@ -380,6 +390,8 @@ class PlayerState(msgspec.Struct, array_like=True):
     """The last registration, deposit, session or bet: silence counts from here (rules §6, `inactive`)."""
     flagged: list[Flagged] = []
     """The last refusals an operator must look at, oldest first (rules §3)."""
+    award_ends: dict[str, AwardEnd] = {}
+    """By package: what has ended of an award of free spins alone, as long as a reversal could bring it back."""
 
 
 class Player:

@@ -17,7 +17,10 @@ Action = Literal["fix_request", "retry_same_key", "deposit", "refresh", "stop"]
 
 
 class Row(NamedTuple):
-    """`action`: what the caller's program does next; `retryable`: the same request may succeed later, unchanged."""
+    """`action`: what the caller's program does next, unless the refusal brings one of its own.
+
+    `retryable`: the same request may succeed later, unchanged.
+    """
 
     status: int
     title: str
@@ -166,21 +169,26 @@ def problem(
     headers: Headers = (),
     retry_after_s: int = RETRY_AFTER_S,
 ) -> Reply:
-    """Looks `code` up and builds the document; 401 names the schemes, 429 and 503 carry `Retry-After` in seconds."""
+    """Looks `code` up and builds the document; 401 names the schemes, 429 and 503 carry `Retry-After` in seconds.
+
+    A refusal may bring an `action` of its own in `fields`: then repeating the request unchanged makes no sense.
+    """
     row = TABLE[code]
+    fields = fields or {}
+    action = fields.get("action", row.action)
     document: dict[str, Any] = {
         "type": f"urn:croupier:problem:{code}",
         "title": row.title,
         "status": row.status,
         "code": code,
         "detail": detail,
-        "retryable": row.retryable,
-        "action": row.action,
+        "retryable": row.retryable and action == row.action,
+        "action": action,
     }
     extra = list(headers)
     if row.status == 401:
         extra.append((b"www-authenticate", b"Bearer"))
     if row.status in (429, 503):
         extra.append((b"retry-after", b"%d" % retry_after_s))
-    body = msgspec.json.encode(document | dict(fields or {}))
+    body = msgspec.json.encode(document | dict(fields))
     return Reply(row.status, body, [(b"content-type", b"application/problem+json"), *extra])

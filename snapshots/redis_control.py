@@ -15,6 +15,7 @@ from snapshots.contract import (
     Owner,
     Routing,
     ShardRow,
+    TermLease,
 )
 from snapshots.redis_connection import PREFIX, RedisConnection, answer
 from snapshots.redis_link import Argument
@@ -53,9 +54,22 @@ class RedisControl(RedisConnection):
         """See Store."""
         await self._call("listen", term, packed(address))
 
-    async def take_term(self) -> int:
+    async def take_term(self, holder: str = "", lease_ms: int = 0, *, take_over: bool = False) -> int:
         """See Store."""
-        return int(await self._call("take_term"))
+        return int(await self._call("take_term", holder, lease_ms, int(take_over)))
+
+    async def hold_term(self, term: int, lease_ms: int) -> None:
+        """See Store."""
+        await self._call("hold_term", term, lease_ms)
+
+    async def leave_term(self, term: int) -> None:
+        """See Store."""
+        await self._call("leave_term", term)
+
+    async def term_lease(self) -> TermLease:
+        """See Store."""
+        term, holder, until_ms, left_ms = await self._call("term_lease")
+        return TermLease(int(term or 0), holder.decode(), int(until_ms or 0), int(left_ms))
 
     async def assign(self, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
         """See Store."""

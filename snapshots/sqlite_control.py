@@ -26,8 +26,9 @@ from snapshots.contract import (
     Owner,
     Routing,
     StoredPlayer,
+    TermLease,
 )
-from snapshots.errors import Fenced, StoreError, StoreUnsuitable
+from snapshots.errors import Fenced, StoreError, StoreUnsuitable, TermHeld
 from snapshots.rows import address_of, catalog_of, log_origin, packed
 from snapshots.sqlite_files import Files, store_error, writing
 
@@ -133,12 +134,38 @@ def _put_slots(control: sqlite3.Connection, slots: Mapping[int, str]) -> None:
     control.executemany("INSERT OR REPLACE INTO slots VALUES (?, ?)", slots.items())
 
 
-def take_term(files: Files) -> int:
-    """See `Store.take_term`."""
-    control = files.control()
-    with writing(control):
-        (term,) = control.execute("UPDATE control SET term=term+1 RETURNING term").fetchall()[0]
-    return int(term)
+def take_term(files: Files, holder: str, lease_ms: int, take_over: bool, now_ms: int) -> int:
+    """See `Store.take_term`; `now_ms` is the store's clock, here and below."""
+    with writing(files.control()) as control:
+        current = _lease(control, now_ms)
+        if current.left_ms and current.holder not in ("", holder) and not take_over:
+            raise TermHeld(current.holder, current.left_ms)
+        control.execute("UPDATE control SET term=term+1, holder=?, held_until_ms=?", (holder, now_ms + lease_ms))
+    return current.term + 1
+
+
+def hold_term(files: Files, term: int, lease_ms: int, now_ms: int) -> None:
+    """See `Store.hold_term`."""
+    with writing(files.control()) as control:
+        _check_term(control, term)
+        control.execute("UPDATE control SET held_until_ms=?", (now_ms + lease_ms,))
+
+
+def leave_term(files: Files, term: int) -> None:
+    """See `Store.leave_term`."""
+    with writing(files.control()) as control:
+        _check_term(control, term)
+        control.execute("UPDATE control SET holder='', held_until_ms=0")
+
+
+def term_lease(files: Files, now_ms: int) -> TermLease:
+    """See `Store.term_lease`."""
+    return _lease(files.control(), now_ms)
+
+
+def _lease(control: sqlite3.Connection, now_ms: int) -> TermLease:
+    term, holder, until_ms = control.execute("SELECT term, holder, held_until_ms FROM control").fetchone()
+    return TermLease(term, holder, until_ms, max(0, until_ms - now_ms))
 
 
 def listen(files: Files, term: int, address: Address) -> None:

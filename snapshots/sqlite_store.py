@@ -32,6 +32,7 @@ from snapshots.contract import (
     StoredPage,
     StoredPlayer,
     Tallies,
+    TermLease,
 )
 from snapshots.errors import StoreUnavailable
 from snapshots.rows import checked_claim, checked_trim
@@ -234,9 +235,22 @@ class SqliteStore:
         """See Store."""
         await self._on_files(sqlite_control.listen, term, address)
 
-    async def take_term(self) -> int:
+    async def take_term(self, holder: str = "", lease_ms: int = 0, *, take_over: bool = False) -> int:
         """See Store."""
-        return await self._on_files(sqlite_control.take_term)
+        now_ms = await self.clock_ms()
+        return await self._on_files(sqlite_control.take_term, holder, lease_ms, take_over, now_ms)
+
+    async def hold_term(self, term: int, lease_ms: int) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.hold_term, term, lease_ms, await self.clock_ms())
+
+    async def leave_term(self, term: int) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.leave_term, term)
+
+    async def term_lease(self) -> TermLease:
+        """See Store."""
+        return await self._on_files(sqlite_control.term_lease, await self.clock_ms())
 
     async def assign(self, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
         """See Store."""

@@ -11,8 +11,8 @@ from engine.rejections import (
     FREE_SPIN_BET_MISMATCH,
     FREE_SPIN_GAME_MISMATCH,
     NO_FREE_SPINS,
-    OVERLOADED,
     Rejection,
+    full,
 )
 from engine.state import LIVE_GRANTS_MAX, FreeSpinPackage, Grant, PlayerState
 
@@ -27,7 +27,10 @@ def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout
         return package
     opens = package.wager_multiplier_micro and _winnings_grant(state, package) is None
     if opens and len(state.grants) >= LIVE_GRANTS_MAX:
-        return Rejection(OVERLOADED, f"The player has {LIVE_GRANTS_MAX} live grants: no room for winnings.")
+        return full(
+            f"The player has {LIVE_GRANTS_MAX} live grants, which leaves no room for winnings: "
+            "wait until one ends, or give one up."
+        )
     session_id = f"{state.player_id}-{state.version + 1}"
     events: list[AnyEvent] = [
         BetPlaced(

@@ -12,7 +12,7 @@ from engine.commands import (
     RequestRedemption,
 )
 from engine.deciding import syntax
-from engine.deciding.awarding import free_places
+from engine.deciding.awarding import no_place
 from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.due_loyalty import expiry_day
@@ -28,11 +28,11 @@ from engine.rejections import (
     INSUFFICIENT_POINTS,
     INVALID_REDEMPTION,
     INVALID_STATE,
-    OVERLOADED,
     REDEMPTION_NOT_FOUND,
     Rejection,
+    full,
 )
-from engine.state import LIVE_GRANTS_MAX, OPEN_REDEMPTIONS_MAX, POINTS_MAX, Loyalty, Player, PlayerState, Redemption
+from engine.state import OPEN_REDEMPTIONS_MAX, POINTS_MAX, Loyalty, Player, PlayerState, Redemption
 
 
 @decides(AdjustPoints)
@@ -113,9 +113,7 @@ def _too_many(state: PlayerState) -> Rejection | None:
     waiting = sum(1 for redemption in state.loyalty.redemptions.values() if redemption.state == "locked")
     if waiting < OPEN_REDEMPTIONS_MAX:
         return None
-    return Rejection(
-        OVERLOADED, f"The player has {OPEN_REDEMPTIONS_MAX} open redemptions: confirm or cancel some first."
-    )
+    return full(f"The player has {OPEN_REDEMPTIONS_MAX} open redemptions: confirm or cancel some first.")
 
 
 @decides(ConfirmRedemption, while_blocked=False, converts=True)
@@ -129,9 +127,7 @@ def confirm(player: Player, catalog: Catalog, command: Command, body: ConfirmRed
         return Rejection(INVALID_STATE, f"Redemption {redemption.redemption_id} was not confirmed in time.")
     if _offered(catalog.loyalty) is None:
         return Rejection(INVALID_REDEMPTION, "Points can't be redeemed any more; cancel the redemption.")
-    if free_places(state) <= 0:
-        return Rejection(OVERLOADED, f"The player has too many live grants or packages; at most {LIVE_GRANTS_MAX}.")
-    return [RedemptionConfirmed(redemption.redemption_id, redemption.points, redemption.amount)]
+    return no_place(state) or [RedemptionConfirmed(redemption.redemption_id, redemption.points, redemption.amount)]
 
 
 @decides(CancelRedemption)
