@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from actors.clock import now_ms
+from actors.clock import now_ms, players_ms
 from actors.frames import NIL, Kind, Reply
 from actors.geo import GeoDatabase
 from engine.catalog import Catalog
@@ -77,7 +77,7 @@ async def next_row(store: Store, routing: Routing, version: str, by: str) -> Cat
     if len(set(digests)) == 1:
         since, since_ms = in_force.due_since, in_force.due_since_ms
     else:
-        since, since_ms = number, at_ms + routing.clock_offset_ms
+        since, since_ms = number, players_ms(routing.clock_offset_ms)
     return CatalogRow(number, version, at_ms, by, since, since_ms)
 
 

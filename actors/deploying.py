@@ -13,7 +13,7 @@ import msgspec
 
 from actors.catalog_swap import next_row
 from actors.client import ShardClient
-from actors.clock import now_ms
+from actors.clock import players_ms
 from actors.frames import (
     AbandonCatalog,
     AdvanceClock,
@@ -29,8 +29,10 @@ from actors.frames import (
     Overtaken,
     PrepareCatalog,
     SetClock,
+    TimeEnds,
     encode,
 )
+from engine.calendar import LATEST_MS
 from snapshots.contract import CatalogRow, DoneRequest, Routing, ShardRow, Store
 from snapshots.errors import Fenced, StoreUnavailable
 
@@ -137,10 +139,17 @@ async def _commit(store: Store, term: int, row: CatalogRow, done: DoneRequest | 
 
 async def advance_clock(
     store: Store, client: ShardClient, term: int, shards: Sequence[str], asked: AdvanceClock
-) -> ClockSet:
-    """Moves the sandbox clock on; returns when all work due by then is done. Raises DeployFailed, StoreError."""
-    offset_ms = (await store.routing()).clock_offset_ms + asked.by_ms
-    answer = ClockSet(offset_ms, now_ms() + offset_ms)
+) -> ClockSet | TimeEnds:
+    """Moves the sandbox clock on, never past the latest instant; returns when all work due by then is done (rules §10).
+
+    Raises DeployFailed, StoreError.
+    """
+    before_ms = (await store.routing()).clock_offset_ms
+    left_ms = LATEST_MS - players_ms(before_ms)
+    if asked.by_ms > left_ms:
+        return TimeEnds(left_ms)
+    offset_ms = before_ms + asked.by_ms
+    answer = ClockSet(offset_ms, players_ms(offset_ms))
     await store.advance_clock(term, offset_ms, _done(asked.keyed, answer))
     await await_due_work(store, client, shards)
     return answer

@@ -18,6 +18,7 @@ from actors.frames import AdvanceClock, ClockSet, ControlAnswer, ControlBody, De
 from actors.frames import Deployed as InShards
 from actors.frames import KeyTaken as KeyIsTaken
 from actors.frames import Overtaken as WasOvertaken
+from actors.frames import TimeEnds as TimeHasEnd
 from croupier.campaign_figures import read_figures
 from croupier.catalog_diff import diff
 from croupier.catalog_files import check_bundle, content_hash
@@ -38,6 +39,7 @@ from gateway.ports import (
     Overtaken,
     Population,
     SandboxClock,
+    TimeEnds,
 )
 from gateway.texts import Texts
 from snapshots.contract import CatalogRow, Store
@@ -215,12 +217,14 @@ class CatalogControl:
 
     # --- sandbox
 
-    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
+    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken | TimeEnds:
         """See `gateway.ports.ControlPort`."""
         asked = AdvanceClock(seconds * 1000, keyed(command_id, f"advance {seconds}"))
         answer = await self._ask_supervisor(asked, CLOCK_TIMEOUT_S)
         if isinstance(answer, KeyIsTaken):
             return KeyTaken()
+        if isinstance(answer, TimeHasEnd):
+            return TimeEnds(answer.left_ms // 1000)
         if not isinstance(answer, ClockSet):
             raise ControlUnavailable(_reason(answer))
         return SandboxClock(answer.now_ms, answer.offset_ms, answer.replayed)
