@@ -17,13 +17,15 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from actors.catalog_swap import CatalogContent
-from croupier.catalog_files import check_folder
+from croupier.catalog_exponents import catalog_in_force, exponent_problems
+from croupier.catalog_files import Checked, check_folder
 from croupier.catalog_folder import read_folder
+from croupier.catalog_yaml import Problem
 from croupier.control import content_of
 from croupier.settings import Settings
 from gateway.keys import load_keys
 from gateway.serve import BACKLOG, bind, url_of
-from snapshots.errors import StoreUnsuitable
+from snapshots.errors import StoreError, StoreUnsuitable
 from snapshots.opening import open_store
 
 if TYPE_CHECKING:
@@ -61,10 +63,11 @@ class Running:
 def start(settings: Settings) -> Running:
     """Starts everything and returns when it serves. Raises CannotStart, BindRefused, CatalogInvalid or KeysInvalid."""
     files = read_folder(settings.catalog)
-    content = content_of(check_folder(settings.catalog).sound(), files)
+    checked = check_folder(settings.catalog).sound()
+    content = content_of(checked, files)
     if settings.keys is not None:
         load_keys(settings.keys)
-    check_store(settings.store)
+    check_store(settings.store, checked)
     listener = bind(settings.host, settings.port)
     listener.listen(BACKLOG)
     url = url_of(listener) if settings.gateways else "without a gateway"
@@ -82,20 +85,28 @@ def start(settings: Settings) -> Running:
     return Running(url, supervisor, gateways)
 
 
-def check_store(url: str) -> None:
-    """Opens the store once and closes it. Raises CannotStart with the store's own sentence."""
+def check_store(url: str, checked: Checked) -> None:
+    """Opens the store once, compares the catalog with what players hold there, and closes it.
 
-    async def check() -> None:
+    Raises CannotStart with the store's own sentence, or the first currency's whose exponent changed (rules §2.7).
+    """
+
+    async def check() -> tuple[Problem, ...]:
         store = open_store(url)
         try:
             await store.open()
+            return await exponent_problems(store, await catalog_in_force(store), checked)
         finally:
             await store.close()
 
     try:
-        asyncio.run(check())
+        changed = asyncio.run(check())
     except StoreUnsuitable as problem:
         raise CannotStart(str(problem)) from problem
+    except StoreError as problem:
+        raise CannotStart(f"the store can't be read: {problem}") from problem
+    if changed:
+        raise CannotStart(f"the catalog does not fit this store: {changed[0]}")
 
 
 def _ray() -> ModuleType:

@@ -4,6 +4,7 @@ StoreError
 ├── StoreUnsuitable     the store can't be used at all: wrong version, wrong settings, unreachable at start
 ├── StoreUnavailable    no answer: the outcome of the write is unknown; repeat the identical call
 ├── Fenced              a definite refusal: another incarnation or term owns this; stop at once
+├── StillHeld           a definite refusal: players hold what the change would spoil; nothing was changed
 └── Corrupt             bytes that don't match their checksum
     ├── CorruptSnapshot
     ├── CorruptLog
@@ -25,6 +26,10 @@ class StoreUnavailable(StoreError):
 
 class Fenced(StoreError):
     """The store refused for good: epoch, nonce, term or log position is not the caller's any more."""
+
+
+class StillHeld(StoreError):
+    """The store refused a catalog: a counter that must be 0 for it is not. Nothing was changed."""
 
 
 class Corrupt(StoreError):
