@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from actors.bonus_metrics import count_events
 from actors.catalog_swap import CatalogSwap
-from actors.clock import now_ms
+from actors.clock import now_ms, players_ms
 from actors.committer import Committer, ReplySink
 from actors.facts import FactFinder
 from actors.frames import CONTROL, NIL, Kind, Reply, Request, RequestFrame, ShardReport, encode, unavailable
@@ -120,7 +120,7 @@ class Shard:
 
     def now(self) -> int:
         """The players' time, Unix ms: real time, or the sandbox clock's."""
-        return now_ms() + self.clock_offset_ms
+        return players_ms(self.clock_offset_ms)
 
     def end(self, reason: str) -> None:
         """Discards memory and tells everybody who waits: `outcome_unknown`. Final."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
 
-from actors.catalog_swap import CatalogContent, encode_content, next_row
+from actors.catalog_swap import CatalogContent, encode_content, next_row, unheld_counters
 from actors.client import ShardClient
 from actors.cluster import ActivationFailed, Cluster, ShardDied, ShardHandle
 from actors.connection import Connection
@@ -123,7 +123,8 @@ class SupervisorProcess:
         if routing.catalog is None or routing.catalog.version != version:
             await self._store.put_catalog(version, encode_content(self._catalog))
             row = await next_row(self._store, routing, version, "croupier up")
-            await self._store.commit_catalog(self.term, row)
+            unheld = await unheld_counters(self._store, routing.catalog, version)
+            await self._store.commit_catalog(self.term, row, None, unheld)
 
     async def _adopt(self, routing: Routing) -> None:
         """Takes over the living shards of an earlier supervisor. Everybody else is killed, spares too: the earlier

@@ -28,7 +28,7 @@ from croupier.catalog_fraud import (
     SIGNALS,
     WINDOW_DAYS_MAX,
 )
-from croupier.catalog_platform import EXPONENT_MAX, FLAGS, GAME_FIELDS, GAME_ID, PLATFORM_FIELDS
+from croupier.catalog_platform import FLAGS, GAME_FIELDS, GAME_ID, PLATFORM_FIELDS
 from croupier.catalog_schema_levels import levels
 from croupier.catalog_schema_parts import (
     BOOLEAN,
@@ -72,6 +72,7 @@ from croupier.catalog_workflows import (
 )
 from engine.amounts import AMOUNT_MAX
 from engine.catalog import CampaignType, ExcludedPolicy, FundsOrder, MaxBetCounts, OverMaxBet, TimeoutAction, Verdict
+from engine.currencies import EXPONENT_MAX
 from engine.workflow import ACTIONS, EVENTS, GUARDS, LIVE_STATES
 
 _DIALECT: Final = "http://json-schema.org/draft-07/schema#"

@@ -18,14 +18,15 @@ from urllib.request import urlopen
 
 from actors.catalog_swap import CatalogContent
 from actors.terms import until_free
-from croupier.catalog_files import check_folder
+from croupier.catalog_exponents import catalog_in_force, exponent_problems
+from croupier.catalog_files import Checked, check_folder
 from croupier.catalog_folder import read_folder
 from croupier.control import content_of
 from croupier.settings import Settings
 from gateway.keys import load_keys
 from gateway.serve import BACKLOG, bind, url_of
 from snapshots.contract import Store, TermLease
-from snapshots.errors import StoreError
+from snapshots.errors import StoreError, StoreUnsuitable, TermHeld
 from snapshots.opening import open_store
 
 if TYPE_CHECKING:
@@ -68,11 +69,12 @@ class Running:
 def start(settings: Settings) -> Running:
     """Starts everything and returns when it serves. Raises CannotStart, BindRefused, CatalogInvalid or KeysInvalid."""
     files = read_folder(settings.catalog)
-    content = content_of(check_folder(settings.catalog).sound(), files)
+    checked = check_folder(settings.catalog).sound()
+    content = content_of(checked, files)
     if settings.keys is not None:
         load_keys(settings.keys)
     instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    check_store(settings, instance)
+    check_store(settings, checked, instance)
     listener = bind(settings.host, settings.port)
     listener.listen(BACKLOG)
     url = url_of(listener) if settings.gateways else "without a gateway"
@@ -92,21 +94,26 @@ def start(settings: Settings) -> Running:
     return Running(url, supervisor, gateways)
 
 
-def check_store(settings: Settings, instance: str) -> None:
-    """Opens the store once and closes it; with a Ray of our own also waits until its term is free.
+def check_store(settings: Settings, checked: Checked, instance: str) -> None:
+    """Opens the store once, compares the catalog with what players hold there, and closes it (rules §2.7).
 
-    Who joins a Ray cluster may find this store's supervisor there and join that. Raises CannotStart.
+    With a Ray of our own it first waits until the store's term is free; who joins a Ray cluster may find this store's
+    supervisor there and join that. Raises CannotStart with one sentence that says what is wrong.
     """
-    _with_store(settings, _nothing if settings.ray_address is not None else _term_free(settings, instance))
+
+    async def check(store: Store) -> None:
+        if settings.ray_address is None:
+            await _term_free(settings, instance)(store)
+        changed = await exponent_problems(store, await catalog_in_force(store), checked)
+        if changed:
+            raise CannotStart(f"the catalog does not fit this store: {changed[0]}")
+
+    _with_store(settings, check)
 
 
 def await_term(settings: Settings, instance: str) -> None:
     """Waits until no other instance holds the store. Raises CannotStart, at once if the other one lives."""
     _with_store(settings, _term_free(settings, instance))
-
-
-async def _nothing(store: Store) -> None:
-    """To be opened is all that was asked of the store."""
 
 
 def _term_free(settings: Settings, instance: str) -> Callable[[Store], Awaitable[None]]:
@@ -136,8 +143,10 @@ def _with_store(settings: Settings, use: Callable[[Store], Awaitable[None]]) -> 
 
     try:
         asyncio.run(opened())
-    except StoreError as problem:
+    except (StoreUnsuitable, TermHeld) as problem:
         raise CannotStart(str(problem)) from problem
+    except StoreError as problem:
+        raise CannotStart(f"the store can't be read: {problem}") from problem
 
 
 def _ray() -> ModuleType:

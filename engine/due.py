@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from engine.calendar import end_of
 from engine.catalog import Catalog
 from engine.commands import (
     Command,
@@ -71,7 +72,7 @@ def _next(state: PlayerState, catalog: Catalog | None) -> _Due | None:
     found = _next_expiry(state)
     for round_ in state.rounds.values():
         if round_.timeout_ms is not None and not round_.flagged:
-            due_ms = round_.opened_ms + round_.timeout_ms
+            due_ms = end_of(round_.opened_ms, round_.timeout_ms)
             if found is None or due_ms < found[0]:
                 found = (due_ms, ExpireRound, round_.session_id)
     if catalog is None:

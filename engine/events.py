@@ -41,13 +41,14 @@ from engine.loyalty_events import RedemptionRequested as RedemptionRequested
 
 
 class PlayerRegistered(Event, tag="PlayerRegistered", frozen=True):
-    """`level`: the ladder's lowest; empty without a ladder."""
+    """`level`: the ladder's lowest; empty without a ladder. `exponent`: the currency's; None: not recorded."""
 
     currency: str
     country: str | None
     language: str | None
     segments: tuple[str, ...]
     level: str = ""
+    exponent: int | None = None
 
 
 class PlayerUpdated(Event, tag="PlayerUpdated", frozen=True):

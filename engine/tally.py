@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from engine import events as e
 from engine.amounts import MICRO
+from engine.currencies import COUNTED_PLAYERS, holders
 from engine.holdings import find_ended_grant, find_grant, in_play
 from engine.state import Grant, PlayerState
 
@@ -99,6 +100,8 @@ class _Counting:
 
     def registered(self, event: e.PlayerRegistered) -> None:
         self.deltas[PLAYERS] = 1
+        if event.exponent is not None:
+            self.deltas |= {COUNTED_PLAYERS: 1, holders(event.currency, event.exponent): 1}
 
     def earned(self, event: e.BetPlaced | e.BetReported | e.RoundReversed | e.ReportedBetReversed) -> None:
         self._points(event.points_micro)

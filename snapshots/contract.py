@@ -206,11 +206,14 @@ class Store(Protocol):
     async def get_catalog(self, version: str) -> bytes | None:
         """A stored catalog."""
 
-    async def commit_catalog(self, term: int, row: CatalogRow, done: DoneRequest | None = None) -> None:
+    async def commit_catalog(
+        self, term: int, row: CatalogRow, done: DoneRequest | None = None, unheld: Sequence[str] = ()
+    ) -> None:
         """Puts a stored version in force: from its return on, appends under an older number are refused.
 
         `row.number` must be one above the current one; the very same row succeeds again. Anything else, or a version
-        that is not stored: `Fenced`. `done` is remembered in the same step.
+        that is not stored: `Fenced`. If one of the counters `unheld` (see `tallies`) is above 0: `StillHeld`; no append
+        can come between that look and the new number. `done` is remembered in the same step.
         """
 
     # --- sandbox clock

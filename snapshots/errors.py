@@ -5,6 +5,7 @@ StoreError
 ├── StoreUnavailable    no answer: the outcome of the write is unknown; repeat the identical call
 ├── Fenced              a definite refusal: another incarnation or term owns this; stop at once
 ├── TermHeld            another instance of Croupier holds the supervisor's term, and its lease runs
+├── StillHeld           a definite refusal: players hold what the change would spoil; nothing was changed
 └── Corrupt             bytes that don't match their checksum
     ├── CorruptSnapshot
     ├── CorruptLog
@@ -37,6 +38,10 @@ class TermHeld(StoreError):
             "stop it first, or take over with --take-over."
         )
         self.holder, self.left_ms = holder, left_ms
+
+
+class StillHeld(StoreError):
+    """The store refused a catalog: a counter that must be 0 for it is not. Nothing was changed."""
 
 
 class Corrupt(StoreError):

@@ -1,6 +1,6 @@
 """The control tables on Redis: terms, routing, catalogs, the sandbox clock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -37,9 +37,12 @@ class RedisControl(RedisConnection):
         found: bytes | None = await answer(self._redis.hget(_CATALOGS, version))
         return found
 
-    async def commit_catalog(self, term: int, row: CatalogRow, done: DoneRequest | None = None) -> None:
+    async def commit_catalog(
+        self, term: int, row: CatalogRow, done: DoneRequest | None = None, unheld: Sequence[str] = ()
+    ) -> None:
         """See Store. Appends read the number in force in the same step that writes them."""
-        await self._call("commit_catalog", term, row.number, row.version, packed(row), *_remembered(done))
+        counters = msgspec.msgpack.encode(list(unheld))
+        await self._call("commit_catalog", term, row.number, row.version, packed(row), counters, *_remembered(done))
 
     async def advance_clock(self, term: int, offset_ms: int, done: DoneRequest | None = None) -> None:
         """See Store."""

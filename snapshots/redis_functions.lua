@@ -296,13 +296,24 @@ local function put_catalog(_, args)
   return 1
 end
 
--- term, number, version, row[, request key, request, how many are kept]
+-- nil if none of the counters is above 0, else the refusal.
+local function still_held(counters)
+  for _, name in ipairs(counters) do
+    local value = redis.call('HGET', TALLIES, name) or 0
+    if tonumber(value) > 0 then
+      return redis.error_reply('PLAYERS the counter ' .. name .. ' must be 0 for this catalog, and is ' .. value)
+    end
+  end
+  return nil
+end
+
+-- term, number, version, row, MessagePack of counters that must be 0[, request key, request, how many are kept]
 local function commit_catalog(_, args)
   local refusal = not_term(args[1])
   if refusal then return refusal end
   local now = fields(CONTROL, 'catalog_number', 'catalog')
   if now[2] == args[4] then
-    remember(args[5], args[6], args[7])
+    remember(args[6], args[7], args[8])
     return 1
   end
   local number = tonumber(now[1]) or 0
@@ -310,8 +321,10 @@ local function commit_catalog(_, args)
   if redis.call('HEXISTS', CATALOGS, args[3]) == 0 then
     return refuse('catalog version ' .. args[3] .. ' is not stored')
   end
+  local held = still_held(cmsgpack.unpack(args[5]))
+  if held then return held end
   redis.call('HSET', CONTROL, 'catalog', args[4], 'catalog_number', args[2])
-  remember(args[5], args[6], args[7])
+  remember(args[6], args[7], args[8])
   return 1
 end
 

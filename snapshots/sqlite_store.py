@@ -219,9 +219,11 @@ class SqliteStore:
         """See Store."""
         return await self._on_files(sqlite_control.get_catalog, version)
 
-    async def commit_catalog(self, term: int, row: CatalogRow, done: DoneRequest | None = None) -> None:
+    async def commit_catalog(
+        self, term: int, row: CatalogRow, done: DoneRequest | None = None, unheld: Sequence[str] = ()
+    ) -> None:
         """See Store."""
-        await self._on_files(sqlite_control.commit_catalog, term, row, done)
+        await self._on_files(sqlite_control.commit_catalog, term, row, done, tuple(unheld))
 
     async def advance_clock(self, term: int, offset_ms: int, done: DoneRequest | None = None) -> None:
         """See Store."""

@@ -1,6 +1,7 @@
 """Free spins: choosing the package, and where their wins go (rules §5)."""
 
 from engine.amounts import times_ceil
+from engine.calendar import end_of
 from engine.catalog import RoundTimeout
 from engine.commands import Command, Result, Spin
 from engine.deciding.decision import Decision
@@ -107,7 +108,7 @@ def _new_winnings_grant(state: PlayerState, package: FreeSpinPackage, time_ms: i
         wager_total=0,
         terms=package.winnings_terms,
         granted_ms=time_ms,
-        valid_to_ms=package.campaign_valid_to_ms if lives_ms is None else time_ms + lives_ms,
+        valid_to_ms=package.campaign_valid_to_ms if lives_ms is None else end_of(time_ms, lives_ms),
         source="free_spins",
         package_id=package.package_id,
         beside_bonus=package.beside_bonus,

@@ -1,6 +1,7 @@
 """Points by hand and by time, and their redemption (rules §8). What a bet earns is `engine.loyalty.earned`."""
 
 from engine.amounts import AMOUNT_MAX, MICRO
+from engine.calendar import end_of
 from engine.catalog import Catalog, LoyaltyRules, RedemptionRules
 from engine.commands import (
     AdjustPoints,
@@ -81,7 +82,7 @@ def request(player: Player, catalog: Catalog, command: Command, body: RequestRed
         return refusal
     if body.points * MICRO > state.loyalty.available:
         return _insufficient(state.loyalty, body.points)
-    return [RedemptionRequested(f"r{state.version + 1}", body.points, amount, command.time_ms + rules.lock_ms)]
+    return [RedemptionRequested(f"r{state.version + 1}", body.points, amount, end_of(command.time_ms, rules.lock_ms))]
 
 
 def worth(state: PlayerState, catalog: Catalog, rules: RedemptionRules, points: int) -> int:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.catalog import Campaign
@@ -18,9 +19,11 @@ from engine.commands import (
     Rollback,
     Withdraw,
 )
+from engine.currencies import COUNTED_PLAYERS, holders
+from engine.events import AnyEvent, PlayerRegistered
 from engine.player import replay
 from engine.state import ENDED_GRANTS_MAX, Player
-from engine.tally import standing, tally, tally_name
+from engine.tally import NO_AWARDS, PLAYERS, standing, tally, tally_name
 from tests.unit.engine.judging import JudgedTable, rules, with_fraud
 from tests.unit.engine.playing import Table, campaign, house, spins, wager
 
@@ -363,3 +366,22 @@ def test_a_bet_counts_nothing() -> None:
     table.spin(100, 0)
     table.do(Result(table.spin(100).session_id, 20))
     assert counted(table) == before
+
+
+# --- players by currency (rules §2.7)
+
+
+@pytest.mark.parametrize(("currency", "exponent"), [("EUR", 2), ("JPY", 0)])
+def test_a_registration_counts_its_currency_and_exponent(currency: str, exponent: int) -> None:
+    table = Table(currency=currency)
+    [registered] = table.transitions[0].events
+    counted = tally(NO_AWARDS, NO_AWARDS, table.state, [registered])
+    assert counted == {PLAYERS: 1, COUNTED_PLAYERS: 1, holders(currency, exponent): 1}
+
+
+def test_a_registration_of_an_older_journal_counts_no_currency() -> None:
+    """It was written before exponents were recorded, and is read as it is."""
+    old = msgspec.msgpack.encode(["PlayerRegistered", "EUR", "FI", None, [], "bronze"])
+    event = msgspec.msgpack.decode(old, type=AnyEvent)
+    assert isinstance(event, PlayerRegistered) and event.exponent is None
+    assert tally(NO_AWARDS, NO_AWARDS, Table().state, [event]) == {PLAYERS: 1}
