@@ -6,7 +6,7 @@ from typing import Any
 from engine import events as e
 from engine.evolve_account import ACCOUNT, forget_used_packages, remember_signals
 from engine.evolve_grants import GRANTS
-from engine.evolve_loyalty import LOYALTY, accrue, count_result, take_back, take_from_week
+from engine.evolve_loyalty import LOYALTY, accrue, count_result, settle_week, take_back, take_from_week
 from engine.facts import Signals
 from engine.holdings import counts_already, find_ended_grant, find_grant, find_package
 from engine.state import Bet, Grant, OpenRound, Player
@@ -96,7 +96,10 @@ def _bet_placed(player: Player, event: e.BetPlaced, command_id: str, time_ms: in
             opened = state.rounds[event.session_id]
             opened.timeout_ms, opened.timeout_action = event.timeout_ms, event.timeout_action
     else:
-        state.rounds[event.session_id].bets.append(bet)
+        round_ = state.rounds[event.session_id]
+        round_.bets.append(bet)
+        if not round_.counts_when_over:
+            settle_week(state.loyalty, event.real, 0, time_ms)
 
 
 def _void(grant: Grant, bets: int) -> None:
@@ -145,7 +148,7 @@ def _round_reversed(player: Player, event: e.RoundReversed, command_id: str, tim
         state.rounds.pop(event.session_id, None)
     state.real += event.real
     state.turnover_micro += event.turnover_micro
-    take_back(state.loyalty, event.points_micro, event.qualifying_micro, event.days, time_ms)
+    take_back(state.loyalty, event.points_micro, event.qualifying_micro, event.days)
     for delta in event.grants:
         if (grant := find_grant(state, delta.grant_id)) is not None:
             grant.balance += delta.balance

@@ -53,7 +53,7 @@ def _bet_reported(player: Player, event: e.BetReported, command_id: str, time_ms
 
 def _reported_bet_reversed(player: Player, event: e.ReportedBetReversed, command_id: str, time_ms: int) -> None:
     player.state.turnover_micro += event.turnover_micro
-    take_back(player.state.loyalty, event.points_micro, event.qualifying_micro, event.days, time_ms)
+    take_back(player.state.loyalty, event.points_micro, event.qualifying_micro, event.days)
     player.window.tombstone(event.command_id, player.window.real_ms)
 
 

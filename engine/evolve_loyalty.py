@@ -40,7 +40,10 @@ def count_result(loyalty: Loyalty, round_: OpenRound, won: int, ends: bool, time
     """
     if round_.counts_when_over:
         if ends:
-            settle_week(loyalty, sum(bet.real for bet in round_.bets), round_.won_real, time_ms)
+            staked = 0
+            for bet in round_.bets:  # on the path of every spin: mostly one
+                staked += bet.real
+            settle_week(loyalty, staked, round_.won_real, time_ms)
     elif won:
         settle_week(loyalty, 0, won, time_ms)
 
@@ -52,9 +55,7 @@ def settle_week(loyalty: Loyalty, staked: int, won: int, time_ms: int) -> None:
     loyalty.week_won += won
 
 
-def take_back(
-    loyalty: Loyalty, points_micro: int, qualifying_micro: int, days: Iterable[e.DayDelta], time_ms: int
-) -> None:
+def take_back(loyalty: Loyalty, points_micro: int, qualifying_micro: int, days: Iterable[e.DayDelta]) -> None:
     """A reversal's signed deltas. What a forgotten day had of the bet is forgotten with it."""
     loyalty.available += points_micro
     loyalty.lifetime += points_micro

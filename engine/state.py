@@ -230,7 +230,7 @@ class OpenRound(msgspec.Struct, array_like=True):
     """Ids of the bets that were rolled back while the round stayed open, as digests: never forgotten until it ends."""
     counts_when_over: bool = False
     """Its stakes and wins count for the week in which it ends (rules §8, cashback). A round that was opened under an
-    earlier version has counted each stake and win at once.
+    earlier version counts each stake and win at once.
     """
 
     @property
