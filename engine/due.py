@@ -78,12 +78,17 @@ def _next(state: PlayerState, catalog: Catalog | None) -> _Due | None:
     if catalog is None:
         return found
     loyalty = next_loyalty_due(state, catalog)
-    if loyalty is not None and (found is None or loyalty[0] < found[0]):
+    if loyalty is not None and (found is None or loyalty[0] < found[0] or _ends_the_week(loyalty, found)):
         found = loyalty
     silence = silence_due(state, catalog)
     if silence is not None and (found is None or silence[0] < found[0]):
         return silence[0], Inactive, silence[1]
     return found
+
+
+def _ends_the_week(loyalty: LoyaltyDue, found: _Due) -> bool:
+    """Cashback of a week comes before a time-out of the same moment, which may close a round in the next week."""
+    return loyalty[0] == found[0] and loyalty[1] is PayCashback and found[1] is ExpireRound
 
 
 def _next_expiry(state: PlayerState) -> _Due | None:

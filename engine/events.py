@@ -143,7 +143,11 @@ class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class DayDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Signed changes to one UTC day: turnover in micro-EUR, real money staked and won in minor units (rules §8)."""
+    """Signed changes to one UTC day: turnover in micro-EUR, real money staked and won in minor units (rules §8).
+
+    The real money matters only if the round had counted for the cashback of that day's week: that of a round that was
+    still open had not.
+    """
 
     day: int
     turnover_micro: int

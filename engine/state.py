@@ -55,6 +55,8 @@ TURNOVER_DAYS_MAX = 92
 POINTS_MAX = 2**53
 """Micro-points a player may have earned: bets earn no more from there on. A thousand such players can be tallied."""
 OPEN_REDEMPTIONS_MAX = 16
+PAID_WEEKS_MAX = 8
+"""Weeks that cashback was paid for and that reversals can still correct, oldest forgotten first."""
 ENDED_REDEMPTIONS_MAX = 16
 """Ended redemptions that are still told from unknown ones, oldest dropped first."""
 
@@ -236,6 +238,10 @@ class OpenRound(msgspec.Struct, array_like=True):
     """How many of `results` named a bet; the others counted for the whole round."""
     undone_digests: tuple[int, ...] = ()
     """Ids of the bets that were rolled back while the round stayed open, as digests: never forgotten until it ends."""
+    counts_when_over: bool = False
+    """Its stakes and wins count for the week in which it ends (rules §8, cashback). A round that was opened under an
+    earlier version counts each stake and win at once.
+    """
 
     @property
     def has_whole_result(self) -> bool:
@@ -317,9 +323,13 @@ class Loyalty(msgspec.Struct, array_like=True):
     week: int = 0
     week_staked: int = 0
     week_won: int = 0
-    """Real money staked and won in that week, minor units (see `engine.turnover.week_of`)."""
+    """Real money staked and won in the rounds that ended in that week, minor units (see `engine.turnover.week_of`)."""
     redemptions: dict[str, Redemption] = {}
     """Locked ones, and the last that ended: each kind oldest first."""
+    paid_weeks: dict[int, int] = {}
+    """Weeks that cashback was paid for, oldest first: the loss that it was paid for, less what was reversed since."""
+    to_take_off: int = 0
+    """Losses of those weeks that were reversed since, minor units: the next reckonings count so much less."""
 
 
 class Flagged(msgspec.Struct, frozen=True, array_like=True):
