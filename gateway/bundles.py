@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import msgspec
 
 from gateway.admission import decoded
+from gateway.duplicates import refuse_duplicates
 from gateway.errors import invalid_field
 from gateway.requests import HotBody
 from gateway.wire import HeaderMap, is_json
@@ -34,6 +35,7 @@ def parse_bundle(headers: HeaderMap, body: bytes) -> dict[str, bytes]:
     """The files by name. Raises Refused `invalid_request`."""
     if is_json(headers) or not body:
         bundle = decoded(_decode, body)
+        refuse_duplicates(body)
         return {name: content.encode() for name, content in bundle.files.items()}
     return parse_form(headers.get(b"content-type", b""), body)
 

@@ -7,8 +7,10 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from gateway.admission import bundle_body, json_body, single_headers
-from gateway.errors import Refused, internal_error, invalid_field
+from gateway.duplicates import refuse_duplicates
+from gateway.errors import Refused, internal_error, invalid_field, method_not_allowed
 from gateway.metrics import GatewayMetrics
+from gateway.roles import is_shadowed, methods_of
 from gateway.settings import GatewaySettings
 from gateway.wire import HeaderMap, Message, Receive, Scope, Send, send_reply
 
@@ -44,6 +46,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
+            if is_shadowed(scope["method"], scope["path"]):
+                raise method_not_allowed(methods_of(scope["path"]))
             headers = single_headers(scope["headers"])
             body = await self._body(scope["path"], headers, receive)
         except Refused as refused:
@@ -61,6 +65,8 @@ class Guard:
             return await bundle_body(headers, receive, self._settings.catalog_bytes_max)
         body = await json_body(headers, receive, self._settings.body_bytes_max)
         _check_text(body)
+        if body:
+            refuse_duplicates(body)
         return body
 
     async def _run(self, scope: Scope, exchange: Exchange, receive: Receive, send: Send) -> None:

@@ -17,7 +17,16 @@ from engine.queries import GetRound, QueryBody
 from gateway import render
 from gateway.admission import admit, command_id, decoded, json_body, single_headers
 from gateway.auth import Authenticator
-from gateway.errors import FieldError, Refused, internal_error, invalid, invalid_field, refusal_reply
+from gateway.duplicates import duplicate_check
+from gateway.errors import (
+    FieldError,
+    Refused,
+    internal_error,
+    invalid,
+    invalid_field,
+    method_not_allowed,
+    refusal_reply,
+)
 from gateway.metrics import GatewayMetrics
 from gateway.parameters import SESSION_ID, amount, identifier, mode, parse_query, reference
 from gateway.requests import AddBetBody, CancelBody, HotBody, ResultBody, RollbackBody
@@ -71,10 +80,12 @@ def _no_body(body: bytes) -> None:
 
 def _reader(type_: type[HotBody], build: Callable[[Any, str], CommandBody]) -> Callable[[bytes, bytes, str], Ask]:
     decode = msgspec.json.Decoder(type_).decode
+    refuse_duplicates = duplicate_check(type_.__struct_fields__)
 
     def read(query: bytes, body: bytes, session_id: str) -> Ask:
         parse_query(query, _NONE)
         parsed: Any = decoded(decode, body)
+        refuse_duplicates(body)
         return parsed.player_id, build(parsed, session_id)
 
     return read
@@ -175,8 +186,7 @@ class HotPath:
         if route is None:
             raise Refused("not_found", f"There is no route {scope['path'][:200]!a}.")
         if scope["method"] != route.method:
-            allow = [(b"allow", route.method.encode())]
-            raise Refused("method_not_allowed", f"Only {route.method} is known here.", headers=allow)
+            raise method_not_allowed([route.method])
         if session_id and SESSION_ID.fullmatch(session_id) is None:
             raise invalid_field("session_id", "must be 1 to 128 of A-Z a-z 0-9 . _ : @ ~ -")
         headers = single_headers(scope["headers"])

@@ -174,7 +174,7 @@ class EventRequest(RequestModel):
 
 
 class CodeRequest(RequestModel):
-    """`POST /players/{player_id}/codes`; upper and lower case are the same."""
+    """`POST /players/{player_id}/codes`; a-z and A-Z are the same, and nothing else is."""
 
     code: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)]
 

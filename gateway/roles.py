@@ -75,6 +75,34 @@ ROUTE_ROLES: Final[dict[str, frozenset[Role]]] = {
     "GET /metrics/targets": PUBLIC,
 }
 
+_LITERAL: Final = {name.partition(" ")[2] for name in ROUTE_ROLES if "{" not in name}
+
+
+def methods_of(path: str) -> list[str]:
+    """The methods a path knows. What stands in the table as it is belongs to no template beside it."""
+    fitting = _fitting(path)
+    return sorted({method for method, template in fitting if path not in _LITERAL or template == path}) or ["GET"]
+
+
+def is_shadowed(method: str, path: str) -> bool:
+    """Whether only a template beside an exact route knows the method: `GET /loyalty/redemptions` is no player's."""
+    if path not in _LITERAL:
+        return False
+    return (method, path) not in (fitting := _fitting(path)) and any(method == known for known, _ in fitting)
+
+
+def _fitting(path: str) -> list[tuple[str, str]]:
+    """Methods and templates of the routes that a path could belong to."""
+    parts = path.split("/")
+    routes = ((method, template) for method, _, template in (name.partition(" ") for name in ROUTE_ROLES))
+    return [(method, template) for method, template in routes if _fits(template.split("/"), parts)]
+
+
+def _fits(template: list[str], parts: list[str]) -> bool:
+    pairs = zip(template, parts, strict=False)
+    return len(template) == len(parts) and all(name[:1] == "{" or name == part for name, part in pairs)
+
+
 KEYLESS: Final = frozenset({"POST /catalog/check"})
 """Changes nothing: an Idempotency-Key is taken, not needed, and has no effect."""
 
