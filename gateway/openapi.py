@@ -16,6 +16,7 @@ from gateway.roles import KEYLESS, ROUTE_ROLES
 _REF: Final = "#/components/schemas/{name}"
 _IDENTIFIER: Final = {"type": "string", "pattern": requests.IDENTIFIER}
 _VISIBLE: Final = {"type": "string", "pattern": requests.VISIBLE}
+_OWN_ID: Final = {"type": "string", "pattern": requests.OWN_ID}
 
 SYNTAX: Final = ("invalid_request",)
 PROOF: Final = ("unauthenticated", "forbidden")
@@ -134,7 +135,15 @@ RAW_BODIES: Final[dict[str, type[msgspec.Struct]]] = {
     "POST /catalog/deploy": bundles.CatalogBundle,
 }
 """Bodies that are not FastAPI's to parse."""
-_FORM: Final = {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}
+_FILE: Final = {"type": "string", "format": "binary"}
+_FORM: Final = {
+    "type": "object",
+    "description": "One part per file. A part called `file` or `files` is named by its `filename`, like "
+    "`campaigns/welcome-100.yaml`; any other part's name is the file's.",
+    "properties": {"file": _FILE, "files": {"type": "array", "items": _FILE}},
+    "propertyNames": {"minLength": 1, "maxLength": bundles.FILE_NAME_MAX},
+    "additionalProperties": _FILE,
+}
 _SUMMARIES: Final = {
     "POST /spin": "Opens a round; with `win`, bet and win are one step",
     "POST /spin/{session_id}/result": "Credits a win, closes the round when final",
@@ -190,7 +199,19 @@ def document(title: str, version: str, description: str, routes: Sequence[BaseRo
     own = {name: schema for name, schema in components.get("schemas", {}).items() if "ValidationError" not in name}
     components["schemas"] = own | _components()
     components["securitySchemes"] = _SCHEMES
-    return found
+    whole: dict[str, Any] = _whole(found)
+    return whole
+
+
+def _whole(node: Any) -> Any:
+    """Limits of integers as integers, where FastAPI writes 1000000000000000.0, and patterns without Python's addition."""
+    if isinstance(node, dict):
+        return {name: _whole(child) for name, child in node.items()}
+    if isinstance(node, list):
+        return [_whole(child) for child in node]
+    if isinstance(node, str):
+        return node.removesuffix(requests.NO_NEWLINE)
+    return int(node) if isinstance(node, float) and node.is_integer() else node
 
 
 def _components() -> dict[str, Any]:
@@ -203,7 +224,7 @@ def _hot_operation(name: str, summary: str) -> dict[str, Any]:
     method, _, path = name.partition(" ")
     operation: dict[str, Any] = {"summary": summary, "operationId": _operation_id(name), "parameters": []}
     if "{session_id}" in path:
-        operation["parameters"].append(_parameter("session_id", "path", {"type": "string"}))
+        operation["parameters"].append(_parameter("session_id", "path", _OWN_ID))
     if name == "POST /spin":
         operation["parameters"] += _SPIN_PARAMETERS
     elif method == "GET":
@@ -243,8 +264,8 @@ def _complete(name: str, operation: dict[str, Any]) -> None:
         content = {"application/json": {"schema": _reference(RAW_BODIES[name])}}
         forms = {"multipart/form-data": {"schema": _FORM}} if name.startswith("POST /catalog") else {}
         operation["requestBody"] = {"required": True, "content": content | forms}
-    if not name.startswith("GET"):
-        key = _parameter("Idempotency-Key", "header", _VISIBLE, required=name not in KEYLESS)
+    if not name.startswith("GET") and name not in KEYLESS:
+        key = _parameter("Idempotency-Key", "header", _VISIBLE)
         operation["parameters"] = [*operation.get("parameters", []), key]
 
 

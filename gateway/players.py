@@ -3,7 +3,7 @@
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
 from engine.answers import BlockAnswer, DepositAnswer, RegisteredAnswer
@@ -28,7 +28,7 @@ def _digits(value: object) -> object:
     return value
 
 
-Limit = Annotated[int, BeforeValidator(_digits), Query(ge=1, le=ROUNDS_MAX)]
+Limit = Annotated[int, Field(ge=1, le=ROUNDS_MAX), BeforeValidator(_digits), Query()]
 
 
 @router.put("/players/{player_id}")
