@@ -204,7 +204,7 @@ def document(title: str, version: str, description: str, routes: Sequence[BaseRo
 
 
 def _whole(node: Any) -> Any:
-    """Limits of integers as integers, where FastAPI writes 1000000000000000.0, and patterns without Python's addition."""
+    """Limits of integers as integers, where FastAPI writes 1000000000000000.0; patterns without what is Python's."""
     if isinstance(node, dict):
         return {name: _whole(child) for name, child in node.items()}
     if isinstance(node, list):
