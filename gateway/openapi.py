@@ -135,7 +135,7 @@ RAW_BODIES: Final[dict[str, type[msgspec.Struct]]] = {
     "POST /catalog/deploy": bundles.CatalogBundle,
 }
 """Bodies that are not FastAPI's to parse."""
-_FILE: Final = {"type": "string", "format": "binary"}
+_FILE: Final = {"type": "string", "contentMediaType": "application/octet-stream"}
 _FORM: Final = {
     "type": "object",
     "description": "One part per file. A part called `file` or `files` is named by its `filename`, like "

@@ -91,6 +91,12 @@ def is_shadowed(method: str, path: str) -> bool:
     return (method, path) not in (fitting := _fitting(path)) and any(method == known for known, _ in fitting)
 
 
+def route_of(method: str, path: str) -> str | None:
+    """The route a request belongs to, an exact one before a template; None if there is none."""
+    fitting = sorted((template != path, template) for known, template in _fitting(path) if known == method)
+    return f"{method} {fitting[0][1]}" if fitting else None
+
+
 def _fitting(path: str) -> list[tuple[str, str]]:
     """Methods and templates of the routes that a path could belong to."""
     parts = path.split("/")

@@ -138,7 +138,8 @@ def test_what_is_refused_is_documented(schema: str, name: str, good: list[Any], 
 def test_the_parts_of_a_form_are_named(name: str) -> None:
     form = operation(name)["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert set(form["properties"]) == set(FILE_FIELDS)
-    assert form["properties"]["file"]["format"] == form["additionalProperties"]["format"] == "binary"
+    assert form["properties"]["file"] == form["properties"]["files"]["items"] == form["additionalProperties"]
+    assert form["properties"]["file"]["contentMediaType"] == "application/octet-stream"
 
 
 def test_every_refusal_of_a_route_is_documented_somewhere() -> None:
