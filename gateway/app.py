@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Players
-from gateway import activity, bonuses, campaigns, catalogs, loyalty, operations, players, sandbox, withdrawals
+from gateway import sandbox
 from gateway.auth import Authenticator
 from gateway.door import House
 from gateway.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
@@ -20,7 +20,7 @@ from gateway.hot import HotPath, is_hot
 from gateway.metrics import GatewayMetrics
 from gateway.openapi import document
 from gateway.ports import ClusterPort, ControlPort, ControlUnavailable
-from gateway.roles import methods_of
+from gateway.route_table import MODULES, ROUTES
 from gateway.settings import GatewaySettings
 from gateway.wire import head_as_get
 
@@ -54,23 +54,21 @@ class GatewayApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document of every route, the hot ones included."""
         if self.openapi_schema is None:
-            self.openapi_schema = document(self.title, self.version, self.description, self.routes)
+            self.openapi_schema = document(self.title, self.version, self.description, self.routes, ROUTES)
         return self.openapi_schema
 
 
 def create_app(
-    players_: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort, settings: GatewaySettings
+    players: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort, settings: GatewaySettings
 ) -> GatewayApp:
-    """Wires the application. It owns nothing that must be closed: `players_` and both ports are the caller's."""
+    """Wires the application. It owns nothing that must be closed: `players` and both ports are the caller's."""
     metrics = GatewayMetrics()
-    app = GatewayApp(HotPath(players_, auth, metrics, settings))
-    app.state.house = House(players_, auth, cluster, control)
+    app = GatewayApp(HotPath(players, auth, metrics, settings))
+    app.state.house = House(ROUTES, players, auth, cluster, control)
     app.state.metrics = metrics
-    for routes in (players, withdrawals, activity, bonuses, loyalty, campaigns, catalogs, operations):
-        app.include_router(routes.router)
-    if settings.sandbox:
-        app.include_router(sandbox.router)
-    app.add_middleware(Guard, metrics=metrics, settings=settings)
+    for module in (*MODULES, sandbox) if settings.sandbox else MODULES:
+        app.include_router(module.routes.router)
+    app.add_middleware(Guard, routes=ROUTES, metrics=metrics, settings=settings)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RefusedByPlayer, _refused)
     app.add_exception_handler(ControlUnavailable, _uncontrolled)
@@ -110,7 +108,7 @@ async def _framework(request: Request, error: Exception) -> Response:
     if status == HTTPStatus.NOT_FOUND:
         refused = Refused("not_found", f"There is no route {request.url.path[:200]!a}.")
     elif status == HTTPStatus.METHOD_NOT_ALLOWED:
-        refused = method_not_allowed(methods_of(request.url.path))
+        refused = method_not_allowed(ROUTES.methods_of(request.url.path))
     elif status == HTTPStatus.BAD_REQUEST:
         refused = invalid_field("body", "is not valid JSON in UTF-8")
     else:

@@ -16,7 +16,8 @@ from requests.auth import AuthBase
 
 from engine.amounts import AMOUNT_MAX
 from gateway.requests import ADVANCE_SECONDS_MAX, IDENTIFIER
-from gateway.roles import PEOPLE, ROUTE_ROLES, route_of
+from gateway.roles import PEOPLE, PLATFORM
+from gateway.route_table import ROUTES
 from tests.croupier_up import ISSUER, SIGNERS, TOKEN_KEY
 
 KNOWN: Final[dict[str, list[str]]] = json.loads(os.environ.get("FUZZ_KNOWN_IDS", "{}"))
@@ -70,7 +71,8 @@ class Proof(AuthBase):
 
 def signer_of(method: str, path: str) -> Literal["game_server", "platform"] | None:
     """The machine that may call the route, if any; the platform for what is no route."""
-    roles = ROUTE_ROLES.get(route_of(method, path) or "", frozenset({"platform"}))
+    route = ROUTES.find(method, path)
+    roles = PLATFORM if route is None else route.roles
     return "platform" if "platform" in roles else "game_server" if "game_server" in roles else None
 
 

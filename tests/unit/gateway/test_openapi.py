@@ -9,9 +9,8 @@ from jsonschema import Draft202012Validator
 
 from gateway.bundles import FILE_FIELDS
 from gateway.errors import TABLE
-from gateway.openapi import refusals
 from gateway.requests import VISIBLE
-from gateway.roles import KEYLESS, ROUTE_ROLES
+from gateway.route_table import ROUTES
 from tests.unit.gateway.doubles import KEYED, app_with, calling
 
 DOCUMENT = app_with().openapi()
@@ -39,31 +38,31 @@ def test_every_reference_leads_somewhere() -> None:
     assert {"SpinAnswer", "ResultBody", "DepositRequest", "ProblemJson", "GrantJson"} <= names
 
 
-@pytest.mark.parametrize("name", ROUTE_ROLES)
+@pytest.mark.parametrize("name", ROUTES)
 def test_every_route_names_its_refusals_by_status(name: str) -> None:
     responses = operation(name)["responses"]
-    for code in refusals(name):
+    for code in ROUTES[name].refusals:
         problem = responses[str(TABLE[code].status)]
         assert f"`{code}`" in problem["description"]
         assert "application/problem+json" in problem["content"]
     assert any(status in responses for status in ("200", "201"))
 
 
-@pytest.mark.parametrize("name", ROUTE_ROLES)
+@pytest.mark.parametrize("name", ROUTES)
 def test_every_route_says_how_to_prove_oneself(name: str) -> None:
     schemes = {scheme for alternative in operation(name).get("security", []) for scheme in alternative}
-    assert schemes == ({"ApiKey", "Timestamp", "Signature", "Bearer"} if ROUTE_ROLES[name] else set())
+    assert schemes == ({"ApiKey", "Timestamp", "Signature", "Bearer"} if ROUTES[name].roles else set())
     assert schemes <= set(DOCUMENT["components"]["securitySchemes"])
 
 
-@pytest.mark.parametrize("name", ROUTE_ROLES)
+@pytest.mark.parametrize("name", ROUTES)
 def test_changes_show_the_idempotency_key(name: str) -> None:
     key = parameters(name).get("Idempotency-Key")
     assert (key is not None) == (name in KEYED)
     assert key is None or (key["in"], key["required"], key["schema"]["pattern"]) == ("header", True, VISIBLE)
 
 
-@pytest.mark.parametrize("name", [name for name in (*KEYED, *KEYLESS) if name != "POST /spin"])
+@pytest.mark.parametrize("name", [*(name for name in KEYED if name != "POST /spin"), "POST /catalog/check"])
 def test_changes_show_their_body(name: str) -> None:
     assert operation(name)["requestBody"]["content"]["application/json"]["schema"]["$ref"]
 
@@ -93,7 +92,7 @@ def test_limits_are_written_as_json_schema_has_them() -> None:
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 128, 20)
 
 
-@pytest.mark.parametrize("name", [name for name in ROUTE_ROLES if "{" in name])
+@pytest.mark.parametrize("name", [name for name in ROUTES if "{" in name])
 def test_every_id_in_a_path_has_its_pattern(name: str) -> None:
     in_path = [parameter for parameter in parameters(name).values() if parameter["in"] == "path"]
     assert [f"{{{parameter['name']}}}" for parameter in in_path] == re.findall(r"{\w+}", name)
@@ -143,11 +142,11 @@ def test_the_parts_of_a_form_are_named(name: str) -> None:
 
 
 def test_every_refusal_of_a_route_is_documented_somewhere() -> None:
-    documented = {code for name in ROUTE_ROLES for code in refusals(name)}
+    documented = {code for route in ROUTES.values() for code in route.refusals}
     of_no_route = {"not_found", "method_not_allowed", "internal_error"}
     assert set(TABLE) - documented == of_no_route
 
 
 def test_operation_ids_are_unique() -> None:
-    ids = [operation(name)["operationId"] for name in ROUTE_ROLES]
+    ids = [operation(name)["operationId"] for name in ROUTES]
     assert len(set(ids)) == len(ids)
