@@ -70,9 +70,7 @@ def test_every_declaration_is_complete(name: str) -> None:
 def test_a_handler_declares_its_route() -> None:
     routes = Routes()
 
-    @routes.change(
-        "POST /things/{thing_id}", roles=PLATFORM, answers=HealthJson, refuses=("not_eligible",), creates=True
-    )
+    @routes.change("POST /a/{x}", roles=PLATFORM, answers=HealthJson, refuses=("not_eligible",), creates=True)
     async def make(x: str) -> Response:
         """Makes a thing."""
         return Response()
