@@ -28,8 +28,13 @@ def duplicate_check(names: tuple[str, ...]) -> Callable[[bytes], None]:
     quoted = tuple(f'"{name}"'.encode() for name in names)
 
     def check(body: bytes) -> None:
-        if b"\\" in body or any(body.count(name) > 1 for name in quoted):
+        if b"\\" in body:
             refuse_duplicates(body)
+            return
+        for name in quoted:
+            if body.count(name) > 1:
+                refuse_duplicates(body)
+                return
 
     return check
 

@@ -47,7 +47,7 @@ async def levels(door: AtDoor, lang: Lang = None) -> Response:
 
 @routes.read("GET /loyalty/{player_id}", roles=PLATFORM | READERS, answers=LoyaltyJson)
 async def loyalty(door: AtDoor, player_id: PlayerId) -> Response:
-    """Level, points, turnover and privileges. (A player called `levels` is shown at `/players/levels` only.)"""
+    """Level, points, turnover and privileges. (Players called `levels` or `redemptions`: at `/players/…` only.)"""
     outcome = await door.query(player_id, GetLoyalty())
     return answer(render.loyalty(cast(LoyaltyView, outcome.answer)))
 
