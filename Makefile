@@ -1,6 +1,6 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check simulate up bench clean
+.PHONY: help demo test test-quick check simulate fuzz up bench clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
@@ -34,6 +34,10 @@ check: ## Format, lint, types, import contracts: what CI checks
 	$(CLEAN_ENV) $(PY)/ruff check .
 	$(CLEAN_ENV) $(PY)/mypy
 	$(CLEAN_ENV) $(PY)/lint-imports
+
+fuzz: ## Sends 10 000 odd requests to a real server by its OpenAPI document; writes docs/fuzz.md
+	@./scripts/setup.sh python
+	$(CLEAN_ENV) $(PY)/python -m tests.fuzz
 
 up: ## Starts a server on this machine; settings from CROUPIER_… in the environment
 	@./scripts/setup.sh python

@@ -129,7 +129,7 @@ def _trigger() -> Schema:
         "eur": eur("the total to cross"),
         "to": matching(LEVEL_ID.pattern, "the level climbed to"),
         "days": integer(1, SILENCE_DAYS_MAX, "more than so many days of silence"),
-        "code": matching(CODE.pattern, "upper and lower case are the same"),
+        "code": matching(CODE.pattern, "a-z and A-Z are the same"),
     }
     needs = [
         {"if": {"properties": {"event": {"enum": list(events)}}, "required": ["event"]}, "then": {"required": [name]}}

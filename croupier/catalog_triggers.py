@@ -5,7 +5,7 @@ from typing import Final, cast, get_args
 
 from croupier.catalog_amounts import NO_LEVELS, Vocabulary, eur_micro, known_level
 from croupier.catalog_yaml import Place, Section
-from engine.catalog import CampaignType, TriggerCondition, TriggerEvent
+from engine.catalog import CampaignType, TriggerCondition, TriggerEvent, ascii_upper
 
 TRIGGERS: Final[tuple[TriggerEvent, ...]] = tuple(
     event for event in get_args(TriggerEvent) if event not in ("none", "redemption", "cashback")
@@ -75,7 +75,7 @@ def _condition(found: Section, event: TriggerEvent, words: Vocabulary) -> Trigge
         eur_micro=eur_micro(eur) if eur else None,
         to=_climbed(to, words) if to else None,
         days=days.integer(1, SILENCE_DAYS_MAX) if days else None,
-        code=code.matching(CODE, "a bonus code: use letters, digits, - and _, 3 to 32").upper() if code else None,
+        code=ascii_upper(code.matching(CODE, "a bonus code: use letters, digits, - and _, 3 to 32")) if code else None,
     )
 
 

@@ -3,7 +3,7 @@
 No route chooses a status of its own. A test fails if a refusal of the rules has no row, or if a row can't be produced.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -135,6 +135,13 @@ def invalid(errors: Sequence[FieldError]) -> Refused:
 def invalid_field(field: str, reason: str) -> Refused:
     """`invalid_request` for one field."""
     return invalid([FieldError(field, reason)])
+
+
+def method_not_allowed(methods: Iterable[str]) -> Refused:
+    """`method_not_allowed`, with those that the path knows: HEAD works where GET does."""
+    known = set(methods)
+    listed = ", ".join(sorted(known | {"HEAD"} if "GET" in known else known))
+    return Refused("method_not_allowed", f"Known here: {listed}.", headers=[(b"allow", listed.encode())])
 
 
 def key_taken() -> Refused:

@@ -6,6 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 from engine.amounts import AMOUNT_MAX
 from engine.commands import Mode
+from gateway.declaring import Parameter
 from gateway.errors import FieldError, invalid_field
 from gateway.requests import IDENTIFIER, VISIBLE
 
@@ -14,6 +15,29 @@ _VISIBLE: Final = re.compile(VISIBLE[1:-1])
 SESSION_ID: Final = re.compile(r"[A-Za-z0-9._:@~-]{1,128}")
 _MODES: Final[dict[str, Mode]] = {"real": "real", "freespin": "freespin"}
 _DIGITS_MAX: Final = len(str(AMOUNT_MAX))
+
+PLAYER_PARAMETER: Final = Parameter("player_id", {"type": "string", "pattern": IDENTIFIER})
+SPIN_PARAMETERS: Final = (
+    PLAYER_PARAMETER,
+    Parameter("game_id", {"type": "string", "pattern": IDENTIFIER}),
+    Parameter("mode", {"type": "string", "enum": [*_MODES]}),
+    Parameter(
+        "bet",
+        {"type": "integer", "minimum": 1, "maximum": AMOUNT_MAX},
+        required=False,
+        description="Minor units; required in mode real, in mode freespin it selects among packages",
+    ),
+    Parameter(
+        "win",
+        {"type": "integer", "minimum": 0, "maximum": AMOUNT_MAX},
+        required=False,
+        description="Minor units; bet and win are one step and the round is closed",
+    ),
+    Parameter(
+        "round_id", {"type": "string", "pattern": VISIBLE}, required=False, description="The provider's reference"
+    ),
+)
+"""As the OpenAPI document shows them; the functions below check the same."""
 
 Parameters = dict[str, str]
 

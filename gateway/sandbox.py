@@ -1,20 +1,21 @@
 """Testers' time machine: served only where settings say so (rules §10)."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from engine.calendar import LATEST
 from gateway.catalog_schemas import ClockJson
+from gateway.declaring import CONTROL, Routes
 from gateway.door import AtDoor, answer
 from gateway.errors import Refused, invalid_field, key_taken
 from gateway.ports import KeyTaken, TimeEnds
 from gateway.render_values import rfc3339
 from gateway.requests import ClockRequest
+from gateway.roles import OPS, PLATFORM
 
-router = APIRouter()
+routes = Routes()
 
 
-@router.post("/sandbox/clock")
+@routes.change("POST /sandbox/clock", roles=PLATFORM | OPS, answers=ClockJson, refuses=CONTROL, asks_player=False)
 async def advance(door: AtDoor, body: ClockRequest) -> Response:
     """Moves the clock ahead and answers when all work due by then is done."""
     command_id = door.command_id(door.admit())

@@ -179,6 +179,8 @@ MISTAKES = [
     (M, "{event: manual}", "{event: inactive}", 3, "the field `days` is missing"),
     (M, "{event: manual}", "{event: inactive, days: 0}", 3, "0 is not between 1 and 3650"),
     (M, "{event: manual}", "{event: code, code: S P}", 3, "`S P` is not a bonus code"),
+    (M, "{event: manual}", "{event: code, code: spr\u0131ng}", 3, "is not a bonus code"),
+    (M, "{event: manual}", "{event: code, code: \u212aitten}", 3, "is not a bonus code"),
     (M, "{event: manual}", "{event: code, days: 3, code: ABC}", 3, "`days` goes with the trigger `inactive`"),
     (M, "award:", "eligibility: {levels: [gold, gold]}\naward:", 6, "`gold` is listed twice"),
     (M, "{event: manual}", "{event: inactive, dys: 3}", 3, "unknown field `dys` (did you mean `days`?)"),
@@ -266,6 +268,8 @@ SPRING = POINTS.replace("points_multiplier\n", "no_deposit\ntrigger: {event: cod
     [
         ("SPRING", "2026-12-31T23:59:59Z", True),
         ("sprinG", "2026-06-01T00:00:00Z", True),
+        ("SPRiNG", "2026-06-01T00:00:00Z", True),
+        ("SPRlNG", "2026-06-01T00:00:00Z", False),
         ("SPRING", "2037-01-01T00:00:00Z", False),
         ("SUMMER", "2026-06-01T00:00:00Z", False),
     ],

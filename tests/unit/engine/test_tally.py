@@ -23,7 +23,7 @@ from engine.currencies import COUNTED_PLAYERS, holders
 from engine.events import AnyEvent, PlayerRegistered
 from engine.player import replay
 from engine.state import ENDED_GRANTS_MAX, Player
-from engine.tally import NO_AWARDS, PLAYERS, standing, tally, tally_name
+from engine.tally import NOTHING, PLAYERS, standing, tally, tally_name
 from tests.unit.engine.judging import JudgedTable, rules, with_fraud
 from tests.unit.engine.playing import Table, campaign, house, spins, wager
 
@@ -375,7 +375,7 @@ def test_a_bet_counts_nothing() -> None:
 def test_a_registration_counts_its_currency_and_exponent(currency: str, exponent: int) -> None:
     table = Table(currency=currency)
     [registered] = table.transitions[0].events
-    counted = tally(NO_AWARDS, NO_AWARDS, table.state, [registered])
+    counted = tally(NOTHING, NOTHING, table.state, [registered])
     assert counted == {PLAYERS: 1, COUNTED_PLAYERS: 1, holders(currency, exponent): 1}
 
 
@@ -384,4 +384,4 @@ def test_a_registration_of_an_older_journal_counts_no_currency() -> None:
     old = msgspec.msgpack.encode(["PlayerRegistered", "EUR", "FI", None, [], "bronze"])
     event = msgspec.msgpack.decode(old, type=AnyEvent)
     assert isinstance(event, PlayerRegistered) and event.exponent is None
-    assert tally(NO_AWARDS, NO_AWARDS, Table().state, [event]) == {PLAYERS: 1}
+    assert tally(NOTHING, NOTHING, Table().state, [event]) == {PLAYERS: 1}

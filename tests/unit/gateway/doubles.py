@@ -60,7 +60,7 @@ from gateway.ports import (
     SandboxClock,
     TimeEnds,
 )
-from gateway.roles import KEYLESS
+from gateway.route_table import ROUTES
 from gateway.settings import GatewaySettings
 from gateway.texts import Texts
 from tests.unit.gateway.engine_players import CATALOG, NOW_MS
@@ -354,7 +354,7 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /metrics": Sample("/metrics"),
     "GET /metrics/targets": Sample("/metrics/targets"),
 }
-KEYED = [name for name in SAMPLES if not name.startswith("GET") and name not in KEYLESS]
+KEYED = [name for name, route in ROUTES.items() if route.keyed]
 """What changes something, and needs a key."""
 CHANGES = [name for name in KEYED if name not in ("POST /catalog/deploy", "POST /sandbox/clock")]
 """What changes a player."""
