@@ -7,14 +7,16 @@ under an older number are refused there, whatever a shard believes.
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from actors.clock import now_ms
+from actors.clock import now_ms, players_ms
 from actors.frames import NIL, Kind, Reply
 from actors.geo import GeoDatabase
 from engine.catalog import Catalog
+from engine.currencies import other_exponents
 from engine.due import due_digest
 from snapshots.contract import CatalogRow, Routing, Store
 from snapshots.errors import StoreUnavailable
@@ -77,8 +79,20 @@ async def next_row(store: Store, routing: Routing, version: str, by: str) -> Cat
     if len(set(digests)) == 1:
         since, since_ms = in_force.due_since, in_force.due_since_ms
     else:
-        since, since_ms = number, at_ms + routing.clock_offset_ms
+        since, since_ms = number, players_ms(routing.clock_offset_ms)
     return CatalogRow(number, version, at_ms, by, since, since_ms)
+
+
+async def unheld_counters(store: Store, in_force: CatalogRow | None, version: str) -> tuple[str, ...]:
+    """The store's counters that must be 0 for a stored version to come into force after `in_force` (rules §2.7).
+
+    Raises CatalogMissing if the version is not stored, StoreUnavailable. One in force that can't be read, or none,
+    leaves every exponent open.
+    """
+    catalog, before = (await read_content(store, version)).catalog, None
+    with suppress(CatalogMissing, msgspec.DecodeError):
+        before = None if in_force is None else (await read_content(store, in_force.version)).catalog
+    return tuple(other.counter for other in other_exponents(catalog, before))
 
 
 class DeploymentOver(Exception):

@@ -16,11 +16,13 @@ from actors.committer import ReplySink
 from actors.frames import NIL, Kind, Reply, Request, unavailable
 from actors.residents import Resident
 from engine.commands import Command
-from engine.facts import Facts, Needs, Reservation, Seen
+from engine.facts import Facts, Needs, PastBet, Reservation, Seen
 from engine.needs import reservation_fate, reservation_outcomes
+from engine.remembered import past_bet
 from engine.transition import Transition
 from snapshots.contract import HeldReservation
-from snapshots.errors import Fenced, StoreError, StoreUnavailable
+from snapshots.errors import CorruptLog, Fenced, StoreError, StoreUnavailable
+from snapshots.recovery import player_history
 
 if TYPE_CHECKING:
     from actors.shard import Shard
@@ -39,6 +41,7 @@ class FactFinder:
         self._looking: set[asyncio.Task[None]] = set()
         self._last_held: HeldReservation | None = None
         """How far the look for orphans has come; it begins again after the last one."""
+        self._reading = asyncio.Semaphore(1)
 
     def find(
         self, resident: Resident, command: Command, wanted: Needs, sink: ReplySink | None, request: Request | None
@@ -91,8 +94,9 @@ class FactFinder:
         started = time.perf_counter()
         try:
             seen, reserved = await self._look_up(resident, command, wanted)
+            past = None if wanted.past_bet is None else await self._find_past(resident, wanted.past_bet)
             country = self._shard.country_of(wanted.signals.ip)
-            command = replace(command, facts=Facts(country, seen, tuple(reserved)))
+            command = replace(command, facts=Facts(country, seen, tuple(reserved), past))
             await self._decide(resident, command, sink, request, started, reserved)
         except StoreUnavailable as failure:
             log.warning("facts for %s can't be had now: %s", command.id, failure)
@@ -111,7 +115,9 @@ class FactFinder:
             refused = [(behind, letter) for behind, letter, _ in resident.waiting or []]
             resident.waiting = []
         for whom, what in refused:
-            whom.reply(unavailable(what.rid, "journal_unavailable", "Shared limits can't be checked now."))
+            whom.reply(
+                unavailable(what.rid, "journal_unavailable", "What this command needs to know can't be looked up now.")
+            )
 
     async def _look_up(self, resident: Resident, command: Command, wanted: Needs) -> tuple[Seen, Sequence[Reservation]]:
         shard, player_id = self._shard, resident.player.state.player_id
@@ -124,6 +130,17 @@ class FactFinder:
                 player_id, command.id, wanted.signals, wanted.awards, fraud.max_bonus_per_ip, command.time_ms
             )
         return seen, reserved
+
+    async def _find_past(self, resident: Resident, command_id: str) -> PastBet | None:
+        """Looks through the player's journalled history, which must be complete; one such reading at a time."""
+        player_id = resident.player.state.player_id
+        async with self._reading:
+            await self._shard.committer.until_durable(resident.batch)
+            try:
+                return past_bet(await player_history(self._shard.store, player_id), command_id)
+            except CorruptLog as damage:
+                log.error("the history of player %s can't be read: %s", player_id, damage)
+                return None
 
     async def _decide(
         self,

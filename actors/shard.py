@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from actors.bonus_metrics import count_events
 from actors.catalog_swap import CatalogSwap
-from actors.clock import now_ms
+from actors.clock import now_ms, players_ms
 from actors.committer import Committer, ReplySink
 from actors.facts import FactFinder
 from actors.frames import CONTROL, NIL, Kind, Reply, Request, RequestFrame, ShardReport, encode, unavailable
@@ -34,7 +34,7 @@ from engine.invariants import InvariantViolation
 from engine.needs import needs
 from engine.player import Replayed, execute, query
 from engine.queries import Query
-from engine.rejections import ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
+from engine.rejections import ALREADY_PROCESSED, ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
 from engine.tally import POINTS, standing, tally
 from engine.transition import Transition
 from snapshots.codec import encode_entry
@@ -49,8 +49,12 @@ ATTEMPTS_MAX = 2
 """A command whose deciding or applying raises is tried once more on a freshly loaded player (rule 10)."""
 
 
-_FOR_OPERATOR = {WIN_ALREADY_SPENT: "rollbacks_flagged", ROUND_REFUNDED: "refunded_results_flagged"}
-"""Refusals that are kept with the player until an operator looks, and the metric that counts them."""
+_FOR_OPERATOR = {
+    WIN_ALREADY_SPENT: "rollbacks_flagged",
+    ALREADY_PROCESSED: "rollbacks_flagged",
+    ROUND_REFUNDED: "refunded_results_flagged",
+}
+"""Which metric counts the refusals that are kept with the player until an operator looks."""
 
 
 def _plain(events: Sequence[AnyEvent]) -> bool:
@@ -116,7 +120,7 @@ class Shard:
 
     def now(self) -> int:
         """The players' time, Unix ms: real time, or the sandbox clock's."""
-        return now_ms() + self.clock_offset_ms
+        return players_ms(self.clock_offset_ms)
 
     def end(self, reason: str) -> None:
         """Discards memory and tells everybody who waits: `outcome_unknown`. Final."""
@@ -294,7 +298,7 @@ class Shard:
 
     def _refuse(self, refusal: Rejection, sink: ReplySink, request: Request, resident: Resident) -> None:
         self.metrics.counters["shard_commands_refused"] += 1
-        if refusal.code in _FOR_OPERATOR:
+        if refusal.for_operator:
             self._flag(refusal, request, resident)
         self.committer.reply_after(resident.batch, sink, Reply(request.rid, Kind.REJECTION, Raw(encode(refusal))))
         self._drop_unregistered(resident)
@@ -303,8 +307,10 @@ class Shard:
         """Keeps what the refused command wanted to move; the refusal leaves after that is durable (rules §3)."""
         self.metrics.count(_FOR_OPERATOR[refusal.code])
         log.warning("for an operator: %s of %s: %s", request.command_id, request.player_id, refusal.detail)
-        amount: int = refusal.fields["amount"]
-        body = FlagForOperator(request.command_id, refusal.code, refusal.fields["session_id"], amount)
+        amount: int = refusal.fields.get("amount", 0)
+        session_id: str = refusal.fields.get("session_id", "")
+        named: str = getattr(request.body, "transaction_id", "")
+        body = FlagForOperator(request.command_id, refusal.code, session_id, amount, named)
         command = self._command(f"flag:{request.command_id}:{amount}", body, resident, self.now())
         kept = execute(resident.player, self.catalog, command)
         if type(kept) is Transition:

@@ -74,15 +74,15 @@ def content_hash(files: Mapping[str, bytes]) -> str:
 def check_files(files: Mapping[str, bytes], problems: list[Problem], folder: Path | None) -> Checked:
     """Checks files that were read with `problems` from `folder`, or came from elsewhere (None)."""
     note_missing(files, problems)
-    catalog, read, levels = _build(files, problems, folder)
+    catalog, read, levels, exponent_lines = _build(files, problems, folder)
     texts, lines = read_locales(files, problems)
     warnings = compare_texts(texts, lines, needed_texts(read, levels))
-    return Checked(catalog, texts, _ordered(problems), _ordered(warnings))
+    return Checked(catalog, texts, _ordered(problems), _ordered(warnings), exponent_lines)
 
 
 def _build(
     files: Mapping[str, bytes], problems: list[Problem], folder: Path | None
-) -> tuple[Catalog, dict[str, ReadCampaign], ReadLevels | None]:
+) -> tuple[Catalog, dict[str, ReadCampaign], ReadLevels | None, dict[str, int]]:
     def top(name: str) -> Place:
         return parse(name, files[name], problems) if name in files else Place(name, 1, None, problems)
 
@@ -94,7 +94,8 @@ def _build(
     read = _read_campaigns({name: top(name) for name in files if name.startswith("campaigns/")}, words)
     fraud = read_fraud(top(FRAUD)) if FRAUD in files else FraudRules()
     loyalty = levels.rules if levels else None
-    return _catalog(content_hash(files), platform, games, workflows, read, fraud, loyalty), read, levels
+    catalog = _catalog(content_hash(files), platform, games, workflows, read, fraud, loyalty)
+    return catalog, read, levels, platform.exponent_lines
 
 
 def _vocabulary(

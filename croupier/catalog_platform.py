@@ -18,19 +18,20 @@ from croupier.catalog_amounts import (
 )
 from croupier.catalog_yaml import Place
 from engine.amounts import AMOUNT_MAX, MICRO
-from engine.catalog import Amounts, Currency, FundsOrder, Game, GameType, RoundTimeout
+from engine.catalog import Amounts, Currency, FundsOrder, Game, GameType, MaxBetCounts, RoundTimeout
+from engine.currencies import EXPONENT_MAX
 
-EXPONENT_MAX: Final = 4
 GAME_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 FLAGS: Final = ("rtp_by_level",)
 PLATFORM_FIELDS: Final = ("currencies", "funds_order", "placement", "round_timeout", "flags", "geo_database")
-GAME_FIELDS: Final = ("type", "provider", "min_bet", "max_bet", "contribution", "round_timeout")
+GAME_FIELDS: Final = ("type", "provider", "min_bet", "max_bet", "contribution", "round_timeout", "max_bet_counts")
 
 
 class Platform(NamedTuple):
-    """What `platform.yaml` says."""
+    """What `platform.yaml` says; `exponent_lines`: where each currency's exponent stands, if it can be read."""
 
     currencies: dict[str, Currency]
+    exponent_lines: dict[str, int]
     funds_order: FundsOrder
     dedicated_players: tuple[str, ...]
     round_timeout: RoundTimeout | None
@@ -42,8 +43,10 @@ def read_platform(top: Place, folder: Path | None) -> Platform:
     """`platform.yaml`. Problems are noted at their places; a geo database missing in `folder`, if given, is one."""
     fields = top.section(PLATFORM_FIELDS)
     order, placement, geo = (fields.get(name) for name in ("funds_order", "placement", "geo_database"))
+    currencies, exponent_lines = _currencies(fields.need("currencies"))
     return Platform(
-        currencies=_currencies(fields.need("currencies")),
+        currencies=currencies,
+        exponent_lines=exponent_lines,
         funds_order=cast(FundsOrder, order.choice(get_args(FundsOrder))) if order else "real_first",
         dedicated_players=_dedicated(placement) if placement else (),
         round_timeout=round_timeout(fields.get("round_timeout")),
@@ -52,25 +55,32 @@ def read_platform(top: Place, folder: Path | None) -> Platform:
     )
 
 
-def _currencies(listed: Place) -> dict[str, Currency]:
-    currencies = {}
+def _currencies(listed: Place) -> tuple[dict[str, Currency], dict[str, int]]:
+    """The currencies, and the lines of their exponents."""
+    currencies: dict[str, Currency] = {}
+    lines: dict[str, int] = {}
     for name, value in listed.pairs():
         if code := name.matching(CURRENCY_CODE, "a currency; use the three capital letters of ISO 4217, like EUR"):
-            currencies[code] = _currency(code, value)
+            currencies[code], line = _currency(code, value)
+            lines |= {} if line is None else {code: line}
     if listed.is_group and not listed.pairs():
         listed.problem("there is no currency; at least one is needed")
-    return currencies
+    return currencies, lines
 
 
-def _currency(code: str, place: Place) -> Currency:
+def _currency(code: str, place: Place) -> tuple[Currency, int | None]:
+    """The currency, and the line of its exponent unless that is a problem."""
     fields = place.section(("exponent", "eur_rate"))
-    rate = fields.need("eur_rate")
-    currency = Currency(fields.need("exponent").integer(0, EXPONENT_MAX), rate.decimal())
+    rate, digits = fields.need("eur_rate"), fields.need("exponent")
+    noted = len(place.problems)
+    exponent = digits.integer(0, EXPONENT_MAX)
+    sound = digits.node is not None and len(place.problems) == noted
+    currency = Currency(exponent, rate.decimal())
     if currency.eur_rate_micro == 0:
         rate.problem("a currency with the rate 0 has no worth")
     if code == "EUR" and currency.eur_rate_micro != MICRO:
         rate.problem('one EUR is one EUR: write "1"')
-    return currency
+    return currency, digits.line if sound else None
 
 
 def _dedicated(place: Place) -> tuple[str, ...]:
@@ -118,7 +128,7 @@ def _game(game_id: str, place: Place, currencies: Sequence[str], shares: Mapping
     fields = place.section(GAME_FIELDS)
     kind = cast(GameType, fields.need("type").choice(GAME_TYPES))
     low, high = _bets(fields.need("min_bet"), currencies), _bets(fields.need("max_bet"), currencies)
-    share = fields.get("contribution")
+    share, counts = fields.get("contribution"), fields.get("max_bet_counts")
     check_range(place, low, high)
     return Game(
         game_id=game_id,
@@ -128,6 +138,7 @@ def _game(game_id: str, place: Place, currencies: Sequence[str], shares: Mapping
         max_bet=high,
         contribution=share.integer(0, CONTRIBUTION_MAX_PERCENT) if share else shares.get(kind, 100),
         round_timeout=round_timeout(fields.get("round_timeout")),
+        max_bet_counts=cast(MaxBetCounts, counts.choice(get_args(MaxBetCounts))) if counts else "round",
     )
 
 

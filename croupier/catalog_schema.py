@@ -28,7 +28,7 @@ from croupier.catalog_fraud import (
     SIGNALS,
     WINDOW_DAYS_MAX,
 )
-from croupier.catalog_platform import EXPONENT_MAX, FLAGS, GAME_FIELDS, GAME_ID, PLATFORM_FIELDS
+from croupier.catalog_platform import FLAGS, GAME_FIELDS, GAME_ID, PLATFORM_FIELDS
 from croupier.catalog_schema_levels import levels
 from croupier.catalog_schema_parts import (
     BOOLEAN,
@@ -71,7 +71,8 @@ from croupier.catalog_workflows import (
     WORKFLOW_ID,
 )
 from engine.amounts import AMOUNT_MAX
-from engine.catalog import CampaignType, ExcludedPolicy, FundsOrder, OverMaxBet, TimeoutAction, Verdict
+from engine.catalog import CampaignType, ExcludedPolicy, FundsOrder, MaxBetCounts, OverMaxBet, TimeoutAction, Verdict
+from engine.currencies import EXPONENT_MAX
 from engine.workflow import ACTIONS, EVENTS, GUARDS, LIVE_STATES
 
 _DIALECT: Final = "http://json-schema.org/draft-07/schema#"
@@ -85,6 +86,10 @@ _ROUND_TIMEOUT: Final = group(
     },
     ("hours",),
 ) | {"description": "rules §3"}
+
+_MAX_BET_COUNTS: Final = one_of(
+    get_args(MaxBetCounts), "round (default): the limit looks at all stakes of a round together; stake: at each alone"
+)
 
 
 def campaign() -> Schema:
@@ -179,6 +184,7 @@ def _wager() -> Schema:
         "min_bet": amounts(0, "smaller stakes make no progress"),
         "max_bet": amounts(1, "largest stake while it is in wager"),
         "over_max_bet": one_of(get_args(OverMaxBet)),
+        "max_bet_counts": _MAX_BET_COUNTS,
         "excluded_games": _GAMES,
         "excluded_policy": one_of(get_args(ExcludedPolicy)),
         "contribution": group(("games", "types"), contribution),
@@ -245,6 +251,7 @@ def games() -> Schema:
         "max_bet": stake,
         "contribution": share,
         "round_timeout": _ROUND_TIMEOUT,
+        "max_bet_counts": _MAX_BET_COUNTS,
     }
     game = group(GAME_FIELDS, fields, GAME_FIELDS[:4])
     top: dict[str, Schema] = {

@@ -14,6 +14,7 @@ from engine.catalog import (
     ExcludedPolicy,
     FreeSpinAward,
     FundsOrder,
+    MaxBetCounts,
     OverMaxBet,
     WagerTerms,
 )
@@ -34,6 +35,7 @@ WAGER_FIELDS: Final = (
     "min_bet",
     "max_bet",
     "over_max_bet",
+    "max_bet_counts",
     "excluded_games",
     "excluded_policy",
     "contribution",
@@ -128,6 +130,7 @@ class TermsReader:
             min_bet=min_bet,
             max_bet=max_bet,
             over_max_bet=cast(OverMaxBet, _word(fields, "over_max_bet", get_args(OverMaxBet))),
+            max_bet_counts=cast(MaxBetCounts, _word(fields, "max_bet_counts", get_args(MaxBetCounts))),
             excluded_games=self._games(fields.get("excluded_games")),
             excluded_policy=cast(ExcludedPolicy, _word(fields, "excluded_policy", get_args(ExcludedPolicy))),
             contribution_games=by_game,

@@ -14,6 +14,7 @@ from engine.answers import (
     BlockAnswer,
     DepositAnswer,
     DueAnswer,
+    FlagClearedAnswer,
     GrantAnswer,
     Granted,
     GrantStateAnswer,
@@ -239,6 +240,11 @@ def _flagged(state: PlayerState, command: Command, events: Events, round_: OpenR
     return DueAnswer(command.body.session_id)  # type: ignore[union-attr]
 
 
+def _flag_cleared(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    cleared = cast("e.FlagCleared", events[0])
+    return FlagClearedAnswer(cleared.flag_id, cleared.code, cleared.session_id, cleared.amount, cleared.reason)
+
+
 def _round_expired(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     """The round as its time-out left it, so that it is remembered so; a round that was over leaves nothing to tell."""
     if round_ is None:
@@ -329,6 +335,7 @@ _ANSWERS: dict[type, Callable[[PlayerState, Any, Events, OpenRound | None], Answ
     c.GrantCampaign: _grant,
     c.Expire: _due,
     c.FlagForOperator: _flagged,
+    c.ClearFlag: _flag_cleared,
     c.Spin: _spin,
     c.AddBet: _round_step,
     c.Result: _round_step,

@@ -231,6 +231,16 @@ class Points(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lifetime: int
 
 
+class FlagClearedAnswer(Answer, tag="flag_cleared", frozen=True):
+    """What an operator has dealt with: the refusal's `code`, its round, and the amount that it could not move."""
+
+    flag_id: str
+    code: str
+    session_id: str
+    amount: int
+    reason: str
+
+
 class PointsAnswer(Answer, tag="points", frozen=True):
     """The buckets after an operator's adjustment."""
 
@@ -272,6 +282,7 @@ AnyAnswer = (
     | ReportedBetAnswer
     | WithdrawalAnswer
     | GrantStateAnswer
+    | FlagClearedAnswer
     | PointsAnswer
     | LevelAnswer
     | RedemptionAnswer

@@ -12,6 +12,8 @@ import msgspec
 GameType = Literal["slot", "table", "live", "exclusive"]
 FundsOrder = Literal["real_first", "bonus_first"]
 OverMaxBet = Literal["reject", "not_counted", "cancel"]
+MaxBetCounts = Literal["round", "stake"]
+"""Whether a limit on bets looks at all stakes of a round together, or at each alone (rules §4)."""
 ExcludedPolicy = Literal["no_progress", "real_only"]
 CampaignType = Literal["deposit_match", "no_deposit", "free_spins", "points_multiplier"]
 TriggerEvent = Literal[
@@ -66,6 +68,7 @@ class Game(msgspec.Struct, frozen=True):
     """Percent of a stake that counts for wagering, from games.yaml (by game, else by type, else 100)."""
     round_timeout: RoundTimeout | None = None
     """The game's own; None: the platform's."""
+    max_bet_counts: MaxBetCounts = "round"
 
 
 class WagerTerms(msgspec.Struct, frozen=True):
@@ -85,6 +88,7 @@ class WagerTerms(msgspec.Struct, frozen=True):
     funds_order: FundsOrder | None = None
     min_average_bet: Amounts = {}
     cancel_on_withdrawal: bool = True
+    max_bet_counts: MaxBetCounts = "round"
 
 
 class BonusAward(msgspec.Struct, frozen=True):

@@ -57,11 +57,15 @@ class AddBet(Body, tag="add_bet", frozen=True):
 
 
 class Result(Body, tag="result", frozen=True):
-    """Credits `win` (>= 0) to an open round; closes it when `final`."""
+    """Credits `win` (>= 0) to an open round; closes it when `final`.
+
+    `settles` is the bet that it belongs to, by its full command id; None: it counts for the whole round (rules §3).
+    """
 
     session_id: str
     win: int
     final: bool = True
+    settles: str | None = None
 
 
 class CancelRound(Body, tag="cancel_round", frozen=True):
@@ -116,13 +120,21 @@ class Inactive(Body, frozen=True, tag="inactive"):
 class FlagForOperator(Body, frozen=True, tag="flag_for_operator"):
     """Follows the refusal, with `code`, of a result or rollback whose `amount` an operator must look at (rules §3).
 
-    Issued by the shard only.
+    `transaction_id` is the bet that a refused rollback names. Issued by the shard only.
     """
 
     command_id: str
     code: str
     session_id: str
     amount: int
+    transaction_id: str = ""
+
+
+class ClearFlag(Body, frozen=True, tag="clear_flag"):
+    """An operator has dealt with what was flagged; it is listed no more (rules §3). `flag_not_found` otherwise."""
+
+    flag_id: str
+    reason: str
 
 
 class ClaimGrant(Body, frozen=True, tag="claim_grant"):
@@ -286,6 +298,7 @@ CommandBody = (
     | ExpireRound
     | Inactive
     | FlagForOperator
+    | ClearFlag
     | ClaimGrant
     | CancelGrant
     | ApproveGrant
@@ -328,3 +341,4 @@ class Command(msgspec.Struct, frozen=True, gc=False):
 
 BETS = (Spin, AddBet, ReportBet)
 """Bodies that place a bet: refused for blocked players, and reversible by a rollback."""
+ROLLBACKS = (Rollback, RollbackReportedBet)

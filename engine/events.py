@@ -41,13 +41,14 @@ from engine.loyalty_events import RedemptionRequested as RedemptionRequested
 
 
 class PlayerRegistered(Event, tag="PlayerRegistered", frozen=True):
-    """`level`: the ladder's lowest; empty without a ladder."""
+    """`level`: the ladder's lowest; empty without a ladder. `exponent`: the currency's; None: not recorded."""
 
     currency: str
     country: str | None
     language: str | None
     segments: tuple[str, ...]
     level: str = ""
+    exponent: int | None = None
 
 
 class PlayerUpdated(Event, tag="PlayerUpdated", frozen=True):
@@ -109,7 +110,7 @@ class WinCredited(Event, tag="WinCredited", frozen=True):
     """`reported` is what the game said; `real` + `bonus` is what was credited (rules §2.4, §5).
 
     `grant_id` took `bonus`; for free spin winnings its amount grows by `bonus` and its wagering by `wager_added`.
-    `closes`: the round ends with this.
+    `closes`: the round ends with this. `settles` is the bet it belongs to; None: it counts for the whole round.
     """
 
     session_id: str
@@ -119,12 +120,14 @@ class WinCredited(Event, tag="WinCredited", frozen=True):
     grant_id: str | None
     wager_added: int
     closes: bool
+    settles: str | None = None
 
 
 class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Signed changes to one grant. `void_bets`: bets over `max_bet` that were to cancel it.
 
-    `counted_stakes` is the sum and `counted_bets` the number of stakes that counted.
+    `counted_stakes` is the sum of the stakes that counted and `counted_bets` the number that their mean divides by.
+    `released` and `removed` correct what a grant that has ended, and stays so, paid out and lost.
     """
 
     grant_id: str
@@ -135,10 +138,16 @@ class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     void_bets: int = 0
     counted_stakes: int = 0
     counted_bets: int = 0
+    released: int = 0
+    removed: int = 0
 
 
 class DayDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Signed changes to one UTC day: turnover in micro-EUR, real money staked and won in minor units (rules §8)."""
+    """Signed changes to one UTC day: turnover in micro-EUR, real money staked and won in minor units (rules §8).
+
+    The real money matters only if the round had counted for the cashback of that day's week: that of a round that was
+    still open had not.
+    """
 
     day: int
     turnover_micro: int
@@ -147,12 +156,13 @@ class DayDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class RoundReversed(Event, tag="RoundReversed", frozen=True):
-    """All bets of a round undone (cancel or rollback), and in a one-call round the win with them.
+    """Bets of a round undone (cancel or rollback), and in a one-call round the win with them.
 
     `real` and `grants` are signed deltas; `spins` go back to `package_id` whose total falls by `package_won`;
     `tombstones` are the command ids that from now on answer `rolled_back`; `turnover_micro`,
     `points_micro` and `qualifying_micro` are signed deltas too, and `days` those of the days the bets were made on.
-    `kept_grants` and packages had been triggered by the bet and stay (rules §3).
+    `kept_grants` and packages had been triggered by the bet and stay (rules §3). `stays_open`: only the bets in
+    `tombstones` are undone, and the round goes on with the others.
     """
 
     session_id: str
@@ -168,6 +178,7 @@ class RoundReversed(Event, tag="RoundReversed", frozen=True):
     points_micro: int = 0
     qualifying_micro: int = 0
     days: tuple[DayDelta, ...] = ()
+    stays_open: bool = False
 
 
 class BetTombstoned(Event, tag="BetTombstoned", frozen=True):
@@ -232,12 +243,26 @@ class RoundTimedOut(Event, tag="RoundTimedOut", frozen=True):
 
 
 class FlaggedForOperator(Event, tag="FlaggedForOperator", frozen=True):
-    """A result or rollback was refused with `code`; its `amount`, minor units, waits for an operator (rules §3)."""
+    """A result or rollback was refused with `code`; its `amount`, minor units, waits for an operator (rules §3).
+
+    `transaction_id` is the bet that a rollback named.
+    """
 
     command_id: str
     code: str
     session_id: str
     amount: int
+    transaction_id: str = ""
+
+
+class FlagCleared(Event, tag="FlagCleared", frozen=True):
+    """An operator has dealt with what was flagged, for the `reason` given (rules §3)."""
+
+    flag_id: str
+    code: str
+    session_id: str
+    amount: int
+    reason: str
 
 
 class WithdrawalRequested(Event, tag="WithdrawalRequested", frozen=True):
@@ -293,6 +318,7 @@ AnyEvent = (
     | RoundFlagged
     | RoundTimedOut
     | FlaggedForOperator
+    | FlagCleared
     | WithdrawalRequested
     | WithdrawalConfirmed
     | WithdrawalCancelled

@@ -35,6 +35,16 @@ class Reservation(msgspec.Struct, frozen=True, array_like=True):
     refusals: tuple[ReservationRefusal, ...] = ()
 
 
+class PastBet(msgspec.Struct, frozen=True, array_like=True):
+    """A command that is no longer remembered, found in the player's journalled history (rules §3, rollback).
+
+    `answer` is its first answer, encoded; `round_answer` the newest one about the same round, itself included.
+    """
+
+    answer: bytes
+    round_answer: bytes
+
+
 class Facts(msgspec.Struct, frozen=True, array_like=True):
     """All facts of one command."""
 
@@ -42,6 +52,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     """The country of the command's IP, by the geo database; None if unknown."""
     seen: Seen = Seen()
     reservations: tuple[Reservation, ...] = ()
+    past_bet: PastBet | None = None
+    """The bet that a rollback names, if it had to be looked for in the journal and was found there."""
 
 
 NO_FACTS = Facts()
@@ -70,3 +82,5 @@ class Needs(msgspec.Struct, frozen=True, array_like=True):
     look_up: bool
     """Whether the signals are new: they are recorded, and others with the same are counted."""
     awards: tuple[WantedAward, ...] = ()
+    past_bet: str | None = None
+    """The id of a command to be looked for in the player's journalled history."""

@@ -2,7 +2,7 @@
 
 from engine.answers import Balance
 from engine.facts import Signals
-from engine.state import FreeSpinPackage, Grant, PlayerState
+from engine.state import FreeSpinPackage, Grant, OpenRound, PlayerState
 
 
 def find_grant(state: PlayerState, grant_id: str) -> Grant | None:
@@ -48,7 +48,7 @@ def balance(state: PlayerState, time_ms: int) -> Balance:
         bonus += grant.balance
         if grant.state == "in_wager" and time_ms < grant.valid_to_ms:
             usable = grant.balance
-    return Balance(state.real, bonus, usable, state.real - state.reserved)
+    return Balance(state.real, bonus, usable, withdrawable(state))
 
 
 def withdrawable(state: PlayerState) -> int:
@@ -74,6 +74,13 @@ def in_play(state: PlayerState, package_id: str) -> bool:
 def tied(state: PlayerState, grant: Grant) -> bool:
     """Whether an open round keeps the grant from ending: it staked its money or reduced its wagering (rules §4)."""
     return any(round_.ties(grant.grant_id) for round_ in state.rounds.values())
+
+
+def counts_already(round_: OpenRound, grant: Grant) -> bool:
+    """Whether a stake of the round counts for the grant, so that a further one belongs to the same mean (rules §4)."""
+    if grant.terms.max_bet_counts == "stake":
+        return False
+    return any(bet.counted and bet.grant_id == grant.grant_id for bet in round_.bets)
 
 
 def queue_place(grant: Grant) -> tuple[int, int]:

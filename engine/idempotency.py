@@ -4,7 +4,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from engine.commands import BETS, Command, CommandBody
+from engine.commands import BETS, Command, CommandBody, Result
 from engine.rejections import ALREADY_PROCESSED, IDEMPOTENCY_CONFLICT, ROLLED_BACK, Rejection
 from engine.state import Player
 from engine.window import id_digest
@@ -12,9 +12,20 @@ from engine.window import id_digest
 _ENCODER = msgspec.msgpack.Encoder()
 
 
+_LATER_FIELD: dict[type, bytes] = {Result: msgspec.msgpack.encode(None)}
+"""Bodies whose last field came after the others, and its encoded default."""
+
+
 def content_digest(body: CommandBody) -> bytes:
-    """8 bytes that differ when the parsed command differs."""
-    return blake2b(_ENCODER.encode(body), digest_size=8).digest()
+    """8 bytes that differ when the parsed command differs.
+
+    A later field that is left out doesn't count: a command repeated across an upgrade still gets its first answer.
+    """
+    encoded = _ENCODER.encode(body)
+    default = _LATER_FIELD.get(type(body))
+    if default is not None and encoded.endswith(default):
+        encoded = bytes((encoded[0] - 1,)) + encoded[1 : -len(default)]
+    return blake2b(encoded, digest_size=8).digest()
 
 
 def recall(player: Player, command: Command, content: bytes) -> bytes | Rejection | None:
@@ -28,7 +39,8 @@ def recall(player: Player, command: Command, content: bytes) -> bytes | Rejectio
     remembered = window.find(digest)
     if remembered is not None and remembered.content != content:
         return Rejection(IDEMPOTENCY_CONFLICT, f"The key of {command.id} was used for another command: use a new key.")
-    if digest in window.tombstones and isinstance(command.body, BETS):
+    rolled_back = digest in window.tombstones or (player.state.rounds and _undone(player, digest))
+    if rolled_back and isinstance(command.body, BETS):
         return Rejection(ROLLED_BACK, f"The bet {command.id} was rolled back: place a new one with a new key.")
     if remembered is not None:
         return remembered.answer
@@ -37,6 +49,10 @@ def recall(player: Player, command: Command, content: bytes) -> bytes | Rejectio
             ALREADY_PROCESSED, f"{command.id} was accepted before; its answer is no longer kept. Nothing moved."
         )
     return None
+
+
+def _undone(player: Player, digest: int) -> bool:
+    return any(digest in round_.undone_digests for round_ in player.state.rounds.values())
 
 
 def _in_open_round(player: Player, command_id: str, digest: int) -> bool:

@@ -7,9 +7,10 @@ there will be. If the command is refused after all, whatever was reserved for it
 from typing import Literal
 
 from engine.catalog import Catalog
-from engine.commands import Command
+from engine.commands import ROLLBACKS, Command
 from engine.deciding import decide_alone
 from engine.deciding.awarding import Proposed, proposed
+from engine.deciding.rollback import forgotten
 from engine.events import BonusGranted, FreeSpinsGranted, GrantCancelled, GrantCreated, GrantDeclined, GrantExpired
 from engine.facts import Needs, WantedAward
 from engine.gate import NO_SIGNALS, needs_reservation, own_signals, reservation_id, signals_of
@@ -22,11 +23,15 @@ from engine.window import id_digest
 
 
 def needs(player: Player, catalog: Catalog, command: Command) -> Needs | None:
-    """None unless the command brings signals or awards something that the gate judges by facts. Changes nothing.
+    """None unless the command brings signals, awards something that the gate judges by facts, or is a rollback of a bet
+    that only the journal remembers. Changes nothing.
 
     Cheap where it matters: a spin or result is answered at once if it can't cross a turnover some campaign waits for.
     """
+    body = command.body
     if not may_trigger(player.state, catalog, command):
+        if type(body) in ROLLBACKS and forgotten(player, body.transaction_id):  # type: ignore[union-attr]
+            return Needs(NO_SIGNALS, False, past_bet=body.transaction_id)  # type: ignore[union-attr]
         return None
     if recall(player, command, content_digest(command.body)) is not None:
         return None

@@ -3,7 +3,7 @@
 Every code here has a row in the gateway's error table; a test fails if one is missing.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -12,12 +12,14 @@ class Rejection(msgspec.Struct, frozen=True, array_like=True):
     """A refused command: nothing moved, nothing is remembered.
 
     `code` is stable and machine-readable, `detail` is one sentence with the values and the way out,
-    `fields` are extra members of the problem document (for example `balance`).
+    `fields` are extra members of the problem document (for example `balance`). `for_operator`: what could not be moved
+    is kept with the player until an operator has looked at it (rules §3).
     """
 
     code: str
     detail: str
     fields: dict[str, Any] = {}
+    for_operator: bool = False
 
 
 IDEMPOTENCY_CONFLICT: Final = "idempotency_conflict"
@@ -49,6 +51,8 @@ CODE_NOT_FOUND: Final = "code_not_found"
 GRANT_NOT_FOUND: Final = "grant_not_found"
 WITHDRAWAL_NOT_FOUND: Final = "withdrawal_not_found"
 ROUND_REFUNDED: Final = "round_refunded"
+NOT_A_BET: Final = "not_a_bet"
+FLAG_NOT_FOUND: Final = "flag_not_found"
 BONUS_WOULD_BE_LOST: Final = "bonus_would_be_lost"
 INVALID_STATE: Final = "invalid_state"
 GRANT_DECLINED: Final = "grant_declined"
@@ -58,3 +62,12 @@ REDEMPTION_NOT_FOUND: Final = "redemption_not_found"
 LEVEL_NOT_FOUND: Final = "level_not_found"
 
 CODES: Final = frozenset(value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str))
+
+
+def full(detail: str, action: Literal["refresh", "fix_request"] = "refresh") -> Rejection:
+    """`overloaded` because a bound of the player's own is full, which no repetition of the command changes.
+
+    `action` is what helps: `refresh` looks at what the player has and ends some of it, `fix_request` sends another
+    command.
+    """
+    return Rejection(OVERLOADED, detail, {"action": action})

@@ -1,10 +1,12 @@
-"""What the window of remembered commands tells about rounds that are no longer open."""
+"""What remembered commands, and the journal behind them, tell about rounds that are no longer open."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from engine.answers import CANCELLED, AnyAnswer, RoundAnswer
+from engine.facts import PastBet
+from engine.transition import Transition
 from engine.window import Window
 
 _ANSWERS: msgspec.msgpack.Decoder[AnyAnswer] = msgspec.msgpack.Decoder(AnyAnswer)
@@ -35,3 +37,20 @@ def round_answers(window: Window, session_id: str = "") -> Iterator[RoundAnswer]
 def newest_answer(window: Window, session_id: str) -> RoundAnswer | None:
     """The last that is remembered of a round; None if it is unknown or long past."""
     return next(round_answers(window, session_id), None)
+
+
+def past_bet(history: Iterable[Transition], command_id: str) -> PastBet | None:
+    """The command among a player's journalled transitions, oldest first, and what became of its round (rules §3)."""
+    found: bytes | None = None
+    newest = b""
+    session_id = ""
+    for transition in history:
+        if transition.command_id == command_id:
+            found = newest = transition.answer
+            answer = decode_answer(found)
+            session_id = answer.session_id if isinstance(answer, RoundAnswer) else ""
+        elif session_id and session_id.encode() in transition.answer:
+            answer = decode_answer(transition.answer)
+            if isinstance(answer, RoundAnswer) and answer.session_id == session_id:
+                newest = transition.answer
+    return None if found is None else PastBet(found, newest)

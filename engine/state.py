@@ -8,10 +8,18 @@ from typing import Literal
 
 import msgspec
 
-from engine.catalog import ExcludedPolicy, FundsOrder, OverMaxBet, TimeoutAction, Verdict, WorkflowTransition
+from engine.catalog import (
+    ExcludedPolicy,
+    FundsOrder,
+    MaxBetCounts,
+    OverMaxBet,
+    TimeoutAction,
+    Verdict,
+    WorkflowTransition,
+)
 from engine.commands import Mode
 from engine.facts import Signals
-from engine.window import Window
+from engine.window import Window, id_digest
 
 GrantState = Literal["initiated", "granted", "in_wager", "completed", "expired", "cancelled", "declined"]
 LIVE_GRANT_STATES = frozenset({"initiated", "granted", "in_wager"})
@@ -47,6 +55,8 @@ TURNOVER_DAYS_MAX = 92
 POINTS_MAX = 2**53
 """Micro-points a player may have earned: bets earn no more from there on. A thousand such players can be tallied."""
 OPEN_REDEMPTIONS_MAX = 16
+PAID_WEEKS_MAX = 8
+"""Weeks that cashback was paid for and that reversals can still correct, oldest forgotten first."""
 ENDED_REDEMPTIONS_MAX = 16
 """Ended redemptions that are still told from unknown ones, oldest dropped first."""
 
@@ -69,6 +79,10 @@ class GrantTerms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     funds_order: FundsOrder | None = None
     cancel_on_withdrawal: bool = True
     min_average_bet: int | None = None
+    max_bet_counts: MaxBetCounts = "stake"
+    """Whether `max_bet` and `min_average_bet` look at a round's stakes together or at each alone. Grants that were
+    created before there was a choice look at each alone.
+    """
 
 
 class Grant(msgspec.Struct, array_like=True):
@@ -165,6 +179,16 @@ class FreeSpinPackage(msgspec.Struct, array_like=True):
     """It came beside a bonus, which speaks for the award when awards are counted (rules §6)."""
 
 
+class AwardEnd(msgspec.Struct, array_like=True):
+    """How parts of an award of free spins alone have ended so far: unused spins, or a grant of winnings (rules §6)."""
+
+    campaign_id: str
+    expired: bool = False
+    """The date of a part ended it."""
+    otherwise: int = 0
+    """How many parts paid money out or were given up. A reversal that reopens such a grant takes it back."""
+
+
 class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One stake in an open round: `amount` = `real` + `bonus` (both 0 for a free spin).
 
@@ -208,6 +232,28 @@ class OpenRound(msgspec.Struct, array_like=True):
     timeout_action: TimeoutAction = "hold"
     flagged: bool = False
     """It has passed its time-out and waits for an operator or its result (rules §3)."""
+    settled_bets: tuple[str, ...] = ()
+    """Ids of the bets that a result has named: they can't be rolled back any more."""
+    named_results: int = 0
+    """How many of `results` named a bet; the others counted for the whole round."""
+    undone_digests: tuple[int, ...] = ()
+    """Ids of the bets that were rolled back while the round stayed open, as digests: never forgotten until it ends."""
+    counts_when_over: bool = False
+    """Its stakes and wins count for the week in which it ends (rules §8, cashback). A round that was opened under an
+    earlier version counts each stake and win at once.
+    """
+
+    @property
+    def has_whole_result(self) -> bool:
+        """Whether a result counted for the whole round: none of its bets can be rolled back any more (rules §3)."""
+        return self.results > self.named_results
+
+    def find_bet(self, command_id: str) -> Bet | None:
+        """The bet made under that id, if it stands."""
+        for bet in self.bets:
+            if bet.command_id == command_id:
+                return bet
+        return None
 
     def ties(self, grant_id: str) -> bool:
         """Whether the round staked the grant's money, counted for it or voids it: it can't end meanwhile (rules §4)."""
@@ -243,7 +289,8 @@ class Redemption(msgspec.Struct, frozen=True, array_like=True):
 class Loyalty(msgspec.Struct, array_like=True):
     """Level, points and turnover (rules §8). Points are micro-points, turnover is micro-EUR, days count from 1970.
 
-    available + locked + spent + expired = lifetime, always.
+    available + locked + spent + expired = lifetime, always. Points leave `available` in whole points only: fractions
+    are nowhere else, so that the buckets add up as shown, too.
     """
 
     level: str = ""
@@ -264,36 +311,51 @@ class Loyalty(msgspec.Struct, array_like=True):
     expired: int = 0
     lifetime: int = 0
     """Accrued and adjusted, reversals taken off."""
-    last_bet_ms: int = 0
-    """The last paid bet, or the registration: points expire from here."""
+    idle_since_ms: int = 0
+    """The last paid bet, the last points added by hand, or the registration: the months until points expire count from
+    here (rules §8).
+    """
     unlocked_ms: int = 0
-    """When points last became available by something else than a bet."""
+    """When points last came back from a redemption."""
     first_day: int = 0
     days: list[int] = []
     """Turnover by UTC day from `first_day` on, without gaps; at most TURNOVER_DAYS_MAX."""
     week: int = 0
     week_staked: int = 0
     week_won: int = 0
-    """Real money staked and won in that week, minor units (see `engine.turnover.week_of`)."""
+    """Real money staked and won in the rounds that ended in that week, minor units (see `engine.turnover.week_of`)."""
     redemptions: dict[str, Redemption] = {}
     """Locked ones, and the last that ended: each kind oldest first."""
+    paid_weeks: dict[int, int] = {}
+    """Weeks that cashback was paid for, oldest first: the loss that it was paid for, less what was reversed since."""
+    to_take_off: int = 0
+    """Losses of those weeks that were reversed since, minor units: the next reckonings count so much less."""
 
 
 class Flagged(msgspec.Struct, frozen=True, array_like=True):
-    """A refused result or rollback that an operator must look at: `code` says why, `amount` is its win (rules §3)."""
+    """A refused result or rollback that an operator must look at: `code` says why, `amount` is its win (rules §3).
+
+    `transaction_id` is the bet that a rollback named; `session_id` and `amount` are empty if nothing is known of it.
+    """
 
     command_id: str
     code: str
     session_id: str
     amount: int
     flagged_ms: int
+    transaction_id: str = ""
+
+    @property
+    def flag_id(self) -> str:
+        """Names it for an operator: the same refusal has the same id, on every shard and after every restart."""
+        return f"f{id_digest(f'{self.command_id}:{self.amount}'):016x}"
 
 
 class PlayerState(msgspec.Struct, array_like=True):
     """All of a player but the remembered commands. `currency` is empty until the player is registered.
 
     `grants` are live ones in queue order (first in, first out by grant time); `ended_grants` newest last.
-    `awarded` counts awards per campaign, for `limits.per_player`.
+    `awarded` counts awards per campaign, for `limits.per_player`: what was granted, and what may still be.
     """
 
     player_id: str
@@ -338,6 +400,8 @@ class PlayerState(msgspec.Struct, array_like=True):
     """The last registration, deposit, session or bet: silence counts from here (rules §6, `inactive`)."""
     flagged: list[Flagged] = []
     """The last refusals an operator must look at, oldest first (rules §3)."""
+    award_ends: dict[str, AwardEnd] = {}
+    """By package: what has ended of an award of free spins alone, as long as a reversal could bring it back."""
 
 
 class Player:

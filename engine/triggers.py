@@ -186,12 +186,18 @@ def newly_settled(state: PlayerState, events: Sequence[e.AnyEvent]) -> int:
             placed += event.turnover_micro
         elif isinstance(event, e.BetReported):
             settled += event.turnover_micro
-        elif (isinstance(event, e.WinCredited) and event.closes) or (
-            isinstance(event, e.RoundTimedOut) and event.action == "close"
-        ):
-            round_ = state.rounds.get(event.session_id)
+        elif (session_id := settled_round(event)) is not None:
+            round_ = state.rounds.get(session_id)
             settled += placed + (0 if round_ is None else sum(bet.turnover_micro for bet in round_.bets))
     return settled
+
+
+def settled_round(event: e.AnyEvent) -> str | None:
+    """The round whose stakes the event settles: it ends the round and leaves them standing. None: it settles none."""
+    closes = (isinstance(event, e.WinCredited) and event.closes) or (
+        isinstance(event, e.RoundTimedOut) and event.action == "close"
+    )
+    return event.session_id if closes else None  # type: ignore[union-attr]
 
 
 def level_campaigns(state: PlayerState, catalog: Catalog, level: str) -> list[Campaign]:

@@ -64,7 +64,7 @@ async def report_bet(door: AtDoor, player_id: PlayerId, body: ReportedBetRequest
     "POST /players/{player_id}/bets/rollback",
     roles=PLATFORM,
     answers=RollbackJson,
-    refuses=("round_has_result", "round_closed", "win_already_spent"),
+    refuses=("round_has_result", "round_closed", "win_already_spent", "not_a_bet"),
 )
 async def roll_back_bet(door: AtDoor, player_id: PlayerId, body: BetRollbackRequest) -> Response:
     """Reverses the bet reported with that Idempotency-Key, or makes sure that it never counts."""

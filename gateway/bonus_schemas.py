@@ -32,6 +32,7 @@ class TermsJson(Json):
     funds_order: str | None
     cancel_on_withdrawal: bool
     min_average_bet: int | None
+    max_bet_counts: str
 
 
 class GrantJson(Json):

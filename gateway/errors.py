@@ -17,7 +17,10 @@ Action = Literal["fix_request", "retry_same_key", "deposit", "refresh", "stop"]
 
 
 class Row(NamedTuple):
-    """`action`: what the caller's program does next; `retryable`: the same request may succeed later, unchanged."""
+    """`action`: what the caller's program does next, unless the refusal brings one of its own.
+
+    `retryable`: the same request may succeed later, unchanged.
+    """
 
     status: int
     title: str
@@ -43,6 +46,7 @@ TABLE: Final[dict[str, Row]] = {
     "grant_not_found": Row(404, "No such bonus", "refresh"),
     "withdrawal_not_found": Row(404, "No such withdrawal", "fix_request"),
     "redemption_not_found": Row(404, "No such redemption", "fix_request"),
+    "flag_not_found": Row(404, "Nothing is flagged under this id", "refresh"),
     "level_not_found": Row(404, "No such level", "fix_request"),
     "method_not_allowed": Row(405, "The route does not know this method", "fix_request"),
     "body_too_large": Row(413, "The body is too large", "fix_request"),
@@ -56,6 +60,7 @@ TABLE: Final[dict[str, Row]] = {
     "round_closed": Row(409, "The round is closed", "refresh"),
     "round_has_result": Row(409, "The round has a result", "refresh"),
     "rolled_back": Row(409, "The bet was rolled back", "stop"),
+    "not_a_bet": Row(409, "The id is not that of a bet", "fix_request"),
     "win_already_spent": Row(409, "The win is no longer there", "stop"),
     "no_free_spins": Row(409, "No free spins", "refresh"),
     "free_spin_game_mismatch": Row(409, "The free spins are for other games", "fix_request"),
@@ -171,21 +176,26 @@ def problem(
     headers: Headers = (),
     retry_after_s: int = RETRY_AFTER_S,
 ) -> Reply:
-    """Looks `code` up and builds the document; 401 names the schemes, 429 and 503 carry `Retry-After` in seconds."""
+    """Looks `code` up and builds the document; 401 names the schemes, 429 and 503 carry `Retry-After` in seconds.
+
+    A refusal may bring an `action` of its own in `fields`: then repeating the request unchanged makes no sense.
+    """
     row = TABLE[code]
+    fields = fields or {}
+    action = fields.get("action", row.action)
     document: dict[str, Any] = {
         "type": f"urn:croupier:problem:{code}",
         "title": row.title,
         "status": row.status,
         "code": code,
         "detail": detail,
-        "retryable": row.retryable,
-        "action": row.action,
+        "retryable": row.retryable and action == row.action,
+        "action": action,
     }
     extra = list(headers)
     if row.status == 401:
         extra.append((b"www-authenticate", b"Bearer"))
     if row.status in (429, 503):
         extra.append((b"retry-after", b"%d" % retry_after_s))
-    body = msgspec.json.encode(document | dict(fields or {}))
+    body = msgspec.json.encode(document | dict(fields))
     return Reply(row.status, body, [(b"content-type", b"application/problem+json"), *extra])

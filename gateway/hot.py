@@ -165,7 +165,7 @@ ROLLBACK: Final = _route(
         "Reverses the bet made with an Idempotency-Key",
         roles=GAME,
         answer=RollbackJson,
-        refuses=("round_has_result", "win_already_spent"),
+        refuses=("round_has_result", "win_already_spent", "not_a_bet"),
         keyed=True,
         body=RollbackBody,
     ),
@@ -189,11 +189,11 @@ RESULT: Final = _route(
         "Credits a win, closes the round when final",
         roles=GAME,
         answer=SpinAnswer,
-        refuses=(*_ROUND, "round_refunded"),
+        refuses=(*_ROUND, "round_refunded", "not_a_bet", "rolled_back"),
         keyed=True,
         body=ResultBody,
     ),
-    _reader(ResultBody, lambda body, session_id: Result(session_id, body.win, body.final)),
+    _reader(ResultBody, lambda body, session_id: Result(session_id, body.win, body.final, body.settles)),
 )
 BET: Final = _route(
     Route(
@@ -283,6 +283,8 @@ class HotPath:
             return await self._ask(route, player_id, "", ask)
         if type(ask) is Rollback:
             ask = Rollback(f"{caller.id}:{ask.transaction_id}")
+        elif type(ask) is Result and ask.settles is not None:
+            ask = msgspec.structs.replace(ask, settles=f"{caller.id}:{ask.settles}")
         return await self._ask(route, player_id, command_id(caller, headers), ask)
 
     async def _ask(

@@ -51,12 +51,30 @@ class ReservedJson(Json):
 
 
 class FlaggedJson(Json):
-    """A result or rollback refused with `code`, for an operator: `amount` is the win that was not moved."""
+    """A result or rollback refused with `code`, for an operator: `amount` is the win that was not moved.
 
+    `transaction_id` is the bet that a rollback named, as `<client>:<Idempotency-Key>`; `session_id` and `amount` are ""
+    and 0 if nothing is known of it any more. `flag_id` names it for `POST /players/{player_id}/flags/{flag_id}/clear`.
+    """
+
+    flag_id: str
+    code: str
+    session_id: str
+    transaction_id: str
+    amount: int
+    flagged_at: str
+
+
+class FlagClearedJson(Json):
+    """What an operator has dealt with, and why it is listed no more."""
+
+    player_id: str
+    flag_id: str
     code: str
     session_id: str
     amount: int
-    flagged_at: str
+    reason: str
+    replayed: bool
 
 
 class PlayerJson(Json):

@@ -2,21 +2,21 @@
 
 from typing import Annotated, cast
 
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
-from engine.answers import BlockAnswer, DepositAnswer, RegisteredAnswer
-from engine.commands import Block, Deposit, Register, Unblock
+from engine.answers import BlockAnswer, DepositAnswer, FlagClearedAnswer, RegisteredAnswer
+from engine.commands import Block, ClearFlag, Deposit, Register, Unblock
 from engine.queries import GetPlayer, GetRounds
 from engine.views import PlayerView, RoundsView
 from gateway import render_players as render
 from gateway.declaring import CONVERTED, Routes
 from gateway.door import AtDoor, PlayerId, answer, created
-from gateway.player_schemas import BlockJson, DepositJson, PlayerJson, PlayerRegisteredJson
+from gateway.player_schemas import BlockJson, DepositJson, FlagClearedJson, PlayerJson, PlayerRegisteredJson
 from gateway.render import spin
-from gateway.requests import DepositRequest, ReasonRequest, RegisterRequest
-from gateway.roles import GAME, PLATFORM, READERS
+from gateway.requests import OWN_ID, DepositRequest, ReasonRequest, RegisterRequest
+from gateway.roles import GAME, PLATFORM, READERS, SUPPORT
 from gateway.schemas import RoundsJson
 
 routes = Routes()
@@ -31,6 +31,7 @@ def _digits(value: object) -> object:
     return value
 
 
+FlagId = Annotated[str, Path(pattern=OWN_ID)]
 Limit = Annotated[int, Field(ge=1, le=ROUNDS_MAX), BeforeValidator(_digits), Query()]
 
 
@@ -79,6 +80,18 @@ async def unblock(door: AtDoor, player_id: PlayerId, body: ReasonRequest) -> Res
     """Lifts a block."""
     outcome = await door.command(player_id, Unblock(body.reason))
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
+
+
+@routes.change(
+    "POST /players/{player_id}/flags/{flag_id}/clear",
+    roles=SUPPORT,
+    answers=FlagClearedJson,
+    refuses=("flag_not_found",),
+)
+async def clear_flag(door: AtDoor, player_id: PlayerId, flag_id: FlagId, body: ReasonRequest) -> Response:
+    """An operator has dealt with what was flagged: it is listed no more, and nothing moves."""
+    outcome = await door.command(player_id, ClearFlag(flag_id, body.reason))
+    return answer(render.flag_cleared(cast(FlagClearedAnswer, outcome.answer), player_id, outcome.replayed))
 
 
 @routes.read("GET /players/{player_id}/rounds", roles=GAME | READERS, answers=RoundsJson)

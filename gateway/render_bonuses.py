@@ -90,6 +90,7 @@ def terms(of: GrantTerms) -> TermsJson:
         of.funds_order,
         of.cancel_on_withdrawal,
         of.min_average_bet,
+        of.max_bet_counts,
     )
 
 

@@ -4,18 +4,20 @@ from engine.answers import (
     AwardsAnswer,
     BlockAnswer,
     DepositAnswer,
+    FlagClearedAnswer,
     RegisteredAnswer,
     ReportedBetAnswer,
     SessionAnswer,
     WithdrawalAnswer,
 )
 from engine.catalog import GameType
-from engine.state import Withdrawal
+from engine.state import Flagged, Withdrawal
 from engine.views import PlayerView
 from gateway.player_schemas import (
     AwardsJson,
     BlockJson,
     DepositJson,
+    FlagClearedJson,
     FlaggedJson,
     PlayerJson,
     PlayerRegisteredJson,
@@ -121,9 +123,21 @@ def player(view: PlayerView, stale: bool = False) -> PlayerJson:
         [spin(answer, view.player_id) for answer in view.open_rounds],
         [_reserved(of) for of in view.withdrawals],
         None if view.loyalty is None else loyalty(view.loyalty),
-        [FlaggedJson(of.code, of.session_id, of.amount, rfc3339(of.flagged_ms)) for of in view.flagged],
+        [flagged(of) for of in view.flagged],
     )
 
 
 def _reserved(of: Withdrawal) -> ReservedJson:
     return ReservedJson(of.withdrawal_id, of.amount, of.state, of.grants, of.packages)
+
+
+def flagged(of: Flagged) -> FlaggedJson:
+    """What waits for an operator."""
+    return FlaggedJson(of.flag_id, of.code, of.session_id, of.transaction_id, of.amount, rfc3339(of.flagged_ms))
+
+
+def flag_cleared(answer: FlagClearedAnswer, player_id: str, replayed: bool) -> FlagClearedJson:
+    """What an operator has dealt with."""
+    return FlagClearedJson(
+        player_id, answer.flag_id, answer.code, answer.session_id, answer.amount, answer.reason, replayed
+    )

@@ -39,11 +39,12 @@ class HotBody(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class ResultBody(HotBody):
-    """`POST /spin/{session_id}/result`."""
+    """`POST /spin/{session_id}/result`. `settles`: the Idempotency-Key of the bet that it belongs to."""
 
     player_id: _Identifier
     win: _Win
     final: bool = True
+    settles: _Visible | None = None
 
 
 class AddBetBody(HotBody):

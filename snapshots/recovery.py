@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from engine.player import replay
 from engine.state import Player
+from engine.transition import Transition
 from snapshots.codec import KeyedEntry, decode_batch, decode_entry, decode_snapshot, owners
 from snapshots.contract import GENESIS, LogInfo, LogRecord, SnapshotRecord, Store, next_hash
 from snapshots.errors import CorruptLog, CorruptSnapshot, VersionGap
@@ -130,6 +131,16 @@ def _first_intact(player_id: str, generations: Sequence[SnapshotRecord]) -> tupl
         except CorruptSnapshot as error:
             damage = damage or error
     return Player.new(player_id), damage
+
+
+async def player_history(store: Store, player_id: str) -> list[Transition]:
+    """All that the journal still holds of a player, oldest first, as far back as it is not trimmed.
+
+    It reads every unfinished log from its trim point on, so it is for the rare questions that memory can't answer.
+    Raises CorruptLog if an entry of the player may be damaged.
+    """
+    entries = {entry.version: entry for entry in await _all_logs(store, player_id)}
+    return [decode_entry(entries[version]) for version in sorted(entries)]
 
 
 async def _all_logs(store: Store, player_id: str) -> list[KeyedEntry]:

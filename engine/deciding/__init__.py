@@ -3,7 +3,7 @@
 Refusals come in the order of rules §3: syntax, player, game, round state, limits and bonus rules, funds.
 """
 
-from collections.abc import Callable
+from typing import Final
 
 from engine import commands as c
 from engine.catalog import Catalog
@@ -25,65 +25,27 @@ from engine.deciding import (
 )
 from engine.deciding.awarding import with_awards
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import DECLARED
 from engine.events import GrantCreated
 from engine.rejections import GRANT_DECLINED, PLAYER_BLOCKED, PLAYER_NOT_FOUND, UNSUPPORTED_CURRENCY, Rejection
 from engine.state import Player
-from engine.triggers import BY_PLAY, may_trigger
+from engine.triggers import may_trigger
 
-_DECIDERS: dict[type, Callable[..., Decision]] = {
-    c.Register: players.register,
-    c.Block: players.block,
-    c.Unblock: players.unblock,
-    c.Deposit: grants.deposit,
-    c.GrantCampaign: grants.grant_campaign,
-    c.Expire: players.expire,
-    c.Spin: rounds.spin,
-    c.AddBet: rounds.add_bet,
-    c.Result: rounds.result,
-    c.CancelRound: rounds.cancel,
-    c.Rollback: rollback.rollback,
-    c.ExpireRound: timeouts.expire_round,
-    c.FlagForOperator: timeouts.flag_for_operator,
-    c.StartSession: sessions.start_session,
-    c.PostEvent: sessions.post_event,
-    c.ReportBet: verticals.report_bet,
-    c.RollbackReportedBet: rollback.rollback,
-    c.Withdraw: withdrawals.withdraw,
-    c.ConfirmWithdrawal: withdrawals.confirm,
-    c.CancelWithdrawal: withdrawals.cancel,
-    c.EnterCode: grants.enter_code,
-    c.Inactive: grants.inactive,
-    c.ClaimGrant: lifecycle.claim,
-    c.ApproveGrant: lifecycle.approve,
-    c.DeclineGrant: lifecycle.decline,
-    c.ReleaseGrant: lifecycle.release,
-    c.CancelGrant: lifecycle.cancel,
-    c.AdjustPoints: points.adjust,
-    c.RequestRedemption: points.request,
-    c.ConfirmRedemption: points.confirm,
-    c.CancelRedemption: points.cancel,
-    c.LapseRedemption: points.lapse,
-    c.ExpirePoints: points.expire,
-    c.ForceLevel: levels.force,
-    c.SweepLevel: levels.sweep,
-    c.PayCashback: cashback.pay,
-}
-_MOVES_TURNOVER = frozenset({*BY_PLAY, c.AddBet, c.CancelRound, c.Rollback, c.RollbackReportedBet})
-"""Bodies that may change the level, or settle what did."""
-_NOT_WHILE_BLOCKED = (
-    *c.BETS,
-    c.Deposit,
-    c.GrantCampaign,
-    c.PostEvent,
-    c.EnterCode,
-    c.Inactive,
-    c.ClaimGrant,
-    c.ApproveGrant,
-    c.RequestRedemption,
-    c.ConfirmRedemption,
+_MODULES: Final = (
+    cashback,
+    grants,
+    levels,
+    lifecycle,
+    players,
+    points,
+    rollback,
+    rounds,
+    sessions,
+    timeouts,
+    verticals,
+    withdrawals,
 )
-_CONVERTED = frozenset({*c.BETS, c.Deposit, c.RequestRedemption, c.ConfirmRedemption, c.PayCashback})
-"""Bodies that need the player's currency in platform.yaml; what was taken before is settled without (rules §2.7)."""
+"""Where deciders declare themselves (`engine.deciding.declaring`)."""
 
 
 def decide(player: Player, catalog: Catalog, command: Command) -> Decision:
@@ -115,12 +77,13 @@ def decide_alone(player: Player, catalog: Catalog, command: Command) -> Decision
         return problem
     if not state.currency and kind is not c.Register:
         return Rejection(PLAYER_NOT_FOUND, f"Player {state.player_id} is not registered: register the player first.")
-    if state.blocked is not None and kind in _NOT_WHILE_BLOCKED:
+    declared = DECLARED[kind]
+    if state.blocked is not None and not declared.while_blocked:
         return Rejection(PLAYER_BLOCKED, f"Player {state.player_id} is blocked; settlements and rollbacks still work.")
-    if state.currency not in catalog.currencies and kind in _CONVERTED:
+    if declared.converts and state.currency not in catalog.currencies:
         return _not_offered(state.currency)
-    decided = _DECIDERS[kind](player, catalog, command, body)
-    if kind in _MOVES_TURNOVER and catalog.loyalty is not None and not isinstance(decided, Rejection):
+    decided = declared.decide(player, catalog, command, body)
+    if declared.moves_turnover and catalog.loyalty is not None and not isinstance(decided, Rejection):
         decided += levels.follow(state, catalog, catalog.loyalty, decided)
     return decided
 

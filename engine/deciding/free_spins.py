@@ -1,8 +1,9 @@
 """Free spins: choosing the package, and where their wins go (rules §5)."""
 
 from engine.amounts import times_ceil
+from engine.calendar import end_of
 from engine.catalog import RoundTimeout
-from engine.commands import Command, Spin
+from engine.commands import Command, Result, Spin
 from engine.deciding.decision import Decision
 from engine.events import AnyEvent, BetPlaced, GrantCreated, WinCredited
 from engine.holdings import find_grant, find_package
@@ -11,8 +12,8 @@ from engine.rejections import (
     FREE_SPIN_BET_MISMATCH,
     FREE_SPIN_GAME_MISMATCH,
     NO_FREE_SPINS,
-    OVERLOADED,
     Rejection,
+    full,
 )
 from engine.state import LIVE_GRANTS_MAX, FreeSpinPackage, Grant, PlayerState
 
@@ -27,7 +28,10 @@ def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout
         return package
     opens = package.wager_multiplier_micro and _winnings_grant(state, package) is None
     if opens and len(state.grants) >= LIVE_GRANTS_MAX:
-        return Rejection(OVERLOADED, f"The player has {LIVE_GRANTS_MAX} live grants: no room for winnings.")
+        return full(
+            f"The player has {LIVE_GRANTS_MAX} live grants, which leaves no room for winnings: "
+            "wait until one ends, or give one up."
+        )
     session_id = f"{state.player_id}-{state.version + 1}"
     events: list[AnyEvent] = [
         BetPlaced(
@@ -47,7 +51,7 @@ def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout
         )
     ]
     if body.win is not None:
-        events += win(state, command, session_id, package.package_id, body.win, True)
+        events += win(state, command, session_id, package.package_id, Result(session_id, body.win))
     return events
 
 
@@ -66,9 +70,7 @@ def _choose(state: PlayerState, game_id: str, bet: int | None, time_ms: int) -> 
     return min(with_bet, key=lambda package: package.valid_to_ms)
 
 
-def win(
-    state: PlayerState, command: Command, session_id: str, package_id: str, reported: int, closes: bool
-) -> list[AnyEvent]:
+def win(state: PlayerState, command: Command, session_id: str, package_id: str, body: Result) -> list[AnyEvent]:
     """Credits a free spin's win, capped by the package's `max_win`, to its winnings grant.
 
     A wager multiplier of 0 pays the real wallet. Without a live winnings grant a new one is opened.
@@ -76,16 +78,17 @@ def win(
     package = find_package(state, package_id)
     if package is None:
         raise InvariantViolation("package_outlives_its_rounds", f"{session_id} has lost {package_id}")
+    reported, closes, settles = body.win, body.final, body.settles
     credited = reported if package.max_win is None else min(reported, package.max_win - package.won)
     if not credited or not package.wager_multiplier_micro:
-        return [WinCredited(session_id, reported, credited, 0, None, 0, closes)]
+        return [WinCredited(session_id, reported, credited, 0, None, 0, closes, settles)]
     events: list[AnyEvent] = []
     grant = _winnings_grant(state, package)
     if grant is None:
         grant = _new_winnings_grant(state, package, command.time_ms)
         events.append(GrantCreated(grant, award=False))
     wager_added = times_ceil(credited, package.wager_multiplier_micro)
-    events.append(WinCredited(session_id, reported, 0, credited, grant.grant_id, wager_added, closes))
+    events.append(WinCredited(session_id, reported, 0, credited, grant.grant_id, wager_added, closes, settles))
     return events
 
 
@@ -105,7 +108,7 @@ def _new_winnings_grant(state: PlayerState, package: FreeSpinPackage, time_ms: i
         wager_total=0,
         terms=package.winnings_terms,
         granted_ms=time_ms,
-        valid_to_ms=package.campaign_valid_to_ms if lives_ms is None else time_ms + lives_ms,
+        valid_to_ms=package.campaign_valid_to_ms if lives_ms is None else end_of(time_ms, lives_ms),
         source="free_spins",
         package_id=package.package_id,
         beside_bonus=package.beside_bonus,

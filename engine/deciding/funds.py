@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.catalog import Catalog, Game
+from engine.catalog import Catalog, Game, MaxBetCounts
 from engine.holdings import balance, stakeable_grant, withdrawable
 from engine.rejections import BONUS_MAX_BET, INSUFFICIENT_FUNDS, Rejection
 from engine.state import Grant, GrantTerms, OpenRound, PlayerState
@@ -29,20 +29,16 @@ def stake(
     """
     grant = stakeable_grant(state, time_ms)
     if grant is None:
-        if state.real - state.reserved < amount:
+        if withdrawable(state) < amount:
             return _insufficient(state, amount, 0, time_ms)
         return Stake(amount, 0, None, 0, False)
     terms = grant.terms
-    over = terms.max_bet is not None and amount > terms.max_bet
+    over = terms.max_bet is not None and looked_at(terms.max_bet_counts, amount, round_) > terms.max_bet
     if over and terms.over_max_bet == "reject":
-        return Rejection(
-            BONUS_MAX_BET,
-            f"While bonus {grant.grant_id} is in wager a bet may be at most {terms.max_bet}; this one is {amount}.",
-            {"max_bet": terms.max_bet, "grant_id": grant.grant_id},
-        )
+        return _over_max_bet(grant, amount, round_)
     excluded = game.game_id in terms.excluded_games
     usable = _usable(grant, excluded, round_)
-    real = state.real - state.reserved
+    real = withdrawable(state)
     if real + usable < amount:
         return _insufficient(state, amount, usable, time_ms)
     if (terms.funds_order or catalog.funds_order) == "real_first":
@@ -53,6 +49,29 @@ def stake(
     voids = over and terms.over_max_bet == "cancel"
     paid_by = grant.grant_id if bonus or counted or voids else None
     return Stake(amount - bonus, bonus, paid_by, counted, voids)
+
+
+def looked_at(counts: MaxBetCounts, amount: int, round_: OpenRound | None) -> int:
+    """What a limit on bets looks at: the stake with all others of its open round, or the stake alone (rules §4)."""
+    if round_ is None or counts == "stake":
+        return amount
+    return amount + sum(bet.amount for bet in round_.bets)
+
+
+def bonus_share(won: int, bonus: int, total: int) -> int:
+    """What of `won` belongs to the grant that staked `bonus` of the round's `total`, rounded down (rules §2.4)."""
+    return won * bonus // total
+
+
+def _over_max_bet(grant: Grant, amount: int, round_: OpenRound | None) -> Rejection:
+    terms = grant.terms
+    whole = looked_at(terms.max_bet_counts, amount, round_)
+    told = f"{amount}" if whole == amount else f"{amount}, and {whole} with the other stakes of its round"
+    return Rejection(
+        BONUS_MAX_BET,
+        f"While bonus {grant.grant_id} is in wager a bet may be at most {terms.max_bet}; this one is {told}.",
+        {"max_bet": terms.max_bet, "grant_id": grant.grant_id},
+    )
 
 
 def _usable(grant: Grant, excluded: bool, round_: OpenRound | None) -> int:

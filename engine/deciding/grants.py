@@ -4,16 +4,18 @@ from engine.amounts import to_micro_eur
 from engine.calendar import DAY_MS
 from engine.catalog import Campaign, Catalog
 from engine.commands import Command, Deposit, EnterCode, GrantCampaign, Inactive
-from engine.deciding.awarding import free_places
+from engine.deciding.awarding import no_place
 from engine.deciding.awards import worth
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.eligibility import refusal_reason
 from engine.events import DepositMade, SilenceNoticed
-from engine.rejections import CAMPAIGN_NOT_FOUND, CODE_NOT_FOUND, INVALID_STATE, NOT_ELIGIBLE, OVERLOADED, Rejection
-from engine.state import LIVE_GRANTS_MAX, TURNOVER_MAX, Player, PlayerState
+from engine.rejections import CAMPAIGN_NOT_FOUND, CODE_NOT_FOUND, INVALID_STATE, NOT_ELIGIBLE, Rejection
+from engine.state import TURNOVER_MAX, Player, PlayerState
 from engine.triggers import Proposal, eligible, with_code
 
 
+@decides(Deposit, while_blocked=False, converts=True)
 def deposit(player: Player, catalog: Catalog, command: Command, body: Deposit) -> Decision:
     """Credits real money; it is converted to EUR once, for the deposit total, up to its bound (rules §2.7, §6)."""
     state = player.state
@@ -32,6 +34,7 @@ def deposit(player: Player, catalog: Catalog, command: Command, body: Deposit) -
     ]
 
 
+@decides(GrantCampaign, while_blocked=False)
 def grant_campaign(player: Player, catalog: Catalog, command: Command, body: GrantCampaign) -> Decision:
     """An operator's grant: `campaign_not_found`, or `not_eligible` with the reason in `detail`."""
     state = player.state
@@ -52,6 +55,7 @@ def _not_manual(campaign: Campaign) -> str | None:
     return None
 
 
+@decides(EnterCode, while_blocked=False)
 def enter_code(player: Player, catalog: Catalog, command: Command, body: EnterCode) -> Decision:
     """A bonus code: `code_not_found` if it is nobody's, `not_eligible` if it isn't for this player, now (rules §6)."""
     state = player.state
@@ -72,11 +76,10 @@ def _grantable(state: PlayerState, catalog: Catalog, campaign: Campaign, reason:
         reason = "its award is worth nothing"
     if reason is not None:
         return Rejection(NOT_ELIGIBLE, f"Campaign {campaign.campaign_id} can't be granted: {reason}.")
-    if free_places(state) <= 0:
-        return Rejection(OVERLOADED, f"The player has too many live grants or packages; at most {LIVE_GRANTS_MAX}.")
-    return []
+    return no_place(state) or []
 
 
+@decides(Inactive, while_blocked=False)
 def inactive(player: Player, catalog: Catalog, command: Command, body: Inactive) -> Decision:
     """Due work: the player has been silent for more than the campaign's days; `invalid_state` if that isn't so.
 

@@ -6,6 +6,7 @@ from engine.catalog import Catalog, LoyaltyRules
 from engine.catalog_index import index_of
 from engine.commands import Command, ForceLevel, SweepLevel
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.due_loyalty import sweep_day
 from engine.events import (
     AnyEvent,
@@ -15,14 +16,12 @@ from engine.events import (
     LevelUpDue,
     ReportedBetReversed,
     RoundReversed,
-    RoundTimedOut,
-    WinCredited,
 )
 from engine.ladder import reached, rung_of
 from engine.loyalty_events import LevelReason
 from engine.rejections import INVALID_STATE, LEVEL_NOT_FOUND, Rejection
 from engine.state import Player, PlayerState
-from engine.triggers import newly_settled
+from engine.triggers import newly_settled, settled_round
 
 
 def follow(state: PlayerState, catalog: Catalog, rules: LoyaltyRules, events: Sequence[AnyEvent]) -> list[AnyEvent]:
@@ -94,7 +93,7 @@ def _turns(
         *loyalty.climbed,
         *(event.new for event in changes if isinstance(event, LevelChanged) and event.reason == "play"),
     ]
-    closed = {event.session_id for event in events if isinstance(event, WinCredited | RoundTimedOut)}
+    closed = {settled_round(event) for event in events}
     still_open = sum(
         bet.turnover_micro
         for session_id, round_ in state.rounds.items()
@@ -113,6 +112,7 @@ def _supported(rules: LoyaltyRules, level: str, settled: int) -> bool:
     return rung is None or rules.levels[rung].threshold_micro <= settled
 
 
+@decides(ForceLevel)
 def force(player: Player, catalog: Catalog, command: Command, body: ForceLevel) -> Decision:
     """Sets the level by hand; climbing goes on from its threshold. `level_not_found` if it is not on the ladder."""
     rules = catalog.loyalty
@@ -125,6 +125,7 @@ def force(player: Player, catalog: Catalog, command: Command, body: ForceLevel) 
     return [LevelChanged(old, level.level_id, "forced", level.privileges, True, body.reason, level.threshold_micro)]
 
 
+@decides(SweepLevel)
 def sweep(player: Player, catalog: Catalog, command: Command, body: SweepLevel) -> Decision:
     """Due work: one rung down; `invalid_state` if the level is held after all (rules §8, down)."""
     state, rules = player.state, catalog.loyalty

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from engine.catalog import Catalog
 from engine.commands import ApproveGrant, CancelGrant, ClaimGrant, Command, DeclineGrant, ReleaseGrant
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.events import AnyEvent, FreeSpinsCancelled, GrantApproved, GrantClaimed, GrantReleased
 from engine.holdings import find_ended_grant, find_grant, find_package
 from engine.moves import carry_out
@@ -17,6 +18,7 @@ from engine.workflow import find_step
 BY_PLAYER: Final = "cancelled"
 
 
+@decides(ClaimGrant, while_blocked=False)
 def claim(player: Player, catalog: Catalog, command: Command, body: ClaimGrant) -> Decision:
     """The player opts in. The gate ruled when the grant was created, and what it reserved is still held."""
     grant = _waiting(player.state, body.grant_id, command.time_ms)
@@ -28,6 +30,7 @@ def claim(player: Player, catalog: Catalog, command: Command, body: ClaimGrant) 
     return [claimed, *_onward(player.state, replace(grant, awaits_claim=False), "claimed", command.time_ms)]
 
 
+@decides(ApproveGrant, while_blocked=False)
 def approve(player: Player, catalog: Catalog, command: Command, body: ApproveGrant) -> Decision:
     """An operator's yes to a grant under review, or whose workflow asks for one."""
     grant = _waiting(player.state, body.grant_id, command.time_ms)
@@ -39,6 +42,7 @@ def approve(player: Player, catalog: Catalog, command: Command, body: ApproveGra
     return [approved, *_onward(player.state, replace(grant, awaits_approval=False), "approved", command.time_ms)]
 
 
+@decides(DeclineGrant)
 def decline(player: Player, catalog: Catalog, command: Command, body: DeclineGrant) -> Decision:
     """An operator's no: it ends before it was granted, and uses up no award of its campaign (rules §6)."""
     grant = _waiting(player.state, body.grant_id, command.time_ms)
@@ -48,6 +52,7 @@ def decline(player: Player, catalog: Catalog, command: Command, body: DeclineGra
     return events or _invalid(grant.grant_id, "can't be declined: its workflow has no way for that")
 
 
+@decides(ReleaseGrant)
 def release(player: Player, catalog: Catalog, command: Command, body: ReleaseGrant) -> Decision:
     """An operator completes a held grant, although its mean stake was too low."""
     state = player.state
@@ -64,6 +69,7 @@ def release(player: Player, catalog: Catalog, command: Command, body: ReleaseGra
     return [GrantReleased(grant.grant_id, grant.campaign_id, body.reason), *events]
 
 
+@decides(CancelGrant)
 def cancel(player: Player, catalog: Catalog, command: Command, body: CancelGrant) -> Decision:
     """Gives a grant, or the unused spins of a package, up; `round_open` while a round has staked its money."""
     state = player.state

@@ -1,6 +1,6 @@
 """Undoing a round exactly: every delta comes from what the bet and the win recorded (rules §2.5)."""
 
-from msgspec.structs import replace
+from collections.abc import Sequence
 
 from engine.answers import Reversal, RoundAnswer
 from engine.calendar import DAY_MS
@@ -8,47 +8,64 @@ from engine.deciding.decision import Decision
 from engine.events import AnyEvent, DayDelta, GrantDelta, GrantReopened, RoundReversed
 from engine.holdings import find_ended_grant, find_grant, find_package, in_queue, queue_place
 from engine.rejections import WIN_ALREADY_SPENT, Rejection
-from engine.state import Grant, GrantState, OpenRound, PlayerState
+from engine.state import Bet, Grant, GrantState, OpenRound, PlayerState
 
 
-def reverse_open_round(state: PlayerState, round_: OpenRound, tombstones: tuple[str, ...]) -> RoundReversed:
-    """All bets of an open round without results. Its grants are live: the round ties them."""
-    deltas: dict[str, GrantDelta] = {}
-    for bet in round_.bets:
-        if bet.grant_id is not None:
-            so_far = deltas.get(bet.grant_id) or GrantDelta(bet.grant_id, 0, 0)
-            deltas[bet.grant_id] = GrantDelta(
-                bet.grant_id,
-                so_far.balance + bet.bonus,
-                so_far.remaining_wager + bet.counted,
-                void_bets=so_far.void_bets - bet.voids,
-                counted_stakes=so_far.counted_stakes - (bet.amount if bet.counted else 0),
-                counted_bets=so_far.counted_bets - (1 if bet.counted else 0),
-            )
+def reverse_open_round(state: PlayerState, round_: OpenRound) -> RoundReversed:
+    """All bets of an open round without results. They were not rolled back: a repeat of one gets its first answer."""
+    return _undone(state, round_, round_.bets, ())
+
+
+def reverse_open_bet(state: PlayerState, round_: OpenRound, bet: Bet) -> RoundReversed:
+    """One bet of an open round; the round goes on while another of its bets stands (rules §3)."""
+    return _undone(state, round_, [bet], (bet.command_id,))
+
+
+def _undone(state: PlayerState, round_: OpenRound, bets: Sequence[Bet], tombstones: tuple[str, ...]) -> RoundReversed:
+    """What the bets recorded, with the opposite sign. Their grants are live: the round ties them."""
+    others = [bet for bet in round_.bets if bet not in bets]
+    by_grant = dict.fromkeys(bet.grant_id for bet in bets if bet.grant_id is not None)
     return RoundReversed(
-        round_.session_id,
-        round_.game_id,
-        sum(bet.real for bet in round_.bets),
-        tuple(_within_total(state, delta) for delta in deltas.values()),
-        round_.package_id,
-        0 if round_.package_id is None else 1,
-        0,
-        tombstones,
-        -sum(bet.turnover_micro for bet in round_.bets),
-        points_micro=-sum(bet.points_micro for bet in round_.bets),
-        qualifying_micro=sum(unqualified(state, bet.version, bet.turnover_micro) for bet in round_.bets),
-        days=tuple(DayDelta(bet.time_ms // DAY_MS, -bet.turnover_micro, -bet.real) for bet in round_.bets),
+        session_id=round_.session_id,
+        game_id=round_.game_id,
+        real=sum(bet.real for bet in bets),
+        grants=tuple(_returned(state, grant_id, bets, others) for grant_id in by_grant),
+        package_id=round_.package_id,
+        spins=0 if round_.package_id is None else 1,
+        package_won=0,
+        tombstones=tombstones,
+        turnover_micro=-sum(bet.turnover_micro for bet in bets),
+        points_micro=-sum(bet.points_micro for bet in bets),
+        qualifying_micro=sum(unqualified(state, bet.version, bet.turnover_micro) for bet in bets),
+        days=tuple(DayDelta(bet.time_ms // DAY_MS, -bet.turnover_micro, -bet.real) for bet in bets),
+        stays_open=bool(others),
+    )
+
+
+def _returned(state: PlayerState, grant_id: str, bets: Sequence[Bet], others: Sequence[Bet]) -> GrantDelta:
+    """What the bets took from one grant. `others` are those that stand: with `max_bet_counts: round` a round is one in
+    the mean of counted stakes as long as any of its bets counts (rules §4).
+    """
+    ours = [bet for bet in bets if bet.grant_id == grant_id]
+    counting = [bet for bet in ours if bet.counted]
+    grant = find_grant(state, grant_id)
+    rounds = len(counting)
+    if grant is not None and grant.terms.max_bet_counts == "round":
+        rounds = 1 if counting and not any(bet.counted and bet.grant_id == grant_id for bet in others) else 0
+    counted = sum(bet.counted for bet in counting)
+    return GrantDelta(
+        grant_id,
+        sum(bet.bonus for bet in ours),
+        counted if grant is None else _uncounted(grant, counted),
+        void_bets=-sum(bet.voids for bet in ours),
+        counted_stakes=-sum(bet.amount for bet in counting),
+        counted_bets=-rounds,
     )
 
 
 def unqualified(state: PlayerState, version: int, turnover_micro: int) -> int:
     """What a bet at that version leaves of the qualifying turnover: nothing, if that was set anew since (rules §8)."""
     return -turnover_micro if version > state.loyalty.reset_version else 0
-
-
-def _within_total(state: PlayerState, delta: GrantDelta) -> GrantDelta:
-    grant = find_grant(state, delta.grant_id)
-    return delta if grant is None else replace(delta, remaining_wager=_uncounted(grant, delta.remaining_wager))
 
 
 def _uncounted(grant: Grant, counted: int) -> int:
@@ -59,36 +76,61 @@ def _uncounted(grant: Grant, counted: int) -> int:
     return min(counted, grant.wager_total - grant.remaining_wager)
 
 
-def reverse_one_call(state: PlayerState, answer: RoundAnswer, done: Reversal, command_id: str) -> Decision:
+def reverse_one_call(
+    state: PlayerState, answer: RoundAnswer, done: Reversal, command_id: str, time_ms: int
+) -> Decision:
     """Bet and win of a one-call round together, by its recorded `done`; or `win_already_spent` (rules §3).
 
-    A grant that has completed since is reopened: what it released comes back from the real wallet first. So is one
-    that this bet, over `max_bet`, had cancelled; if another such bet stands it is cancelled again.
-    Of one that expired or was cancelled otherwise, or is forgotten, the bonus part stays removed.
+    A grant that has completed since is reopened while its `valid_to` lies ahead: what it released comes back from the
+    real wallet first. So is one that this bet, over `max_bet`, had cancelled; if another such bet stands it is
+    cancelled again. After `valid_to` a completed grant stays completed, and what bet and win did to the money that it
+    released is undone in the real wallet. Of one that expired or was cancelled otherwise, or is forgotten, the bonus
+    part stays removed. So a reversal never takes more than the bet brought (rules §2.5).
     """
     real = answer.funds_real - done.won_real
     grant_id = done.grant_id or done.won_grant_id
     events: list[AnyEvent] = []
     deltas: tuple[GrantDelta, ...] = ()
-    reopened = None
+    released = 0
     if grant_id is not None:
-        grant = find_grant(state, grant_id)
-        if grant is None:
-            grant = reopened = _ended_by_play(state, grant_id, done)
+        grant, ended = find_grant(state, grant_id), find_ended_grant(state, grant_id)
+        if ended is not None and _reopens(ended, done, time_ms):
+            grant, released = ended, ended.released
+            held = ended.released + ended.removed
+            events.append(GrantReopened(grant_id, released, held, _place_of(state, ended)))
         if grant is not None:
             deltas = (_delta(grant, answer, done),)
-            held = grant.balance + grant.released + grant.removed
-            if held + deltas[0].balance < 0:
+            if grant.balance + grant.released + grant.removed + deltas[0].balance < 0:
                 return _already_spent(answer.session_id, done)
-    released = 0
-    if reopened is not None:
-        released = reopened.released
-        held = reopened.released + reopened.removed
-        events.append(GrantReopened(reopened.grant_id, released, held, _place_of(state, reopened)))
+        elif ended is not None and ended.state == "completed" and not ended.remaining_wager:
+            corrected = _corrected(ended, answer.funds_bonus - done.won_bonus)
+            if corrected is None:
+                return _already_spent(answer.session_id, done)
+            real += corrected.released
+            deltas = (corrected,)
     if state.real - released + real < state.reserved:
         return _already_spent(answer.session_id, done)
     events.append(_reversed(state, answer, done, real, deltas, command_id))
     return events
+
+
+def _reopens(ended: Grant, done: Reversal, time_ms: int) -> bool:
+    """Whether the grant, which completed or was cancelled over `max_bet` by this very bet, can still be played."""
+    by_play = ended.state == "completed" or (ended.state == "cancelled" and done.voids)
+    return by_play and time_ms < ended.valid_to_ms
+
+
+def _corrected(ended: Grant, bonus: int) -> GrantDelta | None:
+    """What a completed grant would have paid out with `bonus` more in it: at most `max_cashout`, the rest was removed.
+
+    None if it held less than is to be taken: the win has been played on and lost.
+    """
+    held = ended.released + ended.removed + bonus
+    if held < 0:
+        return None
+    cap = ended.terms.max_cashout
+    released = held if cap is None else min(held, cap)
+    return GrantDelta(ended.grant_id, 0, 0, released=released - ended.released, removed=held - released - ended.removed)
 
 
 def _reversed(
@@ -101,19 +143,19 @@ def _reversed(
         spins, won = 1, done.won_real + done.won_bonus
     version = answer.session_id.rpartition("-")[2]
     return RoundReversed(
-        answer.session_id,
-        answer.game_id,
-        real,
-        deltas,
-        package_id,
-        spins,
-        won,
-        (command_id,),
-        -done.turnover_micro,
-        kept_awards(state, version),
-        -done.points_micro,
-        unqualified(state, int(version), done.turnover_micro),
-        (DayDelta(answer.time_ms // DAY_MS, -done.turnover_micro, -answer.funds_real, -done.won_real),),
+        session_id=answer.session_id,
+        game_id=answer.game_id,
+        real=real,
+        grants=deltas,
+        package_id=package_id,
+        spins=spins,
+        package_won=won,
+        tombstones=(command_id,),
+        turnover_micro=-done.turnover_micro,
+        kept_grants=kept_awards(state, version),
+        points_micro=-done.points_micro,
+        qualifying_micro=unqualified(state, int(version), done.turnover_micro),
+        days=(DayDelta(answer.time_ms // DAY_MS, -done.turnover_micro, -answer.funds_real, -done.won_real),),
     )
 
 
@@ -126,14 +168,6 @@ def kept_awards(state: PlayerState, version: str) -> tuple[str, ...]:
     triggered = [g.grant_id for g in grants if g.state != "declined" and g.grant_id.startswith(f"g{version}-")]
     triggered += [p.package_id for p in state.packages if p.package_id.startswith(f"p{version}-")]
     return tuple(triggered)
-
-
-def _ended_by_play(state: PlayerState, grant_id: str, done: Reversal) -> Grant | None:
-    """The grant if it completed, or was cancelled over `max_bet` after this very bet."""
-    grant = find_ended_grant(state, grant_id)
-    if grant is None or (grant.state != "completed" and not (grant.state == "cancelled" and done.voids)):
-        return None
-    return grant
 
 
 def _delta(grant: Grant, answer: RoundAnswer, done: Reversal) -> GrantDelta:
@@ -165,4 +199,5 @@ def _already_spent(session_id: str, done: Reversal) -> Rejection:
         WIN_ALREADY_SPENT,
         f"The win of round {session_id} has been spent since: an operator must look.",
         {"session_id": session_id, "amount": done.won_real + done.won_bonus},
+        for_operator=True,
     )

@@ -1,44 +1,90 @@
 """Rollback of a bet by its command id, whatever has become of it (rules §3)."""
 
-from engine.answers import ReportedBetAnswer, RoundAnswer
+from engine.answers import AnyAnswer, ReportedBetAnswer, RoundAnswer
 from engine.calendar import DAY_MS
 from engine.catalog import Catalog
 from engine.commands import Command, Rollback, RollbackReportedBet
 from engine.deciding.decision import Decision
-from engine.deciding.reversal import kept_awards, reverse_one_call, reverse_open_round, unqualified
+from engine.deciding.declaring import decides
+from engine.deciding.reversal import kept_awards, reverse_one_call, reverse_open_bet, unqualified
 from engine.deciding.rounds import closed, has_result
 from engine.events import BetTombstoned, DayDelta, ReportedBetReversed
-from engine.rejections import ALREADY_PROCESSED, Rejection
+from engine.rejections import ALREADY_PROCESSED, NOT_A_BET, Rejection
 from engine.remembered import decode_answer, newest_answer
-from engine.state import OpenRound, Player
+from engine.state import Player
 from engine.window import id_digest
 
 
+@decides(Rollback, RollbackReportedBet, moves_turnover=True)
 def rollback(player: Player, catalog: Catalog, command: Command, body: Rollback | RollbackReportedBet) -> Decision:
-    """Reverses the bet, or leaves a tombstone for one that has not come. Repeated: nothing moves.
+    """Reverses the bet it names, and that alone; or leaves a tombstone for one that has not come (rules §3).
 
-    The bet may be a round's, or one reported by another vertical (rules §8). Refuses with `round_has_result`,
-    `round_closed`, `win_already_spent`, or `already_processed` if it is too old to be known.
+    The bet may be a round's, or one reported by another vertical (rules §8). Repeated: nothing moves. Refuses with
+    `round_has_result`, `round_closed`, `win_already_spent`, `not_a_bet`, or `already_processed` if the bet is too old
+    to be known.
     """
-    bet_id, window = body.transaction_id, player.window
+    bet_id, state = body.transaction_id, player.state
     digest = id_digest(bet_id)
-    if digest in window.tombstones:
+    if digest in player.window.tombstones:
         return []
-    round_ = _round_of(player, bet_id)
-    if round_ is not None:
-        if round_.results:
-            return has_result(round_.session_id)
-        return [reverse_open_round(player.state, round_, tuple(bet.command_id for bet in round_.bets))]
+    for round_ in state.rounds.values():
+        if digest in round_.undone_digests:
+            return []
+        if digest in round_.result_digests:
+            return _not_a_bet(bet_id)
+        bet = round_.find_bet(bet_id)
+        if bet is not None:
+            if round_.has_whole_result or bet_id in round_.settled_bets:
+                return has_result(round_.session_id)
+            return [reverse_open_bet(state, round_, bet)]
+    return _past(player, command, bet_id, digest)
+
+
+def forgotten(player: Player, bet_id: str) -> bool:
+    """Whether the id is known and what was done under it is not: the journal must tell before it can be reversed."""
+    window, digest = player.window, id_digest(bet_id)
+    if digest not in window.older or digest in window.tombstones:
+        return False
+    return not any(
+        digest in round_.undone_digests or digest in round_.result_digests or round_.find_bet(bet_id) is not None
+        for round_ in player.state.rounds.values()
+    )
+
+
+def _past(player: Player, command: Command, bet_id: str, digest: int) -> Decision:
+    """A command that has no open round any more: as it is remembered, or as the journal tells it."""
+    window, past = player.window, command.facts.past_bet
     remembered = window.find(digest)
     if remembered is not None:
-        answer = decode_answer(remembered.answer)
-        if isinstance(answer, RoundAnswer) and answer.staked:
-            return _settled_bet(player, bet_id, answer)
-        if isinstance(answer, ReportedBetAnswer):
-            return [_unreported(player, bet_id, answer)]
-    elif digest in window.older:
-        return Rejection(ALREADY_PROCESSED, f"{bet_id} is too old to be reversed automatically: an operator must look.")
-    return [BetTombstoned(bet_id)]
+        encoded = remembered.answer
+    elif digest not in window.older:
+        return [BetTombstoned(bet_id)]
+    elif past is not None:
+        encoded = past.answer
+    else:
+        return _too_old(bet_id)
+    answer = decode_answer(encoded)
+    if isinstance(answer, ReportedBetAnswer):
+        return [_unreported(player, bet_id, answer)]
+    if not isinstance(answer, RoundAnswer) or not answer.staked:
+        return _not_a_bet(bet_id)
+    if answer.reversal is not None:
+        return reverse_one_call(player.state, answer, answer.reversal, bet_id, command.time_ms)
+    newest: AnyAnswer | None = newest_answer(window, answer.session_id)
+    if newest is None and past is not None:
+        newest = decode_answer(past.round_answer)
+    return _ended_round(player, bet_id, answer, newest)
+
+
+def _not_a_bet(bet_id: str) -> Rejection:
+    key = bet_id.partition(":")[2]
+    return Rejection(NOT_A_BET, f"{key} is the key of something else than a bet: a rollback names the key of a bet.")
+
+
+def _too_old(bet_id: str) -> Rejection:
+    key = bet_id.partition(":")[2]
+    detail = f"{key} was accepted before, and the journal no longer tells what it did: an operator must look."
+    return Rejection(ALREADY_PROCESSED, detail, for_operator=True)
 
 
 def _unreported(player: Player, bet_id: str, answer: ReportedBetAnswer) -> ReportedBetReversed:
@@ -53,20 +99,10 @@ def _unreported(player: Player, bet_id: str, answer: ReportedBetAnswer) -> Repor
     )
 
 
-def _round_of(player: Player, bet_id: str) -> OpenRound | None:
-    for round_ in player.state.rounds.values():
-        if any(bet.command_id == bet_id for bet in round_.bets):
-            return round_
-    return None
-
-
-def _settled_bet(player: Player, bet_id: str, answer: RoundAnswer) -> Decision:
-    """A bet whose round is not open any more: one-call, closed by a result or its time-out, or cancelled."""
-    if answer.reversal is not None:
-        return reverse_one_call(player.state, answer, answer.reversal, bet_id)
-    if player.state.timed_out.get(answer.session_id) == "close":
-        return closed(answer.session_id)
-    newest = newest_answer(player.window, answer.session_id)
-    if newest is not None and newest.state == "closed":
-        return has_result(answer.session_id)
-    return [BetTombstoned(bet_id, answer.session_id)]
+def _ended_round(player: Player, bet_id: str, bet: RoundAnswer, newest: AnyAnswer | None) -> Decision:
+    """A bet whose round was closed by a result or its time-out, or cancelled. `newest` is the last answer about it."""
+    if player.state.timed_out.get(bet.session_id) == "close":
+        return closed(bet.session_id)
+    if isinstance(newest, RoundAnswer) and newest.state == "closed":
+        return has_result(bet.session_id)
+    return [BetTombstoned(bet_id, bet.session_id)]

@@ -1,17 +1,19 @@
 """Rounds: spin, bet, result, cancel (rules §2, §3)."""
 
-from engine.amounts import to_micro_eur
-from engine.catalog import Catalog, Game
+from engine.catalog import Catalog, Game, RoundTimeout
 from engine.commands import AddBet, CancelRound, Command, Result, Spin
 from engine.deciding import free_spins, funds, syntax
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.deciding.reversal import reverse_open_round
+from engine.deciding.turnover import converted
 from engine.events import BetPlaced, WinCredited
 from engine.loyalty import earned
 from engine.rejections import (
     BET_ABOVE_MAX,
     BET_BELOW_MIN,
-    OVERLOADED,
+    NOT_A_BET,
+    ROLLED_BACK,
     ROUND_CLOSED,
     ROUND_HAS_RESULT,
     ROUND_OPEN,
@@ -19,19 +21,21 @@ from engine.rejections import (
     SESSION_NOT_FOUND,
     UNKNOWN_GAME,
     Rejection,
+    full,
 )
 from engine.remembered import newest_answer
 from engine.state import (
     BETS_PER_ROUND_MAX,
     OPEN_ROUNDS_MAX,
     RESULTS_PER_ROUND_MAX,
-    TURNOVER_MAX,
     OpenRound,
     Player,
     PlayerState,
 )
+from engine.window import id_digest
 
 
+@decides(Spin, while_blocked=False, converts=True, moves_turnover=True)
 def spin(player: Player, catalog: Catalog, command: Command, body: Spin) -> Decision:
     """Opens a round; with `win` bet and win are one step and the round is closed (rules §3)."""
     state = player.state
@@ -42,10 +46,10 @@ def spin(player: Player, catalog: Catalog, command: Command, body: Spin) -> Deci
         refusal = _no_room(state, body.game_id)
         if refusal is not None:
             return refusal
+    timeout = (game.round_timeout or catalog.round_timeout) if body.win is None else None
     if body.mode == "freespin":
-        timeout = (game.round_timeout or catalog.round_timeout) if body.win is None else None
         return free_spins.spin(state, command, body, timeout)
-    return _real_spin(state, catalog, command, body, game)
+    return _real_spin(state, catalog, command, body, game, timeout)
 
 
 def _unknown_game(game_id: str) -> Rejection:
@@ -61,26 +65,27 @@ def _no_room(state: PlayerState, game_id: str) -> Rejection | None:
                 {"session_id": round_.session_id},
             )
     if len(state.rounds) >= OPEN_ROUNDS_MAX:
-        return Rejection(OVERLOADED, f"The player has {OPEN_ROUNDS_MAX} open rounds: settle some first.")
+        return full(f"The player has {OPEN_ROUNDS_MAX} open rounds: settle some first.")
     return None
 
 
-def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spin, game: Game) -> Decision:
+def _real_spin(
+    state: PlayerState, catalog: Catalog, command: Command, body: Spin, game: Game, timeout: RoundTimeout | None
+) -> Decision:
     bet = body.bet
     if bet is None:
         return syntax.invalid("bet", "is required in mode real")
-    outside = _outside_limits(state, game, bet)
+    outside = _outside_limits(state, game, bet, bet)
     if outside is not None:
         return outside
-    turnover = to_micro_eur(bet, catalog.currencies[state.currency])
-    if state.turnover_micro + turnover > TURNOVER_MAX:
-        return uncountable("bet")
+    turnover = converted(state, catalog, "bet", bet)
+    if isinstance(turnover, Rejection):
+        return turnover
     split = funds.stake(state, catalog, game, bet, command.time_ms)
     if isinstance(split, Rejection):
         return split
     real, bonus, grant_id, counted, voids = split
     session_id = f"{state.player_id}-{state.version + 1}"
-    timeout = (game.round_timeout or catalog.round_timeout) if body.win is None else None
     placed = BetPlaced(
         session_id,
         game.game_id,
@@ -101,27 +106,25 @@ def _real_spin(state: PlayerState, catalog: Catalog, command: Command, body: Spi
     )
     if body.win is None:
         return [placed]
-    won_bonus = body.win * bonus // bet
+    won_bonus = funds.bonus_share(body.win, bonus, bet)
     credited = WinCredited(
         session_id, body.win, body.win - won_bonus, won_bonus, grant_id if won_bonus else None, 0, True
     )
     return [placed, credited]
 
 
-def _outside_limits(state: PlayerState, game: Game, bet: int) -> Rejection | None:
+def _outside_limits(state: PlayerState, game: Game, bet: int, together: int) -> Rejection | None:
+    """The game's limits on `together`: the bet with the other stakes of its round, or the bet alone (rules §4)."""
     lowest, highest = game.min_bet[state.currency], game.max_bet[state.currency]
-    if bet < lowest:
-        return Rejection(BET_BELOW_MIN, f"A bet on {game.game_id} is at least {lowest}; this one is {bet}.")
-    if bet > highest:
-        return Rejection(BET_ABOVE_MAX, f"A bet on {game.game_id} is at most {highest}; this one is {bet}.")
-    return None
+    if lowest <= together <= highest:
+        return None
+    told = f"this one is {bet}" if together == bet else f"with this one of {bet} the round's stakes are {together}"
+    if together < lowest:
+        return Rejection(BET_BELOW_MIN, f"A bet on {game.game_id} is at least {lowest}; {told}.")
+    return Rejection(BET_ABOVE_MAX, f"A bet on {game.game_id} is at most {highest}; {told}.")
 
 
-def uncountable(field: str) -> Rejection:
-    """`invalid_request`: a stake, whatever it was meant to be, with which TURNOVER_MAX would be passed."""
-    return syntax.invalid(field, "takes the turnover of the account beyond what can be counted")
-
-
+@decides(AddBet, while_blocked=False, converts=True, moves_turnover=True)
 def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) -> Decision:
     """Adds a stake under the same rules as a spin, the game's bet limits included (rules §3)."""
     round_ = player.state.rounds.get(body.session_id)
@@ -132,14 +135,18 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
         return _unknown_game(round_.game_id)
     if round_.mode == "freespin":
         return syntax.invalid("session_id", "is a free spin's: it takes no further stakes")
-    if len(round_.bets) >= BETS_PER_ROUND_MAX:
-        return Rejection(OVERLOADED, f"Round {body.session_id} has {BETS_PER_ROUND_MAX} bets: it takes no more.")
-    outside = _outside_limits(player.state, game, body.amount)
+    if len(round_.bets) + len(round_.undone_digests) >= BETS_PER_ROUND_MAX:
+        detail = (
+            f"Round {body.session_id} has {BETS_PER_ROUND_MAX} bets and takes no more: place the bet in another round."
+        )
+        return full(detail, "fix_request")
+    together = funds.looked_at(game.max_bet_counts, body.amount, round_)
+    outside = _outside_limits(player.state, game, body.amount, together)
     if outside is not None:
         return outside
-    turnover = to_micro_eur(body.amount, catalog.currencies[player.state.currency])
-    if player.state.turnover_micro + turnover > TURNOVER_MAX:
-        return uncountable("amount")
+    turnover = converted(player.state, catalog, "amount", body.amount)
+    if isinstance(turnover, Rejection):
+        return turnover
     split = funds.stake(player.state, catalog, game, body.amount, command.time_ms, round_)
     if isinstance(split, Rejection):
         return split
@@ -164,20 +171,33 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
     ]
 
 
+@decides(Result, moves_turnover=True)
 def result(player: Player, catalog: Catalog, command: Command, body: Result) -> Decision:
     """Credits a win, split like the round's stakes (rules §2.4); works for blocked players and games gone.
 
-    `round_refunded` if its time-out has refunded the round: the refusal carries the win, for an operator (rules §3).
+    `not_a_bet` or `rolled_back` if it `settles` no bet that stands in the round. `round_refunded` if the round's
+    time-out has refunded it: the refusal carries the win, for an operator (rules §3).
     """
     round_ = player.state.rounds.get(body.session_id)
     if round_ is None:
         return _refunded(player, body) or not_open(player, body.session_id)
     if not body.final and len(round_.result_digests) >= RESULTS_PER_ROUND_MAX:
-        return Rejection(OVERLOADED, f"Round {body.session_id} has {RESULTS_PER_ROUND_MAX} results: send a final one.")
+        detail = f"Round {body.session_id} has {RESULTS_PER_ROUND_MAX} results: send a final one."
+        return full(detail, "fix_request")
+    if body.settles is not None and round_.find_bet(body.settles) is None:
+        return _settles_nothing(round_, body.settles)
     if round_.package_id is not None:
-        return free_spins.win(player.state, command, round_.session_id, round_.package_id, body.win, body.final)
+        return free_spins.win(player.state, command, round_.session_id, round_.package_id, body)
     grant_id, won_bonus = _bonus_share(round_, body.win)
-    return [WinCredited(body.session_id, body.win, body.win - won_bonus, won_bonus, grant_id, 0, body.final)]
+    won_real = body.win - won_bonus
+    return [WinCredited(body.session_id, body.win, won_real, won_bonus, grant_id, 0, body.final, body.settles)]
+
+
+def _settles_nothing(round_: OpenRound, bet_id: str) -> Rejection:
+    key = bet_id.partition(":")[2]
+    if id_digest(bet_id) in round_.undone_digests:
+        return Rejection(ROLLED_BACK, f"The bet {key} was rolled back: no result can settle it.")
+    return Rejection(NOT_A_BET, f"{key} is no bet of round {round_.session_id}: `settles` names one of its bets.")
 
 
 def _refunded(player: Player, body: Result) -> Rejection | None:
@@ -187,11 +207,16 @@ def _refunded(player: Player, body: Result) -> Rejection | None:
         ROUND_REFUNDED,
         f"Round {body.session_id} was refunded at its time-out; its win of {body.win} waits for an operator.",
         {"session_id": body.session_id, "amount": body.win},
+        for_operator=True,
     )
 
 
 def _bonus_share(round_: OpenRound, win: int) -> tuple[str | None, int]:
-    """The grant that staked in the round, and its part of the win: floor(win × b / (r + b))."""
+    """The grant that staked in the round, and its part of the win, so that many results split as one (rules §2.4).
+
+    Its part of all that was won so far, less what was paid before; within this win, because stakes may have come or
+    gone since the last result.
+    """
     total = bonus = 0
     grant_id: str | None = None
     for bet in round_.bets:
@@ -199,10 +224,12 @@ def _bonus_share(round_: OpenRound, win: int) -> tuple[str | None, int]:
         if bet.bonus:
             bonus += bet.bonus
             grant_id = bet.grant_id
-    share = win * bonus // total
+    due = funds.bonus_share(round_.won_real + round_.won_bonus + win, bonus, total) - round_.won_bonus
+    share = min(win, max(0, due))
     return (grant_id, share) if share else (None, 0)
 
 
+@decides(CancelRound, moves_turnover=True)
 def cancel(player: Player, catalog: Catalog, command: Command, body: CancelRound) -> Decision:
     """Reverses all bets of a round to which nothing was credited (rules §2.5, §3)."""
     round_ = player.state.rounds.get(body.session_id)
@@ -210,8 +237,7 @@ def cancel(player: Player, catalog: Catalog, command: Command, body: CancelRound
         return not_open(player, body.session_id)
     if round_.results:
         return has_result(body.session_id)
-    # A cancelled bet was not rolled back: a repeat of it still gets its first answer.
-    return [reverse_open_round(player.state, round_, ())]
+    return [reverse_open_round(player.state, round_)]
 
 
 def has_result(session_id: str) -> Rejection:

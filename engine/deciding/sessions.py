@@ -3,12 +3,14 @@
 from engine.catalog import Catalog
 from engine.commands import Command, PostEvent, StartSession
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.events import CustomEventPosted, SessionStarted
 from engine.loyalty import min_rtp_micro
 from engine.rejections import GEO_BLOCKED, Rejection
 from engine.state import Player
 
 
+@decides(StartSession)
 def start_session(player: Player, catalog: Catalog, command: Command, body: StartSession) -> Decision:
     """Opens a session. `geo_blocked` if the IP's country or the claimed one is denied (rules §7).
 
@@ -22,6 +24,7 @@ def start_session(player: Player, catalog: Catalog, command: Command, body: Star
     return [SessionStarted(body.ip, body.device, body.country, ip_country, rtp)]
 
 
+@decides(PostEvent, while_blocked=False)
 def post_event(player: Player, catalog: Catalog, command: Command, body: PostEvent) -> Decision:
     """Something happened on the platform that a campaign may wait for (rules §6, `custom_event`)."""
     return [CustomEventPosted(body.name)]

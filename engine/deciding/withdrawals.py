@@ -5,6 +5,7 @@ import msgspec
 from engine.catalog import Catalog
 from engine.commands import CancelWithdrawal, Command, ConfirmWithdrawal, Withdraw
 from engine.deciding.decision import Decision
+from engine.deciding.declaring import decides
 from engine.events import (
     AnyEvent,
     FreeSpinsCancelled,
@@ -19,10 +20,10 @@ from engine.rejections import (
     BONUS_WOULD_BE_LOST,
     INSUFFICIENT_FUNDS,
     INVALID_STATE,
-    OVERLOADED,
     ROUND_OPEN,
     WITHDRAWAL_NOT_FOUND,
     Rejection,
+    full,
 )
 from engine.state import OPEN_WITHDRAWALS_MAX, FreeSpinPackage, Grant, Player, PlayerState, Withdrawal
 
@@ -30,6 +31,7 @@ REASON = "withdrawal"
 """Why a confirmed withdrawal cancels grants and free spins."""
 
 
+@decides(Withdraw)
 def withdraw(player: Player, catalog: Catalog, command: Command, body: Withdraw) -> Decision:
     """Reserves real money and freezes at once what its confirmation removes (rules §9).
 
@@ -85,9 +87,7 @@ def _too_many(state: PlayerState) -> Rejection | None:
     opened = sum(1 for withdrawal in state.withdrawals.values() if withdrawal.state == "reserved")
     if opened < OPEN_WITHDRAWALS_MAX:
         return None
-    return Rejection(
-        OVERLOADED, f"The player has {OPEN_WITHDRAWALS_MAX} open withdrawals: confirm or cancel some first."
-    )
+    return full(f"The player has {OPEN_WITHDRAWALS_MAX} open withdrawals: confirm or cancel some first.")
 
 
 def _would_be_lost(grants: list[Grant], unused: list[FreeSpinPackage]) -> Rejection:
@@ -110,6 +110,7 @@ def _insufficient(state: PlayerState, amount: int, time_ms: int) -> Rejection:
     )
 
 
+@decides(ConfirmWithdrawal)
 def confirm(player: Player, catalog: Catalog, command: Command, body: ConfirmWithdrawal) -> Decision:
     """The money leaves; what was frozen for it, and is still there, is removed (rules §9)."""
     withdrawal = _reserved(player.state, body.withdrawal_id)
@@ -133,6 +134,7 @@ def _removals(state: PlayerState, withdrawal: Withdrawal) -> list[AnyEvent]:
     return events
 
 
+@decides(CancelWithdrawal)
 def cancel(player: Player, catalog: Catalog, command: Command, body: CancelWithdrawal) -> Decision:
     """The money is usable again, and so is what no other open withdrawal has frozen as well (rules §9)."""
     withdrawal = _reserved(player.state, body.withdrawal_id)

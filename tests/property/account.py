@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine import commands as c
-from tests.property.house import MICRO_EUR_PER_CENT
-from tests.property.purse import Purse, Refused
+from tests.property.offers import MICRO_EUR_PER_CENT
+from tests.property.reference_wallet import Refused, Wallet
+from tests.property.wallet_records import Bet
 
 Facts = dict[str, Any]
 
@@ -24,29 +25,31 @@ class Withdrawal:
 class AccountPages:
     """Mixed into the ledger."""
 
-    purse: Purse
+    wallet: Wallet
     version: int
 
     def __init__(self) -> None:
         self.withdrawals: dict[str, Withdrawal] = {}
+        self.just_reported: Bet | None = None
 
     def _startsession(self, command_id: str, body: c.StartSession) -> Callable[[], Facts]:
         return lambda: {"granted": (), "declined": ()}
 
     def _postevent(self, command_id: str, body: c.PostEvent) -> Callable[[], Facts]:
-        return lambda: {"balance": self.purse.balance()}
+        return lambda: {"balance": self.wallet.balance()}
 
     def _reportbet(self, command_id: str, body: c.ReportBet) -> Callable[[], Facts]:
-        self.purse.turnover += body.amount * MICRO_EUR_PER_CENT
+        self.just_reported = Bet(command_id, body.amount)
+        self.wallet.play(self.just_reported, body.amount, body.game_type)
         return lambda: {"amount": body.amount, "turnover_micro": body.amount * MICRO_EUR_PER_CENT}
 
     def _withdraw(self, command_id: str, body: c.Withdraw) -> Callable[[], Facts]:
-        purse = self.purse
-        grants = [grant for grant in purse.live() if grant.terms.cancel_on_withdrawal]
-        packages = [p for p in purse.packages.values() if not p.expired and p.offer.terms.cancel_on_withdrawal]
+        wallet = self.wallet
+        grants = [grant for grant in wallet.live() if grant.terms.cancel_on_withdrawal]
+        packages = [p for p in wallet.packages.values() if not p.expired and p.offer.terms.cancel_on_withdrawal]
         names = {grant.id for grant in grants}
-        for round_ in purse.open_rounds():
-            stakes = any(bet.grant in names and (bet.bonus or bet.counted or bet.void) for bet in round_.bets)
+        for round_ in wallet.open_rounds():
+            stakes = any(bet.grant in names for bet in round_.bets)
             if stakes or round_.package in [package.id for package in packages]:
                 raise Refused("round_open")
         if sum(1 for withdrawal in self.withdrawals.values() if withdrawal.state == "reserved") == 16:
@@ -54,20 +57,19 @@ class AccountPages:
         lost = bool(grants) or any(package.left for package in packages)
         if lost and not body.forfeit_bonuses:
             raise Refused("bonus_would_be_lost")
-        if body.amount > purse.free():
+        if body.amount > wallet.free():
             raise Refused("insufficient_funds")
         withdrawal_id = f"w{self.version + 1}"
         frozen = tuple(package.id for package in packages) if lost else ()
         self.withdrawals[withdrawal_id] = Withdrawal(body.amount, tuple(grant.id for grant in grants), frozen)
-        purse.reserved += body.amount
+        wallet.reserved += body.amount
         self._refreeze()
         return lambda: self._told(withdrawal_id)
 
     def _confirmwithdrawal(self, command_id: str, body: c.ConfirmWithdrawal) -> Callable[[], Facts]:
         withdrawal = self._end(body.withdrawal_id, "confirmed")
-        self.purse.real -= withdrawal.amount
-        self.purse.withdrawn += withdrawal.amount
-        self.purse.forfeit(withdrawal.grants, withdrawal.packages)
+        self.wallet.withdrawn += withdrawal.amount
+        self.wallet.forfeit(withdrawal.grants, withdrawal.packages)
         return lambda: self._told(body.withdrawal_id)
 
     def _cancelwithdrawal(self, command_id: str, body: c.CancelWithdrawal) -> Callable[[], Facts]:
@@ -83,13 +85,13 @@ class AccountPages:
             raise Refused("invalid_state" if withdrawal_id in ended[-16:] else "withdrawal_not_found")
         withdrawal.state = state
         self.withdrawals[withdrawal_id] = self.withdrawals.pop(withdrawal_id)
-        self.purse.reserved -= withdrawal.amount
+        self.wallet.reserved -= withdrawal.amount
         self._refreeze()
         return withdrawal
 
     def _refreeze(self) -> None:
         reserved = [withdrawal for withdrawal in self.withdrawals.values() if withdrawal.state == "reserved"]
-        self.purse.freeze(
+        self.wallet.freeze(
             {grant_id for withdrawal in reserved for grant_id in withdrawal.grants},
             {package_id for withdrawal in reserved for package_id in withdrawal.packages},
         )
@@ -100,7 +102,7 @@ class AccountPages:
             "withdrawal_id": withdrawal_id,
             "amount": withdrawal.amount,
             "state": withdrawal.state,
-            "balance": self.purse.balance(),
+            "balance": self.wallet.balance(),
             "grants": withdrawal.grants,
             "packages": withdrawal.packages,
         }

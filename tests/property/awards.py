@@ -1,15 +1,16 @@
 """The naive ledger's pages on awards: triggers, the gate, opt-in, verdicts, release, giving up (rules §4, §6, §7)."""
 
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
 from engine import commands as c
-from tests.property.buckets import LIVE, Grant, Package
 from tests.property.crowd import Award, Crowd
-from tests.property.house import BONUS_PER_WEEK_MAX, DAY_MS, OFFERS, START_MS, Offer
-from tests.property.purse import Purse, Refused
+from tests.property.offers import BONUS_PER_WEEK_MAX, DAY_MS, OFFERS, START_MS, Offer
+from tests.property.reference_wallet import Refused, Wallet
+from tests.property.wallet_records import LIVE, Grant, Package
 from tests.property.wiring import Wiring
 
 Facts = dict[str, Any]
@@ -18,7 +19,7 @@ Facts = dict[str, Any]
 class AwardPages:
     """Mixed into the ledger. `told` is what the command under way has awarded: (campaign, state, reasons)."""
 
-    purse: Purse
+    wallet: Wallet
     player_id: str
     version: int
     country: str | None
@@ -26,7 +27,6 @@ class AwardPages:
     def __init__(self, wirings: dict[str, Wiring], crowd: Crowd) -> None:
         self.wirings, self.crowd = wirings, crowd
         self.deposits = self.deposited = 0
-        self.awarded: dict[str, int] = {}
         self.device: str | None = None
         self.instrument: str | None = None
         self.pending: dict[str, Package] = {}
@@ -38,14 +38,15 @@ class AwardPages:
     def _deposit(self, command_id: str, body: c.Deposit) -> Callable[[], Facts]:
         self.deposits += 1
         self.deposited += body.amount
-        nth, self.purse.real, number, self.told = self.deposits, self.purse.real + body.amount, 0, []
+        nth, number, self.told = self.deposits, 0, []
+        self.wallet.book.enter("player", "money", body.amount)
         self._come_with(body)
         for name, offer in sorted(OFFERS.items()):
             if nth == 1 and offer.match_percent is not None and self._eligible(name, offer, body.amount):
                 number += 1
                 self._award(name, offer, number, body.amount)
         awards = sorted(self.told)
-        return lambda: {"amount": body.amount, "nth": nth, "balance": self.purse.balance(), "awards": awards}
+        return lambda: {"amount": body.amount, "nth": nth, "balance": self.wallet.balance(), "awards": awards}
 
     def _come_with(self, body: c.Deposit) -> None:
         for kind, signal in (("device", body.device), ("instrument", body.payment_instrument)):
@@ -62,13 +63,18 @@ class AwardPages:
         self.told = []
         self._award(body.campaign_id, offer, 1, 0)
         awards = self.told
-        return lambda: {"balance": self.purse.balance(), "awards": awards}
+        return lambda: {"balance": self.wallet.balance(), "awards": awards}
 
     def _eligible(self, name: str, offer: Offer, deposit: int | None) -> bool:
-        running = START_MS <= self.purse.now < offer.valid_to_ms
+        running = START_MS <= self.wallet.now < offer.valid_to_ms
         enough = deposit is None or deposit >= offer.min_deposit
         here = offer.country is None or offer.country == self.country
-        return running and enough and here and self.awarded.get(name, 0) < offer.per_player
+        return running and enough and here and self.awarded[name] < offer.per_player
+
+    @property
+    def awarded(self) -> Counter[str]:
+        """Awards by campaign, but for those that ended before they were granted (rules §6, `per_player`)."""
+        return Counter(award.campaign for award in self.crowd.awards[self.player_id] if award.counts)
 
     # --- from the offer to the grant
 
@@ -84,16 +90,15 @@ class AwardPages:
         grant.awaits_approval = verdict == "review" or path.approval
         package = self._package(name, offer, number)
         if refused or verdict == "deny":
-            self.purse.grants[grant.id] = grant
-            self.purse.end_unfunded(grant, "declined")
+            self.wallet.grants[grant.id] = grant
+            self.wallet.end_unfunded(grant, "declined")
             self.told.append((name, "declined", reasons))
             return
-        self.awarded[name] = self.awarded.get(name, 0) + 1
         value = offer.value if offer.match_percent is None else amount
-        award = Award(name, value, amount, self.device, self.purse.now, grant)
+        award = Award(name, value, amount, self.device, self.wallet.now, grant)
         self.crowd.awards[self.player_id].append(award)
         if grant.awaits_claim or grant.awaits_approval:
-            self.purse.grants[grant.id] = grant
+            self.wallet.grants[grant.id] = grant
             self.told.append((name, "initiated", reasons))
             if package is not None:
                 self.pending[grant.id] = package
@@ -104,8 +109,8 @@ class AwardPages:
         else:
             assert package is not None  # free spins alone, given at once, need no grant
             award.grant = None
-            package.valid_to += self.purse.now
-            self.purse.packages[package.id] = package
+            package.valid_to += self.wallet.now
+            self.wallet.packages[package.id] = package
 
     @staticmethod
     def _worth(offer: Offer, deposit: int) -> tuple[int, int]:
@@ -121,8 +126,9 @@ class AwardPages:
         wager = ceil(base * offer.terms.multiplier)
         lapses = offer.valid_to_ms
         if offer.claim_days is not None:
-            lapses = min(lapses, self.purse.now + offer.claim_days * DAY_MS)
-        grant = Grant(f"g{self.version + 1}-{number}", offer.terms, lapses, amount, 0, wager, wager, state="initiated")
+            lapses = min(lapses, self.wallet.now + offer.claim_days * DAY_MS)
+        grant_id = f"g{self.version + 1}-{number}"
+        grant = Grant(grant_id, offer.terms, lapses, self.wallet.book, amount, wager, state="initiated")
         grant.campaign, grant.path = name, self.wirings[offer.path]
         return grant
 
@@ -131,14 +137,14 @@ class AwardPages:
         if offer.spins is None:
             return None
         ends = offer.spins.valid_days * DAY_MS
-        return Package(f"p{self.version + 1}-{number}", offer, offer.spins.count, ends, campaign=name)
+        return Package(f"p{self.version + 1}-{number}", offer, ends, self.wallet.book, campaign=name)
 
     def _hand_out(self, grant: Grant, offer: Offer, package: Package | None) -> None:
-        days, now = offer.terms.valid_days, self.purse.now
+        days, now = offer.terms.valid_days, self.wallet.now
         grant.valid_to = offer.valid_to_ms if days is None else now + days * DAY_MS
         if package is not None:
             package.valid_to += now
-        self.purse.hand_out(grant, package)
+        self.wallet.hand_out(grant, package)
 
     # --- the gate
 
@@ -159,7 +165,7 @@ class AwardPages:
 
     def _this_week(self) -> int:
         """Bonus money of the last seven UTC days, today's included, but for what was never granted."""
-        first = self.purse.now // DAY_MS - 6
+        first = self.wallet.now // DAY_MS - 6
         mine = self.crowd.awards[self.player_id]
         return sum(award.bonus for award in mine if award.counts and award.given_ms // DAY_MS >= first)
 
@@ -185,45 +191,43 @@ class AwardPages:
         return lambda: self._state_of(grant)
 
     def _declinegrant(self, command_id: str, body: c.DeclineGrant) -> Callable[[], Facts]:
-        """It doesn't use up an award of its campaign."""
         grant = self._waiting(body.grant_id)
-        self.purse.end_unfunded(grant, "declined")
+        self.wallet.end_unfunded(grant, "declined")
         grant.reasons = (*grant.reasons, body.reason)
-        self.awarded[grant.campaign] -= 1
         return lambda: self._state_of(grant)
 
     def _releasegrant(self, command_id: str, body: c.ReleaseGrant) -> Callable[[], Facts]:
-        grant = self.purse.named(body.grant_id)
+        grant = self.wallet.named(body.grant_id)
         if not grant.held or grant.frozen:
             raise Refused("invalid_state")
-        self.purse.complete(grant)
+        self.wallet.end(grant, "completed", pays=True)
         return lambda: self._state_of(grant)
 
     def _cancelgrant(self, command_id: str, body: c.CancelGrant) -> Callable[[], Facts]:
-        package = self.purse.packages.get(body.grant_id)
+        package = self.wallet.packages.get(body.grant_id)
         if package is not None and not package.expired:
             return self._cancel_package(package)
-        grant = self.purse.named(body.grant_id)
+        grant = self.wallet.named(body.grant_id)
         if grant.state == "initiated":
-            self.purse.end_unfunded(grant, "cancelled")
-        elif self.purse.tied(grant):
+            self.wallet.end_unfunded(grant, "cancelled")
+        elif self.wallet.tied(grant):
             raise Refused("round_open")
         elif not grant.path.gives_up:
             raise Refused("invalid_state")
         else:
-            self.purse.end(grant, "cancelled", 0)
+            self.wallet.end(grant, "cancelled")
         return lambda: self._state_of(grant)
 
     def _cancel_package(self, package: Package) -> Callable[[], Facts]:
-        if self.purse.in_play(package.id):
+        if self.wallet.in_play(package.id):
             raise Refused("round_open")
         if not package.left:
             raise Refused("invalid_state")
-        package.left, package.expired = 0, True
+        package.expired = True
         return lambda: {"grant_id": package.id, "campaign_id": package.campaign, "state": "cancelled"}
 
     def _waiting(self, grant_id: str) -> Grant:
-        grant = self.purse.named(grant_id)
+        grant = self.wallet.named(grant_id)
         if grant.state in LIVE:
             raise Refused("invalid_state")
         return grant
@@ -234,5 +238,5 @@ class AwardPages:
             "campaign_id": grant.campaign,
             "state": grant.state,
             "reasons": grant.reasons,
-            "balance": self.purse.balance(),
+            "balance": self.wallet.balance(),
         }

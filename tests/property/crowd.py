@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.property.buckets import Grant
+from tests.property.wallet_records import Grant
 
 
 @dataclass

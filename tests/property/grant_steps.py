@@ -19,9 +19,9 @@ from engine.commands import (
     Spin,
     Withdraw,
 )
-from tests.property.both import Both
-from tests.property.floor import Floor
-from tests.property.house import HOUR_MS, OFFERS, SHARED
+from tests.property.compared_player import ComparedPlayer
+from tests.property.offers import HOUR_MS, OFFERS, SHARED
+from tests.property.shared_house import SharedHouse
 from tests.property.wiring import Wiring
 
 PICK = st.integers(0, 999)
@@ -37,7 +37,7 @@ DEVICES = st.sampled_from([None, "own", "own", "shared"])
 
 
 class GrantSteps(RuleBasedStateMachine):
-    """`both` is the player whose turn it is."""
+    """`player` is the one whose turn it is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,29 +45,29 @@ class GrantSteps(RuleBasedStateMachine):
 
     def open_house(self, funds_order: str, wired: Wiring) -> None:
         """The first player is not registered yet."""
-        self.floor = Floor(funds_order, wired)
-        self.seats = {"p1": Both("p1", self.floor)}
-        self.both = self.seats["p1"]
+        self.house = SharedHouse(funds_order, wired)
+        self.seats = {"p1": ComparedPlayer("p1", self.house)}
+        self.player = self.seats["p1"]
 
     def send(self, body: CommandBody, command_id: str | None = None) -> object:
         """Keys are unique over all players."""
         self.keys += 1
-        return self.both.send(command_id or f"gs:{self.keys}", body)
+        return self.player.send(command_id or f"gs:{self.keys}", body)
 
     def turn_to(self, player_id: str) -> None:
         """Another player goes on; newcomers register and deposit."""
         known = player_id in self.seats
-        self.both = self.seats.setdefault(player_id, self.both if known else Both(player_id, self.floor))
+        self.player = self.seats.setdefault(player_id, self.player if known else ComparedPlayer(player_id, self.house))
         if not known:
             self.send(Register("EUR", "FI"))
             self.send(Deposit(40, device=f"{player_id}'s own"))
 
     def grant_id(self, pick: int, states: Sequence[str]) -> str:
         """Mostly the newest grant in those states, sometimes any grant or package, or none that ever was."""
-        purse = self.both.ledger.purse
-        found = [grant.id for grant in purse.grants.values() if grant.state in states]
+        wallet = self.player.ledger.wallet
+        found = [grant.id for grant in wallet.grants.values() if grant.state in states]
         if not found or pick % 8 == 0:
-            found = ["g9999-1", *purse.grants, *[*purse.packages][-16:]]
+            found = ["g9999-1", *wallet.grants, *[*wallet.packages][-16:]]
         return found[-1 - (pick % 3) % len(found)] if pick % 4 else found[pick % len(found)]
 
     # --- who plays
@@ -79,7 +79,7 @@ class GrantSteps(RuleBasedStateMachine):
     @rule(device=DEVICES, stolen=st.sampled_from([False, False, False, False, True]), campaign_id=OFFER_IDS)
     def come_from_elsewhere(self, device: str | None, stolen: bool, campaign_id: str) -> None:
         """A shared device makes awards wait for review, a shared instrument denies them (rules §7)."""
-        player_id = self.both.ledger.player_id
+        player_id = self.player.ledger.player_id
         where = f"{player_id}'s own" if device == "own" else device
         self.send(Deposit(20, "stolen" if stolen else f"{player_id}'s card", device=where))
         self.send(GrantCampaign(campaign_id, "because"))
@@ -106,7 +106,7 @@ class GrantSteps(RuleBasedStateMachine):
             return self.send(CancelGrant(self.grant_id(pick, ("initiated", "granted", "in_wager"))))
         if verdict == "release":
             return self.send(ReleaseGrant(self.grant_id(pick, ("granted",)), "fine"))
-        self.both.now += pick % 50 * HOUR_MS
+        self.player.now += pick % 50 * HOUR_MS
         return None
 
     @rule(pick=PICK, verdict=VERDICTS)
@@ -140,7 +140,7 @@ class GrantSteps(RuleBasedStateMachine):
     @rule(where=st.sampled_from(SEATS), campaign_id=OFFER_IDS, approved=st.booleans(), undo=st.booleans())
     def under_review(self, where: str, campaign_id: str, approved: bool, undo: bool) -> None:
         """Somebody else came from the same device: an operator looks at each grant (rules §7)."""
-        for player_id in (where, self.both.ledger.player_id):
+        for player_id in (where, self.player.ledger.player_id):
             self.turn_to(player_id)
             self.send(Deposit(30, device="shared"))
         self.send(GrantCampaign(campaign_id, "because"))
@@ -152,7 +152,7 @@ class GrantSteps(RuleBasedStateMachine):
 
     @rule(pick=PICK)
     def give_up(self, pick: int) -> None:
-        packages = [package.id for package in self.both.ledger.purse.packages.values()][-16:]
+        packages = [package.id for package in self.player.ledger.wallet.packages.values()][-16:]
         self.send(CancelGrant(packages[pick % len(packages)] if packages and pick % 2 else self.grant_id(pick, ())))
 
     @rule(
@@ -174,7 +174,7 @@ class GrantSteps(RuleBasedStateMachine):
         self._about_the_hold(then)
 
     def _held(self) -> list[str]:
-        return [grant.id for grant in self.both.ledger.purse.grants.values() if grant.held]
+        return [grant.id for grant in self.player.ledger.wallet.grants.values() if grant.held]
 
     def _about_the_hold(self, then: str) -> None:
         held = self._held()
@@ -183,7 +183,7 @@ class GrantSteps(RuleBasedStateMachine):
         elif then == "withdraw":
             self.send(Withdraw(5, forfeit_bonuses=True))
         elif then == "wait":
-            self.both.now += 100 * HOUR_MS
+            self.player.now += 100 * HOUR_MS
         elif held and then == "release":
             self.send(ReleaseGrant(held[-1], "fine"))
         elif held and then == "cancel":
@@ -195,7 +195,7 @@ class GrantSteps(RuleBasedStateMachine):
     def nothing_comes_from_nowhere(self) -> None:
         """The money of all players together is what came in and did not go out."""
         if hasattr(self, "seats"):
-            accounts = [both.account for both in self.seats.values()]
-            money = sum(both.money() for both in self.seats.values())
+            accounts = [player.account for player in self.seats.values()]
+            money = sum(player.money() for player in self.seats.values())
             gone = sum(account.withdrawn + account.removed for account in accounts)
             assert money + gone == sum(account.came_in for account in accounts)

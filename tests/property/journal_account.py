@@ -12,7 +12,8 @@ from engine import events as e
 class Account:
     """Minor units. `removed` is what expiry, cancellation and the cash-out cap took of bonuses.
 
-    A reversed round gives its stakes back and takes its wins: `stakes` are net of both.
+    A reversal gives stakes back and takes wins: `stakes` are net of both. One that comes after a grant's end corrects
+    what that end released, within the event's real money, and what it `removed`.
     """
 
     deposits: int = 0
@@ -41,7 +42,8 @@ class Account:
             case e.BetPlaced():
                 self.stakes += event.real + event.bonus
             case e.RoundReversed():
-                self.stakes -= event.real + sum(delta.balance for delta in event.grants)
+                self.stakes -= event.real + sum(delta.balance + delta.removed for delta in event.grants)
+                self.removed += sum(delta.removed for delta in event.grants)
             case e.BonusRedeemed() | e.GrantExpired() | e.GrantCancelled():
                 self.removed += event.removed
             case e.GrantReopened():

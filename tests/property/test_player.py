@@ -1,18 +1,15 @@
 """Random play against a naive ledger: whatever happens, in whatever order, engine and rules agree at every step."""
 
 import pytest
-from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from engine.answers import RoundAnswer, WithdrawalAnswer
 from engine.commands import (
-    BETS,
     AddBet,
     Block,
     CancelRound,
     CancelWithdrawal,
-    CommandBody,
     ConfirmWithdrawal,
     Deposit,
     GrantCampaign,
@@ -28,16 +25,12 @@ from engine.commands import (
     Unblock,
     Withdraw,
 )
-from tests.property.grant_steps import OFFER_IDS, PICK, GrantSteps
-from tests.property.house import HOUR_MS, TYPES
+from tests.property.grant_steps import OFFER_IDS, PICK
+from tests.property.offers import HOUR_MS
+from tests.property.round_steps import GAMES, ONE_CALL_WINS, STAKES, WINS, RoundSteps
 from tests.property.wiring import Wiring
 
-GAMES = st.sampled_from([*TYPES, "book", "book"])
-STAKES = st.sampled_from([10, 15, 19, 20, 33, 40, 40, 41, 50, 60, 61, 70, 100, 10, 25, 9, 401]) | st.integers(10, 60)
-WINS = st.sampled_from([0, 0, 1, 7, 25, 100, 333]) | st.integers(0, 500)
-ONE_CALL_WINS = st.none() | WINS
 WAITS = st.sampled_from([1, 1_000, HOUR_MS, 11 * HOUR_MS, 24 * HOUR_MS, 25 * HOUR_MS, 49 * HOUR_MS, 120 * HOUR_MS])
-LATE_IDS = st.sampled_from(["gs:late-1", "gs:late-2", "gs:late-3"])
 WIRINGS = st.builds(
     Wiring,
     st.booleans(),
@@ -48,9 +41,9 @@ WIRINGS = st.builds(
 )
 
 
-class Players(GrantSteps):
-    """The lives of a few players at one house, one at a time. Rules send commands; `Both.send` proves all that a step
-    promises.
+class Players(RoundSteps):
+    """The lives of a few players at one house, one at a time. Rules send commands; `ComparedPlayer.send` proves all
+    that a step promises.
     """
 
     @initialize(
@@ -65,13 +58,6 @@ class Players(GrantSteps):
         self.send(Register("EUR", "FI"))
         if deposit is not None:
             self.send(Deposit(deposit))
-
-    def session(self, pick: int) -> str:
-        """Mostly an open round, sometimes any round or none."""
-        rounds = self.both.ledger.purse.rounds
-        sessions = [r.id for r in self.both.ledger.purse.open_rounds()] if pick % 8 else [*rounds, "p1-9999"]
-        assume(sessions)
-        return sessions[pick % len(sessions)]
 
     # --- money in
 
@@ -111,7 +97,7 @@ class Players(GrantSteps):
 
     @rule(pick=PICK, confirm=st.booleans())
     def end_a_withdrawal(self, pick: int, confirm: bool) -> None:
-        known = ["w9999", *self.both.ledger.withdrawals]
+        known = ["w9999", *self.player.ledger.withdrawals]
         withdrawal_id = known[-1 - pick % len(known)]
         self.send(ConfirmWithdrawal(withdrawal_id) if confirm else CancelWithdrawal(withdrawal_id))
 
@@ -123,9 +109,9 @@ class Players(GrantSteps):
         for bet in bets:
             self.send(Spin("wheel", "real", bet, bet // 2))
             self.send(GrantCampaign("plain", "because"))
-        self.both.now += wait_ms if bets and bets[0] % 3 == 0 else 0
-        if self.both.ledger.withdrawals:
-            newest = [*self.both.ledger.withdrawals][-1]
+        self.player.now += wait_ms if bets and bets[0] % 3 == 0 else 0
+        if self.player.ledger.withdrawals:
+            newest = [*self.player.ledger.withdrawals][-1]
             self.send(ConfirmWithdrawal(newest) if confirm else CancelWithdrawal(newest))
 
     @rule(bet=STAKES, win=WINS, left=st.integers(0, 30))
@@ -133,7 +119,7 @@ class Players(GrantSteps):
         self.send(Deposit(bet))
         self.send(Spin("vault", "real", bet, win))
         spin_id = f"gs:{self.keys}"
-        self.send(Withdraw(max(1, self.both.ledger.purse.free() - left), forfeit_bonuses=True))
+        self.send(Withdraw(max(1, self.player.ledger.wallet.free() - left), forfeit_bonuses=True))
         self.send(Rollback(spin_id))
 
     @rule(campaign_id=OFFER_IDS, ends=st.lists(st.booleans(), min_size=2, max_size=2), spin=st.booleans())
@@ -147,7 +133,7 @@ class Players(GrantSteps):
             asked = self.send(Withdraw(5, forfeit_bonuses=True))
             ids += [asked.withdrawal_id] if isinstance(asked, WithdrawalAnswer) else []
         for withdrawal_id, confirm in zip(ids, ends, strict=False):
-            self.both.now += HOUR_MS * 25 * spin
+            self.player.now += HOUR_MS * 25 * spin
             self.send(ConfirmWithdrawal(withdrawal_id) if confirm else CancelWithdrawal(withdrawal_id))
 
     @rule(amount=st.sampled_from([0, 1, 250]), game_type=st.sampled_from(["slot", "live", "chess"]), undo=st.booleans())
@@ -155,11 +141,6 @@ class Players(GrantSteps):
         self.send(ReportBet(amount, game_type))
         if undo:
             self.send(RollbackReportedBet(f"gs:{self.keys}"))
-
-    @rule(command_id=LATE_IDS)
-    def late_report(self, command_id: str) -> None:
-        self.send(RollbackReportedBet(command_id))
-        self.send(ReportBet(10, "live"), command_id)
 
     @rule(event=st.booleans())
     def look_in(self, event: bool) -> None:
@@ -175,16 +156,6 @@ class Players(GrantSteps):
     def spin_on(self, game_id: str, bets: list[int], win: int) -> None:
         for bet in bets:
             self.send(Spin(game_id, "real", bet, win % (2 * bet)))
-
-    @rule(game_id=GAMES, bets=st.lists(STAKES, min_size=1, max_size=4), wins=st.lists(WINS, min_size=1, max_size=3))
-    def play_a_round(self, game_id: str, bets: list[int], wins: list[int]) -> None:
-        opened = self.send(Spin(game_id, "real", bets[0]))
-        if isinstance(opened, RoundAnswer):
-            for amount in bets[1:]:
-                self.send(AddBet(opened.session_id, amount))
-            for win in wins[1:]:
-                self.send(Result(opened.session_id, win, final=False))
-            self.send(Result(opened.session_id, wins[0] % 120))
 
     @rule(game_id=st.sampled_from(["book", "book", "dice", "wheel"]), wins=st.lists(WINS, min_size=1, max_size=3))
     def use_free_spins(self, game_id: str, wins: list[int]) -> None:
@@ -208,27 +179,9 @@ class Players(GrantSteps):
     def add_bet(self, pick: int, amount: int) -> None:
         self.send(AddBet(self.session(pick), amount))
 
-    @rule(pick=PICK, win=WINS, final=st.sampled_from([True, True, False]))
-    def result(self, pick: int, win: int, final: bool) -> None:
-        self.send(Result(self.session(pick), win, final))
-
     @rule(pick=PICK)
     def cancel(self, pick: int) -> None:
         self.send(CancelRound(self.session(pick)))
-
-    @rule(game_id=GAMES, free=st.booleans(), bets=st.lists(STAKES, min_size=1, max_size=3), by_rollback=st.booleans())
-    def cancel_restores_exactly(self, game_id: str, free: bool, bets: list[int], by_rollback: bool) -> None:
-        self.both.run_due()
-        before = self.both.holdings()
-        opened = self.send(Spin(game_id, "freespin" if free else "real", None if free else bets[0]))
-        if not isinstance(opened, RoundAnswer):
-            return
-        session = opened.session_id
-        bet_id = f"gs:{self.keys}"
-        for amount in bets[1:]:
-            self.send(AddBet(session, amount))
-        self.send(Rollback(bet_id) if by_rollback else CancelRound(session))
-        assert self.both.holdings() == before
 
     @rule(
         campaign_id=OFFER_IDS,
@@ -248,54 +201,13 @@ class Players(GrantSteps):
         bet_id = f"gs:{self.keys}"
         if part:
             self.send(Result(opened.session_id, 12, final=False))
-        self.both.now += hours * HOUR_MS
+        self.player.now += hours * HOUR_MS
         if late == "roll back":
             self.send(Rollback(bet_id))
         elif late == "bet":
             self.send(AddBet(opened.session_id, 20))
         elif late != "nothing":
             self.send(Result(opened.session_id, 33) if late == "result" else CancelRound(opened.session_id))
-
-    # --- undoing and repeating
-
-    def _accepted(self, pick: int) -> str:
-        """The newest are picked most."""
-        order = self.both.ledger.order
-        return order[-1 - (pick % 10 if pick % 4 else pick) % len(order)]
-
-    @rule(pick=PICK, among_bets=st.sampled_from([True, True, True, False]))
-    def roll_back(self, pick: int, among_bets: bool) -> None:
-        accepted = self.both.ledger.accepted
-        bets = [key for key in self.both.ledger.remembered() if isinstance(accepted[key].body, BETS)]
-        self.send(Rollback(bets[-1 - pick % len(bets)] if bets and among_bets else self._accepted(pick)))
-
-    @rule(game_id=GAMES, bet=STAKES, win=WINS, free=st.booleans())
-    def one_call_undone_at_once_restores_money(self, game_id: str, bet: int, win: int, free: bool) -> None:
-        self.both.run_due()
-        before = self.both.live.state.real, sum(grant.balance for grant in self.both.live.state.grants)
-        body = Spin(game_id, "freespin" if free else "real", None if free else bet, win)
-        if isinstance(self.send(body), str):
-            return
-        undone = self.send(Rollback(f"gs:{self.keys}"))
-        after = self.both.live.state.real, sum(grant.balance for grant in self.both.live.state.grants)
-        assert isinstance(undone, str) or after == before
-
-    @rule(command_id=LATE_IDS)
-    def roll_back_what_has_not_come(self, command_id: str) -> None:
-        self.send(Rollback(command_id))
-
-    @rule(command_id=LATE_IDS, bet=STAKES, win=ONE_CALL_WINS)
-    def late_bet(self, command_id: str, bet: int, win: int | None) -> None:
-        self.send(Spin("wheel", "real", bet, win), command_id)
-
-    @rule(pick=PICK)
-    def repeat(self, pick: int) -> None:
-        command_id = self._accepted(pick)
-        self.send(self.both.ledger.accepted[command_id].body, command_id)
-
-    @rule(pick=PICK, body=st.sampled_from([Deposit(7), Spin("book", "real", 12, 3), Rollback("gs:late-1")]))
-    def reuse_id(self, pick: int, body: CommandBody) -> None:
-        self.send(body, self._accepted(pick))
 
     @rule(win=WINS, wait_hours=st.sampled_from([1, 23, 26]), pick=st.integers(0, 2))
     @precondition(lambda self: self.keys < 300)
@@ -317,40 +229,33 @@ class Players(GrantSteps):
     # --- standing and time
 
     @rule()
-    @precondition(lambda self: self.keys % 4 == 0 and not self.both.ledger.blocked)
+    @precondition(lambda self: self.keys % 4 == 0 and not self.player.ledger.blocked)
     def block(self) -> None:
         self.send(Block("because"))
 
     @rule()
-    @precondition(lambda self: self.both.ledger.blocked)
+    @precondition(lambda self: self.player.ledger.blocked)
     def unblock(self) -> None:
         self.send(Unblock("because"))
 
     @rule(wait_ms=WAITS)
     def wait(self, wait_ms: int) -> None:
-        self.both.now += wait_ms
+        self.player.now += wait_ms
 
     @rule(off_by=st.sampled_from([-1, 0, 1]))
     def wait_for_what_is_due(self, off_by: int) -> None:
-        due = self.both.ledger.purse.next_due()
+        due = self.player.ledger.wallet.next_due()
         if due is not None:
-            self.both.now = max(self.both.now, due[0] + off_by)
-
-    @rule(count=st.sampled_from([20, 128, 140]), wait_ms=st.sampled_from([0, 0, 1, 14 * 60_000]))
-    @precondition(lambda self: self.keys < 300 and self.keys % 3 == 0)
-    def keep_busy(self, count: int, wait_ms: int) -> None:
-        for _ in range(count):
-            self.both.now += wait_ms
-            self.send(Register("EUR"))
+            self.player.now = max(self.player.now, due[0] + off_by)
 
     @rule()
     def snapshot(self) -> None:
-        self.both.take_snapshot()
+        self.player.take_snapshot()
 
     @invariant()
     def remembers(self) -> None:
-        if hasattr(self, "both"):
-            self.both.check_memory()
+        if hasattr(self, "player"):
+            self.player.check_memory()
 
 
 TestPlayers = pytest.mark.timeout(7_200)(Players.TestCase)

@@ -238,6 +238,9 @@ class SimHandle:
     async def dead(self) -> None:
         await self._process.gone.wait()
 
+    def dismiss(self) -> None:
+        self._process.kill()
+
     def kill(self) -> None:
         self._process.kill()
 

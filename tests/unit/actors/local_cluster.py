@@ -50,6 +50,10 @@ class LocalShard(TestShard):
     async def dead(self) -> None:
         await self.gone.wait()
 
+    def dismiss(self) -> None:
+        assert self.shard is None or self.shard.ended or self.shard.draining, "dismissed while it serves"
+        self.gone.set()
+
     def kill(self) -> None:
         self.killed = True
         if self.shard is not None:

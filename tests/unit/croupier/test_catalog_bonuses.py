@@ -15,7 +15,7 @@ POINTS = """\
 id: points
 type: points_multiplier
 valid_from: 2026-01-01T00:00:00Z
-valid_to: 2027-01-01T00:00:00Z
+valid_to: 2037-01-01T00:00:00Z
 award: {points_multiplier: "2"}
 """
 FRAUD = """\
@@ -270,13 +270,13 @@ SPRING = POINTS.replace("points_multiplier\n", "no_deposit\ntrigger: {event: cod
         ("sprinG", "2026-06-01T00:00:00Z", True),
         ("SPRiNG", "2026-06-01T00:00:00Z", True),
         ("SPRlNG", "2026-06-01T00:00:00Z", False),
-        ("SPRING", "2027-01-01T00:00:00Z", False),
+        ("SPRING", "2037-01-01T00:00:00Z", False),
         ("SUMMER", "2026-06-01T00:00:00Z", False),
     ],
 )
 def test_a_code_belongs_to_one_campaign_at_a_time(rich: Path, code: str, valid_from: str, taken: bool) -> None:
     (rich / "campaigns/points.yaml").write_text(SPRING)
-    later = SPRING.replace("id: points", "id: welcome").replace("Spring", code).replace("2027-", "2028-")
+    later = SPRING.replace("id: points", "id: welcome").replace("Spring", code).replace("2037-", "2038-")
     (rich / W).write_text(later.replace("2026-01-01T00:00:00Z", valid_from))
     if not taken:
         assert len(load_catalog(rich).campaigns) == 3

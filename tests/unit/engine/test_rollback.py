@@ -3,9 +3,14 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from engine.commands import AddBet, CancelRound, Deposit, Result, Rollback, Spin
+from engine.commands import AddBet, CancelRound, Command, Deposit, ReportBet, Result, Rollback, Spin
+from engine.facts import Facts
+from engine.needs import needs
 from engine.queries import GetRound
+from engine.remembered import past_bet
+from engine.transition import Transition
 from engine.window import HOUR_MS, REMEMBERED_MAX
 from tests.unit.engine.playing import Table, campaign, house, wager
 
@@ -17,12 +22,14 @@ def with_grants(count: int = 1, bonus: int = 100, multiplier: int = 1, real: int
     return table
 
 
-def test_an_open_round_is_reversed_whole() -> None:
+def test_the_last_bet_that_stands_cancels_the_round() -> None:
     table = Table(real=1_000)
     session = table.spin(100, key="gs:a").session_id
     table.do(AddBet(session, 50), "gs:b")
     answer = table.do(Rollback("gs:b"))
     assert (answer.status, answer.session_id, answer.kept_grants) == ("rolled_back", session, ())
+    assert (table.money(), list(table.state.rounds)) == ((900, 0), [session])
+    table.do(Rollback("gs:a"))
     assert (table.money(), table.state.rounds) == ((1_000, 0), {})
     assert table.refused(Spin("book", "real", 100), "gs:a").code == "rolled_back"
     assert table.refused(Spin("book", "real", 101), "gs:a").code == "idempotency_conflict", "conflict before tombstone"
@@ -89,25 +96,99 @@ def test_an_unknown_id_leaves_a_tombstone() -> None:
     table.do(Deposit(100), "gs:late")
 
 
-def test_what_is_no_bet_is_tombstoned_and_keeps_its_answer() -> None:
+def test_what_is_no_bet_is_refused_and_keeps_its_answer() -> None:
     table = Table()
     table.do(Deposit(1_000), "gs:d")
     session = table.spin(100).session_id
     table.do(Result(session, 10, final=False), "gs:part")
-    assert table.do(Rollback("gs:d")).status == "tombstoned"
-    assert table.do(Rollback("gs:part")).status == "tombstoned"
+    assert table.refused(Rollback("gs:d")).code == "not_a_bet"
+    assert table.refused(Rollback("gs:part")).code == "not_a_bet"
     assert table.again(Deposit(1_000), "gs:d").amount == 1_000
     table.do(Result(session, 10), "gs:final")
-    assert table.do(Rollback("gs:final")).status == "tombstoned"
+    assert table.refused(Rollback("gs:final")).code == "not_a_bet"
     assert table.money() == (920, 0)
-
-
-def test_too_old_to_be_reversed() -> None:
-    table = Table(real=1_000)
     table.spin(100, 0, key="gs:a")
+    table.do(Rollback("gs:a"), "gs:r")
+    assert table.refused(Rollback("gs:r")).code == "not_a_bet"
+
+
+def test_a_partial_result_is_no_bet_however_many_commands_came_since() -> None:
+    table = Table(real=1_000)
+    session = table.spin(100).session_id
+    table.do(Result(session, 10, final=False), "gs:part")
     for _ in range(REMEMBERED_MAX):
         table.do(Deposit(1))
-    assert table.refused(Rollback("gs:a")).code == "already_processed"
+    assert table.refused(Rollback("gs:part")).code == "not_a_bet"
+
+
+def long_past(table: Table) -> Table:
+    """All that the table has done is beyond the remembered commands."""
+    for _ in range(REMEMBERED_MAX):
+        table.do(Deposit(1))
+    return table
+
+
+def told(table: Table, bet_id: str) -> Any:
+    """The rollback of a bet that the journal tells of."""
+    command = Command("gs:rb", table.now, Rollback(bet_id))
+    wanted = needs(table.player, table.catalog, command)
+    assert wanted is not None
+    assert wanted.past_bet == bet_id
+    found = past_bet(table.transitions, bet_id)
+    return table.run_command(replace(command, facts=Facts(past_bet=found)))
+
+
+def test_too_old_to_be_known() -> None:
+    table = Table(real=1_000)
+    table.spin(100, 0, key="gs:a")
+    long_past(table)
+    refusal = table.refused(Rollback("gs:a"))
+    assert (refusal.code, refusal.for_operator) == ("already_processed", True)
+    refusal = table.refused(Spin("book", "real", 100, 0), "gs:a")
+    assert (refusal.code, refusal.for_operator) == ("already_processed", False)
+
+
+@pytest.mark.parametrize("win", [0, 70, 300])
+def test_a_bet_that_only_the_journal_remembers_is_reversed(win: int) -> None:
+    table = Table(real=1_000)
+    table.spin(100, win, key="gs:a")
+    long_past(table)
+    assert isinstance(told(table, "gs:a"), Transition)
+    assert table.money() == (1_000 + REMEMBERED_MAX, 0)
+    assert table.do(Rollback("gs:a")).status == "rolled_back"
+    assert table.money() == (1_000 + REMEMBERED_MAX, 0), "once"
+
+
+def test_a_reported_bet_that_only_the_journal_remembers_too() -> None:
+    table = Table(real=1_000)
+    table.do(ReportBet(500, "table"), "gs:a")
+    long_past(table)
+    told(table, "gs:a")
+    assert table.state.turnover_micro == 0
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"), [("result", "round_has_result"), ("cancel", None), ("no", "not_a_bet")]
+)
+def test_the_journal_tells_what_became_of_a_round(ending: str, expected: str | None) -> None:
+    table = Table(real=1_000)
+    session = table.spin(100, key="gs:a").session_id
+    table.do(CancelRound(session) if ending == "cancel" else Result(session, 0), "gs:end")
+    long_past(table)
+    outcome = told(table, "gs:end" if ending == "no" else "gs:a")
+    money = table.money()
+    if expected is None:
+        assert isinstance(outcome, Transition)
+    else:
+        assert outcome.code == expected
+    assert table.money() == money
+
+
+def test_nothing_is_looked_for_that_is_remembered_or_unknown() -> None:
+    table = Table(real=1_000)
+    table.spin(100, 0, key="gs:a")
+    for bet_id in ("gs:a", "gs:unknown"):
+        assert needs(table.player, table.catalog, Command("gs:rb", table.now, Rollback(bet_id))) is None
 
 
 def test_never_twice_however_much_time_passes() -> None:

@@ -93,9 +93,6 @@ def test_bet_limits_of_the_game(bet: int, code: str | None) -> None:
     table = Table(real=40_000)
     outcome = table.run(Spin("book", "real", bet))
     assert getattr(outcome, "code", None) == code
-    session = table.spin(10, game_id="dice").session_id
-    added = table.run(AddBet(session, bet))
-    assert getattr(added, "code", None) == code, "a bet added to a round is under the same rules as a spin"
 
 
 def test_open_rounds_and_bets_are_bounded() -> None:

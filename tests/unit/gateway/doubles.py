@@ -16,6 +16,7 @@ from engine.answers import (
     Balance,
     BlockAnswer,
     DepositAnswer,
+    FlagClearedAnswer,
     GrantAnswer,
     Granted,
     GrantStateAnswer,
@@ -57,6 +58,7 @@ from gateway.ports import (
     Overtaken,
     Population,
     SandboxClock,
+    TimeEnds,
 )
 from gateway.route_table import ROUTES
 from gateway.settings import GatewaySettings
@@ -112,6 +114,7 @@ REPLIES: Mapping[type, AnyReply] = {
     c.GrantCampaign: GrantAnswer(Granted("gift", None, 0, "k-1", 20), BALANCE),
     c.Block: BlockAnswer(True, "fraud"),
     c.Unblock: BlockAnswer(False, "cleared"),
+    c.ClearFlag: FlagClearedAnswer("f0123456789abcdef", "win_already_spent", "s-1", 500, "settled by hand"),
     c.Rollback: RollbackAnswer("rolled_back", ("g-1",), "s-1", BALANCE),
     c.RollbackReportedBet: RollbackAnswer("tombstoned", (), None, BALANCE),
     c.Withdraw: RESERVED,
@@ -215,6 +218,8 @@ class ScriptedControl:
         self.checked, self.outcome = checked, outcome
         self._figures, self._first = figures, first
         self.figures_asked: list[list[str]] = []
+        self.left_seconds: int | None = None
+        """Before time ends, for whoever moves the clock; None: enough."""
 
     def catalog(self) -> Catalog:
         return CATALOG
@@ -245,11 +250,13 @@ class ScriptedControl:
     async def population(self) -> Population | None:
         return Population(4, 10_000_000)
 
-    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
+    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken | TimeEnds:
         replayed = command_id in self.advanced
         if self.advanced.setdefault(command_id, seconds) != seconds:
             return KeyTaken()
         ahead_ms = sum(self.advanced.values()) * 1000
+        if self.left_seconds is not None:
+            return TimeEnds(self.left_seconds)
         return SandboxClock(NOW_MS + ahead_ms, ahead_ms, replayed)
 
 
@@ -308,6 +315,9 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /players/{player_id}/deposits": Sample("/players/p1/deposits", {"amount": 10_000}),
     "POST /players/{player_id}/block": Sample("/players/p1/block", {"reason": "fraud"}),
     "POST /players/{player_id}/unblock": Sample("/players/p1/unblock", {"reason": "cleared"}),
+    "POST /players/{player_id}/flags/{flag_id}/clear": Sample(
+        "/players/p1/flags/f0123456789abcdef/clear", {"reason": "settled by hand"}
+    ),
     "POST /players/{player_id}/withdrawals": Sample("/players/p1/withdrawals", {"amount": 400}),
     "POST /players/{player_id}/withdrawals/{withdrawal_id}/confirm": Sample("/players/p1/withdrawals/w7/confirm", {}),
     "POST /players/{player_id}/withdrawals/{withdrawal_id}/cancel": Sample("/players/p1/withdrawals/w7/cancel", {}),

@@ -1,35 +1,48 @@
-"""The money of one player as the rules' text has it (rules §2, §4, §5): naive, and nothing of the engine's logic.
+"""The money of one player as the rules' text has it (rules §2, §4, §5), computed anew from all that was accepted.
 
-Grants and packages are kept for ever in the order they were given; ended ones just say so. Amounts are minor units.
+Each command writes lines into a book. Every balance, wagering and counter is the sum of the lines that stand, and what
+is undone is struck out as if it had never been. Grants, packages and rounds are kept for ever; ended ones just say so.
 """
 
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from tests.property.buckets import LIVE, Bet, Grant, Package, Round
-from tests.property.house import CONTRIBUTION, DAY_MS, HOUR_MS, MICRO_EUR_PER_CENT, TIMEOUTS, TYPES, Terms
+from tests.property.naive_loyalty import FACTORS
+from tests.property.offers import CONTRIBUTION, DAY_MS, HOUR_MS, MICRO_EUR_PER_CENT, TIMEOUTS, TYPES, Terms
+from tests.property.wallet_records import LIVE, Bet, Book, Grant, Package, Round, Win
 
 ENDED_GRANTS_KEPT = 32
 
 
 class Refused(Exception):
-    """The rules refuse; `args[0]` is the code."""
+    """The rules refuse, with a code; `for_operator` is the round and the amount that an operator must look at."""
+
+    def __init__(self, code: str, *for_operator: Any) -> None:
+        super().__init__(code)
+        self.code, self.for_operator = code, for_operator
 
 
-class Purse:
+class Wallet:
     """Wallets, grants, packages and rounds, and what follows from them by itself."""
 
     def __init__(self, funds_order: str) -> None:
         self.funds_order = funds_order
         self.now = 0
-        self.real = self.reserved = self.withdrawn = self.turnover = self.granted = 0
+        self.book = Book()
+        self.reserved = self.withdrawn = self.granted = 0
         self.grants: dict[str, Grant] = {}
         self.ended: list[str] = []
         self.packages: dict[str, Package] = {}
         self.rounds: dict[str, Round] = {}
 
     # --- reading
+
+    @property
+    def real(self) -> int:
+        """All of the player's own money: what ended grants have released is part of it."""
+        released = sum(grant.released for grant in self.grants.values())
+        return self.book.total("player", "money") + released - self.withdrawn
 
     def live(self) -> list[Grant]:
         return [grant for grant in self.grants.values() if grant.state in LIVE]
@@ -84,16 +97,14 @@ class Purse:
             if self.free() < amount:
                 raise Refused("insufficient_funds")
             return Bet(command_id, amount, amount)
-        terms = grant.terms
-        over = terms.max_bet is not None and amount > terms.max_bet
+        terms, others = grant.terms, [] if round_ is None else round_.bets
+        together = amount if terms.max_bet_counts == "stake" else amount + sum(bet.amount for bet in others)
+        over = terms.max_bet is not None and together > terms.max_bet
         if over and terms.over_max_bet == "reject":
             raise Refused("bonus_max_bet")
         excluded = game in terms.excluded_games
-        money = grant.balance
-        if excluded and terms.excluded_policy == "real_only":
-            money = 0
-        if round_ is not None and any(bet.bonus and bet.grant != grant.id for bet in round_.bets):
-            money = 0  # a round never mixes the money of two grants
+        two_grants = any(bet.bonus and bet.grant != grant.id for bet in others)
+        money = 0 if two_grants or (excluded and terms.excluded_policy == "real_only") else grant.balance
         if self.free() + money < amount:
             raise Refused("insufficient_funds")
         real_first = (terms.funds_order or self.funds_order) == "real_first"
@@ -101,132 +112,125 @@ class Purse:
         uncounted = excluded or (over and terms.over_max_bet == "not_counted") or amount < (terms.min_bet or 0)
         counted = 0 if uncounted else min(grant.remaining, floor(Fraction(amount * self._percent(terms, game), 100)))
         void = over and terms.over_max_bet == "cancel"
-        return Bet(command_id, amount, amount - bonus, bonus, grant.id, counted, void)
+        touched = grant.id if bonus or counted or void else None
+        return Bet(command_id, amount, amount - bonus, bonus, touched, counted, void)
 
     @staticmethod
     def _percent(terms: Terms, game: str) -> int:
         return terms.by_game.get(game, terms.by_type.get(TYPES[game], CONTRIBUTION[game]))
 
-    def take(self, bet: Bet) -> None:
-        self.real -= bet.real
-        self.turnover += (bet.real + bet.bonus) * MICRO_EUR_PER_CENT
+    def take(self, bet: Bet, session: str, game_type: str) -> None:
+        """Writes down all that a stake does; a free spin takes no money and counts for nothing."""
+        self.book.enter("player", "money", -bet.real, bet)
+        self.play(bet, bet.real + bet.bonus, game_type)
         if bet.grant is not None:
-            grant = self.grants[bet.grant]
-            grant.balance -= bet.bonus
-            grant.remaining -= bet.counted
-            grant.voids += bet.void
-            grant.stakes += [bet.amount] if bet.counted else []
+            self.book.enter(bet.grant, "money", -bet.bonus, bet)
+            self.book.enter(bet.grant, "counted", bet.counted, bet)
+            self.book.enter(bet.grant, "counted stake", bet.amount if bet.counted else 0, bet, session)
+            self.book.enter(bet.grant, "void", int(bet.void), bet)
 
-    def credit(self, round_: Round, win: int, new_grant_id: str) -> None:
-        """A win on paid stakes goes back in their proportion (rules §2.4); a free spin's to its winnings (rules §5)."""
-        round_.reported += win
+    def play(self, bet: Bet, stake: int, game_type: str) -> None:
+        """Turnover in micro-EUR and points in micro-points, of a bet here or of another vertical (rules §8)."""
+        turnover = stake * MICRO_EUR_PER_CENT
+        self.book.enter("player", "turnover", turnover, bet)
+        self.book.enter("player", "points", floor(turnover * FACTORS[game_type]), bet)
+
+    def credit(self, round_: Round, win: Win, new_grant_id: str) -> None:
+        """A win on paid stakes goes back in their proportion (rules §2.4); a free spin's to its winnings (rules §5).
+
+        Of all that was won so far the grant that paid gets its share, and no result takes back what another paid.
+        """
+        bet = round_.bets[0] if round_.one_call else None
         if round_.package is not None:
-            self._credit_free_spin(round_, self.packages[round_.package], win, new_grant_id)
+            round_.wins.append(self._free_spin_win(self.packages[round_.package], win, bet, new_grant_id))
             return
-        bonus = sum(bet.bonus for bet in round_.bets)
-        share = floor(Fraction(win * bonus, round_.stake))
-        self.real += win - share
-        round_.won_real += win - share
-        round_.won_bonus += share
-        if share:
-            payer = next(bet.grant for bet in round_.bets if bet.bonus)
-            assert payer is not None and self.grants[payer].state in LIVE
-            self.grants[payer].balance += share
+        staked, had = sum(bet.bonus for bet in round_.bets), sum(before.bonus for before in round_.wins)
+        due = floor((round_.won + win.reported) * Fraction(staked, round_.stake))
+        share = sorted((0, due - had, win.reported))[1]
+        self.book.enter("player", "money", win.reported - share, bet)
+        payer = next(bet.grant for bet in round_.bets if bet.bonus) if share else None
+        if payer is not None:
+            assert self.grants[payer].state in LIVE
+            self.book.enter(payer, "money", share, bet)
+        round_.wins.append(win._replace(real=win.reported - share, bonus=share, grant=payer))
 
-    def _credit_free_spin(self, round_: Round, package: Package, win: int, new_grant_id: str) -> None:
-        offer, spins = package.offer, package.offer.spins
-        assert spins is not None
-        credited = win if spins.max_win is None else min(win, spins.max_win - package.won)
-        package.won += credited
-        if not spins.multiplier:
-            self.real += credited
-            round_.won_real += credited
-            return
+    def _free_spin_win(self, package: Package, win: Win, bet: Bet | None, new_grant_id: str) -> Win:
+        cap, multiplier = package.spins.max_win, package.spins.multiplier
+        credited = win.reported if cap is None else min(win.reported, cap - package.won)
+        self.book.enter(package.id, "won", credited, bet)
+        if not multiplier:
+            self.book.enter("player", "money", credited, bet)
+            return win._replace(real=credited)
         if not credited:
-            return
+            return win
+        grant = self._winnings(package, new_grant_id)
+        self.book.enter(grant.id, "money", credited, bet)
+        self.book.enter(grant.id, "winnings", credited, bet)
+        self.book.enter(grant.id, "winnings' wager", ceil(credited * multiplier), bet)
+        return win._replace(bonus=credited, grant=grant.id)
+
+    def _winnings(self, package: Package, new_grant_id: str) -> Grant:
+        """The grant that takes what the package wins; a new one if there is none that lives."""
         grant = self.grants.get(package.grant or "")
         if grant is None or grant.state not in LIVE:
-            days = offer.terms.valid_days
-            grant = Grant(new_grant_id, offer.terms, offer.valid_to_ms if days is None else self.now + days * DAY_MS)
-            grant.package, grant.campaign = package.id, package.campaign
+            terms, ends = package.offer.terms, package.offer.valid_to_ms
+            if terms.valid_days is not None:
+                ends = self.now + terms.valid_days * DAY_MS
+            grant = Grant(new_grant_id, terms, ends, self.book, package=package.id, campaign=package.campaign)
             self.grants[grant.id] = grant
             package.grant = grant.id
-        added = ceil(credited * spins.multiplier)
-        grant.amount += credited
-        grant.balance += credited
-        grant.remaining += added
-        grant.total += added
-        round_.won_bonus, round_.won_grant = round_.won_bonus + credited, grant.id
-        round_.wager_added += added
+        return grant
 
     # --- undoing
 
-    def undo_bets(self, round_: Round) -> None:
-        """An open round without results: exactly what its bets did, backwards (rules §2.5)."""
-        for bet in round_.bets:
-            self.real += bet.real
-            self.turnover -= (bet.real + bet.bonus) * MICRO_EUR_PER_CENT
-            if bet.grant is not None:
-                self._give_back(self.grants[bet.grant], bet)
-        if round_.package is not None:
-            self.packages[round_.package].left += 1
-        round_.state = "cancelled"
+    def undo_bet(self, round_: Round, bet: Bet) -> None:
+        """A bet of an open round that no result was for never was; without bets the round is cancelled (rules §3)."""
+        self.book.strike(bet)
+        round_.bets.remove(bet)
+        round_.undone.append(bet)
+        if not round_.bets:
+            round_.state = "cancelled"
 
-    @staticmethod
-    def _give_back(grant: Grant, bet: Bet) -> None:
-        grant.balance += bet.bonus
-        # Never more than is required: winnings rolled back since may have lowered that.
-        grant.remaining = min(grant.remaining + bet.counted, grant.total)
-        grant.voids -= bet.void
-        if bet.counted:
-            grant.stakes.remove(bet.amount)
+    def cancel(self, round_: Round) -> None:
+        """No bet of the open round ever was. They are not rolled back: their ids stay what they were."""
+        for bet in round_.bets:
+            self.book.strike(bet)
+        round_.state = "cancelled"
 
     def undo_one_call(self, round_: Round) -> None:
-        """Bet and win of a one-call round together, or `win_already_spent` (rules §3)."""
-        [bet] = round_.bets
-        used = bet.bonus or bet.counted or bet.void
-        grant = self._reversible((bet.grant if used else None) or round_.won_grant, bet)
-        real = self.real + bet.real - round_.won_real
-        if grant is not None:
-            ended = grant.state not in LIVE
-            if grant.balance + grant.released + grant.removed + bet.bonus - round_.won_bonus < 0:
-                raise Refused("win_already_spent")
-            real -= grant.released
-        if real < self.reserved:
-            raise Refused("win_already_spent")
-        self.real = real
-        self.turnover -= (bet.real + bet.bonus) * MICRO_EUR_PER_CENT
-        if grant is not None:
-            if ended:
-                self._reopen(grant)
-            grant.balance -= round_.won_bonus
-            grant.remaining -= min(grant.remaining, round_.wager_added)
-            grant.total -= round_.wager_added
-            grant.amount -= round_.won_bonus if round_.package else 0
-            self._give_back(grant, bet)
-        if round_.package is not None and not self.packages[round_.package].expired:
-            package = self.packages[round_.package]
-            package.left += 1
-            package.won -= round_.won_real + round_.won_bonus
+        """Neither bet nor win ever was, or `win_already_spent` (rules §2.5, §3)."""
+        [bet], [win] = round_.bets, round_.wins
+        grant = self.grants.get(bet.grant or win.grant or "")
+        fate = "live" if grant is None else self._fate(grant, bet)
+        struck = self.book.strike(bet, spared=grant.id if grant is not None and fate == "gone" else None)
+        given_back = grant.released if grant is not None and fate == "reopens" else 0
+        if self.real - given_back < self.reserved or (grant is not None and grant.money < 0):
+            self.book.restore(struck)
+            raise Refused("win_already_spent", round_.id, win.real + win.bonus)
+        if grant is not None and fate == "reopens":
+            self._reopen(grant)
         round_.state = "cancelled"
 
-    def _reversible(self, grant_id: str | None, bet: Bet) -> Grant | None:
-        """The grant a one-call round touched, if it is live or was ended by play; not what expired or was cancelled.
+    def _fate(self, grant: Grant, bet: Bet) -> str:
+        """What the reversal of a bet means to its grant.
 
-        If the bet itself made the grant be cancelled, undoing the bet undoes that.
+        One that ended by play, or by this very bet, is reopened while its `valid_to` lies ahead. After that one that
+        completed stays so, and has released so much more or less. What expired or was cancelled is gone.
         """
-        grant = self.grants.get(grant_id or "")
-        if grant is None or grant.state in LIVE:
-            return grant
-        kept = grant.id in self.ended[-ENDED_GRANTS_KEPT:]
-        by_play = grant.state == "completed" or (grant.state == "cancelled" and bet.void)
-        return grant if kept and by_play else None
+        if grant.state in LIVE:
+            return "live"
+        if grant.id in self.ended[-ENDED_GRANTS_KEPT:]:
+            by_play = grant.state == "completed" or (grant.state == "cancelled" and bet.void)
+            if by_play and self.now < grant.valid_to:
+                return "reopens"
+            if grant.state == "completed" and grant.pays:
+                return "corrected"
+        return "gone"
 
     def _reopen(self, grant: Grant) -> None:
         """Back into the queue at its place; at the head of what is not frozen it is in wager again."""
         self.ended.remove(grant.id)
-        grant.balance, grant.released, grant.removed = grant.released + grant.removed, 0, 0
-        grant.state = "granted"
+        grant.state, grant.pays = "granted", False
         if next(other for other in self.live() if not other.frozen and not other.held) is grant:
             for other in self.live():
                 other.state = "granted"
@@ -246,9 +250,9 @@ class Purse:
     def forfeit(self, grants: tuple[str, ...], packages: tuple[str, ...]) -> None:
         for grant in self.live():
             if grant.id in grants:
-                self.end(grant, "cancelled", 0)
+                self.end(grant, "cancelled")
         for package_id in packages:
-            self.packages[package_id].left, self.packages[package_id].expired = 0, True
+            self.packages[package_id].expired = True
 
     # --- what follows by itself
 
@@ -256,8 +260,9 @@ class Purse:
         """Its amount is in the bonus wallet, at the end of the queue; its free spins can be used (rules §4)."""
         self.grants.pop(grant.id, None)
         self.grants[grant.id] = grant
-        grant.state, grant.balance = "granted", grant.amount
-        self.granted += grant.amount
+        grant.state = "granted"
+        self.book.enter(grant.id, "money", grant.offered)
+        self.granted += grant.offered
         if package is not None:
             self.packages[package.id] = package
 
@@ -265,7 +270,7 @@ class Purse:
         """Packages and grants end, the head of the queue gets in wager, until nothing follows (rules §4, §5)."""
         for package in self.packages.values():
             if package.left and self.now >= package.valid_to and not self.in_play(package.id):
-                package.left, package.expired = 0, True
+                package.expired = True
         for grant in self.initiated():
             if self.now >= grant.valid_to:
                 self.end_unfunded(grant, "expired")
@@ -287,8 +292,7 @@ class Purse:
 
     def tied(self, grant: Grant) -> bool:
         """Whether an open round has staked its money, counted for it or voids it."""
-        bets = [bet for round_ in self.open_rounds() for bet in round_.bets if bet.grant == grant.id]
-        return any(bet.bonus or bet.counted or bet.void for bet in bets)
+        return any(bet.grant == grant.id for round_ in self.open_rounds() for bet in round_.bets)
 
     def _end_if_over(self, grant: Grant) -> None:
         if grant.held and (grant.remaining or grant.average_ok):
@@ -298,43 +302,36 @@ class Purse:
         filling = grant.package is not None and (self.packages[grant.package].left > 0 or self.in_play(grant.package))
         still = filling or grant.frozen
         if grant.path.straight:
-            self.complete(grant)
+            self.end(grant, "completed", pays=True)
         elif grant.voids:
-            self.end(grant, "cancelled", 0)
+            self.end(grant, "cancelled")
         elif not grant.remaining and not still and grant.average_ok:
-            self.complete(grant)
+            self.end(grant, "completed", pays=True)
         elif not grant.remaining and not still and grant.state == "in_wager":
             self._too_low(grant)
         elif self.now >= grant.valid_to:
-            self.end(grant, "expired", 0)
+            self.end(grant, "expired")
         elif not grant.balance and not still:
-            self.end(grant, "completed", 0)
+            self.end(grant, "completed", pays=not grant.remaining)
 
     def _too_low(self, grant: Grant) -> None:
         """Wagered, but the mean counted stake is too low (rules §4)."""
         if not grant.balance or grant.path.low_average == "release":
-            self.complete(grant)
+            self.end(grant, "completed", pays=True)
         elif grant.path.low_average == "cancel":
-            self.end(grant, "cancelled", 0)
+            self.end(grant, "cancelled")
         else:
             grant.state, grant.held = "granted", True
 
-    def complete(self, grant: Grant) -> None:
-        """What is left moves to the real wallet, at most `max_cashout`."""
-        cap = grant.terms.max_cashout
-        self.end(grant, "completed", grant.balance if cap is None else min(cap, grant.balance))
-
-    def end(self, grant: Grant, state: str, released: int) -> None:
-        """`released` of its balance stays the player's, the rest is removed."""
-        self.real += released
-        grant.released, grant.removed = released, grant.balance - released
-        grant.state, grant.balance, grant.held = state, 0, False
+    def end(self, grant: Grant, state: str, pays: bool = False) -> None:
+        """What is left is removed, or if it `pays` moves to the real wallet."""
+        grant.state, grant.pays, grant.held = state, pays, False
         self.ended.append(grant.id)
 
     def end_unfunded(self, grant: Grant, state: str) -> None:
         """It ends before it was granted: no money moves, and what the budget held for it is free again."""
         grant.never_granted = True
-        self.end(grant, state, 0)
+        self.end(grant, state)
 
     def next_due(self) -> tuple[int, set[str]] | None:
         """When the next thing is over that nothing holds back, and what may be done then."""
@@ -353,16 +350,19 @@ def times_out(round_: Round) -> int:
     return round_.opened + TIMEOUTS[round_.game][0] * HOUR_MS
 
 
-def picture(purse: Purse) -> dict[str, Any]:
+def picture(wallet: Wallet) -> dict[str, Any]:
     """All that must agree with the engine's state."""
-    held = [grant for grant in purse.grants.values() if grant.state in (*LIVE, "initiated")]
+    held = [grant for grant in wallet.grants.values() if grant.state in (*LIVE, "initiated")]
     return {
-        "real": purse.real,
-        "reserved": purse.reserved,
-        "turnover": purse.turnover,
+        "real": wallet.real,
+        "reserved": wallet.reserved,
+        "turnover": wallet.book.total("player", "turnover"),
+        "points": wallet.book.total("player", "points"),
         "grants": [
-            (g.id, g.state, g.amount, g.balance, g.remaining, g.total, g.valid_to, g.held, sum(g.stakes)) for g in held
+            (g.id, g.state, g.amount, g.balance, g.remaining, g.total, g.valid_to, g.held, *g.stakes) for g in held
         ],
-        "packages": [(p.id, p.left, p.won) for p in purse.packages.values() if p.left],
-        "rounds": sorted((r.id, r.stake, r.won_real + r.won_bonus, len(r.result_ids)) for r in purse.open_rounds()),
+        "packages": [(p.id, p.left, p.won) for p in wallet.packages.values() if p.left],
+        "rounds": sorted(
+            (r.id, [bet.command_id for bet in r.bets], r.stake, r.won, len(r.wins)) for r in wallet.open_rounds()
+        ),
     }

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from engine.answers import AnyAnswer, GrantAnswer
-from engine.commands import BETS, Command, CommandBody, ExpireRound
+from engine.commands import BETS, Command, CommandBody, ExpireRound, FlagForOperator
 from engine.due import next_due
 from engine.invariants import check
 from engine.player import Replayed, execute, replay
@@ -22,38 +22,45 @@ from snapshots.codec import (
     encode_entry,
     encode_snapshot,
 )
-from tests.property.floor import Floor
-from tests.property.house import level_at
 from tests.property.journal_account import Account
 from tests.property.ledger import Facts, Ledger
-from tests.property.purse import Refused, picture
+from tests.property.offers import level_at
+from tests.property.reference_wallet import Refused, picture
+from tests.property.shared_house import SharedHouse
 
 
-class Both:
+class ComparedPlayer:
     """`shadow` is fed with journaled bytes from the first command on, `resumed` from a snapshot taken some time ago."""
 
-    def __init__(self, player_id: str, floor: Floor) -> None:
-        self.floor, self.catalog = floor, floor.catalog
+    def __init__(self, player_id: str, house: SharedHouse) -> None:
+        self.house, self.catalog = house, house.catalog
         self.live, self.shadow, self.resumed = (Player.new(player_id) for _ in range(3))
-        self.ledger = Ledger(player_id, floor.funds_order, floor.wirings, floor.crowd, self._still_known)
-        floor.crowd.awards[player_id] = []
+        self.ledger = Ledger(player_id, house.funds_order, house.wirings, house.crowd, self._still_known)
+        house.crowd.awards[player_id] = []
         self.account = Account()
         self.answers: dict[str, bytes] = {}
+        self.journal: list[Transition] = []
+        """What the journal still holds."""
 
     @property
     def now(self) -> int:
         """The house's clock, Unix ms."""
-        return self.floor.now
+        return self.house.now
 
     @now.setter
     def now(self, time_ms: int) -> None:
-        self.floor.now = time_ms
+        self.house.now = time_ms
 
     def _still_known(self, command_id: str, where: str) -> bool:
         return id_digest(command_id) in getattr(self.live.window, where)
 
     def take_snapshot(self) -> None:
         self.resumed = decode_snapshot(encode_snapshot(self.live))
+
+    def trim_journal(self) -> None:
+        """What is in snapshots need not be kept: a rollback can look no further back from now on."""
+        self.journal.clear()
+        self.ledger.trimmed = self.ledger.version
 
     def send(self, command_id: str, body: CommandBody) -> Any:
         """Plays one command on both sides, after what is due; the answer, or the code of the refusal."""
@@ -63,21 +70,21 @@ class Both:
     def run_due(self) -> None:
         """As a shard does before each command: what is overdue, in order, each at its own time."""
         while (command := next_due(self.live.state, 0, self.catalog)) is not None and command.time_ms <= self.now:
-            due, body = self.ledger.purse.next_due(), command.body
+            due, body = self.ledger.wallet.next_due(), command.body
             assert due is not None, f"{command} is not due"
             subject = body.session_id if isinstance(body, ExpireRound) else body.subject_id  # type: ignore[union-attr]
             assert (command.time_ms, True) == (max(due[0], self.live.state.time_ms), subject in due[1])
             self._play(command)
-        due = self.ledger.purse.next_due()
+        due = self.ledger.wallet.next_due()
         assert due is None or due[0] > self.now, f"{due} was not done"
 
     def _play(self, command: Command) -> Any:
         before = encode_snapshot(self.live)
         expected = self._expected(command)
-        command = self.floor.informed(self.live, command)
+        command = self.house.informed(self.live, command, self.journal)
         outcome = execute(self.live, self.catalog, command)
-        self.floor.settle(command, outcome)
-        if isinstance(expected, dict):
+        self.house.settle(command, outcome)
+        if not isinstance(expected, Refused | None):
             assert isinstance(outcome, Transition), f"{command}: {outcome}"
             return self._accepted(command, outcome, expected)
         assert encode_snapshot(self.live) == before, "what was not accepted changed the player"
@@ -85,15 +92,25 @@ class Both:
             assert outcome == Replayed(self.answers[command.id]), command
             return _decode(self.answers[command.id])
         assert isinstance(outcome, Rejection) and outcome.code in CODES, f"{command}: {expected} expected"
-        assert outcome.code == expected, f"{command}: {outcome}"
+        assert outcome.code == expected.code, f"{command}: {outcome}"
+        assert outcome.for_operator is bool(expected.for_operator), f"{command}: {outcome}"
+        if expected.for_operator:
+            self._flag(command, expected)
         return outcome.code
 
-    def _expected(self, command: Command) -> Facts | str | None:
+    def _flag(self, refused: Command, refusal: Refused) -> None:
+        """As a shard does: what a refused command wanted to move is kept for an operator."""
+        session, amount = refusal.for_operator
+        named = getattr(refused.body, "transaction_id", "")
+        body = FlagForOperator(refused.id, refusal.code, session, amount, named)
+        self._play(Command(f"flag:{refused.id}:{amount}", self.now, body))
+
+    def _expected(self, command: Command) -> Facts | Refused | None:
         """What the ledger says, asked first: the engine's window must not have moved yet."""
         try:
             return self.ledger.play(command)
         except Refused as refused:
-            return str(refused)
+            return refused
 
     def _accepted(self, command: Command, transition: Transition, facts: Facts) -> AnyAnswer:
         self._journal(transition)
@@ -108,39 +125,53 @@ class Both:
         for player in (self.shadow, self.resumed):
             replay(player, decode_entry(keyed))
         self.answers[transition.command_id] = transition.answer
+        self.journal.append(decode_entry(keyed))
         for event in transition.events:
             self.account.add(event)
 
     def _agree(self) -> None:
         state = self.live.state
         check(state)
-        assert _picture(state) == picture(self.ledger.purse)
-        turnover, loyalty = self.ledger.purse.turnover, state.loyalty
-        assert (loyalty.qualifying, loyalty.level) == (turnover, level_at(turnover))
+        assert _picture(state) == picture(self.ledger.wallet)
+        loyalty = state.loyalty
+        assert (loyalty.qualifying, loyalty.level) == (state.turnover_micro, level_at(state.turnover_micro))
+        flagged = [(f.command_id, f.code, f.session_id, f.amount, f.transaction_id) for f in state.flagged]
+        assert flagged == self.ledger.flagged
         assert +Counter(state.awarded) == +Counter(self.ledger.awarded), "what uses up per_player"
         self._conserve()
-        assert (state.version, state.time_ms) == (self.ledger.version, self.ledger.purse.now)
+        assert (state.version, state.time_ms) == (self.ledger.version, self.ledger.wallet.now)
         now = encode_snapshot(self.live)
         assert encode_snapshot(self.shadow) == now, "replayed state differs"
         assert encode_snapshot(self.resumed) == now, "snapshot and tail differ"
-        self.floor.check_limits(self.live)
+        self.house.check_limits(self.live)
 
     def _conserve(self) -> None:
         """real + bonus + withdrawn + removed = deposits + granted + wins − stakes, and each part is the ledger's."""
-        purse, account = self.ledger.purse, self.account
+        wallet, account = self.ledger.wallet, self.account
         assert self.money() + account.withdrawn + account.removed == account.came_in
-        removed = sum(grant.removed for grant in purse.grants.values())
-        kept_books = (self.ledger.deposited, purse.granted, removed, purse.withdrawn)
+        removed = sum(grant.removed for grant in wallet.grants.values())
+        kept_books = (self.ledger.deposited, wallet.granted, removed, wallet.withdrawn)
         assert (account.deposits, account.granted, account.removed, account.withdrawn) == kept_books
 
     def money(self) -> int:
         """Real and bonus money together, minor units."""
         return self.live.state.real + sum(grant.balance for grant in self.live.state.grants)
 
-    def holdings(self) -> bytes:
-        """Wallets, grants, packages and rounds, encoded: what cancelling must restore exactly."""
-        state = self.live.state
-        return msgspec.msgpack.encode((state.real, state.grants, state.ended_grants, state.packages, state.rounds))
+    def money_by_wallet(self) -> tuple[int, int]:
+        """Real money, and what all grants hold."""
+        return self.live.state.real, sum(grant.balance for grant in self.live.state.grants)
+
+    def owned(self) -> dict[str, Any]:
+        """What undoing must restore exactly: all but grants that were opened for winnings and hold none any more."""
+        state, loyalty = self.live.state, self.live.state.loyalty
+        return {
+            "wallets": (state.real, state.reserved),
+            "turnover": (state.turnover_micro, loyalty.qualifying, sum(loyalty.days), loyalty.level),
+            "points": (loyalty.available, loyalty.lifetime),
+            "grants": [msgspec.structs.asdict(grant) for grant in state.grants if grant.amount],
+            "packages": [(package.package_id, package.remaining, package.won) for package in state.packages],
+            "rounds": msgspec.msgpack.encode(state.rounds),
+        }
 
     def check_memory(self) -> None:
         """Every remembered command answers as the first time; older ids and rolled back bets are refused."""
@@ -150,7 +181,7 @@ class Both:
         for command_id in remembered:
             body = self.ledger.accepted[command_id].body
             again = execute(self.live, self.catalog, Command(command_id, self.now, body))
-            if isinstance(body, BETS) and command_id in self.ledger.tombs:
+            if isinstance(body, BETS) and self.ledger.tombstoned(command_id):
                 assert isinstance(again, Rejection) and again.code == "rolled_back"
             else:
                 assert again == Replayed(self.answers[command_id])
@@ -163,7 +194,7 @@ class Both:
         if command_id in self.ledger.remembered() or self.now - accepted.time_ms > 24 * 3_600_000:
             return
         again = execute(self.live, self.catalog, Command(command_id, self.now, accepted.body))
-        rolled_back = isinstance(accepted.body, BETS) and command_id in self.ledger.tombs
+        rolled_back = isinstance(accepted.body, BETS) and self.ledger.tombstoned(command_id)
         assert isinstance(again, Rejection)
         assert again.code == ("rolled_back" if rolled_back else "already_processed")
 
@@ -195,6 +226,7 @@ def _picture(state: PlayerState) -> dict[str, Any]:
         "real": state.real,
         "reserved": state.reserved,
         "turnover": state.turnover_micro,
+        "points": state.loyalty.available,
         "grants": [
             (
                 g.grant_id,
@@ -206,12 +238,19 @@ def _picture(state: PlayerState) -> dict[str, Any]:
                 g.valid_to_ms,
                 g.held is not None,
                 g.counted_stakes,
+                g.counted_bets,
             )
             for g in state.grants
         ],
         "packages": [(p.package_id, p.remaining, p.won) for p in state.packages if p.remaining],
         "rounds": sorted(
-            (r.session_id, sum(bet.amount for bet in r.bets), r.won_real + r.won_bonus, r.results)
+            (
+                r.session_id,
+                [bet.command_id for bet in r.bets],
+                sum(bet.amount for bet in r.bets),
+                r.won_real + r.won_bonus,
+                r.results,
+            )
             for r in state.rounds.values()
         ),
     }

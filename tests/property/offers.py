@@ -57,6 +57,7 @@ class Terms:
     funds_order: str | None = None
     cancel_on_withdrawal: bool = True
     min_average_bet: int | None = None
+    max_bet_counts: str = "round"
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Offer:
 
 TYPES = {"book": "slot", "dice": "table", "wheel": "live", "vault": "exclusive"}
 CONTRIBUTION = {"book": 100, "dice": 50, "wheel": 100, "vault": 100}
+BY_STAKE = ("wheel",)
+"""Games whose bet limits look at each stake alone; those of the others look at all stakes of a round (rules §4)."""
 TIMEOUTS = {"book": (24, "hold"), "dice": (12, "refund"), "wheel": (30, "close"), "vault": (24, "hold")}
 """Hours a round may stay open, and what becomes of it then (rules §3); `hold` is the platform's."""
 
@@ -131,11 +134,14 @@ OFFERS = {
     "real-only": Offer(
         Terms(Fraction(1), excluded_games=("dice", "vault"), excluded_policy="real_only", valid_days=4), fixed=120
     ),
-    "strict": Offer(Terms(Fraction(3), max_bet=40), fixed=100, valid_to_ms=START_MS + 20 * DAY_MS),
+    "strict": Offer(
+        Terms(Fraction(3), max_bet=40, max_bet_counts="stake"), fixed=100, valid_to_ms=START_MS + 20 * DAY_MS
+    ),
     "spins": Offer(Terms(max_cashout=50, valid_days=2), spins=Spins(3, 10, ("book", "wheel"), 2, Fraction("1.25"), 80)),
     "spins-for-cash": Offer(spins=Spins(2, 20, ("book",), 4, Fraction(0))),
     "short-spins": Offer(
-        Terms(valid_days=1, max_bet=30, over_max_bet="cancel"), spins=Spins(2, 15, ("dice",), 1, Fraction("0.5"))
+        Terms(valid_days=1, max_bet=30, over_max_bet="cancel", max_bet_counts="stake"),
+        spins=Spins(2, 15, ("dice",), 1, Fraction("0.5")),
     ),
     "gift-and-spins": Offer(
         Terms(Fraction(1), valid_days=2), fixed=30, spins=Spins(1, 10, ("vault", "book"), 1, Fraction(1)), per_player=2
@@ -169,7 +175,10 @@ OFFERS = {
         path="wired",
     ),
     "steady": Offer(Terms(Fraction("0.5"), valid_days=4, min_average_bet=30, max_cashout=45), fixed=60),
-    "steady-stays": Offer(Terms(Fraction(1), valid_days=2, min_average_bet=40, cancel_on_withdrawal=False), fixed=30),
+    "steady-stays": Offer(
+        Terms(Fraction(1), valid_days=2, min_average_bet=40, max_bet_counts="stake", cancel_on_withdrawal=False),
+        fixed=30,
+    ),
     "scarce": Offer(
         Terms(Fraction(1), valid_days=3), fixed=60, spins=Spins(2, 10, ("book",), 1, Fraction(1)), budget=250
     ),
@@ -218,8 +227,9 @@ _FRAUD = FraudRules(
 def _game(name: str) -> Game:
     hours, action = TIMEOUTS[name]
     kind: Any = TYPES[name]
+    counts: Any = "stake" if name in BY_STAKE else "round"
     timeout = None if action == "hold" else RoundTimeout(hours * HOUR_MS, action)  # type: ignore[arg-type]
-    return Game(name, kind, "demo", {"EUR": MIN_BET}, {"EUR": MAX_BET}, CONTRIBUTION[name], timeout)
+    return Game(name, kind, "demo", {"EUR": MIN_BET}, {"EUR": MAX_BET}, CONTRIBUTION[name], timeout, counts)
 
 
 def _campaign(name: str, offer: Offer) -> Campaign:
@@ -269,6 +279,7 @@ def _wager(terms: Terms) -> WagerTerms:
         "over_max_bet": terms.over_max_bet,
         "excluded_policy": terms.excluded_policy,
         "funds_order": terms.funds_order,
+        "max_bet_counts": terms.max_bet_counts,
     }
     return WagerTerms(
         multiplier_micro=_micro(terms.multiplier),

@@ -1,15 +1,19 @@
 """Several players at one house: a clock, a catalog and shared limits for all, and the sums that must hold over all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from engine.commands import Command
 from engine.facts import Facts, Needs, Reservation, Seen, WantedAward
 from engine.needs import needs, reservation_fate, reservation_outcomes
+from engine.remembered import past_bet
 from engine.state import GRANTED_RESERVATIONS_MAX, Player
 from engine.transition import Transition
 from tests.property.crowd import Crowd
-from tests.property.house import MICRO_EUR_PER_CENT, OFFERS, SHARED, START_MS, catalog, wirings
+from tests.property.offers import MICRO_EUR_PER_CENT, OFFERS, SHARED, START_MS, catalog, wirings
 from tests.property.wiring import Wiring
 
 
@@ -77,7 +81,7 @@ class SharedLimits:
                 self.rows[reservation_id].state = state
 
 
-class Floor:
+class SharedHouse:
     """What the players share. `now` is the clock of all, Unix ms."""
 
     def __init__(self, funds_order: str, wired: Wiring) -> None:
@@ -87,12 +91,14 @@ class Floor:
         self.now = START_MS
         self.limits, self.crowd = SharedLimits(), Crowd()
 
-    def informed(self, player: Player, command: Command) -> Command:
+    def informed(self, player: Player, command: Command, journal: Sequence[Transition]) -> Command:
         """The command with the facts it needs, as a shard looks them up before it decides."""
         wanted = needs(player, self.catalog, command)
         if wanted is None:
             return command
         facts = self.limits.look_up(player.state.player_id, wanted)
+        if wanted.past_bet is not None:
+            facts = replace(facts, past_bet=past_bet(journal, wanted.past_bet))
         return Command(command.id, command.time_ms, command.body, facts)
 
     def settle(self, command: Command, outcome: Any) -> None:

@@ -1,0 +1,44 @@
+"""How a decider declares itself: which command it decides, and where that stands in the order of refusals (rules §3).
+
+One declaration per command, at its decider; `engine.deciding` asks for nothing else.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from engine.commands import Body
+from engine.deciding.decision import Decision
+
+_Decider = TypeVar("_Decider", bound=Callable[..., Decision])
+
+
+class Declared(NamedTuple):
+    """What is asked before the decider is: see `decides`."""
+
+    decide: Callable[..., Decision]
+    while_blocked: bool
+    converts: bool
+    moves_turnover: bool
+
+
+DECLARED: dict[type[Any], Declared] = {}
+
+
+def decides(
+    *kinds: type[Body], while_blocked: bool = True, converts: bool = False, moves_turnover: bool = False
+) -> Callable[[_Decider], _Decider]:
+    """Declares the decider of these commands.
+
+    `while_blocked=False`: refused with `player_blocked` while the player is blocked. `converts`: it needs the player's
+    currency in platform.yaml, else `unsupported_currency` (rules §2.7). `moves_turnover`: it may change the level, or
+    settle what did, so the ladder is looked at afterwards (rules §8).
+    """
+
+    def declare(decider: _Decider) -> _Decider:
+        for kind in kinds:
+            if kind in DECLARED:
+                raise TypeError(f"{kind.__name__} has a decider already: {DECLARED[kind].decide.__qualname__}")
+            DECLARED[kind] = Declared(decider, while_blocked, converts, moves_turnover)
+        return decider
+
+    return declare
