@@ -31,7 +31,7 @@ async def test_the_refusal_leaves_after_it_is_kept(tmp_path: Path) -> None:
         gate.open()
         assert (await refused).code == SPENT
         assert kept(await table.look("alice")) == [("gs:undo", SPENT, 500)]
-        assert table.shard.metrics.counters["rollbacks_flagged"] == 1
+        assert table.shard.context.metrics.counters["rollbacks_flagged"] == 1
 
 
 async def test_a_repeat_is_refused_again_and_adds_nothing(tmp_path: Path) -> None:
