@@ -74,7 +74,7 @@ class House:
         return (await self.client.ask(name, f"gs:{key}", spin())).answer.balance.real  # type: ignore[no-any-return, union-attr]
 
     def epochs(self) -> dict[str, int]:
-        return {name: shard.shard.inc.epoch for name, shard in self.cluster.serving().items() if shard.shard}
+        return {name: shard.shard.context.inc.epoch for name, shard in self.cluster.serving().items() if shard.shard}
 
 
 @asynccontextmanager
@@ -104,7 +104,7 @@ async def test_a_start_gives_every_slot_a_serving_owner_and_keeps_a_spare(tmp_pa
         assert all(routing.shards[shard_id].address for shard_id in ("s0", "s1", dedicated_shard("vip")))
         assert len(here.cluster.launched) == 4
         await here.seat("vip", EVEN_PLAYER, ODD_PLAYER)
-        owners = {name: set(shard.shard.residents.by_id) for name, shard in here.cluster.serving().items()}  # type: ignore[union-attr]
+        owners = {name: set(shard.shard.context.residents.by_id) for name, shard in here.cluster.serving().items()}  # type: ignore[union-attr]
         assert owners == {"s0": {EVEN_PLAYER}, "s1": {ODD_PLAYER}, dedicated_shard("vip"): {"vip"}}
 
 
@@ -241,7 +241,7 @@ async def test_rule_07_shards_of_another_instance_are_fenced_before_players_chan
         await elsewhere.supervisor(holder="bob", take_over=True, shards=3, **RENEWING)
         assert old.shard is not None
         with pytest.raises(Fenced):
-            await old.store.heartbeat(old.shard.inc)
+            await old.store.heartbeat(old.shard.context.inc)
         assert elsewhere.epochs() == {"s0": 3, "s1": 3, "s2": 1}
         assert await elsewhere.spin(moving, "k1") == 990
 
@@ -307,7 +307,7 @@ async def test_a_move_ends_with_the_gainer_serving_and_an_unknown_gainer_is_refu
         await here.seat(EVEN_PLAYER)
         await supervisor.move([slot_of(EVEN_PLAYER)], "s1")
         assert await here.spin(EVEN_PLAYER, "k1") == 990
-        assert EVEN_PLAYER in here.cluster.serving()["s1"].shard.residents.by_id  # type: ignore[union-attr]
+        assert EVEN_PLAYER in here.cluster.serving()["s1"].shard.context.residents.by_id  # type: ignore[union-attr]
         with pytest.raises(KeyError):
             await supervisor.move([0], "s9")
 
