@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from actors.bonus_metrics import count_events
 from actors.catalog_swap import CatalogSwap
-from actors.clock import now_ms, players_ms
+from actors.clock import now_ms
 from actors.committer import Committer, ReplySink
 from actors.facts import FactFinder
 from actors.frames import CONTROL, NIL, Kind, Reply, Request, RequestFrame, ShardReport, encode, unavailable
@@ -25,6 +25,7 @@ from actors.metrics import ShardMetrics
 from actors.ownership import Ownership
 from actors.residents import Resident, Residents, Schedule
 from actors.settings import ShardSettings
+from engine.calendar import within_time
 from engine.catalog import Catalog
 from engine.commands import Command, CommandBody, FlagForOperator, Spin
 from engine.due import next_due
@@ -115,8 +116,8 @@ class Shard:
         return self.committer.inc
 
     def now(self) -> int:
-        """The players' time, Unix ms: real time, or the sandbox clock's."""
-        return players_ms(self.clock_offset_ms)
+        """The players' time, Unix ms: real time, or the sandbox clock's, up to the latest instant (rules §10)."""
+        return within_time(now_ms() + self.clock_offset_ms)
 
     def end(self, reason: str) -> None:
         """Discards memory and tells everybody who waits: `outcome_unknown`. Final."""
