@@ -14,8 +14,9 @@ from croupier.catalog_triggers import read_trigger
 from croupier.catalog_yaml import Place, Section
 from engine.amounts import AMOUNT_MAX
 from engine.catalog import CASHBACK, REDEMPTION, Campaign, CampaignType
+from engine.identifiers import SLUG
 
-CAMPAIGN_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+CAMPAIGN_ID: Final = re.compile(SLUG)
 CAMPAIGN_FIELDS: Final = (
     "id",
     "type",

@@ -6,12 +6,12 @@ from urllib.parse import unquote_to_bytes
 
 from engine.amounts import AMOUNT_MAX
 from engine.commands import Mode
+from engine.identifiers import IDENTIFIER, IDENTIFIER_WORDS, OWN_ID, REFERENCE
 from gateway.errors import FieldError, invalid_field
-from gateway.requests import IDENTIFIER, VISIBLE
 
-_IDENTIFIER: Final = re.compile(IDENTIFIER[1:-1])
-_VISIBLE: Final = re.compile(VISIBLE[1:-1])
-SESSION_ID: Final = re.compile(r"[A-Za-z0-9._:@~-]{1,128}")
+_IDENTIFIER: Final = re.compile(IDENTIFIER)
+_VISIBLE: Final = re.compile(REFERENCE)
+SESSION_ID: Final = re.compile(OWN_ID)
 _MODES: Final[dict[str, Mode]] = {"real": "real", "freespin": "freespin"}
 _DIGITS_MAX: Final = len(str(AMOUNT_MAX))
 
@@ -55,7 +55,7 @@ def identifier(parameters: Parameters, name: str, wrong: list[FieldError]) -> st
         wrong.append(FieldError(name, "is required"))
         return ""
     if _IDENTIFIER.fullmatch(value) is None:
-        wrong.append(FieldError(name, "must be 1 to 64 of A-Z a-z 0-9 . _ : @ ~ -"))
+        wrong.append(FieldError(name, f"must be {IDENTIFIER_WORDS}"))
     return value
 
 
