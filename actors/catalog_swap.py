@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from actors.clock import now_ms, players_ms
+from actors.clock import now_ms
 from actors.context import ShardContext
 from actors.geo import GeoDatabase
+from engine.calendar import within_time
 from engine.catalog import Catalog
 from engine.currencies import other_exponents
 from engine.due import due_digest
@@ -77,7 +78,7 @@ async def next_row(store: Store, routing: Routing, version: str, by: str) -> Cat
     if len(set(digests)) == 1:
         since, since_ms = in_force.due_since, in_force.due_since_ms
     else:
-        since, since_ms = number, players_ms(routing.clock_offset_ms)
+        since, since_ms = number, within_time(at_ms + routing.clock_offset_ms)
     return CatalogRow(number, version, at_ms, by, since, since_ms)
 
 

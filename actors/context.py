@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from actors.clock import players_ms
+from actors.clock import now_ms
 from actors.committer import Committer
 from actors.geo import GeoDatabase
 from actors.lease import Lease
@@ -16,6 +16,7 @@ from actors.metrics import ShardMetrics
 from actors.ownership import Ownership
 from actors.residents import Residents, Schedule
 from actors.settings import ShardSettings
+from engine.calendar import within_time
 from engine.catalog import Catalog
 from snapshots.contract import Incarnation, Store
 from snapshots.recovery import TailIndex
@@ -73,7 +74,7 @@ class ShardContext:
 
     def now(self) -> int:
         """The players' time, Unix ms: real time, or the sandbox clock's."""
-        return players_ms(self.clock_offset_ms)
+        return within_time(now_ms() + self.clock_offset_ms)
 
     def country_of(self, ip: str | None) -> str | None:
         """The country of an address by the geo database; None if it is not known."""

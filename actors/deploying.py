@@ -13,7 +13,7 @@ import msgspec
 
 from actors.catalog_swap import CatalogMissing, next_row, unheld_counters
 from actors.client import ShardClient
-from actors.clock import players_ms
+from actors.clock import now_ms
 from actors.frames import (
     AbandonCatalog,
     AdvanceClock,
@@ -32,7 +32,7 @@ from actors.frames import (
     TimeEnds,
     encode,
 )
-from engine.calendar import LATEST_MS
+from engine.calendar import LATEST_MS, within_time
 from snapshots.contract import CatalogRow, DoneRequest, Routing, ShardRow, Store
 from snapshots.errors import Fenced, StillHeld, StoreUnavailable
 
@@ -160,11 +160,11 @@ async def advance_clock(
     Raises DeployFailed, StoreError.
     """
     before_ms = (await store.routing()).clock_offset_ms
-    left_ms = LATEST_MS - players_ms(before_ms)
+    left_ms = max(0, LATEST_MS - now_ms() - before_ms)
     if asked.by_ms > left_ms:
         return TimeEnds(left_ms)
     offset_ms = before_ms + asked.by_ms
-    answer = ClockSet(offset_ms, players_ms(offset_ms))
+    answer = ClockSet(offset_ms, within_time(now_ms() + offset_ms))
     await store.advance_clock(term, offset_ms, _done(asked.keyed, answer))
     await await_due_work(store, client, shards)
     return answer

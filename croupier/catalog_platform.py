@@ -1,6 +1,5 @@
 """`platform.yaml` and `games.yaml`: currencies, policies of the platform, and the games (rules §2, §3)."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple, cast, get_args
@@ -8,7 +7,10 @@ from typing import Final, NamedTuple, cast, get_args
 from croupier.catalog_amounts import (
     CONTRIBUTION_MAX_PERCENT,
     CURRENCY_CODE,
+    GAME_ID,
     GAME_TYPES,
+    NO_GAME_ID,
+    NO_PLAYER_ID,
     PLAYER_ID,
     amounts,
     check_range,
@@ -21,7 +23,6 @@ from engine.amounts import AMOUNT_MAX, MICRO
 from engine.catalog import Amounts, Currency, FundsOrder, Game, GameType, MaxBetCounts, RoundTimeout
 from engine.currencies import EXPONENT_MAX
 
-GAME_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 FLAGS: Final = ("rtp_by_level",)
 PLATFORM_FIELDS: Final = ("currencies", "funds_order", "placement", "round_timeout", "flags", "geo_database")
 GAME_FIELDS: Final = ("type", "provider", "min_bet", "max_bet", "contribution", "round_timeout", "max_bet_counts")
@@ -85,8 +86,7 @@ def _currency(code: str, place: Place) -> tuple[Currency, int | None]:
 
 def _dedicated(place: Place) -> tuple[str, ...]:
     listed = place.section(("dedicated",)).get("dedicated")
-    what = "a player id: 1 to 128 visible ASCII characters"
-    return distinct((item, item.matching(PLAYER_ID, what)) for item in listed.items()) if listed else ()
+    return distinct((item, item.matching(PLAYER_ID, NO_PLAYER_ID)) for item in listed.items()) if listed else ()
 
 
 def _flags(place: Place | None) -> dict[str, bool]:
@@ -117,7 +117,7 @@ def read_games(top: Place, currencies: Sequence[str]) -> dict[str, Game]:
     listed = fields.need("games")
     games = {}
     for name, value in listed.pairs():
-        if game_id := name.matching(GAME_ID, "a game id: use letters, digits and . _ : - , at most 128"):
+        if game_id := name.matching(GAME_ID, NO_GAME_ID):
             games[game_id] = _game(game_id, value, currencies, shares)
     if listed.is_group and not listed.pairs():
         listed.problem("there is no game; at least one is needed")

@@ -5,6 +5,7 @@ from typing import Final, cast, get_args
 
 from croupier.catalog_amounts import NO_LEVELS, Vocabulary, eur_micro, known_level
 from croupier.catalog_yaml import Place, Section
+from engine import identifiers
 from engine.catalog import CampaignType, TriggerCondition, TriggerEvent, ascii_upper
 
 TRIGGERS: Final[tuple[TriggerEvent, ...]] = tuple(
@@ -13,7 +14,7 @@ TRIGGERS: Final[tuple[TriggerEvent, ...]] = tuple(
 DEPOSIT_TRIGGERS: Final[tuple[TriggerEvent, ...]] = ("first_deposit", "deposit", "deposit_total_reached")
 """A deposit of a known amount fires these, so that a bonus can match it."""
 _DEPOSITS_ALONE: Final[tuple[TriggerEvent, ...]] = ("first_deposit", "deposit")
-EVENT_NAME: Final = re.compile(r"[!-~]{1,64}")
+EVENT_NAME: Final = re.compile(identifiers.EVENT_NAME)
 CODE: Final = re.compile(r"[A-Za-z0-9_-]{3,32}")
 NTH_MAX: Final = 10_000
 SILENCE_DAYS_MAX: Final = 3650

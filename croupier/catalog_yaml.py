@@ -54,6 +54,22 @@ class Place:
         """Whether this is a group of fields."""
         return isinstance(self.node, yaml.MappingNode)
 
+    @property
+    def is_empty_list(self) -> bool:
+        """Whether this is a list without a member."""
+        return isinstance(self.node, yaml.SequenceNode) and not self.node.value
+
+    def find(self, *names: str) -> "Place":
+        """The value under these names, one below the other, or what is there on the way to it. Notes nothing."""
+        found = self
+        for name in names:
+            values = found.node.value if isinstance(found.node, yaml.MappingNode) else []
+            inside = [value for key, value in values if key.value == name]
+            if not inside:
+                return found
+            found = self.at(inside[0])
+        return found
+
     def text(self) -> str:
         """Text; numbers and yes/no words must be quoted. "" after a problem."""
         if self.node is None:

@@ -20,7 +20,12 @@ _TO_MARCH_0000: Final = 719_468
 
 def end_of(start_ms: int, span_ms: int) -> int:
     """When a span is over that begins at `start_ms` (Unix ms); at the latest instant if it would reach beyond it."""
-    return min(start_ms + span_ms, LATEST_MS)
+    return within_time(start_ms + span_ms)
+
+
+def within_time(time_ms: int) -> int:
+    """The time, Unix ms, or the latest instant if that comes before it: clocks stand still there."""
+    return min(time_ms, LATEST_MS)
 
 
 @lru_cache(maxsize=4_096)

@@ -5,7 +5,7 @@ from typing import Final
 
 from engine.amounts import MICRO
 from engine.answers import Balance
-from engine.calendar import LATEST_MS
+from engine.calendar import within_time
 from gateway.schemas import BalanceJson
 
 _CENT: Final = MICRO // 100
@@ -13,7 +13,7 @@ _CENT: Final = MICRO // 100
 
 def rfc3339(time_ms: int) -> str:
     """Unix ms → `2026-01-01T00:00:00.000Z`. What an older journal holds beyond the latest instant is shown as that."""
-    seconds, millis = divmod(min(time_ms, LATEST_MS), 1000)
+    seconds, millis = divmod(within_time(time_ms), 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 

@@ -9,15 +9,16 @@ import msgspec
 from msgspec import Meta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from engine import identifiers
 from engine.amounts import AMOUNT_MAX
 from engine.catalog import GameType
 from engine.deciding.syntax import EVENT_PAYLOAD_BYTES_MAX, POINTS_AT_ONCE_MAX
 
-IDENTIFIER = r"^[A-Za-z0-9._:@~-]{1,64}$"
+IDENTIFIER = f"^{identifiers.IDENTIFIER}$"
 """Player and game ids."""
-VISIBLE = r"^[\x21-\x7e]{1,128}$"
+VISIBLE = f"^{identifiers.REFERENCE}$"
 """Other people's references: round ids, transaction ids, devices."""
-OWN_ID = r"^[A-Za-z0-9._:@~-]{1,128}$"
+OWN_ID = f"^{identifiers.OWN_ID}$"
 """Ids Croupier gave: of rounds, grants, packages, withdrawals, redemptions."""
 ADVANCE_SECONDS_MAX = 10 * 365 * 86_400
 """Ten years, for one step of the sandbox clock."""
@@ -107,17 +108,17 @@ def _small(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Country = Annotated[str, Field(pattern=f"^{identifiers.COUNTRY}$")]
 Ip = Annotated[str, Field(max_length=45, json_schema_extra=_ADDRESS), AfterValidator(_address)]
 Reference = Annotated[str, Field(pattern=VISIBLE)]
 Reason = Annotated[str, Field(min_length=1, max_length=500, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
-Segment = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
+Segment = Annotated[str, Field(pattern=f"^{identifiers.SEGMENT}$")]
 
 
 class RegisterRequest(RequestModel):
     """`PUT /players/{player_id}`; what is left out stays as it is."""
 
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    currency: Annotated[str, Field(pattern=f"^{identifiers.CURRENCY}$")]
     country: Country | None = None
     language: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] | None = None
     segments: Annotated[list[Segment], Field(max_length=32)] | None = None
@@ -170,7 +171,7 @@ class EventRequest(RequestModel):
     Another payload under the same key is another command.
     """
 
-    name: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
+    name: Annotated[str, Field(pattern=f"^{identifiers.EVENT_NAME}$")]
     payload: Annotated[dict[str, Any], AfterValidator(_small)] | None = None
 
     def canonical_payload(self) -> str:

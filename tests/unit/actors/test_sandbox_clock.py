@@ -70,7 +70,7 @@ async def test_time_stands_still_where_it_ends(tmp_path: Path) -> None:
             await process.asking.seat("alice")
             for key in ("d1", "d2"):
                 await process.asking.ask("alice", key, Deposit(100))
-                assert process.shard.residents.by_id["alice"].player.state.time_ms == LATEST_MS
+                assert process.shard.context.residents.by_id["alice"].player.state.time_ms == LATEST_MS
 
 
 async def test_it_survives_a_restart_and_never_goes_back(tmp_path: Path) -> None:
