@@ -215,7 +215,8 @@ class Wallet:
         """What the reversal of a bet means to its grant.
 
         One that ended by play, or by this very bet, is reopened while its `valid_to` lies ahead. After that one that
-        completed stays so, and has released so much more or less. What expired or was cancelled is gone.
+        completed stays so, and has released so much more or less. One that another bet cancelled comes back with that
+        bet's reversal, if at all. What expired or was cancelled otherwise is gone.
         """
         if grant.state in LIVE:
             return "live"
@@ -223,7 +224,8 @@ class Wallet:
             by_play = grant.state == "completed" or (grant.state == "cancelled" and bet.void)
             if by_play and self.now < grant.valid_to:
                 return "reopens"
-            if grant.state == "completed" and grant.pays:
+            returns = grant.state == "cancelled" and grant.voids and self.now < grant.valid_to
+            if returns or (grant.state == "completed" and grant.pays):
                 return "corrected"
         return "gone"
 
