@@ -8,9 +8,9 @@ from engine.answers import Reversal, RoundAnswer
 from engine.calendar import DAY_MS
 from engine.deciding.decision import Decision
 from engine.events import AnyEvent, DayDelta, GrantDelta, GrantReopened, RoundReversed
-from engine.holdings import find_ended_grant, find_grant, find_package, in_queue, queue_place
+from engine.holdings import find_ended_grant, find_grant, find_package, state_on_return
 from engine.rejections import WIN_ALREADY_SPENT, Rejection
-from engine.state import Bet, Grant, GrantState, OpenRound, PlayerState
+from engine.state import Bet, Grant, OpenRound, PlayerState
 
 
 def reverse_open_round(state: PlayerState, round_: OpenRound) -> RoundReversed:
@@ -104,7 +104,7 @@ def reverse_one_call(
         if ended is not None and _reopens(ended, done, time_ms):
             grant, released = ended, ended.released
             held = ended.released + ended.removed
-            events.append(GrantReopened(grant_id, released, held, _place_of(state, ended)))
+            events.append(GrantReopened(grant_id, released, held, state_on_return(state, ended)))
         if grant is not None:
             deltas = (_delta(grant, answer, done),)
             if grant.balance + grant.released + grant.removed + deltas[0].balance < 0:
@@ -213,14 +213,6 @@ def _delta(grant: Grant, answer: RoundAnswer, done: Reversal) -> GrantDelta:
         wager_total=-done.wager_added,
         wagered_beyond=done.wager_added - less,
     )
-
-
-def _place_of(state: PlayerState, reopened: Grant) -> GrantState:
-    """At the head of the queue the reopened grant is in wager again, and a younger one steps back (rules §4)."""
-    head = next(filter(in_queue, state.grants), None)
-    if head is not None and queue_place(head) < queue_place(reopened):
-        return "granted"
-    return "in_wager"
 
 
 def _already_spent(session_id: str, done: Reversal) -> Rejection:

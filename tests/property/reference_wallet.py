@@ -230,10 +230,14 @@ class Wallet:
         return "gone"
 
     def _reopen(self, grant: Grant) -> None:
-        """Back into the queue at its place; at the head of what is not frozen it is in wager again."""
         self.ended.remove(grant.id)
-        grant.state, grant.pays = "granted", False
-        if next(other for other in self.live() if not other.frozen and not other.held) is grant:
+        grant.pays = False
+        self._requeue(grant)
+
+    def _requeue(self, grant: Grant) -> None:
+        """Back into the queue at its place; at the head of what is not frozen it is in wager again."""
+        grant.state = "granted"
+        if next((other for other in self.live() if not other.frozen and not other.held), None) is grant:
             for other in self.live():
                 other.state = "granted"
             grant.state = "in_wager"
@@ -299,6 +303,7 @@ class Wallet:
     def _end_if_over(self, grant: Grant) -> None:
         if grant.held and (grant.remaining or grant.average_ok):
             grant.held = False  # a reversed bet took away what the hold rested on
+            self._requeue(grant)
         if self.tied(grant) or grant.held:
             return
         filling = grant.package is not None and (self.packages[grant.package].left > 0 or self.in_play(grant.package))

@@ -155,7 +155,7 @@ class Loyal(RuleBasedStateMachine):
         opened.results = True
         if final:
             del self.rounds[game_id]
-        self.closed.update(opened.keys)
+        self.closed.update(key for key in opened.keys if key not in self.undone)
         self.send(Result(opened.session_id, win, final), Won(self.pair.now, win))
 
     def _open(self, pick: int) -> str:
@@ -170,12 +170,12 @@ class Loyal(RuleBasedStateMachine):
         assert undone == "round_has_result" if opened.results else not isinstance(undone, str)
 
     def _undo(self, keys: list[str], refused: bool) -> list[Fact]:
-        """The reversal of what stands of them; a refused one changes nothing."""
+        """The reversal of what stands of them; a refused one changes nothing. Without bets a round is over."""
         standing = tuple(key for key in keys if key not in self.undone)
         if refused or not standing:
             return []
         self.undone.update(standing)
-        self.rounds = {game: opened for game, opened in self.rounds.items() if opened.keys[0] not in standing}
+        self.rounds = {game: opened for game, opened in self.rounds.items() if not self.undone.issuperset(opened.keys)}
         return [Reversed(self.pair.now, standing)]
 
     @rule(pick=PICK)
@@ -188,9 +188,8 @@ class Loyal(RuleBasedStateMachine):
             self._roll_back(bets[-1 - (pick % 4 if pick % 3 else pick) % len(bets)])
 
     def _roll_back(self, key: str) -> None:
-        keys = next((opened.keys for opened in self.rounds.values() if key in opened.keys), [key])
         body = RollbackReportedBet(key) if key in self.reported else Rollback(key)
-        undone = self.send(body, *self._undo(keys, key in self.closed))
+        undone = self.send(body, *self._undo([key], key in self.closed))
         assert undone == "round_has_result" if key in self.closed else not isinstance(undone, str)
 
     # --- by hand

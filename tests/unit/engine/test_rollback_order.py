@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from engine.commands import Rollback
+from engine.commands import CancelWithdrawal, Deposit, Result, Rollback, Withdraw
 from tests.unit.engine.playing import Table, campaign, house, spins, wager
 
 ORDERS = [*permutations(("gs:a", "gs:b", "gs:c"))]
@@ -55,3 +55,41 @@ def test_a_bonus_cancelled_by_a_bet_comes_back_whole(order: tuple[str, str, str]
     for bet_id in order:
         table.do(Rollback(bet_id))
     assert (table.money(), table.state.grants[0].remaining_wager) == ((0, 1_000), 10_000)
+
+
+def held(*behind: int) -> Table:
+    """A bonus set aside for its low average by [gs:k]; younger ones of these amounts got their turn."""
+    low = campaign("low", fixed=100, wager=wager(1, min_average_bet={"EUR": 60}))
+    table = Table(house(low, campaign("gift", fixed=100, wager=wager(5))), 0)
+    table.grant("low")
+    table.spin(50, 50)
+    table.spin(50, 50, key="gs:k")
+    assert table.state.grants[0].held == "min_average_bet"
+    for _ in behind:
+        table.grant("gift")
+    return table
+
+
+@pytest.mark.parametrize("behind", [(), (100,), (100, 100)])
+def test_a_bonus_whose_hold_is_lifted_takes_its_place_in_the_queue_again(behind: tuple[int, ...]) -> None:
+    table = held(*behind)
+    table.do(Rollback("gs:k"))
+    assert [grant.state for grant in table.state.grants] == ["in_wager", *("granted" for _ in behind)]
+
+
+def test_one_that_a_withdrawal_has_frozen_waits_for_it() -> None:
+    table = held()
+    table.do(Deposit(10))
+    asked = table.do(Withdraw(10, forfeit_bonuses=True)).withdrawal_id
+    table.do(Rollback("gs:k"))
+    assert (table.state.grants[0].held, table.state.grants[0].state) == (None, "granted")
+    table.do(CancelWithdrawal(asked))
+    assert table.state.grants[0].state == "in_wager"
+
+
+def test_what_the_younger_one_has_staked_comes_back_to_it() -> None:
+    table = held(100)
+    session = table.spin(40).session_id
+    table.do(Rollback("gs:k"))
+    table.do(Result(session, 90))
+    assert [(grant.state, grant.balance) for grant in table.state.grants] == [("in_wager", 100), ("granted", 150)]
