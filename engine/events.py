@@ -127,7 +127,8 @@ class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Signed changes to one grant. `void_bets`: bets over `max_bet` that were to cancel it.
 
     `counted_stakes` is the sum of the stakes that counted and `counted_bets` the number that their mean divides by.
-    `released` and `removed` correct what a grant that has ended, and stays so, paid out and lost.
+    `released` and `removed` correct what a grant that has ended, and stays so, paid out and lost. `wagered_beyond` is
+    what its standing bets have wagered beyond what is due.
     """
 
     grant_id: str
@@ -140,6 +141,7 @@ class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     counted_bets: int = 0
     released: int = 0
     removed: int = 0
+    wagered_beyond: int = 0
 
 
 class DayDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -116,8 +116,10 @@ def _win_credited(player: Player, event: e.WinCredited, command_id: str, time_ms
         grant.balance += event.bonus
         if round_.package_id is not None:
             grant.amount += event.bonus
-            grant.remaining_wager += event.wager_added
             grant.wager_total += event.wager_added
+            done = min(event.wager_added, grant.wagered_beyond)
+            grant.remaining_wager += event.wager_added - done
+            grant.wagered_beyond -= done
     round_.results += 1
     round_.won_real += event.real
     round_.won_bonus += event.bonus
@@ -150,22 +152,27 @@ def _round_reversed(player: Player, event: e.RoundReversed, command_id: str, tim
     state.turnover_micro += event.turnover_micro
     take_back(state.loyalty, event.points_micro, event.qualifying_micro, event.days)
     for delta in event.grants:
-        if (grant := find_grant(state, delta.grant_id)) is not None:
-            grant.balance += delta.balance
-            grant.remaining_wager += delta.remaining_wager
-            grant.amount += delta.amount
-            grant.wager_total += delta.wager_total
-            grant.counted_stakes += delta.counted_stakes
-            grant.counted_bets += delta.counted_bets
-            _void(grant, delta.void_bets)
-        elif (ended := find_ended_grant(state, delta.grant_id)) is not None:
-            ended.released += delta.released
-            ended.removed += delta.removed
+        grant = find_grant(state, delta.grant_id) or find_ended_grant(state, delta.grant_id)
+        if grant is not None:
+            _add(grant, delta)
     if event.package_id is not None and (package := find_package(state, event.package_id)) is not None:
         package.remaining += event.spins
         package.won -= event.package_won
     for tombstone in event.tombstones:
         player.window.tombstone(tombstone, player.window.real_ms)
+
+
+def _add(grant: Grant, delta: e.GrantDelta) -> None:
+    grant.balance += delta.balance
+    grant.remaining_wager += delta.remaining_wager
+    grant.amount += delta.amount
+    grant.wager_total += delta.wager_total
+    grant.counted_stakes += delta.counted_stakes
+    grant.counted_bets += delta.counted_bets
+    grant.released += delta.released
+    grant.removed += delta.removed
+    grant.wagered_beyond += delta.wagered_beyond
+    _void(grant, delta.void_bets)
 
 
 def _bet_tombstoned(player: Player, event: e.BetTombstoned, command_id: str, time_ms: int) -> None:

@@ -113,6 +113,16 @@ def _held(player: Player, event: e.GrantHeld, command_id: str, time_ms: int) -> 
 def _hold_lifted(player: Player, event: e.GrantHoldLifted, command_id: str, time_ms: int) -> None:
     if (grant := find_grant(player.state, event.grant_id)) is not None:
         grant.held = None
+        _return_to_queue(player.state, grant, event.state)
+
+
+def _return_to_queue(state: PlayerState, grant: Grant, place: GrantState) -> None:
+    """One grant is in wager at a time: if the one that returns is, a younger one steps back (rules §4)."""
+    if place == "in_wager":
+        for other in state.grants:
+            if other.state == "in_wager":
+                other.state = "granted"
+    grant.state = place
 
 
 def _recorded(player: Player, event: e.AnyEvent, command_id: str, time_ms: int) -> None:
@@ -188,11 +198,8 @@ def _reopened(player: Player, event: e.GrantReopened, command_id: str, time_ms: 
     state.ended_grants.remove(grant)
     if (grant.released or grant.state == "cancelled") and grant.package_id in state.award_ends:
         state.award_ends[grant.package_id].otherwise -= 1
-    if event.state == "in_wager":
-        for other in state.grants:
-            if other.state == "in_wager":
-                other.state = "granted"
-    grant.state, grant.balance = event.state, event.balance
+    _return_to_queue(state, grant, event.state)
+    grant.balance = event.balance
     grant.released = grant.removed = 0
     grant.exhausted, grant.ended_ms = False, None
     insort(state.grants, grant, key=queue_place)

@@ -13,6 +13,7 @@ from engine.commands import Command, Deposit, StartSession
 from engine.facts import Reservation, Seen, Signals
 from engine.holdings import award_key, latest
 from engine.state import PlayerState
+from engine.window import id_digest
 
 _STRICTNESS: Final[dict[Verdict, int]] = {"allow": 0, "review": 1, "deny": 2}
 NO_SIGNALS: Final = Signals()
@@ -80,8 +81,20 @@ def needs_reservation(catalog: Catalog, campaign: Campaign, bonus_micro_eur: int
 
 
 def reservation_id(state: PlayerState, command: Command, campaign: Campaign, climbed: str | None) -> str:
-    """Under which id the shared limits hold one award of the command."""
-    return f"{state.player_id}/{command.id}/{award_key(campaign.campaign_id, climbed)}"
+    """Under which id the shared limits hold one award of the command.
+
+    A command id that has been forgotten may come again: its awards are held beside those of the first.
+    """
+    wanted = f"{state.player_id}/{command.id}/{award_key(campaign.campaign_id, climbed)}"
+    while _named_already(state, wanted):
+        wanted += "/again"
+    return wanted
+
+
+def _named_already(state: PlayerState, reservation: str) -> bool:
+    if id_digest(reservation) in state.granted_reservations:
+        return True
+    return any(grant.reservation == reservation for grant in state.grants)
 
 
 def reservation_for(

@@ -143,10 +143,11 @@ class GrantHeld(Event, tag="GrantHeld", frozen=True):
 
 
 class GrantHoldLifted(Event, tag="GrantHoldLifted", frozen=True):
-    """A reversed bet took away what the hold rested on: back into the queue."""
+    """A reversed bet took away what the hold rested on: back into the queue, in `state`."""
 
     grant_id: str
     campaign_id: str
+    state: GrantState = "granted"
 
 
 class GrantReleased(Event, tag="GrantReleased", frozen=True):

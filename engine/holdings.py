@@ -2,7 +2,7 @@
 
 from engine.answers import Balance
 from engine.facts import Signals
-from engine.state import FreeSpinPackage, Grant, OpenRound, PlayerState
+from engine.state import FreeSpinPackage, Grant, GrantState, OpenRound, PlayerState
 
 
 def find_grant(state: PlayerState, grant_id: str) -> Grant | None:
@@ -95,6 +95,17 @@ def queue_place(grant: Grant) -> tuple[int, int]:
 def in_queue(grant: Grant) -> bool:
     """Whether the grant is in wager or waits for its turn; initiated, held and frozen ones don't (rules §4)."""
     return grant.state != "initiated" and grant.held is None and not grant.frozen
+
+
+def state_on_return(state: PlayerState, returning: Grant) -> GrantState:
+    """In which state a grant comes back into the queue by a reversal (rules §2.5).
+
+    At the head of the queue it is in wager again, and a younger one steps back. A frozen one waits for its withdrawal.
+    """
+    if returning.frozen:
+        return "granted"
+    head = next(filter(in_queue, state.grants), None)
+    return "granted" if head is not None and queue_place(head) < queue_place(returning) else "in_wager"
 
 
 def award_key(campaign_id: str, climbed: str | None) -> str:

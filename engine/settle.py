@@ -2,7 +2,7 @@
 
 from engine.catalog import WorkflowTransition
 from engine.events import AnyEvent, FreeSpinsExpired, GrantHoldLifted
-from engine.holdings import in_play
+from engine.holdings import in_play, state_on_return
 from engine.moves import LOW_AVERAGE, carry_out
 from engine.state import Grant, PlayerState
 from engine.workflow import average_bet_ok, find_step, path
@@ -23,6 +23,7 @@ def consequences(state: PlayerState, time_ms: int) -> list[AnyEvent]:
         followed = _by_itself(state, grant, time_ms)
         if followed:
             events += followed
+            active = active or type(followed[0]) is GrantHoldLifted  # it may be in wager: whose turn it is comes next
         elif grant.state == "in_wager":
             active = True
         elif grant.held is None and not grant.frozen:
@@ -42,7 +43,7 @@ def _by_itself(state: PlayerState, grant: Grant, time_ms: int) -> list[AnyEvent]
     ):
         return None
     if grant.held is not None:
-        return _lifted(grant)
+        return _lifted(state, grant)
     lapsed = grant.state == "initiated" and time_ms >= grant.valid_to_ms
     return _moved(state, grant, find_step(state, grant, "lapsed" if lapsed else "settled", time_ms), time_ms)
 
@@ -51,10 +52,10 @@ def _moved(state: PlayerState, grant: Grant, move: WorkflowTransition | None, ti
     return None if move is None else carry_out(state, grant, move, time_ms)
 
 
-def _lifted(grant: Grant) -> list[AnyEvent] | None:
+def _lifted(state: PlayerState, grant: Grant) -> list[AnyEvent] | None:
     """A reversed bet may take away what a hold rests on: the wagering, or the low average (rules §2.5, §4)."""
     if grant.remaining_wager or (grant.held == LOW_AVERAGE and average_bet_ok(grant)):
-        return [GrantHoldLifted(grant.grant_id, grant.campaign_id)]
+        return [GrantHoldLifted(grant.grant_id, grant.campaign_id, state_on_return(state, grant))]
     return None
 
 

@@ -147,6 +147,8 @@ class Grant(msgspec.Struct, array_like=True):
     """The redemption it pays, and its whole points: they come back if it is never granted."""
     beside_bonus: bool = False
     """Winnings of free spins that came beside a bonus, which speaks for the award when awards are counted."""
+    wagered_beyond: int = 0
+    """What standing bets have wagered beyond all that is due, since winnings they wagered for were rolled back."""
 
 
 class FreeSpinPackage(msgspec.Struct, array_like=True):

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from engine.answers import Reversal, RoundAnswer
 from engine.calendar import DAY_MS
 from engine.deciding.decision import Decision
 from engine.events import AnyEvent, DayDelta, GrantDelta, GrantReopened, RoundReversed
-from engine.holdings import find_ended_grant, find_grant, find_package, in_queue, queue_place
+from engine.holdings import find_ended_grant, find_grant, find_package, state_on_return
 from engine.rejections import WIN_ALREADY_SPENT, Rejection
-from engine.state import Bet, Grant, GrantState, OpenRound, PlayerState
+from engine.state import Bet, Grant, OpenRound, PlayerState
 
 
 def reverse_open_round(state: PlayerState, round_: OpenRound) -> RoundReversed:
@@ -53,13 +55,15 @@ def _returned(state: PlayerState, grant_id: str, bets: Sequence[Bet], others: Se
     if grant is not None and grant.terms.max_bet_counts == "round":
         rounds = 1 if counting and not any(bet.counted and bet.grant_id == grant_id for bet in others) else 0
     counted = sum(bet.counted for bet in counting)
+    due, beyond = (counted, 0) if grant is None else _uncounted(grant, counted)
     return GrantDelta(
         grant_id,
         sum(bet.bonus for bet in ours),
-        counted if grant is None else _uncounted(grant, counted),
+        due,
         void_bets=-sum(bet.voids for bet in ours),
         counted_stakes=-sum(bet.amount for bet in counting),
         counted_bets=-rounds,
+        wagered_beyond=-beyond,
     )
 
 
@@ -68,12 +72,14 @@ def unqualified(state: PlayerState, version: int, turnover_micro: int) -> int:
     return -turnover_micro if version > state.loyalty.reset_version else 0
 
 
-def _uncounted(grant: Grant, counted: int) -> int:
-    """What goes back to the wagering: `counted`, but never more than was required to begin with.
+def _uncounted(grant: Grant, counted: int) -> tuple[int, int]:
+    """How much of `counted` is due again, and how much was wagered beyond all that is due.
 
-    It is less only for free spin winnings that were rolled back after they had been wagered for.
+    The latter is only what was wagered for free spin winnings that were rolled back since. Never more is due than was
+    required to begin with.
     """
-    return min(counted, grant.wager_total - grant.remaining_wager)
+    beyond = min(counted, grant.wagered_beyond)
+    return min(counted - beyond, grant.wager_total - grant.remaining_wager), beyond
 
 
 def reverse_one_call(
@@ -83,9 +89,10 @@ def reverse_one_call(
 
     A grant that has completed since is reopened while its `valid_to` lies ahead: what it released comes back from the
     real wallet first. So is one that this bet, over `max_bet`, had cancelled; if another such bet stands it is
-    cancelled again. After `valid_to` a completed grant stays completed, and what bet and win did to the money that it
-    released is undone in the real wallet. Of one that expired or was cancelled otherwise, or is forgotten, the bonus
-    part stays removed. So a reversal never takes more than the bet brought (rules §2.5).
+    cancelled again. What another bet had cancelled is corrected, as that bet's reversal may still reopen it. After
+    `valid_to` a completed grant stays completed, and what bet and win did to the money that it released is undone in
+    the real wallet. Of one that expired or was cancelled otherwise, or is forgotten, the bonus part stays removed. So a
+    reversal never takes more than the bet brought (rules §2.5).
     """
     real = answer.funds_real - done.won_real
     grant_id = done.grant_id or done.won_grant_id
@@ -97,11 +104,16 @@ def reverse_one_call(
         if ended is not None and _reopens(ended, done, time_ms):
             grant, released = ended, ended.released
             held = ended.released + ended.removed
-            events.append(GrantReopened(grant_id, released, held, _place_of(state, ended)))
+            events.append(GrantReopened(grant_id, released, held, state_on_return(state, ended)))
         if grant is not None:
             deltas = (_delta(grant, answer, done),)
             if grant.balance + grant.released + grant.removed + deltas[0].balance < 0:
                 return _already_spent(answer.session_id, done)
+        elif ended is not None and _may_return(ended, time_ms):
+            delta = _delta(ended, answer, done)
+            if ended.removed + delta.balance < 0:
+                return _already_spent(answer.session_id, done)
+            deltas = (replace(delta, balance=0, removed=delta.balance),)
         elif ended is not None and ended.state == "completed" and not ended.remaining_wager:
             corrected = _corrected(ended, answer.funds_bonus - done.won_bonus)
             if corrected is None:
@@ -118,6 +130,14 @@ def _reopens(ended: Grant, done: Reversal, time_ms: int) -> bool:
     """Whether the grant, which completed or was cancelled over `max_bet` by this very bet, can still be played."""
     by_play = ended.state == "completed" or (ended.state == "cancelled" and done.voids)
     return by_play and time_ms < ended.valid_to_ms
+
+
+def _may_return(ended: Grant, time_ms: int) -> bool:
+    """Whether the reversal of another bet, which had cancelled the grant, can still reopen it (rules §2.5).
+
+    Then this reversal must show in it, or the order of the two would matter.
+    """
+    return ended.state == "cancelled" and ended.void_bets > 0 and time_ms < ended.valid_to_ms
 
 
 def _corrected(ended: Grant, bonus: int) -> GrantDelta | None:
@@ -174,24 +194,25 @@ def _delta(grant: Grant, answer: RoundAnswer, done: Reversal) -> GrantDelta:
     """The reversal's deltas on the one grant it touches: what it staked and counted, or won as free spin winnings."""
     balance = answer.funds_bonus - done.won_bonus
     if done.package_id is None:
+        due, beyond = _uncounted(grant, done.counted)
         return GrantDelta(
             grant.grant_id,
             balance,
-            _uncounted(grant, done.counted),
+            due,
             void_bets=-done.voids,
             counted_stakes=-answer.bet_amount if done.counted else 0,
             counted_bets=-1 if done.counted else 0,
+            wagered_beyond=-beyond,
         )
     less = min(grant.remaining_wager, done.wager_added)
-    return GrantDelta(grant.grant_id, balance, -less, amount=-done.won_bonus, wager_total=-done.wager_added)
-
-
-def _place_of(state: PlayerState, reopened: Grant) -> GrantState:
-    """At the head of the queue the reopened grant is in wager again, and a younger one steps back (rules §4)."""
-    head = next(filter(in_queue, state.grants), None)
-    if head is not None and queue_place(head) < queue_place(reopened):
-        return "granted"
-    return "in_wager"
+    return GrantDelta(
+        grant.grant_id,
+        balance,
+        -less,
+        amount=-done.won_bonus,
+        wager_total=-done.wager_added,
+        wagered_beyond=done.wager_added - less,
+    )
 
 
 def _already_spent(session_id: str, done: Reversal) -> Rejection:

@@ -170,7 +170,7 @@ class ComparedPlayer:
             "points": (loyalty.available, loyalty.lifetime),
             "grants": [msgspec.structs.asdict(grant) for grant in state.grants if grant.amount],
             "packages": [(package.package_id, package.remaining, package.won) for package in state.packages],
-            "rounds": msgspec.msgpack.encode(state.rounds),
+            "rounds": {round_.session_id: [bet.command_id for bet in round_.bets] for round_ in state.rounds.values()},
         }
 
     def check_memory(self) -> None:

@@ -141,7 +141,8 @@ class Ledger(AccountPages, AwardPages):
     def _check_player(self, body: c.CommandBody) -> None:
         amount = getattr(body, "amount", getattr(body, "bet", None))
         win = getattr(body, "win", None)
-        if (amount is not None and amount < 1) or (win is not None and win < 0):
+        negative = (amount is not None and amount < 1) or (win is not None and win < 0)
+        if negative and not isinstance(body, c.FlagForOperator):
             raise Refused("invalid_request")
         if isinstance(body, c.ReportBet) and body.game_type not in TYPES.values():
             raise Refused("invalid_request")

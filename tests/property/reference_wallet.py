@@ -215,7 +215,8 @@ class Wallet:
         """What the reversal of a bet means to its grant.
 
         One that ended by play, or by this very bet, is reopened while its `valid_to` lies ahead. After that one that
-        completed stays so, and has released so much more or less. What expired or was cancelled is gone.
+        completed stays so, and has released so much more or less. One that another bet cancelled comes back with that
+        bet's reversal, if at all. What expired or was cancelled otherwise is gone.
         """
         if grant.state in LIVE:
             return "live"
@@ -223,15 +224,20 @@ class Wallet:
             by_play = grant.state == "completed" or (grant.state == "cancelled" and bet.void)
             if by_play and self.now < grant.valid_to:
                 return "reopens"
-            if grant.state == "completed" and grant.pays:
+            returns = grant.state == "cancelled" and grant.voids and self.now < grant.valid_to
+            if returns or (grant.state == "completed" and grant.pays):
                 return "corrected"
         return "gone"
 
     def _reopen(self, grant: Grant) -> None:
-        """Back into the queue at its place; at the head of what is not frozen it is in wager again."""
         self.ended.remove(grant.id)
-        grant.state, grant.pays = "granted", False
-        if next(other for other in self.live() if not other.frozen and not other.held) is grant:
+        grant.pays = False
+        self._requeue(grant)
+
+    def _requeue(self, grant: Grant) -> None:
+        """Back into the queue at its place; at the head of what is not frozen it is in wager again."""
+        grant.state = "granted"
+        if next((other for other in self.live() if not other.frozen and not other.held), None) is grant:
             for other in self.live():
                 other.state = "granted"
             grant.state = "in_wager"
@@ -297,6 +303,7 @@ class Wallet:
     def _end_if_over(self, grant: Grant) -> None:
         if grant.held and (grant.remaining or grant.average_ok):
             grant.held = False  # a reversed bet took away what the hold rested on
+            self._requeue(grant)
         if self.tied(grant) or grant.held:
             return
         filling = grant.package is not None and (self.packages[grant.package].left > 0 or self.in_play(grant.package))

@@ -172,7 +172,7 @@ class Loyal(RuleBasedStateMachine):
         assert undone == "round_has_result" if opened.results else not isinstance(undone, str)
 
     def _undo(self, keys: list[str], refused: bool) -> list[Fact]:
-        """The reversal of what stands of them; a refused one changes nothing."""
+        """The reversal of what stands of them; a refused one changes nothing. Without bets a round is over."""
         standing = tuple(key for key in keys if key not in self.undone)
         if refused or not standing:
             return []

@@ -264,6 +264,21 @@ def test_a_spin_asks_only_if_it_triggers(first: int, asked: int | None) -> None:
     assert (table.asked and len(table.asked.awards)) == asked
 
 
+@pytest.mark.parametrize("opt_in", [False, True])
+def test_a_forgotten_command_that_comes_again_is_reserved_for_again(opt_in: bool) -> None:
+    """Two awards must not share one place in the budget."""
+    table = JudgedTable(house(campaign(fixed=500, wager=wager(10), limits=LIMITED, opt_in=opt_in)))
+    reserved = []
+    for number in range(3):
+        table.run(GrantCampaign("gift", "because"), "pms:a")
+        assert table.asked is not None
+        reserved += [want.reservation_id for want in table.asked.awards]
+        table.now += 2 * DAY_MS
+        for other in range(130):
+            table.do(Register("EUR"), f"pms:{number}-{other}")
+    assert len(table.state.grants) == len(set(reserved)) == 3
+
+
 def test_without_the_reservation_the_command_is_to_be_repeated() -> None:
     """As when the catalog changed between looking up and deciding."""
     table = Table(house(campaign(fixed=500, limits=LIMITED, wager=wager(1))))

@@ -268,7 +268,7 @@ def test_rolling_back_the_bet_that_held_it_lifts_the_hold() -> None:
     table.do(Rollback("gs:bet9"))
     first, second = table.state.grants
     assert table.events == ["RoundReversed", "GrantHoldLifted"]
-    assert (first.held, first.state, first.remaining_wager, second.state) == (None, "granted", 100, "in_wager")
+    assert (first.held, first.state, first.remaining_wager, second.state) == (None, "in_wager", 100, "granted")
 
 
 def test_a_stake_that_does_not_count_is_not_in_the_mean() -> None:
