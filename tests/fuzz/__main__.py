@@ -14,7 +14,7 @@ from tests.fuzz.hooks import EXCEPTIONS
 
 REPORT: Final = ROOT / "docs/fuzz.md"
 CASES_MIN: Final = 10_000
-PER_OPERATION: Final = os.environ.get("FUZZ_CASES_PER_ROUTE", "250")
+PER_OPERATION: Final = os.environ.get("FUZZ_CASES_PER_ROUTE", "220")
 SEED: Final = os.environ.get("FUZZ_SEED", "1")
 
 

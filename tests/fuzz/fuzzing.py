@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 from typing import Any, Final, NamedTuple
 
 from tests.croupier_up import Api, CroupierUp, environment, register
@@ -34,8 +35,9 @@ def fuzz(folder: Path, *options: str) -> Run:
         printed = schemathesis(server.url, folder / "report.json", known, *options)
     finally:
         server_exit = server.stop()
-    report = json.loads((folder / "report.json").read_text())
-    return Run(report, printed, server.stderr(), server_exit)
+    report = folder / "report.json"
+    assert report.exists(), f"schemathesis did not run:\n{printed}"
+    return Run(json.loads(report.read_text()), printed, server.stderr(), server_exit)
 
 
 def schemathesis(url: str, report: Path, known: str, *options: str) -> str:
@@ -43,7 +45,7 @@ def schemathesis(url: str, report: Path, known: str, *options: str) -> str:
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", f"{url}/openapi.json"]
     command += ["--checks", "all", "--continue-on-failure", "--no-color", "--report-json-path", str(report), *options]
     env = environment(SCHEMATHESIS_HOOKS="tests.fuzz.hooks", FUZZ_KNOWN_IDS=known, PYTHONPATH=str(ROOT))
-    return subprocess.run(command, cwd=report.parent, env=env, capture_output=True, text=True).stdout
+    return subprocess.run(command, cwd=report.parent, env=env, stdout=PIPE, stderr=STDOUT, text=True).stdout
 
 
 def inhabited(api: Api) -> dict[str, list[str]]:
