@@ -85,6 +85,7 @@ def test_reservations_that_would_never_be_settled(tmp_path: Path) -> None:
         ("LOG_LEVEL", "noisy", "--log-level noisy: DEBUG, INFO, WARNING or ERROR is possible"),
         ("SANDBOX", "please", "CROUPIER_SANDBOX=please: 1 or 0 is possible"),
         ("CATALOG_WATCH", "true", "CROUPIER_CATALOG_WATCH=true: 1 or 0 is possible"),
+        ("TAKE_OVER", "yes", "CROUPIER_TAKE_OVER=yes: 1 or 0 is possible"),
     ],
 )
 def test_a_variable_nobody_understands(tmp_path: Path, name: str, value: str, expected: str) -> None:
