@@ -9,12 +9,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from msgspec import Raw
 
 from actors.clock import boottime_s
-from actors.frames import Kind, Reply, encode
+from actors.frames import Kind, Reply, ReplySink, encode
 from actors.lease import Lease
 from actors.metrics import ShardMetrics
 from actors.outcome import Unavailable
@@ -30,13 +29,6 @@ OUTCOME_UNKNOWN = Raw(
         Unavailable("outcome_unknown", "The shard lost its place before this was durable; repeat with the same key.")
     )
 )
-
-
-class ReplySink(Protocol):
-    """A connection that can be answered."""
-
-    def reply(self, reply: Reply) -> None:
-        """Queues a reply; sent by the end of this turn of the loop."""
 
 
 Waiting = tuple[ReplySink, Reply]

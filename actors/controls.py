@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Raw
 
-from actors.committer import ReplySink
-from actors.frames import ControlAnswer, ControlBody, Failed, Kind, Reply, Request, encode
+from actors.frames import ControlAnswer, ControlBody, Failed, Kind, Reply, ReplySink, Request, encode
 
 log = logging.getLogger("croupier.shard")
 

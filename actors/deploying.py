@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from actors.catalog_swap import CatalogMissing, next_row, unheld_counters
+from actors.catalog_swap import unheld_counters
 from actors.client import ShardClient
 from actors.clock import now_ms
 from actors.frames import (
@@ -32,6 +32,7 @@ from actors.frames import (
     TimeEnds,
     encode,
 )
+from actors.stored_catalogs import CatalogMissing, next_row
 from engine.calendar import LATEST_MS, within_time
 from snapshots.contract import CatalogRow, DoneRequest, Routing, ShardRow, Store
 from snapshots.errors import Fenced, StillHeld, StoreUnavailable

@@ -11,9 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec.structs import replace
 
-from actors.committer import ReplySink
 from actors.context import ShardContext
-from actors.frames import NIL, Kind, Reply, Request, unavailable
+from actors.frames import NIL, Kind, Reply, ReplySink, Request, unavailable
 from actors.residents import Resident
 from engine.commands import Command
 from engine.facts import Facts, Needs, PastBet, Reservation, Seen

@@ -5,6 +5,7 @@ can't be read or is larger than `FRAME_BYTES_MAX`.
 """
 
 from enum import IntEnum
+from typing import Protocol
 
 import msgspec
 
@@ -213,3 +214,10 @@ class FrameSplitter:
             start += size
         self._rest = data[start:]
         return bodies
+
+
+class ReplySink(Protocol):
+    """A connection that can be answered."""
+
+    def reply(self, reply: Reply) -> None:
+        """Queues a reply; sent by the end of this turn of the loop."""

@@ -7,9 +7,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from actors.committer import ReplySink
 from actors.context import ShardContext
-from actors.frames import NIL, Kind, Reply, Request, unavailable
+from actors.frames import NIL, Kind, Reply, ReplySink, Request, unavailable
 from actors.residents import Letter, Resident
 from snapshots.errors import Corrupt, Fenced, StoreUnavailable
 from snapshots.recovery import Loaded, load_player, read_player

@@ -2,8 +2,7 @@
 
 from heapq import heapify, heappop, heappush
 
-from actors.committer import ReplySink
-from actors.frames import Request
+from actors.frames import ReplySink, Request
 from engine.calendar import DAY_MS
 from engine.catalog import Catalog
 from engine.due import next_due_ms

@@ -8,10 +8,9 @@ player not in memory is loaded on first touch while its commands wait in its mai
 from collections.abc import Callable
 
 from actors.catalog_swap import CatalogSwap
-from actors.committer import ReplySink
 from actors.context import ShardContext
 from actors.facts import FactFinder
-from actors.frames import CONTROL, NIL, Kind, Reply, Request, RequestFrame, ShardReport, unavailable
+from actors.frames import CONTROL, NIL, Kind, Reply, ReplySink, Request, RequestFrame, ShardReport, unavailable
 from actors.loading import Loader
 from actors.turn import Turn
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from actors.catalog_swap import read_catalog
 from actors.clock import boottime_s, now_ms
 from actors.connection import Connection
 from actors.context import ShardContext
@@ -40,6 +39,7 @@ from actors.shard import Shard
 from actors.slot_moves import SlotMoves
 from actors.snapshotter import Snapshotter
 from actors.socket_folder import remove_leftovers
+from actors.stored_catalogs import read_catalog
 from engine.catalog import Catalog
 from snapshots.contract import Address, Claim, Incarnation, Routing
 from snapshots.errors import Fenced, StoreUnavailable

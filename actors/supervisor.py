@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
 
-from actors.catalog_swap import CatalogContent, encode_content, next_row, unheld_counters
+from actors.catalog_swap import unheld_counters
 from actors.client import ShardClient
 from actors.cluster import ActivationFailed, Cluster, ShardDied, ShardHandle
 from actors.connection import Connection
@@ -31,6 +31,7 @@ from actors.frames import (
 from actors.listening import Listener
 from actors.processes import is_gone
 from actors.settings import SupervisorSettings
+from actors.stored_catalogs import CatalogContent, encode_content, next_row
 from actors.terms import take_term
 from snapshots.contract import SLOTS, Address, Incarnation, Owner, Routing, ShardRow, Store
 from snapshots.errors import Fenced, StoreError

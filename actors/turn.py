@@ -11,10 +11,9 @@ from msgspec import Raw
 
 from actors.bonus_metrics import count_events
 from actors.clock import now_ms
-from actors.committer import ReplySink
 from actors.context import ShardContext
 from actors.facts import FactFinder
-from actors.frames import Kind, Reply, Request, encode, unavailable
+from actors.frames import Kind, Reply, ReplySink, Request, encode, unavailable
 from actors.loading import Loader
 from actors.loyalty_metrics import count_loyalty
 from actors.residents import Resident

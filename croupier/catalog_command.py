@@ -87,7 +87,9 @@ def _deploy(options: argparse.Namespace) -> int:
 
 
 def _texts(options: argparse.Namespace) -> int:
-    from croupier.texts_exchange import TextsFailed, open_service, pull_texts, push_texts
+    from croupier.texts_exchange import pull_texts, push_texts
+    from croupier.translations.opening import open_service
+    from croupier.translations.service import TextsFailed
 
     try:
         service = open_service(options.service, os.environ, options.project, options.api_url)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.catalog_swap import CatalogMissing, read_content
+from actors.stored_catalogs import CatalogMissing, read_content
 from croupier.catalog_folder import PLATFORM
 from croupier.catalog_problems import Checked
 from croupier.catalog_yaml import Problem

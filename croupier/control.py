@@ -11,7 +11,6 @@ from hashlib import blake2b, sha256
 
 import msgspec
 
-from actors.catalog_swap import CatalogContent, CatalogMissing, encode_content, read_content
 from actors.client import ShardClient
 from actors.deploying import recall
 from actors.frames import AdvanceClock, ClockSet, ControlAnswer, ControlBody, DeployCatalog, Failed, Keyed
@@ -19,6 +18,7 @@ from actors.frames import Deployed as InShards
 from actors.frames import KeyTaken as KeyIsTaken
 from actors.frames import Overtaken as WasOvertaken
 from actors.frames import TimeEnds as TimeHasEnd
+from actors.stored_catalogs import CatalogContent, CatalogMissing, encode_content, read_content
 from croupier.campaign_figures import read_figures
 from croupier.catalog_diff import diff
 from croupier.catalog_exponents import exponent_problems

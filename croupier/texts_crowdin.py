@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from crowdin_api import CrowdinClient
 from crowdin_api.exceptions import CrowdinException
 
-from croupier.texts_exchange import Access, TextsFailed, Translations, download, parse_texts
+from croupier.translations.service import Access, TextsFailed, Translations, download, parse_texts
 from gateway.texts import SOURCE_LANGUAGE
 
 API_URL: Final = "https://api.crowdin.com/api/v2/"

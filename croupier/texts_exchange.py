@@ -5,71 +5,14 @@ small class around its vendor's own SDK (`texts_lokalise`, `texts_crowdin`), imp
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
-from urllib.request import urlopen
 
 from croupier.catalog_problems import CatalogInvalid
 from croupier.catalog_texts import LANGUAGE, read_locales
 from croupier.catalog_yaml import Problem
+from croupier.translations.service import TextsFailed, Translations, TranslationService
 from gateway.texts import SOURCE_LANGUAGE
-
-DOWNLOAD_BYTES_MAX: Final = 32 << 20
-TIMEOUT_S: Final = 60
-
-Translations = dict[str, dict[str, str]]
-
-
-class TextsFailed(Exception):
-    """One sentence for whoever typed the command: what is missing, or what the service said."""
-
-
-class Access(NamedTuple):
-    """How a project of a service is reached. `api_url` None: the vendor's own."""
-
-    token: str
-    project: str
-    api_url: str | None = None
-
-
-class TranslationService(Protocol):
-    """A translation service. Both raise TextsFailed."""
-
-    def push(self, source: Path) -> None:
-        """Sends the English file."""
-
-    def pull(self) -> Translations:
-        """All translations by language, English left out or not; texts nobody has translated may be empty."""
-
-
-def open_service(
-    name: str, environment: Mapping[str, str], project: str | None, api_url: str | None
-) -> TranslationService:
-    """The service `name`, `lokalise` or `crowdin`. Raises TextsFailed for a missing token, project or package."""
-    prefix = name.upper()
-    token = environment.get(f"{prefix}_API_TOKEN", "")
-    project = project or environment.get(f"{prefix}_PROJECT_ID", "")
-    if not token:
-        raise TextsFailed(f"set {prefix}_API_TOKEN to a token of the service")
-    if not project:
-        raise TextsFailed(f"say which project: --project ID, or {prefix}_PROJECT_ID")
-    try:
-        return _maker(name)(Access(token, project, api_url or environment.get(f"{prefix}_API_URL")))
-    except ModuleNotFoundError as missing:
-        raise TextsFailed(
-            f"the package of {name} is not installed ({missing.name}): pip install 'croupier[texts]'"
-        ) from missing
-
-
-def _maker(name: str) -> Callable[[Access], TranslationService]:
-    if name == "lokalise":
-        from croupier.texts_lokalise import Lokalise
-
-        return Lokalise
-    from croupier.texts_crowdin import Crowdin
-
-    return Crowdin
 
 
 def push_texts(folder: Path, service: TranslationService) -> int:
@@ -123,28 +66,3 @@ def _write(path: Path, texts: Mapping[str, str]) -> None:
     unfinished = path.with_name(f".{path.name}.new")
     unfinished.write_text(json.dumps(texts, indent=2, ensure_ascii=False) + "\n")
     unfinished.replace(path)
-
-
-def download(url: str) -> bytes:
-    """What lies at an address a service has given. Raises TextsFailed."""
-    if not url.startswith(("https://", "http://")):
-        raise TextsFailed("the service gave an address that is not http or https")
-    try:
-        with urlopen(url, timeout=TIMEOUT_S) as response:
-            content: bytes = response.read(DOWNLOAD_BYTES_MAX + 1)
-    except OSError as failure:
-        raise TextsFailed(f"the texts could not be downloaded: {failure}") from failure
-    if len(content) > DOWNLOAD_BYTES_MAX:
-        raise TextsFailed(f"the service sent more than {DOWNLOAD_BYTES_MAX} bytes of texts")
-    return content
-
-
-def parse_texts(name: str, content: bytes) -> dict[str, str]:
-    """A flat JSON object of texts; a null is a text nobody has written. Raises TextsFailed."""
-    try:
-        found = json.loads(content)
-    except ValueError as error:
-        raise TextsFailed(f"the service sent {name}, which is not JSON: {error}") from error
-    if not isinstance(found, dict) or not all(isinstance(text, str | None) for text in found.values()):
-        raise TextsFailed(f"the service sent {name}, which is not a flat object of texts")
-    return {key: text or "" for key, text in found.items()}

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import lokalise
 
-from croupier.texts_exchange import DOWNLOAD_BYTES_MAX, Access, TextsFailed, Translations, download, parse_texts
+from croupier.translations.service import DOWNLOAD_BYTES_MAX, Access, TextsFailed, Translations, download, parse_texts
 from gateway.texts import SOURCE_LANGUAGE
 
 PROCESS_TIMEOUT_S: Final = 300

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from actors.catalog_swap import CatalogContent
+from actors.stored_catalogs import CatalogContent
 from actors.terms import until_free
 from croupier.catalog_exponents import catalog_in_force, exponent_problems
 from croupier.catalog_files import Checked, check_folder
@@ -30,7 +30,8 @@ from snapshots.errors import StoreError, StoreUnsuitable, TermHeld
 from snapshots.opening import open_store
 
 if TYPE_CHECKING:
-    from actors.ray_cluster import Deployment, RunningSupervisor
+    from actors.ray.deployment import Deployment
+    from actors.ray_cluster import RunningSupervisor
 
 log = logging.getLogger("croupier")
 

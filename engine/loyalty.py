@@ -3,10 +3,8 @@
 from engine.amounts import MICRO
 from engine.answers import Points
 from engine.catalog import Catalog, Privileges
-from engine.catalog_index import index_of
-from engine.eligibility import not_for_player
-from engine.ladder import level_of, rung_of
-from engine.state import POINTS_MAX, Loyalty, PlayerState
+from engine.ladder import rung_of
+from engine.state import Loyalty, PlayerState
 
 _NO_PRIVILEGES = Privileges()
 
@@ -39,23 +37,3 @@ def buckets(loyalty: Loyalty) -> Points:
     available, locked, spent = whole(loyalty.available), whole(loyalty.locked), whole(loyalty.spent)
     lifetime = whole(loyalty.lifetime)
     return Points(available, locked, spent, lifetime - available - locked - spent, lifetime)
-
-
-def earned(state: PlayerState, catalog: Catalog, game_type: str, turnover_micro: int, time_ms: int) -> int:
-    """Micro-points of a paid bet: EUR × per_eur × the type's multiplier × the highest promotion's, rounded down."""
-    rules = catalog.loyalty
-    if rules is None:
-        return 0
-    points = turnover_micro * rules.points.factors[game_type] // MICRO
-    promotions, level = index_of(catalog).promotions, state.loyalty.level
-    if level not in promotions:
-        level = level_of(catalog, state)
-    for campaign in promotions[level]:
-        if campaign.valid_from_ms <= time_ms < campaign.valid_to_ms and (
-            not_for_player(state, campaign.eligibility, None, level) is None
-        ):
-            factor = rules.points.factors[game_type] * (campaign.points_multiplier_micro or MICRO)
-            points = turnover_micro * factor // (MICRO * MICRO)
-            break
-    room = POINTS_MAX - state.loyalty.lifetime
-    return points if points <= room else max(0, room)

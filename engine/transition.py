@@ -3,6 +3,7 @@
 import msgspec
 
 from engine.events import AnyEvent
+from engine.rejections import Rejection
 
 
 class Transition(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -20,3 +21,6 @@ class Transition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     events: tuple[AnyEvent, ...]
     answer: bytes
     real_ms: int = 0
+
+
+Decision = list[AnyEvent] | Rejection

@@ -13,6 +13,7 @@ from gateway.player_schemas import AwardsJson, ReportedBetJson, SessionJson
 from gateway.render import rollback
 from gateway.requests import BetRollbackRequest, CodeRequest, EventRequest, ReportedBetRequest, SessionRequest
 from gateway.roles import PLATFORM
+from gateway.routes.bonuses.declined import award
 from gateway.schemas import RollbackJson
 
 routes = Routes()
@@ -43,7 +44,7 @@ async def post_event(door: AtDoor, player_id: PlayerId, body: EventRequest) -> R
 )
 async def enter_code(door: AtDoor, player_id: PlayerId, body: CodeRequest) -> Response:
     """The player enters a bonus code; `grant_declined` if the gate declines all that it would award."""
-    outcome = await door.award(player_id, EnterCode(body.code))
+    outcome = await award(door, player_id, EnterCode(body.code))
     return created(render.awarded(cast(AwardsAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 

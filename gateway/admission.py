@@ -5,25 +5,14 @@ Order (rules §3): the request's syntax has been checked before; nobody unauthen
 
 import logging
 import re
-from collections.abc import Callable
-from typing import Final, TypeVar
-
-import msgspec
+from typing import Final
 
 from gateway.auth import Authenticator, Caller
-from gateway.errors import Refused, invalid_field
+from gateway.errors import Refused
 from gateway.roles import Role
 from gateway.wire import (
-    BodyTooLarge,
-    Disconnected,
     HeaderMap,
-    Receive,
     Scope,
-    has_body,
-    is_form,
-    is_json,
-    read_body,
-    repeated_header,
     sent_method,
     target,
 )
@@ -31,65 +20,6 @@ from gateway.wire import (
 AUDIT = logging.getLogger("croupier.audit")
 
 _KEY: Final = re.compile(rb"[\x21-\x7e]{1,128}")
-_AT: Final = re.compile(r"(?: - at `\$\.|field `)(\w{1,64})")
-_T = TypeVar("_T")
-
-
-def single_headers(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Headers by name. Raises Refused if one that must be unique is repeated."""
-    found = dict(headers)
-    if len(found) != len(headers):
-        name = repeated_header(headers)
-        if name is not None:
-            raise invalid_field(name.decode(), "must be sent once")
-    return found
-
-
-async def json_body(headers: HeaderMap, receive: Receive, bytes_max: int) -> bytes:
-    """The body's bytes, empty if there is none. Raises Refused for too many, or for another content type."""
-    return await _body(headers, receive, bytes_max, is_json, "application/json")
-
-
-async def bundle_body(headers: HeaderMap, receive: Receive, bytes_max: int) -> bytes:
-    """As `json_body`, for a catalog's files: a form is taken too."""
-    return await _body(headers, receive, bytes_max, is_json_or_form, "application/json or multipart/form-data")
-
-
-def is_json_or_form(headers: HeaderMap) -> bool:
-    """What a catalog may be sent as."""
-    return is_json(headers) or is_form(headers)
-
-
-async def _body(
-    headers: HeaderMap, receive: Receive, bytes_max: int, accepts: Callable[[HeaderMap], bool], wanted: str
-) -> bytes:
-    if not has_body(headers):
-        return b""
-    try:
-        body = await read_body(headers, receive, bytes_max)
-    except BodyTooLarge:
-        raise Refused("body_too_large", f"A body may have at most {bytes_max} bytes.") from None
-    except Disconnected:
-        raise invalid_field("body", "is incomplete") from None
-    if body and not accepts(headers):
-        raise Refused("unsupported_media_type", f"Send the body as {wanted}.")
-    return body
-
-
-def decoded(decode: Callable[[bytes], _T], body: bytes) -> _T:
-    """The body as one of the msgspec types of `gateway.requests`. Raises Refused `invalid_request`."""
-    try:
-        return decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _not_the_body(error) from None
-
-
-def _not_the_body(error: Exception) -> Refused:
-    if not isinstance(error, msgspec.ValidationError):
-        return invalid_field("body", "is not valid JSON in UTF-8")
-    reason = str(error)
-    at = _AT.search(reason)
-    return invalid_field(at[1] if at else "body", reason.partition(" - at ")[0].replace("`", ""))
 
 
 def admit(

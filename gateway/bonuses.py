@@ -23,6 +23,7 @@ from gateway.declaring import BLOCKED, Routes
 from gateway.door import AtDoor, Door, Lang, PlayerId, answer, created
 from gateway.requests import OWN_ID, CancelGrantRequest, EmptyRequest, GrantRequest, ReasonRequest
 from gateway.roles import MARKETING, PLATFORM, READERS
+from gateway.routes.bonuses.declined import award
 
 routes = Routes()
 
@@ -51,7 +52,7 @@ async def bonuses(door: AtDoor, player_id: PlayerId, lang: Lang = None) -> Respo
 )
 async def grant(door: AtDoor, player_id: PlayerId, body: GrantRequest) -> Response:
     """An operator's manual grant of a campaign's award; `grant_declined` if the gate declines it."""
-    outcome = await door.award(player_id, GrantCampaign(body.campaign_id, body.reason))
+    outcome = await award(door, player_id, GrantCampaign(body.campaign_id, body.reason))
     return created(render.manual_grant(cast(GrantAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 

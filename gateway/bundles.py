@@ -5,9 +5,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from gateway.admission import decoded
 from gateway.duplicates import refuse_duplicates
 from gateway.errors import invalid_field
+from gateway.http.bodies import decoded
 from gateway.requests import HotBody
 from gateway.wire import HeaderMap, is_json
 

@@ -7,17 +7,16 @@ from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from actors.outcome import Answered, Players
-from engine.commands import CommandBody, EnterCode, GrantCampaign, RollbackReportedBet
+from engine.commands import CommandBody, RollbackReportedBet
 from engine.invariants import InvariantViolation
 from engine.queries import QueryBody
 from gateway.admission import admit, command_id
 from gateway.auth import Authenticator, Caller
 from gateway.declaring import Route, RouteTable
-from gateway.errors import FieldError, RefusedByPlayer, grant_declined, invalid
+from gateway.errors import FieldError, RefusedByPlayer, invalid
 from gateway.guard import EXCHANGE, Exchange
 from gateway.languages import LANGUAGE, wanted
 from gateway.ports import ClusterPort, ControlPort
-from gateway.render_bonuses import awards, declined_awards
 from gateway.requests import IDENTIFIER
 from gateway.schemas import Json
 from gateway.wire import HeaderMap
@@ -99,17 +98,6 @@ class Door:
         caller = self.admit()
         body = RollbackReportedBet(f"{caller.id}:{transaction_id}")
         return await self._ask(player_id, self.command_id(caller), body)
-
-    async def award(self, player_id: str, body: EnterCode | GrantCampaign) -> Answered:
-        """As `command`, for an award asked for by name; Refused `grant_declined` if the gate lets nothing through.
-
-        The declined grant is recorded and the key remembered: the same key hears it again, `replayed` (rules §7).
-        """
-        outcome = await self.command(player_id, body)
-        declined = declined_awards(outcome.answer)
-        if declined:
-            raise grant_declined(awards(declined), outcome.replayed)
-        return outcome
 
     async def query(self, player_id: str, body: QueryBody) -> Answered:
         """Admits the caller and asks the player. Raises Refused, RefusedByPlayer."""

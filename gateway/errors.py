@@ -10,7 +10,6 @@ import msgspec
 
 from actors.outcome import Unavailable
 from engine.rejections import Rejection
-from gateway.bonus_schemas import GrantedJson
 from gateway.wire import Headers, Reply
 
 Action = Literal["fix_request", "retry_same_key", "deposit", "refresh", "stop"]
@@ -147,13 +146,6 @@ def method_not_allowed(methods: Iterable[str]) -> Refused:
 def key_taken() -> Refused:
     """`idempotency_conflict` for a call that is no player's."""
     return Refused("idempotency_conflict", "The key was used for another call: use a new key.")
-
-
-def grant_declined(declined: Sequence[GrantedJson], replayed: bool) -> Refused:
-    """`grant_declined`: the awards the gate let not through, and the names of all reasons for it, each once."""
-    reasons = list(dict.fromkeys(reason for award in declined for reason in award.reasons))
-    detail = f"Declined: {', '.join(reasons)}. It is recorded with its reasons; a new key is a new attempt."
-    return Refused("grant_declined", detail, {"reasons": reasons, "declined": declined, "replayed": replayed})
 
 
 def refusal_reply(outcome: Rejection | Unavailable) -> Reply:

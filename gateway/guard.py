@@ -6,10 +6,10 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from gateway.admission import bundle_body, json_body, single_headers
 from gateway.declaring import RouteTable
 from gateway.duplicates import refuse_duplicates
 from gateway.errors import Refused, internal_error, invalid_field, method_not_allowed
+from gateway.http.bodies import bundle_body, json_body, single_headers
 from gateway.metrics import GatewayMetrics
 from gateway.settings import GatewaySettings
 from gateway.wire import HeaderMap, Message, Receive, Scope, Send, send_reply

@@ -15,7 +15,7 @@ from actors.outcome import Answered, Players
 from engine.commands import AddBet, CancelRound, CommandBody, Result, Rollback, Spin
 from engine.queries import GetRound, QueryBody
 from gateway import render
-from gateway.admission import admit, command_id, decoded, json_body, single_headers
+from gateway.admission import admit, command_id
 from gateway.auth import Authenticator
 from gateway.declaring import CONVERTED, Route
 from gateway.duplicates import duplicate_check
@@ -28,6 +28,7 @@ from gateway.errors import (
     method_not_allowed,
     refusal_reply,
 )
+from gateway.http.bodies import decoded, json_body, single_headers
 from gateway.metrics import GatewayMetrics
 from gateway.parameters import (
     PLAYER_PARAMETER,

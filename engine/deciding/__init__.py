@@ -24,11 +24,11 @@ from engine.deciding import (
     withdrawals,
 )
 from engine.deciding.awarding import with_awards
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import DECLARED
 from engine.events import GrantCreated
 from engine.rejections import GRANT_DECLINED, PLAYER_BLOCKED, PLAYER_NOT_FOUND, UNSUPPORTED_CURRENCY, Rejection
 from engine.state import Player
+from engine.transition import Decision
 from engine.triggers import may_trigger
 
 _MODULES: Final = (

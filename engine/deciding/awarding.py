@@ -3,7 +3,6 @@
 from engine.catalog import Catalog
 from engine.commands import Command
 from engine.deciding.awards import Worth, award, worth
-from engine.deciding.decision import Decision
 from engine.events import AnyEvent, FreeSpinsGranted, GrantCreated
 from engine.gate import (
     Ruling,
@@ -14,6 +13,7 @@ from engine.gate import (
 )
 from engine.rejections import OVERLOADED, Rejection, full
 from engine.state import LIVE_GRANTS_MAX, PlayerState
+from engine.transition import Decision
 from engine.triggers import Proposal, proposals
 
 Proposed = tuple[int, Proposal, Worth]

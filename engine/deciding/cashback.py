@@ -3,13 +3,13 @@
 from engine.amounts import percent_floor
 from engine.catalog import Catalog
 from engine.commands import Command, PayCashback
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.events import CashbackSettled
 from engine.ladder import level_of
 from engine.loyalty import privileges_of
 from engine.rejections import INVALID_STATE, Rejection
 from engine.state import Player, PlayerState
+from engine.transition import Decision
 from engine.turnover import week_ends_ms
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from engine.commands import Body
-from engine.deciding.decision import Decision
+from engine.transition import Decision
 
 _Decider = TypeVar("_Decider", bound=Callable[..., Decision])
 

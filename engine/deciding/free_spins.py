@@ -4,7 +4,6 @@ from engine.amounts import times_ceil
 from engine.calendar import end_of
 from engine.catalog import RoundTimeout
 from engine.commands import Command, Result, Spin
-from engine.deciding.decision import Decision
 from engine.events import AnyEvent, BetPlaced, GrantCreated, WinCredited
 from engine.holdings import find_grant, find_package
 from engine.invariants import InvariantViolation
@@ -16,6 +15,7 @@ from engine.rejections import (
     full,
 )
 from engine.state import LIVE_GRANTS_MAX, FreeSpinPackage, Grant, PlayerState
+from engine.transition import Decision
 
 
 def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout | None) -> Decision:

@@ -6,12 +6,12 @@ from engine.catalog import Campaign, Catalog
 from engine.commands import Command, Deposit, EnterCode, GrantCampaign, Inactive
 from engine.deciding.awarding import no_place
 from engine.deciding.awards import worth
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.eligibility import refusal_reason
 from engine.events import DepositMade, SilenceNoticed
 from engine.rejections import CAMPAIGN_NOT_FOUND, CODE_NOT_FOUND, INVALID_STATE, NOT_ELIGIBLE, Rejection
 from engine.state import TURNOVER_MAX, Player, PlayerState
+from engine.transition import Decision
 from engine.triggers import Proposal, eligible, with_code
 
 

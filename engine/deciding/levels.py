@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from engine.catalog import Catalog, LoyaltyRules
 from engine.catalog_index import index_of
 from engine.commands import Command, ForceLevel, SweepLevel
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.due_loyalty import sweep_day
 from engine.events import (
@@ -21,6 +20,7 @@ from engine.ladder import reached, rung_of
 from engine.loyalty_events import LevelReason
 from engine.rejections import INVALID_STATE, LEVEL_NOT_FOUND, Rejection
 from engine.state import Player, PlayerState
+from engine.transition import Decision
 from engine.triggers import newly_settled, settled_round
 
 

@@ -2,11 +2,11 @@
 
 from engine.catalog import Catalog
 from engine.commands import Block, Command, Expire, Register, Unblock
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.events import PlayerBlocked, PlayerRegistered, PlayerUnblocked, PlayerUpdated
 from engine.rejections import PLAYER_EXISTS, UNSUPPORTED_CURRENCY, Rejection
 from engine.state import Player
+from engine.transition import Decision
 
 
 @decides(Register)

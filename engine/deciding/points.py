@@ -1,4 +1,4 @@
-"""Points by hand and by time, and their redemption (rules §8). What a bet earns is `engine.loyalty.earned`."""
+"""Points by hand and by time, and their redemption (rules §8). What a bet earns is `engine.awarding.earning.earned`."""
 
 from engine.amounts import AMOUNT_MAX, MICRO
 from engine.calendar import end_of
@@ -14,7 +14,6 @@ from engine.commands import (
 )
 from engine.deciding import syntax
 from engine.deciding.awarding import no_place
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.due_loyalty import expiry_day
 from engine.events import (
@@ -34,6 +33,7 @@ from engine.rejections import (
     full,
 )
 from engine.state import OPEN_REDEMPTIONS_MAX, POINTS_MAX, Loyalty, Player, PlayerState, Redemption
+from engine.transition import Decision
 
 
 @decides(AdjustPoints)

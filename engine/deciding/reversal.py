@@ -6,11 +6,11 @@ from msgspec.structs import replace
 
 from engine.answers import Reversal, RoundAnswer
 from engine.calendar import DAY_MS
-from engine.deciding.decision import Decision
 from engine.events import AnyEvent, DayDelta, GrantDelta, GrantReopened, RoundReversed
 from engine.holdings import find_ended_grant, find_grant, find_package, state_on_return
 from engine.rejections import WIN_ALREADY_SPENT, Rejection
 from engine.state import Bet, Grant, OpenRound, PlayerState
+from engine.transition import Decision
 
 
 def reverse_open_round(state: PlayerState, round_: OpenRound) -> RoundReversed:

@@ -4,7 +4,6 @@ from engine.answers import AnyAnswer, ReportedBetAnswer, RoundAnswer
 from engine.calendar import DAY_MS
 from engine.catalog import Catalog
 from engine.commands import Command, Rollback, RollbackReportedBet
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.deciding.reversal import kept_awards, reverse_one_call, reverse_open_bet, unqualified
 from engine.deciding.rounds import closed, has_result
@@ -12,6 +11,7 @@ from engine.events import BetTombstoned, DayDelta, ReportedBetReversed
 from engine.rejections import ALREADY_PROCESSED, NOT_A_BET, Rejection
 from engine.remembered import decode_answer, newest_answer
 from engine.state import Player
+from engine.transition import Decision
 from engine.window import id_digest
 
 

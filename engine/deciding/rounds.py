@@ -1,14 +1,13 @@
 """Rounds: spin, bet, result, cancel (rules §2, §3)."""
 
+from engine.awarding.earning import earned
 from engine.catalog import Catalog, Game, RoundTimeout
 from engine.commands import AddBet, CancelRound, Command, Result, Spin
 from engine.deciding import free_spins, funds, syntax
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.deciding.reversal import reverse_open_round
 from engine.deciding.turnover import converted
 from engine.events import BetPlaced, WinCredited
-from engine.loyalty import earned
 from engine.rejections import (
     BET_ABOVE_MAX,
     BET_BELOW_MIN,
@@ -32,6 +31,7 @@ from engine.state import (
     Player,
     PlayerState,
 )
+from engine.transition import Decision
 from engine.window import id_digest
 
 

@@ -3,12 +3,12 @@
 from engine.calendar import end_of
 from engine.catalog import Catalog
 from engine.commands import ClearFlag, Command, ExpireRound, FlagForOperator
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.deciding.reversal import reverse_open_round
 from engine.events import FlagCleared, FlaggedForOperator, RoundFlagged, RoundTimedOut
 from engine.rejections import FLAG_NOT_FOUND, Rejection
 from engine.state import Player
+from engine.transition import Decision
 
 
 @decides(ExpireRound, moves_turnover=True)

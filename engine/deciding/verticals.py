@@ -1,14 +1,14 @@
 """Bets of other verticals: turnover only, no money moves here (rules §8)."""
 
+from engine.awarding.earning import earned
 from engine.catalog import Catalog
 from engine.commands import Command, ReportBet
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.deciding.turnover import converted
 from engine.events import BetReported
-from engine.loyalty import earned
 from engine.rejections import Rejection
 from engine.state import Player
+from engine.transition import Decision
 
 
 @decides(ReportBet, while_blocked=False, converts=True, moves_turnover=True)

@@ -4,7 +4,6 @@ import msgspec
 
 from engine.catalog import Catalog
 from engine.commands import CancelWithdrawal, Command, ConfirmWithdrawal, Withdraw
-from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.events import (
     AnyEvent,
@@ -26,6 +25,7 @@ from engine.rejections import (
     full,
 )
 from engine.state import OPEN_WITHDRAWALS_MAX, FreeSpinPackage, Grant, Player, PlayerState, Withdrawal
+from engine.transition import Decision
 
 REASON = "withdrawal"
 """Why a confirmed withdrawal cancels grants and free spins."""

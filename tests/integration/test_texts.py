@@ -10,8 +10,9 @@ import pytest
 from croupier import texts_exchange
 from croupier.cli import main
 from croupier.texts_crowdin import Crowdin
-from croupier.texts_exchange import Access, TextsFailed, pull_texts, push_texts
+from croupier.texts_exchange import pull_texts, push_texts
 from croupier.texts_lokalise import Lokalise
+from croupier.translations.service import Access, TextsFailed
 from tests.integration.translation_services import CrowdinServer, LokaliseServer, serving
 
 ENGLISH = {"campaign.a.name": "Welcome", "campaign.a.description": "For you"}

@@ -5,9 +5,9 @@ nothing due left undone.
 import asyncio
 from collections import Counter
 
-from actors.catalog_swap import CatalogContent, encode_content
 from actors.deploying import DeployFailed
 from actors.frames import AdvanceClock, ClockSet, ControlAnswer, ControlBody, DeployCatalog
+from actors.stored_catalogs import CatalogContent, encode_content
 from actors.supervisor import SupervisorProcess
 from engine.answers import GrantAnswer
 from engine.commands import GrantCampaign, StartSession

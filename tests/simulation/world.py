@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.catalog_swap import CatalogContent
 from actors.cluster import ActivationFailed, Identity, ShardDied, SlotMoveFailed
 from actors.frames import (
     ControlAnswer,
@@ -28,6 +27,7 @@ from actors.frames import (
 )
 from actors.settings import ShardSettings, SupervisorSettings
 from actors.shard_process import ShardProcess
+from actors.stored_catalogs import CatalogContent
 from actors.supervisor import SupervisorProcess
 from engine.catalog import Catalog
 from snapshots.contract import Address, Incarnation, Owner, ShardRow

@@ -9,9 +9,9 @@ from mmdb_writer import MMDBWriter
 from msgspec.structs import replace
 from netaddr import IPSet
 
-from actors.catalog_swap import CatalogContent, encode_content
 from actors.geo import GeoDatabase, GeoDatabaseUnusable
 from actors.shard_process import ShardProcess
+from actors.stored_catalogs import CatalogContent, encode_content
 from engine.commands import StartSession
 from snapshots.contract import CatalogRow
 from tests.unit.actors.harness import TestShard, catalog, desk, settings, start_shard, table_for

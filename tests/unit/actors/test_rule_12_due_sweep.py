@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from actors.catalog_swap import CatalogContent, DeploymentOver, encode_content, next_row
+from actors.catalog_swap import DeploymentOver
 from actors.due_sweep import DueSweep
 from actors.frames import SetClock
 from actors.slots import slot_of
+from actors.stored_catalogs import CatalogContent, encode_content, next_row
 from engine.catalog import Catalog
 from engine.commands import Block
 from snapshots.contract import SLOTS

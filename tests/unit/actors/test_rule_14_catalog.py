@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from actors.catalog_swap import CatalogContent, DeploymentOver, encode_content
+from actors.catalog_swap import DeploymentOver
 from actors.clock import now_ms
 from actors.deploying import DeployFailed, deploy
 from actors.frames import DeployCatalog, Deployed, FinishCatalog, PrepareCatalog, RequestFrame, ShardStatus
+from actors.stored_catalogs import CatalogContent, encode_content
 from engine.catalog import Catalog
 from engine.commands import GrantCampaign
 from snapshots.contract import CatalogRow, Store

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from actors.catalog_swap import CatalogContent, encode_content
 from actors.clock import now_ms
 from actors.deploying import DeployFailed, advance_clock
 from actors.frames import AdvanceClock, ClockSet, DeployCatalog, Done, Keyed, SetClock, TimeEnds
+from actors.stored_catalogs import CatalogContent, encode_content
 from engine.calendar import LATEST_MS
 from engine.commands import Deposit, GrantCampaign
 from tests.unit.actors.harness import players_in, spin, start_shard, table_for

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from actors.catalog_swap import CatalogContent
 from actors.client import ShardClient
 from actors.cluster import ActivationFailed
 from actors.settings import ClientSettings, SupervisorSettings
 from actors.slots import slot_of
+from actors.stored_catalogs import CatalogContent
 from actors.supervisor import SupervisorProcess, dedicated_shard
 from engine.commands import Deposit
 from snapshots.errors import Fenced, TermHeld

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.committer import ReplySink
+from actors.frames import ReplySink
 from engine.catalog import Catalog
 from engine.commands import CancelGrant, GrantCampaign
 from engine.tally import ACTIVE, EXPIRED, ISSUED, PLAYERS, REDEEMED, tally_name

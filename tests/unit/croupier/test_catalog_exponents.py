@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from actors.catalog_swap import encode_content
 from actors.frames import DeployCatalog, Failed
+from actors.stored_catalogs import encode_content
 from croupier.catalog_files import check_bundle, check_folder
 from croupier.control import CatalogControl, content_of
 from croupier.settings import Settings

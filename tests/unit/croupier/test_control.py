@@ -6,8 +6,8 @@ from typing import cast
 import msgspec
 import pytest
 
-from actors.catalog_swap import CatalogContent, encode_content
 from actors.client import ShardClient
+from actors.stored_catalogs import CatalogContent, encode_content
 from croupier.catalog_files import load_catalog
 from croupier.control import CatalogControl
 from croupier.settings import default_catalog

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from actors.catalog_swap import encode_content
 from actors.frames import DeployCatalog
+from actors.stored_catalogs import encode_content
 from croupier.catalog_files import check_bundle
 from croupier.control import CatalogControl, content_of
 from croupier.settings import default_catalog

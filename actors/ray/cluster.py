@@ -1,0 +1,95 @@
+"""The supervisor's `Cluster` on Ray: it starts, watches and ends shard actors."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from actors.cluster import ActivationFailed, Identity, ShardDied, ShardHandle, SlotMoveFailed
+from actors.processes import kill_if_here
+from actors.ray.deployment import ACTOR_OPTIONS
+from actors.ray.shard_actor import shard_actor
+from snapshots.contract import Incarnation, Owner
+
+
+class RayShard:
+    """`cluster.ShardHandle` for one PlayerShard actor."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+        self._owner: Owner | None = None
+
+    async def identity(self) -> Identity:
+        found = msgspec.msgpack.decode(await self._call("identity"), type=Identity)
+        self._owner = found.owner
+        return found
+
+    async def activate(self, shard_id: str) -> Incarnation:
+        try:
+            activated = msgspec.msgpack.decode(await self._call("activate", shard_id), type=Incarnation)
+        except RayTaskError as failure:
+            raise ActivationFailed(f"shard {shard_id} can't start: {failure.cause}") from failure
+        await self.identity()
+        return activated
+
+    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
+        try:
+            moved = await self._call("release", term, list(slots), list(dedicated), gainer)
+        except RayTaskError as failure:
+            raise SlotMoveFailed(str(failure.cause)) from failure
+        return msgspec.msgpack.decode(moved, type=Incarnation)
+
+    async def gain(self) -> None:
+        try:
+            await self._call("gain")
+        except RayTaskError as failure:
+            raise SlotMoveFailed(f"moved, but the gainer does not know yet: {failure.cause}") from failure
+
+    async def drain(self) -> None:
+        await self._call("drain")
+
+    async def dead(self) -> None:
+        try:
+            await self._actor.live.remote()
+        except RayActorError:
+            return
+
+    def dismiss(self) -> None:
+        ray.kill(self._actor, no_restart=True)  # by Ray, which would report a process that a signal ended as "died"
+
+    def kill(self) -> None:
+        if self._owner is not None:
+            kill_if_here(self._owner)  # at once, even if it is stopped: Ray would ask it first, for seconds
+        ray.kill(self._actor, no_restart=True)
+
+    async def _call(self, method: str, *args: Any) -> Any:
+        try:
+            return await getattr(self._actor, method).remote(*args)
+        except RayActorError as death:
+            raise ShardDied(str(death)) from death
+
+
+class RayCluster:
+    """`cluster.Cluster` on the Ray cluster this process belongs to. Spread over its nodes."""
+
+    def __init__(self, deployment: bytes) -> None:
+        self._deployment = deployment
+
+    def launch(self) -> ShardHandle:
+        name = f"shard-{secrets.token_hex(4)}"
+        options = {**ACTOR_OPTIONS, "max_restarts": 0, "max_concurrency": 8, "scheduling_strategy": "SPREAD"}
+        return RayShard(shard_actor.options(name=name, **options).remote(self._deployment))
+
+    async def existing(self) -> list[ShardHandle]:
+        found: list[ShardHandle] = []
+        for name in await asyncio.to_thread(ray.util.list_named_actors):
+            if name.startswith("shard-"):
+                try:
+                    found.append(RayShard(await asyncio.to_thread(ray.get_actor, name)))
+                except ValueError:
+                    continue  # died between the two calls
+        return found

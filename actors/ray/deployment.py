@@ -1,0 +1,36 @@
+"""What all actors of one Croupier need to know, and how Ray is told to create them."""
+
+from typing import Any
+
+import msgspec
+import ray
+
+from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
+from actors.stored_catalogs import CatalogContent
+
+ACTOR_OPTIONS: dict[str, Any] = {
+    "num_cpus": 0.01,  # any node with a CPU; a head started with none hosts nothing
+    "lifetime": "detached",
+    "max_task_retries": 0,
+}
+encode = msgspec.msgpack.encode
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """All that the actors of one Croupier need to know."""
+
+    shard: ShardSettings
+    client: ClientSettings
+    supervisor: SupervisorSettings
+    content: CatalogContent
+    """The catalog to start with, its texts and files."""
+    log_level: str = "INFO"
+    instance: str = ""
+    """The name under which this Croupier holds the term; the same for a supervisor that Ray restarts."""
+    take_over: bool = False
+    """Whether the supervisor takes the term even from another instance that lives."""
+
+
+def node_address() -> str:
+    """The address of this node within the Ray cluster."""
+    return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]

@@ -1,0 +1,77 @@
+"""The Ray actor around one shard process. Ray never restarts it and never retries its calls (rule 1): a shard that died
+is replaced by a new claim, by the supervisor.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import ray
+
+from actors.cluster import Identity
+from actors.garbage import rarely_collect_garbage
+from actors.loop_thread import LoopThread
+from actors.processes import this_process
+from actors.ray.deployment import Deployment, encode, node_address
+from actors.shard_process import ShardProcess
+from snapshots.contract import Incarnation
+
+EXIT_FENCED = 3
+
+
+class PlayerShard:
+    """The Ray actor around one `ShardProcess`. Ray calls arrive on its threads; the work happens on its own uvloop.
+
+    No method of the actor classes may be a coroutine: Ray would then run all of them on one loop, and `live` would
+    block every other call.
+    """
+
+    def __init__(self, deployment: bytes) -> None:
+        config = msgspec.msgpack.decode(deployment, type=Deployment)
+        logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        self._thread = LoopThread("shard")
+        self._process = self._thread.call(_prepared(config, self._end))
+        self._incarnation: Incarnation | None = None
+        self._retired = threading.Event()
+        rarely_collect_garbage()
+
+    def _end(self, reason: str) -> None:
+        """The last replies get a moment to leave; then the process is gone."""
+        self._thread.loop.call_later(0.2, os._exit, EXIT_FENCED)
+
+    def identity(self) -> bytes:
+        return encode(Identity(this_process(), self._incarnation))
+
+    def activate(self, shard_id: str) -> bytes:
+        self._incarnation = self._thread.call(self._process.activate(shard_id))
+        return encode(self._incarnation)
+
+    def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> bytes:
+        self._incarnation = self._thread.call(self._process.release(term, slots, dedicated, gainer))
+        return encode(self._incarnation)
+
+    def gain(self) -> None:
+        self._thread.call(self._process.gain())
+
+    def drain(self) -> None:
+        self._thread.call(self._process.drain())
+        self._retired.set()
+
+    def live(self) -> None:
+        """Ends when the shard has retired, or with the process, which is how its death is noticed."""
+        self._retired.wait()
+
+
+async def _prepared(config: Deployment, on_end: Callable[[str], None]) -> ShardProcess:
+    # Empty: this node's own address, as Ray knows it, so that gateways on other hosts can reach the shard.
+    bind_host = config.shard.bind_host or node_address()
+    settings = msgspec.structs.replace(config.shard, bind_host=bind_host)
+    process = ShardProcess(settings, config.content.catalog, on_end)
+    await process.prepare()
+    return process
+
+
+shard_actor: Any = ray.remote(PlayerShard)

@@ -1,0 +1,1 @@
+"""A player's bonuses. `declined` is for every route that asks for an award by name."""

@@ -1,0 +1,29 @@
+"""Awards asked for by name, of which the gate may let nothing through (rules §7)."""
+
+from collections.abc import Sequence
+
+from actors.outcome import Answered
+from engine.commands import EnterCode, GrantCampaign
+from gateway.bonus_schemas import GrantedJson
+from gateway.door import Door
+from gateway.errors import Refused
+from gateway.render_bonuses import awards, declined_awards
+
+
+def grant_declined(declined: Sequence[GrantedJson], replayed: bool) -> Refused:
+    """`grant_declined`: the awards the gate let not through, and the names of all reasons for it, each once."""
+    reasons = list(dict.fromkeys(reason for award in declined for reason in award.reasons))
+    detail = f"Declined: {', '.join(reasons)}. It is recorded with its reasons; a new key is a new attempt."
+    return Refused("grant_declined", detail, {"reasons": reasons, "declined": declined, "replayed": replayed})
+
+
+async def award(door: Door, player_id: str, body: EnterCode | GrantCampaign) -> Answered:
+    """As `Door.command`, for an award asked for by name; Refused `grant_declined` if the gate lets nothing through.
+
+    The declined grant is recorded and the key remembered: the same key hears it again, `replayed` (rules §7).
+    """
+    outcome = await door.command(player_id, body)
+    declined = declined_awards(outcome.answer)
+    if declined:
+        raise grant_declined(awards(declined), outcome.replayed)
+    return outcome
