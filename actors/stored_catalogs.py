@@ -2,7 +2,7 @@
 
 import msgspec
 
-from actors.clock import now_ms
+from actors.host.clock import now_ms
 from engine.calendar import within_time
 from engine.catalog import Catalog
 from engine.due import due_digest

@@ -18,7 +18,7 @@ import ray
 from rich.console import Console
 from rich.table import Table
 
-from croupier.catalog_files import load_catalog
+from croupier.catalog import load_catalog
 from engine.catalog import Catalog
 from engine.commands import Command, Deposit, Register
 from engine.player import execute

@@ -13,15 +13,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from croupier.catalog_files import load_catalog
+from croupier.catalog import load_catalog
 from engine.catalog import Catalog
 from engine.commands import Command, CommandBody, Deposit, GrantCampaign, Register, Spin
 from engine.facts import Facts, Reservation
 from engine.needs import needs
 from engine.player import execute
 from engine.state import Player
+from engine.state.window import REMEMBERED_MAX
 from engine.transition import Transition
-from engine.window import REMEMBERED_MAX
 from snapshots.codec import decode_snapshot, encode_snapshot
 
 CATALOG: Final = Path(__file__).parents[1] / "catalog"

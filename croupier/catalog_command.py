@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from croupier.catalog_files import CatalogInvalid, check_folder
+from croupier.catalog import CatalogInvalid, check_folder
 from croupier.settings import default_catalog
 
 
@@ -75,19 +75,19 @@ def _check(options: argparse.Namespace) -> int:
     )
     if options.url is None:
         return 0
-    from croupier.catalog_deploy import check_at
+    from croupier.deploying.sending import check_at
 
     return check_at(options.folder, options.url, options.token)
 
 
 def _deploy(options: argparse.Namespace) -> int:
-    from croupier.catalog_deploy import deploy_catalog
+    from croupier.deploying.sending import deploy_catalog
 
     return deploy_catalog(options.folder, options.url, options.token)
 
 
 def _texts(options: argparse.Namespace) -> int:
-    from croupier.texts_exchange import pull_texts, push_texts
+    from croupier.translations.exchange import pull_texts, push_texts
     from croupier.translations.opening import open_service
     from croupier.translations.service import TextsFailed
 

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
-from croupier.catalog_files import CatalogInvalid
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
-from gateway.keys import KeysInvalid
+from gateway.access.keys import KeysInvalid
 from gateway.serve import BindRefused, bind
 from snapshots.errors import StoreUnsuitable
 
@@ -149,7 +149,7 @@ def _switch(name: str, given: bool | str | None) -> bool:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from croupier.up import CannotStart, TakenOver, run_until_signalled  # Ray is imported only where it is needed
+    from croupier.running.up import CannotStart, TakenOver, run_until_signalled
 
     names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s")
     more = {name: getattr(options, name) for name in names}
@@ -166,7 +166,7 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _gateway(options: argparse.Namespace) -> int:
-    from croupier.gateway_process import run_gateway
+    from croupier.running.gateway_process import run_gateway
 
     settings = _settings(options)
     if options.fd is None and not (os.environ.get("CROUPIER_CLUSTER_SECRET") or options.cluster_secret_file):
@@ -182,7 +182,7 @@ def _gateway(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     from croupier.demo import run_demo
-    from croupier.up import CannotStart
+    from croupier.running.up import CannotStart
 
     try:
         return run_demo(options.players, options.spins, options.seed)
@@ -192,6 +192,6 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from croupier.status import show_status
+    from croupier.running.status import show_status
 
     return show_status(options.url, options.token)

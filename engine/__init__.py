@@ -2,4 +2,6 @@
 
 Nothing in this package reads a clock, draws a random number, does I/O or uses a float. `engine.player` is the
 front door: `execute` decides and applies one command, `replay` applies a recorded transition.
+
+`deciding`, `awarding`, `workflow` and `loyalty` read state and catalog; `evolving` alone changes the state.
 """

@@ -278,7 +278,7 @@ class ExpirePoints(Body, frozen=True, tag="expire_points"):
 
 
 class PayCashback(Body, frozen=True, tag="pay_cashback"):
-    """Due work: the week `week` is over and left a loss of real money (rules §8, `engine.turnover.week_of`)."""
+    """Due work: the week `week` is over and left a loss of real money (rules §8, `engine.loyalty.turnover.week_of`)."""
 
     week: int
 

@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from engine.awarding.triggers import silence_due, silence_terms
 from engine.calendar import end_of
 from engine.catalog import Catalog
 from engine.commands import (
@@ -16,10 +17,9 @@ from engine.commands import (
     PayCashback,
     SweepLevel,
 )
-from engine.due_loyalty import LoyaltyDue, loyalty_terms, next_loyalty_due
 from engine.holdings import in_play, tied
+from engine.loyalty.due import LoyaltyDue, loyalty_terms, next_loyalty_due
 from engine.state import PlayerState
-from engine.triggers import silence_due, silence_terms
 
 _Due = LoyaltyDue | tuple[int, type[Expire | ExpireRound | Inactive], str]
 _NAMES: dict[type, str] = {

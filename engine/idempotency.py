@@ -7,7 +7,7 @@ import msgspec
 from engine.commands import BETS, Command, CommandBody, Result
 from engine.rejections import ALREADY_PROCESSED, IDEMPOTENCY_CONFLICT, ROLLED_BACK, Rejection
 from engine.state import Player
-from engine.window import id_digest
+from engine.state.window import id_digest
 
 _ENCODER = msgspec.msgpack.Encoder()
 

@@ -6,20 +6,20 @@ there will be. If the command is refused after all, whatever was reserved for it
 
 from typing import Literal
 
+from engine.awarding.awarding import Proposed, proposed
+from engine.awarding.gate import NO_SIGNALS, needs_reservation, own_signals, reservation_id, signals_of
+from engine.awarding.triggers import may_trigger
 from engine.catalog import Catalog
 from engine.commands import ROLLBACKS, Command
 from engine.deciding import decide_alone
-from engine.deciding.awarding import Proposed, proposed
 from engine.deciding.rollback import forgotten
 from engine.events import BonusGranted, FreeSpinsGranted, GrantCancelled, GrantCreated, GrantDeclined, GrantExpired
 from engine.facts import Needs, WantedAward
-from engine.gate import NO_SIGNALS, needs_reservation, own_signals, reservation_id, signals_of
 from engine.idempotency import content_digest, recall
 from engine.rejections import Rejection
 from engine.state import Player, PlayerState
+from engine.state.window import id_digest
 from engine.transition import Transition
-from engine.triggers import may_trigger
-from engine.window import id_digest
 
 
 def needs(player: Player, catalog: Catalog, command: Command) -> Needs | None:

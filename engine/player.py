@@ -6,20 +6,20 @@ Live state equals replayed state at every step: both are nothing but `evolve` ov
 import msgspec
 
 from engine.answering import answer
+from engine.answering.queries import show
 from engine.catalog import Catalog
 from engine.commands import Command
 from engine.deciding import decide
 from engine.events import AnyEvent
-from engine.evolve import evolve
+from engine.evolving import evolve
 from engine.idempotency import content_digest, recall
-from engine.invariants import InvariantViolation, check
 from engine.queries import QueryBody
-from engine.querying import show
 from engine.rejections import Rejection
-from engine.settle import consequences
 from engine.state import Player
+from engine.state.invariants import InvariantViolation, check
 from engine.transition import Transition
 from engine.views import AnyReply
+from engine.workflow.consequences import consequences
 
 SETTLING_STEPS_MAX = 1_024
 _ENCODER = msgspec.msgpack.Encoder()

@@ -6,8 +6,8 @@ import msgspec
 
 from engine.answers import CANCELLED, AnyAnswer, RoundAnswer
 from engine.facts import PastBet
+from engine.state.window import Window
 from engine.transition import Transition
-from engine.window import Window
 
 _ANSWERS: msgspec.msgpack.Decoder[AnyAnswer] = msgspec.msgpack.Decoder(AnyAnswer)
 

@@ -11,18 +11,18 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Players
-from gateway import sandbox
-from gateway.auth import Authenticator
-from gateway.door import House
-from gateway.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
-from gateway.guard import EXCHANGE, Guard
-from gateway.hot import HotPath, is_hot
+from gateway.access.auth import Authenticator
+from gateway.http.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
+from gateway.http.wire import head_as_get
 from gateway.metrics import GatewayMetrics
 from gateway.openapi import document
 from gateway.ports import ClusterPort, ControlPort, ControlUnavailable
 from gateway.route_table import MODULES, ROUTES
+from gateway.routes.call import House
+from gateway.routes.operations import sandbox
+from gateway.routes.request_guard import EXCHANGE, Guard
 from gateway.settings import GatewaySettings
-from gateway.wire import head_as_get
+from gateway.spin.path import HotPath, is_hot
 
 VERSION: Final = "0.1.0"
 

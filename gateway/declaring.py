@@ -11,7 +11,7 @@ import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from gateway.roles import Role
+from gateway.access.roles import Role
 
 SYNTAX: Final = ("invalid_request",)
 PROOF: Final = ("unauthenticated", "forbidden")

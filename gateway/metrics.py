@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from actors.metrics import Histogram
+from actors.metrics.shard import Histogram
 from engine.amounts import MICRO
 from gateway.ports import Population
 

@@ -9,11 +9,12 @@ import msgspec
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from gateway import bundles, requests
 from gateway.declaring import Route, RouteTable
-from gateway.errors import TABLE
-from gateway.hot import is_hot
-from gateway.schemas import ProblemJson
+from gateway.documents import requests
+from gateway.documents.base import ProblemJson
+from gateway.http.errors import TABLE
+from gateway.routes.catalogs import bundles
+from gateway.spin.path import is_hot
 
 _REF: Final = "#/components/schemas/{name}"
 _VISIBLE: Final = {"type": "string", "pattern": requests.VISIBLE}

@@ -2,8 +2,16 @@
 
 from typing import Final
 
-from gateway import activity, bonuses, campaigns, catalogs, hot, loyalty, operations, players, sandbox, withdrawals
 from gateway.declaring import RouteTable
+from gateway.routes.bonuses import routes as bonuses
+from gateway.routes.catalogs import campaigns
+from gateway.routes.catalogs import routes as catalogs
+from gateway.routes.loyalty import routes as loyalty
+from gateway.routes.operations import routes as operations
+from gateway.routes.operations import sandbox
+from gateway.routes.players import activity, withdrawals
+from gateway.routes.players import routes as players
+from gateway.spin import path as hot
 
 MODULES: Final = (players, withdrawals, activity, bonuses, loyalty, campaigns, catalogs, operations)
 """Handled by FastAPI, in the order in which it looks for them; `sandbox` is served only where settings say so."""

@@ -14,7 +14,7 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.errors import invalid_field
+from gateway.http.errors import invalid_field
 from gateway.settings import GatewaySettings
 
 OnReady = Callable[[str], None]

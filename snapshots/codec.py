@@ -11,8 +11,8 @@ from zlib import crc32
 import msgspec
 
 from engine.state import Player, PlayerState
+from engine.state.window import Window
 from engine.transition import Transition
-from engine.window import Window
 from snapshots.contract import SnapshotRecord
 from snapshots.errors import CorruptLog, CorruptSnapshot
 

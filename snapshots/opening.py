@@ -4,8 +4,8 @@ from pathlib import Path
 
 from snapshots.contract import Store
 from snapshots.errors import StoreUnsuitable
-from snapshots.redis_store import RedisStore
-from snapshots.sqlite_store import SqliteStore
+from snapshots.redis.store import RedisStore
+from snapshots.sqlite.store import SqliteStore
 
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from croupier.catalog_folder import read_folder
+from croupier.catalog.folder import read_folder
 from croupier.settings import default_catalog
 
 NEVER_ENDS = "2036-01-01T00:00:00Z"

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import jwt
 
-from croupier.demo_client import Signer
-from croupier.process_tree import descendants, kill_all
+from croupier.demo.client import Signer
+from croupier.running.process_tree import descendants, kill_all
 
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 40

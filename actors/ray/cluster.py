@@ -9,15 +9,15 @@ import msgspec
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from actors.cluster import ActivationFailed, Identity, ShardDied, ShardHandle, SlotMoveFailed
-from actors.processes import kill_if_here
+from actors.host.processes import kill_if_here
 from actors.ray.deployment import ACTOR_OPTIONS
 from actors.ray.shard_actor import shard_actor
+from actors.supervision.ports import ActivationFailed, Identity, ShardDied, ShardHandle, SlotMoveFailed
 from snapshots.contract import Incarnation, Owner
 
 
 class RayShard:
-    """`cluster.ShardHandle` for one PlayerShard actor."""
+    """`ports.ShardHandle` for one PlayerShard actor."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
@@ -74,7 +74,7 @@ class RayShard:
 
 
 class RayCluster:
-    """`cluster.Cluster` on the Ray cluster this process belongs to. Spread over its nodes."""
+    """`ports.Cluster` on the Ray cluster this process belongs to. Spread over its nodes."""
 
     def __init__(self, deployment: bytes) -> None:
         self._deployment = deployment

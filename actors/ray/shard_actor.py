@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import ray
 
-from actors.cluster import Identity
-from actors.garbage import rarely_collect_garbage
-from actors.loop_thread import LoopThread
-from actors.processes import this_process
+from actors.host.garbage import rarely_collect_garbage
+from actors.host.loop_thread import LoopThread
+from actors.host.processes import this_process
 from actors.ray.deployment import Deployment, encode, node_address
-from actors.shard_process import ShardProcess
+from actors.supervision.ports import Identity
+from actors.supervision.shard_process import ShardProcess
 from snapshots.contract import Incarnation
 
 EXIT_FENCED = 3

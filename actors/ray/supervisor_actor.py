@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import ray
 
-from actors.client import ShardClient
-from actors.cluster import ActivationFailed, ShardDied
-from actors.loop_thread import LoopThread
+from actors.host.loop_thread import LoopThread
 from actors.ray.cluster import RayCluster
 from actors.ray.deployment import Deployment, node_address
-from actors.supervisor import SupervisorProcess
+from actors.routing.client import ShardClient
+from actors.supervision.ports import ActivationFailed, ShardDied
+from actors.supervision.supervisor import SupervisorProcess
 from snapshots.errors import StoreError, TermHeld
 from snapshots.opening import open_store
 

@@ -26,9 +26,9 @@ def open_service(
 
 def _maker(name: str) -> Callable[[Access], TranslationService]:
     if name == "lokalise":
-        from croupier.texts_lokalise import Lokalise
+        from croupier.translations.lokalise import Lokalise
 
         return Lokalise
-    from croupier.texts_crowdin import Crowdin
+    from croupier.translations.crowdin import Crowdin
 
     return Crowdin

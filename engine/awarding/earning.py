@@ -1,10 +1,10 @@
 """What a bet earns in points (rules §8)."""
 
 from engine.amounts import MICRO
+from engine.awarding.eligibility import not_for_player
 from engine.catalog import Catalog
-from engine.catalog_index import index_of
-from engine.eligibility import not_for_player
-from engine.ladder import level_of
+from engine.catalog.index import index_of
+from engine.loyalty.ladder import level_of
 from engine.state import POINTS_MAX, PlayerState
 
 

@@ -6,6 +6,8 @@ Refusals come in the order of rules §3: syntax, player, game, round state, limi
 from typing import Final
 
 from engine import commands as c
+from engine.awarding.awarding import with_awards
+from engine.awarding.triggers import may_trigger
 from engine.catalog import Catalog
 from engine.commands import Command
 from engine.deciding import (
@@ -23,13 +25,11 @@ from engine.deciding import (
     verticals,
     withdrawals,
 )
-from engine.deciding.awarding import with_awards
 from engine.deciding.declaring import DECLARED
 from engine.events import GrantCreated
 from engine.rejections import GRANT_DECLINED, PLAYER_BLOCKED, PLAYER_NOT_FOUND, UNSUPPORTED_CURRENCY, Rejection
 from engine.state import Player
 from engine.transition import Decision
-from engine.triggers import may_trigger
 
 _MODULES: Final = (
     cashback,
@@ -49,7 +49,7 @@ _MODULES: Final = (
 
 
 def decide(player: Player, catalog: Catalog, command: Command) -> Decision:
-    """The command's events with what it triggers, or why it is refused. What follows by itself is `settle`'s."""
+    """The command's events with what it triggers, or why it is refused. What follows by itself: `consequences`."""
     decided = decide_alone(player, catalog, command)
     if isinstance(decided, Rejection) or not may_trigger(player.state, catalog, command):
         return decided

@@ -5,12 +5,12 @@ from engine.catalog import Catalog
 from engine.commands import Command, PayCashback
 from engine.deciding.declaring import decides
 from engine.events import CashbackSettled
-from engine.ladder import level_of
-from engine.loyalty import privileges_of
+from engine.loyalty.ladder import level_of
+from engine.loyalty.privileges import privileges_of
+from engine.loyalty.turnover import week_ends_ms
 from engine.rejections import INVALID_STATE, Rejection
 from engine.state import Player, PlayerState
 from engine.transition import Decision
-from engine.turnover import week_ends_ms
 
 
 @decides(PayCashback, converts=True)

@@ -6,7 +6,6 @@ from engine.catalog import RoundTimeout
 from engine.commands import Command, Result, Spin
 from engine.events import AnyEvent, BetPlaced, GrantCreated, WinCredited
 from engine.holdings import find_grant, find_package
-from engine.invariants import InvariantViolation
 from engine.rejections import (
     FREE_SPIN_BET_MISMATCH,
     FREE_SPIN_GAME_MISMATCH,
@@ -15,6 +14,7 @@ from engine.rejections import (
     full,
 )
 from engine.state import LIVE_GRANTS_MAX, FreeSpinPackage, Grant, PlayerState
+from engine.state.invariants import InvariantViolation
 from engine.transition import Decision
 
 

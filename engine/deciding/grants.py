@@ -1,18 +1,18 @@
 """Deposits, manual grants, bonus codes, silence: what they are in themselves (rules §6). Awards are `awarding`'s."""
 
 from engine.amounts import to_micro_eur
+from engine.awarding.awarding import no_place
+from engine.awarding.eligibility import refusal_reason
+from engine.awarding.triggers import Proposal, eligible, with_code
+from engine.awarding.worth import worth
 from engine.calendar import DAY_MS
 from engine.catalog import Campaign, Catalog
 from engine.commands import Command, Deposit, EnterCode, GrantCampaign, Inactive
-from engine.deciding.awarding import no_place
-from engine.deciding.awards import worth
 from engine.deciding.declaring import decides
-from engine.eligibility import refusal_reason
 from engine.events import DepositMade, SilenceNoticed
 from engine.rejections import CAMPAIGN_NOT_FOUND, CODE_NOT_FOUND, INVALID_STATE, NOT_ELIGIBLE, Rejection
 from engine.state import TURNOVER_MAX, Player, PlayerState
 from engine.transition import Decision
-from engine.triggers import Proposal, eligible, with_code
 
 
 @decides(Deposit, while_blocked=False, converts=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from engine.awarding.triggers import newly_settled, settled_round
 from engine.catalog import Catalog, LoyaltyRules
-from engine.catalog_index import index_of
+from engine.catalog.index import index_of
 from engine.commands import Command, ForceLevel, SweepLevel
 from engine.deciding.declaring import decides
-from engine.due_loyalty import sweep_day
 from engine.events import (
     AnyEvent,
     BetPlaced,
@@ -16,12 +16,12 @@ from engine.events import (
     ReportedBetReversed,
     RoundReversed,
 )
-from engine.ladder import reached, rung_of
-from engine.loyalty_events import LevelReason
+from engine.events.loyalty import LevelReason
+from engine.loyalty.due import sweep_day
+from engine.loyalty.ladder import reached, rung_of
 from engine.rejections import INVALID_STATE, LEVEL_NOT_FOUND, Rejection
 from engine.state import Player, PlayerState
 from engine.transition import Decision
-from engine.triggers import newly_settled, settled_round
 
 
 def follow(state: PlayerState, catalog: Catalog, rules: LoyaltyRules, events: Sequence[AnyEvent]) -> list[AnyEvent]:

@@ -9,11 +9,11 @@ from engine.commands import ApproveGrant, CancelGrant, ClaimGrant, Command, Decl
 from engine.deciding.declaring import decides
 from engine.events import AnyEvent, FreeSpinsCancelled, GrantApproved, GrantClaimed, GrantReleased
 from engine.holdings import find_ended_grant, find_grant, find_package
-from engine.moves import carry_out
 from engine.rejections import GRANT_NOT_FOUND, INVALID_STATE, ROUND_OPEN, Rejection
 from engine.state import FreeSpinPackage, Grant, Player, PlayerState
 from engine.transition import Decision
 from engine.workflow import find_step
+from engine.workflow.steps import carry_out
 
 BY_PLAYER: Final = "cancelled"
 

@@ -1,6 +1,7 @@
-"""Points by hand and by time, and their redemption (rules §8). What a bet earns is `engine.awarding.earning.earned`."""
+"""Points by hand and by time, and their redemption (rules §8). What a bet earns is `engine.awarding.earning`."""
 
 from engine.amounts import AMOUNT_MAX, MICRO
+from engine.awarding.awarding import no_place
 from engine.calendar import end_of
 from engine.catalog import Catalog, LoyaltyRules, RedemptionRules
 from engine.commands import (
@@ -13,9 +14,7 @@ from engine.commands import (
     RequestRedemption,
 )
 from engine.deciding import syntax
-from engine.deciding.awarding import no_place
 from engine.deciding.declaring import decides
-from engine.due_loyalty import expiry_day
 from engine.events import (
     PointsAdjusted,
     PointsExpired,
@@ -23,7 +22,8 @@ from engine.events import (
     RedemptionEnded,
     RedemptionRequested,
 )
-from engine.loyalty import whole
+from engine.loyalty.due import expiry_day
+from engine.loyalty.privileges import whole
 from engine.rejections import (
     INSUFFICIENT_POINTS,
     INVALID_REDEMPTION,

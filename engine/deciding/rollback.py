@@ -11,8 +11,8 @@ from engine.events import BetTombstoned, DayDelta, ReportedBetReversed
 from engine.rejections import ALREADY_PROCESSED, NOT_A_BET, Rejection
 from engine.remembered import decode_answer, newest_answer
 from engine.state import Player
+from engine.state.window import id_digest
 from engine.transition import Decision
-from engine.window import id_digest
 
 
 @decides(Rollback, RollbackReportedBet, moves_turnover=True)

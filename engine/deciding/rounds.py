@@ -31,8 +31,8 @@ from engine.state import (
     Player,
     PlayerState,
 )
+from engine.state.window import id_digest
 from engine.transition import Decision
-from engine.window import id_digest
 
 
 @decides(Spin, while_blocked=False, converts=True, moves_turnover=True)

@@ -4,7 +4,7 @@ from engine.catalog import Catalog
 from engine.commands import Command, PostEvent, StartSession
 from engine.deciding.declaring import decides
 from engine.events import CustomEventPosted, SessionStarted
-from engine.loyalty import min_rtp_micro
+from engine.loyalty.privileges import min_rtp_micro
 from engine.rejections import GEO_BLOCKED, Rejection
 from engine.state import Player
 from engine.transition import Decision

@@ -14,7 +14,7 @@ from engine.events import (
     WithdrawalRequested,
 )
 from engine.holdings import balance, find_grant, find_package, withdrawable
-from engine.loyalty import privileges_of
+from engine.loyalty.privileges import privileges_of
 from engine.rejections import (
     BONUS_WOULD_BE_LOST,
     INSUFFICIENT_FUNDS,

@@ -6,8 +6,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from gateway.errors import Refused, invalid_field
-from gateway.wire import (
+from gateway.http.errors import Refused, invalid_field
+from gateway.http.wire import (
     BodyTooLarge,
     Disconnected,
     HeaderMap,
@@ -65,7 +65,7 @@ async def _body(
 
 
 def decoded(decode: Callable[[bytes], _T], body: bytes) -> _T:
-    """The body as one of the msgspec types of `gateway.requests`. Raises Refused `invalid_request`."""
+    """The body as one of the msgspec types of `gateway.documents.requests`. Raises Refused `invalid_request`."""
     try:
         return decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

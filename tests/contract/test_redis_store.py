@@ -15,9 +15,9 @@ from engine.facts import Signals, WantedAward
 from snapshots.contract import LogHead, Owner, SnapshotRecord, StoredPlayer
 from snapshots.errors import Fenced, StoreUnavailable, StoreUnsuitable
 from snapshots.opening import open_store
-from snapshots.redis_connection import CONNECTIONS_MAX, LIBRARY
-from snapshots.redis_settings import check_settings, masked
-from snapshots.redis_store import RedisStore
+from snapshots.redis.connection import CONNECTIONS_MAX, LIBRARY
+from snapshots.redis.settings import check_settings, masked
+from snapshots.redis.store import RedisStore
 from tests.redis_server import RedisServer, free_port
 
 OWNER = Owner("host-1", 100, 5_000)

@@ -13,10 +13,14 @@ from pathlib import Path
 import pytest
 
 from engine.facts import Signals
-from snapshots import sqlite_control, sqlite_due, sqlite_files, sqlite_schema, sqlite_shard
 from snapshots.contract import CatalogRow, Incarnation, LogHead, Owner, Routing, SnapshotRecord, StoredPlayer
 from snapshots.errors import Corrupt, Fenced, StoreUnavailable, StoreUnsuitable
-from snapshots.sqlite_store import SqliteStore
+from snapshots.sqlite import control as sqlite_control
+from snapshots.sqlite import due as sqlite_due
+from snapshots.sqlite import files as sqlite_files
+from snapshots.sqlite import schema as sqlite_schema
+from snapshots.sqlite import shard as sqlite_shard
+from snapshots.sqlite.store import SqliteStore
 
 OWNER = Owner("host-1", 100, 5_000)
 
@@ -253,7 +257,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from snapshots.contract import Incarnation, LogHead, Owner
-from snapshots.sqlite_store import SqliteStore
+from snapshots.sqlite.store import SqliteStore
 
 async def main():
     store = SqliteStore(Path(sys.argv[1]))

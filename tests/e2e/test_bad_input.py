@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from croupier.catalog_folder import read_folder
+from croupier.catalog.folder import read_folder
 from croupier.settings import default_catalog
-from gateway.errors import TABLE
+from gateway.http.errors import TABLE
 from tests.croupier_up import SIGNERS, Api
 
 pytestmark = pytest.mark.timeout(120)
@@ -202,7 +202,7 @@ class TestProof:
         player_id = new_player()
         now = time.time()
         with monkeypatch.context() as patch:
-            patch.setattr("croupier.demo_client.time.time", lambda: now - 301)
+            patch.setattr("croupier.demo.client.time.time", lambda: now - 301)
             refused = api.game("POST", SPIN.format(p=player_id))
         problem(refused, 401, "unauthenticated")
         assert next_version(api, player_id) == 3

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from croupier.catalog_folder import read_folder
+from croupier.catalog.folder import read_folder
 from croupier.settings import default_catalog
 from tests.croupier_up import Api, token
 from tests.e2e.test_bad_input import next_version, picture, problem

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from croupier.demo_client import Signer
+from croupier.demo.client import Signer
 from tests.croupier_up import KEYS, SIGNERS, CroupierUp, register, wait_until
 
 pytestmark = pytest.mark.timeout(120)

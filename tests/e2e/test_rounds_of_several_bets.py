@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.window import REMEMBERED_MAX
+from engine.state.window import REMEMBERED_MAX
 from tests.croupier_up import Api
 
 pytestmark = pytest.mark.timeout(120)

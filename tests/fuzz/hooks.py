@@ -16,8 +16,8 @@ from requests.auth import AuthBase
 from schemathesis.core.failures import AcceptedNegativeData
 
 from engine.amounts import AMOUNT_MAX
-from gateway.requests import ADVANCE_SECONDS_MAX, IDENTIFIER
-from gateway.roles import PEOPLE, PLATFORM
+from gateway.access.roles import PEOPLE, PLATFORM
+from gateway.documents.requests import ADVANCE_SECONDS_MAX, IDENTIFIER
 from gateway.route_table import ROUTES
 from tests.croupier_up import ISSUER, SIGNERS, TOKEN_KEY
 

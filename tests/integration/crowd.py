@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from croupier.demo_client import Client, Meter, Request
+from croupier.demo.client import Client, Meter, Request
 from tests.croupier_up import SIGNERS, CroupierUp
 
 PATIENCE_S = 60

@@ -5,8 +5,8 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 
-from croupier.demo_client import Client, Meter
-from croupier.demo_player import KEPT_MAX, DemoPlayer, Tally
+from croupier.demo.client import Client, Meter
+from croupier.demo.player import KEPT_MAX, DemoPlayer, Tally
 from tests.croupier_up import SIGNERS, CroupierUp, wait_until
 
 PATIENCE_S = 150

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from croupier.catalog_files import load_catalog
+from croupier.catalog import load_catalog
 from croupier.cli import main
 from tests.integration.translation_services import Answer, Service, serving
 from tests.unit.croupier.example_catalog import write

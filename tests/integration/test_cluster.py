@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from actors.channel import connect
-from actors.frames import Kind, Reply, Request
-from actors.slots import slot_of
+from actors.routing.owner_of import slot_of
+from actors.wire.channel import connect
+from actors.wire.frames import Kind, Reply, Request
 from croupier.settings import default_catalog
 from engine.commands import Deposit
 from engine.queries import GetPlayer

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from croupier.process_tree import kill_all
+from croupier.running.process_tree import kill_all
 from tests.croupier_up import Api, environment, gone, keys_file, register, wait_until
 from tests.redis_server import RedisServer, free_port
 

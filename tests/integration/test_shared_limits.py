@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from actors.slots import slot_of
+from actors.routing.owner_of import slot_of
 from snapshots.contract import Store
 from tests.catalog_folder import bonus_campaign, bundle, shipped, write
 from tests.croupier_up import Api, CroupierUp, register, wait_until

@@ -2,16 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from croupier import texts_exchange
 from croupier.cli import main
-from croupier.texts_crowdin import Crowdin
-from croupier.texts_exchange import pull_texts, push_texts
-from croupier.texts_lokalise import Lokalise
+from croupier.translations.crowdin import Crowdin
+from croupier.translations.exchange import pull_texts, push_texts
+from croupier.translations.lokalise import Lokalise
 from croupier.translations.service import Access, TextsFailed
 from tests.integration.translation_services import CrowdinServer, LokaliseServer, serving
 
@@ -109,7 +108,7 @@ def test_a_pull_before_the_first_push(folder: Path, crowdin: CrowdinServer) -> N
 
 @pytest.mark.parametrize("direction", [push_texts, pull_texts])
 def test_a_wrong_token_is_one_sentence(
-    folder: Path, lokalise: LokaliseServer, crowdin: CrowdinServer, direction: texts_exchange.Callable[..., object]
+    folder: Path, lokalise: LokaliseServer, crowdin: CrowdinServer, direction: Callable[..., object]
 ) -> None:
     for service in (to_lokalise(lokalise, "wrong"), to_crowdin(crowdin, "wrong")):
         with pytest.raises(TextsFailed, match="401"):
@@ -167,7 +166,7 @@ def test_what_is_missing_is_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.delitem(sys.modules, "croupier.texts_lokalise")
+    monkeypatch.delitem(sys.modules, "croupier.translations.lokalise")
     monkeypatch.setitem(sys.modules, "lokalise", None)
     for name in ("LOKALISE_API_TOKEN", "LOKALISE_PROJECT_ID"):
         monkeypatch.delenv(name, raising=False)

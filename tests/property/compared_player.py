@@ -8,12 +8,12 @@ import msgspec
 from engine.answers import AnyAnswer, GrantAnswer
 from engine.commands import BETS, Command, CommandBody, ExpireRound, FlagForOperator
 from engine.due import next_due
-from engine.invariants import check
 from engine.player import Replayed, execute, replay
 from engine.rejections import CODES, Rejection
 from engine.state import Player, PlayerState
+from engine.state.invariants import check
+from engine.state.window import REMEMBERED_MAX, id_digest
 from engine.transition import Transition
-from engine.window import REMEMBERED_MAX, id_digest
 from snapshots.codec import (
     decode_batch,
     decode_entry,

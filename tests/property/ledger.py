@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine import commands as c
-from engine.window import id_digest
+from engine.state.window import id_digest
 from tests.property.account import AccountPages
 from tests.property.awards import AwardPages
 from tests.property.crowd import Crowd

@@ -27,8 +27,8 @@ from engine.player import Replayed, execute, query, replay
 from engine.queries import GetLoyalty
 from engine.rejections import Rejection
 from engine.state import Loyalty, Player
+from engine.state.window import id_digest
 from engine.transition import Transition
-from engine.window import id_digest
 from snapshots.codec import decode_batch, decode_entry, decode_snapshot, encode_batch, encode_entry, encode_snapshot
 from tests.property.loyalty_house import catalog_of, name_of
 from tests.property.naive_loyalty import MICRO, Answered, Fact, Ladder, Life, lived

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from croupier.catalog_files import load_catalog
+from croupier.catalog import load_catalog
 from croupier.settings import default_catalog
 from engine.catalog import (
     BonusAward,

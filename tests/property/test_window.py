@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.window import DIGESTS_MAX, HOUR_MS, REMEMBERED_MAX, Window, id_digest
+from engine.state.window import DIGESTS_MAX, HOUR_MS, REMEMBERED_MAX, Window, id_digest
 
 DAY_MS = 24 * HOUR_MS
 STEPS = st.lists(

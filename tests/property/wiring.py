@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.catalog import Workflow, WorkflowTransition
-from engine.workflow_check import check_workflow
+from engine.workflow.check import check_workflow
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from actors.frames import Request
 from actors.outcome import Answered
-from actors.slots import shard_of
+from actors.routing.owner_of import shard_of
+from actors.wire.frames import Request
 from engine.answers import AwardsAnswer, DepositAnswer, GrantAnswer, Granted, RollbackAnswer, RoundAnswer
 from engine.commands import (
     CancelGrant,

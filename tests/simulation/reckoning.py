@@ -5,10 +5,10 @@ nothing due left undone.
 import asyncio
 from collections import Counter
 
-from actors.deploying import DeployFailed
-from actors.frames import AdvanceClock, ClockSet, ControlAnswer, ControlBody, DeployCatalog
 from actors.stored_catalogs import CatalogContent, encode_content
-from actors.supervisor import SupervisorProcess
+from actors.supervision.deploying import DeployFailed
+from actors.supervision.supervisor import SupervisorProcess
+from actors.wire.frames import AdvanceClock, ClockSet, ControlAnswer, ControlBody, DeployCatalog
 from engine.answers import GrantAnswer
 from engine.commands import GrantCampaign, StartSession
 from engine.due import next_due_ms

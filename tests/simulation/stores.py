@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from snapshots import sqlite_control
 from snapshots.contract import CatalogRow, Incarnation, LogHead
 from snapshots.errors import StoreUnavailable
-from snapshots.sqlite_files import Files, store_error
-from snapshots.sqlite_schema import Schema
-from snapshots.sqlite_store import SqliteStore
+from snapshots.sqlite import control
+from snapshots.sqlite.files import Files, store_error
+from snapshots.sqlite.schema import Schema
+from snapshots.sqlite.store import SqliteStore
 from tests.simulation.bonuses import Journal
 
 EPOCH_MS = 1_800_000_000_000
@@ -58,7 +58,7 @@ class InlineSqlite(SqliteStore):
         self._journal = journal
 
     async def open(self) -> None:
-        sqlite_control.prepare(self._folder)
+        control.prepare(self._folder)
         self._workers = tuple(_InlineWorker(self._folder) for _ in range(3))  # type: ignore[assignment]
 
     async def append(self, inc: Incarnation, head: LogHead, payload: bytes, *args: Any, **named: Any) -> LogHead:

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from actors.cluster import ShardDied, SlotMoveFailed
-from actors.deploying import DeployFailed
-from actors.frames import AdvanceClock, ControlBody, DeployCatalog
-from actors.slots import slot_of
+from actors.routing.owner_of import slot_of
 from actors.stored_catalogs import CatalogContent, encode_content
+from actors.supervision.deploying import DeployFailed
+from actors.supervision.ports import ShardDied, SlotMoveFailed
+from actors.wire.frames import AdvanceClock, ControlBody, DeployCatalog
 from snapshots.errors import StoreError
 from tests.simulation.bonuses import VERSIONS, catalog
 from tests.simulation.counting import check_tallies

@@ -14,21 +14,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.cluster import ActivationFailed, Identity, ShardDied, SlotMoveFailed
-from actors.frames import (
-    ControlAnswer,
-    ControlBody,
-    Kind,
-    Reply,
-    Request,
-    RequestFrame,
-    ShardReport,
-    ShardStatus,
-)
 from actors.settings import ShardSettings, SupervisorSettings
-from actors.shard_process import ShardProcess
 from actors.stored_catalogs import CatalogContent
-from actors.supervisor import SupervisorProcess
+from actors.supervision.ports import ActivationFailed, Identity, ShardDied, SlotMoveFailed
+from actors.supervision.shard_process import ShardProcess
+from actors.supervision.supervisor import SupervisorProcess
+from actors.wire.frames import ControlAnswer, ControlBody, Kind, Reply, Request, RequestFrame, ShardReport, ShardStatus
 from engine.catalog import Catalog
 from snapshots.contract import Address, Incarnation, Owner, ShardRow
 from snapshots.errors import StoreError
@@ -40,7 +31,7 @@ LEASE_MS = 300
 ORPHAN_AFTER_MS = 2_000
 RUNNING: ContextVar[Owner] = ContextVar("the process whose code runs")
 SHARDS = 2
-CLOCK = "actors.clock"
+CLOCK = "actors.host.clock"
 """Where the real clocks are: all others got them from there."""
 
 
@@ -71,9 +62,9 @@ class World:
             for name, clock in clocks.items():
                 if hasattr(module, name):
                     patch.setattr(module, name, clock)
-        patch.setattr("actors.shard_process.this_process", RUNNING.get)
-        patch.setattr("actors.shard_process.is_gone", self.is_gone)
-        patch.setattr("actors.supervisor.is_gone", self.is_gone)
+        patch.setattr("actors.supervision.shard_process.this_process", RUNNING.get)
+        patch.setattr("actors.supervision.shard_process.is_gone", self.is_gone)
+        patch.setattr("actors.supervision.supervisor.is_gone", self.is_gone)
 
     def now_ms(self) -> int:
         return EPOCH_MS + round(self.loop.time() * 1000) + self.clock_off_ms
@@ -194,7 +185,7 @@ class SimProcess(ShardProcess):
 
 
 class SimHandle:
-    """`cluster.ShardHandle` on a process of the world."""
+    """`ports.ShardHandle` on a process of the world."""
 
     def __init__(self, process: SimProcess) -> None:
         self._process = process

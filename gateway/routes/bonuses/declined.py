@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from actors.outcome import Answered
 from engine.commands import EnterCode, GrantCampaign
-from gateway.bonus_schemas import GrantedJson
-from gateway.door import Door
-from gateway.errors import Refused
-from gateway.render_bonuses import awards, declined_awards
+from gateway.http.errors import Refused
+from gateway.routes.bonuses.render import awards, declined_awards
+from gateway.routes.bonuses.schemas import GrantedJson
+from gateway.routes.call import Door
 
 
 def grant_declined(declined: Sequence[GrantedJson], replayed: bool) -> Refused:

@@ -7,4 +7,4 @@ from tests.unit.actors.harness import OWNER
 
 @pytest.fixture(autouse=True)
 def _shards_run_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.shard_process.this_process", lambda: OWNER)
+    monkeypatch.setattr("actors.supervision.shard_process.this_process", lambda: OWNER)

@@ -8,18 +8,18 @@ from typing import Any
 
 import msgspec
 
-from actors import committer
-from actors.context import ShardContext
-from actors.frames import Kind, Reply, Request, RequestFrame, ShardReport
-from actors.metrics import ShardMetrics
+from actors.background.due_work import Scheduler
+from actors.background.snapshotter import Snapshotter
+from actors.metrics.shard import ShardMetrics
 from actors.outcome import Answered, Unavailable
-from actors.ownership import Ownership
-from actors.scheduler import Scheduler
+from actors.routing.owner_of import slot_of
 from actors.settings import ShardSettings
-from actors.shard import Shard
-from actors.shard_process import ShardProcess
-from actors.slots import slot_of
-from actors.snapshotter import Snapshotter
+from actors.shard import committer
+from actors.shard.context import ShardContext
+from actors.shard.ownership import Ownership
+from actors.shard.shard import Shard
+from actors.supervision.shard_process import ShardProcess
+from actors.wire.frames import Kind, Reply, Request, RequestFrame, ShardReport
 from engine.catalog import Catalog
 from engine.commands import Deposit, Register, Spin
 from engine.queries import GetPlayer

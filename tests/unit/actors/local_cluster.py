@@ -1,12 +1,12 @@
-"""A `cluster.Cluster` on this event loop: shard processes are objects, death is an event."""
+"""A `ports.Cluster` on this event loop: shard processes are objects, death is an event."""
 
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.cluster import ActivationFailed, Identity, ShardDied
-from actors.frames import RequestFrame
+from actors.supervision.ports import ActivationFailed, Identity, ShardDied
+from actors.wire.frames import RequestFrame
 from snapshots.contract import Incarnation
 from snapshots.errors import StoreError
 from tests.unit.actors.harness import OWNER, TestShard

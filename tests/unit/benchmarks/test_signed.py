@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.load import LoadFailed, _sample
 from benchmarks.signed import Keys, request, write_spins
-from gateway.auth import ProofAuth
-from gateway.keys import load_keys
+from gateway.access.auth import ProofAuth
+from gateway.access.keys import load_keys
 
 
 def records(path: Path, size: int) -> list[list[str]]:

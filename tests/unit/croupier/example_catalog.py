@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from croupier.catalog_files import CatalogInvalid, load_catalog
-from croupier.catalog_yaml import Problem
+from croupier.catalog import CatalogInvalid, load_catalog
+from croupier.catalog.places import Problem
 
 SHIPPED = Path(__file__).parents[3] / "catalog"
 

@@ -6,12 +6,14 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from engine import answering, commands, events, evolve, queries, querying
+from engine import answering, commands, events, queries
+from engine import evolving as evolve
+from engine.answering import queries as querying
 from engine.answers import AnyAnswer
 from engine.commands import BETS, Body, CommandBody, ReportBet
 from engine.deciding import syntax
 from engine.deciding.declaring import DECLARED
-from engine.event import Event
+from engine.events.base import Event
 from engine.rejections import Rejection
 from tests.unit.engine.playing import Table
 

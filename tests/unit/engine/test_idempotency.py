@@ -1,7 +1,7 @@
 """Rules §3, idempotency: the first answer again, and nothing twice."""
 
 from engine.commands import CancelRound, Deposit, GrantCampaign, Result, Rollback, Spin
-from engine.window import HOUR_MS, REMEMBERED_MAX, id_digest
+from engine.state.window import HOUR_MS, REMEMBERED_MAX, id_digest
 from tests.unit.engine.playing import Table
 
 

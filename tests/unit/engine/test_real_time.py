@@ -2,7 +2,7 @@
 
 from engine.commands import Command, CommandBody, Deposit, Rollback, Spin
 from engine.rejections import Rejection
-from engine.window import HOUR_MS, REMEMBERED_MAX, id_digest
+from engine.state.window import HOUR_MS, REMEMBERED_MAX, id_digest
 from tests.unit.engine.playing import DAY_MS, START_MS, Table
 
 

@@ -46,8 +46,8 @@ from engine.views import (
     RoundsView,
     RtpView,
 )
+from gateway.access.auth import Authenticator, Caller, OpenAuth
 from gateway.app import GatewayApp, create_app
-from gateway.auth import Authenticator, Caller, OpenAuth
 from gateway.ports import (
     CampaignFigures,
     Checked,

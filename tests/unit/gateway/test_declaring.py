@@ -3,11 +3,11 @@
 import pytest
 from starlette.responses import Response
 
+from gateway.access.roles import PLATFORM, PUBLIC
 from gateway.declaring import Route, Routes, RouteTable
-from gateway.errors import TABLE
-from gateway.roles import PLATFORM, PUBLIC
+from gateway.documents.base import HealthJson
+from gateway.http.errors import TABLE
 from gateway.route_table import ROUTES
-from gateway.schemas import HealthJson
 from tests.unit.gateway.doubles import app_with, calling
 
 

@@ -4,9 +4,9 @@ import httpx
 import pytest
 
 from engine.rejections import Rejection
-from gateway.auth import Caller, ProofAuth
-from gateway.keys import ApiKey, ApiKeys
-from gateway.wire import HeaderMap
+from gateway.access.auth import Caller, ProofAuth
+from gateway.access.keys import ApiKey, ApiKeys
+from gateway.http.wire import HeaderMap
 from tests.unit.gateway.doubles import SAMPLES, ScriptedPlayers, app_with, calling
 
 READS = [name.partition(" ")[2] for name in SAMPLES if name.startswith("GET ")]

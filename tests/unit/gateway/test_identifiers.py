@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
-from croupier.catalog_amounts import GAME_ID, LEVEL_ID, PLAYER_ID, SEGMENT
-from croupier.catalog_campaigns import CAMPAIGN_ID
+from croupier.catalog.readers.campaigns import CAMPAIGN_ID
+from croupier.catalog.readers.values import GAME_ID, LEVEL_ID, PLAYER_ID, SEGMENT
 from tests.unit.gateway.doubles import app_with, calling
 
 LONGEST = "aZ0._:@~-" * 7 + "z"

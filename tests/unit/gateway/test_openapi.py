@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from gateway.bundles import FILE_FIELDS
-from gateway.errors import TABLE
-from gateway.requests import VISIBLE
+from gateway.documents.requests import VISIBLE
+from gateway.http.errors import TABLE
 from gateway.route_table import ROUTES
+from gateway.routes.catalogs.bundles import FILE_FIELDS
 from tests.unit.gateway.doubles import KEYED, app_with, calling
 
 DOCUMENT = app_with().openapi()

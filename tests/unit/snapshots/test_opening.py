@@ -4,8 +4,8 @@ import pytest
 
 from snapshots.errors import StoreUnsuitable
 from snapshots.opening import open_store
-from snapshots.redis_store import RedisStore
-from snapshots.sqlite_store import SqliteStore
+from snapshots.redis.store import RedisStore
+from snapshots.sqlite.store import SqliteStore
 
 
 @pytest.mark.parametrize(

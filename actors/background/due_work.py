@@ -1,0 +1,141 @@
+"""Due work: done at its time for players in memory and for those that are not, as ordinary commands (rule 12).
+
+Players in memory note their next due time themselves; the others are found by the index that is written with their
+snapshots. Nothing is done twice: the commands' ids are derived from what is due, and the state records what was done.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from actors.background.backoff import Rests
+from actors.background.snapshotter import Snapshotter
+from actors.shard.context import ShardContext
+from actors.shard.lookups import FactFinder
+from actors.shard.residents import Resident
+from snapshots.errors import Fenced, StoreUnavailable
+
+log = logging.getLogger("croupier.shard")
+
+TICK_S = 0.5
+AT_ONCE = 64
+SLICE = 16
+
+
+class Scheduler:
+    """One shard's clockwork. `run` goes on until cancelled; `catch_up` returns when nothing is due any more."""
+
+    def __init__(
+        self,
+        context: ShardContext,
+        snapshotter: Snapshotter,
+        facts: FactFinder,
+        arrive: Callable[[str], Awaitable[None]],
+        run_due: Callable[[Resident], None],
+    ) -> None:
+        self._context, self._snapshotter, self._facts = context, snapshotter, facts
+        self._arrive, self._run_due = arrive, run_due
+        self._working = asyncio.Lock()
+        self._rests = Rests()
+        self._stuck = 0
+        """Players at the front of the index whose work can't be done now."""
+
+    async def run(self) -> None:
+        """Looks every half second, and for orphaned reservations twice in the time they may be held."""
+        beats, orphans_every = 0, max(1, int(self._context.settings.orphan_after_ms / 2_000 / TICK_S))
+        while True:
+            beats += 1
+            try:
+                await self.catch_up()
+                if beats % orphans_every == 0:
+                    await self._facts.settle_orphans()
+            except StoreUnavailable as failure:
+                log.warning("due work waits for the store: %s", failure)
+            except Fenced as refusal:
+                if not self._context.committer.superseded(self._context.inc):
+                    self._context.end(str(refusal))
+                    return
+            except Exception:
+                log.exception("a look for due work failed; the next one tries again")
+            await asyncio.sleep(TICK_S)
+
+    async def catch_up(self) -> None:
+        """Does all work due by now, of players in memory and of those that are not. What can't be done rests."""
+        async with self._working:
+            self._rests.forget_old()
+            await self._in_memory()
+            tried: set[str] = set()
+            while await self._not_in_memory(tried):
+                await self._in_memory()
+
+    async def in_memory(self) -> None:
+        """Does all work due by now of players in memory."""
+        async with self._working:
+            await self._in_memory()
+
+    async def _in_memory(self) -> None:
+        """Notes taken are given back at the end: what can't be done now must not come up again at once."""
+        context, taken = self._context, list[str]()
+        try:
+            while context.at_work() and (found := context.scheduled.take(context.now(), SLICE)):
+                taken += found
+                for player_id in found:
+                    await self._do(player_id)
+                await asyncio.sleep(0)
+        finally:
+            for player_id in taken:
+                if (resident := context.residents.by_id.get(player_id)) is not None:
+                    context.scheduled.note(player_id, resident.due_ms)
+
+    async def _do(self, player_id: str) -> None:
+        """One player's overdue work, facts included, as far as it can be done now. Who is poisoned by it rests."""
+        context, counters = self._context, self._context.metrics.counters
+        worked_on: Resident | None = None
+        while context.at_work() and context.ownership.owns(player_id) and not self._rests.resting(player_id):
+            resident = context.residents.by_id.get(player_id)
+            if worked_on is not None and resident is not worked_on:
+                self._rests.failed(player_id)
+                return
+            if resident is None or resident.due_ms is None or resident.due_ms > context.now():
+                self._rests.succeeded(player_id)
+                return
+            worked_on = resident
+            if resident.waiting is None:
+                version = resident.player.state.version
+                self._run_due(resident)
+                counters["due_work_done"] += resident.player.state.version - version
+            if resident.waiting is None:
+                continue
+            version = resident.player.state.version
+            await self._until_free(resident)
+            if resident.player.state.version == version:
+                return  # its facts can't be had now
+            counters["due_work_done"] += 1
+
+    async def _until_free(self, resident: Resident) -> None:
+        """Waits for what this player waits for, whoever else keeps looking things up meanwhile."""
+        while resident.waiting is not None and not self._context.ended:
+            await self._facts.until_one_decided()
+
+    async def _not_in_memory(self, tried: set[str]) -> bool:
+        """Does what the index says to be due, once in each sweep (`tried`); False if that was nothing new."""
+        context = self._context
+        if not context.at_work():
+            return False
+        own = [player_id for player_id, owner in context.ownership.dedicated.items() if owner == context.inc.shard_id]
+        limit = AT_ONCE + self._stuck
+        found = await context.store.due_players(sorted(context.ownership.slots), own, context.now(), limit)
+        due = [each for each in found if each not in tried and not self._rests.resting(each)]
+        self._stuck = len(found) - len(due)  # they stay in front: the next page must reach beyond them
+        tried.update(due)
+        for player_id in due:
+            if not context.at_work():
+                return False
+            await self._arrive(player_id)
+            if player_id in context.residents.by_id:
+                await self._do(player_id)
+            elif context.ownership.owns(player_id):
+                self._rests.failed(player_id)
+        # What is done must not come up again.
+        await self._snapshotter.index(due)
+        return bool(due) or len(found) == limit

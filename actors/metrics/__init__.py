@@ -1,0 +1,4 @@
+"""What a shard counts for Prometheus. `shard` holds the metrics; `bonuses` and `loyalty` count events into them.
+
+The shard and its process call it, and gateways use its `Histogram`; it calls no other part of `actors`.
+"""

@@ -1,0 +1,82 @@
+"""The cluster as one gateway sees it: the routing table and what each shard says of itself, kept fresh."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from actors.routing.client import ShardClient
+from actors.wire.frames import ShardReport
+from snapshots.contract import Routing, ShardRow
+
+log = logging.getLogger("croupier.client")
+
+REFRESH_S = 2.0
+REPORT_TIMEOUT_S = 1.0
+
+
+class ClusterView:
+    """Answers at once from what is known; `run` refreshes it until cancelled."""
+
+    def __init__(self, client: ShardClient, gateway_target: str) -> None:
+        self._client, self._gateway_target = client, gateway_target
+        self._reports: dict[str, ShardReport] = {}
+
+    async def run(self) -> None:
+        """Asks every shard about itself, every two seconds."""
+        while True:
+            rows = list(self._routing.shards.values()) if self._routing else []
+            reports = await asyncio.gather(*(self._ask(row) for row in rows if row.address is not None))
+            self._reports = {report.shard_id: report for report in reports if report is not None}
+            await asyncio.sleep(REFRESH_S)
+
+    async def _ask(self, row: ShardRow) -> ShardReport | None:
+        try:
+            return await self._client.report(row, REPORT_TIMEOUT_S)
+        except (OSError, TimeoutError) as failure:
+            log.info("shard %s does not report: %s", row.shard_id, failure)
+            return None
+
+    @property
+    def _routing(self) -> Routing | None:
+        return self._client.routing
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether every slot has a serving shard; if not, which have none."""
+        routing = self._routing
+        if routing is None:
+            return False, "the routing table has not been read yet"
+        serving = {row.shard_id for row in routing.shards.values() if row.address is not None}
+        down = sorted({shard_id or "nobody" for shard_id in routing.slots if shard_id not in serving})
+        return not down, f"not serving: {', '.join(down)}" if down else "ready"
+
+    def cluster(self) -> dict[str, Any]:
+        """The JSON of `GET /cluster`."""
+        routing = self._routing
+        if routing is None:
+            return {"term": 0, "shards": [], "dedicated": {}}
+        shards = [self._shard(routing, row) for row in routing.shards.values() if row.owner is not None]
+        return {"term": routing.term, "shards": shards, "dedicated": dict(routing.dedicated)}
+
+    def _shard(self, routing: Routing, row: ShardRow) -> dict[str, Any]:
+        report = self._reports.get(row.shard_id)
+        return {
+            "shard_id": row.shard_id,
+            "epoch": row.epoch,
+            "serving": row.address is not None,
+            "pid": row.owner.pid if row.owner else None,
+            "address": f"{row.address.host}:{row.address.port}" if row.address else None,
+            "slots": sum(shard_id == row.shard_id for shard_id in routing.slots),
+            "resident_players": report.resident_players if report else None,
+            "dirty_players": report.dirty_players if report else None,
+            "pending_entries": report.pending_entries if report else None,
+        }
+
+    def metric_targets(self) -> Sequence[dict[str, Any]]:
+        """Prometheus HTTP service discovery: this gateway and every serving shard."""
+        targets = [{"targets": [self._gateway_target], "labels": {"job": "croupier-gateway"}}]
+        for row in self._routing.shards.values() if self._routing else ():
+            if row.address is not None and row.address.metrics_port:
+                target = f"{row.address.host}:{row.address.metrics_port}"
+                targets.append({"targets": [target], "labels": {"job": "croupier-shard", "shard": row.shard_id}})
+        return targets

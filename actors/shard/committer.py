@@ -1,0 +1,245 @@
+"""Group commit: entries gather while an append is in flight; replies leave only after their entries are durable.
+
+Promises: a reply handed in with an entry is sent after the append that holds the entry; a reply that depends on an
+undurable version waits for it; while an outcome is unknown only the identical batch is repeated; a definite refusal
+ends the incarnation and answers everybody who waits `outcome_unknown`. (Rules 3 and 4 of the architecture.)
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from msgspec import Raw
+
+from actors.host.clock import boottime_s
+from actors.metrics.shard import ShardMetrics
+from actors.outcome import Unavailable
+from actors.settings import ShardSettings
+from actors.shard.lease import Lease
+from actors.wire.frames import Kind, Reply, ReplySink, encode
+from snapshots.codec import encode_batch
+from snapshots.contract import NO_TALLIES, Incarnation, LogHead, Store, Tallies
+from snapshots.errors import Fenced, StoreUnavailable
+
+log = logging.getLogger("croupier.shard")
+
+OUTCOME_UNKNOWN = Raw(
+    encode(
+        Unavailable("outcome_unknown", "The shard lost its place before this was durable; repeat with the same key.")
+    )
+)
+
+
+Waiting = tuple[ReplySink, Reply]
+Held = tuple[ReplySink, Reply, bool]
+"""A reply that waits for a batch; True if it acknowledges an entry of it, False if it also needs a fresh lease."""
+BatchEntry = tuple[str, int, bytes]
+
+
+class _Batch:
+    __slots__ = ("entries", "number", "replies", "tallies")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.entries: list[BatchEntry] = []
+        self.replies: list[Held] = []
+        self.tallies: dict[str, int] = {}
+
+
+class Committer:
+    """The only writer of one incarnation's log.
+
+    `durable` is the number of the last durable batch; an entry handed to `add` is durable once `durable` reaches
+    the number `add` answered.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        inc: Incarnation,
+        lease: Lease,
+        settings: ShardSettings,
+        metrics: ShardMetrics,
+        on_fenced: Callable[[str], None],
+    ) -> None:
+        self.inc = inc
+        self.head = LogHead()
+        self.durable = 0
+        self.ended = False
+        self.transferring = False
+        self.catalog_number = 0
+        """The catalog everything pending was decided under (rule 14)."""
+        self._store, self._lease, self._settings, self._metrics = store, lease, settings, metrics
+        self._on_fenced = on_fenced
+        self._pending = _Batch(1)
+        self._in_flight: _Batch | None = None
+        self._in_flight_since = 0.0
+        self._lease_waiters: list[Waiting] = []
+        self._wake = asyncio.Event()
+        self._durable_waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._exclusive = asyncio.Lock()
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="committer")
+
+    # --- the shard's side
+
+    def add(self, entry: BatchEntry, sink: ReplySink | None, reply: Reply | None, tallies: Tallies = NO_TALLIES) -> int:
+        """Takes an entry, the reply that acknowledges it, and the deltas to the store's counters that go with it.
+
+        Answers the number of its batch.
+        """
+        pending = self._pending
+        pending.entries.append(entry)
+        if tallies:
+            for name, delta in tallies.items():
+                pending.tallies[name] = pending.tallies.get(name, 0) + delta
+        if sink is not None and reply is not None:
+            pending.replies.append((sink, reply, True))
+        if self._in_flight is None:
+            self._wake.set()
+        return pending.number
+
+    def tally(self, name: str, delta: int) -> None:
+        """Adds to one of the store's counters with the entry that is added next."""
+        tallies = self._pending.tallies
+        tallies[name] = tallies.get(name, 0) + delta
+
+    def reply_after(self, batch_number: int, sink: ReplySink, reply: Reply) -> None:
+        """Sends a reply that needs no append: after its player's last entry is durable, and under a fresh lease."""
+        if self.ended:
+            sink.reply(Reply(reply.rid, Kind.UNAVAILABLE, OUTCOME_UNKNOWN))
+        elif batch_number > self.durable:
+            in_flight = self._in_flight
+            batch = in_flight if in_flight is not None and in_flight.number == batch_number else self._pending
+            batch.replies.append((sink, reply, False))
+        elif self._lease.fresh():
+            sink.reply(reply)
+        else:
+            self._lease_waiters.append((sink, reply))
+
+    @property
+    def backlog(self) -> int:
+        """What waits for the store: entries not yet durable, or the replies that wait, whichever are more."""
+        batches = [self._pending] if self._in_flight is None else [self._pending, self._in_flight]
+        waiting = len(self._lease_waiters) + sum(len(batch.replies) for batch in batches)
+        return max(waiting, sum(len(batch.entries) for batch in batches))
+
+    def superseded(self, inc: Incarnation) -> bool:
+        """Whether a refusal of a call made as `inc` says nothing: a slot move is raising, or has raised, the epoch."""
+        return self.transferring or inc != self.inc
+
+    def stalled(self) -> bool:
+        """Whether an append has been without outcome for too long."""
+        since = self._in_flight_since
+        return since != 0.0 and (time.monotonic() - since) * 1000 > self._settings.journal_stall_ms
+
+    async def until_durable(self, batch_number: int) -> None:
+        """Waits for a batch. Raises Fenced if the incarnation ends first."""
+        if self.ended:
+            raise Fenced("the incarnation has ended")
+        if batch_number > self.durable:
+            waiter = asyncio.get_running_loop().create_future()
+            self._durable_waiters.append((batch_number, waiter))
+            await waiter
+
+    async def until_idle(self) -> None:
+        """Waits until everything handed in so far is durable."""
+        await self.until_durable(self._pending.number if self._pending.entries else self._pending.number - 1)
+
+    def exclusive(self) -> asyncio.Lock:
+        """Held while the incarnation changes (slot moves): no append starts meanwhile."""
+        return self._exclusive
+
+    async def append_alone(self, payload: bytes) -> None:
+        """Appends a record of its own; the caller holds `exclusive`."""
+        await self._append(payload)
+
+    def renewed(self, sent_at_s: float) -> None:
+        """The store confirmed the incarnation: replies that waited for a fresh lease leave."""
+        self._lease.renew(sent_at_s)
+        if self._lease_waiters and self._lease.fresh():
+            waiting, self._lease_waiters = self._lease_waiters, []
+            for sink, reply in waiting:
+                sink.reply(reply)
+
+    def end(self, reason: str) -> None:
+        """Stops for good: nothing is acknowledged any more, everybody who waits is told so."""
+        if self.ended:
+            return
+        self.ended = True
+        self._task.cancel()
+        batches = [batch for batch in (self._in_flight, self._pending) if batch is not None]
+        held = [(sink, reply) for batch in batches for sink, reply, _ in batch.replies]
+        for sink, reply in [*self._lease_waiters, *held]:
+            sink.reply(Reply(reply.rid, Kind.UNAVAILABLE, OUTCOME_UNKNOWN))
+        for _, waiter in self._durable_waiters:
+            if not waiter.done():
+                waiter.set_exception(Fenced(reason))
+        self._lease_waiters, self._durable_waiters = [], []
+
+    # --- the loop
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                while self._pending.entries:
+                    await self._commit()
+            except Fenced as refusal:
+                log.warning("fenced: %s", refusal)
+                self._on_fenced(str(refusal))
+                return
+            except Exception:
+                log.exception("the committer failed; the incarnation ends")
+                self._on_fenced("internal error in the committer")
+                return
+
+    async def _commit(self) -> None:
+        async with self._exclusive:
+            batch = self._take()
+            self._in_flight, self._in_flight_since = batch, time.monotonic()
+            await self._append(encode_batch(batch.entries), batch.tallies)
+            self._in_flight, self._in_flight_since = None, 0.0
+        self.durable = batch.number
+        self._metrics.batch_size.observe(len(batch.entries))
+        self._release(batch)
+        if self._durable_waiters:
+            self._tell_waiters()
+
+    def _release(self, batch: _Batch) -> None:
+        """Acknowledgements leave now; reads, replays and refusals only if the append was answered within the lease."""
+        fresh = self._lease.fresh()
+        for sink, reply, acknowledges in batch.replies:
+            if fresh or acknowledges:
+                sink.reply(reply)
+            else:
+                self._lease_waiters.append((sink, reply))
+
+    def _take(self) -> _Batch:
+        """The pending batch, whole: gathering is bounded by `pending_entries_max`, so that a batch is, too."""
+        batch, self._pending = self._pending, _Batch(self._pending.number + 1)
+        return batch
+
+    def _tell_waiters(self) -> None:
+        reached = [waiter for number, waiter in self._durable_waiters if number <= self.durable]
+        self._durable_waiters = [entry for entry in self._durable_waiters if entry[0] > self.durable]
+        for waiter in reached:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def _append(self, payload: bytes, tallies: Tallies = NO_TALLIES) -> None:
+        """Repeats the identical batch until its outcome is known."""
+        pause_s = 0.01
+        while True:
+            sent_at, started = boottime_s(), time.perf_counter()
+            try:
+                self.head = await self._store.append(self.inc, self.head, payload, self.catalog_number, tallies)
+            except StoreUnavailable as failure:
+                log.warning("journal append without outcome, repeating it: %s", failure)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, 0.5)
+            else:
+                self._metrics.journal_commit.observe(time.perf_counter() - started)
+                self.renewed(sent_at)
+                return

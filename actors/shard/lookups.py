@@ -1,0 +1,223 @@
+"""Facts a command needs beyond its player: looked up and reserved while that player's mailbox waits (rule 11).
+
+The reservation is recorded in the grant's event; once that is durable the store is told. What is left over after a
+crash is settled by the owner, who knows whether there is such an event.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec.structs import replace
+
+from actors.shard.context import ShardContext
+from actors.shard.residents import Resident
+from actors.wire.frames import NIL, Kind, Reply, ReplySink, Request, unavailable
+from engine.commands import Command
+from engine.facts import Facts, Needs, PastBet, Reservation, Seen
+from engine.needs import reservation_fate, reservation_outcomes
+from engine.remembered import past_bet
+from engine.transition import Transition
+from snapshots.contract import HeldReservation
+from snapshots.errors import CorruptLog, Fenced, StoreError, StoreUnavailable
+from snapshots.recovery import player_history
+
+log = logging.getLogger("croupier.shard")
+
+ORPHANS_AT_ONCE = 100
+
+
+class FactFinder:
+    """One shard's look-ups. While one is under way its player's other commands wait in `resident.waiting`."""
+
+    def __init__(
+        self,
+        context: ShardContext,
+        *,
+        act_or_load: Callable[[ReplySink, Request, int, int], None],
+        arrive: Callable[[str], Awaitable[None]],
+        decide: Callable[[Resident, Command, ReplySink | None, Request | None, float], Transition | None],
+        poisoned: Callable[[ReplySink | None, Request | None, Resident], None],
+    ) -> None:
+        self._context, self._act_or_load, self._arrive = context, act_or_load, arrive
+        self._decide_found, self._poisoned = decide, poisoned
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: set[asyncio.Task[None]] = set()
+        self._last_held: HeldReservation | None = None
+        """How far the look for orphans has come; it begins again after the last one."""
+        self._reading = asyncio.Semaphore(1)
+
+    def find(
+        self, resident: Resident, command: Command, wanted: Needs, sink: ReplySink | None, request: Request | None
+    ) -> None:
+        """Looks facts up, then has the command decided. Without `request` it is due work."""
+        resident.waiting = []
+        self._context.metrics.counters["facts_looked_up"] += 1
+        self._spawn(self._find(resident, command, wanted, sink, request), self._looking)
+
+    def settle(self, done: Transition, batch: int) -> None:
+        """Tells the store what became of reservations, once the transition is durable."""
+        granted, returned = reservation_outcomes(done)
+        if granted or returned:
+            self._spawn(self._settle(batch, granted, returned))
+
+    @property
+    def looking(self) -> bool:
+        """Whether any command waits for facts."""
+        return bool(self._looking)
+
+    async def until_caught_up(self) -> None:
+        """Waits for all that is looked up or settled now; not for what begins later."""
+        await self.until_decided()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def until_one_decided(self) -> None:
+        """Waits until one of the commands that wait for facts does so no more."""
+        if self._looking:
+            await asyncio.wait(set(self._looking), return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(0)
+
+    async def until_decided(self) -> None:
+        """Waits for the commands that wait for facts now; not for those that come later."""
+        if self._looking:
+            await asyncio.wait(set(self._looking))
+
+    def end(self) -> None:
+        """Throws everything away: nothing was decided for those who wait."""
+        for task in (*self._tasks, *self._looking):
+            task.cancel()
+        for resident in self._context.residents.by_id.values():
+            for sink, request, _ in resident.waiting or ():
+                sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+
+    async def _find(
+        self, resident: Resident, command: Command, wanted: Needs, sink: ReplySink | None, request: Request | None
+    ) -> None:
+        started = time.perf_counter()
+        try:
+            seen, reserved = await self._look_up(resident, command, wanted)
+            past = None if wanted.past_bet is None else await self._find_past(resident, wanted.past_bet)
+            country = self._context.country_of(wanted.signals.ip)
+            command = replace(command, facts=Facts(country, seen, tuple(reserved), past))
+            await self._decide(resident, command, sink, request, started, reserved)
+        except StoreUnavailable as failure:
+            log.warning("facts for %s can't be had now: %s", command.id, failure)
+            self._not_now(resident, sink, request)
+        except StoreError as failure:
+            self._context.end(str(failure))
+            return
+        except Exception:
+            self._poisoned(sink, request, resident)
+        self._go_on(resident)
+
+    def _not_now(self, resident: Resident, sink: ReplySink | None, request: Request | None) -> None:
+        """Refuses the command; where it is due work, all that came behind it, which may not overtake it."""
+        refused = [(sink, request)] if sink is not None and request is not None else []
+        if not refused:
+            refused = [(behind, letter) for behind, letter, _ in resident.waiting or []]
+            resident.waiting = []
+        for whom, what in refused:
+            whom.reply(
+                unavailable(what.rid, "journal_unavailable", "What this command needs to know can't be looked up now.")
+            )
+
+    async def _look_up(self, resident: Resident, command: Command, wanted: Needs) -> tuple[Seen, Sequence[Reservation]]:
+        context, player_id = self._context, resident.player.state.player_id
+        seen, reserved = Seen(), list[Reservation]()
+        fraud = context.catalog.fraud
+        if wanted.look_up:
+            seen = await context.store.see(player_id, wanted.signals, command.time_ms, fraud.window_days)
+        if wanted.awards:
+            reserved += await context.store.reserve(
+                player_id, command.id, wanted.signals, wanted.awards, fraud.max_bonus_per_ip, command.time_ms
+            )
+        return seen, reserved
+
+    async def _find_past(self, resident: Resident, command_id: str) -> PastBet | None:
+        """Looks through the player's journalled history, which must be complete; one such reading at a time."""
+        player_id = resident.player.state.player_id
+        async with self._reading:
+            await self._context.committer.until_durable(resident.batch)
+            try:
+                return past_bet(await player_history(self._context.store, player_id), command_id)
+            except CorruptLog as damage:
+                log.error("the history of player %s can't be read: %s", player_id, damage)
+                return None
+
+    async def _decide(
+        self,
+        resident: Resident,
+        command: Command,
+        sink: ReplySink | None,
+        request: Request | None,
+        started: float,
+        reserved: Sequence[Reservation],
+    ) -> None:
+        """If it is refused, what was reserved is returned before a repeat of it could reserve the same again."""
+        context = self._context
+        if context.residents.by_id.get(resident.player.state.player_id) is not resident:
+            if sink is not None and request is not None:
+                self._act_or_load(
+                    sink, request, context.now(), 1
+                )  # evicted meanwhile: begins anew, with who has it now
+            return
+        done = self._decide_found(resident, command, sink, request, started)
+        held = tuple(entry.reservation_id for entry in reserved if not entry.refusals)
+        if done is None and held:
+            await self._settle(0, (), held)
+
+    def _go_on(self, resident: Resident) -> None:
+        """The commands that waited, in their order; each may wait again."""
+        letters, resident.waiting = resident.waiting or [], None
+        for sink, request, attempt in letters:
+            self._act_or_load(sink, request, self._context.now(), attempt)
+
+    async def _settle(self, batch: int, granted: Sequence[str], returned: Sequence[str]) -> None:
+        try:
+            await self._context.committer.until_durable(batch)
+            if granted:
+                await self._context.store.settle_reservations(granted, granted=True)
+            if returned:
+                await self._context.store.settle_reservations(returned, granted=False)
+        except (StoreUnavailable, Fenced) as failure:
+            log.warning("reservations stay held until their owner looks again: %s", failure)
+
+    async def settle_orphans(self) -> None:
+        """Reservations held for long: each player's owner says what became of them. A page of all there are, per call:
+        those of offers that nobody has taken yet stay held and must not hide the others.
+        """
+        before_ms = self._context.now() - self._context.settings.orphan_after_ms
+        held = await self._context.store.held_reservations(before_ms, ORPHANS_AT_ONCE, self._last_held)
+        self._last_held = held[-1] if len(held) == ORPHANS_AT_ONCE else None
+        for reservation in held:
+            if self._context.ownership.owns(reservation.player_id):
+                await self._settle_orphan(reservation)
+
+    async def _settle_orphan(self, held: HeldReservation) -> None:
+        context = self._context
+        await self._arrive(held.player_id)
+        resident = context.residents.by_id.get(held.player_id)
+        if resident is None or resident.waiting is not None or context.paused or context.draining:
+            return
+        fate = reservation_fate(resident.player.state, held.reservation_id)
+        if fate != "held":
+            resident.waiting = []  # a repeat of the command would find it held, and be granted what is being returned
+            ids = (held.reservation_id,)
+            granted, returned = (ids, ()) if fate == "granted" else ((), ids)
+            await self._spawn(self._settle_and_go_on(resident, granted, returned), self._looking)
+
+    async def _settle_and_go_on(self, resident: Resident, granted: Sequence[str], returned: Sequence[str]) -> None:
+        await self._settle(resident.batch, granted, returned)
+        self._go_on(resident)
+
+    def _spawn(
+        self, coroutine: "asyncio._CoroutineLike[None]", tasks: "set[asyncio.Task[None]] | None" = None
+    ) -> "asyncio.Task[None]":
+        kept = self._tasks if tasks is None else tasks
+        task = asyncio.get_running_loop().create_task(coroutine, name="facts")
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+        return task

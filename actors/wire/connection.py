@@ -1,0 +1,95 @@
+"""The shard's listening side: handshake, frames in, replies out. One object per connection, no tasks."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import cast
+
+from msgspec import MsgspecError
+
+from actors.wire.frames import FrameError, FrameSplitter, Reply, RequestFrame, decode_requests, encode, framed
+from actors.wire.handshake import HandshakeError, ServerHandshake
+
+log = logging.getLogger("croupier.shard")
+
+Handler = Callable[["Connection", RequestFrame], None]
+WRITE_BUFFER_MAX = 64 * 1024 * 1024
+"""A peer that reads nothing while this many bytes wait for it is disconnected."""
+
+
+class Connection(asyncio.Protocol):
+    """A connected gateway or supervisor. Implements `frames.ReplySink`."""
+
+    def __init__(self, secret: bytes, handler: Handler, open_connections: set["Connection"], limit: int) -> None:
+        self._handshake: ServerHandshake | None = ServerHandshake(secret)
+        self._handler = handler
+        self._open = open_connections
+        self._limit = limit
+        self._splitter = FrameSplitter()
+        self._early = b""
+        self._outbox: list[Reply] = []
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greets the peer, or hangs up if there are too many."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=0)  # uvloop then writes at once, not at the end of its turn
+        if len(self._open) >= self._limit:
+            log.warning("connection refused: %d are open", self._limit)
+            self._transport.close()
+            return
+        self._open.add(self)
+        assert self._handshake is not None
+        self._transport.write(self._handshake.hello)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forgets the peer; replies under way to it are dropped."""
+        self._open.discard(self)
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        """Handshake first, frames from then on. Whatever can't be read closes the connection."""
+        try:
+            if self._handshake is not None:
+                data = self._shake(data)
+            for body in self._splitter.feed(data):
+                self._handler(self, decode_requests(body))
+        except (FrameError, HandshakeError, MsgspecError) as problem:
+            log.warning("connection closed: %s", problem)
+            self.close()
+
+    def _shake(self, data: bytes) -> bytes:
+        assert self._handshake is not None and self._transport is not None
+        self._early += data
+        size = self._handshake.bytes_expected
+        if len(self._early) < size:
+            return b""
+        proof, rest = self._early[:size], self._early[size:]
+        self._transport.write(self._handshake.answer(proof))
+        self._handshake, self._early = None, b""
+        return rest
+
+    def reply(self, reply: Reply) -> None:
+        """Queues a reply; all of this turn of the loop leave in one write."""
+        if self._transport is None:
+            return
+        if not self._outbox:
+            self._loop.call_soon(self._flush)
+        self._outbox.append(reply)
+
+    def _flush(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        if self._transport is None:
+            return
+        self._transport.write(framed(encode(outbox)))
+        if self._transport.get_write_buffer_size() > WRITE_BUFFER_MAX:
+            log.warning("connection closed: the peer does not read")
+            self._transport.abort()
+
+    def close(self) -> None:
+        """Sends what is queued, then hangs up."""
+        if self._transport is not None:
+            if self._outbox:
+                self._flush()
+            self._transport.close()

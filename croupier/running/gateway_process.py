@@ -1,0 +1,75 @@
+"""`croupier gateway`: one gateway process. It needs no Ray: routes come from the store, spins go over the channel."""
+
+import asyncio
+import os
+import socket
+import sys
+import threading
+
+import uvloop
+
+from actors.host.garbage import rarely_collect_garbage
+from actors.routing.client import ShardClient
+from actors.routing.cluster_view import ClusterView
+from croupier.deploying.control import CatalogControl
+from croupier.deploying.watching import watch_catalog
+from croupier.running.keys_watch import KeysWatch
+from croupier.settings import Settings
+from gateway.access.auth import Authenticator, OpenAuth, ProofAuth
+from gateway.access.keys import parse_keys, read_keys
+from gateway.app import create_app
+from gateway.serve import OnReady, serve, url_of
+from snapshots.opening import open_store
+
+
+def run_gateway(settings: Settings, listener: socket.socket, on_ready: OnReady) -> None:
+    """Serves on `listener` until SIGTERM, or until the process that started it is gone. Raises StoreUnsuitable."""
+    uvloop.run(_serve(settings, listener, on_ready))
+
+
+async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady) -> None:
+    store = open_store(settings.store)
+    await store.open()
+    client = ShardClient(store.routing, settings.cluster_secret, settings.client())
+    await client.start()
+    control = CatalogControl(store, client)
+    await control.start()
+    view = ClusterView(client, url_of(listener).removeprefix("http://"))
+    following = [
+        asyncio.create_task(view.run(), name="cluster view"),
+        asyncio.create_task(control.run(), name="catalog"),
+    ]
+    authenticator = _authenticator(settings, following)
+    app = create_app(client, authenticator, view, control, settings.gateway())
+    app.openapi()  # built now, not under load
+    rarely_collect_garbage()
+    stop = asyncio.Event()
+    _stop_with_parent(stop)
+    stopped = threading.Event()
+    if settings.catalog_watch:
+        watch_catalog(settings.catalog, control, app.state.metrics.registry, stopped)
+    try:
+        await serve(app, listener, settings.gateway(), on_ready, stop)
+    finally:
+        stopped.set()
+        for task in following:
+            task.cancel()
+        await client.stop()
+        await store.close()
+
+
+def _authenticator(settings: Settings, following: "list[asyncio.Task[None]]") -> Authenticator:
+    """Who believes whom; a task that follows the keys file joins `following`. Raises KeysInvalid."""
+    if settings.auth_mode == "open" or settings.keys is None:
+        return OpenAuth()
+    raw = read_keys(settings.keys)
+    proof = ProofAuth(parse_keys(settings.keys, raw), settings.gateway().timestamp_skew_s)
+    watch = KeysWatch(settings.keys, raw, proof.replace)
+    following.append(asyncio.create_task(watch.run(), name="keys"))
+    return proof
+
+
+def _stop_with_parent(stop: asyncio.Event) -> None:
+    """`croupier up` holds the other end of our standard input: its end is ours."""
+    if os.environ.get("CROUPIER_PARENT_PIPE") == "1":
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)

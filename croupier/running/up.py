@@ -1,0 +1,267 @@
+"""`croupier up`: starts or joins Ray, the supervisor, the shards and the gateways; drains everything on SIGTERM."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from types import ModuleType
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from actors.stored_catalogs import CatalogContent
+from actors.supervision.terms import until_free
+from croupier.catalog import Checked, check_folder
+from croupier.catalog.folder import read_folder
+from croupier.deploying.control import content_of
+from croupier.deploying.exponents import catalog_in_force, exponent_problems
+from croupier.settings import Settings
+from gateway.access.keys import load_keys
+from gateway.serve import BACKLOG, bind, url_of
+from snapshots.contract import Store, TermLease
+from snapshots.errors import StoreError, StoreUnsuitable, TermHeld
+from snapshots.opening import open_store
+
+if TYPE_CHECKING:
+    from actors.ray.deployment import Deployment
+    from actors.ray.starting import RunningSupervisor
+
+log = logging.getLogger("croupier")
+
+GATEWAY_START_TIMEOUT_S = 60
+GATEWAY_STOP_TIMEOUT_S = 20
+GATEWAY_RESTART_PAUSE_S = 1.0
+LOST_LOOK_S = 0.5
+RAY_ENVIRONMENT = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+"""Ray workers start at nice 15 otherwise: shards must not be the last to get a CPU."""
+
+
+class CannotStart(Exception):
+    """One sentence for whoever typed the command."""
+
+
+class TakenOver(Exception):
+    """Another Croupier has taken the store over, and this one has stopped: one sentence."""
+
+
+class Running:
+    """A Croupier started by this process. `url` serves, if there are gateways; `stop` drains and ends everything."""
+
+    def __init__(self, url: str, supervisor: "RunningSupervisor", gateways: "Gateways") -> None:
+        self.url, self.supervisor = url, supervisor
+        self._gateways = gateways
+
+    def stop(self) -> None:
+        """Gateways finish what they have, shards drain, snapshot and retire, Ray ends."""
+        self._gateways.stop()
+        try:
+            self.supervisor.stop()
+        finally:
+            _ray().stop_ray()
+
+
+def start(settings: Settings) -> Running:
+    """Starts everything and returns when it serves. Raises CannotStart, BindRefused, CatalogInvalid or KeysInvalid."""
+    files = read_folder(settings.catalog)
+    checked = check_folder(settings.catalog).sound()
+    content = content_of(checked, files)
+    if settings.keys is not None:
+        load_keys(settings.keys)
+    instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    check_store(settings, checked, instance)
+    listener = bind(settings.host, settings.port)
+    listener.listen(BACKLOG)
+    url = url_of(listener) if settings.gateways else "without a gateway"
+    _start_ray(settings)
+    try:
+        if settings.ray_address is not None and not _ray().RunningSupervisor.exists():
+            await_term(settings, instance)
+        supervisor = _ray().RunningSupervisor(_deployment(settings, content, instance))
+        failure = supervisor.wait_ready()
+        if failure is not None:
+            raise CannotStart(failure)
+        gateways = Gateways(settings, listener)
+        gateways.start()
+    except BaseException:
+        _ray().stop_ray()
+        raise
+    return Running(url, supervisor, gateways)
+
+
+def check_store(settings: Settings, checked: Checked, instance: str) -> None:
+    """Opens the store once, compares the catalog with what players hold there, and closes it (rules §2.7).
+
+    With a Ray of our own it first waits until the store's term is free; who joins a Ray cluster may find this store's
+    supervisor there and join that. Raises CannotStart with one sentence that says what is wrong.
+    """
+
+    async def check(store: Store) -> None:
+        if settings.ray_address is None:
+            await _term_free(settings, instance)(store)
+        changed = await exponent_problems(store, await catalog_in_force(store), checked)
+        if changed:
+            raise CannotStart(f"the catalog does not fit this store: {changed[0]}")
+
+    _with_store(settings, check)
+
+
+def await_term(settings: Settings, instance: str) -> None:
+    """Waits until no other instance holds the store. Raises CannotStart, at once if the other one lives."""
+    _with_store(settings, _term_free(settings, instance))
+
+
+def _term_free(settings: Settings, instance: str) -> Callable[[Store], Awaitable[None]]:
+    async def wait(store: Store) -> None:
+        if not settings.take_over:
+            await until_free(store, instance, _say_waiting)
+
+    return wait
+
+
+def _say_waiting(lease: TermLease) -> None:
+    print(
+        f"croupier: {lease.holder} holds the store; waiting up to {lease.left_ms / 1000:.1f} s to see whether it lives",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _with_store(settings: Settings, use: Callable[[Store], Awaitable[None]]) -> None:
+    async def opened() -> None:
+        store = open_store(settings.store)
+        try:
+            await store.open()
+            await use(store)
+        finally:
+            await store.close()
+
+    try:
+        asyncio.run(opened())
+    except (StoreUnsuitable, TermHeld) as problem:
+        raise CannotStart(str(problem)) from problem
+    except StoreError as problem:
+        raise CannotStart(f"the store can't be read: {problem}") from problem
+
+
+def _ray() -> ModuleType:
+    """Ray reads its environment when it is imported, so that must be set first (see `_start_ray`)."""
+    from actors.ray import starting
+
+    return starting
+
+
+def _start_ray(settings: Settings) -> None:
+    os.environ.update(RAY_ENVIRONMENT)
+    if settings.ray_address is None:
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+    try:
+        _ray().start_ray(settings.ray_address, settings.namespace)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as problem:
+        where = settings.ray_address or "of our own"
+        raise CannotStart(f"can't start or join the Ray cluster {where}: {problem}") from problem
+
+
+def _deployment(settings: Settings, content: CatalogContent, instance: str) -> "Deployment":
+    shard_host = settings.shard_host or ("127.0.0.1" if settings.ray_address is None else "")
+    deployment: Deployment = _ray().Deployment(
+        shard=settings.shard(shard_host),
+        client=settings.client(),
+        supervisor=settings.supervisor(),
+        content=content,
+        log_level=settings.log_level,
+        instance=instance,
+        take_over=settings.take_over,
+    )
+    return deployment
+
+
+class Gateways:
+    """The gateway processes: they share one listening socket, know no Ray, and end with this process."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._settings, self._listener = settings, listener
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Starts them all, waits until they serve, and replaces from then on those that die."""
+        self._processes = [self._launch(number) for number in range(self._settings.gateways)]
+        if self._processes:
+            self._await_ready()
+            threading.Thread(target=self._watch, name="gateways", daemon=True).start()
+        else:
+            self._listener.close()
+
+    def _launch(self, number: int) -> "subprocess.Popen[bytes]":
+        settings, fd = self._settings, self._listener.fileno()
+        command = [sys.executable, "-m", "croupier", "gateway", "--fd", str(fd), "--host", settings.host]
+        command += ["--store", settings.store, "--catalog", str(settings.catalog), "--auth", settings.auth_mode]
+        command += ["--keys", str(settings.keys)] if settings.keys is not None else []
+        command += ["--sandbox"] if settings.sandbox else []
+        watches = settings.catalog_watch and number == 0
+        environment = {**os.environ, "CROUPIER_CLUSTER_SECRET": settings.cluster_secret}
+        environment |= {"CROUPIER_LOG_LEVEL": settings.log_level, "CROUPIER_PARENT_PIPE": "1"}
+        environment |= {"CROUPIER_CATALOG_WATCH": "1" if watches else "0"}
+        return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[fd], env=environment, start_new_session=True)
+
+    def _await_ready(self) -> None:
+        url = (
+            url_of(self._listener).replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+            + "/health/ready"
+        )
+        deadline = time.monotonic() + GATEWAY_START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            dead = [process for process in self._processes if process.poll() is not None]
+            if dead:
+                raise CannotStart(f"a gateway ended at start with exit code {dead[0].returncode}")
+            try:
+                with urlopen(url, timeout=1):
+                    return
+            except (URLError, OSError):
+                time.sleep(0.05)
+        raise CannotStart(f"the gateways did not become ready within {GATEWAY_START_TIMEOUT_S} s")
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(GATEWAY_RESTART_PAUSE_S):
+            for index, process in enumerate(self._processes):
+                if process.poll() is not None and not self._stopping.is_set():
+                    log.error("gateway %d ended with exit code %d: starting another", process.pid, process.returncode)
+                    self._processes[index] = self._launch(index)
+
+    def stop(self) -> None:
+        """SIGTERM to each; SIGKILL to those that don't finish in time."""
+        self._stopping.set()
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(GATEWAY_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._listener.close()
+
+
+def run_until_signalled(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Starts, announces the URL, waits for SIGTERM or SIGINT, stops.
+
+    Raises TakenOver if another Croupier took the store meanwhile.
+    """
+    stop = threading.Event()
+    running = start(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):  # after the start: Ray sets handlers of its own
+        signal.signal(number, lambda *_: stop.set())
+    announce(running.url)
+    lost = None
+    while lost is None and not stop.wait(LOST_LOOK_S):
+        lost = running.supervisor.lost()
+    running.stop()
+    if lost is not None:
+        raise TakenOver(f"another Croupier has taken over the store, so this one has stopped: {lost}")

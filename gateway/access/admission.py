@@ -1,0 +1,42 @@
+"""From a well-formed request to an admitted one: authentication, then role, then the idempotency key.
+
+Order (rules §3): the request's syntax has been checked before; nobody unauthenticated learns whether a key was missing.
+"""
+
+import logging
+import re
+from typing import Final
+
+from gateway.access.auth import Authenticator, Caller
+from gateway.access.roles import Role
+from gateway.http.errors import Refused
+from gateway.http.wire import HeaderMap, Scope, sent_method, target
+
+AUDIT = logging.getLogger("croupier.audit")
+
+_KEY: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+
+
+def admit(
+    auth: Authenticator, route: str, roles: frozenset[Role], scope: Scope, headers: HeaderMap, body: bytes
+) -> Caller:
+    """Authenticates and checks the role; a refusal by role is audited. Raises Refused."""
+    caller = auth.caller(sent_method(scope), target(scope), headers, body)
+    if caller.roles.isdisjoint(roles):
+        held = ", ".join(sorted(caller.roles)) or "callers without a role"
+        raise forbidden(caller, route, f"{route} is not for {held}.")
+    return caller
+
+
+def forbidden(caller: Caller, what: str, detail: str) -> Refused:
+    """A refusal by role, which is audited: `what` is the route, and what of it."""
+    AUDIT.warning("forbidden: caller=%s roles=%s route=%s", caller.id, ",".join(sorted(caller.roles)), what)
+    return Refused("forbidden", detail)
+
+
+def command_id(caller: Caller, headers: HeaderMap) -> str:
+    """`<caller>:<Idempotency-Key>`. Raises Refused `idempotency_key_required`."""
+    key = headers.get(b"idempotency-key", b"")
+    if _KEY.fullmatch(key) is None:
+        raise Refused("idempotency_key_required", "Send an Idempotency-Key of 1 to 128 visible ASCII characters.")
+    return f"{caller.id}:{key.decode()}"

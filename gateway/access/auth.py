@@ -1,0 +1,126 @@
+"""Who is calling. Proof is checked on the raw bytes of the request; every failure is the same 401.
+
+Machines sign (HMAC), people bring a bearer token (JWT); see `gateway.access.roles` for what each may do.
+"""
+
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
+
+import jwt
+
+from gateway.access.keys import ApiKeys, TokenIssuer
+from gateway.access.roles import PEOPLE, ROLES, Role
+from gateway.http.errors import Refused
+from gateway.http.wire import HeaderMap
+
+_CALLER_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TIMESTAMP: Final = re.compile(rb"[0-9]{1,12}")
+_TOKEN_LEEWAY_S: Final = 30
+
+
+class Caller(NamedTuple):
+    """`id` is the client, or the person: it matches `[A-Za-z0-9._-]{1,64}` and prefixes idempotency keys (rules §3)."""
+
+    id: str
+    roles: frozenset[Role]
+
+
+class Authenticator(Protocol):
+    """Turns a request's proof into a caller."""
+
+    def caller(self, method: str, target: bytes, headers: HeaderMap, body: bytes) -> Caller:
+        """`target` is `path?query` as sent. Raises Refused `unauthenticated`."""
+
+
+class OpenAuth:
+    """`--auth open`: everyone may do everything. Only for a server that nobody else can reach."""
+
+    def caller(self, method: str, target: bytes, headers: HeaderMap, body: bytes) -> Caller:
+        """The caller calls itself what it likes in `X-Api-Key`, else `open`."""
+        name = headers.get(b"x-api-key", b"").decode("latin-1")
+        return Caller(name if _CALLER_ID.fullmatch(name) else "open", frozenset(ROLES))
+
+
+class ProofAuth:
+    """`--auth hmac`: signatures for machines, bearer tokens for people."""
+
+    def __init__(self, keys: ApiKeys, skew_s: int = 300, clock: Callable[[], float] = time.time) -> None:
+        self.replace(keys)
+        self._skew_s = skew_s
+        self._clock = clock
+        # Signed with for unknown keys, so that they take as long as wrong signatures.
+        self._nobody = (secrets.token_bytes(32), None)
+
+    def replace(self, keys: ApiKeys) -> None:
+        """Believes these keys from the next request on, and no others."""
+        self._keys = {
+            key.id.encode(): (key.secret.encode(), Caller(key.owner, frozenset({key.role}))) for key in keys.api_keys
+        }
+        self._tokens = Tokens(keys.jwt) if keys.jwt else None
+
+    def caller(self, method: str, target: bytes, headers: HeaderMap, body: bytes) -> Caller:
+        """A signature wins over a token if both are there."""
+        if b"x-api-key" in headers:
+            return self._signer(method, target, headers, body)
+        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+        if self._tokens is not None and scheme.lower() == b"bearer":
+            return self._tokens.bearer(token)
+        raise unauthenticated(
+            "Sign the request (X-Api-Key, X-Request-Timestamp, X-Request-Sign) or bring a bearer token."
+        )
+
+    def _signer(self, method: str, target: bytes, headers: HeaderMap, body: bytes) -> Caller:
+        timestamp = headers.get(b"x-request-timestamp", b"")
+        if _TIMESTAMP.fullmatch(timestamp) is None:
+            raise unauthenticated("X-Request-Timestamp must be Unix time in whole seconds.")
+        secret, caller = self._keys.get(headers[b"x-api-key"], self._nobody)
+        message = b"\n".join((timestamp, method.encode(), target, headers.get(b"idempotency-key", b""), body))
+        expected = hmac.digest(secret, message, "sha256").hex().encode()
+        signed = hmac.compare_digest(expected, headers.get(b"x-request-sign", b""))
+        if not signed or caller is None:
+            raise unauthenticated("The key is not known or the signature does not match.")
+        if abs(self._clock() - int(timestamp)) > self._skew_s:
+            raise unauthenticated(f"X-Request-Timestamp is more than {self._skew_s} s off the server's clock.")
+        return caller
+
+
+class Tokens:
+    """Bearer tokens of one issuer."""
+
+    def __init__(self, issuer: TokenIssuer) -> None:
+        self._issuer = issuer
+        self._keys = {key.kid: (key.algorithm, key.prepared()) for key in issuer.keys}
+
+    def bearer(self, token: bytes) -> Caller:
+        """The person behind a token: `sub` and the roles it holds. Raises Refused `unauthenticated`."""
+        try:
+            claims = self._claims(token.strip().decode("ascii"))
+        except (jwt.PyJWTError, ValueError, KeyError, RecursionError) as error:
+            raise unauthenticated("The bearer token is not valid.") from error
+        subject = claims["sub"]
+        if not isinstance(subject, str) or _CALLER_ID.fullmatch(subject) is None:
+            raise unauthenticated("The token's sub must be 1 to 64 of A-Z a-z 0-9 . _ -")
+        named = claims.get(self._issuer.role_claim, [])
+        named = named if isinstance(named, list) else [named]
+        return Caller(subject, frozenset(role for role in PEOPLE if role in named))
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        algorithm, key = self._keys[jwt.get_unverified_header(token)["kid"]]
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            issuer=self._issuer.issuer,
+            audience=self._issuer.audience,
+            leeway=_TOKEN_LEEWAY_S,
+            options={"require": ["exp", "iss", "sub"], "verify_aud": self._issuer.audience is not None},
+        )
+
+
+def unauthenticated(detail: str) -> Refused:
+    """401, saying what to bring but never which part of a proof was right."""
+    return Refused("unauthenticated", detail)

@@ -1,0 +1,133 @@
+"""The JSON of the API: money, rounds, health, problem documents; players, bonuses, loyalty, catalogs: own files.
+
+Field names are fixed; amounts are integers in minor units. What callers send is in `gateway.documents.requests`.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from engine.answers import RoundState
+from engine.commands import Mode
+
+
+class Json(msgspec.Struct, gc=False):
+    """Base of all answers."""
+
+
+class FundsJson(Json):
+    """How the stake was split."""
+
+    real: int
+    bonus: int
+
+
+class BalanceJson(Json):
+    """`bonus`: all grants; `bonus_usable`: the grant in wager; `withdrawable`: real money not reserved."""
+
+    real: int
+    bonus: int
+    bonus_usable: int
+    withdrawable: int
+
+
+class WageringJson(Json):
+    """The grant in wager after this step."""
+
+    grant_id: str | None
+    remaining: int
+    counted: int
+    max_bet: int | None
+
+
+class StandingJson(Json):
+    """Level (null without a ladder) and whole points available, rounded down, after this step."""
+
+    level: str | None
+    points: int
+
+
+class SpinAnswer(Json):
+    """A round, after a spin, bet, result or cancel, or when asked for. `flagged`: open beyond its time-out."""
+
+    session_id: str
+    round_id: str | None
+    player_id: str
+    game_id: str
+    mode: Mode
+    state: RoundState
+    bet_amount: int
+    win_amount: int
+    win_reported: int
+    remaining_spins: int
+    currency: str
+    funds: FundsJson
+    balance: BalanceJson
+    wagering: WageringJson
+    loyalty: StandingJson
+    replayed: bool
+    flagged: bool = False
+
+
+class RollbackJson(Json):
+    """`tombstoned`: no such bet yet, and there will be none. `kept_grants` had been triggered by the bet and stay."""
+
+    status: Literal["rolled_back", "tombstoned"]
+    kept_grants: tuple[str, ...]
+    player_id: str
+    session_id: str | None
+    balance: BalanceJson | None
+    replayed: bool
+
+
+class RoundsJson(Json):
+    """Rounds, newest first."""
+
+    player_id: str
+    rounds: list[SpinAnswer]
+
+
+class HealthJson(Json):
+    """`detail` says why not, if not."""
+
+    status: Literal["live", "ready", "not_ready"]
+    detail: str = ""
+
+
+class MetricTargetJson(Json):
+    """One entry of Prometheus HTTP service discovery."""
+
+    targets: list[str]
+    labels: dict[str, str]
+
+
+class ClusterJson(Json):
+    """Shards, epochs, slots, players and breakers as this gateway knows them."""
+
+    shards: list[dict[str, Any]]
+
+
+class ProblemError(Json):
+    """What is wrong, and where: a `field` of the request, or a `line` of a catalog's `file`."""
+
+    reason: str
+    field: str | None = None
+    file: str | None = None
+    line: int | None = None
+
+
+class ProblemJson(Json):
+    """RFC 9457, with the program's next step in `action`; refusals add fields such as `balance` or `session_id`.
+
+    `grant_declined` has the gate's `reasons`, the awards in `declined`, and `replayed`.
+    """
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    retryable: bool
+    action: Literal["fix_request", "retry_same_key", "deposit", "refresh", "stop"]
+    errors: list[ProblemError] = []
+    reasons: list[str] = []

@@ -1,0 +1,124 @@
+"""What a FastAPI route needs to get from a validated request to a player's answer."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import Depends, Path, Query, Request
+from starlette.responses import Response
+
+from actors.outcome import Answered, Players
+from engine.commands import CommandBody, RollbackReportedBet
+from engine.queries import QueryBody
+from engine.state.invariants import InvariantViolation
+from gateway.access.admission import admit, command_id
+from gateway.access.auth import Authenticator, Caller
+from gateway.declaring import Route, RouteTable
+from gateway.documents.base import Json
+from gateway.documents.requests import IDENTIFIER
+from gateway.http.errors import FieldError, RefusedByPlayer, invalid
+from gateway.http.wire import HeaderMap
+from gateway.ports import ClusterPort, ControlPort
+from gateway.routes.request_guard import EXCHANGE, Exchange
+from gateway.texts.wanted import LANGUAGE, wanted
+
+PlayerId = Annotated[str, Path(pattern=IDENTIFIER)]
+Lang = Annotated[str | None, Query(pattern=LANGUAGE, description="Of the texts; else Accept-Language, else English")]
+
+
+class House:
+    """What all requests share: the routes, the players, who may call, the cluster, and who is in control of it."""
+
+    def __init__(
+        self, routes: RouteTable, players: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort
+    ) -> None:
+        self.routes = routes
+        self.players = players
+        self.auth = auth
+        self.cluster = cluster
+        self.control = control
+
+
+class Door:
+    """One request at the door. FastAPI has checked its syntax by now; role and key are checked here (rules §3)."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._exchange: Exchange = request.scope[EXCHANGE]
+        self.house: House = request.app.state.house
+
+    @property
+    def headers(self) -> HeaderMap:
+        """As sent, names in lower case."""
+        return self._exchange.headers
+
+    @property
+    def body(self) -> bytes:
+        """As sent."""
+        return self._exchange.body
+
+    def language(self, chosen: str | None, of_player: str | None = None) -> str:
+        """The language of texts: as chosen, else as the browser accepts, else the player's, else English."""
+        return self.house.control.texts().choose(wanted(chosen, self.headers.get(b"accept-language", b""), of_player))
+
+    def admit(self) -> Caller:
+        """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused."""
+        self._check_parameters({field.alias for field in self._request.scope["route"].dependant.query_params})
+        exchange, route = self._exchange, self._route()
+        return admit(self.house.auth, route.name, route.roles, self._request.scope, exchange.headers, exchange.body)
+
+    def _route(self) -> Route:
+        return self.house.routes[f"{self._request.method} {self._request.scope['route'].path}"]
+
+    def _check_parameters(self, known: set[str]) -> None:
+        names = [name for name, _ in self._request.query_params.multi_items()]
+        wrong = [
+            FieldError(ascii(name[:64])[1:-1], "is not a parameter of this route")
+            for name in names
+            if name not in known
+        ]
+        wrong += [FieldError(name, "must be given once") for name in sorted(known) if names.count(name) > 1]
+        if wrong:
+            raise invalid(wrong)
+
+    def command_id(self, caller: Caller) -> str:
+        """`<caller>:<Idempotency-Key>` of this request. Raises Refused `idempotency_key_required`.
+
+        Only for a route that is declared to change something: its callers are told to send a key.
+        """
+        if not self._route().keyed:
+            raise InvariantViolation("declared_change", f"{self._route().name} is declared to change nothing")
+        return command_id(caller, self._exchange.headers)
+
+    async def command(self, player_id: str, body: CommandBody) -> Answered:
+        """Admits the caller and has the player execute `body` under its key. Raises Refused, RefusedByPlayer."""
+        return await self._ask(player_id, self.command_id(self.admit()), body)
+
+    async def roll_back_reported(self, player_id: str, transaction_id: str) -> Answered:
+        """As `command`, for the bet that the same caller reported under `transaction_id`."""
+        caller = self.admit()
+        body = RollbackReportedBet(f"{caller.id}:{transaction_id}")
+        return await self._ask(player_id, self.command_id(caller), body)
+
+    async def query(self, player_id: str, body: QueryBody) -> Answered:
+        """Admits the caller and asks the player. Raises Refused, RefusedByPlayer."""
+        self.admit()
+        return await self._ask(player_id, "", body)
+
+    async def _ask(self, player_id: str, command: str, body: CommandBody | QueryBody) -> Answered:
+        outcome = await self.house.players.ask(player_id, command, body)
+        if isinstance(outcome, Answered):
+            return outcome
+        raise RefusedByPlayer(outcome)
+
+
+AtDoor = Annotated[Door, Depends(Door)]
+
+
+def answer(document: Json, status: int = 200) -> Response:
+    """An answer as JSON."""
+    return Response(msgspec.json.encode(document), status, media_type="application/json")
+
+
+def created(document: Json, outcome: Answered) -> Response:
+    """201 for a creation, 200 for its replay."""
+    return answer(document, 200 if outcome.replayed else 201)

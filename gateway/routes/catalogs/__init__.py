@@ -1,0 +1,1 @@
+"""The catalog in force, its deployment, and the campaigns in it."""

@@ -1,0 +1,114 @@
+"""The catalog as a whole: which one is in force, and putting another one there. Who may change what goes by file."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.responses import Response
+
+from gateway.access.admission import forbidden
+from gateway.access.auth import Caller
+from gateway.access.roles import DEPLOYERS, PEOPLE, Role, deployer
+from gateway.declaring import CONTROL, Routes
+from gateway.documents.values import rfc3339
+from gateway.http.errors import Refused, key_taken
+from gateway.ports import Checked, ControlPort, ControlUnavailable, Deployed, Finding, KeyTaken, Overtaken
+from gateway.routes.call import AtDoor, answer
+from gateway.routes.catalogs.bundles import CatalogBundle, parse_bundle
+from gateway.routes.catalogs.schemas import CatalogJson, CheckedJson, DeployedJson, FindingJson
+
+routes = Routes()
+
+DEPLOY_TRIES: Final = 5
+"""How often a deploy is compared anew before its caller is asked to come again."""
+PROBLEMS_MAX: Final = 200
+"""Of a catalog's problems so many are listed: who sees more has one cause for many."""
+
+
+@routes.read("GET /catalog", roles=PEOPLE, answers=CatalogJson, asks_player=False)
+async def in_force(door: AtDoor) -> Response:
+    """The catalog in force: version, number, since when, by whom."""
+    door.admit()
+    live = door.house.control.in_force()
+    return answer(CatalogJson(live.version, live.number, rfc3339(live.at_ms), live.by))
+
+
+@routes.read(
+    "POST /catalog/check",
+    roles=DEPLOYERS,
+    answers=CheckedJson,
+    refuses=CONTROL,
+    asks_player=False,
+    body=CatalogBundle,
+    form=True,
+)
+async def check(door: AtDoor) -> Response:
+    """Checks a whole catalog, sent as JSON or as a form. Nothing changes."""
+    files = parse_bundle(door.headers, door.body)
+    door.admit()
+    checked = await door.house.control.check(files)
+    return answer(CheckedJson(_listed(checked.problems), _listed(checked.warnings)))
+
+
+@routes.change(
+    "POST /catalog/deploy",
+    roles=DEPLOYERS,
+    answers=DeployedJson,
+    refuses=("catalog_invalid", *CONTROL),
+    asks_player=False,
+    body=CatalogBundle,
+    form=True,
+)
+async def deploy(door: AtDoor) -> Response:
+    """Checks a whole catalog, then puts it in force in every shard at once."""
+    files = parse_bundle(door.headers, door.body)
+    caller = door.admit()
+    command_id, control = door.command_id(caller), door.house.control
+    outcome = await control.deployed(files, command_id)
+    if outcome is None:
+        outcome = await _deploy(control, files, caller, command_id)
+    if isinstance(outcome, KeyTaken):
+        raise key_taken()
+    return answer(DeployedJson(outcome.version, outcome.number, dict(outcome.diff), outcome.replayed))
+
+
+async def _deploy(
+    control: ControlPort, files: Mapping[str, bytes], caller: Caller, command_id: str
+) -> Deployed | KeyTaken:
+    """Judges by what `files` change, and deploys while that holds: another deploy may come in between.
+
+    Raises Refused, ControlUnavailable.
+    """
+    for _ in range(DEPLOY_TRIES):
+        checked = await control.check(files)
+        _check_deployer(caller, checked.changed_files)
+        if checked.problems:
+            raise _invalid(checked)
+        outcome = await control.deploy(files, caller.id, checked.base, command_id)
+        if isinstance(outcome, Checked):
+            raise _invalid(outcome)
+        if not isinstance(outcome, Overtaken):
+            return outcome
+    raise ControlUnavailable(
+        f"Nothing was deployed: {DEPLOY_TRIES} times another catalog came into force meanwhile. Repeat with the key."
+    )
+
+
+def _check_deployer(caller: Caller, changed_files: tuple[str, ...]) -> None:
+    """Raises Refused `forbidden` for the first changed file that none of the caller's roles may deploy."""
+    for name in changed_files:
+        role: Role | None = deployer(name)
+        if role not in caller.roles:
+            shown = ascii(name[:128])[1:-1]
+            detail = f"{shown} differs from the catalog in force, and is deployed by {role or 'nobody'}."
+            raise forbidden(caller, f"POST /catalog/deploy {shown}", detail)
+
+
+def _invalid(checked: Checked) -> Refused:
+    count = len(checked.problems)
+    listed = [finding._asdict() for finding in checked.problems[:PROBLEMS_MAX]]
+    detail = f"The catalog has {count} problem{'s' if count > 1 else ''}; the one in force stays."
+    return Refused("catalog_invalid", detail, {"errors": listed})
+
+
+def _listed(findings: tuple[Finding, ...]) -> list[FindingJson]:
+    return [FindingJson(*finding) for finding in findings[:PROBLEMS_MAX]]

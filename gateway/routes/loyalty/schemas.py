@@ -1,0 +1,132 @@
+"""The JSON of the API: levels, points, redemptions. Points are whole, EUR and rates are decimal strings."""
+
+from engine.state import RedemptionState
+from gateway.documents.base import BalanceJson, Json
+from gateway.routes.bonuses.schemas import GrantedJson
+
+
+class PointsJson(Json):
+    """The buckets in whole points, each rounded down; `available` is negative if spent ones were taken back."""
+
+    available: int
+    locked: int
+    spent: int
+    expired: int
+    lifetime: int
+
+
+class PrivilegesJson(Json):
+    """What a level gives. `bonus_multiplier` and `min_rtp` are factors, `cashback_percent` is percent.
+
+    `min_rtp` is the level's, whatever the feature flag says; null if it asks for none.
+    """
+
+    bonus_multiplier: str
+    cashback_percent: str
+    manager: str
+    min_rtp: str | None
+    withdrawal: str
+    offers: tuple[str, ...]
+
+
+class NextLevelJson(Json):
+    """The next rung; `remaining_eur` is the qualifying turnover that is missing, rounded up."""
+
+    id: str
+    threshold_eur: str
+    remaining_eur: str
+
+
+class LockedJson(Json):
+    """A redemption that waits to be confirmed: `points` are locked until `expires_at`, worth `amount`."""
+
+    redemption_id: str
+    points: int
+    amount: int
+    requested_at: str
+    expires_at: str
+
+
+class LoyaltyJson(Json):
+    """Level, points and turnover; turnover has two digits, rounded down. `level` is null without a ladder,
+    unless the player had one before it was taken away.
+
+    `level_since` is null while nothing has been noted of it: the ladder is newer than the player's last bet.
+    `points_expire_at`: when the available points go without a paid bet until then; null: nothing to lose, or never.
+    `downgrade_at_risk`: without further play a daily sweep of the next 30 days lowers the level. `forced`: an
+    operator set it.
+    """
+
+    player_id: str
+    level: str | None
+    points: PointsJson
+    cumulative_turnover_eur: str
+    qualifying_turnover_eur: str
+    rolling_turnover_eur: str
+    next_level: NextLevelJson | None
+    privileges: PrivilegesJson
+    points_expire_at: str | None
+    level_since: str | None
+    downgrade_at_risk: bool
+    forced: bool
+    redemptions: list[LockedJson]
+
+
+class PointsAdjustedJson(Json):
+    """The buckets after an adjustment."""
+
+    player_id: str
+    points: PointsJson
+    replayed: bool
+
+
+class LevelSetJson(Json):
+    """The level before and after an operator set it; `previous_level` is null if there was none."""
+
+    player_id: str
+    previous_level: str | None
+    level: str
+    replayed: bool
+
+
+class RedemptionJson(Json):
+    """A redemption after this step: `redeemed` whole points, worth `amount` minor units of `currency`.
+
+    A confirmation lists what it granted, which may have to wait for a claim or an approval.
+    """
+
+    redemption_id: str
+    player_id: str
+    state: RedemptionState
+    redeemed: int
+    amount: int
+    currency: str
+    expires_at: str
+    points: PointsJson
+    balance: BalanceJson
+    granted: list[GrantedJson]
+    replayed: bool
+
+
+class LevelJson(Json):
+    """A rung of the ladder: reached with `threshold_eur` of qualifying turnover."""
+
+    id: str
+    name: str | None
+    threshold_eur: str
+    privileges: PrivilegesJson
+
+
+class LevelsJson(Json):
+    """The ladder, lowest level first; empty if the catalog has none."""
+
+    levels: list[LevelJson]
+    language: str
+
+
+class RtpJson(Json):
+    """What the level asks of the game's variant at launch; `min_rtp` is null if nothing, or while the `flag` is off."""
+
+    min_rtp: str | None
+    level: str | None
+    flag: bool

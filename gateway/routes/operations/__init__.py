@@ -1,0 +1,1 @@
+"""What operators and machines ask: health, metrics, the cluster, the sandbox clock."""

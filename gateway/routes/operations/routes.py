@@ -1,0 +1,54 @@
+"""Health, metrics and the cluster: the FastAPI routes operators and their tools use."""
+
+from fastapi import Request
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import JSONResponse, Response
+
+from gateway.access.roles import AUDITOR, OPS, PUBLIC, SUPPORT
+from gateway.declaring import Routes
+from gateway.documents.base import ClusterJson, HealthJson
+from gateway.metrics import GatewayMetrics
+from gateway.routes.call import AtDoor, House, answer
+
+routes = Routes()
+
+
+@routes.read("GET /health/live", roles=PUBLIC, answers=HealthJson, asks_player=False)
+async def live() -> Response:
+    """The process answers."""
+    return answer(HealthJson("live"))
+
+
+@routes.read("GET /health/ready", roles=PUBLIC, answers=HealthJson, asks_player=False, statuses=(200, 503))
+async def ready(request: Request) -> Response:
+    """Whether spins can be served now; 503 with the reason if not."""
+    house: House = request.app.state.house
+    serves, detail = house.cluster.ready()
+    if serves:
+        return answer(HealthJson("ready", detail))
+    response = answer(HealthJson("not_ready", detail), 503)
+    response.headers["retry-after"] = "1"
+    return response
+
+
+@routes.read("GET /metrics", roles=PUBLIC, answers=None, asks_player=False)
+async def metrics(request: Request) -> Response:
+    """This gateway's metrics, for Prometheus, and what is counted over all players."""
+    counted: GatewayMetrics = request.app.state.metrics
+    house: House = request.app.state.house
+    counted.population = await house.control.population()
+    return Response(counted.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+@routes.read("GET /metrics/targets", roles=PUBLIC, answers=None, asks_player=False)
+async def metric_targets(request: Request) -> Response:
+    """Prometheus HTTP service discovery of every gateway and shard."""
+    house: House = request.app.state.house
+    return JSONResponse([dict(entry) for entry in house.cluster.metric_targets()])
+
+
+@routes.read("GET /cluster", roles=OPS | SUPPORT | AUDITOR, answers=ClusterJson, asks_player=False)
+async def cluster(door: AtDoor) -> Response:
+    """Shards, epochs, slots, players and breakers."""
+    door.admit()
+    return JSONResponse(dict(door.house.cluster.cluster()))

@@ -1,0 +1,1 @@
+"""Players, their money, and what is reported of them."""

@@ -1,0 +1,143 @@
+"""Players, deposits, withdrawals and what happens elsewhere, from the engine's words to the JSON of the API."""
+
+from engine.answers import (
+    AwardsAnswer,
+    BlockAnswer,
+    DepositAnswer,
+    FlagClearedAnswer,
+    RegisteredAnswer,
+    ReportedBetAnswer,
+    SessionAnswer,
+    WithdrawalAnswer,
+)
+from engine.catalog import GameType
+from engine.state import Flagged, Withdrawal
+from engine.views import PlayerView
+from gateway.documents.values import balance, decimal, euros, rfc3339
+from gateway.routes.bonuses.render import awards, free_spins, grant
+from gateway.routes.loyalty.render import loyalty, rtp_or_none
+from gateway.routes.players.schemas import (
+    AwardsJson,
+    BlockJson,
+    DepositJson,
+    FlagClearedJson,
+    FlaggedJson,
+    PlayerJson,
+    PlayerRegisteredJson,
+    ReportedBetJson,
+    ReservedJson,
+    SessionJson,
+    WithdrawalJson,
+)
+from gateway.spin.render import spin
+
+
+def registered(answer: RegisteredAnswer, player_id: str, replayed: bool) -> PlayerRegisteredJson:
+    """The profile."""
+    return PlayerRegisteredJson(player_id, answer.currency, answer.country, answer.language, answer.segments, replayed)
+
+
+def deposit(answer: DepositAnswer, player_id: str, replayed: bool) -> DepositJson:
+    """A deposit and what it triggered."""
+    return DepositJson(
+        answer.deposit_id,
+        player_id,
+        answer.amount,
+        answer.currency,
+        balance(answer.balance),
+        awards(answer.granted),
+        awards(answer.declined),
+        replayed,
+    )
+
+
+def withdrawal(answer: WithdrawalAnswer, player_id: str, replayed: bool) -> WithdrawalJson:
+    """A withdrawal after a step."""
+    return WithdrawalJson(
+        answer.withdrawal_id,
+        answer.amount,
+        answer.state,
+        answer.grants,
+        answer.packages,
+        player_id,
+        answer.currency,
+        balance(answer.balance),
+        answer.privilege,
+        replayed,
+    )
+
+
+def session(answer: SessionAnswer, player_id: str, replayed: bool) -> SessionJson:
+    """A session: what is to be resumed, and what it triggered."""
+    rounds = [spin(of, player_id) for of in answer.open_rounds]
+    return SessionJson(
+        player_id,
+        rtp_or_none(answer.min_rtp_micro),
+        rounds,
+        awards(answer.granted),
+        awards(answer.declined),
+        replayed,
+    )
+
+
+def awarded(answer: AwardsAnswer, player_id: str, replayed: bool) -> AwardsJson:
+    """What an event or code triggered."""
+    return AwardsJson(player_id, balance(answer.balance), awards(answer.granted), awards(answer.declined), replayed)
+
+
+def reported_bet(answer: ReportedBetAnswer, player_id: str, replayed: bool) -> ReportedBetJson:
+    """A bet of another vertical."""
+    game_type: GameType = answer.game_type  # type: ignore[assignment]  # decide refuses others
+    return ReportedBetJson(
+        answer.bet_id,
+        player_id,
+        answer.amount,
+        game_type,
+        euros(answer.turnover_micro),
+        decimal(answer.points_micro),
+        answer.level or None,
+        awards(answer.granted),
+        awards(answer.declined),
+        replayed,
+    )
+
+
+def block(answer: BlockAnswer, player_id: str, replayed: bool) -> BlockJson:
+    """The player's standing."""
+    return BlockJson(player_id, answer.blocked, answer.reason, replayed)
+
+
+def player(view: PlayerView, stale: bool = False) -> PlayerJson:
+    """Everything about a player."""
+    return PlayerJson(
+        view.player_id,
+        view.currency,
+        view.country,
+        view.language,
+        view.segments,
+        view.blocked,
+        stale,
+        balance(view.balance),
+        [grant(of) for of in view.grants],
+        [free_spins(of) for of in view.free_spins],
+        [spin(answer, view.player_id) for answer in view.open_rounds],
+        [_reserved(of) for of in view.withdrawals],
+        None if view.loyalty is None else loyalty(view.loyalty),
+        [flagged(of) for of in view.flagged],
+    )
+
+
+def _reserved(of: Withdrawal) -> ReservedJson:
+    return ReservedJson(of.withdrawal_id, of.amount, of.state, of.grants, of.packages)
+
+
+def flagged(of: Flagged) -> FlaggedJson:
+    """What waits for an operator."""
+    return FlaggedJson(of.flag_id, of.code, of.session_id, of.transaction_id, of.amount, rfc3339(of.flagged_ms))
+
+
+def flag_cleared(answer: FlagClearedAnswer, player_id: str, replayed: bool) -> FlagClearedJson:
+    """What an operator has dealt with."""
+    return FlagClearedJson(
+        player_id, answer.flag_id, answer.code, answer.session_id, answer.amount, answer.reason, replayed
+    )

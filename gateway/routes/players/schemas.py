@@ -1,0 +1,151 @@
+"""The JSON of the API: players, deposits, withdrawals, sessions and what happens elsewhere. Amounts in minor units."""
+
+from engine.catalog import GameType
+from engine.state import WithdrawalState
+from gateway.documents.base import BalanceJson, Json, SpinAnswer
+from gateway.routes.bonuses.schemas import FreeSpinsJson, GrantedJson, GrantJson
+from gateway.routes.loyalty.schemas import LoyaltyJson
+
+
+class PlayerRegisteredJson(Json):
+    """The profile after registration or update."""
+
+    player_id: str
+    currency: str
+    country: str | None
+    language: str | None
+    segments: tuple[str, ...]
+    replayed: bool
+
+
+class DepositJson(Json):
+    """The deposit and what it triggered."""
+
+    deposit_id: str
+    player_id: str
+    amount: int
+    currency: str
+    balance: BalanceJson
+    granted: list[GrantedJson]
+    declined: list[GrantedJson]
+    replayed: bool
+
+
+class BlockJson(Json):
+    """The player's standing."""
+
+    player_id: str
+    blocked: bool
+    reason: str
+    replayed: bool
+
+
+class ReservedJson(Json):
+    """A withdrawal under way; `grants` and `packages` are the ids of what its confirmation removes."""
+
+    withdrawal_id: str
+    amount: int
+    state: WithdrawalState
+    grants: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+class FlaggedJson(Json):
+    """A result or rollback refused with `code`, for an operator: `amount` is the win that was not moved.
+
+    `transaction_id` is the bet that a rollback named, as `<client>:<Idempotency-Key>`; `session_id` and `amount` are ""
+    and 0 if nothing is known of it any more. `flag_id` names it for `POST /players/{player_id}/flags/{flag_id}/clear`.
+    """
+
+    flag_id: str
+    code: str
+    session_id: str
+    transaction_id: str
+    amount: int
+    flagged_at: str
+
+
+class FlagClearedJson(Json):
+    """What an operator has dealt with, and why it is listed no more."""
+
+    player_id: str
+    flag_id: str
+    code: str
+    session_id: str
+    amount: int
+    reason: str
+    replayed: bool
+
+
+class PlayerJson(Json):
+    """Everything about the player. `stale`: from the last snapshot, while the player is not served.
+
+    `withdrawals` are those that wait to be confirmed or cancelled, `flagged` what waits for an operator.
+    """
+
+    player_id: str
+    currency: str
+    country: str | None
+    language: str | None
+    segments: tuple[str, ...]
+    blocked: bool
+    stale: bool
+    balance: BalanceJson
+    grants: list[GrantJson]
+    free_spins: list[FreeSpinsJson]
+    open_rounds: list[SpinAnswer]
+    withdrawals: list[ReservedJson]
+    loyalty: LoyaltyJson | None
+    flagged: list[FlaggedJson]
+
+
+class WithdrawalJson(ReservedJson):
+    """A withdrawal after this step; `privilege` is how the player's level is served."""
+
+    player_id: str
+    currency: str
+    balance: BalanceJson
+    privilege: str
+    replayed: bool
+
+
+class SessionJson(Json):
+    """Open rounds to be resumed, newest first (at most 16; the player's answer has all), and what it triggered.
+
+    `min_rtp`: the return to player that the level asks of games launched from here, a decimal string; null: none.
+    """
+
+    player_id: str
+    min_rtp: str | None
+    open_rounds: list[SpinAnswer]
+    granted: list[GrantedJson]
+    declined: list[GrantedJson]
+    replayed: bool
+
+
+class AwardsJson(Json):
+    """What an event or code triggered."""
+
+    player_id: str
+    balance: BalanceJson
+    granted: list[GrantedJson]
+    declined: list[GrantedJson]
+    replayed: bool
+
+
+class ReportedBetJson(Json):
+    """A bet of another vertical; `turnover_eur` is a decimal string with two digits, rounded down.
+
+    `points_earned` is an exact decimal string, `level` the one held after the bet, null without a ladder.
+    """
+
+    bet_id: str
+    player_id: str
+    amount: int
+    game_type: GameType
+    turnover_eur: str
+    points_earned: str
+    level: str | None
+    granted: list[GrantedJson]
+    declined: list[GrantedJson]
+    replayed: bool

@@ -1,0 +1,103 @@
+"""Around FastAPI: bodies are bounded and checked before anything parses them, every failure becomes a problem document,
+and every request is counted."""
+
+import logging
+from typing import Final
+
+from starlette.types import ASGIApp
+
+from gateway.declaring import RouteTable
+from gateway.http.bodies import bundle_body, json_body, single_headers
+from gateway.http.duplicates import refuse_duplicates
+from gateway.http.errors import Refused, internal_error, invalid_field, method_not_allowed
+from gateway.http.wire import HeaderMap, Message, Receive, Scope, Send, send_reply
+from gateway.metrics import GatewayMetrics
+from gateway.settings import GatewaySettings
+
+logger = logging.getLogger(__name__)
+
+EXCHANGE: Final = "croupier.exchange"
+"""Where in the ASGI scope a request's `Exchange` is."""
+
+
+class Exchange:
+    """One request: its raw parts, which callers sign, and how it ended (`ok` or the code of its refusal)."""
+
+    __slots__ = ("body", "code", "headers")
+
+    def __init__(self, headers: HeaderMap, body: bytes) -> None:
+        self.headers = headers
+        self.body = body
+        self.code = "ok"
+
+
+class Guard:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, routes: RouteTable, metrics: GatewayMetrics, settings: GatewaySettings) -> None:
+        self._app = app
+        self._routes = routes
+        self._metrics = metrics
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes everything but HTTP through untouched."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            if self._routes.is_shadowed(scope["method"], scope["path"]):
+                raise method_not_allowed(self._routes.methods_of(scope["path"]))
+            headers = single_headers(scope["headers"])
+            body = await self._body(scope["path"], headers, receive)
+        except Refused as refused:
+            self._metrics.request("unmatched", refused.code)
+            await send_reply(send, refused.reply())
+            return
+        exchange = scope[EXCHANGE] = Exchange(headers, body)
+        await self._run(scope, exchange, receive, send)
+        route = getattr(scope.get("route"), "path", None)
+        self._metrics.request(f"{scope['method']} {route}" if route else "unmatched", exchange.code)
+
+    async def _body(self, path: str, headers: HeaderMap, receive: Receive) -> bytes:
+        """The files of a catalog need more room than anything else, and are checked where they are taken apart."""
+        if path in self._routes.form_paths:
+            return await bundle_body(headers, receive, self._settings.catalog_bytes_max)
+        body = await json_body(headers, receive, self._settings.body_bytes_max)
+        _check_text(body)
+        if body:
+            refuse_duplicates(body)
+        return body
+
+    async def _run(self, scope: Scope, exchange: Exchange, receive: Receive, send: Send) -> None:
+        started = read = False
+
+        async def receive_again() -> Message:
+            nonlocal read
+            if read:
+                return await receive()
+            read = True
+            return {"type": "http.request", "body": exchange.body, "more_body": False}
+
+        async def send_on(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive_again, send_on)
+        except Exception:
+            logger.exception("%s %s failed", scope["method"], ascii(scope["path"][:200]))
+            exchange.code = "internal_error"
+            if not started:
+                await send_reply(send, internal_error())
+
+
+def _check_text(body: bytes) -> None:
+    """JSON is UTF-8: Python's parser would also guess UTF-16 and UTF-32, which are full of NULs."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise invalid_field("body", "is not valid JSON in UTF-8") from None
+    if b"\0" in body:
+        raise invalid_field("body", "is not valid JSON in UTF-8")

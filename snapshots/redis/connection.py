@@ -1,0 +1,132 @@
+"""How the Redis store reaches its server: connections, the function library, and what failures mean."""
+
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import BlockingConnectionPool, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from snapshots.errors import Fenced, StillHeld, StoreError, StoreUnavailable, StoreUnsuitable, TermHeld
+from snapshots.redis.link import Argument, RedisLink
+from snapshots.redis.settings import check_settings, masked
+
+APPEND_TIMEOUT_MS = 1_000
+CALL_TIMEOUT_MS = 5_000
+CONNECTIONS_MAX = 16
+PREFIX = "croupier:"
+
+_PARTS = ("functions.lua", "due.lua", "limits.lua")
+_SOURCE = "".join(files("snapshots.redis").joinpath(name).read_text() for name in _PARTS)
+LIBRARY = "croupier_" + sha256(_SOURCE.encode()).hexdigest()[:12]
+"""Named by content: two versions of the code never replace each other's functions."""
+_LIBRARY_SOURCE = _SOURCE.replace("croupier_@HASH@", LIBRARY)
+
+
+class RedisConnection:
+    """A server that keeps the promise, or `StoreUnsuitable`. The parts of `RedisStore` are built on it."""
+
+    def __init__(
+        self, url: str, *, append_timeout_ms: int = APPEND_TIMEOUT_MS, call_timeout_ms: int = CALL_TIMEOUT_MS
+    ) -> None:
+        self._url = url
+        self._append_timeout_ms = append_timeout_ms
+        self._call_timeout_ms = call_timeout_ms
+        self._client: Redis | None = None
+        self._link: RedisLink | None = None
+
+    async def open(self) -> None:
+        """Connects, checks version and settings, loads the functions."""
+        name = masked(self._url)
+        try:
+            client = self._new_client()
+        except ValueError as error:
+            raise StoreUnsuitable(f"{name} is not a Redis URL: {error}.") from None
+        try:
+            check_settings(name, await client.info())
+            await _load_library(client)
+        except (RedisError, OSError) as error:
+            await client.aclose()
+            raise StoreUnsuitable(f"Redis at {name} can't be used: {str(error).rstrip('.')}.") from None
+        except StoreUnsuitable:
+            await client.aclose()
+            raise
+        self._client = client
+        # TLS has settings that only the full client knows; its appends go the longer way.
+        if not self._url.startswith("rediss://"):
+            self._link = RedisLink(dict(parse_url(self._url)), self._append_timeout_ms / 1000)
+
+    def _new_client(self) -> Redis:
+        timeout_s = self._call_timeout_ms / 1000
+        # Never a retry behind our back: the caller repeats, and knows that it does. Beyond the bound calls queue.
+        pool = BlockingConnectionPool.from_url(
+            self._url,
+            max_connections=CONNECTIONS_MAX,
+            timeout=timeout_s,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+        )
+        return Redis.from_pool(pool)
+
+    async def close(self) -> None:
+        """Closes all connections; closing twice is fine."""
+        client, link = self._client, self._link
+        self._client = self._link = None
+        if link is not None:
+            link.close()
+        if client is not None:
+            await client.aclose()
+
+    @property
+    def _redis(self) -> Redis:
+        if self._client is None:
+            raise StoreUnavailable("the store is not open")
+        return self._client
+
+    async def _call(self, function: str, *arguments: Argument) -> Any:
+        client = self._redis
+        try:
+            return await client.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
+        except ResponseError as error:
+            raise await self._failure(str(error)) from None
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable(f"Redis: {error}") from None
+
+    async def _failure(self, text: str) -> StoreError:
+        """What an error reply means. Functions lost by a FLUSH are loaded again: the repeated call finds them."""
+        if text.startswith("FENCED "):
+            return Fenced(text.removeprefix("FENCED "))
+        if text.startswith("HELD "):
+            _, left_ms, holder = text.split(" ", 2)
+            return TermHeld(holder, int(left_ms))
+        if text.startswith("PLAYERS "):
+            return StillHeld(text.removeprefix("PLAYERS "))
+        if "Function not found" in text:
+            await answer(_load_library(self._redis))
+        return StoreUnavailable(f"Redis: {text}")
+
+    async def clock_ms(self) -> int:
+        """The clock of the Redis server."""
+        seconds, micros = await answer(self._redis.time())
+        return int(seconds) * 1000 + int(micros) // 1000
+
+
+async def answer(call: Any) -> Any:
+    """What the client answers. Raises StoreUnavailable if it doesn't."""
+    try:
+        return await call
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable(f"Redis: {error}") from None
+
+
+async def _load_library(client: Redis) -> None:
+    try:
+        await client.function_load(_LIBRARY_SOURCE)
+    except ResponseError as error:
+        if "already exists" not in str(error):
+            raise

@@ -1,0 +1,171 @@
+"""The store on Redis ≥ 7 with AOF. All writes are Redis Functions that check their fence and write in one step.
+
+What "durable" means is Redis's setting: with `appendfsync always` a lost machine loses nothing that was confirmed,
+with `everysec` up to about a second; a lost process loses nothing with either.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+import hiredis
+import msgspec
+
+from snapshots.contract import (
+    GENESIS,
+    NO_TALLIES,
+    Address,
+    Claim,
+    Incarnation,
+    LogHead,
+    LogInfo,
+    LogRecord,
+    Owner,
+    Place,
+    SnapshotRecord,
+    StoredPage,
+    StoredPlayer,
+    Tallies,
+    next_hash,
+)
+from snapshots.redis.connection import LIBRARY, PREFIX, answer
+from snapshots.redis.control import RedisControl
+from snapshots.redis.limits import RedisLimits
+from snapshots.redis.link import Argument
+from snapshots.rows import checked_claim, checked_trim, owner_of, packed
+from snapshots.slots import slot_of
+
+_APPEND = f"{LIBRARY}_append"
+_TALLIES = f"{PREFIX}tallies"
+
+
+class RedisStore(RedisControl, RedisLimits):
+    """See `snapshots.contract.Store`. `url`: redis://, rediss:// or unix://."""
+
+    async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
+        """See Store. ValueError if the shard id or the nonce can't be one."""
+        checked_claim(shard_id, nonce)
+        epoch, log_id, previous = await self._call("claim", shard_id, packed(owner), nonce, GENESIS)
+        return Claim(Incarnation(shard_id, int(epoch), nonce, log_id.decode()), owner_of(previous))
+
+    async def serve(self, inc: Incarnation, address: Address) -> None:
+        """See Store."""
+        await self._call("serve", *_token(inc), packed(address))
+
+    async def heartbeat(self, inc: Incarnation) -> int:
+        """See Store."""
+        return int(await self._call("heartbeat", *_token(inc)))
+
+    async def retire(self, inc: Incarnation) -> None:
+        """See Store."""
+        await self._call("retire", *_token(inc))
+
+    async def append(
+        self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0, tallies: Tallies = NO_TALLIES
+    ) -> LogHead:
+        """See Store. One round trip; StoreUnavailable after `append_timeout_ms`."""
+        new = LogHead(head.seq + 1, next_hash(head.hash, payload))
+        arguments: tuple[Argument, ...] = (
+            *_token(inc), head.seq, head.hash, new.seq, new.hash, payload, catalog_number
+        )  # fmt: skip
+        if tallies:
+            arguments += tuple(part for pair in tallies.items() for part in pair)
+        if self._link is None:
+            await self._call("append", *arguments)
+            return new
+        reply = await self._link.call("FCALL", _APPEND, 0, *arguments)
+        if isinstance(reply, hiredis.ReplyError):
+            raise await self._failure(str(reply))
+        return new
+
+    async def tallies(self, names: Sequence[str]) -> Tallies:
+        """See Store. One round trip."""
+        found = await answer(self._redis.hmget(_TALLIES, list(names))) if names else []
+        return {name: int(value or 0) for name, value in zip(names, found, strict=True)}
+
+    async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
+        """See Store. ValueError if `trim_seq` is above `checkpoint_seq`."""
+        checked_trim(checkpoint_seq, trim_seq)
+        await self._call("checkpoint", *_token(inc), checkpoint_seq, trim_seq)
+
+    async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:
+        """See Store. One call for all: Redis does nothing else meanwhile, so keep the slices small."""
+        parts: list[Argument] = []
+        for record in records:
+            due = "" if record.due_ms is None else record.due_ms
+            slot = slot_of(record.player_id)
+            parts += (record.player_id, record.version, record.state, record.window, slot, due)
+        await self._call("put_snapshots", *_token(inc), *parts)
+
+    async def release_slots(
+        self,
+        inc: Incarnation,
+        term: int,
+        slots: Sequence[int],
+        dedicated: Sequence[str],
+        gainer: str,
+        versions: Mapping[str, int],
+    ) -> Incarnation:
+        """See Store."""
+        players = [(player_id, str(version)) for player_id, version in sorted(versions.items())]
+        move = msgspec.msgpack.encode(([str(slot) for slot in sorted(slots)], sorted(dedicated), players))
+        request = blake2b(msgspec.msgpack.encode((term, gainer, move)), digest_size=16).digest()
+        await self._call("release_slots", *_token(inc), term, gainer, request, inc.epoch + 1, move)
+        return Incarnation(inc.shard_id, inc.epoch + 1, inc.nonce, inc.log_id)
+
+    async def read_log(self, log_id: str, after_seq: int, limit: int) -> Sequence[LogRecord]:
+        """See Store. A log nobody knows is empty."""
+        entries = await answer(self._redis.xrange(f"{PREFIX}log:{log_id}", f"{after_seq + 1}-0", "+", limit))
+        return [LogRecord(int(key.partition(b"-")[0]), e[b"q"], e[b"h"], e[b"p"]) for key, e in entries]
+
+    async def unfinished_logs(self) -> Sequence[LogInfo]:
+        """See Store."""
+        rows = await self._call("unfinished_logs")
+        rows.sort(key=lambda row: (row[1], int(row[2])))
+        return [
+            LogInfo(log.decode(), shard.decode(), not live, int(checkpointed), int(trimmed))
+            for log, shard, _, live, checkpointed, trimmed in rows
+        ]
+
+    async def load_player(self, player_id: str) -> StoredPlayer:
+        """See Store."""
+        names = ["av", "as", "aw", "bv", "bs", "bw", "min", "due"]
+        found = await answer(self._redis.hmget(f"{PREFIX}player:{player_id}", names))
+        newest, due_ms = max(int(found[0] or 0), int(found[3] or 0)), int(found[7]) if found[7] else None
+        generations = [
+            SnapshotRecord(player_id, int(version), state, window, due_ms if int(version) == newest else None)
+            for version, state, window in (found[0:3], found[3:6])
+            if version is not None
+        ]
+        generations.sort(key=lambda record: record.version, reverse=True)
+        return StoredPlayer(tuple(generations), int(found[6] or 0))
+
+    async def due_players(
+        self, slots: Sequence[int], dedicated: Sequence[str], before_ms: int, limit: int
+    ) -> Sequence[str]:
+        """See Store. One round trip."""
+        players = [part for player_id in dedicated for part in (player_id, slot_of(player_id))]
+        encode = msgspec.msgpack.encode
+        found = await self._call("due_players", before_ms, limit, encode(list(slots)), encode(players))
+        return [player_id.decode() for player_id in found]
+
+    async def stored_players(self, slots: Sequence[int], limit: int, after: Place | None = None) -> StoredPage:
+        """See Store. One round trip; a small slot comes as a whole."""
+        left = sorted(slot for slot in slots if after is None or slot >= after.slot)
+        cursor = after.at if after is not None and left[:1] == [after.slot] else "0"
+        players, *rest = await self._call("stored_players", limit, cursor, msgspec.msgpack.encode(left))
+        following = Place(int(rest[0]), rest[1].decode()) if rest else None
+        return StoredPage([player_id.decode() for player_id in players], following)
+
+    async def put_due_marks(self, inc: Incarnation, marks: Mapping[int, str]) -> None:
+        """See Store."""
+        if marks:
+            await self._call("put_due_marks", *_token(inc), *(part for pair in sorted(marks.items()) for part in pair))
+
+    async def due_marks(self) -> Mapping[int, str]:
+        """See Store."""
+        found = await answer(self._redis.hgetall(f"{PREFIX}due_marks"))
+        return {int(slot): mark.decode() for slot, mark in found.items()}
+
+
+def _token(inc: Incarnation) -> tuple[str, int, str, str]:
+    return inc.shard_id, inc.epoch, inc.nonce, inc.log_id

@@ -1,0 +1,45 @@
+"""A process that is stopped, not dead: it may hold a lock of the store, so that its successor can't start."""
+
+import subprocess
+from pathlib import Path
+
+from actors.host.processes import host_id, is_gone, kill_if_here, this_process
+from snapshots.contract import Owner
+from tests.unit.actors.harness import eventually
+from tests.unit.actors.supervision.test_supervisor import house
+
+
+def owner_of(pid: int) -> Owner:
+    started = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return Owner(host_id(), pid, started)
+
+
+def test_a_process_of_this_host_is_killed_even_if_it_is_stopped() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        owner = owner_of(process.pid)
+        process.send_signal(19)  # SIGSTOP
+        kill_if_here(owner)
+        assert process.wait(5) == -9
+    assert is_gone(owner)
+    kill_if_here(owner)  # twice is fine
+
+
+def test_processes_elsewhere_and_strangers_with_the_same_pid_are_left_alone() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        owner = owner_of(process.pid)
+        kill_if_here(Owner("another host", owner.pid, owner.started_ticks))
+        kill_if_here(Owner(owner.host_id, owner.pid, owner.started_ticks - 1))
+        assert process.poll() is None
+        process.kill()
+    assert this_process().host_id == host_id()
+
+
+async def test_a_silent_shard_whose_successor_can_not_start_is_killed_before_the_next_attempt(tmp_path: Path) -> None:
+    async with house(tmp_path) as of:
+        supervisor = await of.supervisor()
+        silent = of.cluster.serving()["s0"]
+        for spare in of.cluster.launched:
+            spare.refuses = "the store is locked"
+        silent.stopped = True
+        await eventually(lambda: silent.killed)
+        assert "s0" in supervisor._recovering
