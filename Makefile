@@ -1,14 +1,16 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check simulate up bench clean
+.PHONY: help demo test test-quick check simulate fuzz up bench clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
 LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter CROUPIER_% RAY_%,$(.VARIABLES))
+# Two processes: tests of one module stay together, because they share servers.
+PARALLEL := --numprocesses 2 --dist loadscope
 CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
 
 help: ## Lists the targets
-	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: ## Plays 20 000 spins over HTTP, kills a shard half-way, and reconciles every balance
 	@./scripts/setup.sh python
@@ -16,7 +18,11 @@ demo: ## Plays 20 000 spins over HTTP, kills a shard half-way, and reconciles ev
 
 test: ## Runs all tests (needs redis-server; installs it from apt when missing)
 	@./scripts/setup.sh python redis
-	$(CLEAN_ENV) $(PY)/python -m pytest
+	$(CLEAN_ENV) $(PY)/python -m pytest $(PARALLEL)
+
+test-quick: ## Unit and contract tests and a little of the property tests: for your own loop
+	@./scripts/setup.sh python redis
+	$(CLEAN_ENV) HYPOTHESIS_PROFILE=quick $(PY)/python -m pytest $(PARALLEL) tests/unit tests/contract tests/property
 
 simulate: ## Runs many histories of the simulation: make simulate SEEDS="17 100-199"
 	@./scripts/setup.sh python
@@ -28,6 +34,10 @@ check: ## Format, lint, types, import contracts: what CI checks
 	$(CLEAN_ENV) $(PY)/ruff check .
 	$(CLEAN_ENV) $(PY)/mypy
 	$(CLEAN_ENV) $(PY)/lint-imports
+
+fuzz: ## Sends 10 000 odd requests to a real server by its OpenAPI document; writes docs/fuzz.md
+	@./scripts/setup.sh python
+	$(CLEAN_ENV) $(PY)/python -m tests.fuzz
 
 up: ## Starts a server on this machine; settings from CROUPIER_… in the environment
 	@./scripts/setup.sh python

@@ -7,20 +7,21 @@ under an older number are refused there, whatever a shard believes.
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import NamedTuple
 
 import msgspec
 
 from actors.clock import now_ms
-from actors.frames import NIL, Kind, Reply
+from actors.context import ShardContext
 from actors.geo import GeoDatabase
+from engine.calendar import within_time
 from engine.catalog import Catalog
+from engine.currencies import other_exponents
 from engine.due import due_digest
 from snapshots.contract import CatalogRow, Routing, Store
 from snapshots.errors import StoreUnavailable
-
-if TYPE_CHECKING:
-    from actors.shard import Shard
 
 log = logging.getLogger("croupier.shard")
 
@@ -77,8 +78,20 @@ async def next_row(store: Store, routing: Routing, version: str, by: str) -> Cat
     if len(set(digests)) == 1:
         since, since_ms = in_force.due_since, in_force.due_since_ms
     else:
-        since, since_ms = number, at_ms + routing.clock_offset_ms
+        since, since_ms = number, within_time(at_ms + routing.clock_offset_ms)
     return CatalogRow(number, version, at_ms, by, since, since_ms)
+
+
+async def unheld_counters(store: Store, in_force: CatalogRow | None, version: str) -> tuple[str, ...]:
+    """The store's counters that must be 0 for a stored version to come into force after `in_force` (rules §2.7).
+
+    Raises CatalogMissing if the version is not stored, StoreUnavailable. One in force that can't be read, or none,
+    leaves every exponent open.
+    """
+    catalog, before = (await read_content(store, version)).catalog, None
+    with suppress(CatalogMissing, msgspec.DecodeError):
+        before = None if in_force is None else (await read_content(store, in_force.version)).catalog
+    return tuple(other.counter for other in other_exponents(catalog, before))
 
 
 class DeploymentOver(Exception):
@@ -95,8 +108,10 @@ class _Prepared(NamedTuple):
 class CatalogSwap:
     """One shard's part in a deployment."""
 
-    def __init__(self, shard: "Shard") -> None:
-        self._shard = shard
+    def __init__(
+        self, context: ShardContext, until_decided: Callable[[], Awaitable[None]], go_on: Callable[[], None]
+    ) -> None:
+        self._context, self._until_decided, self._go_on = context, until_decided, go_on
         self._prepared: _Prepared | None = None
         self._attempt = 0
         """Grows with whatever begins or ends a preparation, so that an older one notices."""
@@ -118,9 +133,9 @@ class CatalogSwap:
         """The store has this version in force: go on under it. Another one was prepared, or none: ask the store."""
         prepared = self._prepared
         if prepared is not None and (prepared.number, prepared.version) == (number, version):
-            self._shard.use_catalog(prepared.number, prepared.catalog, prepared.geo)
+            self._context.use_catalog(prepared.number, prepared.catalog, prepared.geo)
             self._resume()
-        elif number > self._shard.committer.catalog_number:
+        elif number > self._context.committer.catalog_number:
             self._ask_store()
 
     def abandon(self) -> None:
@@ -132,7 +147,7 @@ class CatalogSwap:
 
         Raises as `prepare`.
         """
-        if row is not None and row.number > self._shard.committer.catalog_number and self._prepared is None:
+        if row is not None and row.number > self._context.committer.catalog_number and self._prepared is None:
             log.warning("catalog %d is in force, as the store says; nobody told", row.number)
             await self.prepare(row.number, row.version, row.due_since_ms)
             self.finish(row.number, row.version)
@@ -143,39 +158,33 @@ class CatalogSwap:
             await asyncio.sleep(ASK_AGAIN_S / 10)
 
     def end(self) -> None:
-        """Throws everything away: nothing was decided for those who wait."""
+        """Throws the preparation away."""
         self._attempt += 1
         self._prepared = None
         if self._doubt is not None:
             self._doubt.cancel()
         if self._resolving is not None:
             self._resolving.cancel()
-        frames, self._shard.paused = self._shard.paused or [], None
-        for sink, frame in frames:
-            for request in frame.requests:
-                sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+        self._context.resume()
 
     async def _hold(self, prepared: _Prepared, attempt: int) -> None:
         """Frames wait from now on; on return all that was decided before is durable."""
         self._check(prepared.number, attempt)
-        shard, self._prepared = self._shard, prepared
-        if shard.paused is None:
-            shard.paused = []
+        context, self._prepared = self._context, prepared
+        context.pause()
         self._in_doubt()
-        while shard.loader.waiting or shard.facts.looking:
-            await shard.loader.until_delivered()
-            await shard.facts.until_decided()
-        await shard.committer.until_idle()
+        await self._until_decided()
+        await context.committer.until_idle()
         self._check(prepared.number, attempt)
 
     def _check(self, number: int, attempt: int) -> None:
-        if attempt != self._attempt or number <= self._shard.committer.catalog_number:
+        if attempt != self._attempt or number <= self._context.committer.catalog_number:
             raise DeploymentOver(f"catalog {number} was given up or overtaken before it was prepared")
 
     async def _read(self, number: int, version: str, due_since_ms: int) -> _Prepared:
         """Off the loop where a file is read: spins go on meanwhile."""
-        catalog = await read_catalog(self._shard.store, version, due_since_ms)
-        folder, path = self._shard.settings.catalog_dir, catalog.geo_database
+        catalog = await read_catalog(self._context.store, version, due_since_ms)
+        folder, path = self._context.settings.catalog_dir, catalog.geo_database
         geo = GeoDatabase(folder, None) if path is None else await asyncio.to_thread(GeoDatabase, folder, path)
         return _Prepared(number, version, catalog, geo)
 
@@ -185,9 +194,8 @@ class CatalogSwap:
         if self._doubt is not None:
             self._doubt.cancel()
             self._doubt = None
-        frames, self._shard.paused = self._shard.paused or [], None
-        for sink, frame in frames:
-            self._shard.handle(sink, frame)
+        self._context.resume()
+        self._go_on()
 
     def _in_doubt(self) -> None:
         if self._doubt is not None:
@@ -203,7 +211,7 @@ class CatalogSwap:
         attempt = self._attempt
         while attempt == self._attempt:  # else it was decided meanwhile, or another one has begun
             try:
-                row = (await self._shard.store.routing()).catalog
+                row = (await self._context.store.routing()).catalog
                 log.warning("a deployment was left undecided; the store has %s", row)
                 await self._settle(row, attempt)
             except StoreUnavailable:
@@ -212,14 +220,14 @@ class CatalogSwap:
                 return
             except Exception:
                 log.exception("the catalog in force can't be used")
-                self._shard.end("the catalog in force can't be used")
+                self._context.end("the catalog in force can't be used")
             else:
                 return
 
     async def _settle(self, row: CatalogRow | None, attempt: int) -> None:
         if attempt != self._attempt:
             return
-        if row is None or row.number <= self._shard.committer.catalog_number:
+        if row is None or row.number <= self._context.committer.catalog_number:
             self.abandon()
             return
         prepared = self._prepared

@@ -36,6 +36,9 @@ class ShardHandle(Protocol):
     async def dead(self) -> None:
         """Returns when the process is known to be dead or has retired, never before."""
 
+    def dismiss(self) -> None:
+        """Ends a process that has drained or never was a shard: as it was meant to end, not as an accident."""
+
     def kill(self) -> None:
         """Ends the process without ceremony, if it can be reached."""
 

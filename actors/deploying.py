@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from actors.catalog_swap import next_row
+from actors.catalog_swap import CatalogMissing, next_row, unheld_counters
 from actors.client import ShardClient
 from actors.clock import now_ms
 from actors.frames import (
@@ -29,10 +29,12 @@ from actors.frames import (
     Overtaken,
     PrepareCatalog,
     SetClock,
+    TimeEnds,
     encode,
 )
+from engine.calendar import LATEST_MS, within_time
 from snapshots.contract import CatalogRow, DoneRequest, Routing, ShardRow, Store
-from snapshots.errors import Fenced, StoreUnavailable
+from snapshots.errors import Fenced, StillHeld, StoreUnavailable
 
 log = logging.getLogger("croupier.supervisor")
 _decode_first = msgspec.msgpack.Decoder(Deployed | ClockSet).decode
@@ -81,16 +83,29 @@ async def deploy(
         return answer
     answer = Deployed(number + 1, asked.version, asked.diff)
     row = await next_row(store, routing, asked.version, asked.by)
-    await _swap(store, client, term, shards, row, _done(asked.keyed, answer))
+    try:
+        unheld = await unheld_counters(store, in_force, asked.version)
+    except (CatalogMissing, msgspec.DecodeError) as failure:
+        raise DeployFailed(f"catalog {asked.version} can't be read: {failure}") from failure
+    await _swap(store, client, term, shards, row, _done(asked.keyed, answer), unheld)
     return answer
 
 
 async def _swap(
-    store: Store, client: ShardClient, term: int, shards: Sequence[str], row: CatalogRow, done: DoneRequest | None
+    store: Store,
+    client: ShardClient,
+    term: int,
+    shards: Sequence[str],
+    row: CatalogRow,
+    done: DoneRequest | None,
+    unheld: Sequence[str],
 ) -> None:
     rows = await _prepare_all(store, client, shards, row)
     try:
-        await _commit(store, term, row, done)
+        await _commit(store, term, row, done, unheld)
+    except StillHeld as refusal:
+        await _tell(client, rows, AbandonCatalog())
+        raise DeployFailed(f"a currency would get another exponent while players hold it: {refusal}") from refusal
     except Fenced:
         if (await store.routing()).catalog != row:  # else an attempt without outcome had done it
             await _tell(client, rows, AbandonCatalog())
@@ -123,11 +138,13 @@ def _rows(routing: Routing, shards: Sequence[str]) -> list[ShardRow]:
     return [routing.shards[shard_id] for shard_id in shards if shard_id in routing.shards]
 
 
-async def _commit(store: Store, term: int, row: CatalogRow, done: DoneRequest | None) -> None:
+async def _commit(
+    store: Store, term: int, row: CatalogRow, done: DoneRequest | None, unheld: Sequence[str] = ()
+) -> None:
     """Its outcome must become known: the very same row succeeds again."""
     while True:
         try:
-            await store.commit_catalog(term, row, done)
+            await store.commit_catalog(term, row, done, unheld)
         except StoreUnavailable as failure:
             log.warning("catalog commit without outcome, repeating it: %s", failure)
             await asyncio.sleep(RETRY_PAUSE_S)
@@ -137,10 +154,17 @@ async def _commit(store: Store, term: int, row: CatalogRow, done: DoneRequest | 
 
 async def advance_clock(
     store: Store, client: ShardClient, term: int, shards: Sequence[str], asked: AdvanceClock
-) -> ClockSet:
-    """Moves the sandbox clock on; returns when all work due by then is done. Raises DeployFailed, StoreError."""
-    offset_ms = (await store.routing()).clock_offset_ms + asked.by_ms
-    answer = ClockSet(offset_ms, now_ms() + offset_ms)
+) -> ClockSet | TimeEnds:
+    """Moves the sandbox clock on, never past the latest instant; returns when all work due by then is done (rules §10).
+
+    Raises DeployFailed, StoreError.
+    """
+    before_ms = (await store.routing()).clock_offset_ms
+    left_ms = max(0, LATEST_MS - now_ms() - before_ms)
+    if asked.by_ms > left_ms:
+        return TimeEnds(left_ms)
+    offset_ms = before_ms + asked.by_ms
+    answer = ClockSet(offset_ms, within_time(now_ms() + offset_ms))
     await store.advance_clock(term, offset_ms, _done(asked.keyed, answer))
     await await_due_work(store, client, shards)
     return answer

@@ -6,20 +6,18 @@ loaded in small slices and let go again; only those whose due time has changed a
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from actors.context import ShardContext
 from actors.rests import Rests
+from actors.scheduler import Scheduler
 from actors.slots import slot_of
+from actors.snapshotter import Snapshotter
 from engine.due import due_digest
 from snapshots.contract import Routing
 from snapshots.errors import Fenced, StoreUnavailable
-
-if TYPE_CHECKING:
-    from actors.scheduler import Scheduler
-    from actors.shard import Shard
-    from actors.snapshotter import Snapshotter
 
 log = logging.getLogger("croupier.shard")
 
@@ -41,8 +39,14 @@ class _Situation(NamedTuple):
 class DueSweep:
     """One shard's sweeps. `run` goes on until cancelled; `catch_up` returns when the index is complete."""
 
-    def __init__(self, shard: "Shard", snapshotter: "Snapshotter", scheduler: "Scheduler") -> None:
-        self._shard, self._snapshotter, self._scheduler = shard, snapshotter, scheduler
+    def __init__(
+        self,
+        context: ShardContext,
+        snapshotter: Snapshotter,
+        scheduler: Scheduler,
+        arrive: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._context, self._snapshotter, self._scheduler, self._arrive = context, snapshotter, scheduler, arrive
         self._working = asyncio.Lock()
         self._done: _Situation | None = None
         self._hurried = 0
@@ -55,14 +59,14 @@ class DueSweep:
     async def run(self) -> None:
         """Looks every second whether there is anything to do; as long as nothing changes that asks nobody."""
         while True:
-            inc = self._shard.inc
+            inc = self._context.inc
             try:
                 await self._sweep()
             except StoreUnavailable as failure:
                 log.warning("the index of due work waits for the store: %s", failure)
             except Fenced as refusal:
-                if not self._shard.committer.superseded(inc):
-                    self._shard.end(str(refusal))
+                if not self._context.committer.superseded(inc):
+                    self._context.end(str(refusal))
                     return
             except Exception:
                 log.exception("a sweep of the index of due work failed; the next one begins anew")
@@ -77,12 +81,10 @@ class DueSweep:
             self._hurried -= 1
 
     def _situation(self) -> _Situation:
-        return _Situation(self._shard.committer.catalog_number, self._shard.ownership.generation)
+        return _Situation(self._context.committer.catalog_number, self._context.ownership.generation)
 
     def _may(self, situation: _Situation) -> bool:
-        shard = self._shard
-        at_work = shard.paused is None and not shard.draining and not shard.ended
-        return at_work and situation == self._situation()
+        return self._context.at_work() and situation == self._situation()
 
     async def _sweep(self) -> None:
         async with self._working:
@@ -97,16 +99,16 @@ class DueSweep:
 
     async def _all(self, situation: _Situation) -> bool:
         """Looks at all slots that are not complete; False if it was interrupted."""
-        shard = self._shard
-        routing = await shard.store.routing()
+        context = self._context
+        routing = await context.store.routing()
         if routing.catalog is not None and routing.catalog.number != situation.catalog_number:
             return False
-        marks, known = self._wanted(routing), await shard.store.due_marks()
+        marks, known = self._wanted(routing), await context.store.due_marks()
         self._marks, self._left = {slot: mark for slot, mark in marks.items() if known.get(slot) != mark}, {}
         self._show()
         # A snapshot under way may tell a due time of the former rules.
         await self._snapshotter.clean(())
-        own = [player_id for player_id, owner in shard.ownership.dedicated.items() if owner == shard.inc.shard_id]
+        own = [player_id for player_id, owner in context.ownership.dedicated.items() if owner == context.inc.shard_id]
         self._leave(OF_THEIR_OWN, await self._look_at(own, situation))
         if not self._marks or not self._may(situation):
             return self._may(situation)
@@ -118,19 +120,19 @@ class DueSweep:
 
         Rules that were replaced and came back may find what the others left, so their digest alone would not do.
         """
-        shard = self._shard
+        context = self._context
         since = 0 if routing.catalog is None else routing.catalog.due_since
         apart: dict[int, list[str]] = {}
-        for player_id in sorted(shard.ownership.dedicated):
+        for player_id in sorted(context.ownership.dedicated):
             apart.setdefault(slot_of(player_id), []).append(player_id)
-        rules = f"{since}:{due_digest(shard.catalog)}"
-        return {slot: rules + _digest(apart.get(slot, ())) for slot in shard.ownership.slots}
+        rules = f"{since}:{due_digest(context.catalog)}"
+        return {slot: rules + _digest(apart.get(slot, ())) for slot in context.ownership.slots}
 
     async def _page_by_page(self, situation: _Situation) -> bool:
         loop, slots, place, seen = asyncio.get_running_loop(), sorted(self._marks), None, 0
         while True:
             began = loop.time()
-            page = await self._shard.store.stored_players(slots, self._shard.settings.snapshot_batch, place)
+            page = await self._context.store.stored_players(slots, self._context.settings.snapshot_batch, place)
             for slot, failed in _by_slot(await self._look_at(page.players, situation)).items():
                 self._leave(slot, failed)
             if not self._may(situation):
@@ -169,31 +171,31 @@ class DueSweep:
         """Notes in the store which of these slots are complete: all players looked at."""
         done = {slot: self._marks[slot] for slot in slots if slot in self._marks and slot not in self._left}
         if done:
-            await self._shard.store.put_due_marks(self._shard.inc, done)
+            await self._context.store.put_due_marks(self._context.inc, done)
             self._marks = {slot: mark for slot, mark in self._marks.items() if slot not in done}
             self._show()
 
     def _show(self) -> None:
-        self._shard.metrics.gauges["shard_due_slots_to_sweep"] = len(self._marks)
+        self._context.metrics.gauges["shard_due_slots_to_sweep"] = len(self._marks)
 
     async def _look_at(self, player_ids: Sequence[str], situation: _Situation) -> set[str]:
         """Makes the index tell the due times of these players; answers of whom that failed."""
         failed, start = set[str](), 0
         while start < len(player_ids):
-            shard = self._shard
-            room = max(1, shard.settings.residents_max - len(shard.residents))
+            context = self._context
+            room = max(1, context.settings.residents_max - len(context.residents))
             part = player_ids[start : start + room]
             start += len(part)
-            failed |= await self._look_at_slice([each for each in part if shard.ownership.owns(each)], situation)
+            failed |= await self._look_at_slice([each for each in part if context.ownership.owns(each)], situation)
         return failed
 
     async def _look_at_slice(self, player_ids: Sequence[str], situation: _Situation) -> set[str]:
-        shard, residents, brought = self._shard, self._shard.residents, dict[str, int]()
+        context, residents, brought = self._context, self._context.residents, dict[str, int]()
         for player_id in player_ids:
             if not self._may(situation):
                 return set(player_ids)
             if player_id not in residents.by_id:
-                await shard.loader.arrive(player_id)
+                await self._arrive(player_id)
                 if (resident := residents.by_id.get(player_id)) is not None:
                     brought[player_id] = resident.used_ms
         await self._scheduler.in_memory()
@@ -203,7 +205,7 @@ class DueSweep:
             [
                 each
                 for each, resident in here.items()
-                if each in brought or shard.scheduled.due_of(resident, shard.catalog) != resident.indexed_ms
+                if each in brought or context.scheduled.due_of(resident, context.catalog) != resident.indexed_ms
             ]
         )
         stayed = {each for each, resident in here.items() if residents.by_id.get(each) is resident}

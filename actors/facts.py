@@ -7,12 +7,12 @@ crash is settled by the owner, who knows whether there is such an event.
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec.structs import replace
 
 from actors.committer import ReplySink
+from actors.context import ShardContext
 from actors.frames import NIL, Kind, Reply, Request, unavailable
 from actors.residents import Resident
 from engine.commands import Command
@@ -24,9 +24,6 @@ from snapshots.contract import HeldReservation
 from snapshots.errors import CorruptLog, Fenced, StoreError, StoreUnavailable
 from snapshots.recovery import player_history
 
-if TYPE_CHECKING:
-    from actors.shard import Shard
-
 log = logging.getLogger("croupier.shard")
 
 ORPHANS_AT_ONCE = 100
@@ -35,8 +32,17 @@ ORPHANS_AT_ONCE = 100
 class FactFinder:
     """One shard's look-ups. While one is under way its player's other commands wait in `resident.waiting`."""
 
-    def __init__(self, shard: "Shard") -> None:
-        self._shard = shard
+    def __init__(
+        self,
+        context: ShardContext,
+        *,
+        act_or_load: Callable[[ReplySink, Request, int, int], None],
+        arrive: Callable[[str], Awaitable[None]],
+        decide: Callable[[Resident, Command, ReplySink | None, Request | None, float], Transition | None],
+        poisoned: Callable[[ReplySink | None, Request | None, Resident], None],
+    ) -> None:
+        self._context, self._act_or_load, self._arrive = context, act_or_load, arrive
+        self._decide_found, self._poisoned = decide, poisoned
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: set[asyncio.Task[None]] = set()
         self._last_held: HeldReservation | None = None
@@ -48,7 +54,7 @@ class FactFinder:
     ) -> None:
         """Looks facts up, then has the command decided. Without `request` it is due work."""
         resident.waiting = []
-        self._shard.metrics.counters["facts_looked_up"] += 1
+        self._context.metrics.counters["facts_looked_up"] += 1
         self._spawn(self._find(resident, command, wanted, sink, request), self._looking)
 
     def settle(self, done: Transition, batch: int) -> None:
@@ -84,7 +90,7 @@ class FactFinder:
         """Throws everything away: nothing was decided for those who wait."""
         for task in (*self._tasks, *self._looking):
             task.cancel()
-        for resident in self._shard.residents.by_id.values():
+        for resident in self._context.residents.by_id.values():
             for sink, request, _ in resident.waiting or ():
                 sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
 
@@ -95,17 +101,17 @@ class FactFinder:
         try:
             seen, reserved = await self._look_up(resident, command, wanted)
             past = None if wanted.past_bet is None else await self._find_past(resident, wanted.past_bet)
-            country = self._shard.country_of(wanted.signals.ip)
+            country = self._context.country_of(wanted.signals.ip)
             command = replace(command, facts=Facts(country, seen, tuple(reserved), past))
             await self._decide(resident, command, sink, request, started, reserved)
         except StoreUnavailable as failure:
             log.warning("facts for %s can't be had now: %s", command.id, failure)
             self._not_now(resident, sink, request)
         except StoreError as failure:
-            self._shard.end(str(failure))
+            self._context.end(str(failure))
             return
         except Exception:
-            self._shard.poisoned(sink, request, resident)
+            self._poisoned(sink, request, resident)
         self._go_on(resident)
 
     def _not_now(self, resident: Resident, sink: ReplySink | None, request: Request | None) -> None:
@@ -120,13 +126,13 @@ class FactFinder:
             )
 
     async def _look_up(self, resident: Resident, command: Command, wanted: Needs) -> tuple[Seen, Sequence[Reservation]]:
-        shard, player_id = self._shard, resident.player.state.player_id
+        context, player_id = self._context, resident.player.state.player_id
         seen, reserved = Seen(), list[Reservation]()
-        fraud = shard.catalog.fraud
+        fraud = context.catalog.fraud
         if wanted.look_up:
-            seen = await shard.store.see(player_id, wanted.signals, command.time_ms, fraud.window_days)
+            seen = await context.store.see(player_id, wanted.signals, command.time_ms, fraud.window_days)
         if wanted.awards:
-            reserved += await shard.store.reserve(
+            reserved += await context.store.reserve(
                 player_id, command.id, wanted.signals, wanted.awards, fraud.max_bonus_per_ip, command.time_ms
             )
         return seen, reserved
@@ -135,9 +141,9 @@ class FactFinder:
         """Looks through the player's journalled history, which must be complete; one such reading at a time."""
         player_id = resident.player.state.player_id
         async with self._reading:
-            await self._shard.committer.until_durable(resident.batch)
+            await self._context.committer.until_durable(resident.batch)
             try:
-                return past_bet(await player_history(self._shard.store, player_id), command_id)
+                return past_bet(await player_history(self._context.store, player_id), command_id)
             except CorruptLog as damage:
                 log.error("the history of player %s can't be read: %s", player_id, damage)
                 return None
@@ -152,15 +158,14 @@ class FactFinder:
         reserved: Sequence[Reservation],
     ) -> None:
         """If it is refused, what was reserved is returned before a repeat of it could reserve the same again."""
-        shard = self._shard
-        if shard.residents.by_id.get(resident.player.state.player_id) is not resident:
+        context = self._context
+        if context.residents.by_id.get(resident.player.state.player_id) is not resident:
             if sink is not None and request is not None:
-                shard.act_or_load(sink, request, shard.now())  # evicted meanwhile: begins anew, with who has it now
+                self._act_or_load(
+                    sink, request, context.now(), 1
+                )  # evicted meanwhile: begins anew, with who has it now
             return
-        if sink is None or request is None:
-            done = shard.decide_due(resident, command)
-        else:
-            done = shard.decide(sink, request, resident, command, started)
+        done = self._decide_found(resident, command, sink, request, started)
         held = tuple(entry.reservation_id for entry in reserved if not entry.refusals)
         if done is None and held:
             await self._settle(0, (), held)
@@ -169,15 +174,15 @@ class FactFinder:
         """The commands that waited, in their order; each may wait again."""
         letters, resident.waiting = resident.waiting or [], None
         for sink, request, attempt in letters:
-            self._shard.act_or_load(sink, request, self._shard.now(), attempt)
+            self._act_or_load(sink, request, self._context.now(), attempt)
 
     async def _settle(self, batch: int, granted: Sequence[str], returned: Sequence[str]) -> None:
         try:
-            await self._shard.committer.until_durable(batch)
+            await self._context.committer.until_durable(batch)
             if granted:
-                await self._shard.store.settle_reservations(granted, granted=True)
+                await self._context.store.settle_reservations(granted, granted=True)
             if returned:
-                await self._shard.store.settle_reservations(returned, granted=False)
+                await self._context.store.settle_reservations(returned, granted=False)
         except (StoreUnavailable, Fenced) as failure:
             log.warning("reservations stay held until their owner looks again: %s", failure)
 
@@ -185,18 +190,18 @@ class FactFinder:
         """Reservations held for long: each player's owner says what became of them. A page of all there are, per call:
         those of offers that nobody has taken yet stay held and must not hide the others.
         """
-        before_ms = self._shard.now() - self._shard.settings.orphan_after_ms
-        held = await self._shard.store.held_reservations(before_ms, ORPHANS_AT_ONCE, self._last_held)
+        before_ms = self._context.now() - self._context.settings.orphan_after_ms
+        held = await self._context.store.held_reservations(before_ms, ORPHANS_AT_ONCE, self._last_held)
         self._last_held = held[-1] if len(held) == ORPHANS_AT_ONCE else None
         for reservation in held:
-            if self._shard.ownership.owns(reservation.player_id):
+            if self._context.ownership.owns(reservation.player_id):
                 await self._settle_orphan(reservation)
 
     async def _settle_orphan(self, held: HeldReservation) -> None:
-        shard = self._shard
-        await shard.loader.arrive(held.player_id)
-        resident = shard.residents.by_id.get(held.player_id)
-        if resident is None or resident.waiting is not None or shard.paused is not None or shard.draining:
+        context = self._context
+        await self._arrive(held.player_id)
+        resident = context.residents.by_id.get(held.player_id)
+        if resident is None or resident.waiting is not None or context.paused or context.draining:
             return
         fate = reservation_fate(resident.player.state, held.reservation_id)
         if fate != "held":

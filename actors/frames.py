@@ -71,7 +71,7 @@ class DeployCatalog(msgspec.Struct, frozen=True, array_like=True, tag="deploy_ca
 
 
 class AdvanceClock(msgspec.Struct, frozen=True, array_like=True, tag="advance_clock"):
-    """Gateway → supervisor: the sandbox clock goes on by so much. Answered with `ClockSet` or `KeyTaken`."""
+    """Gateway → supervisor: the sandbox clock goes on by so much. `ClockSet`, `KeyTaken` or `TimeEnds`."""
 
     by_ms: int
     keyed: Keyed | None = None
@@ -100,6 +100,12 @@ class ClockSet(msgspec.Struct, frozen=True, array_like=True, tag="clock_set"):
     replayed: bool = False
 
 
+class TimeEnds(msgspec.Struct, frozen=True, array_like=True, tag="time_ends"):
+    """The clock would have passed the latest instant: nothing was changed. `left_ms` are left before it."""
+
+    left_ms: int
+
+
 class KeyTaken(msgspec.Struct, frozen=True, array_like=True, tag="key_taken"):
     """The caller's key was used for another control request."""
 
@@ -126,7 +132,7 @@ class ShardReport(msgspec.Struct, frozen=True, array_like=True, tag="shard_repor
 
 
 ControlBody = ShardStatus | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock | DeployCatalog | AdvanceClock
-ControlAnswer = ShardReport | Deployed | Overtaken | ClockSet | KeyTaken | Done | Failed
+ControlAnswer = ShardReport | Deployed | Overtaken | ClockSet | TimeEnds | KeyTaken | Done | Failed
 CONTROL = (ShardStatus, PrepareCatalog, FinishCatalog, AbandonCatalog, SetClock, DeployCatalog, AdvanceClock)
 """Bodies that carry no player: answered by the process itself, whatever the epoch, as `Kind.REPORT`."""
 

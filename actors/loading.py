@@ -5,16 +5,14 @@
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from actors.committer import ReplySink
+from actors.context import ShardContext
 from actors.frames import NIL, Kind, Reply, Request, unavailable
-from actors.residents import Letter
+from actors.residents import Letter, Resident
 from snapshots.errors import Corrupt, Fenced, StoreUnavailable
 from snapshots.recovery import Loaded, load_player, read_player
-
-if TYPE_CHECKING:
-    from actors.shard import Shard
 
 log = logging.getLogger("croupier.shard")
 
@@ -28,21 +26,26 @@ class LoadDiscarded(Exception):
 class Loader:
     """Mailboxes of players on their way into memory. A mailbox exists only while its player is being loaded."""
 
-    def __init__(self, shard: "Shard") -> None:
-        self._shard = shard
+    def __init__(
+        self,
+        context: ShardContext,
+        admit: Callable[[Loaded], Resident],
+        act_or_load: Callable[[ReplySink, Request, int, int], None],
+    ) -> None:
+        self._context, self._admit, self._act_or_load = context, admit, act_or_load
         self._mailboxes: dict[str, list[Letter]] = {}
         self._reload_after: dict[str, int] = {}
         self._arrivals: dict[str, asyncio.Future[bool]] = {}
         """True: it was in memory."""
-        self._parallel = asyncio.Semaphore(shard.settings.loads_parallel)
+        self._parallel = asyncio.Semaphore(context.settings.loads_parallel)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def enqueue(self, sink: ReplySink, request: Request, attempt: int = 1) -> None:
         """Puts a request into the player's mailbox, starting a load if none is under way."""
         mailbox = self._mailboxes.get(request.player_id)
-        full = mailbox is not None and len(mailbox) >= self._shard.settings.mailbox_depth_max
-        if full or (mailbox is None and len(self._mailboxes) >= self._shard.settings.loads_max):
-            self._shard.metrics.count("shard_overloaded")
+        full = mailbox is not None and len(mailbox) >= self._context.settings.mailbox_depth_max
+        if full or (mailbox is None and len(self._mailboxes) >= self._context.settings.loads_max):
+            self._context.metrics.count("shard_overloaded")
             sink.reply(unavailable(request.rid, "overloaded", "Too many commands wait for this player to be loaded."))
             return
         self._mailbox(request.player_id).append((sink, request, attempt))
@@ -56,7 +59,7 @@ class Loader:
 
         Whoever waited for the same load may have let the player go again at once: then it is loaded anew.
         """
-        while player_id not in self._shard.residents.by_id:
+        while player_id not in self._context.residents.by_id:
             self._mailbox(player_id)
             arrival = self._arrivals.setdefault(player_id, asyncio.get_running_loop().create_future())
             if not await arrival:
@@ -93,15 +96,15 @@ class Loader:
         return mailbox
 
     async def _load(self, player_id: str) -> None:
-        shard = self._shard
+        context = self._context
         try:
             async with self._parallel:
                 loaded = await self._read_owned(player_id)
-            shard.admit(loaded)
+            self._admit(loaded)
         except LoadDiscarded:
             self._disown(player_id)
         except Fenced as refusal:
-            shard.end(str(refusal))
+            context.end(str(refusal))
         except Corrupt as damage:
             log.error("player %s can't be loaded, and is not served: %s", player_id, damage)
             self._fail(player_id, "The player's stored state is damaged; an operator must look.")
@@ -116,7 +119,7 @@ class Loader:
 
     async def _read_owned(self, player_id: str) -> Loaded:
         """Reads the player under one ownership from beginning to end; begins again if it changed meanwhile."""
-        ownership = self._shard.ownership
+        ownership = self._context.ownership
         while ownership.owns(player_id):
             generation = ownership.generation
             loaded = await self._read(player_id)
@@ -125,15 +128,15 @@ class Loader:
         raise LoadDiscarded
 
     async def _read(self, player_id: str) -> Loaded:
-        shard = self._shard
+        context = self._context
         after_batch = self._reload_after.get(player_id)
-        tail = list(shard.tails.peek(player_id))
+        tail = list(context.tails.peek(player_id))
         if after_batch is not None:
-            await shard.committer.until_durable(after_batch)
-            tail += await read_player(shard.store, shard.inc.log_id, player_id, shard.checkpoint_seq)
+            await context.committer.until_durable(after_batch)
+            tail += await read_player(context.store, context.inc.log_id, player_id, context.checkpoint_seq)
         for last_try in [False] * (LOAD_TRIES - 1) + [True]:
             try:
-                return await load_player(shard.store, player_id, tail)
+                return await load_player(context.store, player_id, tail)
             except StoreUnavailable:
                 if last_try:
                     raise
@@ -141,17 +144,12 @@ class Loader:
 
     def _deliver(self, player_id: str) -> None:
         self._reload_after.pop(player_id, None)
-        shard = self._shard
-        shard.metrics.count("shard_players_loaded")
+        self._context.metrics.count("shard_players_loaded")
         for sink, request, attempt in self._take(player_id, arrived=True):
-            resident = shard.residents.by_id.get(player_id)
-            if resident is None:
-                shard.loader.enqueue(sink, request, attempt)
-            else:
-                shard.act(sink, request, resident, shard.now(), attempt)
+            self._act_or_load(sink, request, self._context.now(), attempt)
 
     def _fail(self, player_id: str, detail: str) -> None:
-        self._shard.metrics.count("shard_loads_failed")
+        self._context.metrics.count("shard_loads_failed")
         self._return_letters(player_id, detail)
 
     def _return_letters(self, player_id: str, detail: str) -> None:

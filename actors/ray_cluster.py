@@ -28,7 +28,7 @@ from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
 from actors.shard_process import ShardProcess
 from actors.supervisor import SupervisorProcess
 from snapshots.contract import Incarnation, Owner
-from snapshots.errors import StoreError
+from snapshots.errors import StoreError, TermHeld
 from snapshots.opening import open_store
 
 log = logging.getLogger("croupier.supervisor")
@@ -38,6 +38,7 @@ START_TIMEOUT_S = 120
 CONNECT_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 60
 STOP_AGAIN_S = 0.2
+LOST_TIMEOUT_S = 2
 RESTART_PAUSE_S = 1.0
 EXIT_FENCED = 3
 OBJECT_STORE_BYTES = 80 * 1024 * 1024
@@ -60,6 +61,10 @@ class Deployment(msgspec.Struct, frozen=True):
     content: CatalogContent
     """The catalog to start with, its texts and files."""
     log_level: str = "INFO"
+    instance: str = ""
+    """The name under which this Croupier holds the term; the same for a supervisor that Ray restarts."""
+    take_over: bool = False
+    """Whether the supervisor takes the term even from another instance that lives."""
 
 
 class PlayerShard:
@@ -122,24 +127,35 @@ class Supervisor:
         logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         self._thread = LoopThread("supervisor")
         self._failure: str | None = None
+        self._lost: str | None = None
         self._process: SupervisorProcess | None = None
-        while self._process is None and self._failure is None:
+        restarted = ray.get_runtime_context().was_current_actor_reconstructed
+        if restarted:  # whoever took the term from it meanwhile keeps it
+            config = msgspec.structs.replace(config, take_over=False)
+        while self._process is None and self._failure is None and self._lost is None:
             try:
                 self._process = self._thread.call(_supervising(config, deployment))
             except (StoreError, ActivationFailed, ShardDied) as failure:
-                self._give_up_or_wait(failure)
+                self._give_up_or_wait(failure, restarted)
 
-    def _give_up_or_wait(self, failure: Exception) -> None:
+    def _give_up_or_wait(self, failure: Exception, restarted: bool) -> None:
         """Who starts Croupier is told at once; a supervisor that Ray restarted has nobody to tell, and tries again."""
-        if not ray.get_runtime_context().was_current_actor_reconstructed:
+        if not restarted:
             self._failure = str(failure)
-            return
-        log.error("the restarted supervisor can't take over yet: %s", failure)
-        time.sleep(RESTART_PAUSE_S)
+        elif isinstance(failure, TermHeld):
+            log.error("the restarted supervisor has lost its term: %s", failure)
+            self._lost = str(failure)
+        else:
+            log.error("the restarted supervisor can't take over yet: %s", failure)
+            time.sleep(RESTART_PAUSE_S)
 
     def failure(self) -> str | None:
         """Why it could not start; None if all shards serve."""
         return self._failure
+
+    def lost(self) -> str | None:
+        """Why it is not the store's supervisor any more; None while it is."""
+        return self._lost if self._process is None else self._process.lost
 
     def term(self) -> int:
         """The current term."""
@@ -155,7 +171,8 @@ class Supervisor:
 
     def stop(self) -> None:
         """Drains all shards and ends their processes."""
-        self._thread.call(self._running().stop())
+        if self._process is not None or self._lost is None:
+            self._thread.call(self._running().stop())
 
     def _running(self) -> SupervisorProcess:
         if self._process is None:
@@ -179,6 +196,8 @@ async def _supervising(config: Deployment, deployment: bytes) -> SupervisorProce
         shard.lease_ms,
         shard.cluster_secret,
         bind_host,
+        config.instance,
+        config.take_over,
     )
     await process.start()
     return process
@@ -229,6 +248,9 @@ class RayShard:
             await self._actor.live.remote()
         except RayActorError:
             return
+
+    def dismiss(self) -> None:
+        ray.kill(self._actor, no_restart=True)  # by Ray, which would report a process that a signal ended as "died"
 
     def kill(self) -> None:
         if self._owner is not None:
@@ -297,15 +319,34 @@ class RunningSupervisor:
         options = {**_ACTOR_OPTIONS, "max_restarts": -1, "max_concurrency": 4, "get_if_exists": True}
         self._actor = _supervisor_actor.options(name=SUPERVISOR, **options).remote(_encode(deployment))
 
+    @staticmethod
+    def exists() -> bool:
+        """Whether the Ray cluster that was joined runs this store's supervisor already."""
+        try:
+            ray.get_actor(SUPERVISOR)
+        except ValueError:
+            return False
+        return True
+
     def wait_ready(self) -> str | None:
-        """Waits until all shards serve; the reason if they can't."""
+        """Waits until all shards serve; the reason if they can't. Then nobody meets this supervisor again."""
         try:
             failure: str | None = ray.get(self._actor.failure.remote(), timeout=START_TIMEOUT_S)
         except GetTimeoutError:
             return f"the supervisor did not start within {START_TIMEOUT_S} s"
         except RayActorError as death:
             return f"the supervisor died: {death}"
+        if failure is not None:
+            ray.kill(self._actor, no_restart=True)
         return failure
+
+    def lost(self) -> str | None:
+        """See `Supervisor.lost`; None also if it doesn't say, as while it is being restarted."""
+        try:
+            lost: str | None = ray.get(self._actor.lost.remote(), timeout=LOST_TIMEOUT_S)
+        except (GetTimeoutError, RayActorError):
+            return None
+        return lost
 
     def recoveries_ms(self) -> list[int]:
         """See `Supervisor.recoveries_ms`."""

@@ -118,6 +118,11 @@ class Residents:
     def __len__(self) -> int:
         return len(self.by_id)
 
+    def clear(self) -> None:
+        """Forgets everybody, and what they owe."""
+        self.by_id.clear()
+        self.dirty.clear()
+
     def add(self, resident: Resident) -> None:
         """Takes a loaded player in."""
         self.by_id[resident.player.state.player_id] = resident

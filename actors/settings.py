@@ -58,3 +58,6 @@ class SupervisorSettings(msgspec.Struct, frozen=True):
     identify_timeout_ms: int = 5_000
     """How long a restarted supervisor waits for a process to say which shard it is."""
     corpse_kill_after_ms: int = 10_000
+    term_lease_ms: int = 5_000
+    """How long an instance that was killed keeps others from its store; Ray restarts a supervisor in less."""
+    term_renew_ms: int = 1_000

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from actors.catalog_swap import read_catalog
 from actors.clock import boottime_s, now_ms
 from actors.connection import Connection
+from actors.context import ShardContext
 from actors.controls import Controls
 from actors.due_sweep import DueSweep
 from actors.frames import (
@@ -36,7 +37,7 @@ from actors.processes import is_gone, this_process
 from actors.scheduler import Scheduler
 from actors.settings import ShardSettings
 from actors.shard import Shard
-from actors.slot_moves import release
+from actors.slot_moves import SlotMoves
 from actors.snapshotter import Snapshotter
 from actors.socket_folder import remove_leftovers
 from engine.catalog import Catalog
@@ -65,6 +66,7 @@ class ShardProcess:
         self._snapshotter: Snapshotter | None = None
         self._scheduler: Scheduler | None = None
         self._due_sweep: DueSweep | None = None
+        self._moves: SlotMoves | None = None
         self._listener = Listener(
             settings.cluster_secret, lambda connection, frame: self._handle(connection, frame), settings.connections_max
         )
@@ -94,23 +96,37 @@ class ShardProcess:
         number, catalog = await self._catalog_in_force(routing)
         tails = await self._read_tails(claim.incarnation, ownership)
         await self._outlive(claim, claimed_at)
-        self.shard = Shard(
+        context = ShardContext(
             self.store, claim.incarnation, catalog, ownership, tails, self.settings, self.metrics, self._ended
         )
-        self.shard.committer.catalog_number = number
-        self.shard.clock_offset_ms = routing.clock_offset_ms
-        self.shard.controlled = Controls(self._control)
-        self._snapshotter = Snapshotter(self.shard)
-        self._scheduler = Scheduler(self.shard, self._snapshotter)
-        self._due_sweep = DueSweep(self.shard, self._snapshotter, self._scheduler)
+        context.start_with(number, catalog, context.geo)
+        context.advance_clock(routing.clock_offset_ms)
+        self._put_together(context)
         try:
             await self._heartbeat()
             await self.store.serve(claim.incarnation, await self._listen(claim.incarnation))
             await self._keep_up()  # what was put in force before it could be told
         except BaseException:
-            self.shard.committer.end("the shard could not start")
+            context.committer.end("the shard could not start")
             self._listener.close()
             raise
+        self._start_background()
+        self.metrics.recovery.observe(time.perf_counter() - began)
+        log.info("shard %s serves, epoch %d, %d tail players", shard_id, claim.incarnation.epoch, len(tails))
+        return claim.incarnation
+
+    def _put_together(self, context: ShardContext) -> None:
+        """The shard and what works beside it."""
+        shard = self.shard = Shard(context)
+        shard.controlled = Controls(self._control)
+        arrive = shard.loader.arrive
+        self._snapshotter = Snapshotter(context, arrive)
+        self._scheduler = Scheduler(context, self._snapshotter, shard.facts, arrive, shard.turn.run_due)
+        self._due_sweep = DueSweep(context, self._snapshotter, self._scheduler, arrive)
+        self._moves = SlotMoves(context, self._snapshotter, shard.facts, arrive)
+
+    def _start_background(self) -> None:
+        assert self._snapshotter is not None and self._scheduler is not None and self._due_sweep is not None
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._heartbeats(), name="heartbeats"),
@@ -118,9 +134,6 @@ class ShardProcess:
             loop.create_task(self._scheduler.run(), name="due work"),
             loop.create_task(self._due_sweep.run(), name="index of due work"),
         ]
-        self.metrics.recovery.observe(time.perf_counter() - began)
-        log.info("shard %s serves, epoch %d, %d tail players", shard_id, claim.incarnation.epoch, len(tails))
-        return claim.incarnation
 
     async def _catalog_in_force(self, routing: Routing) -> tuple[int, Catalog]:
         """The committed catalog; the one this process was started with if none was ever committed (rule 14)."""
@@ -142,11 +155,11 @@ class ShardProcess:
         elif isinstance(body, AbandonCatalog):
             shard.swap.abandon()
         elif isinstance(body, SetClock):
-            shard.clock_offset_ms = max(shard.clock_offset_ms, body.offset_ms)
+            shard.context.advance_clock(body.offset_ms)
             await shard.swap.until_over()
             await due_sweep.catch_up()
             await scheduler.catch_up()
-            await shard.committer.until_idle()
+            await shard.context.committer.until_idle()
         else:
             return Failed("a shard does not know this request")
         return Done()
@@ -174,7 +187,7 @@ class ShardProcess:
         """Follows what the store says of catalog and sandbox clock, should nobody have told this shard."""
         assert self.shard is not None
         routing = await self.store.routing()
-        self.shard.clock_offset_ms = max(self.shard.clock_offset_ms, routing.clock_offset_ms)
+        self.shard.context.advance_clock(routing.clock_offset_ms)
         await self.shard.swap.keep_up(routing.catalog)
 
     async def _heartbeats(self) -> None:
@@ -183,17 +196,18 @@ class ShardProcess:
             await asyncio.sleep(self.settings.heartbeat_ms / 1000)
             beats += 1
             assert self.shard is not None
-            inc = self.shard.inc
+            context = self.shard.context
+            inc = context.inc
             try:
                 await self._heartbeat()
                 if beats % KEEP_UP_EVERY == 0:
                     await self._keep_up()
-                if self.shard.misrouted and not self._moving.locked():
+                if context.misrouted and not self._moving.locked():
                     await self.gain()
             except StoreUnavailable as failure:
                 log.warning("heartbeat without answer: %s", failure)
             except Fenced as refusal:
-                if not self.shard.committer.superseded(inc):
+                if not context.committer.superseded(inc):
                     self._ended_by(str(refusal))
                     return
             except Exception:
@@ -202,59 +216,49 @@ class ShardProcess:
     async def _heartbeat(self) -> None:
         """Renews the lease and compares clocks (rules 5 and 13)."""
         assert self.shard is not None
+        context = self.shard.context
         sent_at, sent_ms = boottime_s(), now_ms()
-        store_ms = await self.store.heartbeat(self.shard.inc)
-        self.shard.committer.renewed(sent_at)
-        skew_ms = max(sent_ms - store_ms, store_ms - now_ms(), 0)
-        self.metrics.gauges["shard_clock_skew_ms"] = skew_ms
-        in_time = skew_ms <= self.settings.clock_skew_max_ms
-        if in_time != self.shard.clock_ok:
-            log.warning("clock %d ms off the store's: %s", skew_ms, "serving again" if in_time else "not serving")
-        self.shard.clock_ok = in_time
+        store_ms = await self.store.heartbeat(context.inc)
+        context.committer.renewed(sent_at)
+        context.compare_clocks(max(sent_ms - store_ms, store_ms - now_ms(), 0))
 
     # --- moves
 
     async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
-        """Gives slots to another shard (see `slot_moves.release`)."""
-        assert self.shard is not None and self._snapshotter is not None
+        """Gives slots to another shard (see `SlotMoves.release`)."""
+        assert self._moves is not None
         async with self._moving:
-            return await release(self.shard, self._snapshotter, term, slots, dedicated, gainer)
+            return await self._moves.release(term, slots, dedicated, gainer)
 
     async def gain(self) -> None:
         """Takes over what the table gives to this shard by now."""
         assert self.shard is not None
         async with self._moving:  # a table read before a release of our own must not be adopted after it
-            self.shard.misrouted = False
-            self.shard.ownership.adopt(await self.store.routing())
+            self.shard.context.trust_table()
+            self.shard.context.ownership.adopt(await self.store.routing())
 
     # --- the end
 
     async def drain(self) -> None:
         """A clean goodbye: no more commands, everything durable and snapshotted, shard retired."""
         shard, snapshotter = self.shard, self._snapshotter
-        if shard is None or snapshotter is None or shard.ended:
+        if shard is None or snapshotter is None or shard.context.ended:
             await self.store.close()
             return
-        shard.draining = True
-        shard.swap.abandon()
-        while shard.loader.waiting or shard.facts.looking:
-            await shard.loader.until_delivered()
-            await shard.facts.until_caught_up()
-        await shard.loader.until_idle()
-        await shard.facts.until_caught_up()
-        await shard.committer.until_idle()
-        await snapshotter.clean([*shard.residents.dirty, *shard.tails.players()])
+        await shard.drain()
+        context = shard.context
+        await snapshotter.clean([*context.residents.dirty, *context.tails.players()])
         await snapshotter.round()
         self._cancel_tasks()
-        await self.store.retire(shard.inc)
-        shard.committer.end("drained")
+        await self.store.retire(context.inc)
+        context.committer.end("drained")
         self._listener.close()
         await self.store.close()
-        log.info("shard %s drained", shard.inc.shard_id)
+        log.info("shard %s drained", context.inc.shard_id)
 
     def _ended_by(self, reason: str) -> None:
         if self.shard is not None:
-            self.shard.end(reason)
+            self.shard.context.end(reason)
 
     def _ended(self, reason: str) -> None:
         self._cancel_tasks()

@@ -7,17 +7,14 @@ point). Rules 8 and 9 of the architecture.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from actors.context import ShardContext
 from snapshots.codec import encode_snapshot
 from snapshots.contract import SnapshotRecord
 from snapshots.errors import Fenced, StoreUnavailable
-
-if TYPE_CHECKING:
-    from actors.shard import Shard
 
 log = logging.getLogger("croupier.shard")
 
@@ -28,8 +25,8 @@ CLEAN_TRIES = 4
 class Snapshotter:
     """One shard's background writer. `run` goes on until cancelled; `clean` is for drains and moves."""
 
-    def __init__(self, shard: "Shard") -> None:
-        self._shard = shard
+    def __init__(self, context: ShardContext, arrive: Callable[[str], Awaitable[None]]) -> None:
+        self._context, self._arrive = context, arrive
         self._round_began_seq = 0
         self._trimmed_seq = 0
         self._rounds = asyncio.Lock()
@@ -37,7 +34,7 @@ class Snapshotter:
     async def run(self) -> None:
         """Settles inherited tails, then a round and a sweep of idle players at every interval."""
         while True:
-            inc = self._shard.inc
+            inc = self._context.inc
             try:
                 await self._adopt_tails()
                 await self.round()
@@ -45,34 +42,35 @@ class Snapshotter:
             except StoreUnavailable as failure:
                 log.warning("snapshots wait for the store: %s", failure)
             except Fenced as refusal:
-                if not self._shard.committer.superseded(inc):
-                    self._shard.end(str(refusal))
+                if not self._context.committer.superseded(inc):
+                    self._context.end(str(refusal))
                     return
             except Exception:
                 log.exception("a snapshot round failed; the next one tries again")
             await self._pause()
 
     async def _pause(self) -> None:
-        settings, began = self._shard.settings, self._shard.committer.head.seq
-        accepted = self._shard.metrics.counters["shard_commands_accepted"]
+        settings, began = self._context.settings, self._context.committer.head.seq
+        accepted = self._context.metrics.counters["shard_commands_accepted"]
         for _ in range(max(1, settings.snapshot_interval_ms // 100)):
             await asyncio.sleep(min(0.1, settings.snapshot_interval_ms / 1000))
-            now = self._shard.metrics.counters["shard_commands_accepted"]
-            if now - accepted >= settings.snapshot_entries and self._shard.committer.head.seq > began:
+            now = self._context.metrics.counters["shard_commands_accepted"]
+            if now - accepted >= settings.snapshot_entries and self._context.committer.head.seq > began:
                 return
 
     async def round(self) -> None:
         """Snapshots every player that owes one, then moves checkpoint and trim point."""
         async with self._rounds:
-            shard = self._shard
-            began_seq = shard.committer.head.seq
-            await self._write(list(shard.residents.dirty))
-            if any(player_id not in shard.residents.by_id for player_id in shard.residents.dirty):
+            context = self._context
+            began_seq = context.committer.head.seq
+            await self._write(list(context.residents.dirty))
+            if any(player_id not in context.residents.by_id for player_id in context.residents.dirty):
                 return  # a quarantined player still owes: its entries must stay in the log
             trim_seq = self._round_began_seq
-            if began_seq > shard.checkpoint_seq or trim_seq > self._trimmed_seq:
-                await shard.store.checkpoint(shard.inc, began_seq, trim_seq)
-                shard.checkpoint_seq, self._trimmed_seq = began_seq, trim_seq
+            if began_seq > context.checkpoint_seq or trim_seq > self._trimmed_seq:
+                await context.store.checkpoint(context.inc, began_seq, trim_seq)
+                context.covered(began_seq)
+                self._trimmed_seq = trim_seq
             self._round_began_seq = began_seq
 
     async def clean(self, player_ids: Sequence[str]) -> None:
@@ -84,57 +82,57 @@ class Snapshotter:
             owing = list(player_ids)
             for _ in range(CLEAN_TRIES):
                 await self._write(owing)
-                owing = [player_id for player_id in owing if player_id in self._shard.residents.dirty]
+                owing = [player_id for player_id in owing if player_id in self._context.residents.dirty]
 
     async def _write(self, player_ids: Sequence[str]) -> None:
-        size = self._shard.settings.snapshot_batch
+        size = self._context.settings.snapshot_batch
         for start in range(0, len(player_ids), size):
             await self._write_batch(player_ids[start : start + size])
 
     async def _write_batch(self, player_ids: Sequence[str]) -> None:
         """Encodes in slices, so that no spin waits for long; stores once the versions encoded are durable."""
-        shard, records, last_batch = self._shard, list[SnapshotRecord](), 0
+        context, records, last_batch = self._context, list[SnapshotRecord](), 0
         for index, player_id in enumerate(player_ids):
-            if index % shard.settings.snapshot_slice == 0:
+            if index % context.settings.snapshot_slice == 0:
                 await asyncio.sleep(0)
-            resident = shard.residents.by_id.get(player_id)
+            resident = context.residents.by_id.get(player_id)
             if resident is None:
-                await shard.loader.arrive(player_id)
-                resident = shard.residents.by_id.get(player_id)
-            if resident is not None and player_id in shard.residents.dirty:
-                due_ms = shard.scheduled.due_of(resident, shard.catalog)
+                await self._arrive(player_id)
+                resident = context.residents.by_id.get(player_id)
+            if resident is not None and player_id in context.residents.dirty:
+                due_ms = context.scheduled.due_of(resident, context.catalog)
                 records.append(replace(encode_snapshot(resident.player), due_ms=due_ms))
                 last_batch = max(last_batch, resident.batch)
         if records:
-            await shard.committer.until_durable(last_batch)
-            await shard.store.put_snapshots(shard.inc, records)
+            await context.committer.until_durable(last_batch)
+            await context.store.put_snapshots(context.inc, records)
             self._paid(records)
 
     def _paid(self, records: Sequence[SnapshotRecord]) -> None:
-        shard = self._shard
-        shard.metrics.count("shard_snapshots_written", len(records))
+        context = self._context
+        context.metrics.count("shard_snapshots_written", len(records))
         for record in records:
-            shard.residents.paid(record.player_id, record.version)
-            if (resident := shard.residents.by_id.get(record.player_id)) is not None:
+            context.residents.paid(record.player_id, record.version)
+            if (resident := context.residents.by_id.get(record.player_id)) is not None:
                 resident.indexed_ms = record.due_ms
-            if record.player_id not in shard.residents.dirty:
-                shard.tails.drop(record.player_id)
+            if record.player_id not in context.residents.dirty:
+                context.tails.drop(record.player_id)
 
     async def _adopt_tails(self) -> None:
         """Loads the players a dead incarnation left behind, so that their entries become snapshots."""
-        for player_id in self._shard.tails.players():
-            if not self._shard.ownership.owns(player_id):
-                self._shard.tails.drop(player_id)
-            elif player_id not in self._shard.residents.by_id:
-                await self._shard.loader.arrive(player_id)
+        for player_id in self._context.tails.players():
+            if not self._context.ownership.owns(player_id):
+                self._context.tails.drop(player_id)
+            elif player_id not in self._context.residents.by_id:
+                await self._arrive(player_id)
 
     async def _passivate(self) -> None:
         """Drops idle players, and the least used above the bound, each only after its snapshot is confirmed."""
-        shard = self._shard
-        settings, residents = shard.settings, shard.residents
+        context = self._context
+        settings, residents = context.settings, context.residents
         too_many = len(residents) - settings.residents_max
         leaving = residents.least_used(too_many) if too_many > 0 else []
-        leaving += residents.idle_since(shard.now() - settings.passivate_after_ms, PASSIVATION_SLICE)
+        leaving += residents.idle_since(context.now() - settings.passivate_after_ms, PASSIVATION_SLICE)
         versions = {
             player_id: residents.by_id[player_id].player.state.version
             for player_id in leaving
@@ -148,23 +146,25 @@ class Snapshotter:
 
         The catalog in force may have made due what the newest snapshot knows nothing of (rule 12).
         """
-        shard, residents = self._shard, self._shard.residents
+        context, residents = self._context, self._context.residents
         for player_id in player_ids:
             resident = residents.by_id.get(player_id)
-            differs = resident is not None and shard.scheduled.due_of(resident, shard.catalog) != resident.indexed_ms
-            if differs and shard.ownership.owns(player_id):  # who is leaving is written once, by the move
+            differs = (
+                resident is not None and context.scheduled.due_of(resident, context.catalog) != resident.indexed_ms
+            )
+            if differs and context.ownership.owns(player_id):  # who is leaving is written once, by the move
                 residents.owe_index(player_id)
         await self.clean([player_id for player_id in player_ids if player_id in residents.dirty])
 
     def let_go(self, versions: Mapping[str, int]) -> None:
         """Drops players from memory, each only if snapshots of its version are confirmed and nothing happens to it."""
-        shard, residents = self._shard, self._shard.residents
+        context, residents = self._context, self._context.residents
         for player_id, version in versions.items():
             resident = residents.by_id.get(player_id)
             busy = resident is not None and resident.waiting is not None
             if resident is None or busy or player_id in residents.dirty or resident.player.state.version != version:
                 continue
             residents.evict(player_id)
-            shard.scheduled.forget(player_id)
-            shard.metrics.count("shard_players_passivated")
-        shard.metrics.gauges["shard_resident_players"] = len(residents)
+            context.scheduled.forget(player_id)
+            context.metrics.count("shard_players_passivated")
+        context.metrics.gauges["shard_resident_players"] = len(residents)

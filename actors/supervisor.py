@@ -9,9 +9,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import blake2b
 
-from actors.catalog_swap import CatalogContent, encode_content, next_row
+from actors.catalog_swap import CatalogContent, encode_content, next_row, unheld_counters
 from actors.client import ShardClient
 from actors.cluster import ActivationFailed, Cluster, ShardDied, ShardHandle
 from actors.connection import Connection
@@ -30,7 +31,8 @@ from actors.frames import (
 from actors.listening import Listener
 from actors.processes import is_gone
 from actors.settings import SupervisorSettings
-from snapshots.contract import SLOTS, Address, Incarnation, Owner, Routing, Store
+from actors.terms import take_term
+from snapshots.contract import SLOTS, Address, Incarnation, Owner, Routing, ShardRow, Store
 from snapshots.errors import Fenced, StoreError
 
 log = logging.getLogger("croupier.supervisor")
@@ -58,12 +60,17 @@ class SupervisorProcess:
         lease_ms: int,
         cluster_secret: str,
         bind_host: str,
+        holder: str = "",
+        take_over: bool = False,
     ) -> None:
         self.term = 0
+        self.lost: str | None = None
+        """Why this is not the store's supervisor any more; None while it is."""
         self.recoveries_ms: list[int] = []
         self._store, self._cluster, self._client, self._settings = store, cluster, client, settings
         self._dedicated = {player_id: dedicated_shard(player_id) for player_id in catalog.catalog.dedicated_players}
         self._catalog, self._bind_host = catalog, bind_host
+        self._holder, self._take_over = holder, take_over
         self._controls = Controls(self._control)
         self._listener = Listener(cluster_secret, self._handle, CONTROL_CONNECTIONS_MAX)
         self._lease_s = lease_ms / 1000
@@ -83,14 +90,26 @@ class SupervisorProcess:
         return [f"s{number}" for number in range(self._settings.shards)] + list(self._dedicated.values())
 
     async def start(self) -> None:
-        """Takes a term, adopts what lives, starts what is missing. Raises ActivationFailed or StoreError."""
-        self.term = await self._store.take_term()
+        """Takes a term, adopts what lives, starts what is missing. Raises ActivationFailed or StoreError.
+
+        TermHeld, and nothing has happened, if another instance holds the term and lives.
+        """
+        lease_ms = self._settings.term_lease_ms if self._holder else 0
+        self.term = await take_term(self._store, self._holder, lease_ms, self._take_over)
+        self._spawn(self._hold_term(lease_ms), "term")
+        try:
+            await self._serve()
+        except BaseException:
+            self._cancel_tasks()
+            raise
+
+    async def _serve(self) -> None:
         routing = await self._store.routing()
         await self._adopt(routing)
         missing = [shard_id for shard_id in self.wanted if shard_id not in self._live]
         while len(self._spares) < len(missing) + self._settings.spares:
             self._spares.append(self._cluster.launch())
-        await self._fence_unwanted(routing)
+        await self._fence([row for row in routing.shards.values() if row.shard_id not in self.wanted])
         if len(missing) == len(self.wanted):
             await self._assign_all(routing)
             await self._put_in_force(routing)
@@ -104,7 +123,8 @@ class SupervisorProcess:
         if routing.catalog is None or routing.catalog.version != version:
             await self._store.put_catalog(version, encode_content(self._catalog))
             row = await next_row(self._store, routing, version, "croupier up")
-            await self._store.commit_catalog(self.term, row)
+            unheld = await unheld_counters(self._store, routing.catalog, version)
+            await self._store.commit_catalog(self.term, row, None, unheld)
 
     async def _adopt(self, routing: Routing) -> None:
         """Takes over the living shards of an earlier supervisor. Everybody else is killed, spares too: the earlier
@@ -132,10 +152,10 @@ class SupervisorProcess:
         except (ShardDied, TimeoutError) as silence:
             return silence
 
-    async def _fence_unwanted(self, routing: Routing) -> None:
-        """Shards of an earlier, larger table: nobody may write as them any more; their logs are sealed."""
-        unwanted = [row for row in routing.shards.values() if row.shard_id not in self.wanted and row.owner is not None]
-        owners = [await self._store.fence(self.term, row.shard_id) for row in unwanted]
+    async def _fence(self, rows: Sequence[ShardRow]) -> None:
+        """Nobody may write as these shards any more; their logs are sealed, and on return none of them answers."""
+        owned = [row for row in rows if row.owner is not None]
+        owners = [await self._store.fence(self.term, row.shard_id) for row in owned]
         await self._outlive([owner for owner in owners if owner is not None])
 
     async def _outlive(self, owners: Sequence[Owner]) -> None:
@@ -144,10 +164,15 @@ class SupervisorProcess:
             await asyncio.sleep(0.02)
 
     async def _assign_all(self, routing: Routing) -> None:
-        """Nobody serves, so any table will do: the old one, or slots dealt out evenly if the shards are others."""
+        """Nobody serves here, so any table will do: the old one, or slots dealt out evenly if the shards are others.
+
+        Shards of another instance may serve still: before a player changes shards, all of them are fenced.
+        """
         shards = [f"s{number}" for number in range(self._settings.shards)]
         settled = set(routing.slots) == set(shards)
         table = {} if settled else {slot: shards[slot % len(shards)] for slot in range(SLOTS)}
+        if not settled or routing.dedicated != self._dedicated:
+            await self._fence(list(routing.shards.values()))
         await self._store.assign(self.term, table, self._dedicated)
 
     async def _activate_first(self, shard_id: str) -> None:
@@ -166,6 +191,24 @@ class SupervisorProcess:
 
     # --- watch
 
+    async def _hold_term(self, lease_ms: int) -> None:
+        while True:
+            await asyncio.sleep(self._settings.term_renew_ms / 1000)
+            try:
+                await self._store.hold_term(self.term, lease_ms)
+            except Fenced as refusal:
+                self._lose(refusal)
+                return
+            except StoreError as failure:
+                log.warning("the supervisor can't renew its term: %s", failure)
+
+    def _lose(self, refusal: Fenced) -> None:
+        """Another supervisor has taken a term: this one replaces nobody any more."""
+        if self.lost is None:
+            log.warning("another supervisor has taken over: %s", refusal)
+            self.lost = str(refusal)
+        self._stopping = True
+
     async def _await_death(self, shard_id: str, handle: ShardHandle) -> None:
         await handle.dead()
         if self._live.get(shard_id) is handle:
@@ -181,8 +224,7 @@ class SupervisorProcess:
                 if beats % FINISH_LOGS_EVERY == 0:
                     await self._finish_logs()
             except Fenced as refusal:
-                log.warning("another supervisor has taken over: %s", refusal)
-                self._stopping = True
+                self._lose(refusal)
                 return
             except StoreError as failure:
                 log.warning("the supervisor can't reach the store: %s", failure)
@@ -263,8 +305,7 @@ class SupervisorProcess:
             else:
                 log.error("shard %s is down: %d attempts failed; an operator must look", shard_id, RECOVERY_TRIES)
         except Fenced as refusal:
-            log.warning("another supervisor has taken over: %s", refusal)
-            self._stopping = True
+            self._lose(refusal)
             return
         except StoreError as failure:
             log.error("shard %s can't be replaced yet: %s", shard_id, failure)
@@ -322,17 +363,26 @@ class SupervisorProcess:
     async def stop(self) -> None:
         """Drains every shard and ends every process."""
         self._stopping = True
-        for task in list(self._tasks):
-            task.cancel()
-        outcomes = await asyncio.gather(*(handle.drain() for handle in self._live.values()), return_exceptions=True)
-        for outcome in outcomes:
+        self._cancel_tasks()
+        live = list(self._live.values())
+        outcomes = await asyncio.gather(*(handle.drain() for handle in live), return_exceptions=True)
+        for handle, outcome in zip(live, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 log.error("a shard could not be drained: %s", outcome)
-        for handle in [*self._live.values(), *self._spares]:
-            handle.kill()
+                handle.kill()
+            else:
+                handle.dismiss()
+        for handle in self._spares:
+            handle.dismiss()
         self._listener.close()
         await self._client.stop()
+        with suppress(StoreError):  # it was lost, or runs out by itself
+            await self._store.leave_term(self.term)
         await self._store.close()
+
+    def _cancel_tasks(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
 
     def _spawn(self, coroutine: "asyncio._CoroutineLike[None]", name: str) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(coroutine, name=name)

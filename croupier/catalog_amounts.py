@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, cast, get_args
 
 from croupier.catalog_yaml import Place, suggestion
+from engine import identifiers
 from engine.amounts import AMOUNT_MAX, MICRO
 from engine.catalog import Amounts, GameType, RoundTimeout, TimeoutAction
 
@@ -13,11 +14,17 @@ CONTRIBUTION_MAX_PERCENT: Final = 1000
 MULTIPLIER_MAX: Final = 10_000
 TIMEOUT_HOURS_MAX: Final = 8760
 HOUR_MS: Final = 3_600_000
-CURRENCY_CODE: Final = re.compile(r"[A-Z]{3}")
-COUNTRY_CODE: Final = re.compile(r"[A-Z]{2}")
-LEVEL_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+CURRENCY_CODE: Final = re.compile(identifiers.CURRENCY)
+COUNTRY_CODE: Final = re.compile(identifiers.COUNTRY)
+LEVEL_ID: Final = re.compile(identifiers.SLUG)
 NO_LEVELS: Final = "there is no levels.yaml in the catalog, so there are no levels and no points"
-PLAYER_ID: Final = re.compile(r"[!-~]{1,128}")
+PLAYER_ID: Final = re.compile(identifiers.IDENTIFIER)
+GAME_ID: Final = re.compile(identifiers.IDENTIFIER)
+SEGMENT: Final = re.compile(identifiers.SEGMENT)
+NO_PLAYER_ID: Final = f"a player id: use {identifiers.IDENTIFIER_WORDS}, as the API does"
+NO_GAME_ID: Final = f"a game id: use {identifiers.IDENTIFIER_WORDS}, as the API does"
+NO_SEGMENT: Final = "a segment: use 1 to 32 of a-z 0-9 _ -, as the API does"
+"""What follows `… is not` where an id has another form."""
 
 
 class Vocabulary(NamedTuple):

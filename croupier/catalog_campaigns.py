@@ -14,8 +14,9 @@ from croupier.catalog_triggers import read_trigger
 from croupier.catalog_yaml import Place, Section
 from engine.amounts import AMOUNT_MAX
 from engine.catalog import CASHBACK, REDEMPTION, Campaign, CampaignType
+from engine.identifiers import SLUG
 
-CAMPAIGN_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+CAMPAIGN_ID: Final = re.compile(SLUG)
 CAMPAIGN_FIELDS: Final = (
     "id",
     "type",
@@ -35,9 +36,10 @@ _OF_GRANTS: Final = ("wager", "limits", "workflow", "opt_in", "claim_days")
 
 
 class ReadCampaign(NamedTuple):
-    """A campaign and where its id and its trigger stand."""
+    """A campaign, its file from the top, and where its id and its trigger stand."""
 
     campaign: Campaign
+    top: Place
     named: Place
     trigger: Place | None
 
@@ -72,7 +74,7 @@ def read_campaign(top: Place, words: Vocabulary) -> ReadCampaign:
         points_multiplier_micro=award.points_multiplier_micro,
     )
     _check(fields, campaign, words)
-    return ReadCampaign(campaign, named, fields.get("trigger"))
+    return ReadCampaign(campaign, top, named, fields.get("trigger"))
 
 
 def _campaign_id(place: Place) -> str:

@@ -14,6 +14,8 @@ def add_catalog(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser("check", help="print problems as file:line: reason; exit 1 if there are any")
     check.add_argument("folder", type=Path, nargs="?", default=default_catalog(), metavar="DIR")
+    check.add_argument("--url", help="a gateway: also check against what is in force and held there")
+    _add_token(check, "may check")
     check.set_defaults(command=_check)
     _add_deploy(
         actions.add_parser("deploy", help="put the catalog of a folder in force; print version and differences")
@@ -25,10 +27,13 @@ def _add_deploy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR")
     default = os.environ.get("CROUPIER_URL", "http://127.0.0.1:8080")
     parser.add_argument("--url", default=default, help="a gateway (%(default)s)")
-    parser.add_argument(
-        "--token", default=os.environ.get("CROUPIER_TOKEN"), help="bearer token that may deploy (or CROUPIER_TOKEN)"
-    )
+    _add_token(parser, "may deploy")
     parser.set_defaults(command=_deploy)
+
+
+def _add_token(parser: argparse.ArgumentParser, what: str) -> None:
+    help_text = f"bearer token that {what} (or CROUPIER_TOKEN)"
+    parser.add_argument("--token", default=os.environ.get("CROUPIER_TOKEN"), help=help_text)
 
 
 def _add_texts(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +73,11 @@ def _check(options: argparse.Namespace) -> int:
         f"{options.folder}: fine; {len(catalog.games)} games, {len(catalog.campaigns)} campaigns, "
         f"{len(catalog.workflows)} workflows, {levels} levels, texts in: {languages}; version {catalog.version}"
     )
-    return 0
+    if options.url is None:
+        return 0
+    from croupier.catalog_deploy import check_at
+
+    return check_at(options.folder, options.url, options.token)
 
 
 def _deploy(options: argparse.Namespace) -> int:

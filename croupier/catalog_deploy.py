@@ -1,7 +1,8 @@
-"""`croupier catalog deploy`: sends a catalog folder to a running Croupier and shows what it changes."""
+"""Sends a catalog folder to a running Croupier: `croupier catalog deploy`, and `croupier catalog check --url`."""
 
 import json
 import sys
+from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -27,19 +28,39 @@ def deploy_catalog(folder: Path, url: str, token: str | None) -> int:
     if checked.problems:
         print(*checked.problems, sep="\n")
         return 1
-    body = {"files": {name: content.decode() for name, content in files.items()}}
-    try:
-        with urlopen(_request(url, token, body), timeout=TIMEOUT_S) as response:
-            answer = json.load(response)
-    except HTTPError as refused:
-        print(f"croupier: {url} refused with {refused.code}: {_told(refused)}", file=sys.stderr)
-        return 1
-    except (URLError, OSError, ValueError, HTTPException) as problem:
-        print(f"croupier: no Croupier answers at {url}: {getattr(problem, 'reason', problem)}", file=sys.stderr)
+    answer = _ask(url.rstrip("/"), "/catalog/deploy", token, files)
+    if answer is None:
         return 1
     print(f"deployed {answer['version']}")
     print(*diff_lines(answer.get("diff", {})), sep="\n")
     return 0
+
+
+def check_at(folder: Path, url: str, token: str | None) -> int:
+    """Has a running Croupier check a folder that is fine by itself; prints what does not fit what is in force there.
+
+    1 if there is such a problem, or nobody answers. Raises `CatalogInvalid` if there is no folder.
+    """
+    answer = _ask(url.rstrip("/"), "/catalog/check", token, read_folder(folder))
+    if answer is None:
+        return 1
+    problems = [Problem(found["file"], found["line"], found["reason"]) for found in answer["problems"]]
+    print(*problems, *(() if problems else (f"{url}: fine there, too",)), sep="\n")
+    return 1 if problems else 0
+
+
+def _ask(url: str, path: str, token: str | None, files: Mapping[str, bytes]) -> dict[str, Any] | None:
+    """The answer; None after saying why there is none."""
+    body = {"files": {name: content.decode() for name, content in files.items()}}
+    try:
+        with urlopen(_request(url + path, token, body), timeout=TIMEOUT_S) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except HTTPError as refused:
+        print(f"croupier: {url} refused with {refused.code}: {_told(refused)}", file=sys.stderr)
+    except (URLError, OSError, ValueError, HTTPException) as problem:
+        print(f"croupier: no Croupier answers at {url}: {getattr(problem, 'reason', problem)}", file=sys.stderr)
+    return None
 
 
 def diff_lines(diff: dict[str, Any]) -> list[str]:
@@ -53,7 +74,7 @@ def diff_lines(diff: dict[str, Any]) -> list[str]:
 
 
 def _request(url: str, token: str | None, body: dict[str, Any]) -> Request:
-    request = Request(f"{url.rstrip('/')}/catalog/deploy", json.dumps(body).encode(), method="POST")
+    request = Request(url, json.dumps(body).encode(), method="POST")
     request.add_header("Content-Type", "application/json")
     request.add_header("Idempotency-Key", f"catalog-{uuid4()}")
     if token:

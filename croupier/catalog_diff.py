@@ -1,13 +1,13 @@
 """What a new catalog changes, for the person who deploys it: paths and values as they are written in the files."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, Final, TypedDict
 
 import msgspec
 
 from engine.amounts import MICRO
 from engine.catalog import Campaign, Catalog, Level, LoyaltyRules
+from gateway.render_values import rfc3339
 from gateway.texts import Texts
 
 CHANGES_MAX: Final = 200
@@ -138,7 +138,7 @@ def _hours(value: int) -> str:
 
 
 def _moment(value: int) -> str:
-    return datetime.fromtimestamp(value / 1000, UTC).isoformat().replace("+00:00", "Z")
+    return rfc3339(value).replace(".000Z", "Z")
 
 
 def _plain(value: Any) -> str:

@@ -6,7 +6,10 @@ from typing import Final
 from croupier.catalog_amounts import (
     COUNTRY_CODE,
     NO_LEVELS,
+    NO_PLAYER_ID,
+    NO_SEGMENT,
     PLAYER_ID,
+    SEGMENT,
     Vocabulary,
     amounts,
     distinct,
@@ -38,7 +41,7 @@ def read_eligibility(place: Place | None, words: Vocabulary, trigger: TriggerEve
     return Eligibility(
         countries_allow=allow,
         countries_deny=deny,
-        segments=texts(fields.get("segments")),
+        segments=_segments(fields.get("segments")),
         players=_players(fields.get("players")),
         currencies=currencies,
         min_deposit=amounts(min_deposit, words.currencies, currencies or words.currencies, 0) if min_deposit else {},
@@ -92,6 +95,9 @@ def _levels(place: Place | None, words: Vocabulary) -> tuple[str, ...]:
     return distinct((item, known_level(item, words)) for item in place.items()) if place else ()
 
 
+def _segments(place: Place | None) -> tuple[str, ...]:
+    return distinct((item, item.matching(SEGMENT, NO_SEGMENT)) for item in place.items()) if place else ()
+
+
 def _players(place: Place | None) -> tuple[str, ...]:
-    what = "a player id: 1 to 128 visible ASCII characters"
-    return distinct((item, item.matching(PLAYER_ID, what)) for item in place.items()) if place else ()
+    return distinct((item, item.matching(PLAYER_ID, NO_PLAYER_ID)) for item in place.items()) if place else ()

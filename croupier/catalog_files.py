@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
+from actors.clock import now_ms
 from croupier.catalog_amounts import Vocabulary
 from croupier.catalog_campaigns import ReadCampaign, check_codes, read_campaign
 from croupier.catalog_folder import FRAUD, GAMES, LEVELS, PLATFORM, note_missing, read_folder, take_bundle
@@ -15,6 +16,8 @@ from croupier.catalog_fraud import read_fraud
 from croupier.catalog_levels import ReadLevels, read_levels
 from croupier.catalog_platform import Platform, read_games, read_platform
 from croupier.catalog_problems import CatalogInvalid, Checked
+from croupier.catalog_reach import warn_of_unreachable
+from croupier.catalog_sense import check_sense, sound_basis, sound_campaigns
 from croupier.catalog_texts import compare_texts, needed_texts, read_locales
 from croupier.catalog_workflows import read_workflows
 from croupier.catalog_yaml import Place, Problem, parse
@@ -71,18 +74,26 @@ def content_hash(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()[:16]
 
 
-def check_files(files: Mapping[str, bytes], problems: list[Problem], folder: Path | None) -> Checked:
-    """Checks files that were read with `problems` from `folder`, or came from elsewhere (None)."""
+def check_files(
+    files: Mapping[str, bytes], problems: list[Problem], folder: Path | None, at_ms: int | None = None
+) -> Checked:
+    """Checks files that were read with `problems` from `folder`, or came from elsewhere (None).
+
+    `at_ms`: the time (Unix ms) for which is told what has ended; None: now.
+    """
     note_missing(files, problems)
-    catalog, read, levels = _build(files, problems, folder)
+    catalog, read, levels, exponent_lines = _build(files, problems, folder)
     texts, lines = read_locales(files, problems)
     warnings = compare_texts(texts, lines, needed_texts(read, levels))
-    return Checked(catalog, texts, _ordered(problems), _ordered(warnings))
+    sound = sound_campaigns(read, problems)
+    warnings += warn_of_unreachable(catalog, sound, now_ms() if at_ms is None else at_ms)
+    check_sense(catalog, sound, levels if sound_basis(problems) else None)
+    return Checked(catalog, texts, _ordered(problems), _ordered(warnings), exponent_lines)
 
 
 def _build(
     files: Mapping[str, bytes], problems: list[Problem], folder: Path | None
-) -> tuple[Catalog, dict[str, ReadCampaign], ReadLevels | None]:
+) -> tuple[Catalog, dict[str, ReadCampaign], ReadLevels | None, dict[str, int]]:
     def top(name: str) -> Place:
         return parse(name, files[name], problems) if name in files else Place(name, 1, None, problems)
 
@@ -94,7 +105,8 @@ def _build(
     read = _read_campaigns({name: top(name) for name in files if name.startswith("campaigns/")}, words)
     fraud = read_fraud(top(FRAUD)) if FRAUD in files else FraudRules()
     loyalty = levels.rules if levels else None
-    return _catalog(content_hash(files), platform, games, workflows, read, fraud, loyalty), read, levels
+    catalog = _catalog(content_hash(files), platform, games, workflows, read, fraud, loyalty)
+    return catalog, read, levels, platform.exponent_lines
 
 
 def _vocabulary(

@@ -19,6 +19,7 @@ from croupier.catalog_amounts import (
 from croupier.catalog_terms import VALID_DAYS_MAX
 from croupier.catalog_yaml import Place, Section
 from engine.amounts import MICRO
+from engine.calendar import LATEST_MS
 from engine.catalog import (
     CASHBACK,
     REDEMPTION,
@@ -68,8 +69,6 @@ LOCK_HOURS_MAX: Final = TIMEOUT_HOURS_MAX
 FACTOR_MAX: Final = 1000
 """Points per EUR, multipliers of game types, and wager multipliers here: any amount can be wagered so often."""
 BONUS_MULTIPLIER_MAX: Final = 100
-ALWAYS_MS: Final = 253_402_214_400_000
-"""31 December 9999: what levels.yaml grants is valid as long as the file says so."""
 PER_PLAYER: Final = 2**31
 
 
@@ -185,7 +184,7 @@ def _campaign(campaign_id: str, trigger: TriggerEvent, fields: Section) -> Campa
         type="no_deposit",
         trigger=trigger,
         valid_from_ms=0,
-        valid_to_ms=ALWAYS_MS,
+        valid_to_ms=LATEST_MS,
         eligibility=Eligibility(),
         bonus=BonusAward(),
         free_spins=None,

@@ -1,6 +1,5 @@
 """`platform.yaml` and `games.yaml`: currencies, policies of the platform, and the games (rules §2, §3)."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple, cast, get_args
@@ -8,7 +7,10 @@ from typing import Final, NamedTuple, cast, get_args
 from croupier.catalog_amounts import (
     CONTRIBUTION_MAX_PERCENT,
     CURRENCY_CODE,
+    GAME_ID,
     GAME_TYPES,
+    NO_GAME_ID,
+    NO_PLAYER_ID,
     PLAYER_ID,
     amounts,
     check_range,
@@ -19,18 +21,18 @@ from croupier.catalog_amounts import (
 from croupier.catalog_yaml import Place
 from engine.amounts import AMOUNT_MAX, MICRO
 from engine.catalog import Amounts, Currency, FundsOrder, Game, GameType, MaxBetCounts, RoundTimeout
+from engine.currencies import EXPONENT_MAX
 
-EXPONENT_MAX: Final = 4
-GAME_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 FLAGS: Final = ("rtp_by_level",)
 PLATFORM_FIELDS: Final = ("currencies", "funds_order", "placement", "round_timeout", "flags", "geo_database")
 GAME_FIELDS: Final = ("type", "provider", "min_bet", "max_bet", "contribution", "round_timeout", "max_bet_counts")
 
 
 class Platform(NamedTuple):
-    """What `platform.yaml` says."""
+    """What `platform.yaml` says; `exponent_lines`: where each currency's exponent stands, if it can be read."""
 
     currencies: dict[str, Currency]
+    exponent_lines: dict[str, int]
     funds_order: FundsOrder
     dedicated_players: tuple[str, ...]
     round_timeout: RoundTimeout | None
@@ -42,8 +44,10 @@ def read_platform(top: Place, folder: Path | None) -> Platform:
     """`platform.yaml`. Problems are noted at their places; a geo database missing in `folder`, if given, is one."""
     fields = top.section(PLATFORM_FIELDS)
     order, placement, geo = (fields.get(name) for name in ("funds_order", "placement", "geo_database"))
+    currencies, exponent_lines = _currencies(fields.need("currencies"))
     return Platform(
-        currencies=_currencies(fields.need("currencies")),
+        currencies=currencies,
+        exponent_lines=exponent_lines,
         funds_order=cast(FundsOrder, order.choice(get_args(FundsOrder))) if order else "real_first",
         dedicated_players=_dedicated(placement) if placement else (),
         round_timeout=round_timeout(fields.get("round_timeout")),
@@ -52,31 +56,37 @@ def read_platform(top: Place, folder: Path | None) -> Platform:
     )
 
 
-def _currencies(listed: Place) -> dict[str, Currency]:
-    currencies = {}
+def _currencies(listed: Place) -> tuple[dict[str, Currency], dict[str, int]]:
+    """The currencies, and the lines of their exponents."""
+    currencies: dict[str, Currency] = {}
+    lines: dict[str, int] = {}
     for name, value in listed.pairs():
         if code := name.matching(CURRENCY_CODE, "a currency; use the three capital letters of ISO 4217, like EUR"):
-            currencies[code] = _currency(code, value)
+            currencies[code], line = _currency(code, value)
+            lines |= {} if line is None else {code: line}
     if listed.is_group and not listed.pairs():
         listed.problem("there is no currency; at least one is needed")
-    return currencies
+    return currencies, lines
 
 
-def _currency(code: str, place: Place) -> Currency:
+def _currency(code: str, place: Place) -> tuple[Currency, int | None]:
+    """The currency, and the line of its exponent unless that is a problem."""
     fields = place.section(("exponent", "eur_rate"))
-    rate = fields.need("eur_rate")
-    currency = Currency(fields.need("exponent").integer(0, EXPONENT_MAX), rate.decimal())
+    rate, digits = fields.need("eur_rate"), fields.need("exponent")
+    noted = len(place.problems)
+    exponent = digits.integer(0, EXPONENT_MAX)
+    sound = digits.node is not None and len(place.problems) == noted
+    currency = Currency(exponent, rate.decimal())
     if currency.eur_rate_micro == 0:
         rate.problem("a currency with the rate 0 has no worth")
     if code == "EUR" and currency.eur_rate_micro != MICRO:
         rate.problem('one EUR is one EUR: write "1"')
-    return currency
+    return currency, digits.line if sound else None
 
 
 def _dedicated(place: Place) -> tuple[str, ...]:
     listed = place.section(("dedicated",)).get("dedicated")
-    what = "a player id: 1 to 128 visible ASCII characters"
-    return distinct((item, item.matching(PLAYER_ID, what)) for item in listed.items()) if listed else ()
+    return distinct((item, item.matching(PLAYER_ID, NO_PLAYER_ID)) for item in listed.items()) if listed else ()
 
 
 def _flags(place: Place | None) -> dict[str, bool]:
@@ -107,7 +117,7 @@ def read_games(top: Place, currencies: Sequence[str]) -> dict[str, Game]:
     listed = fields.need("games")
     games = {}
     for name, value in listed.pairs():
-        if game_id := name.matching(GAME_ID, "a game id: use letters, digits and . _ : - , at most 128"):
+        if game_id := name.matching(GAME_ID, NO_GAME_ID):
             games[game_id] = _game(game_id, value, currencies, shares)
     if listed.is_group and not listed.pairs():
         listed.problem("there is no game; at least one is needed")

@@ -1,6 +1,7 @@
 """What a check of a catalog finds: problems, for which it is refused, and warnings, with which it is taken."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from croupier.catalog_yaml import Problem
@@ -17,12 +18,16 @@ class CatalogInvalid(Exception):
 
 
 class Checked(NamedTuple):
-    """A checked catalog: `catalog` and `texts` are to be used only if there are no `problems`."""
+    """A checked catalog: `catalog` and `texts` are to be used only if there are no `problems`.
+
+    `exponent_lines`: where platform.yaml gives each currency its exponent, as far as that can be read.
+    """
 
     catalog: Catalog
     texts: Texts
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    exponent_lines: Mapping[str, int] = MappingProxyType({})
 
     def sound(self) -> "Checked":
         """Itself. Raises `CatalogInvalid` if there are problems."""

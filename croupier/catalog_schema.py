@@ -13,9 +13,11 @@ from croupier.catalog_amounts import (
     CONTRIBUTION_MAX_PERCENT,
     COUNTRY_CODE,
     CURRENCY_CODE,
+    GAME_ID,
     GAME_TYPES,
     LEVEL_ID,
     PLAYER_ID,
+    SEGMENT,
     TIMEOUT_HOURS_MAX,
 )
 from croupier.catalog_campaigns import CAMPAIGN_FIELDS, CAMPAIGN_ID
@@ -28,7 +30,7 @@ from croupier.catalog_fraud import (
     SIGNALS,
     WINDOW_DAYS_MAX,
 )
-from croupier.catalog_platform import EXPONENT_MAX, FLAGS, GAME_FIELDS, GAME_ID, PLATFORM_FIELDS
+from croupier.catalog_platform import FLAGS, GAME_FIELDS, PLATFORM_FIELDS
 from croupier.catalog_schema_levels import levels
 from croupier.catalog_schema_parts import (
     BOOLEAN,
@@ -72,6 +74,7 @@ from croupier.catalog_workflows import (
 )
 from engine.amounts import AMOUNT_MAX
 from engine.catalog import CampaignType, ExcludedPolicy, FundsOrder, MaxBetCounts, OverMaxBet, TimeoutAction, Verdict
+from engine.currencies import EXPONENT_MAX
 from engine.workflow import ACTIONS, EVENTS, GUARDS, LIVE_STATES
 
 _DIALECT: Final = "http://json-schema.org/draft-07/schema#"
@@ -128,7 +131,7 @@ def _trigger() -> Schema:
         "eur": eur("the total to cross"),
         "to": matching(LEVEL_ID.pattern, "the level climbed to"),
         "days": integer(1, SILENCE_DAYS_MAX, "more than so many days of silence"),
-        "code": matching(CODE.pattern, "upper and lower case are the same"),
+        "code": matching(CODE.pattern, "a-z and A-Z are the same"),
     }
     needs = [
         {"if": {"properties": {"event": {"enum": list(events)}}, "required": ["event"]}, "then": {"required": [name]}}
@@ -142,7 +145,7 @@ def _eligibility() -> Schema:
     fields: dict[str, Schema] = {
         "countries": group(("allow", "deny"), {"allow": _COUNTRIES, "deny": _COUNTRIES}) | {"maxProperties": 1},
         "levels": list_of(matching(LEVEL_ID.pattern)),
-        "segments": list_of(TEXT | {"description": "one of them must be set on the player"}),
+        "segments": list_of(matching(SEGMENT.pattern, "one of them must be set on the player")),
         "players": list_of(matching(PLAYER_ID.pattern, "a personal offer: only these")),
         "currencies": list_of(matching(CURRENCY_CODE.pattern, "all, if left out")),
         "min_deposit": amounts(0, "smallest deposit that triggers"),

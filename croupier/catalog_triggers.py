@@ -5,7 +5,8 @@ from typing import Final, cast, get_args
 
 from croupier.catalog_amounts import NO_LEVELS, Vocabulary, eur_micro, known_level
 from croupier.catalog_yaml import Place, Section
-from engine.catalog import CampaignType, TriggerCondition, TriggerEvent
+from engine import identifiers
+from engine.catalog import CampaignType, TriggerCondition, TriggerEvent, ascii_upper
 
 TRIGGERS: Final[tuple[TriggerEvent, ...]] = tuple(
     event for event in get_args(TriggerEvent) if event not in ("none", "redemption", "cashback")
@@ -13,7 +14,7 @@ TRIGGERS: Final[tuple[TriggerEvent, ...]] = tuple(
 DEPOSIT_TRIGGERS: Final[tuple[TriggerEvent, ...]] = ("first_deposit", "deposit", "deposit_total_reached")
 """A deposit of a known amount fires these, so that a bonus can match it."""
 _DEPOSITS_ALONE: Final[tuple[TriggerEvent, ...]] = ("first_deposit", "deposit")
-EVENT_NAME: Final = re.compile(r"[!-~]{1,64}")
+EVENT_NAME: Final = re.compile(identifiers.EVENT_NAME)
 CODE: Final = re.compile(r"[A-Za-z0-9_-]{3,32}")
 NTH_MAX: Final = 10_000
 SILENCE_DAYS_MAX: Final = 3650
@@ -75,7 +76,7 @@ def _condition(found: Section, event: TriggerEvent, words: Vocabulary) -> Trigge
         eur_micro=eur_micro(eur) if eur else None,
         to=_climbed(to, words) if to else None,
         days=days.integer(1, SILENCE_DAYS_MAX) if days else None,
-        code=code.matching(CODE, "a bonus code: use letters, digits, - and _, 3 to 32").upper() if code else None,
+        code=ascii_upper(code.matching(CODE, "a bonus code: use letters, digits, - and _, 3 to 32")) if code else None,
     )
 
 

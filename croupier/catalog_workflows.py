@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 from croupier.catalog_amounts import distinct
 from croupier.catalog_yaml import Place, suggestion
 from engine.catalog import Workflow, WorkflowTransition
+from engine.identifiers import SLUG
 from engine.workflow import ACTIONS, END_STATES, EVENTS, GUARDS, LIVE_STATES, STANDARD
 from engine.workflow_check import check_transition, check_whole
 
-WORKFLOW_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+WORKFLOW_ID: Final = re.compile(SLUG)
 TRANSITIONS_MAX: Final = 200
 WORKFLOW_FIELDS: Final = ("id", "transitions")
 TRANSITION_FIELDS: Final = ("from", "on", "when", "do", "to")

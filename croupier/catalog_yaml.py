@@ -13,6 +13,7 @@ from typing import NamedTuple
 import yaml
 
 from engine.amounts import MICRO, micro
+from engine.calendar import LATEST, LATEST_MS
 
 _INTEGER = re.compile(r"^-?(?:0|[1-9][0-9]{0,17})$")
 _MOMENT = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|z|[+-]\d\d:\d\d)$")
@@ -52,6 +53,22 @@ class Place:
     def is_group(self) -> bool:
         """Whether this is a group of fields."""
         return isinstance(self.node, yaml.MappingNode)
+
+    @property
+    def is_empty_list(self) -> bool:
+        """Whether this is a list without a member."""
+        return isinstance(self.node, yaml.SequenceNode) and not self.node.value
+
+    def find(self, *names: str) -> "Place":
+        """The value under these names, one below the other, or what is there on the way to it. Notes nothing."""
+        found = self
+        for name in names:
+            values = found.node.value if isinstance(found.node, yaml.MappingNode) else []
+            inside = [value for key, value in values if key.value == name]
+            if not inside:
+                return found
+            found = self.at(inside[0])
+        return found
 
     def text(self) -> str:
         """Text; numbers and yes/no words must be quoted. "" after a problem."""
@@ -116,18 +133,22 @@ class Place:
         return text == "true"
 
     def moment(self) -> int:
-        """A time with its zone (RFC 3339), in Unix milliseconds; 0 after a problem."""
+        """A time with its zone (RFC 3339), in Unix milliseconds, up to the latest instant; 0 after a problem."""
         if self.node is None:
             return 0
         text = str(self.node.value)
         try:
             if not isinstance(self.node, yaml.ScalarNode) or not _MOMENT.match(text):
                 raise ValueError
-            return max(0, (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(milliseconds=1))
+            time_ms = max(0, (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(milliseconds=1))
         except ValueError:
             shown = f"`{text[:40]}`" if isinstance(self.node, yaml.ScalarNode) else _kind(self.node)
             self.problem(f"{shown} is not a time; write it with its zone, like 2026-01-31T00:00:00Z")
             return 0
+        if time_ms > LATEST_MS:
+            self.problem(f"`{text[:40]}` lies after {LATEST}, the latest instant there is; write an earlier time")
+            return 0
+        return time_ms
 
     def items(self) -> list["Place"]:
         """The values of a list; none after a problem."""

@@ -15,7 +15,7 @@ from gateway.keys import KeysInvalid
 from gateway.serve import BindRefused, bind
 from snapshots.errors import StoreUnsuitable
 
-CANNOT_START = 2
+FAILED, CANNOT_START = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,6 +85,8 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orphan-after", dest="orphan_after_s", type=int, metavar="SECONDS",
                         default=env("CROUPIER_ORPHAN_AFTER", "60"),
                         help="when a bonus reservation that a crash left behind is settled (%(default)s)")  # fmt: skip
+    parser.add_argument("--take-over", action="store_true", default=os.environ.get("CROUPIER_TAKE_OVER"),
+                        help="take the store from a `croupier up` that runs on it, which then ends")  # fmt: skip
     parser.set_defaults(command=_up)
     _add_sandbox_and_watch(parser)
 
@@ -147,15 +149,19 @@ def _switch(name: str, given: bool | str | None) -> bool:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from croupier.up import CannotStart, run_until_signalled  # Ray is imported only where it is needed
+    from croupier.up import CannotStart, TakenOver, run_until_signalled  # Ray is imported only where it is needed
 
     names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s")
-    settings = _settings(options, **{name: getattr(options, name) for name in names})
+    more = {name: getattr(options, name) for name in names}
+    settings = _settings(options, **more, take_over=_switch("take_over", options.take_over))
     try:
         run_until_signalled(settings, lambda url: print(f"ready {url}", flush=True))
     except CannotStart as problem:
         print(f"croupier: {problem}", file=sys.stderr)
         return CANNOT_START
+    except TakenOver as problem:
+        print(f"croupier: {problem}", file=sys.stderr)
+        return FAILED
     return 0
 
 

@@ -18,8 +18,10 @@ from actors.frames import AdvanceClock, ClockSet, ControlAnswer, ControlBody, De
 from actors.frames import Deployed as InShards
 from actors.frames import KeyTaken as KeyIsTaken
 from actors.frames import Overtaken as WasOvertaken
+from actors.frames import TimeEnds as TimeHasEnd
 from croupier.campaign_figures import read_figures
 from croupier.catalog_diff import diff
+from croupier.catalog_exponents import exponent_problems
 from croupier.catalog_files import check_bundle, content_hash
 from croupier.catalog_folder import belongs
 from croupier.catalog_problems import CatalogInvalid
@@ -38,6 +40,7 @@ from gateway.ports import (
     Overtaken,
     Population,
     SandboxClock,
+    TimeEnds,
 )
 from gateway.texts import Texts
 from snapshots.contract import CatalogRow, Store
@@ -171,11 +174,16 @@ class CatalogControl:
         return _deployed(answer) if isinstance(answer, InShards) else Overtaken(answer.number)
 
     async def _checked(self, files: Mapping[str, bytes]) -> CheckedCatalog | tuple[Problem, ...]:
-        """In a thread: a thousand campaigns take a while, and spins must not wait."""
+        """In a thread: a thousand campaigns take a while, and spins must not wait. Raises ControlUnavailable."""
         try:
-            return await asyncio.to_thread(check_bundle, dict(files))
+            checked = await asyncio.to_thread(check_bundle, dict(files))
         except CatalogInvalid as problem:
             return tuple(problem.problems)
+        try:
+            held = await exponent_problems(self._store, self._in_force().catalog, checked)
+        except StoreError as failure:
+            raise ControlUnavailable(f"the store can't be asked now who holds which currency: {failure}") from failure
+        return checked._replace(problems=(*checked.problems, *held))
 
     def _compared(self, checked: CheckedCatalog | tuple[Problem, ...], files: Mapping[str, bytes]) -> Checked:
         known = self._in_force().files
@@ -215,12 +223,14 @@ class CatalogControl:
 
     # --- sandbox
 
-    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
+    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken | TimeEnds:
         """See `gateway.ports.ControlPort`."""
         asked = AdvanceClock(seconds * 1000, keyed(command_id, f"advance {seconds}"))
         answer = await self._ask_supervisor(asked, CLOCK_TIMEOUT_S)
         if isinstance(answer, KeyIsTaken):
             return KeyTaken()
+        if isinstance(answer, TimeHasEnd):
+            return TimeEnds(answer.left_ms // 1000)
         if not isinstance(answer, ClockSet):
             raise ControlUnavailable(_reason(answer))
         return SandboxClock(answer.now_ms, answer.offset_ms, answer.replayed)

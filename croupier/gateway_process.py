@@ -13,10 +13,11 @@ from actors.cluster_view import ClusterView
 from actors.garbage import rarely_collect_garbage
 from croupier.control import CatalogControl
 from croupier.following import watch_catalog
+from croupier.keys_watch import KeysWatch
 from croupier.settings import Settings
 from gateway.app import create_app
 from gateway.auth import Authenticator, OpenAuth, ProofAuth
-from gateway.keys import load_keys
+from gateway.keys import parse_keys, read_keys
 from gateway.serve import OnReady, serve, url_of
 from snapshots.opening import open_store
 
@@ -38,7 +39,8 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         asyncio.create_task(view.run(), name="cluster view"),
         asyncio.create_task(control.run(), name="catalog"),
     ]
-    app = create_app(client, _authenticator(settings), view, control, settings.gateway())
+    authenticator = _authenticator(settings, following)
+    app = create_app(client, authenticator, view, control, settings.gateway())
     app.openapi()  # built now, not under load
     rarely_collect_garbage()
     stop = asyncio.Event()
@@ -56,10 +58,15 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         await store.close()
 
 
-def _authenticator(settings: Settings) -> Authenticator:
+def _authenticator(settings: Settings, following: "list[asyncio.Task[None]]") -> Authenticator:
+    """Who believes whom; a task that follows the keys file joins `following`. Raises KeysInvalid."""
     if settings.auth_mode == "open" or settings.keys is None:
         return OpenAuth()
-    return ProofAuth(load_keys(settings.keys), settings.gateway().timestamp_skew_s)
+    raw = read_keys(settings.keys)
+    proof = ProofAuth(parse_keys(settings.keys, raw), settings.gateway().timestamp_skew_s)
+    watch = KeysWatch(settings.keys, raw, proof.replace)
+    following.append(asyncio.create_task(watch.run(), name="keys"))
+    return proof
 
 
 def _stop_with_parent(stop: asyncio.Event) -> None:

@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True):
     orphan_after_s: int = 60
     """How old a reservation of shared limits is before its owner is asked whether a crash left it behind."""
     log_level: str = "WARNING"
+    take_over: bool = False
+    """Whether `croupier up` ends another one that runs on the same store, instead of refusing to start."""
 
     @property
     def namespace(self) -> str:

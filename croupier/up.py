@@ -10,20 +10,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from actors.catalog_swap import CatalogContent
-from croupier.catalog_files import check_folder
+from actors.terms import until_free
+from croupier.catalog_exponents import catalog_in_force, exponent_problems
+from croupier.catalog_files import Checked, check_folder
 from croupier.catalog_folder import read_folder
 from croupier.control import content_of
 from croupier.settings import Settings
 from gateway.keys import load_keys
 from gateway.serve import BACKLOG, bind, url_of
-from snapshots.errors import StoreUnsuitable
+from snapshots.contract import Store, TermLease
+from snapshots.errors import StoreError, StoreUnsuitable, TermHeld
 from snapshots.opening import open_store
 
 if TYPE_CHECKING:
@@ -34,12 +37,17 @@ log = logging.getLogger("croupier")
 GATEWAY_START_TIMEOUT_S = 60
 GATEWAY_STOP_TIMEOUT_S = 20
 GATEWAY_RESTART_PAUSE_S = 1.0
+LOST_LOOK_S = 0.5
 RAY_ENVIRONMENT = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 """Ray workers start at nice 15 otherwise: shards must not be the last to get a CPU."""
 
 
 class CannotStart(Exception):
     """One sentence for whoever typed the command."""
+
+
+class TakenOver(Exception):
+    """Another Croupier has taken the store over, and this one has stopped: one sentence."""
 
 
 class Running:
@@ -61,16 +69,20 @@ class Running:
 def start(settings: Settings) -> Running:
     """Starts everything and returns when it serves. Raises CannotStart, BindRefused, CatalogInvalid or KeysInvalid."""
     files = read_folder(settings.catalog)
-    content = content_of(check_folder(settings.catalog).sound(), files)
+    checked = check_folder(settings.catalog).sound()
+    content = content_of(checked, files)
     if settings.keys is not None:
         load_keys(settings.keys)
-    check_store(settings.store)
+    instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    check_store(settings, checked, instance)
     listener = bind(settings.host, settings.port)
     listener.listen(BACKLOG)
     url = url_of(listener) if settings.gateways else "without a gateway"
     _start_ray(settings)
     try:
-        supervisor = _ray().RunningSupervisor(_deployment(settings, content))
+        if settings.ray_address is not None and not _ray().RunningSupervisor.exists():
+            await_term(settings, instance)
+        supervisor = _ray().RunningSupervisor(_deployment(settings, content, instance))
         failure = supervisor.wait_ready()
         if failure is not None:
             raise CannotStart(failure)
@@ -82,20 +94,59 @@ def start(settings: Settings) -> Running:
     return Running(url, supervisor, gateways)
 
 
-def check_store(url: str) -> None:
-    """Opens the store once and closes it. Raises CannotStart with the store's own sentence."""
+def check_store(settings: Settings, checked: Checked, instance: str) -> None:
+    """Opens the store once, compares the catalog with what players hold there, and closes it (rules §2.7).
 
-    async def check() -> None:
-        store = open_store(url)
+    With a Ray of our own it first waits until the store's term is free; who joins a Ray cluster may find this store's
+    supervisor there and join that. Raises CannotStart with one sentence that says what is wrong.
+    """
+
+    async def check(store: Store) -> None:
+        if settings.ray_address is None:
+            await _term_free(settings, instance)(store)
+        changed = await exponent_problems(store, await catalog_in_force(store), checked)
+        if changed:
+            raise CannotStart(f"the catalog does not fit this store: {changed[0]}")
+
+    _with_store(settings, check)
+
+
+def await_term(settings: Settings, instance: str) -> None:
+    """Waits until no other instance holds the store. Raises CannotStart, at once if the other one lives."""
+    _with_store(settings, _term_free(settings, instance))
+
+
+def _term_free(settings: Settings, instance: str) -> Callable[[Store], Awaitable[None]]:
+    async def wait(store: Store) -> None:
+        if not settings.take_over:
+            await until_free(store, instance, _say_waiting)
+
+    return wait
+
+
+def _say_waiting(lease: TermLease) -> None:
+    print(
+        f"croupier: {lease.holder} holds the store; waiting up to {lease.left_ms / 1000:.1f} s to see whether it lives",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _with_store(settings: Settings, use: Callable[[Store], Awaitable[None]]) -> None:
+    async def opened() -> None:
+        store = open_store(settings.store)
         try:
             await store.open()
+            await use(store)
         finally:
             await store.close()
 
     try:
-        asyncio.run(check())
-    except StoreUnsuitable as problem:
+        asyncio.run(opened())
+    except (StoreUnsuitable, TermHeld) as problem:
         raise CannotStart(str(problem)) from problem
+    except StoreError as problem:
+        raise CannotStart(f"the store can't be read: {problem}") from problem
 
 
 def _ray() -> ModuleType:
@@ -116,7 +167,7 @@ def _start_ray(settings: Settings) -> None:
         raise CannotStart(f"can't start or join the Ray cluster {where}: {problem}") from problem
 
 
-def _deployment(settings: Settings, content: CatalogContent) -> "Deployment":
+def _deployment(settings: Settings, content: CatalogContent, instance: str) -> "Deployment":
     shard_host = settings.shard_host or ("127.0.0.1" if settings.ray_address is None else "")
     deployment: Deployment = _ray().Deployment(
         shard=settings.shard(shard_host),
@@ -124,6 +175,8 @@ def _deployment(settings: Settings, content: CatalogContent) -> "Deployment":
         supervisor=settings.supervisor(),
         content=content,
         log_level=settings.log_level,
+        instance=instance,
+        take_over=settings.take_over,
     )
     return deployment
 
@@ -196,12 +249,18 @@ class Gateways:
 
 
 def run_until_signalled(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Starts, announces the URL, waits for SIGTERM or SIGINT, stops."""
+    """Starts, announces the URL, waits for SIGTERM or SIGINT, stops.
+
+    Raises TakenOver if another Croupier took the store meanwhile.
+    """
     stop = threading.Event()
     running = start(settings)
     for number in (signal.SIGTERM, signal.SIGINT):  # after the start: Ray sets handlers of its own
         signal.signal(number, lambda *_: stop.set())
     announce(running.url)
-    while not stop.wait(0.5):
-        pass
+    lost = None
+    while lost is None and not stop.wait(LOST_LOOK_S):
+        lost = running.supervisor.lost()
     running.stop()
+    if lost is not None:
+        raise TakenOver(f"another Croupier has taken over the store, so this one has stopped: {lost}")

@@ -1,12 +1,31 @@
-"""Calendar months on days counted from 1 January 1970, in the Gregorian calendar. No clock, no time zones: UTC days."""
+"""Calendar months on days counted from 1 January 1970, in the Gregorian calendar, and where time ends (rules §10).
+
+No clock, no time zones: UTC days.
+"""
 
 from functools import lru_cache
 from typing import Final
 
 DAY_MS: Final = 86_400_000
+LATEST_MS: Final = 253_402_300_799_999
+"""The latest instant there is, Unix ms: no date lies beyond it, and no clock shows a later time (rules §10)."""
+LATEST: Final = "9999-12-31T23:59:59.999Z"
+"""`LATEST_MS` as people read it: RFC 3339 has no year of five digits."""
+LATEST_DAY: Final = LATEST_MS // DAY_MS
+"""The last UTC day: what would happen at 00:00 of a later one never happens."""
 _DAYS_OF_400_YEARS: Final = 146_097
 _TO_MARCH_0000: Final = 719_468
 """Days from 1 March of the year 0 to 1 January 1970. Years that begin in March end with the leap day."""
+
+
+def end_of(start_ms: int, span_ms: int) -> int:
+    """When a span is over that begins at `start_ms` (Unix ms); at the latest instant if it would reach beyond it."""
+    return within_time(start_ms + span_ms)
+
+
+def within_time(time_ms: int) -> int:
+    """The time, Unix ms, or the latest instant if that comes before it: clocks stand still there."""
+    return min(time_ms, LATEST_MS)
 
 
 @lru_cache(maxsize=4_096)

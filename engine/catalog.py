@@ -4,6 +4,7 @@ YAML is read and checked elsewhere (`croupier.catalog_files`); these types are w
 Amounts per currency are dicts `currency → minor units`; rates and multipliers are integers in millionths.
 """
 
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final, Literal
 
 import msgspec
@@ -109,6 +110,9 @@ class FreeSpinAward(msgspec.Struct, frozen=True):
     max_win: Amounts = {}
 
 
+_ASCII_UPPER: Final = str.maketrans(ascii_lowercase, ascii_uppercase)
+
+
 class TriggerCondition(msgspec.Struct, frozen=True):
     """What a trigger's event must satisfy (rules §6); only the field that belongs to the event is set."""
 
@@ -123,7 +127,15 @@ class TriggerCondition(msgspec.Struct, frozen=True):
     days: int | None = None
     """`inactive`: more than so many days of silence."""
     code: str | None = None
-    """`code`: upper case."""
+    """`code`: as `ascii_upper` writes it."""
+
+
+def ascii_upper(code: str) -> str:
+    """A bonus code as it is compared: a-z become A-Z, and nothing else changes (rules §6).
+
+    `str.upper` would turn a dotless i into an I and a long s into an S: other codes would redeem this one.
+    """
+    return code.translate(_ASCII_UPPER)
 
 
 class Limits(msgspec.Struct, frozen=True):

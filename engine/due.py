@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from engine.calendar import end_of
 from engine.catalog import Catalog
 from engine.commands import (
     Command,
@@ -71,18 +72,23 @@ def _next(state: PlayerState, catalog: Catalog | None) -> _Due | None:
     found = _next_expiry(state)
     for round_ in state.rounds.values():
         if round_.timeout_ms is not None and not round_.flagged:
-            due_ms = round_.opened_ms + round_.timeout_ms
+            due_ms = end_of(round_.opened_ms, round_.timeout_ms)
             if found is None or due_ms < found[0]:
                 found = (due_ms, ExpireRound, round_.session_id)
     if catalog is None:
         return found
     loyalty = next_loyalty_due(state, catalog)
-    if loyalty is not None and (found is None or loyalty[0] < found[0]):
+    if loyalty is not None and (found is None or loyalty[0] < found[0] or _ends_the_week(loyalty, found)):
         found = loyalty
     silence = silence_due(state, catalog)
     if silence is not None and (found is None or silence[0] < found[0]):
         return silence[0], Inactive, silence[1]
     return found
+
+
+def _ends_the_week(loyalty: LoyaltyDue, found: _Due) -> bool:
+    """Cashback of a week comes before a time-out of the same moment, which may close a round in the next week."""
+    return loyalty[0] == found[0] and loyalty[1] is PayCashback and found[1] is ExpireRound
 
 
 def _next_expiry(state: PlayerState) -> _Due | None:

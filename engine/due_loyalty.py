@@ -3,7 +3,8 @@
 Days are UTC days since 1970; sweeps happen at their beginning, 00:00 UTC.
 """
 
-from engine.calendar import DAY_MS, months_later
+from engine.amounts import MICRO
+from engine.calendar import DAY_MS, LATEST_DAY, months_later
 from engine.catalog import Catalog
 from engine.commands import ExpirePoints, LapseRedemption, PayCashback, SweepLevel
 from engine.state import PlayerState
@@ -64,15 +65,23 @@ def sweep_day(state: PlayerState, catalog: Catalog) -> int | None:
     since = loyalty.level_since_ms
     held = max(since + down.grace_days * DAY_MS, (since // DAY_MS + 1) * DAY_MS)
     first = next_midnight_ms(max(held, state.time_ms, catalog.in_force_ms)) // DAY_MS
-    return max(first, first_short_day(loyalty, threshold, down.window_days))
+    return _within_time(max(first, first_short_day(loyalty, threshold, down.window_days)))
 
 
 def expiry_day(state: PlayerState, catalog: Catalog) -> int | None:
-    """The day whose sweep takes all available points if there is no paid bet before; None if there are none."""
+    """The day whose sweep takes all available points, if no paid bet and no gift comes before; None if there are none.
+
+    Less than a whole point does not expire (rules §8, buckets).
+    """
     rules, loyalty = catalog.loyalty, state.loyalty
-    if rules is None or rules.points.expire_after_months is None or loyalty.available <= 0:
+    if rules is None or rules.points.expire_after_months is None or loyalty.available < MICRO:
         return None
-    day, rest = divmod(loyalty.last_bet_ms, DAY_MS)
+    day, rest = divmod(loyalty.idle_since_ms, DAY_MS)
     idle = months_later(day, rules.points.expire_after_months) + (1 if rest else 0)
     back = next_midnight_ms(max(loyalty.unlocked_ms + 1, catalog.in_force_ms)) // DAY_MS
-    return max(idle, back)
+    return _within_time(max(idle, back))
+
+
+def _within_time(day: int) -> int | None:
+    """The day, or None if time ends before it (rules §10)."""
+    return day if day <= LATEST_DAY else None

@@ -41,13 +41,14 @@ from engine.loyalty_events import RedemptionRequested as RedemptionRequested
 
 
 class PlayerRegistered(Event, tag="PlayerRegistered", frozen=True):
-    """`level`: the ladder's lowest; empty without a ladder."""
+    """`level`: the ladder's lowest; empty without a ladder. `exponent`: the currency's; None: not recorded."""
 
     currency: str
     country: str | None
     language: str | None
     segments: tuple[str, ...]
     level: str = ""
+    exponent: int | None = None
 
 
 class PlayerUpdated(Event, tag="PlayerUpdated", frozen=True):
@@ -144,7 +145,11 @@ class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class DayDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Signed changes to one UTC day: turnover in micro-EUR, real money staked and won in minor units (rules §8)."""
+    """Signed changes to one UTC day: turnover in micro-EUR, real money staked and won in minor units (rules §8).
+
+    The real money matters only if the round had counted for the cashback of that day's week: that of a round that was
+    still open had not.
+    """
 
     day: int
     turnover_micro: int

@@ -6,7 +6,7 @@ from typing import Any
 from engine import events as e
 from engine.evolve_account import ACCOUNT, forget_used_packages, remember_signals
 from engine.evolve_grants import GRANTS
-from engine.evolve_loyalty import LOYALTY, accrue, take_back, won
+from engine.evolve_loyalty import LOYALTY, accrue, count_result, settle_week, take_back, take_from_week
 from engine.facts import Signals
 from engine.holdings import counts_already, find_ended_grant, find_grant, find_package
 from engine.state import Bet, Grant, OpenRound, Player
@@ -24,7 +24,7 @@ def _registered(player: Player, event: e.PlayerRegistered, command_id: str, time
     state.country, state.language, state.segments = event.country, event.language, event.segments
     state.active_ms = time_ms
     state.loyalty.level = event.level
-    state.loyalty.level_since_ms = state.loyalty.last_bet_ms = time_ms
+    state.loyalty.level_since_ms = state.loyalty.idle_since_ms = time_ms
 
 
 def _updated(player: Player, event: e.PlayerUpdated, command_id: str, time_ms: int) -> None:
@@ -55,7 +55,7 @@ def _bet_placed(player: Player, event: e.BetPlaced, command_id: str, time_ms: in
     state.active_ms = time_ms
     if event.package_id is None:
         state.turnover_micro += event.turnover_micro
-        accrue(state.loyalty, event.turnover_micro, event.points_micro, event.real, time_ms)
+        accrue(state.loyalty, event.turnover_micro, event.points_micro, time_ms)
     grant_id = event.grant_id
     if grant_id is not None and (grant := find_grant(state, grant_id)) is not None:
         grant.balance -= event.bonus
@@ -83,13 +83,23 @@ def _bet_placed(player: Player, event: e.BetPlaced, command_id: str, time_ms: in
     )
     if event.opens:
         state.rounds[event.session_id] = OpenRound(
-            event.session_id, event.round_id, event.game_id, event.mode, time_ms, [bet], event.package_id
+            event.session_id,
+            event.round_id,
+            event.game_id,
+            event.mode,
+            time_ms,
+            [bet],
+            event.package_id,
+            counts_when_over=True,
         )
         if event.timeout_ms is not None:
             opened = state.rounds[event.session_id]
             opened.timeout_ms, opened.timeout_action = event.timeout_ms, event.timeout_action
     else:
-        state.rounds[event.session_id].bets.append(bet)
+        round_ = state.rounds[event.session_id]
+        round_.bets.append(bet)
+        if not round_.counts_when_over:
+            settle_week(state.loyalty, event.real, 0, time_ms)
 
 
 def _void(grant: Grant, bets: int) -> None:
@@ -102,7 +112,6 @@ def _win_credited(player: Player, event: e.WinCredited, command_id: str, time_ms
     round_ = state.rounds[event.session_id]
     if event.real:
         state.real += event.real
-        won(state.loyalty, event.real, time_ms)
     if event.grant_id is not None and (grant := find_grant(state, event.grant_id)) is not None:
         grant.balance += event.bonus
         if round_.package_id is not None:
@@ -115,6 +124,7 @@ def _win_credited(player: Player, event: e.WinCredited, command_id: str, time_ms
     round_.won_real += event.real
     round_.won_bonus += event.bonus
     round_.reported += event.reported
+    count_result(state.loyalty, round_, event.real, event.closes, time_ms)
     if event.settles is not None:
         round_.named_results += 1
         if event.settles not in round_.settled_bets:
@@ -131,15 +141,16 @@ def _win_credited(player: Player, event: e.WinCredited, command_id: str, time_ms
 
 def _round_reversed(player: Player, event: e.RoundReversed, command_id: str, time_ms: int) -> None:
     state = player.state
-    if event.stays_open:
-        round_ = state.rounds[event.session_id]
+    round_ = state.rounds.get(event.session_id)
+    take_from_week(state.loyalty, round_, event.days, time_ms)
+    if event.stays_open and round_ is not None:
         round_.bets = [bet for bet in round_.bets if bet.command_id not in event.tombstones]
         round_.undone_digests += tuple(id_digest(undone) for undone in event.tombstones)
     else:
         state.rounds.pop(event.session_id, None)
     state.real += event.real
     state.turnover_micro += event.turnover_micro
-    take_back(state.loyalty, event.points_micro, event.qualifying_micro, event.days, time_ms)
+    take_back(state.loyalty, event.points_micro, event.qualifying_micro, event.days)
     for delta in event.grants:
         grant = find_grant(state, delta.grant_id) or find_ended_grant(state, delta.grant_id)
         if grant is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine import events as e
-from engine.evolve_loyalty import accrue, take_back
+from engine.evolve_loyalty import accrue, count_result, take_back
 from engine.facts import Signals
 from engine.holdings import find_grant, find_package, in_play, latest
 from engine.state import (
@@ -48,12 +48,12 @@ def _custom_event_posted(player: Player, event: e.CustomEventPosted, command_id:
 def _bet_reported(player: Player, event: e.BetReported, command_id: str, time_ms: int) -> None:
     player.state.turnover_micro += event.turnover_micro
     player.state.active_ms = time_ms
-    accrue(player.state.loyalty, event.turnover_micro, event.points_micro, 0, time_ms)
+    accrue(player.state.loyalty, event.turnover_micro, event.points_micro, time_ms)
 
 
 def _reported_bet_reversed(player: Player, event: e.ReportedBetReversed, command_id: str, time_ms: int) -> None:
     player.state.turnover_micro += event.turnover_micro
-    take_back(player.state.loyalty, event.points_micro, event.qualifying_micro, event.days, time_ms)
+    take_back(player.state.loyalty, event.points_micro, event.qualifying_micro, event.days)
     player.window.tombstone(event.command_id, player.window.real_ms)
 
 
@@ -63,7 +63,9 @@ def _round_flagged(player: Player, event: e.RoundFlagged, command_id: str, time_
 
 def _round_timed_out(player: Player, event: e.RoundTimedOut, command_id: str, time_ms: int) -> None:
     state = player.state
-    state.rounds.pop(event.session_id, None)
+    round_ = state.rounds.pop(event.session_id, None)
+    if round_ is not None:
+        count_result(state.loyalty, round_, 0, True, time_ms)
     state.timed_out[event.session_id] = event.action
     if len(state.timed_out) > TIMED_OUT_ROUNDS_MAX:
         del state.timed_out[next(iter(state.timed_out))]

@@ -14,6 +14,8 @@ from engine.state import (
     ENDED_GRANTS_MAX,
     GRANTED_RESERVATIONS_MAX,
     LIVE_GRANT_STATES,
+    AwardEnd,
+    FreeSpinPackage,
     Grant,
     GrantState,
     Player,
@@ -73,13 +75,16 @@ def _approved(player: Player, event: e.GrantApproved, command_id: str, time_ms: 
 
 
 def _declined(player: Player, event: e.GrantDeclined, command_id: str, time_ms: int) -> None:
-    """A declined grant doesn't use up an award of its campaign (rules §6)."""
-    state = player.state
-    grant = _end(state, event.grant_id, "declined", time_ms, 0, 0)
+    grant = _end(player.state, event.grant_id, "declined", time_ms, 0, 0)
     if grant is not None:
         grant.reasons = (*grant.reasons, event.reason)
-        _count_award(state, award_key(grant.campaign_id, grant.level), -1)
-        _count_bonus(state, grant, -1)
+        _uncount(player.state, grant)
+
+
+def _uncount(state: PlayerState, grant: Grant) -> None:
+    """A grant that ended before it was granted uses up no award of its campaign and no bonus money (rules §6, §7)."""
+    _count_award(state, award_key(grant.campaign_id, grant.level), -1)
+    _count_bonus(state, grant, -1)
 
 
 def _bonus_granted(player: Player, event: e.BonusGranted, command_id: str, time_ms: int) -> None:
@@ -144,9 +149,27 @@ def _bury(state: PlayerState, grant: Grant) -> None:
         del state.ended_grants[0]
 
 
+def _part_ended(state: PlayerState, part: Grant | FreeSpinPackage | None, expired: bool = False) -> None:
+    """Keeps how a part of an award of free spins alone has ended: by its date, or paid out or given up (rules §6).
+
+    An award of which nothing is left that a reversal could bring back is forgotten.
+    """
+    if part is None or part.package_id is None or part.beside_bonus:
+        return
+    known = {grant.package_id for grant in (*state.grants, *state.ended_grants)}
+    known.update(package.package_id for package in state.packages)
+    ends = {package_id: end for package_id, end in state.award_ends.items() if package_id in known}
+    end = ends.setdefault(part.package_id, AwardEnd(part.campaign_id))
+    end.expired = end.expired or expired
+    end.otherwise += 0 if expired else 1
+    state.award_ends = ends
+
+
 def _redeemed(player: Player, event: e.BonusRedeemed, command_id: str, time_ms: int) -> None:
     player.state.real += event.released
-    _end(player.state, event.grant_id, "completed", time_ms, event.released, event.removed)
+    grant = _end(player.state, event.grant_id, "completed", time_ms, event.released, event.removed)
+    if event.released:
+        _part_ended(player.state, grant)
 
 
 def _exhausted(player: Player, event: e.GrantExhausted, command_id: str, time_ms: int) -> None:
@@ -155,14 +178,16 @@ def _exhausted(player: Player, event: e.GrantExhausted, command_id: str, time_ms
 
 def _expired(player: Player, event: e.GrantExpired, command_id: str, time_ms: int) -> None:
     grant = _end(player.state, event.grant_id, "expired", time_ms, 0, event.removed)
+    _part_ended(player.state, grant, expired=True)
     if grant is not None and event.never_granted:
-        _count_bonus(player.state, grant, -1)
+        _uncount(player.state, grant)
 
 
 def _cancelled(player: Player, event: e.GrantCancelled, command_id: str, time_ms: int) -> None:
     grant = _end(player.state, event.grant_id, "cancelled", time_ms, 0, event.removed)
+    _part_ended(player.state, grant)
     if grant is not None and event.never_granted:
-        _count_bonus(player.state, grant, -1)
+        _uncount(player.state, grant)
 
 
 def _reopened(player: Player, event: e.GrantReopened, command_id: str, time_ms: int) -> None:
@@ -171,6 +196,8 @@ def _reopened(player: Player, event: e.GrantReopened, command_id: str, time_ms: 
         return
     state.real -= event.real
     state.ended_grants.remove(grant)
+    if (grant.released or grant.state == "cancelled") and grant.package_id in state.award_ends:
+        state.award_ends[grant.package_id].otherwise -= 1
     _return_to_queue(state, grant, event.state)
     grant.balance = event.balance
     grant.released = grant.removed = 0
@@ -189,7 +216,9 @@ def _free_spins_gone(
     player: Player, event: e.FreeSpinsExpired | e.FreeSpinsCancelled, command_id: str, time_ms: int
 ) -> None:
     state = player.state
-    state.packages = [package for package in state.packages if package.package_id != event.package_id]
+    gone = find_package(state, event.package_id)
+    state.packages = [package for package in state.packages if package is not gone]
+    _part_ended(state, gone, expired=type(event) is e.FreeSpinsExpired)
 
 
 def _silence_noticed(player: Player, event: e.SilenceNoticed, command_id: str, time_ms: int) -> None:

@@ -8,45 +8,79 @@ from msgspec.structs import replace
 from engine import events as e
 from engine.amounts import MICRO
 from engine.calendar import DAY_MS
-from engine.state import ENDED_REDEMPTIONS_MAX, Loyalty, Player, Redemption, RedemptionState
+from engine.state import (
+    ENDED_REDEMPTIONS_MAX,
+    PAID_WEEKS_MAX,
+    Loyalty,
+    OpenRound,
+    Player,
+    Redemption,
+    RedemptionState,
+)
 from engine.turnover import add_day, roll_week, take_from_day, week_of
 
 
-def accrue(loyalty: Loyalty, turnover_micro: int, points_micro: int, real: int, time_ms: int) -> None:
-    """A paid bet, or one of another vertical (`real` 0: no money moves here). The week turns with the day."""
+def accrue(loyalty: Loyalty, turnover_micro: int, points_micro: int, time_ms: int) -> None:
+    """A paid bet, or one of another vertical."""
     day = time_ms // DAY_MS
     loyalty.qualifying += turnover_micro
     loyalty.available += points_micro
     loyalty.lifetime += points_micro
-    loyalty.last_bet_ms = time_ms
+    loyalty.idle_since_ms = time_ms
     days = loyalty.days
     if day - loyalty.first_day == len(days) - 1:
         days[-1] += turnover_micro
     else:
         add_day(loyalty, day, turnover_micro)
-        roll_week(loyalty, week_of(day))
-    loyalty.week_staked += real
 
 
-def won(loyalty: Loyalty, real: int, time_ms: int) -> None:
-    """A win paid to the real wallet."""
+def count_result(loyalty: Loyalty, round_: OpenRound, won: int, ends: bool, time_ms: int) -> None:
+    """A result, or a time-out that closes (`won` 0): the round counts for the week in which it ends, with all its bets
+    that stand and all its results (rules §8, cashback). `won` is the part that this step paid to the real wallet.
+    """
+    if round_.counts_when_over:
+        if ends:
+            staked = 0
+            for bet in round_.bets:  # on the path of every spin: mostly one
+                staked += bet.real
+            settle_week(loyalty, staked, round_.won_real, time_ms)
+    elif won:
+        settle_week(loyalty, 0, won, time_ms)
+
+
+def settle_week(loyalty: Loyalty, staked: int, won: int, time_ms: int) -> None:
+    """Adds real money that was staked and won, minor units, to the account of the week that `time_ms` is in."""
     roll_week(loyalty, week_of(time_ms // DAY_MS))
-    loyalty.week_won += real
+    loyalty.week_staked += staked
+    loyalty.week_won += won
 
 
-def take_back(
-    loyalty: Loyalty, points_micro: int, qualifying_micro: int, days: Iterable[e.DayDelta], time_ms: int
-) -> None:
-    """A reversal's signed deltas. What a week that is over, or a forgotten day, had of the bet stays as it was."""
-    week = week_of(time_ms // DAY_MS)
+def take_back(loyalty: Loyalty, points_micro: int, qualifying_micro: int, days: Iterable[e.DayDelta]) -> None:
+    """A reversal's signed deltas. What a forgotten day had of the bet is forgotten with it."""
     loyalty.available += points_micro
     loyalty.lifetime += points_micro
     loyalty.qualifying += qualifying_micro
     for delta in days:
         take_from_day(loyalty, delta.day, delta.turnover_micro)
-        if week_of(delta.day) == loyalty.week == week:
+
+
+def take_from_week(loyalty: Loyalty, round_: OpenRound | None, days: Iterable[e.DayDelta], time_ms: int) -> None:
+    """The real money of a reversed round. `round_` is set if it was still open: then it has counted for no week yet.
+
+    A week that lasts is corrected, and so is one that is over but not reckoned, unless its loss would grow. Of a week
+    that was paid, the loss that the reversal undid is taken off the next reckoning, but no more than it was paid for.
+    """
+    if round_ is not None and round_.counts_when_over:
+        return
+    this_week = week_of(time_ms // DAY_MS)
+    for delta in days:
+        week, lost = week_of(delta.day), delta.won - delta.staked
+        if week == loyalty.week and (week == this_week or lost > 0):
             loyalty.week_staked += delta.staked
             loyalty.week_won += delta.won
+        elif lost > 0 and (paid_for := loyalty.paid_weeks.get(week)):
+            loyalty.paid_weeks[week] = max(0, paid_for - lost)
+            loyalty.to_take_off += min(paid_for, lost)
 
 
 def _level_changed(player: Player, event: e.LevelChanged, command_id: str, time_ms: int) -> None:
@@ -68,10 +102,12 @@ def _level_up_due(player: Player, event: e.LevelUpDue, command_id: str, time_ms:
 
 
 def _points_adjusted(player: Player, event: e.PointsAdjusted, command_id: str, time_ms: int) -> None:
+    """What is added restarts the months until points expire; what is taken does not (rules §8, expiry)."""
     loyalty = player.state.loyalty
     loyalty.available += event.points_micro
     loyalty.lifetime += event.points_micro
-    loyalty.unlocked_ms = time_ms
+    if event.points_micro > 0:
+        loyalty.idle_since_ms = time_ms
 
 
 def _points_expired(player: Player, event: e.PointsExpired, command_id: str, time_ms: int) -> None:
@@ -120,8 +156,15 @@ def _end(loyalty: Loyalty, redemption_id: str, ended: RedemptionState, time_ms: 
 
 
 def _cashback_settled(player: Player, event: e.CashbackSettled, command_id: str, time_ms: int) -> None:
-    """The account of that week is closed: reversals of its bets change it no more."""
-    roll_week(player.state.loyalty, event.week + 1)
+    """The account of that week is closed. What was paid for, or made up for a reversal, can be reversed itself."""
+    loyalty = player.state.loyalty
+    roll_week(loyalty, event.week + 1)
+    loyalty.to_take_off -= event.taken_off
+    counted = event.staked - event.won if event.amount else event.taken_off
+    if counted:
+        loyalty.paid_weeks[event.week] = counted
+        for oldest in [*loyalty.paid_weeks][:-PAID_WEEKS_MAX]:
+            del loyalty.paid_weeks[oldest]
 
 
 LOYALTY: dict[type[e.Event], Callable[[Player, Any, str, int], None]] = {

@@ -40,7 +40,7 @@ class GrantExhausted(Event, tag="GrantExhausted", frozen=True):
 
 
 class GrantExpired(Event, tag="GrantExpired", frozen=True):
-    """`never_granted`: it lapsed before; what was reserved for it under `reservation` is returned."""
+    """`never_granted`: it lapsed before; it uses up no award, and what was reserved under `reservation` is returned."""
 
     grant_id: str
     campaign_id: str
@@ -50,7 +50,7 @@ class GrantExpired(Event, tag="GrantExpired", frozen=True):
 
 
 class GrantCancelled(Event, tag="GrantCancelled", frozen=True):
-    """`never_granted`: given up before; what was reserved for it under `reservation` is returned."""
+    """`never_granted`: given up before; it uses up no award, and what was reserved under `reservation` is returned."""
 
     grant_id: str
     campaign_id: str

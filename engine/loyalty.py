@@ -31,14 +31,14 @@ def whole(points_micro: int) -> int:
 
 
 def buckets(loyalty: Loyalty) -> Points:
-    """The buckets in whole points."""
-    return Points(
-        whole(loyalty.available),
-        whole(loyalty.locked),
-        whole(loyalty.spent),
-        whole(loyalty.expired),
-        whole(loyalty.lifetime),
-    )
+    """The buckets in whole points: the first four add up to the last, because only `available` holds fractions.
+
+    Fractions that an earlier version let expire belong to no bucket alone: they are shown among the expired once they
+    make up a point together with those that are available.
+    """
+    available, locked, spent = whole(loyalty.available), whole(loyalty.locked), whole(loyalty.spent)
+    lifetime = whole(loyalty.lifetime)
+    return Points(available, locked, spent, lifetime - available - locked - spent, lifetime)
 
 
 def earned(state: PlayerState, catalog: Catalog, game_type: str, turnover_micro: int, time_ms: int) -> int:

@@ -42,7 +42,7 @@ class PointsAdjusted(Event, tag="PointsAdjusted", frozen=True):
 
 
 class PointsExpired(Event, tag="PointsExpired", frozen=True):
-    """All available points are gone: no paid bet for too long."""
+    """All whole points that were available are gone: no paid bet, and no points added by hand, for too long."""
 
     points_micro: int
 
@@ -83,6 +83,7 @@ class CashbackSettled(Event, tag="CashbackSettled", frozen=True):
     """A week's cashback: `percent_micro` of what was staked and not won, of real money. The grant of `amount` follows.
 
     `level`: the one held at its end. An `amount` of 0 has its `reason`: `under_minimum` or `player_blocked`.
+    `taken_off`: so much of the loss did not count, because losses of weeks paid before were reversed (minor units).
     """
 
     week: int
@@ -92,3 +93,4 @@ class CashbackSettled(Event, tag="CashbackSettled", frozen=True):
     percent_micro: int
     amount: int
     reason: str = ""
+    taken_off: int = 0

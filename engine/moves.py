@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from engine.calendar import end_of
 from engine.catalog import WorkflowTransition
 from engine.events import (
     AnyEvent,
@@ -61,13 +62,13 @@ def _from_initiated(
         return [GrantExpired(grant.grant_id, grant.campaign_id, 0, True, grant.reservation)]
     if move.target == "cancelled":
         return [GrantCancelled(grant.grant_id, grant.campaign_id, 0, reason or BY_WORKFLOW, True, grant.reservation)]
-    valid_to_ms = grant.campaign_valid_to_ms if grant.valid_ms is None else time_ms + grant.valid_ms
+    valid_to_ms = grant.campaign_valid_to_ms if grant.valid_ms is None else end_of(time_ms, grant.valid_ms)
     events: list[AnyEvent] = [
         BonusGranted(grant.grant_id, grant.campaign_id, grant.amount, valid_to_ms, state.version + 1, grant.reservation)
     ]
     if grant.pending is not None:
         lives_ms = grant.pending.valid_to_ms
-        package = replace(grant.pending, valid_from_ms=time_ms, valid_to_ms=time_ms + lives_ms)
+        package = replace(grant.pending, valid_from_ms=time_ms, valid_to_ms=end_of(time_ms, lives_ms))
         events.append(FreeSpinsGranted(package, award=False))
     if move.target == "in_wager":
         events.append(GrantActivated(grant.grant_id))

@@ -3,7 +3,7 @@
 Every code here has a row in the gateway's error table; a test fails if one is missing.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -62,3 +62,12 @@ REDEMPTION_NOT_FOUND: Final = "redemption_not_found"
 LEVEL_NOT_FOUND: Final = "level_not_found"
 
 CODES: Final = frozenset(value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str))
+
+
+def full(detail: str, action: Literal["refresh", "fix_request"] = "refresh") -> Rejection:
+    """`overloaded` because a bound of the player's own is full, which no repetition of the command changes.
+
+    `action` is what helps: `refresh` looks at what the player has and ends some of it, `fix_request` sends another
+    command.
+    """
+    return Rejection(OVERLOADED, detail, {"action": action})

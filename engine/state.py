@@ -55,6 +55,8 @@ TURNOVER_DAYS_MAX = 92
 POINTS_MAX = 2**53
 """Micro-points a player may have earned: bets earn no more from there on. A thousand such players can be tallied."""
 OPEN_REDEMPTIONS_MAX = 16
+PAID_WEEKS_MAX = 8
+"""Weeks that cashback was paid for and that reversals can still correct, oldest forgotten first."""
 ENDED_REDEMPTIONS_MAX = 16
 """Ended redemptions that are still told from unknown ones, oldest dropped first."""
 
@@ -179,6 +181,16 @@ class FreeSpinPackage(msgspec.Struct, array_like=True):
     """It came beside a bonus, which speaks for the award when awards are counted (rules §6)."""
 
 
+class AwardEnd(msgspec.Struct, array_like=True):
+    """How parts of an award of free spins alone have ended so far: unused spins, or a grant of winnings (rules §6)."""
+
+    campaign_id: str
+    expired: bool = False
+    """The date of a part ended it."""
+    otherwise: int = 0
+    """How many parts paid money out or were given up. A reversal that reopens such a grant takes it back."""
+
+
 class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One stake in an open round: `amount` = `real` + `bonus` (both 0 for a free spin).
 
@@ -228,6 +240,10 @@ class OpenRound(msgspec.Struct, array_like=True):
     """How many of `results` named a bet; the others counted for the whole round."""
     undone_digests: tuple[int, ...] = ()
     """Ids of the bets that were rolled back while the round stayed open, as digests: never forgotten until it ends."""
+    counts_when_over: bool = False
+    """Its stakes and wins count for the week in which it ends (rules §8, cashback). A round that was opened under an
+    earlier version counts each stake and win at once.
+    """
 
     @property
     def has_whole_result(self) -> bool:
@@ -275,7 +291,8 @@ class Redemption(msgspec.Struct, frozen=True, array_like=True):
 class Loyalty(msgspec.Struct, array_like=True):
     """Level, points and turnover (rules §8). Points are micro-points, turnover is micro-EUR, days count from 1970.
 
-    available + locked + spent + expired = lifetime, always.
+    available + locked + spent + expired = lifetime, always. Points leave `available` in whole points only: fractions
+    are nowhere else, so that the buckets add up as shown, too.
     """
 
     level: str = ""
@@ -296,19 +313,25 @@ class Loyalty(msgspec.Struct, array_like=True):
     expired: int = 0
     lifetime: int = 0
     """Accrued and adjusted, reversals taken off."""
-    last_bet_ms: int = 0
-    """The last paid bet, or the registration: points expire from here."""
+    idle_since_ms: int = 0
+    """The last paid bet, the last points added by hand, or the registration: the months until points expire count from
+    here (rules §8).
+    """
     unlocked_ms: int = 0
-    """When points last became available by something else than a bet."""
+    """When points last came back from a redemption."""
     first_day: int = 0
     days: list[int] = []
     """Turnover by UTC day from `first_day` on, without gaps; at most TURNOVER_DAYS_MAX."""
     week: int = 0
     week_staked: int = 0
     week_won: int = 0
-    """Real money staked and won in that week, minor units (see `engine.turnover.week_of`)."""
+    """Real money staked and won in the rounds that ended in that week, minor units (see `engine.turnover.week_of`)."""
     redemptions: dict[str, Redemption] = {}
     """Locked ones, and the last that ended: each kind oldest first."""
+    paid_weeks: dict[int, int] = {}
+    """Weeks that cashback was paid for, oldest first: the loss that it was paid for, less what was reversed since."""
+    to_take_off: int = 0
+    """Losses of those weeks that were reversed since, minor units: the next reckonings count so much less."""
 
 
 class Flagged(msgspec.Struct, frozen=True, array_like=True):
@@ -334,7 +357,7 @@ class PlayerState(msgspec.Struct, array_like=True):
     """All of a player but the remembered commands. `currency` is empty until the player is registered.
 
     `grants` are live ones in queue order (first in, first out by grant time); `ended_grants` newest last.
-    `awarded` counts awards per campaign, for `limits.per_player`.
+    `awarded` counts awards per campaign, for `limits.per_player`: what was granted, and what may still be.
     """
 
     player_id: str
@@ -379,6 +402,8 @@ class PlayerState(msgspec.Struct, array_like=True):
     """The last registration, deposit, session or bet: silence counts from here (rules §6, `inactive`)."""
     flagged: list[Flagged] = []
     """The last refusals an operator must look at, oldest first (rules §3)."""
+    award_ends: dict[str, AwardEnd] = {}
+    """By package: what has ended of an award of free spins alone, as long as a reversal could bring it back."""
 
 
 class Player:

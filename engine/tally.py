@@ -6,10 +6,11 @@ those of them that still have something to play.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine import events as e
 from engine.amounts import MICRO
+from engine.currencies import COUNTED_PLAYERS, holders
 from engine.holdings import find_ended_grant, find_grant, in_play
 from engine.state import Grant, PlayerState
 
@@ -17,9 +18,22 @@ PLAYERS, POINTS = "players", "points"
 """`points`: available micro-points of all players, for their mean (rules §8)."""
 ISSUED, REDEEMED, EXPIRED, ACTIVE = "issued", "redeemed", "expired", "active"
 
-Standing = Mapping[str, str]
-"""A player's active awards: id of the bonus's grant, or of the package for free spins alone → campaign."""
-NO_AWARDS: Standing = MappingProxyType({})
+Awards = Mapping[str, str]
+"""Id of the bonus's grant, or of the package for free spins alone → campaign."""
+NO_AWARDS: Awards = MappingProxyType({})
+
+
+class Standing(NamedTuple):
+    """A player's awards that are active, and those of free spins alone that have expired.
+
+    A reversal brings such an award back as long as it is known; one that is forgotten stays counted.
+    """
+
+    active: Awards
+    expired: Awards
+
+
+NOTHING = Standing(NO_AWARDS, NO_AWARDS)
 
 
 def tally_name(figure: str, campaign_id: str) -> str:
@@ -28,9 +42,20 @@ def tally_name(figure: str, campaign_id: str) -> str:
 
 
 def standing(state: PlayerState) -> Standing:
-    """The awards that are active now. What waits for opt-in or approval has not been issued yet."""
-    if not state.grants and not state.packages:
-        return NO_AWARDS
+    """How the player's awards stand now."""
+    if not state.grants and not state.packages and not state.award_ends:
+        return NOTHING
+    active = _active(state)
+    expired = {
+        award: end.campaign_id
+        for award, end in state.award_ends.items()
+        if end.expired and not end.otherwise and award not in active
+    }
+    return Standing(active, expired)
+
+
+def _active(state: PlayerState) -> dict[str, str]:
+    """What waits for opt-in or approval has not been issued yet."""
     awards = {
         package.package_id: package.campaign_id
         for package in state.packages
@@ -67,16 +92,16 @@ def _award_of(grant: Grant) -> str:
 
 
 class _Counting:
-    """One transition. An award of free spins alone ends with its last part: how is known when all events are."""
+    """One transition. An award of free spins alone ends with its last part: its standing tells how."""
 
     def __init__(self, before: Standing, after: Standing, state: PlayerState) -> None:
         self.before, self.after, self.state = before, after, state
         self.deltas: dict[str, int] = {}
-        self._paid: set[str] = set()
-        self._overdue: dict[str, str] = {}
 
     def registered(self, event: e.PlayerRegistered) -> None:
         self.deltas[PLAYERS] = 1
+        if event.exponent is not None:
+            self.deltas |= {COUNTED_PLAYERS: 1, holders(event.currency, event.exponent): 1}
 
     def earned(self, event: e.BetPlaced | e.BetReported | e.RoundReversed | e.ReportedBetReversed) -> None:
         self._points(event.points_micro)
@@ -106,9 +131,7 @@ class _Counting:
             self._add(ISSUED, [event.package.campaign_id], 1)
 
     def redeemed(self, event: e.BonusRedeemed) -> None:
-        award = self._award(event.grant_id)
-        if award is not None and event.released:
-            self._paid.add(award)
+        if event.released and self._award(event.grant_id) is not None:
             self._add(REDEEMED, [event.campaign_id], 1)
 
     def reopened(self, event: e.GrantReopened) -> None:
@@ -118,26 +141,21 @@ class _Counting:
             self._add(REDEEMED, [grant.campaign_id], -1)
 
     def expired(self, event: e.GrantExpired) -> None:
-        award = None if event.never_granted else self._award(event.grant_id)
-        if award is not None:
-            self._overdue[award] = event.campaign_id
-
-    def spins_expired(self, event: e.FreeSpinsExpired) -> None:
-        if event.package_id in self.before:
-            self._overdue[event.package_id] = self.before[event.package_id]
+        """A bonus; winnings are a part of their award."""
+        if not event.never_granted and self._award(event.grant_id) == event.grant_id:
+            self._add(EXPIRED, [event.campaign_id], 1)
 
     def finish(self) -> None:
-        """Counts what has begun and ended, and as expired what ended so: not if a part lives on or paid out."""
-        before, after = self.before, self.after
+        """Counts the awards that have begun and ended, and the free spins that expired or came back after that."""
+        (before, expired_before), (after, expired) = self.before, self.after
         self._add(ACTIVE, (campaign for award, campaign in after.items() if award not in before), 1)
         self._add(ACTIVE, (campaign for award, campaign in before.items() if award not in after), -1)
-        for award, campaign_id in self._overdue.items():
-            if award not in after and award not in self._paid:
-                self._add(EXPIRED, [campaign_id], 1)
+        self._add(EXPIRED, (campaign for award, campaign in expired.items() if award not in expired_before), 1)
+        self._add(EXPIRED, (campaign for award, campaign in expired_before.items() if award in after), -1)
 
     def _award(self, grant_id: str) -> str | None:
         """The award that an ended grant speaks for; None if for none."""
-        if grant_id in self.before:
+        if grant_id in self.before.active:
             return grant_id
         grant = find_ended_grant(self.state, grant_id)
         return _award_of(grant) if grant is not None and _speaks(grant) else None
@@ -169,5 +187,4 @@ _COUNTED: dict[type[e.Event], Callable[[_Counting, Any], None]] = {
     e.BonusRedeemed: _Counting.redeemed,
     e.GrantReopened: _Counting.reopened,
     e.GrantExpired: _Counting.expired,
-    e.FreeSpinsExpired: _Counting.spins_expired,
 }

@@ -11,7 +11,7 @@ from engine import commands as c
 from engine import events as e
 from engine.amounts import to_micro_eur
 from engine.calendar import DAY_MS
-from engine.catalog import Campaign, Catalog
+from engine.catalog import Campaign, Catalog, ascii_upper
 from engine.catalog_index import Campaigns, awaiting, index_of
 from engine.commands import Command
 from engine.eligibility import refusal_reason
@@ -122,8 +122,9 @@ def _event(state: PlayerState, catalog: Catalog, command: Command, events: Seque
 
 
 def with_code(catalog: Catalog, code: str) -> list[Campaign]:
-    """Campaigns of that code, upper or lower case."""
-    return [campaign for campaign in awaiting(catalog, "code") if campaign.condition.code == code.strip().upper()]
+    """Campaigns of that code, without regard to ASCII case (rules §6)."""
+    wanted = ascii_upper(code)
+    return [campaign for campaign in awaiting(catalog, "code") if campaign.condition.code == wanted]
 
 
 def _code(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:

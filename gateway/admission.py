@@ -24,6 +24,7 @@ from gateway.wire import (
     is_json,
     read_body,
     repeated_header,
+    sent_method,
     target,
 )
 
@@ -95,7 +96,7 @@ def admit(
     auth: Authenticator, route: str, roles: frozenset[Role], scope: Scope, headers: HeaderMap, body: bytes
 ) -> Caller:
     """Authenticates and checks the role; a refusal by role is audited. Raises Refused."""
-    caller = auth.caller(scope["method"], target(scope), headers, body)
+    caller = auth.caller(sent_method(scope), target(scope), headers, body)
     if caller.roles.isdisjoint(roles):
         held = ", ".join(sorted(caller.roles)) or "callers without a role"
         raise forbidden(caller, route, f"{route} is not for {held}.")

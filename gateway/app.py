@@ -11,17 +11,18 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Players
-from gateway import activity, bonuses, campaigns, catalogs, loyalty, operations, players, sandbox, withdrawals
+from gateway import sandbox
 from gateway.auth import Authenticator
 from gateway.door import House
-from gateway.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field
+from gateway.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
 from gateway.guard import EXCHANGE, Guard
 from gateway.hot import HotPath, is_hot
 from gateway.metrics import GatewayMetrics
 from gateway.openapi import document
 from gateway.ports import ClusterPort, ControlPort, ControlUnavailable
-from gateway.roles import ROUTE_ROLES
+from gateway.route_table import MODULES, ROUTES
 from gateway.settings import GatewaySettings
+from gateway.wire import head_as_get
 
 VERSION: Final = "0.1.0"
 
@@ -42,31 +43,32 @@ class GatewayApp(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] == "http" and is_hot(scope["path"]):
-            await self._hot(scope, receive, send)
-        else:
+        if scope["type"] != "http":
             await super().__call__(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            scope, send = head_as_get(scope, send)
+        answering = self._hot if is_hot(scope["path"]) else super().__call__
+        await answering(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """The document of every route, the hot ones included."""
         if self.openapi_schema is None:
-            self.openapi_schema = document(self.title, self.version, self.description, self.routes)
+            self.openapi_schema = document(self.title, self.version, self.description, self.routes, ROUTES)
         return self.openapi_schema
 
 
 def create_app(
-    players_: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort, settings: GatewaySettings
+    players: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort, settings: GatewaySettings
 ) -> GatewayApp:
-    """Wires the application. It owns nothing that must be closed: `players_` and both ports are the caller's."""
+    """Wires the application. It owns nothing that must be closed: `players` and both ports are the caller's."""
     metrics = GatewayMetrics()
-    app = GatewayApp(HotPath(players_, auth, metrics, settings))
-    app.state.house = House(players_, auth, cluster, control)
+    app = GatewayApp(HotPath(players, auth, metrics, settings))
+    app.state.house = House(ROUTES, players, auth, cluster, control)
     app.state.metrics = metrics
-    for routes in (players, withdrawals, activity, bonuses, loyalty, campaigns, catalogs, operations):
-        app.include_router(routes.router)
-    if settings.sandbox:
-        app.include_router(sandbox.router)
-    app.add_middleware(Guard, metrics=metrics, settings=settings)
+    for module in (*MODULES, sandbox) if settings.sandbox else MODULES:
+        app.include_router(module.routes.router)
+    app.add_middleware(Guard, routes=ROUTES, metrics=metrics, settings=settings)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RefusedByPlayer, _refused)
     app.add_exception_handler(ControlUnavailable, _uncontrolled)
@@ -106,23 +108,9 @@ async def _framework(request: Request, error: Exception) -> Response:
     if status == HTTPStatus.NOT_FOUND:
         refused = Refused("not_found", f"There is no route {request.url.path[:200]!a}.")
     elif status == HTTPStatus.METHOD_NOT_ALLOWED:
-        methods = ", ".join(_methods(request.url.path))
-        refused = Refused("method_not_allowed", f"Known here: {methods}.", headers=[(b"allow", methods.encode())])
+        refused = method_not_allowed(ROUTES.methods_of(request.url.path))
     elif status == HTTPStatus.BAD_REQUEST:
         refused = invalid_field("body", "is not valid JSON in UTF-8")
     else:
         raise error
     return await _refused(request, refused)
-
-
-def _methods(path: str) -> list[str]:
-    """The methods a path knows, whichever route they belong to."""
-    parts = path.split("/")
-    names = (name.partition(" ") for name in ROUTE_ROLES)
-    known = {method for method, _, template in names if _fits(template.split("/"), parts)}
-    return sorted(known) or ["GET"]
-
-
-def _fits(template: list[str], parts: list[str]) -> bool:
-    pairs = zip(template, parts, strict=False)
-    return len(template) == len(parts) and all(name[:1] == "{" or name == part for name, part in pairs)

@@ -23,7 +23,7 @@ _TOKEN_LEEWAY_S: Final = 30
 
 
 class Caller(NamedTuple):
-    """`id` matches `[A-Za-z0-9._-]{1,64}` and prefixes the caller's idempotency keys."""
+    """`id` is the client, or the person: it matches `[A-Za-z0-9._-]{1,64}` and prefixes idempotency keys (rules §3)."""
 
     id: str
     roles: frozenset[Role]
@@ -49,14 +49,18 @@ class ProofAuth:
     """`--auth hmac`: signatures for machines, bearer tokens for people."""
 
     def __init__(self, keys: ApiKeys, skew_s: int = 300, clock: Callable[[], float] = time.time) -> None:
-        self._keys = {
-            key.id.encode(): (key.secret.encode(), Caller(key.id, frozenset({key.role}))) for key in keys.api_keys
-        }
-        self._tokens = Tokens(keys.jwt) if keys.jwt else None
+        self.replace(keys)
         self._skew_s = skew_s
         self._clock = clock
         # Signed with for unknown keys, so that they take as long as wrong signatures.
         self._nobody = (secrets.token_bytes(32), None)
+
+    def replace(self, keys: ApiKeys) -> None:
+        """Believes these keys from the next request on, and no others."""
+        self._keys = {
+            key.id.encode(): (key.secret.encode(), Caller(key.owner, frozenset({key.role}))) for key in keys.api_keys
+        }
+        self._tokens = Tokens(keys.jwt) if keys.jwt else None
 
     def caller(self, method: str, target: bytes, headers: HeaderMap, body: bytes) -> Caller:
         """A signature wins over a token if both are there."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, cast
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from starlette.responses import Response
 
 from engine.answers import GrantAnswer, GrantStateAnswer
@@ -18,18 +18,22 @@ from engine.commands import (
 from engine.queries import GetBonuses, GetCancelPreview
 from engine.views import CancelPreview, GrantsView
 from gateway import render_bonuses as render
-from gateway.bonus_schemas import GrantsJson
+from gateway.bonus_schemas import CancelPreviewJson, GrantsJson, GrantStateJson, ManualGrantJson
+from gateway.declaring import BLOCKED, Routes
 from gateway.door import AtDoor, Door, Lang, PlayerId, answer, created
 from gateway.requests import OWN_ID, CancelGrantRequest, EmptyRequest, GrantRequest, ReasonRequest
+from gateway.roles import MARKETING, PLATFORM, READERS
 
-router = APIRouter()
+routes = Routes()
+
+_GRANT: Final = ("grant_not_found", "invalid_state")
 
 GrantId = Annotated[str, Path(pattern=OWN_ID)]
 NOTHING: Final = EmptyRequest()
 BY_PLAYER: Final = CancelGrantRequest()
 
 
-@router.get("/players/{player_id}/bonuses")
+@routes.read("GET /players/{player_id}/bonuses", roles=PLATFORM | READERS, answers=GrantsJson)
 async def bonuses(door: AtDoor, player_id: PlayerId, lang: Lang = None) -> Response:
     """Live and recently ended grants, newest first, with their campaigns' texts."""
     outcome = await door.query(player_id, GetBonuses())
@@ -38,27 +42,48 @@ async def bonuses(door: AtDoor, player_id: PlayerId, lang: Lang = None) -> Respo
     return answer(GrantsJson([render.bonus(of, texts, language) for of in view.grants], language))
 
 
-@router.post("/players/{player_id}/bonuses")
+@routes.change(
+    "POST /players/{player_id}/bonuses",
+    roles=MARKETING,
+    answers=ManualGrantJson,
+    refuses=(*BLOCKED, "campaign_not_found", "not_eligible", "grant_declined"),
+    creates=True,
+)
 async def grant(door: AtDoor, player_id: PlayerId, body: GrantRequest) -> Response:
     """An operator's manual grant of a campaign's award; `grant_declined` if the gate declines it."""
     outcome = await door.award(player_id, GrantCampaign(body.campaign_id, body.reason))
     return created(render.manual_grant(cast(GrantAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
-@router.get("/players/{player_id}/bonuses/{grant_id}/cancel-preview")
+@routes.read(
+    "GET /players/{player_id}/bonuses/{grant_id}/cancel-preview",
+    roles=PLATFORM | READERS,
+    answers=CancelPreviewJson,
+    refuses=("grant_not_found",),
+)
 async def cancel_preview(door: AtDoor, player_id: PlayerId, grant_id: GrantId) -> Response:
     """What giving a grant, or a free spin package, up would remove. Changes nothing."""
     outcome = await door.query(player_id, GetCancelPreview(grant_id))
     return answer(render.cancel_preview(cast(CancelPreview, outcome.answer)))
 
 
-@router.post("/players/{player_id}/bonuses/{grant_id}/claim")
+@routes.change(
+    "POST /players/{player_id}/bonuses/{grant_id}/claim",
+    roles=PLATFORM,
+    answers=GrantStateJson,
+    refuses=(*BLOCKED, *_GRANT),
+)
 async def claim(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: EmptyRequest = NOTHING) -> Response:
     """The player opts in."""
     return await _decide(door, player_id, ClaimGrant(grant_id))
 
 
-@router.post("/players/{player_id}/bonuses/{grant_id}/cancel")
+@routes.change(
+    "POST /players/{player_id}/bonuses/{grant_id}/cancel",
+    roles=PLATFORM | MARKETING,
+    answers=GrantStateJson,
+    refuses=(*_GRANT, "round_open"),
+)
 async def cancel(
     door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: CancelGrantRequest = BY_PLAYER
 ) -> Response:
@@ -66,19 +91,31 @@ async def cancel(
     return await _decide(door, player_id, CancelGrant(grant_id, body.reason or ""))
 
 
-@router.post("/players/{player_id}/bonuses/{grant_id}/approve")
+@routes.change(
+    "POST /players/{player_id}/bonuses/{grant_id}/approve",
+    roles=MARKETING,
+    answers=GrantStateJson,
+    refuses=(*BLOCKED, *_GRANT),
+)
 async def approve(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
     """An operator's yes to a grant that waits for one."""
     return await _decide(door, player_id, ApproveGrant(grant_id, body.reason))
 
 
-@router.post("/players/{player_id}/bonuses/{grant_id}/decline")
+@routes.change(
+    "POST /players/{player_id}/bonuses/{grant_id}/decline", roles=MARKETING, answers=GrantStateJson, refuses=_GRANT
+)
 async def decline(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
     """An operator's no to a grant that waits for a yes."""
     return await _decide(door, player_id, DeclineGrant(grant_id, body.reason))
 
 
-@router.post("/players/{player_id}/bonuses/{grant_id}/release")
+@routes.change(
+    "POST /players/{player_id}/bonuses/{grant_id}/release",
+    roles=MARKETING,
+    answers=GrantStateJson,
+    refuses=(*_GRANT, "round_open"),
+)
 async def release(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
     """An operator completes a grant that is held for its low mean stake."""
     return await _decide(door, player_id, ReleaseGrant(grant_id, body.reason))

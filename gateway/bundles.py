@@ -6,11 +6,13 @@ from typing import Annotated, Final
 import msgspec
 
 from gateway.admission import decoded
+from gateway.duplicates import refuse_duplicates
 from gateway.errors import invalid_field
 from gateway.requests import HotBody
 from gateway.wire import HeaderMap, is_json
 
 FILES_MAX: Final = 2_000
+FILE_NAME_MAX: Final = 256
 FILE_FIELDS: Final = ("file", "files")
 """Parts of these names are called as their `filename` says; any other part's name is the file's."""
 _BOUNDARY: Final = re.compile(rb';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;",]{1,70}))', re.IGNORECASE)
@@ -18,7 +20,7 @@ _NAME: Final = re.compile(rb';\s*name="([^"\r\n]*)"', re.IGNORECASE)
 _FILENAME: Final = re.compile(rb';\s*filename="([^"\r\n]*)"', re.IGNORECASE)
 _DISPOSITION: Final = b"content-disposition:"
 
-FileName = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+FileName = Annotated[str, msgspec.Meta(min_length=1, max_length=FILE_NAME_MAX)]
 
 
 class CatalogBundle(HotBody):
@@ -34,6 +36,7 @@ def parse_bundle(headers: HeaderMap, body: bytes) -> dict[str, bytes]:
     """The files by name. Raises Refused `invalid_request`."""
     if is_json(headers) or not body:
         bundle = decoded(_decode, body)
+        refuse_duplicates(body)
         return {name: content.encode() for name, content in bundle.files.items()}
     return parse_form(headers.get(b"content-type", b""), body)
 
@@ -74,6 +77,6 @@ def _text(found: re.Match[bytes] | None) -> str:
         name = "" if found is None else found[1].decode()
     except UnicodeDecodeError:
         name = ""
-    if not 1 <= len(name) <= 256:
+    if not 1 <= len(name) <= FILE_NAME_MAX:
         raise invalid_field("body", "has a part without the name of a file, in UTF-8")
     return name

@@ -3,21 +3,23 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from starlette.responses import Response
 
 from engine.catalog import Campaign
 from gateway.catalog_schemas import CampaignJson, CampaignsJson
+from gateway.declaring import CONTROL, Routes
 from gateway.door import AtDoor, House, Lang, answer
 from gateway.errors import Refused
 from gateway.ports import CampaignFigures
 from gateway.render_campaigns import campaign
 from gateway.requests import IDENTIFIER
+from gateway.roles import PEOPLE, PLATFORM
 
-router = APIRouter()
+routes = Routes()
 
 
-@router.get("/campaigns")
+@routes.read("GET /campaigns", roles=PLATFORM | PEOPLE, answers=CampaignsJson, refuses=CONTROL, asks_player=False)
 async def campaigns(door: AtDoor, lang: Lang = None) -> Response:
     """All campaigns of the catalog in force, in order of their ids."""
     door.admit()
@@ -26,7 +28,13 @@ async def campaigns(door: AtDoor, lang: Lang = None) -> Response:
     return answer(CampaignsJson(await _shown(door.house, found, language)))
 
 
-@router.get("/campaigns/{campaign_id}")
+@routes.read(
+    "GET /campaigns/{campaign_id}",
+    roles=PLATFORM | PEOPLE,
+    answers=CampaignJson,
+    refuses=("campaign_not_found", *CONTROL),
+    asks_player=False,
+)
 async def one_campaign(
     door: AtDoor, campaign_id: Annotated[str, Path(pattern=IDENTIFIER)], lang: Lang = None
 ) -> Response:

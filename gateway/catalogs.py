@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from typing import Final
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from gateway.admission import forbidden
 from gateway.auth import Caller
-from gateway.bundles import parse_bundle
+from gateway.bundles import CatalogBundle, parse_bundle
 from gateway.catalog_schemas import CatalogJson, CheckedJson, DeployedJson, FindingJson
+from gateway.declaring import CONTROL, Routes
 from gateway.door import AtDoor, answer
 from gateway.errors import Refused, key_taken
 from gateway.ports import Checked, ControlPort, ControlUnavailable, Deployed, Finding, KeyTaken, Overtaken
 from gateway.render_values import rfc3339
-from gateway.roles import Role, deployer
+from gateway.roles import DEPLOYERS, PEOPLE, Role, deployer
 
-router = APIRouter()
+routes = Routes()
 
 DEPLOY_TRIES: Final = 5
 """How often a deploy is compared anew before its caller is asked to come again."""
@@ -24,7 +24,7 @@ PROBLEMS_MAX: Final = 200
 """Of a catalog's problems so many are listed: who sees more has one cause for many."""
 
 
-@router.get("/catalog")
+@routes.read("GET /catalog", roles=PEOPLE, answers=CatalogJson, asks_player=False)
 async def in_force(door: AtDoor) -> Response:
     """The catalog in force: version, number, since when, by whom."""
     door.admit()
@@ -32,7 +32,15 @@ async def in_force(door: AtDoor) -> Response:
     return answer(CatalogJson(live.version, live.number, rfc3339(live.at_ms), live.by))
 
 
-@router.post("/catalog/check")
+@routes.read(
+    "POST /catalog/check",
+    roles=DEPLOYERS,
+    answers=CheckedJson,
+    refuses=CONTROL,
+    asks_player=False,
+    body=CatalogBundle,
+    form=True,
+)
 async def check(door: AtDoor) -> Response:
     """Checks a whole catalog, sent as JSON or as a form. Nothing changes."""
     files = parse_bundle(door.headers, door.body)
@@ -41,7 +49,15 @@ async def check(door: AtDoor) -> Response:
     return answer(CheckedJson(_listed(checked.problems), _listed(checked.warnings)))
 
 
-@router.post("/catalog/deploy")
+@routes.change(
+    "POST /catalog/deploy",
+    roles=DEPLOYERS,
+    answers=DeployedJson,
+    refuses=("catalog_invalid", *CONTROL),
+    asks_player=False,
+    body=CatalogBundle,
+    form=True,
+)
 async def deploy(door: AtDoor) -> Response:
     """Checks a whole catalog, then puts it in force in every shard at once."""
     files = parse_bundle(door.headers, door.body)

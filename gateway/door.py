@@ -8,16 +8,17 @@ from starlette.responses import Response
 
 from actors.outcome import Answered, Players
 from engine.commands import CommandBody, EnterCode, GrantCampaign, RollbackReportedBet
+from engine.invariants import InvariantViolation
 from engine.queries import QueryBody
 from gateway.admission import admit, command_id
 from gateway.auth import Authenticator, Caller
+from gateway.declaring import Route, RouteTable
 from gateway.errors import FieldError, RefusedByPlayer, grant_declined, invalid
 from gateway.guard import EXCHANGE, Exchange
 from gateway.languages import LANGUAGE, wanted
 from gateway.ports import ClusterPort, ControlPort
 from gateway.render_bonuses import awards, declined_awards
 from gateway.requests import IDENTIFIER
-from gateway.roles import ROUTE_ROLES
 from gateway.schemas import Json
 from gateway.wire import HeaderMap
 
@@ -26,9 +27,12 @@ Lang = Annotated[str | None, Query(pattern=LANGUAGE, description="Of the texts; 
 
 
 class House:
-    """What all requests share: the players, who may call, the cluster, and who is in control of it."""
+    """What all requests share: the routes, the players, who may call, the cluster, and who is in control of it."""
 
-    def __init__(self, players: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort) -> None:
+    def __init__(
+        self, routes: RouteTable, players: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort
+    ) -> None:
+        self.routes = routes
         self.players = players
         self.auth = auth
         self.cluster = cluster
@@ -59,11 +63,12 @@ class Door:
 
     def admit(self) -> Caller:
         """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused."""
-        route = self._request.scope["route"]
-        self._check_parameters({field.alias for field in route.dependant.query_params})
-        name = f"{self._request.method} {route.path}"
-        exchange = self._exchange
-        return admit(self.house.auth, name, ROUTE_ROLES[name], self._request.scope, exchange.headers, exchange.body)
+        self._check_parameters({field.alias for field in self._request.scope["route"].dependant.query_params})
+        exchange, route = self._exchange, self._route()
+        return admit(self.house.auth, route.name, route.roles, self._request.scope, exchange.headers, exchange.body)
+
+    def _route(self) -> Route:
+        return self.house.routes[f"{self._request.method} {self._request.scope['route'].path}"]
 
     def _check_parameters(self, known: set[str]) -> None:
         names = [name for name, _ in self._request.query_params.multi_items()]
@@ -77,7 +82,12 @@ class Door:
             raise invalid(wrong)
 
     def command_id(self, caller: Caller) -> str:
-        """`<caller>:<Idempotency-Key>` of this request. Raises Refused `idempotency_key_required`."""
+        """`<caller>:<Idempotency-Key>` of this request. Raises Refused `idempotency_key_required`.
+
+        Only for a route that is declared to change something: its callers are told to send a key.
+        """
+        if not self._route().keyed:
+            raise InvariantViolation("declared_change", f"{self._route().name} is declared to change nothing")
         return command_id(caller, self._exchange.headers)
 
     async def command(self, player_id: str, body: CommandBody) -> Answered:

@@ -3,7 +3,7 @@
 No route chooses a status of its own. A test fails if a refusal of the rules has no row, or if a row can't be produced.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -17,7 +17,10 @@ Action = Literal["fix_request", "retry_same_key", "deposit", "refresh", "stop"]
 
 
 class Row(NamedTuple):
-    """`action`: what the caller's program does next; `retryable`: the same request may succeed later, unchanged."""
+    """`action`: what the caller's program does next, unless the refusal brings one of its own.
+
+    `retryable`: the same request may succeed later, unchanged.
+    """
 
     status: int
     title: str
@@ -134,6 +137,13 @@ def invalid_field(field: str, reason: str) -> Refused:
     return invalid([FieldError(field, reason)])
 
 
+def method_not_allowed(methods: Iterable[str]) -> Refused:
+    """`method_not_allowed`, with those that the path knows: HEAD works where GET does."""
+    known = set(methods)
+    listed = ", ".join(sorted(known | {"HEAD"} if "GET" in known else known))
+    return Refused("method_not_allowed", f"Known here: {listed}.", headers=[(b"allow", listed.encode())])
+
+
 def key_taken() -> Refused:
     """`idempotency_conflict` for a call that is no player's."""
     return Refused("idempotency_conflict", "The key was used for another call: use a new key.")
@@ -166,21 +176,26 @@ def problem(
     headers: Headers = (),
     retry_after_s: int = RETRY_AFTER_S,
 ) -> Reply:
-    """Looks `code` up and builds the document; 401 names the schemes, 429 and 503 carry `Retry-After` in seconds."""
+    """Looks `code` up and builds the document; 401 names the schemes, 429 and 503 carry `Retry-After` in seconds.
+
+    A refusal may bring an `action` of its own in `fields`: then repeating the request unchanged makes no sense.
+    """
     row = TABLE[code]
+    fields = fields or {}
+    action = fields.get("action", row.action)
     document: dict[str, Any] = {
         "type": f"urn:croupier:problem:{code}",
         "title": row.title,
         "status": row.status,
         "code": code,
         "detail": detail,
-        "retryable": row.retryable,
-        "action": row.action,
+        "retryable": row.retryable and action == row.action,
+        "action": action,
     }
     extra = list(headers)
     if row.status == 401:
         extra.append((b"www-authenticate", b"Bearer"))
     if row.status in (429, 503):
         extra.append((b"retry-after", b"%d" % retry_after_s))
-    body = msgspec.json.encode(document | dict(fields or {}))
+    body = msgspec.json.encode(document | dict(fields))
     return Reply(row.status, body, [(b"content-type", b"application/problem+json"), *extra])

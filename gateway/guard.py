@@ -7,7 +7,9 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from gateway.admission import bundle_body, json_body, single_headers
-from gateway.errors import Refused, internal_error, invalid_field
+from gateway.declaring import RouteTable
+from gateway.duplicates import refuse_duplicates
+from gateway.errors import Refused, internal_error, invalid_field, method_not_allowed
 from gateway.metrics import GatewayMetrics
 from gateway.settings import GatewaySettings
 from gateway.wire import HeaderMap, Message, Receive, Scope, Send, send_reply
@@ -16,7 +18,6 @@ logger = logging.getLogger(__name__)
 
 EXCHANGE: Final = "croupier.exchange"
 """Where in the ASGI scope a request's `Exchange` is."""
-BUNDLE_PATHS: Final = frozenset({"/catalog/check", "/catalog/deploy"})
 
 
 class Exchange:
@@ -33,8 +34,9 @@ class Exchange:
 class Guard:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, metrics: GatewayMetrics, settings: GatewaySettings) -> None:
+    def __init__(self, app: ASGIApp, routes: RouteTable, metrics: GatewayMetrics, settings: GatewaySettings) -> None:
         self._app = app
+        self._routes = routes
         self._metrics = metrics
         self._settings = settings
 
@@ -44,6 +46,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
+            if self._routes.is_shadowed(scope["method"], scope["path"]):
+                raise method_not_allowed(self._routes.methods_of(scope["path"]))
             headers = single_headers(scope["headers"])
             body = await self._body(scope["path"], headers, receive)
         except Refused as refused:
@@ -57,10 +61,12 @@ class Guard:
 
     async def _body(self, path: str, headers: HeaderMap, receive: Receive) -> bytes:
         """The files of a catalog need more room than anything else, and are checked where they are taken apart."""
-        if path in BUNDLE_PATHS:
+        if path in self._routes.form_paths:
             return await bundle_body(headers, receive, self._settings.catalog_bytes_max)
         body = await json_body(headers, receive, self._settings.body_bytes_max)
         _check_text(body)
+        if body:
+            refuse_duplicates(body)
         return body
 
     async def _run(self, scope: Scope, exchange: Exchange, receive: Receive, send: Send) -> None:

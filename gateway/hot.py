@@ -17,11 +17,31 @@ from engine.queries import GetRound, QueryBody
 from gateway import render
 from gateway.admission import admit, command_id, decoded, json_body, single_headers
 from gateway.auth import Authenticator
-from gateway.errors import FieldError, Refused, internal_error, invalid, invalid_field, refusal_reply
+from gateway.declaring import CONVERTED, Route
+from gateway.duplicates import duplicate_check
+from gateway.errors import (
+    FieldError,
+    Refused,
+    internal_error,
+    invalid,
+    invalid_field,
+    method_not_allowed,
+    refusal_reply,
+)
 from gateway.metrics import GatewayMetrics
-from gateway.parameters import SESSION_ID, amount, identifier, mode, parse_query, reference
+from gateway.parameters import (
+    PLAYER_PARAMETER,
+    SESSION_ID,
+    SPIN_PARAMETERS,
+    amount,
+    identifier,
+    mode,
+    parse_query,
+    reference,
+)
 from gateway.requests import AddBetBody, CancelBody, HotBody, ResultBody, RollbackBody
-from gateway.roles import ROUTE_ROLES, Role
+from gateway.roles import GAME, SUPPORT, Role
+from gateway.schemas import RollbackJson, SpinAnswer
 from gateway.settings import GatewaySettings
 from gateway.wire import JSON_HEADER, Receive, Reply, Scope, Send, send_reply
 
@@ -30,15 +50,15 @@ logger = logging.getLogger(__name__)
 Ask = tuple[str, CommandBody | QueryBody]
 """Which player is asked what."""
 
-_SPIN_PARAMETERS: Final = frozenset({"player_id", "game_id", "mode", "bet", "win", "round_id"})
-_ROUND_PARAMETERS: Final = frozenset({"player_id"})
+_SPIN_NAMES: Final = frozenset(parameter.name for parameter in SPIN_PARAMETERS)
+_ROUND_NAMES: Final = frozenset({PLAYER_PARAMETER.name})
 _NONE: Final[frozenset[str]] = frozenset()
 _encode = msgspec.json.Encoder().encode
 
 
 def _read_spin(query: bytes, body: bytes, _session_id: str) -> Ask:
     _no_body(body)
-    given = parse_query(query, _SPIN_PARAMETERS)
+    given = parse_query(query, _SPIN_NAMES)
     wrong: list[FieldError] = []
     player_id = identifier(given, "player_id", wrong)
     spin = Spin(
@@ -58,7 +78,7 @@ def _read_spin(query: bytes, body: bytes, _session_id: str) -> Ask:
 def _read_round(query: bytes, body: bytes, session_id: str) -> Ask:
     _no_body(body)
     wrong: list[FieldError] = []
-    player_id = identifier(parse_query(query, _ROUND_PARAMETERS), "player_id", wrong)
+    player_id = identifier(parse_query(query, _ROUND_NAMES), "player_id", wrong)
     if wrong:
         raise invalid(wrong)
     return player_id, GetRound(session_id)
@@ -71,10 +91,12 @@ def _no_body(body: bytes) -> None:
 
 def _reader(type_: type[HotBody], build: Callable[[Any, str], CommandBody]) -> Callable[[bytes, bytes, str], Ask]:
     decode = msgspec.json.Decoder(type_).decode
+    refuse_duplicates = duplicate_check(type_.__struct_fields__)
 
     def read(query: bytes, body: bytes, session_id: str) -> Ask:
         parse_query(query, _NONE)
         parsed: Any = decoded(decode, body)
+        refuse_duplicates(body)
         return parsed.player_id, build(parsed, session_id)
 
     return read
@@ -89,41 +111,116 @@ def _write_rollback(outcome: Answered, player_id: str) -> bytes:
 
 
 class HotRoute(NamedTuple):
-    """`read` checks the syntax, `write` renders the answer. Only a POST changes something."""
+    """A declared route, taken apart once. `read` checks the syntax, `write` renders the answer."""
 
+    declared: Route
     method: str
     name: str
     roles: frozenset[Role]
+    keyed: bool
     read: Callable[[bytes, bytes, str], Ask]
     write: Callable[[Answered, str], bytes]
 
 
-def _route(name: str, read: Callable[[bytes, bytes, str], Ask], write: Callable[[Answered, str], bytes]) -> HotRoute:
-    return HotRoute(name.partition(" ")[0], name, ROUTE_ROLES[name], read, write)
+def _route(
+    declared: Route,
+    read: Callable[[bytes, bytes, str], Ask],
+    write: Callable[[Answered, str], bytes] = _write_round,
+) -> HotRoute:
+    return HotRoute(declared, declared.method, declared.name, declared.roles, declared.keyed, read, write)
 
 
-SPIN: Final = _route("POST /spin", _read_spin, _write_round)
-ROLLBACK: Final = _route(
-    "POST /spin/rollback", _reader(RollbackBody, lambda body, _: Rollback(body.transaction_id)), _write_rollback
+_STAKE: Final = (
+    *CONVERTED,
+    "rolled_back",
+    "bet_below_min",
+    "bet_above_max",
+    "bonus_max_bet",
+    "insufficient_funds",
 )
-ROUND: Final = _route("GET /spin/{session_id}", _read_round, _write_round)
-STEPS: Final = {
-    "result": _route(
+_ROUND: Final = ("session_not_found", "round_closed")
+
+SPIN: Final = _route(
+    Route(
+        "POST /spin",
+        "Opens a round; with `win`, bet and win are one step",
+        roles=GAME,
+        answer=SpinAnswer,
+        refuses=(
+            *_STAKE,
+            "unknown_game",
+            "round_open",
+            "no_free_spins",
+            "free_spin_game_mismatch",
+            "free_spin_bet_mismatch",
+        ),
+        keyed=True,
+        query=SPIN_PARAMETERS,
+    ),
+    _read_spin,
+)
+ROLLBACK: Final = _route(
+    Route(
+        "POST /spin/rollback",
+        "Reverses the bet made with an Idempotency-Key",
+        roles=GAME,
+        answer=RollbackJson,
+        refuses=("round_has_result", "win_already_spent", "not_a_bet"),
+        keyed=True,
+        body=RollbackBody,
+    ),
+    _reader(RollbackBody, lambda body, _: Rollback(body.transaction_id)),
+    _write_rollback,
+)
+ROUND: Final = _route(
+    Route(
+        "GET /spin/{session_id}",
+        "One round",
+        roles=GAME | SUPPORT,
+        answer=SpinAnswer,
+        refuses=("session_not_found",),
+        query=(PLAYER_PARAMETER,),
+    ),
+    _read_round,
+)
+RESULT: Final = _route(
+    Route(
         "POST /spin/{session_id}/result",
-        _reader(ResultBody, lambda body, session_id: Result(session_id, body.win, body.final, body.settles)),
-        _write_round,
+        "Credits a win, closes the round when final",
+        roles=GAME,
+        answer=SpinAnswer,
+        refuses=(*_ROUND, "round_refunded", "not_a_bet", "rolled_back"),
+        keyed=True,
+        body=ResultBody,
     ),
-    "bet": _route(
+    _reader(ResultBody, lambda body, session_id: Result(session_id, body.win, body.final, body.settles)),
+)
+BET: Final = _route(
+    Route(
         "POST /spin/{session_id}/bet",
-        _reader(AddBetBody, lambda body, session_id: AddBet(session_id, body.amount)),
-        _write_round,
+        "Adds a stake to an open round",
+        roles=GAME,
+        answer=SpinAnswer,
+        refuses=(*_ROUND, *_STAKE),
+        keyed=True,
+        body=AddBetBody,
     ),
-    "cancel": _route(
+    _reader(AddBetBody, lambda body, session_id: AddBet(session_id, body.amount)),
+)
+CANCEL: Final = _route(
+    Route(
         "POST /spin/{session_id}/cancel",
-        _reader(CancelBody, lambda _, session_id: CancelRound(session_id)),
-        _write_round,
+        "Reverses an open round without a result",
+        roles=GAME,
+        answer=SpinAnswer,
+        refuses=(*_ROUND, "round_has_result"),
+        keyed=True,
+        body=CancelBody,
     ),
-}
+    _reader(CancelBody, lambda _, session_id: CancelRound(session_id)),
+)
+STEPS: Final = {"result": RESULT, "bet": BET, "cancel": CANCEL}
+DECLARED: Final = tuple(route.declared for route in (SPIN, RESULT, BET, CANCEL, ROLLBACK, ROUND))
 
 
 def find(path: str) -> tuple[HotRoute | None, str]:
@@ -175,15 +272,14 @@ class HotPath:
         if route is None:
             raise Refused("not_found", f"There is no route {scope['path'][:200]!a}.")
         if scope["method"] != route.method:
-            allow = [(b"allow", route.method.encode())]
-            raise Refused("method_not_allowed", f"Only {route.method} is known here.", headers=allow)
+            raise method_not_allowed([route.method])
         if session_id and SESSION_ID.fullmatch(session_id) is None:
             raise invalid_field("session_id", "must be 1 to 128 of A-Z a-z 0-9 . _ : @ ~ -")
         headers = single_headers(scope["headers"])
         body = await json_body(headers, receive, self._body_bytes_max)
         player_id, ask = route.read(scope["query_string"], body, session_id)
         caller = admit(self._auth, route.name, route.roles, scope, headers, body)
-        if route.method == "GET":
+        if not route.keyed:
             return await self._ask(route, player_id, "", ask)
         if type(ask) is Rollback:
             ask = Rollback(f"{caller.id}:{ask.transaction_id}")

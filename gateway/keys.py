@@ -1,4 +1,4 @@
-"""The keys callers prove themselves with: read once from a JSON file, checked, frozen."""
+"""The keys callers prove themselves with: read from a JSON file, checked as a whole, frozen."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,10 +7,12 @@ from typing import Annotated, Any, Final, Literal
 import jwt
 import msgspec
 
+from gateway.duplicates import refuse_duplicates
+from gateway.errors import Refused
 from gateway.roles import Role
 
 CallerId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
-"""Callers name the space of their idempotency keys; without a colon, so that `<caller>:<key>` has one reading."""
+"""Clients name the space of their idempotency keys; without a colon, so that `<client>:<key>` has one reading."""
 Algorithm = Literal[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"
 ]
@@ -22,14 +24,24 @@ class KeysInvalid(Exception):
 
 
 class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A machine's key. `secret` has at least 16 characters and never shows up in a log."""
+    """A machine's key. `secret` has at least 16 characters and never shows up in a log.
+
+    `client` is whose key it is. Several keys of one client are the same caller, so that keys can be rotated.
+    """
 
     id: CallerId
     secret: Annotated[str, msgspec.Meta(min_length=16, max_length=1024)]
     role: Role
+    client: CallerId | None = None
+    """None: a client of the key's own name."""
+
+    @property
+    def owner(self) -> str:
+        """The client: idempotency, rollbacks and audit go by it (rules §3)."""
+        return self.client or self.id
 
     def __repr__(self) -> str:
-        return f"ApiKey({self.id!r}, role={self.role!r})"
+        return f"ApiKey({self.id!r}, role={self.role!r}, client={self.owner!r})"
 
 
 class TokenKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,16 +79,38 @@ class ApiKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load_keys(path: Path) -> ApiKeys:
     """Reads and checks a key file. Raises KeysInvalid."""
+    return parse_keys(path, read_keys(path))
+
+
+def read_keys(path: Path) -> bytes:
+    """The bytes of a key file. Raises KeysInvalid."""
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise KeysInvalid(f"{path}: can't be read ({error.strerror})") from error
+
+
+def parse_keys(path: Path, raw: bytes) -> ApiKeys:
+    """Checks what was read from `path`. Raises KeysInvalid."""
     try:
+        refuse_duplicates(raw)
         keys = msgspec.json.decode(raw, type=ApiKeys)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (Refused, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise KeysInvalid(f"{path}: {error}") from error
     _check(path, keys)
+    _check_clients(path, keys.api_keys)
     return keys
+
+
+def _check_clients(path: Path, keys: tuple[ApiKey, ...]) -> None:
+    first: dict[str, ApiKey] = {}
+    for key in keys:
+        other = first.setdefault(key.owner, key)
+        if other.role != key.role:
+            raise KeysInvalid(
+                f"{path}: the API keys {other.id!r} ({other.role}) and {key.id!r} ({key.role}) belong to the client "
+                f"{key.owner!r}, and a client has one role: give one of them another `client`"
+            )
 
 
 def _check(path: Path, keys: ApiKeys) -> None:

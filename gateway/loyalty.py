@@ -1,8 +1,8 @@
 """Loyalty: where a player stands, what operators change by hand, and points becoming free play (rules §8)."""
 
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from starlette.responses import Response
 
 from engine.answers import LevelAnswer, PointsAnswer, RedemptionAnswer
@@ -16,7 +16,9 @@ from engine.commands import (
 from engine.queries import GetLoyalty, GetRtp
 from engine.views import LoyaltyView, RtpView
 from gateway import render_loyalty as render
+from gateway.declaring import CONTROL, CONVERTED, Routes
 from gateway.door import AtDoor, Lang, PlayerId, answer, created
+from gateway.loyalty_schemas import LevelSetJson, LevelsJson, LoyaltyJson, PointsAdjustedJson, RedemptionJson, RtpJson
 from gateway.requests import (
     IDENTIFIER,
     OWN_ID,
@@ -25,14 +27,17 @@ from gateway.requests import (
     PlayerRequest,
     RedemptionRequest,
 )
+from gateway.roles import GAME, LOYALTY, PEOPLE, PLATFORM, READERS
 
-router = APIRouter()
+routes = Routes()
+
+_REDEMPTION: Final = ("redemption_not_found", "invalid_state")
 
 RedemptionId = Annotated[str, Path(pattern=OWN_ID)]
 GameId = Annotated[str, Query(pattern=IDENTIFIER)]
 
 
-@router.get("/loyalty/levels")
+@routes.read("GET /loyalty/levels", roles=PLATFORM | PEOPLE, answers=LevelsJson, refuses=CONTROL, asks_player=False)
 async def levels(door: AtDoor, lang: Lang = None) -> Response:
     """The ladder of the catalog in force, lowest level first."""
     door.admit()
@@ -40,35 +45,41 @@ async def levels(door: AtDoor, lang: Lang = None) -> Response:
     return answer(render.levels(control.catalog().loyalty, control.texts(), door.language(lang)))
 
 
-@router.get("/loyalty/{player_id}")
+@routes.read("GET /loyalty/{player_id}", roles=PLATFORM | READERS, answers=LoyaltyJson)
 async def loyalty(door: AtDoor, player_id: PlayerId) -> Response:
-    """Level, points, turnover and privileges. (A player called `levels` is shown at `/players/levels` only.)"""
+    """Level, points, turnover and privileges. (Players called `levels` or `redemptions`: at `/players/…` only.)"""
     outcome = await door.query(player_id, GetLoyalty())
     return answer(render.loyalty(cast(LoyaltyView, outcome.answer)))
 
 
-@router.get("/players/{player_id}/rtp")
+@routes.read("GET /players/{player_id}/rtp", roles=PLATFORM | GAME, answers=RtpJson, refuses=("unknown_game",))
 async def rtp(door: AtDoor, player_id: PlayerId, game_id: GameId) -> Response:
     """The return to player that the level asks of the game's variant; for its launch, it changes no running game."""
     outcome = await door.query(player_id, GetRtp(game_id))
     return answer(render.rtp(cast(RtpView, outcome.answer)))
 
 
-@router.post("/loyalty/points/add")
+@routes.change("POST /loyalty/points/add", roles=LOYALTY, answers=PointsAdjustedJson, refuses=("insufficient_points",))
 async def add_points(door: AtDoor, body: AdjustPointsRequest) -> Response:
     """An operator adds points, or takes them down to 0 available."""
     outcome = await door.command(body.player_id, AdjustPoints(body.points, body.reason))
     return answer(render.points_adjusted(cast(PointsAnswer, outcome.answer), body.player_id, outcome.replayed))
 
 
-@router.post("/loyalty/status/update")
+@routes.change("POST /loyalty/status/update", roles=LOYALTY, answers=LevelSetJson, refuses=("level_not_found",))
 async def set_level(door: AtDoor, body: ForceLevelRequest) -> Response:
     """An operator sets the level, up or down; no `level_up` campaign fires."""
     outcome = await door.command(body.player_id, ForceLevel(body.level, body.reason))
     return answer(render.level_set(cast(LevelAnswer, outcome.answer), body.player_id, outcome.replayed))
 
 
-@router.post("/loyalty/redemptions")
+@routes.change(
+    "POST /loyalty/redemptions",
+    roles=PLATFORM,
+    answers=RedemptionJson,
+    refuses=(*CONVERTED, "insufficient_points", "invalid_redemption"),
+    creates=True,
+)
 async def redeem(door: AtDoor, body: RedemptionRequest) -> Response:
     """Locks points until the redemption is confirmed, cancelled, or lapses."""
     outcome = await door.command(body.player_id, RequestRedemption(body.points))
@@ -76,14 +87,21 @@ async def redeem(door: AtDoor, body: RedemptionRequest) -> Response:
     return created(document, outcome)
 
 
-@router.post("/loyalty/redemptions/{redemption_id}/confirm")
+@routes.change(
+    "POST /loyalty/redemptions/{redemption_id}/confirm",
+    roles=PLATFORM,
+    answers=RedemptionJson,
+    refuses=(*CONVERTED, *_REDEMPTION, "invalid_redemption", "grant_declined"),
+)
 async def confirm(door: AtDoor, redemption_id: RedemptionId, body: PlayerRequest) -> Response:
     """Debits the locked points and grants their worth as free play."""
     outcome = await door.command(body.player_id, ConfirmRedemption(redemption_id))
     return answer(render.redemption(cast(RedemptionAnswer, outcome.answer), body.player_id, outcome.replayed))
 
 
-@router.post("/loyalty/redemptions/{redemption_id}/cancel")
+@routes.change(
+    "POST /loyalty/redemptions/{redemption_id}/cancel", roles=PLATFORM, answers=RedemptionJson, refuses=_REDEMPTION
+)
 async def cancel(door: AtDoor, redemption_id: RedemptionId, body: PlayerRequest) -> Response:
     """Unlocks the points."""
     outcome = await door.command(body.player_id, CancelRedemption(redemption_id))

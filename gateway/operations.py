@@ -1,23 +1,25 @@
 """Health, metrics and the cluster: the FastAPI routes operators and their tools use."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
+from gateway.declaring import Routes
 from gateway.door import AtDoor, House, answer
 from gateway.metrics import GatewayMetrics
-from gateway.schemas import HealthJson
+from gateway.roles import AUDITOR, OPS, PUBLIC, SUPPORT
+from gateway.schemas import ClusterJson, HealthJson
 
-router = APIRouter()
+routes = Routes()
 
 
-@router.get("/health/live")
+@routes.read("GET /health/live", roles=PUBLIC, answers=HealthJson, asks_player=False)
 async def live() -> Response:
     """The process answers."""
     return answer(HealthJson("live"))
 
 
-@router.get("/health/ready")
+@routes.read("GET /health/ready", roles=PUBLIC, answers=HealthJson, asks_player=False, statuses=(200, 503))
 async def ready(request: Request) -> Response:
     """Whether spins can be served now; 503 with the reason if not."""
     house: House = request.app.state.house
@@ -29,7 +31,7 @@ async def ready(request: Request) -> Response:
     return response
 
 
-@router.get("/metrics")
+@routes.read("GET /metrics", roles=PUBLIC, answers=None, asks_player=False)
 async def metrics(request: Request) -> Response:
     """This gateway's metrics, for Prometheus, and what is counted over all players."""
     counted: GatewayMetrics = request.app.state.metrics
@@ -38,14 +40,14 @@ async def metrics(request: Request) -> Response:
     return Response(counted.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
-@router.get("/metrics/targets")
+@routes.read("GET /metrics/targets", roles=PUBLIC, answers=None, asks_player=False)
 async def metric_targets(request: Request) -> Response:
     """Prometheus HTTP service discovery of every gateway and shard."""
     house: House = request.app.state.house
     return JSONResponse([dict(entry) for entry in house.cluster.metric_targets()])
 
 
-@router.get("/cluster")
+@routes.read("GET /cluster", roles=OPS | SUPPORT | AUDITOR, answers=ClusterJson, asks_player=False)
 async def cluster(door: AtDoor) -> Response:
     """Shards, epochs, slots, players and breakers."""
     door.admit()

@@ -6,14 +6,41 @@ from urllib.parse import unquote_to_bytes
 
 from engine.amounts import AMOUNT_MAX
 from engine.commands import Mode
+from engine.identifiers import IDENTIFIER, IDENTIFIER_WORDS, OWN_ID, REFERENCE
+from gateway.declaring import Parameter
 from gateway.errors import FieldError, invalid_field
-from gateway.requests import IDENTIFIER, VISIBLE
 
-_IDENTIFIER: Final = re.compile(IDENTIFIER[1:-1])
-_VISIBLE: Final = re.compile(VISIBLE[1:-1])
-SESSION_ID: Final = re.compile(r"[A-Za-z0-9._:@~-]{1,128}")
+_IDENTIFIER: Final = re.compile(IDENTIFIER)
+_VISIBLE: Final = re.compile(REFERENCE)
+SESSION_ID: Final = re.compile(OWN_ID)
 _MODES: Final[dict[str, Mode]] = {"real": "real", "freespin": "freespin"}
 _DIGITS_MAX: Final = len(str(AMOUNT_MAX))
+
+PLAYER_PARAMETER: Final = Parameter("player_id", {"type": "string", "pattern": f"^{IDENTIFIER}$"})
+SPIN_PARAMETERS: Final = (
+    PLAYER_PARAMETER,
+    Parameter("game_id", {"type": "string", "pattern": f"^{IDENTIFIER}$"}),
+    Parameter("mode", {"type": "string", "enum": [*_MODES]}),
+    Parameter(
+        "bet",
+        {"type": "integer", "minimum": 1, "maximum": AMOUNT_MAX},
+        required=False,
+        description="Minor units; required in mode real, in mode freespin it selects among packages",
+    ),
+    Parameter(
+        "win",
+        {"type": "integer", "minimum": 0, "maximum": AMOUNT_MAX},
+        required=False,
+        description="Minor units; bet and win are one step and the round is closed",
+    ),
+    Parameter(
+        "round_id",
+        {"type": "string", "pattern": f"^{REFERENCE}$"},
+        required=False,
+        description="The provider's reference",
+    ),
+)
+"""As the OpenAPI document shows them; the functions below check the same."""
 
 Parameters = dict[str, str]
 
@@ -55,7 +82,7 @@ def identifier(parameters: Parameters, name: str, wrong: list[FieldError]) -> st
         wrong.append(FieldError(name, "is required"))
         return ""
     if _IDENTIFIER.fullmatch(value) is None:
-        wrong.append(FieldError(name, "must be 1 to 64 of A-Z a-z 0-9 . _ : @ ~ -"))
+        wrong.append(FieldError(name, f"must be {IDENTIFIER_WORDS}"))
     return value
 
 

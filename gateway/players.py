@@ -2,8 +2,8 @@
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Path, Query
-from pydantic import BeforeValidator
+from fastapi import Path, Query
+from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
 from engine.answers import BlockAnswer, DepositAnswer, FlagClearedAnswer, RegisteredAnswer
@@ -11,12 +11,15 @@ from engine.commands import Block, ClearFlag, Deposit, Register, Unblock
 from engine.queries import GetPlayer, GetRounds
 from engine.views import PlayerView, RoundsView
 from gateway import render_players as render
+from gateway.declaring import CONVERTED, Routes
 from gateway.door import AtDoor, PlayerId, answer, created
+from gateway.player_schemas import BlockJson, DepositJson, FlagClearedJson, PlayerJson, PlayerRegisteredJson
 from gateway.render import spin
 from gateway.requests import OWN_ID, DepositRequest, ReasonRequest, RegisterRequest
+from gateway.roles import GAME, PLATFORM, READERS, SUPPORT
 from gateway.schemas import RoundsJson
 
-router = APIRouter()
+routes = Routes()
 
 ROUNDS_MAX = 128
 """As many rounds as commands are remembered."""
@@ -29,10 +32,16 @@ def _digits(value: object) -> object:
 
 
 FlagId = Annotated[str, Path(pattern=OWN_ID)]
-Limit = Annotated[int, BeforeValidator(_digits), Query(ge=1, le=ROUNDS_MAX)]
+Limit = Annotated[int, Field(ge=1, le=ROUNDS_MAX), BeforeValidator(_digits), Query()]
 
 
-@router.put("/players/{player_id}")
+@routes.change(
+    "PUT /players/{player_id}",
+    roles=PLATFORM,
+    answers=PlayerRegisteredJson,
+    refuses=("player_exists", "unsupported_currency"),
+    creates=True,
+)
 async def register(door: AtDoor, player_id: PlayerId, body: RegisterRequest) -> Response:
     """Registers a player (201) or updates country, language and segments (200)."""
     segments = None if body.segments is None else tuple(body.segments)
@@ -42,14 +51,16 @@ async def register(door: AtDoor, player_id: PlayerId, body: RegisterRequest) -> 
     return created(document, outcome) if profile.created else answer(document)
 
 
-@router.get("/players/{player_id}")
+@routes.read("GET /players/{player_id}", roles=PLATFORM | READERS, answers=PlayerJson)
 async def player(door: AtDoor, player_id: PlayerId) -> Response:
     """Everything about the player."""
     outcome = await door.query(player_id, GetPlayer())
     return answer(render.player(cast(PlayerView, outcome.answer)))
 
 
-@router.post("/players/{player_id}/deposits")
+@routes.change(
+    "POST /players/{player_id}/deposits", roles=PLATFORM, answers=DepositJson, refuses=CONVERTED, creates=True
+)
 async def deposit(door: AtDoor, player_id: PlayerId, body: DepositRequest) -> Response:
     """Credits real money, then fires deposit campaigns."""
     command = Deposit(body.amount, body.payment_instrument, body.ip, body.device)
@@ -57,28 +68,33 @@ async def deposit(door: AtDoor, player_id: PlayerId, body: DepositRequest) -> Re
     return created(render.deposit(cast(DepositAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
-@router.post("/players/{player_id}/block")
+@routes.change("POST /players/{player_id}/block", roles=PLATFORM, answers=BlockJson)
 async def block(door: AtDoor, player_id: PlayerId, body: ReasonRequest) -> Response:
     """Refuses bets, deposits and grants from now on; settlements still work."""
     outcome = await door.command(player_id, Block(body.reason))
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
 
 
-@router.post("/players/{player_id}/unblock")
+@routes.change("POST /players/{player_id}/unblock", roles=PLATFORM, answers=BlockJson)
 async def unblock(door: AtDoor, player_id: PlayerId, body: ReasonRequest) -> Response:
     """Lifts a block."""
     outcome = await door.command(player_id, Unblock(body.reason))
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
 
 
-@router.post("/players/{player_id}/flags/{flag_id}/clear")
+@routes.change(
+    "POST /players/{player_id}/flags/{flag_id}/clear",
+    roles=SUPPORT,
+    answers=FlagClearedJson,
+    refuses=("flag_not_found",),
+)
 async def clear_flag(door: AtDoor, player_id: PlayerId, flag_id: FlagId, body: ReasonRequest) -> Response:
     """An operator has dealt with what was flagged: it is listed no more, and nothing moves."""
     outcome = await door.command(player_id, ClearFlag(flag_id, body.reason))
     return answer(render.flag_cleared(cast(FlagClearedAnswer, outcome.answer), player_id, outcome.replayed))
 
 
-@router.get("/players/{player_id}/rounds")
+@routes.read("GET /players/{player_id}/rounds", roles=GAME | READERS, answers=RoundsJson)
 async def rounds(door: AtDoor, player_id: PlayerId, limit: Limit = 20) -> Response:
     """The last rounds, newest first."""
     outcome = await door.query(player_id, GetRounds(limit))

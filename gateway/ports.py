@@ -94,6 +94,12 @@ class SandboxClock(NamedTuple):
     replayed: bool = False
 
 
+class TimeEnds(NamedTuple):
+    """Nothing was done: the clock would have passed the latest instant, before which so many seconds are left."""
+
+    left_seconds: int
+
+
 class ControlUnavailable(Exception):
     """Nobody in control answers, or not in time: what was asked may be done or not, and can be asked again."""
 
@@ -135,5 +141,5 @@ class ControlPort(Protocol):
     async def population(self) -> Population | None:
         """Counted with the journal, so that nobody scans the players; None if it can't be told now."""
 
-    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
+    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken | TimeEnds:
         """Moves the sandbox clock ahead, once per id; answers when all work due by then is done (rules §10)."""

@@ -5,14 +5,15 @@ from typing import Final
 
 from engine.amounts import MICRO
 from engine.answers import Balance
+from engine.calendar import within_time
 from gateway.schemas import BalanceJson
 
 _CENT: Final = MICRO // 100
 
 
 def rfc3339(time_ms: int) -> str:
-    """Unix ms → `2026-01-01T00:00:00.000Z`."""
-    seconds, millis = divmod(time_ms, 1000)
+    """Unix ms → `2026-01-01T00:00:00.000Z`. What an older journal holds beyond the latest instant is shown as that."""
+    seconds, millis = divmod(within_time(time_ms), 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 

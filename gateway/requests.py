@@ -9,23 +9,28 @@ import msgspec
 from msgspec import Meta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from engine import identifiers
 from engine.amounts import AMOUNT_MAX
 from engine.catalog import GameType
 from engine.deciding.syntax import EVENT_PAYLOAD_BYTES_MAX, POINTS_AT_ONCE_MAX
 
-IDENTIFIER = r"^[A-Za-z0-9._:@~-]{1,64}$"
+IDENTIFIER = f"^{identifiers.IDENTIFIER}$"
 """Player and game ids."""
-VISIBLE = r"^[\x21-\x7e]{1,128}$"
+VISIBLE = f"^{identifiers.REFERENCE}$"
 """Other people's references: round ids, transaction ids, devices."""
-OWN_ID = r"^[A-Za-z0-9._:@~-]{1,128}$"
+OWN_ID = f"^{identifiers.OWN_ID}$"
 """Ids Croupier gave: of rounds, grants, packages, withdrawals, redemptions."""
 ADVANCE_SECONDS_MAX = 10 * 365 * 86_400
 """Ten years, for one step of the sandbox clock."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ONE_LINE: dict[str, Any] = {"pattern": r"^[^\x00-\x1f\x7f]*$"}
+_ADDRESS: dict[str, Any] = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}], "minLength": 2}
+_NOT_ZERO: dict[str, Any] = {"not": {"const": 0}}
 
-# msgspec searches with Python's `$`, which also matches before a final newline.
-_Identifier = Annotated[str, Meta(pattern=IDENTIFIER + r"(?!\n)")]
-_Visible = Annotated[str, Meta(pattern=VISIBLE + r"(?!\n)")]
+NO_NEWLINE = r"(?!\n)"
+"""msgspec searches with Python's `$`, which also matches before a final newline; that of JSON Schema does not."""
+_Identifier = Annotated[str, Meta(pattern=IDENTIFIER + NO_NEWLINE)]
+_Visible = Annotated[str, Meta(pattern=VISIBLE + NO_NEWLINE)]
 _Stake = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
 _Win = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
 
@@ -103,17 +108,17 @@ def _small(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-Ip = Annotated[str, Field(max_length=45), AfterValidator(_address)]
+Country = Annotated[str, Field(pattern=f"^{identifiers.COUNTRY}$")]
+Ip = Annotated[str, Field(max_length=45, json_schema_extra=_ADDRESS), AfterValidator(_address)]
 Reference = Annotated[str, Field(pattern=VISIBLE)]
-Reason = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_one_line)]
-Segment = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
+Reason = Annotated[str, Field(min_length=1, max_length=500, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
+Segment = Annotated[str, Field(pattern=f"^{identifiers.SEGMENT}$")]
 
 
 class RegisterRequest(RequestModel):
     """`PUT /players/{player_id}`; what is left out stays as it is."""
 
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    currency: Annotated[str, Field(pattern=f"^{identifiers.CURRENCY}$")]
     country: Country | None = None
     language: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] | None = None
     segments: Annotated[list[Segment], Field(max_length=32)] | None = None
@@ -166,7 +171,7 @@ class EventRequest(RequestModel):
     Another payload under the same key is another command.
     """
 
-    name: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
+    name: Annotated[str, Field(pattern=f"^{identifiers.EVENT_NAME}$")]
     payload: Annotated[dict[str, Any], AfterValidator(_small)] | None = None
 
     def canonical_payload(self) -> str:
@@ -175,9 +180,9 @@ class EventRequest(RequestModel):
 
 
 class CodeRequest(RequestModel):
-    """`POST /players/{player_id}/codes`; upper and lower case are the same."""
+    """`POST /players/{player_id}/codes`; a-z and A-Z are the same, and nothing else is."""
 
-    code: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)]
+    code: Annotated[str, Field(min_length=1, max_length=64, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
 
 
 class ReportedBetRequest(RequestModel):
@@ -202,7 +207,11 @@ class PlayerRequest(RequestModel):
 class AdjustPointsRequest(PlayerRequest):
     """`POST /loyalty/points/add`: whole points, negative to take some away."""
 
-    points: Annotated[int, Field(ge=-POINTS_AT_ONCE_MAX, le=POINTS_AT_ONCE_MAX), AfterValidator(_some)]
+    points: Annotated[
+        int,
+        Field(ge=-POINTS_AT_ONCE_MAX, le=POINTS_AT_ONCE_MAX, json_schema_extra=_NOT_ZERO),
+        AfterValidator(_some),
+    ]
     reason: Reason
 
 

@@ -1,23 +1,33 @@
 """Testers' time machine: served only where settings say so (rules §10)."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
+from engine.calendar import LATEST
 from gateway.catalog_schemas import ClockJson
+from gateway.declaring import CONTROL, Routes
 from gateway.door import AtDoor, answer
-from gateway.errors import key_taken
-from gateway.ports import KeyTaken
+from gateway.errors import Refused, invalid_field, key_taken
+from gateway.ports import KeyTaken, TimeEnds
 from gateway.render_values import rfc3339
 from gateway.requests import ClockRequest
+from gateway.roles import OPS, PLATFORM
 
-router = APIRouter()
+routes = Routes()
 
 
-@router.post("/sandbox/clock")
+@routes.change("POST /sandbox/clock", roles=PLATFORM | OPS, answers=ClockJson, refuses=CONTROL, asks_player=False)
 async def advance(door: AtDoor, body: ClockRequest) -> Response:
     """Moves the clock ahead and answers when all work due by then is done."""
     command_id = door.command_id(door.admit())
     clock = await door.house.control.advance_clock(body.advance_seconds, command_id)
     if isinstance(clock, KeyTaken):
         raise key_taken()
+    if isinstance(clock, TimeEnds):
+        raise _beyond_time(body.advance_seconds, clock.left_seconds)
     return answer(ClockJson(rfc3339(clock.now_ms), clock.offset_ms // 1000, clock.replayed))
+
+
+def _beyond_time(seconds: int, left: int) -> Refused:
+    possible = f"at most {left} more seconds are possible" if left else "the clock can't be moved any more"
+    reason = f"{seconds} would lead beyond {LATEST}, the latest instant there is; {possible}"
+    return invalid_field("advance_seconds", reason)

@@ -10,6 +10,8 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 HeaderMap = Mapping[bytes, bytes]
 
+_SENT_AS = "croupier.sent_as"
+"""Where in the ASGI scope of a HEAD request its own method is."""
 JSON_HEADER = (b"content-type", b"application/json")
 SINGLE = (
     b"x-api-key",
@@ -85,6 +87,21 @@ def is_form(headers: HeaderMap) -> bool:
 
 def _content_type(headers: HeaderMap) -> bytes:
     return headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+
+
+def head_as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
+    """A HEAD request as the GET that it asks about: same route, same headers, no body. What was signed stays HEAD."""
+
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return {**scope, "method": "GET", _SENT_AS: "HEAD"}, send_head
+
+
+def sent_method(scope: Scope) -> str:
+    """The method as sent, which is what callers sign."""
+    method: str = scope.get(_SENT_AS) or scope["method"]
+    return method
 
 
 def target(scope: Scope) -> bytes:

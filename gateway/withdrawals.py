@@ -2,29 +2,45 @@
 
 from typing import Annotated, Final, cast
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from starlette.responses import Response
 
 from engine.answers import WithdrawalAnswer
 from engine.commands import CancelWithdrawal, ConfirmWithdrawal, Withdraw
+from gateway.declaring import Routes
 from gateway.door import AtDoor, PlayerId, answer, created
+from gateway.player_schemas import WithdrawalJson
 from gateway.render_players import withdrawal
 from gateway.requests import OWN_ID, EmptyRequest, WithdrawalRequest
+from gateway.roles import PLATFORM
 
-router = APIRouter()
+routes = Routes()
+
+_WITHDRAWAL: Final = ("withdrawal_not_found", "invalid_state")
 
 WithdrawalId = Annotated[str, Path(pattern=OWN_ID)]
 NOTHING: Final = EmptyRequest()
 
 
-@router.post("/players/{player_id}/withdrawals")
+@routes.change(
+    "POST /players/{player_id}/withdrawals",
+    roles=PLATFORM,
+    answers=WithdrawalJson,
+    refuses=("round_open", "bonus_would_be_lost", "insufficient_funds"),
+    creates=True,
+)
 async def withdraw(door: AtDoor, player_id: PlayerId, body: WithdrawalRequest) -> Response:
     """Reserves real money; bonuses that would be lost must be agreed to."""
     outcome = await door.command(player_id, Withdraw(body.amount, body.forfeit_bonuses))
     return created(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
-@router.post("/players/{player_id}/withdrawals/{withdrawal_id}/confirm")
+@routes.change(
+    "POST /players/{player_id}/withdrawals/{withdrawal_id}/confirm",
+    roles=PLATFORM,
+    answers=WithdrawalJson,
+    refuses=_WITHDRAWAL,
+)
 async def confirm(
     door: AtDoor, player_id: PlayerId, withdrawal_id: WithdrawalId, body: EmptyRequest = NOTHING
 ) -> Response:
@@ -33,7 +49,12 @@ async def confirm(
     return answer(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed))
 
 
-@router.post("/players/{player_id}/withdrawals/{withdrawal_id}/cancel")
+@routes.change(
+    "POST /players/{player_id}/withdrawals/{withdrawal_id}/cancel",
+    roles=PLATFORM,
+    answers=WithdrawalJson,
+    refuses=_WITHDRAWAL,
+)
 async def cancel(
     door: AtDoor, player_id: PlayerId, withdrawal_id: WithdrawalId, body: EmptyRequest = NOTHING
 ) -> Response:

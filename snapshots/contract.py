@@ -41,6 +41,7 @@ from snapshots.records import SnapshotRecord as SnapshotRecord
 from snapshots.records import StoredPage as StoredPage
 from snapshots.records import StoredPlayer as StoredPlayer
 from snapshots.records import Tallies as Tallies
+from snapshots.records import TermLease as TermLease
 from snapshots.records import next_hash as next_hash
 
 
@@ -205,11 +206,14 @@ class Store(Protocol):
     async def get_catalog(self, version: str) -> bytes | None:
         """A stored catalog."""
 
-    async def commit_catalog(self, term: int, row: CatalogRow, done: DoneRequest | None = None) -> None:
+    async def commit_catalog(
+        self, term: int, row: CatalogRow, done: DoneRequest | None = None, unheld: Sequence[str] = ()
+    ) -> None:
         """Puts a stored version in force: from its return on, appends under an older number are refused.
 
         `row.number` must be one above the current one; the very same row succeeds again. Anything else, or a version
-        that is not stored: `Fenced`. `done` is remembered in the same step.
+        that is not stored: `Fenced`. If one of the counters `unheld` (see `tallies`) is above 0: `StillHeld`; no append
+        can come between that look and the new number. `done` is remembered in the same step.
         """
 
     # --- sandbox clock
@@ -227,8 +231,21 @@ class Store(Protocol):
     async def listen(self, term: int, address: Address) -> None:
         """Publishes where the supervisor listens."""
 
-    async def take_term(self) -> int:
-        """Raises the term by one and answers it. Every control write under an older term is refused from then on."""
+    async def take_term(self, holder: str = "", lease_ms: int = 0, *, take_over: bool = False) -> int:
+        """Raises the term by one and answers it. Every control write under an older term is refused from then on.
+
+        `holder` names the instance of Croupier that takes it: for `lease_ms` others are kept away, itself never. While
+        another one's lease runs: `TermHeld`, and nothing changes, unless `take_over`. "" keeps nobody away.
+        """
+
+    async def hold_term(self, term: int, lease_ms: int) -> None:
+        """The holder lives: its lease runs for `lease_ms` from now on. `Fenced` if the term is over."""
+
+    async def leave_term(self, term: int) -> None:
+        """The holder's goodbye: nobody is kept away any more. The term stays; repeating it is fine."""
+
+    async def term_lease(self) -> TermLease:
+        """Who holds the term, and for how long; readable by anyone."""
 
     async def assign(self, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
         """Replaces the owner of the slots named, and the whole table of dedicated players.

@@ -4,6 +4,8 @@ StoreError
 ├── StoreUnsuitable     the store can't be used at all: wrong version, wrong settings, unreachable at start
 ├── StoreUnavailable    no answer: the outcome of the write is unknown; repeat the identical call
 ├── Fenced              a definite refusal: another incarnation or term owns this; stop at once
+├── TermHeld            another instance of Croupier holds the supervisor's term, and its lease runs
+├── StillHeld           a definite refusal: players hold what the change would spoil; nothing was changed
 └── Corrupt             bytes that don't match their checksum
     ├── CorruptSnapshot
     ├── CorruptLog
@@ -25,6 +27,21 @@ class StoreUnavailable(StoreError):
 
 class Fenced(StoreError):
     """The store refused for good: epoch, nonce, term or log position is not the caller's any more."""
+
+
+class TermHeld(StoreError):
+    """The instance `holder` keeps others away for `left_ms` more, unless it renews its lease or says goodbye."""
+
+    def __init__(self, holder: str, left_ms: int) -> None:
+        super().__init__(
+            f"Croupier {holder} runs on this store, and its lease is good for {left_ms} ms more: "
+            "stop it first, or take over with --take-over."
+        )
+        self.holder, self.left_ms = holder, left_ms
+
+
+class StillHeld(StoreError):
+    """The store refused a catalog: a counter that must be 0 for it is not. Nothing was changed."""
 
 
 class Corrupt(StoreError):

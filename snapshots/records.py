@@ -140,6 +140,18 @@ class CatalogRow(msgspec.Struct, frozen=True):
     """When that one came into force, in the players' time: with a sandbox clock ahead of `at_ms`."""
 
 
+class TermLease(msgspec.Struct, frozen=True):
+    """Which instance of Croupier holds the supervisor's term ("": none), and until when by the store's clock (Unix ms).
+
+    `left_ms` is how long that is from now; 0 if it has passed. A renewed lease has a later `until_ms`.
+    """
+
+    term: int
+    holder: str
+    until_ms: int
+    left_ms: int
+
+
 class DoneRequest(msgspec.Struct, frozen=True):
     """A control request that was carried out: digests of who asked under which key and of what, and the answer."""
 

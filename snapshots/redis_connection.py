@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from snapshots.errors import Fenced, StoreError, StoreUnavailable, StoreUnsuitable
+from snapshots.errors import Fenced, StillHeld, StoreError, StoreUnavailable, StoreUnsuitable, TermHeld
 from snapshots.redis_link import Argument, RedisLink
 from snapshots.redis_settings import check_settings, masked
 
@@ -101,6 +101,11 @@ class RedisConnection:
         """What an error reply means. Functions lost by a FLUSH are loaded again: the repeated call finds them."""
         if text.startswith("FENCED "):
             return Fenced(text.removeprefix("FENCED "))
+        if text.startswith("HELD "):
+            _, left_ms, holder = text.split(" ", 2)
+            return TermHeld(holder, int(left_ms))
+        if text.startswith("PLAYERS "):
+            return StillHeld(text.removeprefix("PLAYERS "))
         if "Function not found" in text:
             await answer(_load_library(self._redis))
         return StoreUnavailable(f"Redis: {text}")

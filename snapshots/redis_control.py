@@ -1,6 +1,6 @@
 """The control tables on Redis: terms, routing, catalogs, the sandbox clock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -15,6 +15,7 @@ from snapshots.contract import (
     Owner,
     Routing,
     ShardRow,
+    TermLease,
 )
 from snapshots.redis_connection import PREFIX, RedisConnection, answer
 from snapshots.redis_link import Argument
@@ -36,9 +37,12 @@ class RedisControl(RedisConnection):
         found: bytes | None = await answer(self._redis.hget(_CATALOGS, version))
         return found
 
-    async def commit_catalog(self, term: int, row: CatalogRow, done: DoneRequest | None = None) -> None:
+    async def commit_catalog(
+        self, term: int, row: CatalogRow, done: DoneRequest | None = None, unheld: Sequence[str] = ()
+    ) -> None:
         """See Store. Appends read the number in force in the same step that writes them."""
-        await self._call("commit_catalog", term, row.number, row.version, packed(row), *_remembered(done))
+        counters = msgspec.msgpack.encode(list(unheld))
+        await self._call("commit_catalog", term, row.number, row.version, packed(row), counters, *_remembered(done))
 
     async def advance_clock(self, term: int, offset_ms: int, done: DoneRequest | None = None) -> None:
         """See Store."""
@@ -53,9 +57,22 @@ class RedisControl(RedisConnection):
         """See Store."""
         await self._call("listen", term, packed(address))
 
-    async def take_term(self) -> int:
+    async def take_term(self, holder: str = "", lease_ms: int = 0, *, take_over: bool = False) -> int:
         """See Store."""
-        return int(await self._call("take_term"))
+        return int(await self._call("take_term", holder, lease_ms, int(take_over)))
+
+    async def hold_term(self, term: int, lease_ms: int) -> None:
+        """See Store."""
+        await self._call("hold_term", term, lease_ms)
+
+    async def leave_term(self, term: int) -> None:
+        """See Store."""
+        await self._call("leave_term", term)
+
+    async def term_lease(self) -> TermLease:
+        """See Store."""
+        term, holder, until_ms, left_ms = await self._call("term_lease")
+        return TermLease(int(term or 0), holder.decode(), int(until_ms or 0), int(left_ms))
 
     async def assign(self, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
         """See Store."""

@@ -4,7 +4,7 @@
 -- changes nothing and Redis, which has no rollback, never needs one.
 --
 -- Keys (prefix croupier:)
---   control            hash    term, supervisor, catalog, catalog_number, clock
+--   control            hash    term, supervisor, catalog, catalog_number, clock; holder of the term, held_until (Unix ms)
 --   catalogs           hash    version -> content
 --   catalogs:stored    zset    version by its last put
 --   requests           hash    digest of a control request's key -> request and answer
@@ -214,7 +214,43 @@ local function release_slots(_, args)
   return 1
 end
 
-local function take_term() return redis.call('HINCRBY', CONTROL, 'term', 1) end
+-- -> term, holder, until, ms left
+local function term_lease()
+  local now = fields(CONTROL, 'term', 'holder', 'held_until')
+  local left = math.max(0, (tonumber(now[3]) or 0) - tonumber(now_ms()))
+  return {now[1], now[2], now[3], left}
+end
+
+local function put_lease(holder, lease)
+  redis.call('HSET', CONTROL, 'holder', holder, 'held_until', string.format('%.0f', tonumber(now_ms()) + lease))
+end
+
+-- holder, lease, 1 to take over -> term
+local function take_term(_, args)
+  local lease = term_lease()
+  local holder, left = lease[2], lease[4]
+  if holder ~= '' and holder ~= args[1] and left > 0 and args[3] ~= '1' then
+    return redis.error_reply(string.format('HELD %.0f %s', left, holder))
+  end
+  put_lease(args[1], tonumber(args[2]))
+  return redis.call('HINCRBY', CONTROL, 'term', 1)
+end
+
+-- term, lease
+local function hold_term(_, args)
+  local refusal = not_term(args[1])
+  if refusal then return refusal end
+  put_lease(text(redis.call('HGET', CONTROL, 'holder')), tonumber(args[2]))
+  return 1
+end
+
+-- term
+local function leave_term(_, args)
+  local refusal = not_term(args[1])
+  if refusal then return refusal end
+  redis.call('HSET', CONTROL, 'holder', '', 'held_until', '0')
+  return 1
+end
 
 -- term, address
 local function listen(_, args)
@@ -260,13 +296,24 @@ local function put_catalog(_, args)
   return 1
 end
 
--- term, number, version, row[, request key, request, how many are kept]
+-- nil if none of the counters is above 0, else the refusal.
+local function still_held(counters)
+  for _, name in ipairs(counters) do
+    local value = redis.call('HGET', TALLIES, name) or 0
+    if tonumber(value) > 0 then
+      return redis.error_reply('PLAYERS the counter ' .. name .. ' must be 0 for this catalog, and is ' .. value)
+    end
+  end
+  return nil
+end
+
+-- term, number, version, row, MessagePack of counters that must be 0[, request key, request, how many are kept]
 local function commit_catalog(_, args)
   local refusal = not_term(args[1])
   if refusal then return refusal end
   local now = fields(CONTROL, 'catalog_number', 'catalog')
   if now[2] == args[4] then
-    remember(args[5], args[6], args[7])
+    remember(args[6], args[7], args[8])
     return 1
   end
   local number = tonumber(now[1]) or 0
@@ -274,8 +321,10 @@ local function commit_catalog(_, args)
   if redis.call('HEXISTS', CATALOGS, args[3]) == 0 then
     return refuse('catalog version ' .. args[3] .. ' is not stored')
   end
+  local held = still_held(cmsgpack.unpack(args[5]))
+  if held then return held end
   redis.call('HSET', CONTROL, 'catalog', args[4], 'catalog_number', args[2])
-  remember(args[5], args[6], args[7])
+  remember(args[6], args[7], args[8])
   return 1
 end
 
@@ -353,6 +402,9 @@ register('checkpoint', checkpoint, WRITES)
 register('put_snapshots', put_snapshots, WRITES)
 register('release_slots', release_slots, WRITES)
 register('take_term', take_term, WRITES)
+register('hold_term', hold_term, WRITES)
+register('leave_term', leave_term, WRITES)
+register('term_lease', term_lease, READS)
 register('listen', listen, WRITES)
 register('advance_clock', advance_clock, WRITES)
 register('put_catalog', put_catalog, WRITES)

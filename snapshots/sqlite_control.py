@@ -6,12 +6,13 @@ Locks are always taken in the order control file, then one shard's file: no two 
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
 
-from snapshots import sqlite_due, sqlite_shard
+from snapshots import sqlite_due, sqlite_shard, sqlite_tallies
 from snapshots.contract import (
     CATALOGS_KEPT,
     REQUESTS_KEPT,
@@ -26,8 +27,9 @@ from snapshots.contract import (
     Owner,
     Routing,
     StoredPlayer,
+    TermLease,
 )
-from snapshots.errors import Fenced, StoreError, StoreUnsuitable
+from snapshots.errors import Fenced, StillHeld, StoreError, StoreUnsuitable, TermHeld
 from snapshots.rows import address_of, catalog_of, log_origin, packed
 from snapshots.sqlite_files import Files, store_error, writing
 
@@ -133,12 +135,38 @@ def _put_slots(control: sqlite3.Connection, slots: Mapping[int, str]) -> None:
     control.executemany("INSERT OR REPLACE INTO slots VALUES (?, ?)", slots.items())
 
 
-def take_term(files: Files) -> int:
-    """See `Store.take_term`."""
-    control = files.control()
-    with writing(control):
-        (term,) = control.execute("UPDATE control SET term=term+1 RETURNING term").fetchall()[0]
-    return int(term)
+def take_term(files: Files, holder: str, lease_ms: int, take_over: bool, now_ms: int) -> int:
+    """See `Store.take_term`; `now_ms` is the store's clock, here and below."""
+    with writing(files.control()) as control:
+        current = _lease(control, now_ms)
+        if current.left_ms and current.holder not in ("", holder) and not take_over:
+            raise TermHeld(current.holder, current.left_ms)
+        control.execute("UPDATE control SET term=term+1, holder=?, held_until_ms=?", (holder, now_ms + lease_ms))
+    return current.term + 1
+
+
+def hold_term(files: Files, term: int, lease_ms: int, now_ms: int) -> None:
+    """See `Store.hold_term`."""
+    with writing(files.control()) as control:
+        _check_term(control, term)
+        control.execute("UPDATE control SET held_until_ms=?", (now_ms + lease_ms,))
+
+
+def leave_term(files: Files, term: int) -> None:
+    """See `Store.leave_term`."""
+    with writing(files.control()) as control:
+        _check_term(control, term)
+        control.execute("UPDATE control SET holder='', held_until_ms=0")
+
+
+def term_lease(files: Files, now_ms: int) -> TermLease:
+    """See `Store.term_lease`."""
+    return _lease(files.control(), now_ms)
+
+
+def _lease(control: sqlite3.Connection, now_ms: int) -> TermLease:
+    term, holder, until_ms = control.execute("SELECT term, holder, held_until_ms FROM control").fetchone()
+    return TermLease(term, holder, until_ms, max(0, until_ms - now_ms))
 
 
 def listen(files: Files, term: int, address: Address) -> None:
@@ -193,30 +221,42 @@ def get_catalog(files: Files, version: str) -> bytes | None:
     return bytes(row[0]) if row else None
 
 
-def commit_catalog(files: Files, term: int, row: CatalogRow, done: DoneRequest | None) -> None:
+def commit_catalog(files: Files, term: int, row: CatalogRow, done: DoneRequest | None, unheld: Sequence[str]) -> None:
     """See `Store.commit_catalog`. Each shard's lock is taken once afterwards.
 
     An append reads the number in force while it holds its shard's lock: those that read the former number are
-    through when this returns. A crash in between loses nothing, the number is in force.
+    through when this returns. A crash in between loses nothing, the number is in force. Where counters must be 0, all
+    shards are locked from before they are read until the number is in force.
     """
-    with writing(files.control()) as control:
+    with ExitStack() as locked, writing(files.control()) as control:
         _check_term(control, term)
-        _put_in_force(control, row)
+        if _put_in_force(control, row) and unheld:
+            for shard_id in files.shards():
+                locked.enter_context(writing(files.shard(shard_id)))
+            _check_unheld(files, unheld)
         _remember(control, done)
     for shard_id in files.shards():
         with writing(files.shard(shard_id)):
             pass
 
 
-def _put_in_force(control: sqlite3.Connection, row: CatalogRow) -> None:
+def _check_unheld(files: Files, counters: Sequence[str]) -> None:
+    for name, value in sqlite_tallies.read(files, counters).items():
+        if value > 0:
+            raise StillHeld(f"the counter {name} must be 0 for this catalog, and is {value}")
+
+
+def _put_in_force(control: sqlite3.Connection, row: CatalogRow) -> bool:
+    """Whether it was not there already."""
     number, current = control.execute("SELECT catalog_number, catalog FROM control").fetchone()
     if current == packed(row):
-        return
+        return False
     if row.number != number + 1:
         raise Fenced(f"catalog {row.number} doesn't follow {number}")
     if control.execute("SELECT 1 FROM catalogs WHERE version=?", (row.version,)).fetchone() is None:
         raise Fenced(f"catalog version {row.version} is not stored")
     control.execute("UPDATE control SET catalog=?, catalog_number=?", (packed(row), row.number))
+    return True
 
 
 def assign(files: Files, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ A new file takes all steps, an older one those it lacks; a step that was release
 
 Schema = tuple[str, ...]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _CONTROL_1 = """
 CREATE TABLE control (id INTEGER PRIMARY KEY CHECK (id = 1), term INTEGER NOT NULL);
@@ -32,6 +32,12 @@ _CONTROL_3 = """
 ALTER TABLE catalogs ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE requests (
     number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, content BLOB NOT NULL, answer BLOB NOT NULL)
+"""
+
+# Which instance of Croupier holds the term, and until when (Unix ms).
+_CONTROL_4 = """
+ALTER TABLE control ADD COLUMN holder TEXT NOT NULL DEFAULT '';
+ALTER TABLE control ADD COLUMN held_until_ms INTEGER NOT NULL DEFAULT 0
 """
 
 # `at` is (epoch of the log << 40) + sequence: appending goes to the end of one B-tree, without a second index.
@@ -81,6 +87,6 @@ CREATE INDEX seen_latest ON seen (signal, value, last_ms);
 CREATE INDEX seen_by_time ON seen (last_ms)
 """
 
-CONTROL: Schema = (_CONTROL_1, _CONTROL_2, _CONTROL_3)
-SHARD: Schema = (_SHARD_1, _SHARD_2, _SHARD_3)
-SHARED: Schema = ("", _SHARED_2, "")
+CONTROL: Schema = (_CONTROL_1, _CONTROL_2, _CONTROL_3, _CONTROL_4)
+SHARD: Schema = (_SHARD_1, _SHARD_2, _SHARD_3, "")
+SHARED: Schema = ("", _SHARED_2, "", "")

@@ -32,6 +32,7 @@ from snapshots.contract import (
     StoredPage,
     StoredPlayer,
     Tallies,
+    TermLease,
 )
 from snapshots.errors import StoreUnavailable
 from snapshots.rows import checked_claim, checked_trim
@@ -218,9 +219,11 @@ class SqliteStore:
         """See Store."""
         return await self._on_files(sqlite_control.get_catalog, version)
 
-    async def commit_catalog(self, term: int, row: CatalogRow, done: DoneRequest | None = None) -> None:
+    async def commit_catalog(
+        self, term: int, row: CatalogRow, done: DoneRequest | None = None, unheld: Sequence[str] = ()
+    ) -> None:
         """See Store."""
-        await self._on_files(sqlite_control.commit_catalog, term, row, done)
+        await self._on_files(sqlite_control.commit_catalog, term, row, done, tuple(unheld))
 
     async def advance_clock(self, term: int, offset_ms: int, done: DoneRequest | None = None) -> None:
         """See Store."""
@@ -234,9 +237,22 @@ class SqliteStore:
         """See Store."""
         await self._on_files(sqlite_control.listen, term, address)
 
-    async def take_term(self) -> int:
+    async def take_term(self, holder: str = "", lease_ms: int = 0, *, take_over: bool = False) -> int:
         """See Store."""
-        return await self._on_files(sqlite_control.take_term)
+        now_ms = await self.clock_ms()
+        return await self._on_files(sqlite_control.take_term, holder, lease_ms, take_over, now_ms)
+
+    async def hold_term(self, term: int, lease_ms: int) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.hold_term, term, lease_ms, await self.clock_ms())
+
+    async def leave_term(self, term: int) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.leave_term, term)
+
+    async def term_lease(self) -> TermLease:
+        """See Store."""
+        return await self._on_files(sqlite_control.term_lease, await self.clock_ms())
 
     async def assign(self, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
         """See Store."""

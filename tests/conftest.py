@@ -1,4 +1,7 @@
-"""Profiles of the property tests: `HYPOTHESIS_PROFILE=nightly` plays much longer than what every commit pays for."""
+"""Profiles of the property tests.
+
+`HYPOTHESIS_PROFILE=nightly` plays much longer than what every commit pays for; `quick` less, for one's own loop.
+"""
 
 import os
 
@@ -11,5 +14,8 @@ settings.register_profile(
 )
 settings.register_profile(
     "nightly", max_examples=2_000, stateful_step_count=80, deadline=None, print_blob=True, suppress_health_check=SLOW
+)
+settings.register_profile(
+    "quick", max_examples=25, stateful_step_count=30, deadline=None, print_blob=True, suppress_health_check=SLOW
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "commit"))

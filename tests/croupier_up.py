@@ -114,6 +114,8 @@ class CroupierUp:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._log = folder / "stderr"
+        self.farewell = ""
+        """All it wrote to standard output after its URL, once it has been stopped."""
         keys = ["--keys", str(keys_file(folder))] if auth == "hmac" else []
         command = [sys.executable, "-m", "croupier", subcommand, "--store", store, "--port", "0", "--auth", auth]
         with self._log.open("wb") as log:
@@ -147,8 +149,18 @@ class CroupierUp:
         """SIGTERM; the exit code."""
         started = self.tree()
         self.process.terminate()
+        return self._wait(started)
+
+    def ends(self) -> int:
+        """The exit code of one that ends by itself."""
+        return self._wait(self.tree())
+
+    def _wait(self, started: list[int]) -> int:
         try:
-            return self.process.wait(STOP_TIMEOUT_S)
+            code = self.process.wait(STOP_TIMEOUT_S)
+            assert self.process.stdout is not None
+            self.farewell = self.process.stdout.read()
+            return code
         except subprocess.TimeoutExpired:
             kill_all(started)
             raise

@@ -12,7 +12,7 @@ from engine.gate import (
     over_period,
     reservation_for,
 )
-from engine.rejections import OVERLOADED, Rejection
+from engine.rejections import OVERLOADED, Rejection, full
 from engine.state import LIVE_GRANTS_MAX, PlayerState
 from engine.triggers import Proposal, proposals
 
@@ -90,3 +90,13 @@ def free_places(state: PlayerState) -> int:
     packages = sum(1 for package in state.packages if package.remaining)
     packages += sum(1 for grant in state.grants if grant.pending is not None)
     return LIVE_GRANTS_MAX - max(len(state.grants), packages)
+
+
+def no_place(state: PlayerState) -> Rejection | None:
+    """`overloaded` if the bound on live awards allows no further one; None if it does."""
+    if free_places(state) > 0:
+        return None
+    return full(
+        f"The player has {LIVE_GRANTS_MAX} live grants or packages, which is the most there may be: "
+        "wait until one ends, or give one up."
+    )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from engine.amounts import MICRO, percent_floor, times_ceil, times_floor, to_micro_eur
-from engine.calendar import DAY_MS
+from engine.calendar import DAY_MS, end_of
 from engine.catalog import BonusAward, Campaign, Catalog, FreeSpinAward, WagerTerms
 from engine.events import AnyEvent, FreeSpinsGranted, GrantCreated
 from engine.gate import Ruling
@@ -72,11 +72,11 @@ def award(
         return [GrantCreated(ended), *told(draft, move)]
     events: list[AnyEvent] = []
     if value.bonus:
-        valid_to_ms = draft.campaign_valid_to_ms if draft.valid_ms is None else time_ms + draft.valid_ms
+        valid_to_ms = draft.campaign_valid_to_ms if draft.valid_ms is None else end_of(time_ms, draft.valid_ms)
         granted = replace(draft, state="granted", balance=draft.amount, valid_to_ms=valid_to_ms)
         events.append(GrantCreated(granted))
     if package is not None:
-        usable = replace(package, valid_from_ms=time_ms, valid_to_ms=time_ms + package.valid_to_ms)
+        usable = replace(package, valid_from_ms=time_ms, valid_to_ms=end_of(time_ms, package.valid_to_ms))
         events.append(FreeSpinsGranted(usable, not events, None if events else ruling.reservation))
     return [*events, *told(draft, move)]
 
@@ -143,7 +143,7 @@ def _lapses(campaign: Campaign, time_ms: int) -> int:
     """When a grant that is not claimed or approved ends: at `claim_days`, or with the campaign (rules §4)."""
     if campaign.claim_days is None:
         return campaign.valid_to_ms
-    return min(campaign.valid_to_ms, time_ms + campaign.claim_days * DAY_MS)
+    return min(campaign.valid_to_ms, end_of(time_ms, campaign.claim_days * DAY_MS))
 
 
 def _terms(wager: WagerTerms, currency: str, multiplier_micro: int) -> GrantTerms:

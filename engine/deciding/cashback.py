@@ -9,15 +9,16 @@ from engine.events import CashbackSettled
 from engine.ladder import level_of
 from engine.loyalty import privileges_of
 from engine.rejections import INVALID_STATE, Rejection
-from engine.state import Player
+from engine.state import Player, PlayerState
 from engine.turnover import week_ends_ms
 
 
 @decides(PayCashback, converts=True)
 def pay(player: Player, catalog: Catalog, command: Command, body: PayCashback) -> Decision:
-    """Due work: `cashback_percent` of the level held now, at the week's end, of the loss; settled once.
+    """Due work: `cashback_percent` of the level held now, at the week's end, of the loss; settled once (rules §8).
 
-    Under `min_amount`, or for a blocked player, it is settled with 0. The award passes the gate.
+    Losses of earlier weeks that were reversed since are taken off first. Under `min_amount`, or for a blocked player,
+    it is settled with 0. The award passes the gate.
     """
     state, rules = player.state, catalog.loyalty
     loyalty = state.loyalty
@@ -27,10 +28,31 @@ def pay(player: Player, catalog: Catalog, command: Command, body: PayCashback) -
     if command.time_ms < week_ends_ms(body.week):
         return Rejection(INVALID_STATE, f"Week {body.week} is not over.")
     percent = privileges_of(catalog, state).cashback_percent_micro
-    amount, reason = percent_floor(loss, percent), ""
-    if amount < rules.cashback.min_amount.get(state.currency, 1):
-        amount, reason = 0, "under_minimum"
-    elif state.blocked is not None:
-        amount, reason = 0, "player_blocked"
-    level = level_of(catalog, state)
-    return [CashbackSettled(body.week, level, loyalty.week_staked, loyalty.week_won, percent, amount, reason)]
+    least = rules.cashback.min_amount.get(state.currency, 1)
+    amount, taken_off, reason = _reckoned(state, loss, percent, least)
+    return [
+        CashbackSettled(
+            week=body.week,
+            level=level_of(catalog, state),
+            staked=loyalty.week_staked,
+            won=loyalty.week_won,
+            percent_micro=percent,
+            amount=amount,
+            reason=reason,
+            taken_off=taken_off,
+        )
+    ]
+
+
+def _reckoned(state: PlayerState, loss: int, percent_micro: int, least: int) -> tuple[int, int, str]:
+    """(what is paid, how much of the loss makes up for reversals since, why nothing is paid); all in minor units.
+
+    A loss that would be paid nothing anyway makes up for nothing: what was reversed stays to be taken off.
+    """
+    if percent_floor(loss, percent_micro) < least:
+        return 0, 0, "under_minimum"
+    if state.blocked is not None:
+        return 0, 0, "player_blocked"
+    taken_off = min(loss, state.loyalty.to_take_off)
+    amount = percent_floor(loss - taken_off, percent_micro)
+    return (amount, taken_off, "") if amount >= least else (0, taken_off, "under_minimum")

@@ -1,6 +1,7 @@
 """Free spins: choosing the package, and where their wins go (rules §5)."""
 
 from engine.amounts import times_ceil
+from engine.calendar import end_of
 from engine.catalog import RoundTimeout
 from engine.commands import Command, Result, Spin
 from engine.deciding.decision import Decision
@@ -11,8 +12,8 @@ from engine.rejections import (
     FREE_SPIN_BET_MISMATCH,
     FREE_SPIN_GAME_MISMATCH,
     NO_FREE_SPINS,
-    OVERLOADED,
     Rejection,
+    full,
 )
 from engine.state import LIVE_GRANTS_MAX, FreeSpinPackage, Grant, PlayerState
 
@@ -27,7 +28,10 @@ def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout
         return package
     opens = package.wager_multiplier_micro and _winnings_grant(state, package) is None
     if opens and len(state.grants) >= LIVE_GRANTS_MAX:
-        return Rejection(OVERLOADED, f"The player has {LIVE_GRANTS_MAX} live grants: no room for winnings.")
+        return full(
+            f"The player has {LIVE_GRANTS_MAX} live grants, which leaves no room for winnings: "
+            "wait until one ends, or give one up."
+        )
     session_id = f"{state.player_id}-{state.version + 1}"
     events: list[AnyEvent] = [
         BetPlaced(
@@ -104,7 +108,7 @@ def _new_winnings_grant(state: PlayerState, package: FreeSpinPackage, time_ms: i
         wager_total=0,
         terms=package.winnings_terms,
         granted_ms=time_ms,
-        valid_to_ms=package.campaign_valid_to_ms if lives_ms is None else time_ms + lives_ms,
+        valid_to_ms=package.campaign_valid_to_ms if lives_ms is None else end_of(time_ms, lives_ms),
         source="free_spins",
         package_id=package.package_id,
         beside_bonus=package.beside_bonus,

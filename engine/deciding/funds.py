@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.catalog import Catalog, Game, MaxBetCounts
+from engine.catalog import Catalog, Game, MaxBetCounts, WagerTerms
 from engine.holdings import balance, stakeable_grant, withdrawable
 from engine.rejections import BONUS_MAX_BET, INSUFFICIENT_FUNDS, Rejection
 from engine.state import Grant, GrantTerms, OpenRound, PlayerState
@@ -87,10 +87,10 @@ def _counted(grant: Grant, game: Game, amount: int) -> int:
     terms = grant.terms
     if terms.min_bet is not None and amount < terms.min_bet:
         return 0
-    return min(grant.remaining_wager, amount * _contribution(terms, game) // 100)
+    return min(grant.remaining_wager, amount * contribution(terms, game) // 100)
 
 
-def _contribution(terms: GrantTerms, game: Game) -> int:
+def contribution(terms: GrantTerms | WagerTerms, game: Game) -> int:
     """Percent of a stake that counts: campaign by game, campaign by type, then games.yaml (rules §4)."""
     percent = terms.contribution_games.get(game.game_id)
     if percent is None:

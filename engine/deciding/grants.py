@@ -4,14 +4,14 @@ from engine.amounts import to_micro_eur
 from engine.calendar import DAY_MS
 from engine.catalog import Campaign, Catalog
 from engine.commands import Command, Deposit, EnterCode, GrantCampaign, Inactive
-from engine.deciding.awarding import free_places
+from engine.deciding.awarding import no_place
 from engine.deciding.awards import worth
 from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.eligibility import refusal_reason
 from engine.events import DepositMade, SilenceNoticed
-from engine.rejections import CAMPAIGN_NOT_FOUND, CODE_NOT_FOUND, INVALID_STATE, NOT_ELIGIBLE, OVERLOADED, Rejection
-from engine.state import LIVE_GRANTS_MAX, TURNOVER_MAX, Player, PlayerState
+from engine.rejections import CAMPAIGN_NOT_FOUND, CODE_NOT_FOUND, INVALID_STATE, NOT_ELIGIBLE, Rejection
+from engine.state import TURNOVER_MAX, Player, PlayerState
 from engine.triggers import Proposal, eligible, with_code
 
 
@@ -76,9 +76,7 @@ def _grantable(state: PlayerState, catalog: Catalog, campaign: Campaign, reason:
         reason = "its award is worth nothing"
     if reason is not None:
         return Rejection(NOT_ELIGIBLE, f"Campaign {campaign.campaign_id} can't be granted: {reason}.")
-    if free_places(state) <= 0:
-        return Rejection(OVERLOADED, f"The player has too many live grants or packages; at most {LIVE_GRANTS_MAX}.")
-    return []
+    return no_place(state) or []
 
 
 @decides(Inactive, while_blocked=False)

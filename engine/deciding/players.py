@@ -25,8 +25,9 @@ def register(player: Player, catalog: Catalog, command: Command, body: Register)
     if body.currency not in catalog.currencies:
         offered = ", ".join(sorted(catalog.currencies))
         return Rejection(UNSUPPORTED_CURRENCY, f"{body.currency} is not offered; choose one of {offered}.")
+    exponent = catalog.currencies[body.currency].exponent
     lowest = "" if catalog.loyalty is None else catalog.loyalty.levels[0].level_id
-    return [PlayerRegistered(body.currency, body.country, body.language, body.segments or (), lowest)]
+    return [PlayerRegistered(body.currency, body.country, body.language, body.segments or (), lowest, exponent)]
 
 
 @decides(Block)

@@ -1,6 +1,7 @@
 """Points by hand and by time, and their redemption (rules §8). What a bet earns is `engine.loyalty.earned`."""
 
 from engine.amounts import AMOUNT_MAX, MICRO
+from engine.calendar import end_of
 from engine.catalog import Catalog, LoyaltyRules, RedemptionRules
 from engine.commands import (
     AdjustPoints,
@@ -12,7 +13,7 @@ from engine.commands import (
     RequestRedemption,
 )
 from engine.deciding import syntax
-from engine.deciding.awarding import free_places
+from engine.deciding.awarding import no_place
 from engine.deciding.decision import Decision
 from engine.deciding.declaring import decides
 from engine.due_loyalty import expiry_day
@@ -28,11 +29,11 @@ from engine.rejections import (
     INSUFFICIENT_POINTS,
     INVALID_REDEMPTION,
     INVALID_STATE,
-    OVERLOADED,
     REDEMPTION_NOT_FOUND,
     Rejection,
+    full,
 )
-from engine.state import LIVE_GRANTS_MAX, OPEN_REDEMPTIONS_MAX, POINTS_MAX, Loyalty, Player, PlayerState, Redemption
+from engine.state import OPEN_REDEMPTIONS_MAX, POINTS_MAX, Loyalty, Player, PlayerState, Redemption
 
 
 @decides(AdjustPoints)
@@ -57,12 +58,15 @@ def _insufficient(loyalty: Loyalty, points: int) -> Rejection:
 
 @decides(ExpirePoints)
 def expire(player: Player, catalog: Catalog, command: Command, body: ExpirePoints) -> Decision:
-    """Due work: all available points go; locked ones wait for their redemption (rules §8, expiry)."""
+    """Due work: all whole points that are available go. Fractions stay, and locked points wait for their redemption.
+
+    (rules §8, expiry)
+    """
     state = player.state
     day = expiry_day(state, catalog)
     if day is None or day > body.day:
         return Rejection(INVALID_STATE, f"No points of player {state.player_id} have been idle for so long.")
-    return [PointsExpired(state.loyalty.available)]
+    return [PointsExpired(whole(state.loyalty.available) * MICRO)]
 
 
 @decides(RequestRedemption, while_blocked=False, converts=True)
@@ -78,7 +82,7 @@ def request(player: Player, catalog: Catalog, command: Command, body: RequestRed
         return refusal
     if body.points * MICRO > state.loyalty.available:
         return _insufficient(state.loyalty, body.points)
-    return [RedemptionRequested(f"r{state.version + 1}", body.points, amount, command.time_ms + rules.lock_ms)]
+    return [RedemptionRequested(f"r{state.version + 1}", body.points, amount, end_of(command.time_ms, rules.lock_ms))]
 
 
 def worth(state: PlayerState, catalog: Catalog, rules: RedemptionRules, points: int) -> int:
@@ -110,9 +114,7 @@ def _too_many(state: PlayerState) -> Rejection | None:
     waiting = sum(1 for redemption in state.loyalty.redemptions.values() if redemption.state == "locked")
     if waiting < OPEN_REDEMPTIONS_MAX:
         return None
-    return Rejection(
-        OVERLOADED, f"The player has {OPEN_REDEMPTIONS_MAX} open redemptions: confirm or cancel some first."
-    )
+    return full(f"The player has {OPEN_REDEMPTIONS_MAX} open redemptions: confirm or cancel some first.")
 
 
 @decides(ConfirmRedemption, while_blocked=False, converts=True)
@@ -126,9 +128,7 @@ def confirm(player: Player, catalog: Catalog, command: Command, body: ConfirmRed
         return Rejection(INVALID_STATE, f"Redemption {redemption.redemption_id} was not confirmed in time.")
     if _offered(catalog.loyalty) is None:
         return Rejection(INVALID_REDEMPTION, "Points can't be redeemed any more; cancel the redemption.")
-    if free_places(state) <= 0:
-        return Rejection(OVERLOADED, f"The player has too many live grants or packages; at most {LIVE_GRANTS_MAX}.")
-    return [RedemptionConfirmed(redemption.redemption_id, redemption.points, redemption.amount)]
+    return no_place(state) or [RedemptionConfirmed(redemption.redemption_id, redemption.points, redemption.amount)]
 
 
 @decides(CancelRedemption)

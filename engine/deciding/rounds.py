@@ -13,7 +13,6 @@ from engine.rejections import (
     BET_ABOVE_MAX,
     BET_BELOW_MIN,
     NOT_A_BET,
-    OVERLOADED,
     ROLLED_BACK,
     ROUND_CLOSED,
     ROUND_HAS_RESULT,
@@ -22,6 +21,7 @@ from engine.rejections import (
     SESSION_NOT_FOUND,
     UNKNOWN_GAME,
     Rejection,
+    full,
 )
 from engine.remembered import newest_answer
 from engine.state import (
@@ -65,7 +65,7 @@ def _no_room(state: PlayerState, game_id: str) -> Rejection | None:
                 {"session_id": round_.session_id},
             )
     if len(state.rounds) >= OPEN_ROUNDS_MAX:
-        return Rejection(OVERLOADED, f"The player has {OPEN_ROUNDS_MAX} open rounds: settle some first.")
+        return full(f"The player has {OPEN_ROUNDS_MAX} open rounds: settle some first.")
     return None
 
 
@@ -136,7 +136,10 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
     if round_.mode == "freespin":
         return syntax.invalid("session_id", "is a free spin's: it takes no further stakes")
     if len(round_.bets) + len(round_.undone_digests) >= BETS_PER_ROUND_MAX:
-        return Rejection(OVERLOADED, f"Round {body.session_id} has {BETS_PER_ROUND_MAX} bets: it takes no more.")
+        detail = (
+            f"Round {body.session_id} has {BETS_PER_ROUND_MAX} bets and takes no more: place the bet in another round."
+        )
+        return full(detail, "fix_request")
     together = funds.looked_at(game.max_bet_counts, body.amount, round_)
     outside = _outside_limits(player.state, game, body.amount, together)
     if outside is not None:
@@ -179,7 +182,8 @@ def result(player: Player, catalog: Catalog, command: Command, body: Result) -> 
     if round_ is None:
         return _refunded(player, body) or not_open(player, body.session_id)
     if not body.final and len(round_.result_digests) >= RESULTS_PER_ROUND_MAX:
-        return Rejection(OVERLOADED, f"Round {body.session_id} has {RESULTS_PER_ROUND_MAX} results: send a final one.")
+        detail = f"Round {body.session_id} has {RESULTS_PER_ROUND_MAX} results: send a final one."
+        return full(detail, "fix_request")
     if body.settles is not None and round_.find_bet(body.settles) is None:
         return _settles_nothing(round_, body.settles)
     if round_.package_id is not None:

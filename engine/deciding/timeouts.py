@@ -1,5 +1,6 @@
 """Rounds that stay open for too long, and what comes too late for them (rules §3, time-out)."""
 
+from engine.calendar import end_of
 from engine.catalog import Catalog
 from engine.commands import ClearFlag, Command, ExpireRound, FlagForOperator
 from engine.deciding.decision import Decision
@@ -19,7 +20,7 @@ def expire_round(player: Player, catalog: Catalog, command: Command, body: Expir
     round_ = player.state.rounds.get(body.session_id)
     if round_ is None or round_.flagged or round_.timeout_ms is None:
         return []
-    if command.time_ms < round_.opened_ms + round_.timeout_ms:
+    if command.time_ms < end_of(round_.opened_ms, round_.timeout_ms):
         return []
     action = round_.timeout_action
     if action == "close":

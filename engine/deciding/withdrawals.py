@@ -20,10 +20,10 @@ from engine.rejections import (
     BONUS_WOULD_BE_LOST,
     INSUFFICIENT_FUNDS,
     INVALID_STATE,
-    OVERLOADED,
     ROUND_OPEN,
     WITHDRAWAL_NOT_FOUND,
     Rejection,
+    full,
 )
 from engine.state import OPEN_WITHDRAWALS_MAX, FreeSpinPackage, Grant, Player, PlayerState, Withdrawal
 
@@ -87,9 +87,7 @@ def _too_many(state: PlayerState) -> Rejection | None:
     opened = sum(1 for withdrawal in state.withdrawals.values() if withdrawal.state == "reserved")
     if opened < OPEN_WITHDRAWALS_MAX:
         return None
-    return Rejection(
-        OVERLOADED, f"The player has {OPEN_WITHDRAWALS_MAX} open withdrawals: confirm or cancel some first."
-    )
+    return full(f"The player has {OPEN_WITHDRAWALS_MAX} open withdrawals: confirm or cancel some first.")
 
 
 def _would_be_lost(grants: list[Grant], unused: list[FreeSpinPackage]) -> Rejection:

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from snapshots.contract import Address, CatalogRow, Incarnation, LogHead, Owner, Store
-from snapshots.errors import Fenced
+from snapshots.contract import Address, CatalogRow, DoneRequest, Incarnation, LogHead, Owner, Store
+from snapshots.errors import Fenced, StillHeld
 from tests.contract.backends import Backend
 
 OWNER = Owner("host-1", 100, 5_000)
@@ -180,3 +180,62 @@ async def test_catalog_clock_and_supervisor_are_there_after_opening_again(
     with pytest.raises(Fenced, match="catalog"):
         await again.append(inc, LogHead(), b"one", 0)
     await again.close()
+
+
+# --- counters that must be 0: nobody holds a currency whose exponent changes (rules §2.7)
+
+YEN = ("players:JPY:0", "players:JPY:1")
+
+
+async def test_a_catalog_that_spoils_what_is_held_is_refused_and_changes_nothing(store: Store, term: int) -> None:
+    inc = await shard(store)
+    await store.commit_catalog(term, FIRST, None, YEN)
+    await store.append(inc, LogHead(), b"one", 1, {"players:JPY:0": 2})
+    with pytest.raises(StillHeld, match="players:JPY:0 must be 0 for this catalog, and is 2"):
+        await store.commit_catalog(term, SECOND, DoneRequest(b"k", b"c", b"a"), YEN)
+    assert ((await store.routing()).catalog, await store.done_request(b"k")) == (FIRST, None)
+    await store.commit_catalog(term, SECOND, DoneRequest(b"k", b"c", b"a"), YEN[1:])
+    assert (await store.routing()).catalog == SECOND
+
+
+async def test_what_is_held_counts_over_all_shards(store: Store, term: int) -> None:
+    """A counter is a sum: one file may hold -1 of it, and what another one holds is not forgotten for that."""
+    first, other = await shard(store, "s0"), await shard(store, "s1", "m")
+    await store.append(first, LogHead(), b"one", 0, {"players:JPY:0": -1})
+    await store.commit_catalog(term, FIRST, None, YEN)
+    await store.append(other, LogHead(), b"one", 1, {"players:JPY:0": 2})
+    with pytest.raises(StillHeld):
+        await store.commit_catalog(term, SECOND, None, YEN)
+
+
+async def test_the_row_in_force_succeeds_again_whoever_has_come_meanwhile(store: Store, term: int) -> None:
+    inc = await shard(store)
+    await store.commit_catalog(term, FIRST, None, YEN)
+    await store.append(inc, LogHead(), b"one", 1, {"players:JPY:0": 1})
+    await store.commit_catalog(term, FIRST, None, YEN)
+    assert (await store.routing()).catalog == FIRST
+
+
+async def test_whoever_registers_meanwhile_comes_before_the_look_or_after_the_catalog(
+    store: Store, backend: Backend, term: int
+) -> None:
+    """Three shards register players under the old catalog until that is refused: the counter tells the truth."""
+    stores = [backend.store() for _ in range(3)]
+
+    async def register(number: int, own: Store) -> None:
+        await own.open()
+        inc, head = await shard(own, f"s{number}", f"n{number}"), LogHead()
+        with suppress(Fenced):
+            for _ in range(20):
+                head = await own.append(inc, head, b"batch", 0, {"players:JPY:0": 1})
+
+    registering = [asyncio.create_task(register(number, own)) for number, own in enumerate(stores)]
+    try:
+        await store.commit_catalog(term, FIRST, None, YEN)
+    except StillHeld:
+        await asyncio.gather(*registering)
+        assert (await store.tallies(YEN))[YEN[0]] == 60
+    else:
+        await asyncio.gather(*registering)
+        assert (await store.tallies(YEN))[YEN[0]] == 0
+    await asyncio.gather(*(own.close() for own in stores))

@@ -106,6 +106,28 @@ async def test_a_full_redis_is_unavailable_not_wrong(server: RedisServer, store:
     assert (await store.append(inc, LogHead(), b"one")).seq == 1
 
 
+async def test_a_full_redis_still_confirms_the_lease(server: RedisServer, store: RedisStore) -> None:
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", 1)
+        assert await store.heartbeat(inc) > 0
+        client.config_set("maxmemory", 0)
+
+
+async def test_a_redis_that_became_a_replica_refuses_appends_and_takes_them_once_it_is_a_master_again(
+    server: RedisServer, store: RedisStore
+) -> None:
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    with redis.Redis.from_url(server.url) as client:
+        client.replicaof("127.0.0.1", str(free_port()))
+        with pytest.raises(StoreUnavailable, match="READONLY"):
+            await store.append(inc, LogHead(), b"one")
+        assert await store.heartbeat(inc) > 0
+        client.replicaof("no", "one")
+    assert (await store.append(inc, LogHead(), b"one")).seq == 1
+    assert len(await store.read_log("s0-1", 0, 9)) == 1
+
+
 async def test_a_thousand_loads_at_once_share_a_few_connections(server: RedisServer, store: RedisStore) -> None:
     inc = (await store.claim("s0", OWNER, "n")).incarnation
     await store.put_snapshots(inc, [SnapshotRecord(f"p{n}", 1, b"state", b"window") for n in range(1_000)])

@@ -1,5 +1,6 @@
 """What can't work is said at start: one clear sentence, exit code 2, no traceback."""
 
+import asyncio
 import shutil
 import socket
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from croupier.settings import default_catalog
 from tests.croupier_up import croupier, environment, keys_file
 from tests.redis_server import RedisServer, free_port
+from tests.unit.croupier.test_catalog_exponents import HELD, folder_with, stored
 
 UP = ("up", "--port", "0")
 
@@ -31,6 +33,13 @@ def test_a_broken_catalog_is_named_with_file_and_line(tmp_path: Path) -> None:
     stderr = refused(*UP, "--store", f"sqlite:{tmp_path / 'store'}", "--catalog", str(catalog))
     assert "welcome-100.yaml:" in stderr
     assert "1 problem(s)" in stderr
+
+
+def test_a_currency_whose_exponent_changed_while_players_hold_it(tmp_path: Path) -> None:
+    """The store knows yen without digits behind the point, and somebody who has some."""
+    store = asyncio.run(stored(tmp_path, HELD, EUR=2, JPY=0))
+    stderr = refused(*UP, "--store", store, "--catalog", str(folder_with(tmp_path, EUR=2, JPY=2)))
+    assert "platform.yaml:3: JPY has exponent 2 here, but 1 player holds it with exponent 0" in stderr
 
 
 def test_a_catalog_that_is_not_there(tmp_path: Path) -> None:
@@ -76,6 +85,7 @@ def test_reservations_that_would_never_be_settled(tmp_path: Path) -> None:
         ("LOG_LEVEL", "noisy", "--log-level noisy: DEBUG, INFO, WARNING or ERROR is possible"),
         ("SANDBOX", "please", "CROUPIER_SANDBOX=please: 1 or 0 is possible"),
         ("CATALOG_WATCH", "true", "CROUPIER_CATALOG_WATCH=true: 1 or 0 is possible"),
+        ("TAKE_OVER", "yes", "CROUPIER_TAKE_OVER=yes: 1 or 0 is possible"),
     ],
 )
 def test_a_variable_nobody_understands(tmp_path: Path, name: str, value: str, expected: str) -> None:

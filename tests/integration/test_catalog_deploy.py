@@ -13,14 +13,15 @@ from tests.unit.croupier.example_catalog import write
 
 
 class Croupier(Service):
-    """Answers `POST /catalog/deploy` as it is told and keeps the bundle."""
+    """Answers `POST /catalog/deploy`, or another path, as it is told and keeps the bundle."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, path: str = "/catalog/deploy") -> None:
         super().__init__()
         self.answer, self.files, self.authorization = answer, dict[str, str](), ""
+        self.path = path
 
     def handle(self, method: str, path: str, headers: Any, body: bytes) -> Answer:
-        assert (method, path, bool(headers["Idempotency-Key"])) == ("POST", "/catalog/deploy", True)
+        assert (method, path, bool(headers["Idempotency-Key"])) == ("POST", self.path, True)
         self.files, self.authorization = json.loads(body)["files"], headers["Authorization"]
         return self.answer
 
@@ -84,6 +85,28 @@ def test_a_check_prints_warnings_and_is_fine(folder: Path, capsys: pytest.Captur
     assert lines[-1].endswith(
         f"fine; 3 games, 2 campaigns, 1 workflows, 3 levels, texts in: de, en; version {load_catalog(folder).version}"
     )
+
+
+HELD = {"file": "platform.yaml", "line": 3, "reason": "JPY has exponent 2 here, but 3 players hold it with exponent 0"}
+
+
+@pytest.mark.parametrize(
+    ("problems", "code", "last"),
+    [([], 0, "fine there, too"), ([HELD], 1, f"platform.yaml:3: {HELD['reason']}")],
+)
+def test_a_check_at_a_running_croupier_tells_what_does_not_fit_there(
+    folder: Path, capsys: pytest.CaptureFixture[str], problems: list[Any], code: int, last: str
+) -> None:
+    with serving(server := Croupier((200, {"problems": problems, "warnings": []}), "/catalog/check")):
+        assert main(["catalog", "check", str(folder), "--url", server.url + "/", "--token", "jwt"]) == code
+    assert server.authorization == "Bearer jwt"
+    assert server.files["platform.yaml"] == (folder / "platform.yaml").read_text()
+    assert capsys.readouterr().out.splitlines()[-1].endswith(last)
+
+
+def test_a_check_at_nobody_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["catalog", "check", str(folder), "--url", "http://127.0.0.1:9"]) == 1
+    assert "no Croupier answers at http://127.0.0.1:9" in capsys.readouterr().err
 
 
 def test_a_check_of_nothing_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """The naive ledger's pages on awards: triggers, the gate, opt-in, verdicts, release, giving up (rules §4, §6, §7)."""
 
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from math import ceil, floor
@@ -26,7 +27,6 @@ class AwardPages:
     def __init__(self, wirings: dict[str, Wiring], crowd: Crowd) -> None:
         self.wirings, self.crowd = wirings, crowd
         self.deposits = self.deposited = 0
-        self.awarded: dict[str, int] = {}
         self.device: str | None = None
         self.instrument: str | None = None
         self.pending: dict[str, Package] = {}
@@ -69,7 +69,12 @@ class AwardPages:
         running = START_MS <= self.wallet.now < offer.valid_to_ms
         enough = deposit is None or deposit >= offer.min_deposit
         here = offer.country is None or offer.country == self.country
-        return running and enough and here and self.awarded.get(name, 0) < offer.per_player
+        return running and enough and here and self.awarded[name] < offer.per_player
+
+    @property
+    def awarded(self) -> Counter[str]:
+        """Awards by campaign, but for those that ended before they were granted (rules §6, `per_player`)."""
+        return Counter(award.campaign for award in self.crowd.awards[self.player_id] if award.counts)
 
     # --- from the offer to the grant
 
@@ -89,7 +94,6 @@ class AwardPages:
             self.wallet.end_unfunded(grant, "declined")
             self.told.append((name, "declined", reasons))
             return
-        self.awarded[name] = self.awarded.get(name, 0) + 1
         value = offer.value if offer.match_percent is None else amount
         award = Award(name, value, amount, self.device, self.wallet.now, grant)
         self.crowd.awards[self.player_id].append(award)
@@ -187,11 +191,9 @@ class AwardPages:
         return lambda: self._state_of(grant)
 
     def _declinegrant(self, command_id: str, body: c.DeclineGrant) -> Callable[[], Facts]:
-        """It doesn't use up an award of its campaign."""
         grant = self._waiting(body.grant_id)
         self.wallet.end_unfunded(grant, "declined")
         grant.reasons = (*grant.reasons, body.reason)
-        self.awarded[grant.campaign] -= 1
         return lambda: self._state_of(grant)
 
     def _releasegrant(self, command_id: str, body: c.ReleaseGrant) -> Callable[[], Facts]:

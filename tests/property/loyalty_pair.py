@@ -192,11 +192,21 @@ class Pair:
         expected = (life.available, life.in_state("locked"), life.in_state("confirmed"), life.expired)
         assert kept == expected, f"{kept} != {expected}"
         assert sum(kept) == loyalty.lifetime == life.accrued() + life.adjusted
+        self._check_shown_points(life)
         spent = [fact for fact in self.history if isinstance(fact, Answered) and fact.how == "confirmed"]
         assert [*self.redeemed] == [fact.redemption_id for fact in spent]
         points = sum(redemption.points for redemption in life.redemptions.values()) * MICRO
         ended = sum(map(life.in_state, ("cancelled", "lapsed", "returned")))
         assert points - ended == loyalty.locked + loyalty.spent
+
+    def _check_shown_points(self, life: Life) -> None:
+        """In whole points, too, the buckets add up to all that was earned and adjusted (rules §8, buckets)."""
+        view: Any = query(self.lazy, self.catalog, GetLoyalty(), self.now)
+        shown = view.points
+        assert shown.available + shown.locked + shown.spent + shown.expired == shown.lifetime
+        assert shown.lifetime == (life.accrued() + life.adjusted) // MICRO
+        kept = (life.available, life.in_state("locked"), life.in_state("confirmed"), life.expired)
+        assert (shown.available, shown.locked, shown.spent, shown.expired) == tuple(each // MICRO for each in kept)
 
 
 _ANSWERS: msgspec.msgpack.Decoder[AnyAnswer] = msgspec.msgpack.Decoder(AnyAnswer)

@@ -15,6 +15,8 @@ DAY_MS = 86_400_000
 MICRO = 1_000_000
 _MONDAY_MS = 345_600_000
 """1970-01-05T00:00:00Z."""
+WEEKS_KEPT = 8
+"""So many weeks that were paid can still be corrected."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +57,26 @@ class Fact:
 
 @dataclass(frozen=True)
 class Bet(Fact):
-    """A paid stake: `real` minor units of real money (0: reported from elsewhere), `won` in the same step."""
+    """A paid stake: `real` minor units of real money (0: reported from elsewhere), `won` in the same step.
+
+    `stays_open`: its round waits for results; `won` is 0.
+    """
 
     key: str
     game_type: str
     micro_eur: int
     real: int
     won: int = 0
+    stays_open: bool = False
 
 
 @dataclass(frozen=True)
 class Won(Fact):
-    """A later result of a round, in real money."""
+    """A later result of the round of those bets, in real money; the last one settles the round."""
 
     amount: int
+    keys: tuple[str, ...] = ()
+    last: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,21 @@ class _Placed:
 
 
 @dataclass
+class _Settled:
+    """A round that is over, and the real money it was about."""
+
+    time_ms: int
+    keys: tuple[str, ...]
+    staked: int
+    won: int
+    standing: bool = True
+
+    @property
+    def loss(self) -> int:
+        return self.staked - self.won
+
+
+@dataclass
 class Life:
     """Where the history has led to. `changes` are (time, from rung, to rung, reason), `paid` (time, cashback)."""
 
@@ -137,10 +160,15 @@ class Life:
     blocked: bool = False
     base: int = 0
     era: int = 0
-    last_bet_ms: int = 0
+    idle_since_ms: int = 0
     unlocked_ms: int = -1
     bets: dict[str, _Placed] = field(default_factory=dict)
-    wins: list[Won] = field(default_factory=list)
+    rounds: list[_Settled] = field(default_factory=list)
+    partly_won: dict[str, int] = field(default_factory=dict)
+    """What rounds that still go on have won so far, by their first bet."""
+    counted: dict[int, int] = field(default_factory=dict)
+    """Weeks that were paid for, or that made up for reversals: of which loss."""
+    to_take_off: int = 0
     redemptions: dict[str, _Redemption] = field(default_factory=dict)
     weeks_over: set[int] = field(default_factory=set)
     paid: list[tuple[int, int]] = field(default_factory=list)
@@ -179,7 +207,9 @@ class Life:
         points = int(bet.micro_eur * FACTORS[bet.game_type] * self._promoted())
         self.bets[bet.key] = _Placed(bet, points, self.era)
         self.available += points
-        self.last_bet_ms = self.now
+        if not bet.stays_open:
+            self.rounds.append(_Settled(self.now, (bet.key,), bet.real, bet.won))
+        self.idle_since_ms = self.now
         while self._supports(self.rung + 1):
             self._move(self.rung + 1, "play")
 
@@ -201,11 +231,29 @@ class Life:
         for key in fact.keys:
             self.bets[key].standing = False
             self.available -= self.bets[key].points
+            for settled in self.rounds:
+                if settled.keys == (key,):
+                    self._undo(settled)
         while not self.forced and not self._supports(self.rung):
             self._move(self.rung - 1, "reversal")
 
+    def _undo(self, settled: _Settled) -> None:
+        """Its week may have been paid: then the loss comes off the next ones, once."""
+        settled.standing = False
+        week = _week_of(settled.time_ms)
+        paid_for = self.counted.get(week, 0)
+        off = max(0, min(paid_for, settled.loss))
+        self.to_take_off += off
+        if paid_for:
+            self.counted[week] = paid_for - off
+
     def _won(self, fact: Won) -> None:
-        self.wins.append(fact)
+        won = self.partly_won.pop(fact.keys[0], 0) + fact.amount
+        if fact.last:
+            staked = sum(self.bets[key].bet.real for key in fact.keys if self.bets[key].standing)
+            self.rounds.append(_Settled(self.now, fact.keys, staked, won))
+        else:
+            self.partly_won[fact.keys[0]] = won
 
     def _forced(self, fact: Forced) -> None:
         self._move(fact.rung, "forced")
@@ -215,7 +263,9 @@ class Life:
 
     def _adjusted(self, fact: Adjusted) -> None:
         self.adjusted += fact.points * MICRO
-        self._unlocked(fact.points)
+        self.available += fact.points * MICRO
+        if fact.points > 0:
+            self.idle_since_ms = self.now
 
     def _unlocked(self, points: int) -> None:
         self.available += points * MICRO
@@ -255,19 +305,25 @@ class Life:
                 self._unlocked(redemption.points)
 
     def _week_over(self) -> None:
-        week = (self.now - _MONDAY_MS) // (7 * DAY_MS)
+        week = _week_of(self.now - 1)
         if (self.now - _MONDAY_MS) % (7 * DAY_MS) or week in self.weeks_over:
             return
         self.weeks_over.add(week)
-        amount = int(max(0, self._lost(self.now - 7 * DAY_MS)) * self.ladder.cashback[self.rung] / 100)
-        if amount >= self.ladder.min_cashback and not self.blocked:
+        lost = sum(each.loss for each in self.rounds if each.standing and _week_of(each.time_ms) == week)
+        if self.blocked or self._cashback(lost) < self.ladder.min_cashback:
+            return
+        made_up = min(lost, self.to_take_off)
+        self.to_take_off -= made_up
+        amount = self._cashback(lost - made_up)
+        pays = amount >= self.ladder.min_cashback
+        self.counted[week] = lost if pays else made_up
+        for forgotten in sorted(self.counted)[:-WEEKS_KEPT]:
+            del self.counted[forgotten]
+        if pays:
             self.paid.append((self.now, amount))
 
-    def _lost(self, from_ms: int) -> int:
-        """Real money staked and not won from then to now; today's has not begun."""
-        standing = [p.bet for p in self.bets.values() if p.standing and from_ms <= p.bet.time_ms < self.now]
-        won = sum(win.amount for win in self.wins if from_ms <= win.time_ms < self.now)
-        return sum(bet.real - bet.won for bet in standing) - won
+    def _cashback(self, lost: int) -> int:
+        return int(max(0, lost) * self.ladder.cashback[self.rung] / 100)
 
     def _sweep(self) -> None:
         if self.rung == 0 or self.now // DAY_MS == self.since_ms // DAY_MS:
@@ -280,11 +336,16 @@ class Life:
     def _expire(self) -> None:
         """A midnight at which points came back by themselves is too early for them."""
         months = self.ladder.expire_months
-        if months is None or self.available <= 0 or self.unlocked_ms == self.now:
+        if months is None or self.available < MICRO or self.unlocked_ms == self.now:
             return
-        if self.now >= months_after(self.last_bet_ms, months):
-            self.expired += self.available
-            self.available = 0
+        if self.now >= months_after(self.idle_since_ms, months):
+            gone = self.available // MICRO * MICRO
+            self.expired += gone
+            self.available -= gone
+
+
+def _week_of(time_ms: int) -> int:
+    return (time_ms - _MONDAY_MS) // (7 * DAY_MS)
 
 
 @lru_cache(maxsize=4_096)
@@ -298,7 +359,7 @@ def months_after(time_ms: int, months: int) -> int:
 
 def lived(ladder: Ladder, born_ms: int, history: Iterable[Fact], until_ms: int) -> Life:
     """The life of that history until then, from its first day."""
-    life = Life(ladder, born_ms, since_ms=born_ms, last_bet_ms=born_ms)
+    life = Life(ladder, born_ms, since_ms=born_ms, idle_since_ms=born_ms)
     for fact in history:
         life.take(fact)
     life.live_until(until_ms)

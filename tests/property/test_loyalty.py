@@ -93,11 +93,13 @@ class Loyal(RuleBasedStateMachine):
     def has(self, kind: type[Fact]) -> bool:
         return any(isinstance(fact, kind) for fact in self.pair.history)
 
-    def bet_of(self, game_type: str, stake: int, win: int = 0, elsewhere: bool = False) -> Bet:
+    def bet_of(
+        self, game_type: str, stake: int, win: int = 0, elsewhere: bool = False, stays_open: bool = False
+    ) -> Bet:
         """The fact that the next command will be."""
         real = 0 if elsewhere else stake
         amount = micro_eur(stake, self.currency)
-        return Bet(self.pair.now, self.pair.next_key, game_type, amount, real, win)
+        return Bet(self.pair.now, self.pair.next_key, game_type, amount, real, win, stays_open)
 
     # --- play
 
@@ -134,12 +136,12 @@ class Loyal(RuleBasedStateMachine):
         """Over some time. Without a win it stays open."""
         if game_id in self.rounds:
             return
-        bet = self.bet_of(TYPES[game_id], stakes[0])
+        bet = self.bet_of(TYPES[game_id], stakes[0], stays_open=True)
         answer = self.send(Spin(game_id, "real", stakes[0]), bet)
         self.rounds[game_id] = opened = Round(answer.session_id, [bet.key])  # type: ignore[attr-defined]
         for amount in stakes[1:]:
             self.pair.wait(self.pair.now + wait_ms)
-            bet = self.bet_of(TYPES[game_id], amount)
+            bet = self.bet_of(TYPES[game_id], amount, stays_open=True)
             opened.keys.append(bet.key)
             self.send(AddBet(opened.session_id, amount), bet)
         for left, win in zip(reversed(range(len(wins))), wins, strict=True):
@@ -155,8 +157,8 @@ class Loyal(RuleBasedStateMachine):
         opened.results = True
         if final:
             del self.rounds[game_id]
-        self.closed.update(key for key in opened.keys if key not in self.undone)
-        self.send(Result(opened.session_id, win, final), Won(self.pair.now, win))
+        self.closed.update(opened.keys)
+        self.send(Result(opened.session_id, win, final), Won(self.pair.now, win, tuple(opened.keys), final))
 
     def _open(self, pick: int) -> str:
         return [*self.rounds][pick % len(self.rounds)]
@@ -175,7 +177,9 @@ class Loyal(RuleBasedStateMachine):
         if refused or not standing:
             return []
         self.undone.update(standing)
-        self.rounds = {game: opened for game, opened in self.rounds.items() if not self.undone.issuperset(opened.keys)}
+        for opened in self.rounds.values():
+            opened.keys = [key for key in opened.keys if key not in standing]
+        self.rounds = {game: opened for game, opened in self.rounds.items() if opened.keys}
         return [Reversed(self.pair.now, standing)]
 
     @rule(pick=PICK)
@@ -188,6 +192,7 @@ class Loyal(RuleBasedStateMachine):
             self._roll_back(bets[-1 - (pick % 4 if pick % 3 else pick) % len(bets)])
 
     def _roll_back(self, key: str) -> None:
+        """That bet alone: its round goes on while another of its bets stands."""
         body = RollbackReportedBet(key) if key in self.reported else Rollback(key)
         undone = self.send(body, *self._undo([key], key in self.closed))
         assert undone == "round_has_result" if key in self.closed else not isinstance(undone, str)
@@ -226,7 +231,7 @@ class Loyal(RuleBasedStateMachine):
     def redeem(self, points: int, all_of_them: bool, then: str, wait_ms: int, on_the_eve: int | None) -> None:
         """Perhaps so short before all points expire that the lock outlasts them."""
         if on_the_eve is not None and self.pair.ladder.expire_months is not None:
-            idle_ms = months_after(self.pair.life().last_bet_ms, self.pair.ladder.expire_months)
+            idle_ms = months_after(self.pair.life().idle_since_ms, self.pair.ladder.expire_months)
             self.pair.wait(max(self.pair.now, -(-idle_ms // DAY_MS) * DAY_MS - on_the_eve))
         self.pair.catch_up()
         points = max(1, self.pair.life().available // MICRO // STEP * STEP) if all_of_them else points

@@ -17,7 +17,7 @@ async def check_tallies(world: World, players: list[str]) -> None:
             before = standing(player.state)
             replay(player, entry.done)
             counted.update(tally(before, standing(player.state), player.state, entry.done.events))
-        held.update(tally_name(ACTIVE, campaign_id) for campaign_id in standing(player.state).values())
+        held.update(tally_name(ACTIVE, campaign_id) for campaign_id in standing(player.state).active.values())
     store = world.store()
     await store.open()
     told = await store.tallies(sorted(counted))

@@ -91,7 +91,7 @@ class World:
         return process if process is not None and process.alive else None
 
     def serving(self) -> list["SimProcess"]:
-        return [p for p in self.processes if p.alive and p.shard is not None and not p.shard.ended]
+        return [p for p in self.processes if p.alive and p.shard is not None and not p.shard.context.ended]
 
     # --- cluster.Cluster
 
@@ -190,7 +190,7 @@ class SimProcess(ShardProcess):
         for call in self.calls:
             call.cancel()
         if self.shard is not None:
-            self.shard.end("killed")
+            self.shard.context.end("killed")
 
 
 class SimHandle:
@@ -237,6 +237,9 @@ class SimHandle:
 
     async def dead(self) -> None:
         await self._process.gone.wait()
+
+    def dismiss(self) -> None:
+        self._process.kill()
 
     def kill(self) -> None:
         self._process.kill()

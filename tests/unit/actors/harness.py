@@ -9,14 +9,17 @@ from typing import Any
 import msgspec
 
 from actors import committer
+from actors.context import ShardContext
 from actors.frames import Kind, Reply, Request, RequestFrame, ShardReport
 from actors.metrics import ShardMetrics
 from actors.outcome import Answered, Unavailable
 from actors.ownership import Ownership
+from actors.scheduler import Scheduler
 from actors.settings import ShardSettings
 from actors.shard import Shard
 from actors.shard_process import ShardProcess
 from actors.slots import slot_of
+from actors.snapshotter import Snapshotter
 from engine.catalog import Catalog
 from engine.commands import Deposit, Register, Spin
 from engine.queries import GetPlayer
@@ -94,7 +97,7 @@ class Asking:
         self._rid += 1
         future = self.sink.expect(self._rid)
         request = Request(self._rid, player_id, f"gs:{key}" if key else "", body)
-        self.shard.handle(self.sink, RequestFrame(self.shard.inc.epoch if epoch is None else epoch, [request]))
+        self.shard.handle(self.sink, RequestFrame(self.shard.context.inc.epoch if epoch is None else epoch, [request]))
         return future
 
     async def look(self, player_id: str) -> Any:
@@ -116,7 +119,7 @@ class Desk(Asking):
 
     @property
     def resident(self) -> set[str]:
-        return set(self.shard.residents.by_id)
+        return set(self.shard.context.residents.by_id)
 
 
 @asynccontextmanager
@@ -128,7 +131,7 @@ async def desk(folder: Path, rules: Catalog | None = None, **changes: Any) -> As
     claim = await store.claim("s0", OWNER, "nonce")
     ended: list[str] = []
     ownership = Ownership("s0", await store.routing())
-    shard = Shard(
+    context = ShardContext(
         store,  # type: ignore[arg-type]
         claim.incarnation,
         rules or catalog(),
@@ -138,12 +141,24 @@ async def desk(folder: Path, rules: Catalog | None = None, **changes: Any) -> As
         ShardMetrics(),
         ended.append,
     )
-    shard.committer.renewed(committer.boottime_s())
+    shard = Shard(context)
+    shard.context.committer.renewed(committer.boottime_s())
     try:
         yield Desk(shard, store, ended)
     finally:
-        shard.end("the test is over")
+        shard.context.end("the test is over")
         await store.close()
+
+
+def snapshotter_of(shard: Shard) -> Snapshotter:
+    """One that runs when the test says so."""
+    return Snapshotter(shard.context, shard.loader.arrive)
+
+
+def scheduler_of(shard: Shard) -> Scheduler:
+    """One that runs when the test says so."""
+    run_due = lambda resident: shard.turn.run_due(resident)  # noqa: E731  # tests put another in its place
+    return Scheduler(shard.context, snapshotter_of(shard), shard.facts, shard.loader.arrive, run_due)
 
 
 async def deal(store: Any, table: Mapping[str, Sequence[int]], dedicated: Mapping[str, str] | None = None) -> int:
@@ -171,7 +186,7 @@ class TestShard(ShardProcess):
     async def crash(self) -> None:
         """What SIGKILL leaves behind: nothing drained, nothing retired."""
         if self.shard is not None:
-            self.shard.end("killed")
+            self.shard.context.end("killed")
         await self.store.close()
 
     @property

@@ -50,10 +50,16 @@ class LocalShard(TestShard):
     async def dead(self) -> None:
         await self.gone.wait()
 
+    def dismiss(self) -> None:
+        assert self.shard is None or self.shard.context.ended or self.shard.context.draining, (
+            "dismissed while it serves"
+        )
+        self.gone.set()
+
     def kill(self) -> None:
         self.killed = True
         if self.shard is not None:
-            self.shard.end("killed")
+            self.shard.context.end("killed")
         self.gone.set()
 
 
@@ -77,9 +83,9 @@ class LocalCluster:
     def serving(self) -> dict[str, LocalShard]:
         """Living shards by name."""
         return {
-            shard.shard.inc.shard_id: shard
+            shard.shard.context.inc.shard_id: shard
             for shard in self.launched
-            if shard.shard is not None and not shard.shard.ended
+            if shard.shard is not None and not shard.shard.context.ended
         }
 
     async def close(self) -> None:

@@ -27,7 +27,9 @@ def rules() -> Catalog:
 
 def figures(table: Desk) -> tuple[float, ...]:
     """As a scrape shows them, in the order of NAMES."""
-    samples = {sample.name: sample.value for family in table.shard.metrics.collect() for sample in family.samples}
+    samples = {
+        sample.name: sample.value for family in table.shard.context.metrics.collect() for sample in family.samples
+    }
     return tuple(samples[name] for name in NAMES)
 
 
@@ -69,9 +71,9 @@ async def test_an_end_that_a_rollback_undoes_counts_no_more(tmp_path: Path) -> N
         await give(table, "small", "g1")
         await table.ask("alice", "bet100", spin(bet=100, win=0))
         await table.ask("alice", "r", Rollback("gs:bet100"))
-        assert figures(table)[3] == 0 and table.shard.metrics.grants_ended == 0
+        assert figures(table)[3] == 0 and table.shard.context.metrics.grants_ended == 0
         await table.ask("alice", "again", spin(bet=100, win=0))
-        assert figures(table)[3] == 1 and table.shard.metrics.grants_ended == 1
+        assert figures(table)[3] == 1 and table.shard.context.metrics.grants_ended == 1
 
 
 async def test_an_offer_counts_when_it_is_taken_and_nothing_if_it_never_is(tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ async def test_an_offer_counts_when_it_is_taken_and_nothing_if_it_never_is(tmp_p
         declined, taken = await give(table, "offer", "g1"), await give(table, "offer", "g2")
         assert figures(table) == (0, 0, 0, 0)
         await table.ask("alice", "x", CancelGrant(declined))
-        assert figures(table) == (0, 0, 0, 0) and table.shard.metrics.grants_ended == 0
+        assert figures(table) == (0, 0, 0, 0) and table.shard.context.metrics.grants_ended == 0
         await table.ask("alice", "y", ClaimGrant(taken))
         assert figures(table) == (1, 0, 0, 0)
 

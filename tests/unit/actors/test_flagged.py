@@ -33,7 +33,7 @@ async def test_the_refusal_leaves_after_it_is_kept(tmp_path: Path) -> None:
         gate.open()
         assert (await refused).code == SPENT
         assert kept(await table.look("alice")) == [("gs:undo", SPENT, 500)]
-        assert table.shard.metrics.counters["rollbacks_flagged"] == 1
+        assert table.shard.context.metrics.counters["rollbacks_flagged"] == 1
 
 
 async def test_a_repeat_is_refused_again_and_adds_nothing(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ async def test_what_the_journal_no_longer_tells_waits_for_an_operator(tmp_path: 
         await process.asking.seat("alice")
         await process.asking.ask("alice", "won", spin(100, 500))
         await long_past(process.asking)
-        await eventually(lambda: process.shard is not None and not process.shard.residents.dirty)
+        await eventually(lambda: process.shard is not None and not process.shard.context.residents.dirty)
         while (await process.store.unfinished_logs())[0].trimmed_seq < REMEMBERED_MAX:
             await process.asking.ask("bob", "reg", LOOK)
             await asyncio.sleep(0.005)

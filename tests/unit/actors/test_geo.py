@@ -94,7 +94,7 @@ async def test_a_deployed_catalog_brings_its_database_and_a_later_one_takes_it_a
             await process.shard.swap.prepare(number, rules_.version)
             await store.commit_catalog(term, CatalogRow(number, rules_.version, 1, "test"))
             process.shard.swap.finish(number, rules_.version)
-            assert process.shard.country_of("203.0.113.7") == ("FI" if number == 1 else None)
+            assert process.shard.context.country_of("203.0.113.7") == ("FI" if number == 1 else None)
 
 
 async def test_a_shard_does_not_start_with_an_unusable_one_and_says_so(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ async def test_rule_05_without_a_fresh_lease_replay_refusal_and_read_wait(tmp_pa
         ]
         await asyncio.sleep(0)
         assert not any(reply.done() for reply in waiting)
-        table.shard.committer.renewed(clock.now - 1.6)
+        table.shard.context.committer.renewed(clock.now - 1.6)
         assert not any(reply.done() for reply in waiting), "confirmed, but by a request sent too long ago"
-        table.shard.committer.renewed(clock.now)
+        table.shard.context.committer.renewed(clock.now)
         assert [type(await reply).__name__ for reply in waiting] == ["Answered", "Rejection", "Answered"]
 
 
@@ -70,22 +70,22 @@ async def test_rule_05_the_lease_counts_from_the_moment_the_request_was_sent(tmp
         assert (await written).answer.balance.real == 990
         await asyncio.sleep(0)
         assert not read.done(), "by now a successor may have moved the player on"
-        table.shard.committer.renewed(clock.now)
+        table.shard.context.committer.renewed(clock.now)
         assert (await read).answer.balance.real == 990
 
 
 async def test_rule_05_a_heartbeat_answered_too_late_renews_nothing(tmp_path: Path, clock: Boottime) -> None:
     async with table_for(tmp_path, "s0"), start_shard(tmp_path, heartbeat_ms=NEVER_MS) as process:
-        assert process.shard is not None and process.shard.lease.fresh()
+        assert process.shard is not None and process.shard.context.lease.fresh()
         gate = process.faults.hold("heartbeat", "after")
         beating = asyncio.ensure_future(process._heartbeat())
         await gate.reached.wait()
         clock.now += 60
         gate.open()
         await beating
-        assert not process.shard.lease.fresh()
+        assert not process.shard.context.lease.fresh()
         await process._heartbeat()
-        assert process.shard.lease.fresh()
+        assert process.shard.context.lease.fresh()
 
 
 async def test_rule_05_a_takeover_without_proof_of_death_waits_the_lease_out(tmp_path: Path) -> None:

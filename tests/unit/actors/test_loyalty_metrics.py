@@ -57,7 +57,7 @@ def rules() -> Catalog:
 
 def samples(table: Desk) -> dict[tuple[str, str], float]:
     """Every value of a scrape, by name and the reason it is labelled with."""
-    families = table.shard.metrics.collect()
+    families = table.shard.context.metrics.collect()
     return {
         (sample.name, sample.labels.get("reason", "")): sample.value for family in families for sample in family.samples
     }

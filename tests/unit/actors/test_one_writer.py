@@ -14,11 +14,11 @@ NEVER_MS = 3_600_000
 
 async def test_rule_01_every_process_raises_the_epoch_itself(tmp_path: Path) -> None:
     async with table_for(tmp_path, "s0"), start_shard(tmp_path) as first:
-        assert first.shard is not None and first.shard.inc.epoch == 1
+        assert first.shard is not None and first.shard.context.inc.epoch == 1
         await first.crash()
         async with start_shard(tmp_path, lease_ms=1) as second:
-            assert second.shard is not None and second.shard.inc.epoch == 2
-            assert second.shard.inc.nonce != first.shard.inc.nonce
+            assert second.shard is not None and second.shard.context.inc.epoch == 2
+            assert second.shard.context.inc.nonce != first.shard.context.inc.nonce
 
 
 async def test_rule_01_a_second_claim_fences_the_first_which_acknowledges_nothing_and_ends(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ async def test_rule_01_a_second_claim_fences_the_first_which_acknowledges_nothin
             refused = await old.ask("alice", "k1", spin())
             # Its own background work may have told it before: then it doesn't even try.
             assert refused == NOT_OWNER or (isinstance(refused, Unavailable) and refused.code == "outcome_unknown")
-            assert len(first.ended) == 1 and first.shard is not None and len(first.shard.residents) == 0
+            assert len(first.ended) == 1 and first.shard is not None and len(first.shard.context.residents) == 0
             assert await old.ask("alice", "", LOOK) == NOT_OWNER
             assert (await second.asking.look("alice")).balance.real == 1_000
             assert not (await second.asking.ask("alice", "k1", spin())).replayed
@@ -55,7 +55,7 @@ async def test_rule_02_every_write_of_a_shard_carries_its_current_token(tmp_path
     async with table_for(tmp_path, "s0", "s1") as (_, term), start_shard(tmp_path) as shard:
         assert shard.shard is not None and shard._snapshotter is not None
         await shard.asking.seat(players_in([2], 1)[0])
-        old = shard.shard.inc
+        old = shard.shard.context.inc
         moved = await shard.release(term, [2], [], "s1")
         await shard.asking.seat(players_in([4], 1)[0])
         await shard._snapshotter.round()
@@ -90,6 +90,6 @@ def test_rule_01_ray_neither_restarts_a_shard_nor_repeats_its_calls(monkeypatch:
 async def test_a_shard_that_ended_says_so_once_and_discards_its_memory(tmp_path: Path) -> None:
     async with desk(tmp_path) as table:
         await table.seat("alice")
-        table.shard.end("first")
-        table.shard.end("second")
+        table.shard.context.end("first")
+        table.shard.context.end("second")
         assert (table.ended, table.resident) == (["first"], set())

@@ -15,7 +15,7 @@ class Poison:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
         self.left = times
-        monkeypatch.setattr("actors.shard.execute", self)
+        monkeypatch.setattr("actors.turn.execute", self)
 
     def __call__(self, player: Any, catalog: Any, command: Command) -> Any:
         if command.id == "gs:poison" and self.left > 0:

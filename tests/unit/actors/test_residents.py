@@ -5,11 +5,10 @@ from pathlib import Path
 
 from actors.clock import now_ms
 from actors.slots import slot_of
-from actors.snapshotter import Snapshotter
 from engine.rejections import Rejection
 from snapshots.codec import encode_snapshot
 from tests.deposits import player_at
-from tests.unit.actors.harness import LOOK, NOT_OWNER, REGISTER, desk, spin
+from tests.unit.actors.harness import LOOK, NOT_OWNER, REGISTER, desk, snapshotter_of, spin
 
 IDLE_AT_ONCE = -1
 """`passivate_after_ms`: everybody was used long enough ago."""
@@ -19,7 +18,7 @@ async def test_rule_09_an_idle_player_is_snapshotted_dropped_and_comes_back_as_i
     async with desk(tmp_path, passivate_after_ms=IDLE_AT_ONCE) as table:
         await table.seat("alice")
         first = await table.ask("alice", "k1", spin())
-        await Snapshotter(table.shard)._passivate()
+        await snapshotter_of(table.shard)._passivate()
         assert table.resident == set()
         assert (await table.look("alice")).balance.real == 990
         again = await table.ask("alice", "k1", spin())
@@ -30,13 +29,13 @@ async def test_rule_09_a_player_whose_version_changed_meanwhile_stays(tmp_path: 
     async with desk(tmp_path, passivate_after_ms=IDLE_AT_ONCE) as table:
         await table.seat("alice")
         gate = table.store.hold("put_snapshots", "after")
-        passivating = asyncio.ensure_future(Snapshotter(table.shard)._passivate())
+        passivating = asyncio.ensure_future(snapshotter_of(table.shard)._passivate())
         await gate.reached.wait()
         await table.ask("alice", "k1", spin())
         gate.open()
         await passivating
         assert table.resident == {"alice"}
-        await Snapshotter(table.shard)._passivate()
+        await snapshotter_of(table.shard)._passivate()
         assert table.resident == set()
         assert (await table.look("alice")).balance.real == 990
 
@@ -45,7 +44,7 @@ async def test_rule_09_without_a_confirmed_snapshot_nobody_is_dropped(tmp_path: 
     async with desk(tmp_path, passivate_after_ms=IDLE_AT_ONCE) as table:
         await table.seat("alice")
         gate = table.store.hold("put_snapshots")
-        passivating = asyncio.ensure_future(Snapshotter(table.shard)._passivate())
+        passivating = asyncio.ensure_future(snapshotter_of(table.shard)._passivate())
         await gate.reached.wait()
         assert table.resident == {"alice"}
         gate.open(fails=True)
@@ -56,13 +55,13 @@ async def test_rule_09_without_a_confirmed_snapshot_nobody_is_dropped(tmp_path: 
 async def test_rule_09_who_waits_for_a_player_gets_it_though_another_lets_it_go_at_once(tmp_path: Path) -> None:
     async with desk(tmp_path, passivate_after_ms=IDLE_AT_ONCE) as table:
         await table.seat("alice")
-        await Snapshotter(table.shard)._passivate()
+        await snapshotter_of(table.shard)._passivate()
         assert table.resident == set()
         loader = table.shard.loader
 
         async def looks_and_lets_go() -> None:
             await loader.arrive("alice")
-            table.shard.residents.evict("alice")
+            table.shard.context.residents.evict("alice")
 
         looking = asyncio.ensure_future(looks_and_lets_go())
         await asyncio.sleep(0)
@@ -74,8 +73,8 @@ async def test_rule_09_above_the_bound_the_least_used_go(tmp_path: Path) -> None
     async with desk(tmp_path, residents_max=1) as table:
         for number, name in enumerate(("alice", "bob", "carol")):
             await table.seat(name)
-            table.shard.residents.by_id[name].used_ms = now_ms() + number
-        await Snapshotter(table.shard)._passivate()
+            table.shard.context.residents.by_id[name].used_ms = now_ms() + number
+        await snapshotter_of(table.shard)._passivate()
         assert table.resident == {"carol"}
 
 
@@ -84,7 +83,7 @@ async def test_rule_09_a_load_is_thrown_away_if_the_player_left_meanwhile(tmp_pa
         gate = table.store.hold("load_player", "after")
         asked = table.ask("alice", "k1", REGISTER)
         await gate.reached.wait()
-        table.shard.ownership.give_up([slot_of("alice")], [])
+        table.shard.context.ownership.give_up([slot_of("alice")], [])
         gate.open()
         assert await asked == NOT_OWNER
         assert table.resident == set()
@@ -96,9 +95,9 @@ async def test_rule_09_a_load_is_repeated_if_the_player_left_and_came_back(tmp_p
         gate = table.store.hold("load_player", "after")
         asked = table.ask("alice", "", LOOK)
         await gate.reached.wait()
-        table.shard.ownership.give_up([slot_of("alice")], [])
-        await table.store.inner.put_snapshots(table.shard.inc, [encode_snapshot(player_at("alice", 3))])
-        table.shard.ownership.adopt(await table.store.inner.routing())
+        table.shard.context.ownership.give_up([slot_of("alice")], [])
+        await table.store.inner.put_snapshots(table.shard.context.inc, [encode_snapshot(player_at("alice", 3))])
+        table.shard.context.ownership.adopt(await table.store.inner.routing())
         gate.open()
         view = (await asked).answer
         assert (view.version, view.balance.real) == (3, 200)
@@ -106,7 +105,7 @@ async def test_rule_09_a_load_is_repeated_if_the_player_left_and_came_back(tmp_p
 
 async def test_rule_09_a_failed_load_never_creates_a_player(tmp_path: Path) -> None:
     async with desk(tmp_path) as table:
-        await table.store.inner.put_snapshots(table.shard.inc, [encode_snapshot(player_at("alice", 3))])
+        await table.store.inner.put_snapshots(table.shard.context.inc, [encode_snapshot(player_at("alice", 3))])
         table.store.down = {"load_player"}
         for body, key in ((REGISTER, "k1"), (LOOK, "")):
             assert (await table.ask("alice", key, body)).code == "shard_unavailable"
@@ -117,7 +116,7 @@ async def test_rule_09_a_failed_load_never_creates_a_player(tmp_path: Path) -> N
 
 async def test_rule_09_a_load_that_fails_once_is_tried_again(tmp_path: Path) -> None:
     async with desk(tmp_path) as table:
-        await table.store.inner.put_snapshots(table.shard.inc, [encode_snapshot(player_at("alice", 3))])
+        await table.store.inner.put_snapshots(table.shard.context.inc, [encode_snapshot(player_at("alice", 3))])
         table.store.fail("load_player", "before", times=2)
         assert (await table.look("alice")).balance.real == 200
 
@@ -128,13 +127,13 @@ async def test_asking_for_players_that_do_not_exist_does_not_fill_the_memory(tmp
             for key, body in (("", LOOK), ("k", spin())):
                 refusal = await table.ask(f"nobody-{number}", key, body)
                 assert isinstance(refusal, Rejection) and refusal.code == "player_not_found"
-        assert table.resident == set() and table.shard.residents.dirty == {}
+        assert table.resident == set() and table.shard.context.residents.dirty == {}
 
 
 async def test_a_mailbox_is_bounded_and_so_are_the_players_being_loaded(tmp_path: Path) -> None:
     async with desk(tmp_path, mailbox_depth_max=2, loads_max=2) as table:
         for name in ("alice", "bob", "carol"):
-            await table.store.inner.put_snapshots(table.shard.inc, [encode_snapshot(player_at(name, 3))])
+            await table.store.inner.put_snapshots(table.shard.context.inc, [encode_snapshot(player_at(name, 3))])
         gates = [table.store.hold("load_player") for _ in range(2)]
         waiting = [table.ask("alice", "k1", spin()), table.ask("alice", "k2", spin()), table.ask("bob", "", LOOK)]
         assert (await table.ask("alice", "k3", spin())).code == "overloaded"

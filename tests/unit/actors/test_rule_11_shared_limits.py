@@ -44,7 +44,7 @@ class Country:
 
 
 def move_to(table: Desk, code: str) -> None:
-    table.shard.geo = Country(code)  # type: ignore[assignment]
+    table.shard.context.geo = Country(code)  # type: ignore[assignment]
 
 
 async def books(store: Store) -> tuple[int, list[str]]:
@@ -55,7 +55,7 @@ async def books(store: Store) -> tuple[int, list[str]]:
 
 def a_minute_later(shard: Any) -> None:
     """From now on every reservation is old enough to be taken for an orphan."""
-    shard.settings = replace(shard.settings, orphan_after_ms=-1_000)
+    shard.context.settings = replace(shard.context.settings, orphan_after_ms=-1_000)
 
 
 async def orphans(process: Any) -> None:
@@ -185,7 +185,7 @@ async def test_rule_11_a_repeat_waits_while_the_owner_returns_what_it_had_reserv
     async with desk(tmp_path, limited()) as table:
         await table.seat("alice")
         wanted = [WantedAward("gift", "alice/gs:g/gift", AWARD, AWARD, 2 * AWARD, None, None)]
-        await table.store.inner.reserve("alice", "gs:g", Signals(), wanted, None, table.shard.now())
+        await table.store.inner.reserve("alice", "gs:g", Signals(), wanted, None, table.shard.context.now())
         gate = table.store.hold("settle_reservations")
         a_minute_later(table.shard)
         looking = table.shard.facts._spawn(table.shard.facts.settle_orphans())
@@ -220,7 +220,7 @@ async def test_rule_11_an_offer_keeps_its_reservation_until_it_is_taken_and_hide
         await table.seat("bob")
         offered = (await table.ask("alice", "g", GIVE)).answer
         wanted = [WantedAward("gift", "r-of-nobody", AWARD, AWARD, 3 * AWARD, None, None)]
-        await table.store.inner.reserve("bob", "gs:lost", Signals(), wanted, None, table.shard.now() + 1)
+        await table.store.inner.reserve("bob", "gs:lost", Signals(), wanted, None, table.shard.context.now() + 1)
         assert await books(table.store.inner) == (2 * AWARD, ["alice", "bob"])
         await orphans(table)
         assert await books(table.store.inner) == (2 * AWARD, ["alice", "bob"]), "the first page is an offer"
@@ -237,7 +237,7 @@ async def test_rule_11_a_bug_leaves_the_reservation_to_the_owner_and_the_player_
     async with desk(tmp_path, limited()) as table:
         await table.seat("alice")
         with monkeypatch.context() as patch:
-            patch.setattr("actors.shard.count_events", lambda *_: 1 / 0)
+            patch.setattr("actors.turn.count_events", lambda *_: 1 / 0)
             refused, spun = table.ask("alice", "g", GIVE), table.ask("alice", "1", spin())
             assert (await refused).code == "shard_unavailable"
             assert (await spun).answer.balance.real == 990
@@ -282,7 +282,7 @@ async def test_rule_11_who_waits_when_the_shard_ends_is_sent_on(tmp_path: Path) 
         table.ask("alice", "g", GIVE)
         spun = table.ask("alice", "1", spin())
         await gate.reached.wait()
-        table.shard.end("fenced")
+        table.shard.context.end("fenced")
         assert await spun == "not_owner"
 
 

@@ -41,7 +41,7 @@ async def put_in_force(store: Any, term: int, rules: Catalog, *shards: TestShard
         assert shard is not None
         with suppress(DeploymentOver):  # the heartbeat may have been quicker
             await process._keep_up()
-        await eventually(lambda shard=shard: shard.committer.catalog_number == row.number)  # type: ignore[misc]
+        await eventually(lambda shard=shard: shard.context.committer.catalog_number == row.number)  # type: ignore[misc]
 
 
 async def away(process: TestShard, *names: str) -> None:
@@ -87,8 +87,8 @@ async def test_rule_12_a_new_catalog_makes_work_due_for_players_not_in_memory(
             await put_in_force(store, term, SILENT, process)
             await sweep(process).catch_up()
             assert (await indexed(store), left(process)) == (set(names), 0)
-            assert len(process.shard.residents) == 0, "they were let go again"
-            assert len(process.shard.scheduled) == 0, "and no note of them stays in memory"
+            assert len(process.shard.context.residents) == 0, "they were let go again"
+            assert len(process.shard.context.scheduled) == 0, "and no note of them stays in memory"
             clock.pass_days(3)
             await process._scheduler.catch_up()
             assert process.metrics.counters["bonuses_granted"] == 20
@@ -190,7 +190,7 @@ async def test_rule_12_who_is_in_memory_is_in_the_index_before_the_slot_is_compl
             await bonus(process, "alice")
             await put_in_force(store, term, SILENT, process)
             await sweep(process).catch_up()
-            assert await indexed(store) == {"alice"} == set(process.shard.residents.by_id)
+            assert await indexed(store) == {"alice"} == set(process.shard.context.residents.by_id)
 
 
 async def test_rule_12_rules_that_went_and_came_back_are_swept_for_again(tmp_path: Path) -> None:
@@ -259,8 +259,8 @@ async def test_rule_12_a_sweep_keeps_to_its_slices_and_to_the_bound(
             assert process.shard is not None
             await away(process, *players_in(ALL, 30))
             await put_in_force(store, term, SILENT, process)
-            admit, seen = process.shard.admit, list[int]()
-            process.shard.admit = lambda loaded: (admit(loaded), seen.append(len(process.shard.residents)))  # type: ignore
+            admit, seen = process.shard.turn.admit, list[int]()
+            process.shard.turn.admit = lambda loaded: (admit(loaded), seen.append(len(process.shard.context.residents)))  # type: ignore
             await sweep(process).catch_up()
             assert (len(await indexed(store)), max(seen)) == (30, at_most)
 
@@ -276,10 +276,10 @@ async def test_rule_12_whoever_is_used_meanwhile_stays(tmp_path: Path, clock: Cl
             sweeping = asyncio.ensure_future(sweep(process).catch_up())
             await gate.reached.wait()
             clock.off_ms += 10
-            assert (await bonus(process, "alice"), len(process.shard.residents)) == (0, 2)
+            assert (await bonus(process, "alice"), len(process.shard.context.residents)) == (0, 2)
             gate.open()
             await sweeping
-            assert set(process.shard.residents.by_id) == {"alice"}
+            assert set(process.shard.context.residents.by_id) == {"alice"}
 
 
 @pytest.mark.parametrize("interruption", ["paused", "draining", "moved"])
@@ -299,16 +299,17 @@ async def test_rule_12_an_interrupted_sweep_marks_nothing_it_did_not_finish(tmp_
             sweeping = asyncio.ensure_future(sweep(process).catch_up())
             await gate.reached.wait()
             if interruption == "paused":
-                shard.paused = []
+                shard.context.pause()
             elif interruption == "draining":
-                shard.draining = True
+                shard.context.drain()
             else:
                 await process.gain()
             gate.open()
             await sweeping
             assert (await store.due_marks(), left(process)) == (before, SLOTS)
             assert len(process.faults.named("load_player")) <= 2, "it stopped at once"
-            shard.paused, shard.draining = None, False
+            shard.context.resume()
+            shard.context.draining = False
             await sweep(process).catch_up()
             assert (len(await indexed(store)), left(process)) == (20, 0)
 
@@ -331,14 +332,14 @@ async def test_rule_12_a_damaged_player_keeps_its_slot_open_and_holds_up_nobody(
                 if player_id != broken:
                     await arrive(player_id)
 
-            monkeypatch.setattr(process.shard.loader, "arrive", arrives)
+            monkeypatch.setattr(sweep(process), "_arrive", arrives)
             await sweep(process).catch_up()
             assert (await indexed(store), left(process)) == (set(others), 1)
             assert 9 not in await store.due_marks() and len(await store.due_marks()) == SLOTS - 1
             asked.clear()
             await sweep(process).catch_up()
             assert asked == [broken], "nobody else is loaded again for its sake"
-            monkeypatch.setattr(process.shard.loader, "arrive", arrive)
+            monkeypatch.setattr(sweep(process), "_arrive", arrive)
             await sweep(process).catch_up()
             assert (await indexed(store), left(process)) == ({broken, *others}, 0)
             assert len(await store.due_marks()) == SLOTS

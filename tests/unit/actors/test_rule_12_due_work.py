@@ -9,16 +9,24 @@ from msgspec.structs import replace
 from actors.clock import now_ms
 from actors.residents import Schedule
 from actors.rests import Rests
-from actors.scheduler import Scheduler
 from actors.shard import Shard
 from actors.slots import slot_of
-from actors.snapshotter import Snapshotter
 from engine.catalog import Catalog, Limits, RoundTimeout, TriggerCondition
 from engine.commands import Block, GrantCampaign, Result, Unblock
 from snapshots.codec import decode_batch, decode_entry
 from snapshots.contract import SLOTS
 from snapshots.errors import CorruptSnapshot, StoreUnavailable
-from tests.unit.actors.harness import FAR_MS, catalog, desk, players_in, spin, start_shard, table_for
+from tests.unit.actors.harness import (
+    FAR_MS,
+    catalog,
+    desk,
+    players_in,
+    scheduler_of,
+    snapshotter_of,
+    spin,
+    start_shard,
+    table_for,
+)
 from tests.unit.engine.playing import campaign, house, wager
 
 DAY_MS = 86_400_000
@@ -31,7 +39,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.off_ms = 0
-        for module in ("shard", "shard_process"):
+        for module in ("context", "turn", "shard_process"):
             monkeypatch.setattr(f"actors.{module}.now_ms", lambda: now_ms() + self.off_ms)
 
     def pass_days(self, days: int) -> None:
@@ -43,10 +51,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def scheduler(shard: Shard) -> Scheduler:
-    return Scheduler(shard, Snapshotter(shard))
-
-
 def silent(**fields: Any) -> Catalog:
     """`comeback`: 5 EUR after two days of silence, once."""
     given: dict[str, Any] = {"valid_from_ms": 0, "valid_to_ms": FAR_MS, "wager": wager(10), "per_player": 1}
@@ -55,14 +59,14 @@ def silent(**fields: Any) -> Catalog:
 
 
 def balance(shard: Shard, player_id: str) -> int:
-    return sum(grant.balance for grant in shard.residents.by_id[player_id].player.state.grants)
+    return sum(grant.balance for grant in shard.context.residents.by_id[player_id].player.state.grants)
 
 
 async def passivate(shard: Shard, *player_ids: str) -> None:
     for player_id in player_ids:
-        shard.residents.by_id[player_id].used_ms = 0
-    await Snapshotter(shard)._passivate()
-    assert not set(player_ids) & set(shard.residents.by_id)
+        shard.context.residents.by_id[player_id].used_ms = 0
+    await snapshotter_of(shard)._passivate()
+    assert not set(player_ids) & set(shard.context.residents.by_id)
 
 
 async def journal(store: Any, log_id: str) -> list[tuple[str, str, int]]:
@@ -78,11 +82,11 @@ async def test_rule_12_of_a_player_in_memory_without_any_command(tmp_path: Path,
         await table.seat("alice")
         granted = (await table.ask("alice", "g", GIVE)).answer.granted
         clock.pass_days(3)
-        await scheduler(table.shard).catch_up()
+        await scheduler_of(table.shard).catch_up()
         assert balance(table.shard, "alice") == 0
-        await table.shard.committer.until_idle()
+        await table.shard.context.committer.until_idle()
         assert [command for _, command, _ in await journal(table.store, "s0-1")][-1] == f"due:expire:{granted.grant_id}"
-        assert table.shard.metrics.counters["due_work_done"] == 1
+        assert table.shard.context.metrics.counters["due_work_done"] == 1
 
 
 async def test_rule_12_of_a_player_not_in_memory_by_the_index(tmp_path: Path, clock: Clock) -> None:
@@ -91,10 +95,10 @@ async def test_rule_12_of_a_player_not_in_memory_by_the_index(tmp_path: Path, cl
         await table.ask("alice", "g", GIVE)
         await passivate(table.shard, "alice")
         clock.pass_days(3)
-        assert await table.store.due_players(ALL, [], table.shard.now(), 9) == ["alice"]
-        await scheduler(table.shard).catch_up()
+        assert await table.store.due_players(ALL, [], table.shard.context.now(), 9) == ["alice"]
+        await scheduler_of(table.shard).catch_up()
         assert balance(table.shard, "alice") == 0
-        assert await table.store.due_players(ALL, [], table.shard.now(), 9) == [], "it doesn't come up again"
+        assert await table.store.due_players(ALL, [], table.shard.context.now(), 9) == [], "it doesn't come up again"
 
 
 async def test_rule_12_after_downtime_each_once_in_the_order_of_due_times(tmp_path: Path, clock: Clock) -> None:
@@ -111,12 +115,12 @@ async def test_rule_12_after_downtime_each_once_in_the_order_of_due_times(tmp_pa
         for life in (2, 3):
             async with start_shard(tmp_path, clock_skew_max_ms=9 * DAY_MS) as later:
                 await later._scheduler.catch_up()  # type: ignore[union-attr]
-                await later.shard.committer.until_idle()  # type: ignore[union-attr]
+                await later.shard.context.committer.until_idle()  # type: ignore[union-attr]
                 done = [entry for entry in await journal(store, f"s0-{life}") if entry[1].startswith(sched)]
                 assert len({(player, command) for player, command, _ in done}) == len(done) == (6 if life == 2 else 0)
                 for name in names:
                     times = [time_ms for player, _, time_ms in done if player == name]
-                    assert times == sorted(times) and all(at < later.shard.now() - 2 * DAY_MS for at in times)  # type: ignore[union-attr]
+                    assert times == sorted(times) and all(at < later.shard.context.now() - 2 * DAY_MS for at in times)  # type: ignore[union-attr]
                 await later.drain()
 
 
@@ -130,9 +134,9 @@ async def test_rule_12_an_interrupted_sweep_repeated_does_nothing_twice(tmp_path
         clock.pass_days(3)
         table.store.fail("put_snapshots", "before")
         with pytest.raises(StoreUnavailable):
-            await scheduler(table.shard).catch_up()
-        await scheduler(table.shard).catch_up()
-        await table.shard.committer.until_idle()
+            await scheduler_of(table.shard).catch_up()
+        await scheduler_of(table.shard).catch_up()
+        await table.shard.context.committer.until_idle()
         done = [player for player, command, _ in await journal(table.store, "s0-1") if command.startswith("due:")]
         assert sorted(done) == sorted(names)
 
@@ -146,7 +150,7 @@ async def test_rule_12_a_sweep_is_as_long_as_the_work(tmp_path: Path, clock: Clo
             await table.ask(name, "g", GIVE)
         await passivate(table.shard, *names[:5])
         clock.pass_days(3)
-        await scheduler(table.shard).catch_up()
+        await scheduler_of(table.shard).catch_up()
         assert [balance(table.shard, name) for name in names] == [0] * 7
 
 
@@ -160,19 +164,19 @@ async def test_rule_12_damaged_players_in_front_hide_nobody(tmp_path: Path, cloc
             await table.ask(name, "g", GIVE)
         await passivate(table.shard, *names)
         clock.pass_days(3)
-        execute, broken = table.shard.run_due, names[:3]
+        execute, broken = table.shard.turn.run_due, names[:3]
 
         def run_due(resident: Any) -> None:
             if resident.player.state.player_id in broken:
-                table.shard.residents.evict(resident.player.state.player_id)  # as a poisoned player is
+                table.shard.context.residents.evict(resident.player.state.player_id)  # as a poisoned player is
             else:
                 execute(resident)
 
-        monkeypatch.setattr(table.shard, "run_due", run_due)
-        await scheduler(table.shard).catch_up()
+        monkeypatch.setattr(table.shard.turn, "run_due", run_due)
+        await scheduler_of(table.shard).catch_up()
         assert [balance(table.shard, name) for name in names[3:]] == [0, 0]
-        monkeypatch.setattr(table.shard, "run_due", execute)
-        await scheduler(table.shard).catch_up()
+        monkeypatch.setattr(table.shard.turn, "run_due", execute)
+        await scheduler_of(table.shard).catch_up()
         assert [balance(table.shard, name) for name in names[:3]] == [0, 0, 0]
 
 
@@ -188,9 +192,9 @@ async def test_rule_12_whom_due_work_fails_for_is_left_alone_for_longer_and_long
             await table.ask(name, "g", GIVE)
         await passivate(table.shard, "broken", "sound")
         clock.pass_days(3)
-        work = Scheduler(table.shard, Snapshotter(table.shard))
+        work = scheduler_of(table.shard)
         work._rests = Rests(lambda: now_s)
-        tries, load, run = list[float](), table.store.inner.load_player, table.shard.run_due
+        tries, load, run = list[float](), table.store.inner.load_player, table.shard.turn.run_due
 
         async def loads(player_id: str) -> Any:
             if player_id == "broken" and broken_by == "its snapshot":
@@ -201,12 +205,12 @@ async def test_rule_12_whom_due_work_fails_for_is_left_alone_for_longer_and_long
         def runs(resident: Any) -> None:
             if resident.player.state.player_id == "broken" and broken_by == "its due work":
                 tries.append(now_s)
-                table.shard.residents.evict("broken")  # as a poisoned player is
+                table.shard.context.residents.evict("broken")  # as a poisoned player is
             else:
                 run(resident)
 
         monkeypatch.setattr(table.store.inner, "load_player", loads)
-        monkeypatch.setattr(table.shard, "run_due", runs)
+        monkeypatch.setattr(table.shard.turn, "run_due", runs)
         await work.catch_up()
         assert balance(table.shard, "sound") == 0
         while now_s < 240:
@@ -226,7 +230,7 @@ async def test_rule_12_silence_is_noticed_once(tmp_path: Path, clock: Clock) -> 
         await passivate(table.shard, "alice")
         for days in (1, 2, 3):
             clock.pass_days(days)
-            await scheduler(table.shard).catch_up()
+            await scheduler_of(table.shard).catch_up()
             assert (await table.look("alice")).balance.bonus == (0 if days == 1 else 500)
 
 
@@ -235,12 +239,12 @@ async def test_rule_12_due_work_with_facts_waits_for_the_store_and_does_not_spin
         await table.seat("alice")
         clock.pass_days(3)
         table.store.down.add("reserve")
-        await scheduler(table.shard).catch_up()
+        await scheduler_of(table.shard).catch_up()
         assert len(table.store.named("reserve")) <= 2, "once from memory, once by the index"
         refused = await table.ask("alice", "1", spin())
         assert refused.code == "journal_unavailable", "a command doesn't overtake what was due before it"
         table.store.down.clear()
-        await scheduler(table.shard).catch_up()
+        await scheduler_of(table.shard).catch_up()
         assert balance(table.shard, "alice") == 500
         assert (await table.ask("alice", "1", spin())).answer.balance.real == 990
 
@@ -251,10 +255,10 @@ async def test_rule_12_what_a_blocked_player_is_refused_rests_until_it_moves(tmp
         await table.ask("alice", "b", Block("test"))
         clock.pass_days(3)
         for _ in range(2):
-            await scheduler(table.shard).catch_up()
-        assert table.shard.metrics.counters["due_work_done"] == 0
+            await scheduler_of(table.shard).catch_up()
+        assert table.shard.context.metrics.counters["due_work_done"] == 0
         await table.ask("alice", "u", Unblock("test"))
-        await scheduler(table.shard).catch_up()
+        await scheduler_of(table.shard).catch_up()
         assert (await table.look("alice")).balance.bonus == 500
 
 
@@ -267,9 +271,9 @@ async def test_rule_12_refused_due_work_is_not_tried_again_and_again(
         clock.pass_days(3)
         tries = []
         refusal = await table.ask("nobody", "1", spin())
-        monkeypatch.setattr("actors.shard.execute", lambda player, *_: tries.append(player) or refusal)
+        monkeypatch.setattr("actors.turn.execute", lambda player, *_: tries.append(player) or refusal)
         for _ in range(3):
-            await scheduler(table.shard).catch_up()
+            await scheduler_of(table.shard).catch_up()
         assert len(tries) == 1
 
 
@@ -287,7 +291,7 @@ async def test_rule_12_the_index_moves_with_the_slot(tmp_path: Path, clock: Cloc
         clock.pass_days(3)
         assert loser._scheduler is not None and gainer._scheduler is not None and gainer.shard is not None
         await loser._scheduler.catch_up()
-        assert loser.shard is not None and alice not in loser.shard.residents.by_id
+        assert loser.shard is not None and alice not in loser.shard.context.residents.by_id
         await gainer._scheduler.catch_up()
         assert balance(gainer.shard, alice) == 0
 
@@ -297,11 +301,11 @@ async def test_rule_12_a_player_of_a_slot_given_up_is_left_to_the_gainer(tmp_pat
         await table.seat("alice")
         await table.ask("alice", "g", GIVE)
         clock.pass_days(3)
-        table.shard.ownership.give_up([slot_of("alice")], [])
-        await scheduler(table.shard).catch_up()
+        table.shard.context.ownership.give_up([slot_of("alice")], [])
+        await scheduler_of(table.shard).catch_up()
         assert balance(table.shard, "alice") == 500
-        table.shard.ownership.take_back([slot_of("alice")], [])
-        await scheduler(table.shard).catch_up()
+        table.shard.context.ownership.take_back([slot_of("alice")], [])
+        await scheduler_of(table.shard).catch_up()
         assert balance(table.shard, "alice") == 0
 
 
@@ -311,12 +315,12 @@ async def test_rule_12_passivation_keeps_the_index_also_of_what_another_catalog_
     async with desk(tmp_path) as table:
         await table.seat("alice")
         await passivate(table.shard, "alice")
-        table.shard.use_catalog(1, silent(), table.shard.geo)
-        table.shard.committer.catalog_number = 0
+        table.shard.context.use_catalog(1, silent(), table.shard.context.geo)
+        table.shard.context.committer.catalog_number = 0
         await table.look("alice")
         await passivate(table.shard, "alice")
         clock.pass_days(3)
-        await scheduler(table.shard).catch_up()
+        await scheduler_of(table.shard).catch_up()
         assert balance(table.shard, "alice") == 500
 
 
@@ -326,7 +330,7 @@ async def test_rule_12_opening_and_closing_rounds_leaves_no_trail_of_notes(tmp_p
         for number in range(20):
             opened = (await table.ask("alice", f"o{number}", spin(win=None))).answer
             await table.ask("alice", f"c{number}", Result(opened.session_id, 0))
-        assert len(table.shard.scheduled) == 1
+        assert len(table.shard.context.scheduled) == 1
 
 
 def test_rule_12_notes_come_up_earliest_first_and_once() -> None:

@@ -60,7 +60,7 @@ async def test_rule_14_what_comes_while_it_is_prepared_waits_and_is_decided_unde
         await commit(store, term, 1, 700)
         process.shard.swap.finish(1, "v700")
         assert (await waiting).answer.granted.amount == 700 and (await reading).answer.balance.real == 990
-        assert process.shard.committer.catalog_number == 1 and process.ended == []
+        assert process.shard.context.committer.catalog_number == 1 and process.ended == []
 
 
 async def test_rule_14_commands_waiting_for_a_load_or_for_facts_are_decided_before_it_is_prepared(
@@ -70,8 +70,8 @@ async def test_rule_14_commands_waiting_for_a_load_or_for_facts_are_decided_befo
         assert process.shard is not None
         await process.asking.seat("alice")
         await put(store, 700)
-        process.shard.residents.evict("alice")
-        process.shard.loader.reload_after("alice", process.shard.residents.dirty["alice"])
+        process.shard.context.residents.evict("alice")
+        process.shard.loader.reload_after("alice", process.shard.context.residents.dirty["alice"])
         gate = process.faults.hold("load_player")
         earlier = process.asking.ask("alice", "g", GIVE)
         preparing = asyncio.ensure_future(process.shard.swap.prepare(1, "v700"))
@@ -156,7 +156,7 @@ async def test_rule_14_a_shard_nobody_told_notices_also_without_appending(tmp_pa
         await process.asking.seat("alice")
         await put(store, 700)
         await commit(store, term, 1, 700)
-        await eventually(lambda: process.shard.committer.catalog_number == 1)  # type: ignore[union-attr]
+        await eventually(lambda: process.shard.context.committer.catalog_number == 1)  # type: ignore[union-attr]
         assert await given(process, "g") == 700
 
 
@@ -198,7 +198,7 @@ async def test_rule_14_what_waits_when_the_shard_ends_is_sent_on(tmp_path: Path)
         asking = process.asking
         await process.shard.swap.prepare(1, "v700")
         waiting = asking.ask("alice", "1", spin())
-        process.shard.end("fenced")
+        process.shard.context.end("fenced")
         assert await waiting == "not_owner"
 
 
@@ -206,7 +206,7 @@ async def test_rule_14_what_waits_when_the_shard_ends_is_sent_on(tmp_path: Path)
 
 
 def numbers(house: House) -> set[int]:
-    return {process.shard.committer.catalog_number for process in house.cluster.serving().values()}  # type: ignore[union-attr]
+    return {process.shard.context.committer.catalog_number for process in house.cluster.serving().values()}  # type: ignore[union-attr]
 
 
 async def deployed(house: House, fixed: int) -> Deployed:

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from actors.catalog_swap import CatalogContent, encode_content
 from actors.clock import now_ms
 from actors.deploying import DeployFailed, advance_clock
-from actors.frames import AdvanceClock, DeployCatalog, Done, Keyed, SetClock
+from actors.frames import AdvanceClock, ClockSet, DeployCatalog, Done, Keyed, SetClock, TimeEnds
+from engine.calendar import LATEST_MS
 from engine.commands import Deposit, GrantCampaign
 from tests.unit.actors.harness import players_in, spin, start_shard, table_for
 from tests.unit.actors.test_rule_12_due_work import silent
@@ -18,6 +19,7 @@ from tests.unit.actors.test_rule_14_catalog import cluster as cluster
 from tests.unit.actors.test_supervisor import House
 
 DAY_MS = 86_400_000
+TEN_YEARS_MS = 3_650 * DAY_MS
 GIVE = GrantCampaign("gift", "test")
 
 
@@ -25,6 +27,7 @@ async def advanced(house: House, by_ms: int) -> int:
     supervisor = house.started[-1][0]
     asked = AdvanceClock(by_ms, Keyed(f"{len(house.store.calls)}".encode(), b""))
     moved = await advance_clock(house.store, house.client, supervisor.term, supervisor.wanted, asked)  # type: ignore[arg-type]
+    assert isinstance(moved, ClockSet)
     return moved.offset_ms
 
 
@@ -36,7 +39,7 @@ async def test_it_answers_when_all_due_work_is_done_in_memory_or_not(cluster: Ho
         assert (await cluster.client.ask(name, "gs:g", GIVE)).answer.balance.bonus == 500  # type: ignore[union-attr]
     for process in cluster.cluster.serving().values():
         assert process.shard is not None and process._snapshotter is not None
-        for resident in list(process.shard.residents.by_id.values())[:2]:
+        for resident in list(process.shard.context.residents.by_id.values())[:2]:
             resident.used_ms = 0
         await process._snapshotter._passivate()
     assert await advanced(cluster, 2 * DAY_MS) == 2 * DAY_MS
@@ -45,14 +48,39 @@ async def test_it_answers_when_all_due_work_is_done_in_memory_or_not(cluster: Ho
     assert await advanced(cluster, DAY_MS) == 3 * DAY_MS
 
 
+async def test_ten_years_at_a_time_it_comes_to_the_latest_instant_and_not_beyond(cluster: House) -> None:
+    await cluster.supervisor()
+    await cluster.seat("alice")
+    assert await advanced(cluster, LATEST_MS - now_ms() - 60_000) > 0
+    supervisor = cluster.started[-1][0]
+    for step in (TEN_YEARS_MS, 60_001):
+        refused = await supervisor._control(AdvanceClock(step, Keyed(b"k%d" % step, b"")))
+        assert isinstance(refused, TimeEnds) and 0 < refused.left_ms <= 60_000
+    last = await supervisor._control(AdvanceClock(refused.left_ms - 5_000, Keyed(b"last", b"")))
+    assert isinstance(last, ClockSet) and LATEST_MS - 10_000 < last.now_ms <= LATEST_MS
+    assert await cluster.client.ask("alice", "gs:d", Deposit(100))
+
+
+async def test_time_stands_still_where_it_ends(tmp_path: Path) -> None:
+    """A store moved too far by an earlier version serves on: nothing is accepted, shown or due at a later time."""
+    async with table_for(tmp_path, "s0") as (store, term):
+        await store.advance_clock(term, 8_000 * 366 * DAY_MS)
+        async with start_shard(tmp_path) as process:
+            assert process.shard is not None and process.shard.context.now() == LATEST_MS
+            await process.asking.seat("alice")
+            for key in ("d1", "d2"):
+                await process.asking.ask("alice", key, Deposit(100))
+                assert process.shard.context.residents.by_id["alice"].player.state.time_ms == LATEST_MS
+
+
 async def test_it_survives_a_restart_and_never_goes_back(tmp_path: Path) -> None:
     async with table_for(tmp_path, "s0") as (store, term):
         await store.advance_clock(term, 2 * DAY_MS)
         async with start_shard(tmp_path) as process:
             assert process.shard is not None
-            assert abs(process.shard.now() - now_ms() - 2 * DAY_MS) < 5_000
+            assert abs(process.shard.context.now() - now_ms() - 2 * DAY_MS) < 5_000
             assert await process._control(SetClock(DAY_MS)) == Done()
-            assert process.shard.clock_offset_ms == 2 * DAY_MS
+            assert process.shard.context.clock_offset_ms == 2 * DAY_MS
 
 
 async def test_a_shard_that_was_not_told_follows_the_store(tmp_path: Path) -> None:
@@ -60,7 +88,7 @@ async def test_a_shard_that_was_not_told_follows_the_store(tmp_path: Path) -> No
         assert process.shard is not None
         await store.advance_clock(term, DAY_MS)
         await process._keep_up()
-        assert process.shard.clock_offset_ms == DAY_MS
+        assert process.shard.context.clock_offset_ms == DAY_MS
 
 
 async def test_a_key_is_forgotten_by_real_time_not_by_the_sandbox_clock(tmp_path: Path) -> None:
@@ -83,8 +111,8 @@ async def test_rules_deployed_in_the_sandboxes_future_are_in_force_from_then_on(
     await supervisor._control(DeployCatalog(rules.version, "ann"))
     for process in cluster.cluster.serving().values():
         shard = process.shard
-        assert shard is not None and shard.catalog.version == "silent"
-        assert abs(shard.catalog.in_force_ms - shard.now()) < 10_000
+        assert shard is not None and shard.context.catalog.version == "silent"
+        assert abs(shard.context.catalog.in_force_ms - shard.context.now()) < 10_000
 
 
 async def test_it_waits_for_a_catalog_that_is_being_swapped(tmp_path: Path) -> None:
@@ -92,7 +120,7 @@ async def test_it_waits_for_a_catalog_that_is_being_swapped(tmp_path: Path) -> N
         assert process.shard is not None
         await process.asking.seat("alice")
         await process.asking.ask("alice", "g", GIVE)
-        process.shard.paused = []
+        process.shard.context.pause()
         process.shard.swap._prepared = object()  # type: ignore[assignment]
         moving = asyncio.ensure_future(process._control(SetClock(2 * DAY_MS)))
         await asyncio.sleep(0.05)

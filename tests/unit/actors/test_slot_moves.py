@@ -230,12 +230,12 @@ async def test_rule_06_a_player_who_cannot_be_loaded_keeps_the_slot_where_it_is(
 ) -> None:
     async with two_shards(tmp_path) as two:
         await two.s0.asking.seat(ALICE)
-        monkeypatch.setattr("actors.shard.execute", _raises)
+        monkeypatch.setattr("actors.turn.execute", _raises)
         two.s0.faults.down = {"load_player"}
         assert (await two.s0.asking.ask(ALICE, "k1", Deposit(1))).code == "shard_unavailable"
         with pytest.raises(SlotNotClean):
             await two.move([SLOT])
-        monkeypatch.setattr("actors.shard.execute", execute)
+        monkeypatch.setattr("actors.turn.execute", execute)
         two.s0.faults.down = set()
         assert (await two.s0.asking.ask(ALICE, "k1", Deposit(1))).answer.balance.real == 1_001
 

@@ -4,10 +4,9 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
-from actors.snapshotter import Snapshotter
 from engine.commands import Deposit
 from snapshots.codec import decode_snapshot
-from tests.unit.actors.harness import LOOK, Desk, desk, spin, start_shard, table_for
+from tests.unit.actors.harness import LOOK, Desk, desk, snapshotter_of, spin, start_shard, table_for
 
 
 async def versions(table: Desk, player_id: str) -> list[int]:
@@ -22,7 +21,7 @@ async def test_rule_08_an_undurable_version_is_never_snapshotted(tmp_path: Path)
         gate = table.store.hold("append")
         written = table.ask("alice", "k1", spin())
         await gate.reached.wait()
-        round_ = asyncio.ensure_future(Snapshotter(table.shard).round())
+        round_ = asyncio.ensure_future(snapshotter_of(table.shard).round())
         for _ in range(20):
             await asyncio.sleep(0)
         assert table.store.named("put_snapshots") == []
@@ -34,38 +33,38 @@ async def test_rule_08_an_undurable_version_is_never_snapshotted(tmp_path: Path)
 async def test_rule_08_trimming_stays_behind_the_older_generation(tmp_path: Path) -> None:
     """Each row: entries in the log when a round begins → checkpoint = all of them, trimmed = what the last one had."""
     async with desk(tmp_path) as table:
-        snapshotter, points = Snapshotter(table.shard), []
+        snapshotter, points = snapshotter_of(table.shard), []
         await table.seat("alice")
         for number in range(3):
             await snapshotter.round()
             (info,) = await table.store.inner.unfinished_logs()
             kept = await table.store.inner.read_log(info.log_id, info.trimmed_seq, 100)
-            points.append((table.shard.committer.head.seq, info.checkpoint_seq, info.trimmed_seq, len(kept)))
+            points.append((table.shard.context.committer.head.seq, info.checkpoint_seq, info.trimmed_seq, len(kept)))
             await table.ask("alice", f"k{number}", spin())
         assert points == [(2, 2, 0, 2), (3, 3, 2, 1), (4, 4, 3, 1)]
 
 
 async def test_rule_08_without_new_entries_both_generations_catch_up(tmp_path: Path) -> None:
     async with desk(tmp_path) as table:
-        snapshotter = Snapshotter(table.shard)
+        snapshotter = snapshotter_of(table.shard)
         await table.seat("alice")
         for _ in range(3):
             await snapshotter.round()
         assert await versions(table, "alice") == [2, 2]
         assert len(table.store.named("put_snapshots")) == 2, "then nothing is owed any more"
-        assert table.shard.residents.dirty == {}
+        assert table.shard.context.residents.dirty == {}
 
 
 async def test_rule_08_a_player_who_moved_on_while_being_written_still_owes_both_generations(tmp_path: Path) -> None:
     async with desk(tmp_path) as table:
         await table.seat("alice")
         gate = table.store.hold("put_snapshots", "after")
-        round_ = asyncio.ensure_future(Snapshotter(table.shard).round())
+        round_ = asyncio.ensure_future(snapshotter_of(table.shard).round())
         await gate.reached.wait()
         await table.ask("alice", "k1", spin())
         gate.open()
         await round_
-        assert table.shard.residents.dirty == {"alice": 2}
+        assert table.shard.context.residents.dirty == {"alice": 2}
 
 
 async def test_rule_08_a_damaged_newest_generation_is_replaced_by_the_older_one_and_the_log(tmp_path: Path) -> None:
@@ -105,11 +104,11 @@ async def test_rule_08_a_gap_stops_that_player_and_nobody_else(tmp_path: Path) -
 async def test_rule_08_while_a_player_who_owes_is_not_in_memory_the_log_is_kept(tmp_path: Path) -> None:
     async with desk(tmp_path) as table:
         await table.seat("alice")
-        table.shard.residents.evict("alice")
+        table.shard.context.residents.evict("alice")
         table.shard.loader.reload_after("alice", 0)
         table.store.down = {"load_player"}
-        await Snapshotter(table.shard).round()
-        await Snapshotter(table.shard).round()
+        await snapshotter_of(table.shard).round()
+        await snapshotter_of(table.shard).round()
         assert table.store.named("checkpoint") == []
         table.store.down = set()
         assert (await table.look("alice")).balance.real == 1_000
@@ -121,12 +120,12 @@ async def test_rule_08_what_a_dead_incarnation_left_becomes_snapshots_before_its
             await first.asking.seat("alice")
         async with start_shard(tmp_path, lease_ms=1) as second:
             assert second.shard is not None and second._snapshotter is not None
-            assert second.shard.tails.needed_logs() == ["s0-1"]
+            assert second.shard.context.tails.needed_logs() == ["s0-1"]
             await second._snapshotter._adopt_tails()
             await second._snapshotter.round()
-            assert second.shard.tails.needed_logs() == ["s0-1"], "one generation is not enough"
+            assert second.shard.context.tails.needed_logs() == ["s0-1"], "one generation is not enough"
             await second._snapshotter.round()
-            assert second.shard.tails.needed_logs() == []
+            assert second.shard.context.tails.needed_logs() == []
             stored = await second.store.load_player("alice")
             assert [record.version for record in stored.generations] == [2, 2]
 

@@ -16,7 +16,7 @@ from actors.settings import ClientSettings, SupervisorSettings
 from actors.slots import slot_of
 from actors.supervisor import SupervisorProcess, dedicated_shard
 from engine.commands import Deposit
-from snapshots.errors import Fenced
+from snapshots.errors import Fenced, TermHeld
 from snapshots.opening import open_store
 from tests.unit.actors.faulty_store import FaultyStore
 from tests.unit.actors.harness import REGISTER, SECRET, catalog, eventually, players_in, spin
@@ -33,7 +33,9 @@ class House:
         self.folder = folder
         self.started: list[tuple[SupervisorProcess, ShardClient, FaultyStore]] = []
 
-    async def supervisor(self, dedicated: Sequence[str] = (), **changes: Any) -> SupervisorProcess:
+    async def supervisor(
+        self, dedicated: Sequence[str] = (), holder: str = "", take_over: bool = False, **changes: Any
+    ) -> SupervisorProcess:
         """A new one that has started; the ones before it go on, unless the test crashes them."""
         store = FaultyStore(open_store(f"sqlite:{self.folder}"))
         await store.open()
@@ -42,7 +44,9 @@ class House:
         quick = {"probe_ms": 10, "probe_timeout_ms": 400, "corpse_kill_after_ms": 50, "identify_timeout_ms": 100}
         settings = SupervisorSettings(**(quick | changes))
         content = CatalogContent(replace(catalog(), dedicated_players=tuple(dedicated)))
-        process = SupervisorProcess(store, self.cluster, client, settings, content, 20, SECRET, "127.0.0.1")  # type: ignore[arg-type]
+        process = SupervisorProcess(
+            store, self.cluster, client, settings, content, 20, SECRET, "127.0.0.1", holder, take_over  # type: ignore[arg-type]
+        )  # fmt: skip
         self.started.append((process, client, store))
         await process.start()
         return process
@@ -70,7 +74,7 @@ class House:
         return (await self.client.ask(name, f"gs:{key}", spin())).answer.balance.real  # type: ignore[no-any-return, union-attr]
 
     def epochs(self) -> dict[str, int]:
-        return {name: shard.shard.inc.epoch for name, shard in self.cluster.serving().items() if shard.shard}
+        return {name: shard.shard.context.inc.epoch for name, shard in self.cluster.serving().items() if shard.shard}
 
 
 @asynccontextmanager
@@ -100,7 +104,7 @@ async def test_a_start_gives_every_slot_a_serving_owner_and_keeps_a_spare(tmp_pa
         assert all(routing.shards[shard_id].address for shard_id in ("s0", "s1", dedicated_shard("vip")))
         assert len(here.cluster.launched) == 4
         await here.seat("vip", EVEN_PLAYER, ODD_PLAYER)
-        owners = {name: set(shard.shard.residents.by_id) for name, shard in here.cluster.serving().items()}  # type: ignore[union-attr]
+        owners = {name: set(shard.shard.context.residents.by_id) for name, shard in here.cluster.serving().items()}  # type: ignore[union-attr]
         assert owners == {"s0": {EVEN_PLAYER}, "s1": {ODD_PLAYER}, dedicated_shard("vip"): {"vip"}}
 
 
@@ -166,6 +170,82 @@ async def test_rule_07_a_superseded_supervisor_that_sees_a_death_first_replaces_
         assert "s0" not in here.epochs()
 
 
+RENEWING = {"term_lease_ms": 60_000, "term_renew_ms": 5}
+"""As long as its tasks run the holder keeps its term; the lease is far longer than any test."""
+FADING = {"term_lease_ms": 150, "term_renew_ms": 5}
+
+
+async def test_rule_07_a_second_instance_is_refused_while_the_first_lives(tmp_path: Path) -> None:
+    async with house(tmp_path) as here, house(tmp_path) as elsewhere:
+        first = await here.supervisor(holder="ann", **RENEWING)
+        with pytest.raises(TermHeld, match="ann"):
+            await elsewhere.supervisor(holder="bob", **RENEWING)
+        assert elsewhere.cluster.launched == [], "nothing was started"
+        assert (first.lost, here.epochs()) == (None, {"s0": 1, "s1": 1})
+
+
+async def test_rule_07_a_second_instance_waits_for_one_that_was_killed(tmp_path: Path) -> None:
+    async with house(tmp_path) as here, house(tmp_path) as elsewhere:
+        await here.supervisor(holder="ann", **FADING)
+        here.crash()
+        for shard in here.cluster.launched:
+            shard.kill()
+        second = await elsewhere.supervisor(holder="bob", **FADING)
+        assert (second.term, elsewhere.epochs()) == (2, {"s0": 2, "s1": 2})
+
+
+async def test_rule_07_a_restarted_supervisor_of_the_same_instance_waits_for_nobody(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await here.supervisor(holder="ann", **RENEWING)
+        here.crash()
+        second = await here.supervisor(holder="ann", **RENEWING)
+        assert (second.term, here.epochs()) == (2, {"s0": 1, "s1": 1})
+
+
+async def test_rule_07_an_instance_that_stopped_in_good_order_keeps_nobody_waiting(tmp_path: Path) -> None:
+    async with house(tmp_path) as here, house(tmp_path) as elsewhere:
+        first = await here.supervisor(holder="ann", **RENEWING)
+        await first.stop()
+        assert (await elsewhere.supervisor(holder="bob", **RENEWING)).term == 2
+
+
+async def test_rule_07_an_instance_that_could_not_start_keeps_its_term_no_longer_than_its_lease(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as here, house(tmp_path) as elsewhere:
+        here.cluster.broken = ["all"]
+        with pytest.raises(ActivationFailed):
+            await here.supervisor(holder="ann", **FADING)
+        assert (await elsewhere.supervisor(holder="bob", **FADING)).term == 2
+
+
+async def test_rule_07_who_loses_its_term_knows_and_its_shards_answer_no_more(tmp_path: Path) -> None:
+    async with house(tmp_path) as here, house(tmp_path) as elsewhere:
+        first = await here.supervisor(holder="ann", probe_ms=3_600_000, **RENEWING)
+        await here.seat(EVEN_PLAYER)
+        second = await elsewhere.supervisor(holder="bob", take_over=True, **RENEWING)
+        await eventually(lambda: first.lost is not None)
+        assert second.lost is None and elsewhere.epochs() == {"s0": 2, "s1": 2}
+        assert await elsewhere.spin(EVEN_PLAYER, "k1") == 990
+        with pytest.raises(TermHeld, match="bob"):
+            await here.supervisor(holder="ann", **RENEWING)
+
+
+async def test_rule_07_shards_of_another_instance_are_fenced_before_players_change_shards(tmp_path: Path) -> None:
+    """Two shards become three: a player who was `s0`'s may be `s2`'s, and must not be played by both."""
+    async with house(tmp_path) as here, house(tmp_path) as elsewhere:
+        await here.supervisor(holder="ann", **RENEWING)
+        (moving,) = players_in(range(2, 256, 6), 1)
+        await here.seat(moving)
+        old = here.cluster.serving()["s0"]
+        await elsewhere.supervisor(holder="bob", take_over=True, shards=3, **RENEWING)
+        assert old.shard is not None
+        with pytest.raises(Fenced):
+            await old.store.heartbeat(old.shard.context.inc)
+        assert elsewhere.epochs() == {"s0": 3, "s1": 3, "s2": 1}
+        assert await elsewhere.spin(moving, "k1") == 990
+
+
 async def test_a_dead_shard_is_replaced_by_the_spare_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
         supervisor = await here.supervisor()
@@ -227,7 +307,7 @@ async def test_a_move_ends_with_the_gainer_serving_and_an_unknown_gainer_is_refu
         await here.seat(EVEN_PLAYER)
         await supervisor.move([slot_of(EVEN_PLAYER)], "s1")
         assert await here.spin(EVEN_PLAYER, "k1") == 990
-        assert EVEN_PLAYER in here.cluster.serving()["s1"].shard.residents.by_id  # type: ignore[union-attr]
+        assert EVEN_PLAYER in here.cluster.serving()["s1"].shard.context.residents.by_id  # type: ignore[union-attr]
         with pytest.raises(KeyError):
             await supervisor.move([0], "s9")
 
@@ -253,7 +333,9 @@ async def test_stopping_drains_every_shard(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
         supervisor = await here.supervisor()
         await here.seat(EVEN_PLAYER, ODD_PLAYER)
+        processes = list(here.cluster.launched)
         await supervisor.stop()
+        assert [(shard.gone.is_set(), shard.killed) for shard in processes] == [(True, False)] * 3, "none was killed"
         store = open_store(f"sqlite:{tmp_path}")
         await store.open()
         logs = await store.unfinished_logs()

@@ -82,7 +82,7 @@ async def test_a_poisoned_player_is_counted_on_from_what_is_durable(
     async with desk(tmp_path, rules()) as table:
         await table.seat("alice")
         raised = False
-        add = table.shard.committer.add
+        add = table.shard.context.committer.add
 
         def once(entry: Any, sink: ReplySink | None, *more: Any) -> int:
             nonlocal raised
@@ -91,7 +91,7 @@ async def test_a_poisoned_player_is_counted_on_from_what_is_durable(
                 raise RuntimeError("a bug")
             return add(entry, sink, *more)
 
-        monkeypatch.setattr(table.shard.committer, "add", once)
+        monkeypatch.setattr(table.shard.context.committer, "add", once)
         await table.ask("alice", "g", GIFT)
         assert raised
         assert await counted(table.store) == (1, 1, 0, 0, 1)

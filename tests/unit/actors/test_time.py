@@ -17,7 +17,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.off_ms = 0
-        for module in ("shard", "shard_process"):
+        for module in ("context", "turn", "shard_process"):
             monkeypatch.setattr(f"actors.{module}.now_ms", lambda: now_ms() + self.off_ms)
 
 

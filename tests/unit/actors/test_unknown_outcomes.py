@@ -10,7 +10,7 @@ from tests.unit.actors.harness import LOOK, NOT_OWNER, OWNER, Desk, desk, eventu
 
 
 async def records(table: Desk) -> int:
-    return len(await table.store.inner.read_log(table.shard.inc.log_id, 0, 100))
+    return len(await table.store.inner.read_log(table.shard.context.inc.log_id, 0, 100))
 
 
 @pytest.mark.parametrize(("point", "name"), [("after", "its answer was lost"), ("before", "nothing was written")])
@@ -72,7 +72,7 @@ async def test_rule_03_a_stalled_journal_refuses_new_commands_until_it_answers(t
         gate = table.store.hold("append")
         waiting = table.ask("alice", "k1", spin())
         await gate.reached.wait()
-        await eventually(table.shard.committer.stalled)
+        await eventually(table.shard.context.committer.stalled)
         refused = await table.ask("alice", "k2", spin())
         assert isinstance(refused, Unavailable) and refused.code == "journal_unavailable"
         gate.open()

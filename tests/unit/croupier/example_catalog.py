@@ -29,7 +29,7 @@ id: welcome
 type: deposit_match
 trigger: {event: first_deposit}
 valid_from: 2026-01-01T00:00:00Z
-valid_to: 2027-01-01T01:00:00+01:00
+valid_to: 2037-01-01T01:00:00+01:00
 eligibility:
   countries: {deny: [US]}
   segments: [newcomers]
@@ -53,7 +53,7 @@ id: goodwill
 type: no_deposit
 trigger: {event: manual}
 valid_from: 2026-01-01T00:00:00Z
-valid_to: 2027-01-01T00:00:00Z
+valid_to: 2037-01-01T00:00:00Z
 award:
   bonus: {fixed: {EUR: 500, JPY: 750}}
 wager: {multiplier: "10"}

@@ -15,7 +15,7 @@ POINTS = """\
 id: points
 type: points_multiplier
 valid_from: 2026-01-01T00:00:00Z
-valid_to: 2027-01-01T00:00:00Z
+valid_to: 2037-01-01T00:00:00Z
 award: {points_multiplier: "2"}
 """
 FRAUD = """\
@@ -179,6 +179,8 @@ MISTAKES = [
     (M, "{event: manual}", "{event: inactive}", 3, "the field `days` is missing"),
     (M, "{event: manual}", "{event: inactive, days: 0}", 3, "0 is not between 1 and 3650"),
     (M, "{event: manual}", "{event: code, code: S P}", 3, "`S P` is not a bonus code"),
+    (M, "{event: manual}", "{event: code, code: spr\u0131ng}", 3, "is not a bonus code"),
+    (M, "{event: manual}", "{event: code, code: \u212aitten}", 3, "is not a bonus code"),
     (M, "{event: manual}", "{event: code, days: 3, code: ABC}", 3, "`days` goes with the trigger `inactive`"),
     (M, "award:", "eligibility: {levels: [gold, gold]}\naward:", 6, "`gold` is listed twice"),
     (M, "{event: manual}", "{event: inactive, dys: 3}", 3, "unknown field `dys` (did you mean `days`?)"),
@@ -266,13 +268,15 @@ SPRING = POINTS.replace("points_multiplier\n", "no_deposit\ntrigger: {event: cod
     [
         ("SPRING", "2026-12-31T23:59:59Z", True),
         ("sprinG", "2026-06-01T00:00:00Z", True),
-        ("SPRING", "2027-01-01T00:00:00Z", False),
+        ("SPRiNG", "2026-06-01T00:00:00Z", True),
+        ("SPRlNG", "2026-06-01T00:00:00Z", False),
+        ("SPRING", "2037-01-01T00:00:00Z", False),
         ("SUMMER", "2026-06-01T00:00:00Z", False),
     ],
 )
 def test_a_code_belongs_to_one_campaign_at_a_time(rich: Path, code: str, valid_from: str, taken: bool) -> None:
     (rich / "campaigns/points.yaml").write_text(SPRING)
-    later = SPRING.replace("id: points", "id: welcome").replace("Spring", code).replace("2027-", "2028-")
+    later = SPRING.replace("id: points", "id: welcome").replace("Spring", code).replace("2037-", "2038-")
     (rich / W).write_text(later.replace("2026-01-01T00:00:00Z", valid_from))
     if not taken:
         assert len(load_catalog(rich).campaigns) == 3

@@ -110,7 +110,7 @@ def test_added_removed_and_changed_are_told_as_the_files_have_them() -> None:
     assert found["removed"] == ["campaigns.goodwill"]
     assert [(change["path"], change["from"], change["to"]) for change in found["changed"]] == [
         ("campaigns.welcome.limits.budget_eur", None, "5"),
-        ("campaigns.welcome.valid_to", "2027-01-01T00:00:00Z", "2027-01-01T00:00:01Z"),
+        ("campaigns.welcome.valid_to", "2037-01-01T00:00:00Z", "2037-01-01T00:00:01Z"),
         ("campaigns.welcome.wager.max_bet.EUR", "500", "600"),
         ("campaigns.welcome.wager.multiplier", "35", "37.5"),
         ("locales.en.a", "1", "2"),

@@ -7,8 +7,10 @@ from typing import get_args
 
 import pytest
 
+from croupier.catalog_diff import diff
 from croupier.catalog_files import load_catalog
 from croupier.catalog_folder import CAMPAIGNS_MAX, FILE_BYTES_MAX
+from engine.calendar import LATEST, LATEST_MS
 from engine.catalog import CASHBACK, REDEMPTION, CampaignType, Catalog, Currency, TriggerEvent
 from tests.unit.croupier.example_catalog import FILES, GAMES, GOODWILL, PLATFORM, SHIPPED, WELCOME, problems
 
@@ -56,7 +58,7 @@ def test_the_shipped_free_spins_can_be_spent_on_their_games() -> None:
 
 def test_a_campaign_becomes_the_terms_the_rules_read(folder: Path) -> None:
     campaign = load_catalog(folder).campaigns["welcome"]
-    assert (campaign.valid_from_ms, campaign.valid_to_ms) == (1_767_225_600_000, 1_798_761_600_000)
+    assert (campaign.valid_from_ms, campaign.valid_to_ms) == (1_767_225_600_000, 2_114_380_800_000)
     assert campaign.eligibility.countries_deny == ("US",)
     assert campaign.bonus is not None
     assert campaign.bonus.match_percent_micro == 50_500_000
@@ -66,6 +68,16 @@ def test_a_campaign_becomes_the_terms_the_rules_read(folder: Path) -> None:
     assert campaign.wager.over_max_bet == "reject"
     assert campaign.wager.contribution_games == {"book": 90}
     assert campaign.per_player == 2
+
+
+@pytest.mark.parametrize("last", ["9999-12-31T23:59:59.999Z", "9999-12-31T20:59:59.999-03:00"])
+def test_a_campaign_may_run_until_the_latest_instant_and_shows_it(folder: Path, last: str) -> None:
+    before = load_catalog(folder)
+    (folder / W).write_text(WELCOME.replace("2037-01-01T01:00:00+01:00", last))
+    after = load_catalog(folder)
+    assert after.campaigns["welcome"].valid_to_ms == LATEST_MS
+    [change] = diff(before, after)["changed"]
+    assert (change["path"], change["to"]) == ("campaigns.welcome.valid_to", LATEST)
 
 
 def test_a_game_s_contribution_is_its_own_else_its_type_s_else_100(folder: Path) -> None:
@@ -153,9 +165,21 @@ MISTAKES = [
     (W, "types: {table: 10}", "types: {tables: 10}", 20, "unknown game type `tables`"),
     (W, "first_deposit", "manual", 3, "deposit_match goes with a deposit trigger"),
     (W, "first_deposit", "first_win", 3, "`first_win` is not known here (did you mean `first_deposit`?)"),
-    (W, "2027-01-01T01:00:00+01:00", "2025-01-01T00:00:00Z", 5, "valid_to is not after valid_from"),
+    (W, "2037-01-01T01:00:00+01:00", "2025-01-01T00:00:00Z", 5, "valid_to is not after valid_from"),
     (W, "2026-01-01T00:00:00Z", "2026-02-30T00:00:00Z", 4, "`2026-02-30T00:00:00Z` is not a time"),
     (W, "2026-01-01T00:00:00Z", "2026-01-01", 4, "write it with its zone, like 2026-01-31T00:00:00Z"),
+    (W, "2037-01-01T01:00:00+01:00", "9999-12-31T23:59:59-03:00", 5, "lies after 9999-12-31T23:59:59.999Z, the latest"),
+    (W, "2037-01-01T01:00:00+01:00", "9999-12-31T23:59:59.999-00:01", 5, "write an earlier time"),
+    (W, "2026-01-01T00:00:00Z", "9999-12-31T12:00:00-23:00", 4, "`9999-12-31T12:00:00-23:00` lies after"),
+    (M, "2037-01-01T00:00:00Z", "10000-01-01T00:00:00Z", 5, "`10000-01-01T00:00:00Z` is not a time"),
+    (P, "[whale-1]", "[whale/1]", 6, "`whale/1` is not a player id: use 1 to 64 of A-Z a-z 0-9 . _ : @ ~ -"),
+    (P, "[whale-1]", f"[{'w' * 65}]", 6, "is not a player id"),
+    (G, "  book:", "  book!:", 2, "`book!` is not a game id: use 1 to 64 of A-Z a-z 0-9 . _ : @ ~ -, as the API does"),
+    (G, "  book:", f"  {'b' * 65}:", 2, "is not a game id"),
+    (G, "  book:", "  bücher:", 2, "`bücher` is not a game id"),
+    (W, "[newcomers]", "[New Comers]", 8, "`New Comers` is not a segment: use 1 to 32 of a-z 0-9 _ -, as the API does"),
+    (W, "[newcomers]", f"[{'n' * 33}]", 8, "is not a segment"),
+    (W, "  segments: [newcomers]", '  players: ["ann lee"]', 8, "`ann lee` is not a player id"),
     (W, "id: welcome", "id: ../welcome", 1, "`../welcome` is not an id"),
     (W, "id: welcome", "id: goodwill", 1, "the id `goodwill` is taken by campaigns/goodwill.yaml"),
     (W, "type: deposit_match", "type: deposit_mach", 2, "did you mean `deposit_match`?"),
@@ -203,7 +227,7 @@ def test_a_mistake_is_told_with_file_line_and_reason(
         (W, "type: deposit_match", "type: 7"),
         (W, "first_deposit", "first_win"),
         (W, '"50.5"', "50.5"),
-        (W, "2027-01-01T01:00:00+01:00", "soon"),
+        (W, "2037-01-01T01:00:00+01:00", "soon"),
         (P, '"0.0061"', "0.0061"),
         (G, "type: slot", "type: slots"),
     ],

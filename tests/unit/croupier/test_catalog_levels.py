@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from croupier.catalog_files import check_folder, load_catalog
-from croupier.catalog_levels import ALWAYS_MS, PER_PLAYER
+from croupier.catalog_levels import PER_PLAYER
 from croupier.catalog_yaml import Problem
+from engine.calendar import LATEST_MS
 from engine.catalog import (
     BonusAward,
     Campaign,
@@ -34,7 +35,7 @@ def granting(campaign_id: str, trigger: TriggerEvent, multiplier_micro: int, val
         type="no_deposit",
         trigger=trigger,
         valid_from_ms=0,
-        valid_to_ms=ALWAYS_MS,
+        valid_to_ms=LATEST_MS,
         eligibility=Eligibility(),
         bonus=BonusAward(),
         free_spins=None,
@@ -217,7 +218,7 @@ POINTS = """\
 id: points
 type: points_multiplier
 valid_from: 2026-01-01T00:00:00Z
-valid_to: 2027-01-01T00:00:00Z
+valid_to: 2037-01-01T00:00:00Z
 award: {points_multiplier: "2"}
 """
 WITHOUT_LEVELS = [

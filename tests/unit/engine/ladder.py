@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from engine.amounts import micro
+from engine.calendar import LATEST_MS
 from engine.catalog import (
     CASHBACK,
     REDEMPTION,
@@ -35,7 +36,6 @@ EUR_MICRO: Final = MILLION
 POINT: Final = MILLION
 """Micro-points of one point."""
 HOUR_MS: Final = 3_600_000
-ALWAYS_MS: Final = 253_402_300_799_000
 STAKE_MAX: Final = 1_000_000 * EUR
 
 
@@ -71,7 +71,7 @@ def paid_by(campaign_id: Any, valid_days: int) -> Campaign:
         campaign_id,
         trigger=campaign_id,
         valid_from_ms=0,
-        valid_to_ms=ALWAYS_MS,
+        valid_to_ms=LATEST_MS,
         bonus=BonusAward(),
         wager=WagerTerms(MILLION, valid_days=valid_days),
         per_player=1_000_000,

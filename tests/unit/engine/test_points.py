@@ -228,7 +228,7 @@ def test_a_stake_too_small_to_count_in_eur_is_a_paid_bet_all_the_same() -> None:
     table.spin(1, 0)
     loyalty = table.state.loyalty
     assert (table.state.turnover_micro, loyalty.available) == (0, 0)
-    assert (loyalty.last_bet_ms, loyalty.week_staked) == (at("2026-03-02"), 1)
+    assert (loyalty.idle_since_ms, loyalty.week_staked) == (at("2026-03-02"), 1)
 
 
 # --- by hand

@@ -1,4 +1,4 @@
-"""Rules §8: twelve calendar months without a paid bet, and all available points expire at the next daily sweep."""
+"""Rules §8: twelve calendar months without a paid bet or a gift, and all points expire at the next daily sweep."""
 
 from collections.abc import Callable
 
@@ -20,6 +20,7 @@ from engine.commands import (
 )
 from engine.due import next_due, next_due_ms
 from engine.player import Replayed
+from engine.queries import GetLoyalty
 from tests.unit.engine.ladder import EUR, FACTORS, POINT, at, rules, vip_house
 from tests.unit.engine.playing import DAY_MS, Table, campaign, spins
 
@@ -105,14 +106,46 @@ def test_a_player_who_never_bet_counts_from_registration() -> None:
     assert left(table) == (0, 300)
 
 
-def test_points_given_after_a_year_of_silence_last_until_the_next_sweep() -> None:
+@pytest.mark.parametrize("gift", ["2027-02-10T23:59:59", "2027-02-11", "2029-06-01T12:00"])
+def test_points_added_by_hand_start_the_twelve_months_again(gift: str) -> None:
+    """Just before the others would have gone, at that very midnight after they went, and after years of silence."""
+    table = bettor()
+    table.pass_until(at(gift))
+    before = left(table)[0]
+    table.do(AdjustPoints(300, "come back"))
+    table.pass_until(at(gift) + 364 * DAY_MS)
+    assert left(table) == (before + 300, 100 - before)
+    table.pass_until(at(gift) + 367 * DAY_MS)
+    assert left(table) == (0, 400)
+
+
+def test_a_gift_to_a_silent_player_is_told_its_day() -> None:
     table = bettor()
     table.pass_until(at("2027-06-01T12:00"))
     table.do(AdjustPoints(300, "come back"))
-    table.pass_until(at("2027-06-01T23:59"))
-    assert left(table) == (300, 100)
-    table.pass_until(at("2027-06-02"))
-    assert left(table) == (0, 400)
+    view = table.ask(GetLoyalty())
+    assert (view.points.available, view.points_expire_ms) == (300, at("2028-06-02"))
+
+
+def test_points_taken_by_hand_start_nothing_again() -> None:
+    table = bettor()
+    table.pass_until(at("2027-02-10T12:00"))
+    table.do(AdjustPoints(-30, "too many"))
+    table.pass_until(at("2027-02-11"))
+    assert (left(table), table.state.loyalty.lifetime) == ((0, 70), 70 * POINT)
+
+
+def test_points_that_come_back_from_a_redemption_start_nothing_again() -> None:
+    table = bettor()
+    table.spin(900 * EUR, 0)
+    redemption = ""
+    for moment in ("2027-02-09T12:00", "2027-02-10T23:00"):
+        table.pass_until(at(moment))
+        if redemption:
+            table.do(CancelRedemption(redemption))
+        redemption = table.do(RequestRedemption(1_000)).redemption_id
+    table.pass_until(at("2027-02-15"))
+    assert left(table) == (0, 1_000)
 
 
 def test_a_new_bet_after_the_expiry_earns_anew() -> None:
@@ -149,9 +182,9 @@ def test_the_reversal_of_a_bet_whose_points_have_expired_is_a_debt_too() -> None
 
 def test_points_unlocked_at_the_very_midnight_of_the_sweep_go_at_the_next_one() -> None:
     table = bettor()
-    table.spin(900 * EUR, 0)
+    table.spin(900 * EUR, 900 * EUR)
+    table.spin(500 * EUR, 0)
     table.pass_until(at("2027-02-09T12:00"))
-    table.do(AdjustPoints(500, "come back"))
     redemption = table.do(RequestRedemption(1_000)).redemption_id
     table.pass_until(at("2027-02-11"))
     table.do(CancelRedemption(redemption))
@@ -160,6 +193,88 @@ def test_points_unlocked_at_the_very_midnight_of_the_sweep_go_at_the_next_one() 
     assert left(table) == (1_000, 500)
     table.pass_until(at("2027-02-12"))
     assert left(table) == (0, 1_500)
+
+
+# --- fractions
+
+
+def shown(table: Table) -> tuple[int, int, int, int, int]:
+    """The buckets as a player sees them: available, locked, spent, expired, lifetime."""
+    of = table.ask(GetLoyalty()).points
+    assert of.available + of.locked + of.spent + of.expired == of.lifetime
+    return of.available, of.locked, of.spent, of.expired, of.lifetime
+
+
+def yen(months: int = 1) -> Table:
+    """100 JPY are 0.61 points."""
+    points = PointRules(FACTORS, expire_after_months=months)
+    return Table(vip_house(loyalty=replace(rules(points=points), cashback=None)), 1_000_000, "JPY")
+
+
+def test_less_than_a_point_does_not_expire_and_counts_on() -> None:
+    table = yen()
+    table.spin(100, 0)
+    assert next_due_ms(table.state, table.catalog) is None
+    assert table.ask(GetLoyalty()).points_expire_ms is None
+    table.pass_days(70)
+    table.spin(100, 0)
+    assert shown(table) == (1, 0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("stakes", "expired"),
+    [((100, 100), [0, 1]), ((300, 300, 300), [1, 3, 5]), ((1, 163, 1), [0, 1, 1]), ((165, 165), [1, 2])],
+)
+def test_whole_points_expire_and_fractions_stay(stakes: tuple[int, ...], expired: list[int]) -> None:
+    table = yen()
+    seen = []
+    for stake in stakes:
+        table.spin(stake, 0)
+        shown(table)
+        table.pass_days(70)
+        seen.append(shown(table)[3])
+    assert (seen, shown(table)[0]) == (expired, 0)
+    assert table.state.loyalty.available == sum(stakes) * 6_100 - expired[-1] * POINT
+
+
+def test_the_buckets_add_up_through_gifts_redemptions_and_reversals() -> None:
+    table = yen()
+    table.spin(333, 0, key="gs:a")
+    table.do(AdjustPoints(2_000, "welcome"))
+    table.spin(50, 0, key="gs:b")
+    first, second = (table.do(RequestRedemption(1_000)).redemption_id for _ in range(2))
+    assert shown(table) == (2, 2_000, 0, 0, 2_002)
+    table.do(ConfirmRedemption(first))
+    table.do(Rollback("gs:a"))
+    table.do(CancelRedemption(second))
+    assert shown(table) == (1_000, 0, 1_000, 0, 2_000)
+    table.pass_days(70)
+    assert shown(table) == (0, 0, 1_000, 1_000, 2_000)
+    table.do(Rollback("gs:b"))
+    table.do(AdjustPoints(5, "sorry"))
+    table.do(AdjustPoints(-4, "too much"))
+    table.spin(100, 0)
+    assert shown(table) == (1, 0, 1_000, 1_000, 2_001)
+
+
+def test_a_reversal_after_the_expiry_is_a_debt_that_adds_up() -> None:
+    table = yen()
+    table.spin(300, 0, key="gs:a")
+    table.spin(50, 0)
+    table.pass_days(70)
+    assert shown(table) == (0, 0, 0, 2, 2)
+    table.do(Rollback("gs:a"))
+    assert shown(table) == (-2, 0, 0, 2, 0)
+
+
+def test_a_fraction_that_expired_under_an_earlier_version_is_shown_among_the_expired() -> None:
+    """0.61 points were lost then: what is missing of the lifetime's whole points is what has expired."""
+    table = yen()
+    table.spin(100, 0)
+    for state in (table.state, table.shadow.state):
+        state.loyalty.available, state.loyalty.expired = 0, 610_000
+    table.spin(100, 0)
+    assert shown(table) == (0, 0, 0, 1, 1)
 
 
 def test_where_points_never_expire_they_stay() -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.catalog import Campaign
@@ -18,9 +19,11 @@ from engine.commands import (
     Rollback,
     Withdraw,
 )
+from engine.currencies import COUNTED_PLAYERS, holders
+from engine.events import AnyEvent, PlayerRegistered
 from engine.player import replay
 from engine.state import ENDED_GRANTS_MAX, Player
-from engine.tally import standing, tally, tally_name
+from engine.tally import NOTHING, PLAYERS, standing, tally, tally_name
 from tests.unit.engine.judging import JudgedTable, rules, with_fraud
 from tests.unit.engine.playing import Table, campaign, house, spins, wager
 
@@ -223,6 +226,71 @@ def test_free_spins_and_their_winnings_are_one_award(story: Story, after: tuple[
     assert figures(told(free(), story)) == after
 
 
+def short(count: int = 2) -> Campaign:
+    """Free spins for 7 days whose winnings expire after 2."""
+    return campaign(free_spins=spins(count, 1), wager=wager(1, valid_days=2))
+
+
+def rolled_back(key: str) -> Story:
+    return lambda table: table.do(Rollback(key))
+
+
+LOST_IN_TIME = steps(free_spin(300, "won"), free_spin(0, "lost"), days(2))
+
+
+@pytest.mark.parametrize(
+    ("story", "after"),
+    [
+        (LOST_IN_TIME, (1, 0, 1, 0)),
+        (steps(LOST_IN_TIME, rolled_back("lost")), (1, 0, 0, 1)),
+        (steps(LOST_IN_TIME, rolled_back("won")), (1, 0, 0, 1)),
+        (steps(LOST_IN_TIME, rolled_back("lost"), rolled_back("won")), (1, 0, 0, 1)),
+        (steps(LOST_IN_TIME, rolled_back("lost"), days(5)), (1, 0, 1, 0)),
+        (steps(LOST_IN_TIME, days(5), rolled_back("lost")), (1, 0, 1, 0)),
+        (steps(LOST_IN_TIME, rolled_back("lost"), free_spin(300), days(2)), (1, 0, 1, 0)),
+        (steps(LOST_IN_TIME, rolled_back("lost"), free_spin(300), lambda table: table.spin(300, 0)), (1, 1, 0, 0)),
+        (steps(LOST_IN_TIME, rolled_back("lost"), lambda table: table.do(CancelGrant("p3-1"))), (1, 0, 0, 0)),
+    ],
+    ids=[
+        "winnings expired",
+        "a spin without a win rolled back",
+        "the spin that won rolled back",
+        "both rolled back",
+        "and the spin expired, too",
+        "rolled back after its date",
+        "and won again, and expired again",
+        "and won again, and wagered",
+        "and given up",
+    ],
+)
+def test_a_rollback_brings_free_spins_back_whose_winnings_had_expired(story: Story, after: tuple[int, ...]) -> None:
+    assert figures(told(short(), story)) == after
+
+
+def test_spins_that_come_back_are_known_as_expired_however_many_bonuses_have_ended_since() -> None:
+    table = Table(house(short(), campaign("other", 300, wager=wager(1))), 2_000)
+    table.grant()
+    LOST_IN_TIME(table)
+    for _ in range(ENDED_GRANTS_MAX + 1):
+        table.grant("other")
+        table.do(CancelGrant(table.player.state.grants[-1].grant_id))
+    assert figures(table) == (1, 0, 1, 0)
+    rolled_back("lost")(table)
+    assert figures(table) == (1, 0, 0, 1)
+
+
+def test_winnings_that_a_rollback_reopens_take_back_that_the_spins_had_expired() -> None:
+    """The unused spin lapses while the winnings are held up by their wagering; those are then given up over max_bet."""
+    voided = wager(1, valid_days=30, max_bet={"EUR": 400}, over_max_bet="cancel")
+    table = told(campaign(free_spins=spins(2, 1), wager=voided), steps(free_spin(300), days(7)))
+    table.spin(500, 0, key="over")
+    assert figures(table) == (1, 0, 0, 0)
+    rolled_back("over")(table)
+    assert figures(table) == (1, 0, 0, 1)
+    days(30)(table)
+    assert figures(table) == (1, 0, 1, 0)
+
+
 def test_free_spins_are_active_until_the_last_one_is_settled() -> None:
     table = told(free(count=1), nothing)
     session = table.free_spin().session_id
@@ -298,3 +366,22 @@ def test_a_bet_counts_nothing() -> None:
     table.spin(100, 0)
     table.do(Result(table.spin(100).session_id, 20))
     assert counted(table) == before
+
+
+# --- players by currency (rules §2.7)
+
+
+@pytest.mark.parametrize(("currency", "exponent"), [("EUR", 2), ("JPY", 0)])
+def test_a_registration_counts_its_currency_and_exponent(currency: str, exponent: int) -> None:
+    table = Table(currency=currency)
+    [registered] = table.transitions[0].events
+    counted = tally(NOTHING, NOTHING, table.state, [registered])
+    assert counted == {PLAYERS: 1, COUNTED_PLAYERS: 1, holders(currency, exponent): 1}
+
+
+def test_a_registration_of_an_older_journal_counts_no_currency() -> None:
+    """It was written before exponents were recorded, and is read as it is."""
+    old = msgspec.msgpack.encode(["PlayerRegistered", "EUR", "FI", None, [], "bronze"])
+    event = msgspec.msgpack.decode(old, type=AnyEvent)
+    assert isinstance(event, PlayerRegistered) and event.exponent is None
+    assert tally(NOTHING, NOTHING, Table().state, [event]) == {PLAYERS: 1}

@@ -179,6 +179,18 @@ def test_winnings_that_are_paid_out_need_no_room_among_the_grants() -> None:
     assert table.free_spin(70).balance.real == 70
 
 
+def test_winnings_that_need_a_grant_wait_until_there_is_room_for_one() -> None:
+    """Repeating the spin alone doesn't help: the refusal says that something must end first."""
+    table = Table(house(campaign(fixed=1, wager=wager(1)), campaign("paid", free_spins=spins(1, 1))))
+    table.grant("paid")
+    for _ in range(LIVE_GRANTS_MAX):
+        table.grant()
+    refused = table.refused(Spin("book", "freespin"), key="spin")
+    assert (refused.code, refused.fields) == ("overloaded", {"action": "refresh"})
+    table.do(CancelGrant(table.state.grants[0].grant_id))
+    assert table.free_spin(70, key="spin").balance.bonus == LIVE_GRANTS_MAX - 1 + 70
+
+
 # --- a game that is gone (rules §3: settlements work whatever has become of the game)
 
 

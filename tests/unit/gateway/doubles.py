@@ -58,8 +58,9 @@ from gateway.ports import (
     Overtaken,
     Population,
     SandboxClock,
+    TimeEnds,
 )
-from gateway.roles import KEYLESS
+from gateway.route_table import ROUTES
 from gateway.settings import GatewaySettings
 from gateway.texts import Texts
 from tests.unit.gateway.engine_players import CATALOG, NOW_MS
@@ -217,6 +218,8 @@ class ScriptedControl:
         self.checked, self.outcome = checked, outcome
         self._figures, self._first = figures, first
         self.figures_asked: list[list[str]] = []
+        self.left_seconds: int | None = None
+        """Before time ends, for whoever moves the clock; None: enough."""
 
     def catalog(self) -> Catalog:
         return CATALOG
@@ -247,11 +250,13 @@ class ScriptedControl:
     async def population(self) -> Population | None:
         return Population(4, 10_000_000)
 
-    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken:
+    async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken | TimeEnds:
         replayed = command_id in self.advanced
         if self.advanced.setdefault(command_id, seconds) != seconds:
             return KeyTaken()
         ahead_ms = sum(self.advanced.values()) * 1000
+        if self.left_seconds is not None:
+            return TimeEnds(self.left_seconds)
         return SandboxClock(NOW_MS + ahead_ms, ahead_ms, replayed)
 
 
@@ -349,7 +354,7 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /metrics": Sample("/metrics"),
     "GET /metrics/targets": Sample("/metrics/targets"),
 }
-KEYED = [name for name in SAMPLES if not name.startswith("GET") and name not in KEYLESS]
+KEYED = [name for name, route in ROUTES.items() if route.keyed]
 """What changes something, and needs a key."""
 CHANGES = [name for name in KEYED if name not in ("POST /catalog/deploy", "POST /sandbox/clock")]
 """What changes a player."""

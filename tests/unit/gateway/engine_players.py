@@ -79,6 +79,7 @@ CATALOG = Catalog(
     games={name: game(name) for name in ("book-of-dunes", "coral-reef")},
     campaigns={
         "gift": campaign("gift", "no_deposit", GIFT),
+        "often": replace(campaign("often", "no_deposit", GIFT), per_player=100),
         "offer": replace(campaign("offer", "no_deposit", GIFT), opt_in=True),
         "fortune": campaign("fortune", "no_deposit", BonusAward(fixed={"EUR": 100_001})),
         "spring": replace(

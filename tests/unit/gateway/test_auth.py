@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from engine.commands import Rollback
 from gateway.auth import Caller, OpenAuth, ProofAuth
 from gateway.errors import Refused
 from gateway.keys import ApiKey, ApiKeys, TokenIssuer, TokenKey
@@ -111,6 +112,57 @@ def test_the_timestamp_may_be_300_s_off(off_s: int, accepted: bool) -> None:
         return
     with pytest.raises(Refused, match="300 s"):
         at.caller("POST", b"/spin?bet=1", signed(), b"")
+
+
+ROTATED = ApiKeys(
+    api_keys=(
+        ApiKey("studio-7", SECRET, "game_server"),
+        ApiKey("next", SECRET.upper(), "game_server", client="studio-7"),
+        ApiKey("third", SECRET.title(), "game_server", "studio-7"),
+    )
+)
+
+
+def signed_by(key: ApiKey, target: bytes, body: bytes = b"", idempotency_key: bytes = b"k1") -> dict[str, str]:
+    """The headers of a POST signed with a key of the file."""
+    message = b"%d\nPOST\n%b\n%b\n%b" % (NOW_S, target, idempotency_key, body)
+    headers = {"x-api-key": key.id, "x-request-timestamp": str(NOW_S)}
+    headers |= {"x-request-sign": sign(message, key.secret).decode(), "idempotency-key": idempotency_key.decode()}
+    return headers | ({"content-type": "application/json"} if body else {})
+
+
+async def test_every_key_of_a_client_is_the_same_caller() -> None:
+    players = ScriptedPlayers()
+    rollback = b'{"player_id":"p1","transaction_id":"bet-1"}'
+    async with calling(app_with(players, ProofAuth(ROTATED, clock=lambda: NOW_S))) as client:
+        for key in ROTATED.api_keys:
+            await client.post(SPIN, headers=signed_by(key, SPIN.encode()))
+            headers = signed_by(key, b"/spin/rollback", rollback, b"k2")
+            await client.post("/spin/rollback", content=rollback, headers=headers)
+    assert {asked.command_id for asked in players.asked} == {"studio-7:k1", "studio-7:k2"}
+    assert {asked.body for asked in players.asked if isinstance(asked.body, Rollback)} == {Rollback("studio-7:bet-1")}
+
+
+async def test_audit_goes_by_client(caplog: pytest.LogCaptureFixture) -> None:
+    async with calling(app_with(auth=ProofAuth(ROTATED, clock=lambda: NOW_S))) as client:
+        headers = signed_by(ROTATED.api_keys[1], b"/players/p1/block", b'{"reason":"x"}')
+        refused = await client.post("/players/p1/block", content=b'{"reason":"x"}', headers=headers)
+    assert (refused.status_code, "caller=studio-7 " in caplog.text) == (403, True)
+
+
+def test_replaced_keys_hold_from_the_next_request_on() -> None:
+    proof = ProofAuth(ApiKeys(api_keys=ROTATED.api_keys[:1]), clock=lambda: NOW_S)
+    headers = [
+        {name.encode(): value.encode() for name, value in signed_by(key, b"/spin").items()} for key in ROTATED.api_keys
+    ]
+    assert proof.caller("POST", b"/spin", headers[0], b"").id == "studio-7"
+    with pytest.raises(Refused):
+        proof.caller("POST", b"/spin", headers[1], b"")
+    proof.replace(ApiKeys(api_keys=ROTATED.api_keys[1:], jwt=KEYS.jwt))
+    assert proof.caller("POST", b"/spin", headers[1], b"").id == "studio-7"
+    assert proof.caller("GET", b"/cluster", {b"authorization": bearer()}, b"").id == "ann"
+    with pytest.raises(Refused):
+        proof.caller("POST", b"/spin", headers[0], b"")
 
 
 def test_an_unknown_key_reads_like_a_wrong_signature() -> None:

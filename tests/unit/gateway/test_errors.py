@@ -9,7 +9,13 @@ import pytest
 
 from actors.outcome import Unavailable, UnavailableCode
 from engine.rejections import CODES, Rejection
-from engine.state import BETS_PER_ROUND_MAX
+from engine.state import (
+    BETS_PER_ROUND_MAX,
+    LIVE_GRANTS_MAX,
+    OPEN_REDEMPTIONS_MAX,
+    OPEN_WITHDRAWALS_MAX,
+    RESULTS_PER_ROUND_MAX,
+)
 from engine.window import REMEMBERED_MAX
 from gateway.app import GatewayApp
 from gateway.auth import ProofAuth
@@ -45,8 +51,8 @@ def rollback(transaction_id: str) -> Step:
     return Step("POST", "/spin/rollback", {"player_id": "p1", "transaction_id": transaction_id})
 
 
-def withdraw(amount: int) -> Step:
-    return Step("POST", "/players/p1/withdrawals", {"amount": amount})
+def withdraw(amount: int, key: str | None = None) -> Step:
+    return Step("POST", "/players/p1/withdrawals", {"amount": amount}, key)
 
 
 def points(count: int) -> Step:
@@ -121,8 +127,21 @@ BY_THE_RULES: Mapping[str, Sequence[Step]] = {
     "invalid_redemption": [*RICH, points(2_000), redeem(1_050)],
     "redemption_not_found": [*RICH, redemption("r1", "confirm")],
     "level_not_found": [*RICH, force("adamantium")],
-    "overloaded": [*OPEN, *[step("bet", amount=10)] * BETS_PER_ROUND_MAX],
 }
+FULL: Mapping[str, tuple[str, Sequence[Step]]] = {
+    "bets of a round": ("fix_request", [*OPEN, *[step("bet", amount=10)] * BETS_PER_ROUND_MAX]),
+    "results of a round": (
+        "fix_request",
+        [*OPEN, *[step("result", win=0, final=False)] * RESULTS_PER_ROUND_MAX, step("result", win=0, final=False)],
+    ),
+    "live grants": ("refresh", [*RICH, *[grant("often")] * LIVE_GRANTS_MAX, grant("often")]),
+    "open withdrawals": ("refresh", [*RICH, *[withdraw(1)] * OPEN_WITHDRAWALS_MAX, withdraw(1, "more")]),
+    "open redemptions": (
+        "refresh",
+        [*RICH, points(100_000), *[redeem(1_000)] * OPEN_REDEMPTIONS_MAX, redeem(1_000)],
+    ),
+}
+"""Bounds of the player's own: the action that helps."""
 DECLINED_REDEMPTION = [*RICH, points(100_100), redeem(100_100), redemption("r4", "confirm")]
 """1 001 EUR in a week."""
 
@@ -161,6 +180,29 @@ def house() -> GatewayApp:
 async def test_refusals_of_the_rules(code: str) -> None:
     async with calling(house()) as client:
         check(await play(client, BY_THE_RULES[code]), code)
+
+
+@pytest.mark.parametrize("bound", FULL)
+async def test_a_full_bound_says_what_helps(bound: str) -> None:
+    action, steps = FULL[bound]
+    async with calling(house()) as client:
+        response = await play(client, steps)
+    check(response, "overloaded", action)
+
+
+async def test_what_a_full_bound_says_does_help() -> None:
+    async with calling(house()) as client:
+        refused = await play(client, FULL["open withdrawals"][1])
+        opened = (await client.get("/players/p1")).json()["withdrawals"]
+        await play(client, [Step("POST", f"/players/p1/withdrawals/{opened[0]['withdrawal_id']}/cancel", {}, "free")])
+        again = await play(client, [withdraw(1, "more")])
+    assert (refused.status_code, again.status_code) == (429, 201)
+
+
+async def test_campaigns_that_changed_meanwhile_are_looked_up_anew_by_the_same_key() -> None:
+    players = ScriptedPlayers(Rejection("overloaded", "The campaigns changed."))
+    async with calling(app_with(players)) as client:
+        check(await client.get("/players/p1"), "overloaded")
 
 
 async def test_refusals_carry_what_helps() -> None:
@@ -248,9 +290,9 @@ async def test_a_refusal_without_a_row_is_a_bug_and_answered_as_one(path: str) -
     assert "hidden" not in response.text
 
 
-def check(response: httpx.Response, code: str) -> None:
-    """A complete problem document, as the table says."""
-    row = TABLE[code]
+def check(response: httpx.Response, code: str, action: str | None = None) -> None:
+    """A complete problem document, as the table says, or with the action that the refusal brings."""
+    row = TABLE[code] if action is None else TABLE[code]._replace(action=action, retryable=False)
     document = response.json()
     assert document["code"] == code, document
     assert response.status_code == document["status"] == row.status

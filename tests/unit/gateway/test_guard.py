@@ -182,11 +182,19 @@ async def test_no_such_route(path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("DELETE", "/players/p1", "GET, PUT"),
-        ("PUT", "/players/p1/bonuses", "GET, POST"),
+        ("DELETE", "/players/p1", "GET, HEAD, PUT"),
+        ("PUT", "/players/p1/bonuses", "GET, HEAD, POST"),
         ("GET", "/players/p1/deposits", "POST"),
-        ("POST", "/metrics", "GET"),
-        ("OPTIONS", "/players/p1", "GET, PUT"),
+        ("HEAD", "/players/p1/deposits", "POST"),
+        ("POST", "/metrics", "GET, HEAD"),
+        ("OPTIONS", "/players/p1", "GET, HEAD, PUT"),
+        ("OPTIONS", "/loyalty/p1", "GET, HEAD"),
+        ("OPTIONS", "/loyalty/redemptions", "POST"),
+        ("GET", "/loyalty/redemptions", "POST"),
+        ("HEAD", "/loyalty/redemptions", "POST"),
+        ("OPTIONS", "/loyalty/levels", "GET, HEAD"),
+        ("OPTIONS", "/spin/rollback", "POST"),
+        ("OPTIONS", "/spin/s-1", "GET, HEAD"),
     ],
 )
 async def test_the_methods_a_path_knows_are_told(method: str, path: str, allow: str) -> None:

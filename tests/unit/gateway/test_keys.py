@@ -13,6 +13,10 @@ TOKEN_KEY = {"kid": "1", "algorithm": "HS256", "key": "x" * 32}
 ISSUER = {"issuer": "https://id.example", "keys": [TOKEN_KEY]}
 
 
+ONE_ROLE = "'studio-7' .game_server. and 'new' .platform. belong to the client 'studio-7', and a client has one role"
+MIXED = [("a", "game_server"), ("b", "game_server"), ("c", "platform")]
+
+
 def write(folder: Path, content: Any) -> Path:
     path = folder / "keys.json"
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
@@ -26,6 +30,12 @@ def test_a_complete_file(tmp_path: Path) -> None:
     assert [key.id for key in keys.api_keys] == ["studio-7"]
     assert keys.jwt is not None
     assert (keys.jwt.audience, keys.jwt.role_claim) == ("croupier", "groups")
+
+
+def test_a_key_belongs_to_its_client_and_to_one_of_its_own_name_otherwise(tmp_path: Path) -> None:
+    rotated = [KEY, KEY | {"id": "studio-7-next", "client": "studio-7"}, KEY | {"id": "b", "role": "platform"}]
+    keys = load_keys(write(tmp_path, {"api_keys": rotated}))
+    assert [key.owner for key in keys.api_keys] == ["studio-7", "studio-7", "b"]
 
 
 def test_secrets_never_show(tmp_path: Path) -> None:
@@ -48,6 +58,16 @@ def test_secrets_never_show(tmp_path: Path) -> None:
         ({"api_keys": [{**KEY, "note": "x"}]}, "note"),
         ({"api_keys": [{"id": "a", "role": "ops"}]}, "secret"),
         ({"api_keys": [KEY, KEY]}, "studio-7"),
+        ({"api_keys": [KEY | {"client": "a:b"}]}, r"\.client"),
+        ({"api_keys": [KEY | {"client": ""}]}, r"\.client"),
+        ({"api_keys": [KEY, KEY | {"id": "new", "client": "studio-7", "role": "platform"}]}, ONE_ROLE),
+        ({"api_keys": [KEY | {"id": "new", "client": "studio-7", "role": "platform"}, KEY]}, "'new' .*'studio-7' "),
+        (
+            {"api_keys": [KEY | {"id": name, "client": "c", "role": role} for name, role in MIXED]},
+            "'a' .*'c' .*client 'c'",
+        ),
+        (b'{"api_keys": [], "api_keys": []}', "api_keys: occurs more than once"),
+        (b'{"api_keys": [{"id": "a", "role": "ops", "role": "platform", "secret": "x"}]}', "role: occurs more than"),
         ({"jwt": {"issuer": "i", "keys": []}}, r"jwt\.keys"),
         ({"jwt": {**ISSUER, "keys": [{**TOKEN_KEY, "algorithm": "none"}]}}, r"\.algorithm"),
         ({"jwt": {**ISSUER, "keys": [{**TOKEN_KEY, "key": "x" * 31}]}}, r"jwt\.keys\[0\]\.key.*32 bytes"),

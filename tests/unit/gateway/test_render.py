@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.calendar import LATEST, LATEST_MS
 from engine.state import Grant, GrantTerms
 from engine.views import FreeSpinsView
 from gateway import render_bonuses, render_values
@@ -36,6 +37,9 @@ def as_json(document: Json) -> Any:
         (0, "1970-01-01T00:00:00.000Z"),
         (1_767_225_600_007, "2026-01-01T00:00:00.007Z"),
         (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
+        (LATEST_MS, LATEST),
+        (LATEST_MS + 1, LATEST),
+        (LATEST_MS + 3_650 * 86_400_000, LATEST),
     ],
 )
 def test_times(time_ms: int, text: str) -> None:

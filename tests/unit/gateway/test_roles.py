@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from gateway.roles import PUBLIC, ROLES, ROUTE_ROLES, Role
+from gateway.roles import PUBLIC, ROLES, Role
+from gateway.route_table import ROUTES
 from tests.unit.gateway.doubles import SAMPLES, RoleAuth, ScriptedControl, ScriptedPlayers, app_with, calling, send
 
 COLUMNS = ("game_server", "platform", "loyalty_admin", "marketing_manager", "support", "ops", "auditor")
@@ -66,7 +67,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("name", ROUTE_ROLES)
+@pytest.mark.parametrize("name", ROUTES)
 async def test_every_route_for_every_role(name: str, role: Role, caplog: pytest.LogCaptureFixture) -> None:
     players, control = ScriptedPlayers(), ScriptedControl()
     with caplog.at_level(logging.WARNING, "croupier.audit"):
@@ -82,13 +83,13 @@ async def test_every_route_for_every_role(name: str, role: Role, caplog: pytest.
 
 async def test_no_role_opens_nothing() -> None:
     async with calling(app_with(auth=RoleAuth())) as client:
-        for name, roles in ROUTE_ROLES.items():
-            expected = 200 if roles == PUBLIC else 403
+        for name, route in ROUTES.items():
+            expected = 200 if route.roles == PUBLIC else 403
             assert (await send(client, name)).status_code == expected, name
 
 
-def test_the_table_covers_exactly_what_is_served() -> None:
+def test_every_route_that_is_served_is_declared_and_has_its_roles_here() -> None:
     served = {
         f"{method.upper()} {path}" for path, methods in app_with().openapi()["paths"].items() for method in methods
     }
-    assert served == set(ROUTE_ROLES) == set(SAMPLES)
+    assert served == set(ROUTES) == set(SAMPLES) == {name for name, _ in ALLOWED}

@@ -54,6 +54,20 @@ async def test_odd_steps(body: Any) -> None:
     assert (response.status_code, response.json()["code"], control.advanced) == (400, "invalid_request", {})
 
 
+@pytest.mark.parametrize(
+    ("left", "told"), [(59, "at most 59 more seconds are possible"), (0, "can't be moved any more")]
+)
+async def test_a_step_beyond_the_latest_instant(left: int, told: str) -> None:
+    control = ScriptedControl()
+    control.left_seconds = left
+    async with calling(app_with(control=control)) as client:
+        response = await move(client, 60, "k1")
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
+    [error] = response.json()["errors"]
+    assert error["field"] == "advance_seconds"
+    assert error["reason"].startswith("60 would lead beyond 9999-12-31T23:59:59.999Z") and told in error["reason"]
+
+
 async def test_without_a_sandbox_there_is_no_such_route() -> None:
     control = ScriptedControl()
     app = app_with(settings=GatewaySettings(), control=control)

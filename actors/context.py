@@ -1,0 +1,161 @@
+"""What the parts of one shard incarnation share: store, players in memory, catalog, clock, committer.
+
+The parts read its attributes; whatever may change is changed by its methods and nowhere else. It knows none of the
+parts: one that must be told of the end says so with `at_end`.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from actors.clock import now_ms
+from actors.committer import Committer
+from actors.geo import GeoDatabase
+from actors.lease import Lease
+from actors.metrics import ShardMetrics
+from actors.ownership import Ownership
+from actors.residents import Residents, Schedule
+from actors.settings import ShardSettings
+from engine.calendar import within_time
+from engine.catalog import Catalog
+from snapshots.contract import Incarnation, Store
+from snapshots.recovery import TailIndex
+
+log = logging.getLogger("croupier.shard")
+
+
+class ShardContext:
+    """One incarnation. `on_end` is called once, with the reason, when it may not go on.
+
+    Raises GeoDatabaseUnusable if the catalog names one that can't be read.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        inc: Incarnation,
+        catalog: Catalog,
+        ownership: Ownership,
+        tails: TailIndex,
+        settings: ShardSettings,
+        metrics: ShardMetrics,
+        on_end: Callable[[str], None],
+    ) -> None:
+        self.store, self.settings, self.metrics = store, settings, metrics
+        self.ownership, self.tails = ownership, tails
+        self.catalog = catalog
+        self.geo = GeoDatabase(settings.catalog_dir, catalog.geo_database)
+        self.residents, self.scheduled = Residents(), Schedule()
+        self.lease = Lease(settings.lease_ms / 1000)
+        self.committer = Committer(store, inc, self.lease, settings, metrics, self.end)
+        self.clock_offset_ms = 0
+        """How far the sandbox clock runs ahead of real time."""
+        self.clock_ok = True
+        self.paused = False
+        """A catalog is being swapped: nothing is decided meanwhile."""
+        self.draining = False
+        self.ended = False
+        self.misrouted = False
+        """Somebody sent a player of another shard under our epoch: one of the two tables is old."""
+        self.checkpoint_seq = 0
+        """How far the own log is covered by newest snapshots."""
+        self._ends: list[Callable[[], None]] = []
+        self._on_end = on_end
+        metrics.gauges["shard_epoch"] = inc.epoch
+
+    @property
+    def inc(self) -> Incarnation:
+        """The current fencing token; its epoch grows with slot moves."""
+        return self.committer.inc
+
+    def at_work(self) -> bool:
+        """Whether work that nobody asked for may be begun."""
+        return not self.paused and not self.draining and not self.ended
+
+    def now(self) -> int:
+        """The players' time, Unix ms: real time, or the sandbox clock's."""
+        return within_time(now_ms() + self.clock_offset_ms)
+
+    def country_of(self, ip: str | None) -> str | None:
+        """The country of an address by the geo database; None if it is not known."""
+        return self.geo.country_of(ip) if ip is not None else None
+
+    # --- what may change
+
+    def use_catalog(self, number: int, catalog: Catalog, geo: GeoDatabase) -> None:
+        """Goes on under another catalog; what is due may have changed with it."""
+        self.start_with(number, catalog, geo)
+        for resident in self.residents.by_id.values():
+            self.scheduled.plan(resident, catalog)  # the index in the store follows with the next snapshot (rule 12)
+
+    def start_with(self, number: int, catalog: Catalog, geo: GeoDatabase) -> None:
+        """The catalog in force has this number."""
+        self.catalog, self.geo = catalog, geo
+        self.committer.catalog_number = number
+
+    def advance_clock(self, offset_ms: int) -> None:
+        """The sandbox clock runs ahead by that much; never by less than before."""
+        self.clock_offset_ms = max(self.clock_offset_ms, offset_ms)
+
+    def compare_clocks(self, skew_ms: int) -> None:
+        """The host's clock was found that far off the store's (rule 13)."""
+        self.metrics.gauges["shard_clock_skew_ms"] = skew_ms
+        in_time = skew_ms <= self.settings.clock_skew_max_ms
+        if in_time != self.clock_ok:
+            log.warning("clock %d ms off the store's: %s", skew_ms, "serving again" if in_time else "not serving")
+        self.clock_ok = in_time
+
+    def pause(self) -> None:
+        """Nothing is decided until `resume`."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Decisions go on."""
+        self.paused = False
+
+    def drain(self) -> None:
+        """Takes no more commands. Final."""
+        self.draining = True
+
+    def raise_epoch(self, inc: Incarnation) -> None:
+        """A slot move has raised the own epoch (rule 6)."""
+        self.committer.inc = inc
+        self.metrics.gauges["shard_epoch"] = inc.epoch
+
+    @contextmanager
+    def transferring(self) -> Iterator[None]:
+        """A slot move is about to raise the epoch: refusals of other calls say nothing meanwhile."""
+        self.committer.transferring = True
+        try:
+            yield
+        finally:
+            self.committer.transferring = False
+
+    def doubt_table(self) -> None:
+        """A player of another shard was sent here."""
+        self.misrouted = True
+        self.metrics.count("shard_not_owner")
+
+    def trust_table(self) -> None:
+        """The table is about to be read again."""
+        self.misrouted = False
+
+    def covered(self, checkpoint_seq: int) -> None:
+        """The store has this checkpoint of the own log."""
+        self.checkpoint_seq = checkpoint_seq
+
+    def at_end(self, part: Callable[[], None]) -> None:
+        """`part` is called when the incarnation ends, after those that were named before it."""
+        self._ends.append(part)
+
+    def end(self, reason: str) -> None:
+        """Discards memory and tells everybody who waits: `outcome_unknown`. Final."""
+        if self.ended:
+            return
+        self.ended = True
+        log.warning("shard %s epoch %d ends: %s", self.inc.shard_id, self.inc.epoch, reason)
+        self.committer.end(reason)
+        for part in self._ends:
+            part()
+        self.residents.clear()
+        self._on_end(reason)

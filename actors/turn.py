@@ -1,0 +1,262 @@
+"""One player's turn: a command or a question acted on in memory, overdue work first, and its entry handed on.
+
+Between deciding and applying there is no await. An exception quarantines this player and nobody else (rules 10, 12).
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from msgspec import Raw
+
+from actors.bonus_metrics import count_events
+from actors.clock import now_ms
+from actors.committer import ReplySink
+from actors.context import ShardContext
+from actors.facts import FactFinder
+from actors.frames import Kind, Reply, Request, encode, unavailable
+from actors.loading import Loader
+from actors.loyalty_metrics import count_loyalty
+from actors.residents import Resident
+from engine.commands import Command, CommandBody, FlagForOperator, Spin
+from engine.due import next_due
+from engine.events import AnyEvent, BetPlaced, WinCredited
+from engine.facts import NO_FACTS
+from engine.invariants import InvariantViolation
+from engine.needs import needs
+from engine.player import Replayed, execute, query
+from engine.queries import Query
+from engine.rejections import ALREADY_PROCESSED, ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
+from engine.tally import POINTS, standing, tally
+from engine.transition import Transition
+from snapshots.codec import encode_entry
+from snapshots.contract import NO_TALLIES, Tallies
+from snapshots.recovery import Loaded
+
+log = logging.getLogger("croupier.shard")
+
+ONE_CALL = 2
+"""Events of a one-call spin that is `_plain`: its bet and its win."""
+ATTEMPTS_MAX = 2
+"""A command whose deciding or applying raises is tried once more on a freshly loaded player (rule 10)."""
+
+
+_FOR_OPERATOR = {
+    WIN_ALREADY_SPENT: "rollbacks_flagged",
+    ALREADY_PROCESSED: "rollbacks_flagged",
+    ROUND_REFUNDED: "refunded_results_flagged",
+}
+"""Which metric counts the refusals that are kept with the player until an operator looks."""
+
+
+def _plain(events: Sequence[AnyEvent]) -> bool:
+    """A bet of money and perhaps its win: nothing that is counted or settled elsewhere."""
+    if not events or type(events[0]) is not BetPlaced or events[0].package_id is not None:
+        return not events
+    return len(events) == 1 or (len(events) == 2 and type(events[1]) is WinCredited)
+
+
+def _tallied(resident: Resident, done: Transition) -> Tallies:
+    """What the store counts with the transition's entry."""
+    state, before = resident.player.state, resident.standing
+    resident.standing = standing(state)
+    return tally(before, resident.standing, state, done.events)
+
+
+class Turn:
+    """The turns of one shard's players. Without `request` what is done is due work, and nobody waits for its answer."""
+
+    def __init__(self, context: ShardContext, loader: Loader, facts: FactFinder) -> None:
+        self._context, self._loader, self._facts = context, loader, facts
+        self._committer, self._metrics = context.committer, context.metrics
+        self._residents, self._scheduled = context.residents, context.scheduled
+
+    def act(self, sink: ReplySink, request: Request, resident: Resident, now: int, attempt: int = 1) -> None:
+        """Runs overdue work, then the request, on a player in memory. An exception quarantines only this player."""
+        if resident.waiting is not None:
+            self._wait_behind(sink, request, resident, attempt)
+            return
+        resident.used_ms = now
+        try:
+            if resident.due_ms is not None and resident.due_ms <= now and not self._run_due(resident, now):
+                self._wait_behind(sink, request, resident, attempt)
+            elif isinstance(request.body, Query):
+                self._answer_query(sink, request, resident, now)
+            else:
+                self._run_command(sink, request, resident, now)
+        except Exception:
+            self._quarantine(sink, request, resident, attempt)
+
+    def _wait_behind(self, sink: ReplySink, request: Request, resident: Resident, attempt: int) -> None:
+        """The player's facts are being looked up for an earlier command: this one waits in the mailbox."""
+        assert resident.waiting is not None
+        if len(resident.waiting) >= self._context.settings.mailbox_depth_max:
+            self._metrics.count("shard_overloaded")
+            sink.reply(unavailable(request.rid, "overloaded", "Too many commands wait for this player."))
+        else:
+            resident.waiting.append((sink, request, attempt))
+
+    def _command(self, command_id: str, body: CommandBody, resident: Resident, now: int) -> Command:
+        real_ms = now - self._context.clock_offset_ms if self._context.clock_offset_ms else 0
+        return Command(command_id, max(now, resident.player.state.time_ms), body, NO_FACTS, real_ms)
+
+    def _run_command(self, sink: ReplySink, request: Request, resident: Resident, now: int) -> None:
+        started = time.perf_counter()
+        command = self._command(request.command_id, request.body, resident, now)  # type: ignore[arg-type]
+        wanted = needs(resident.player, self._context.catalog, command)
+        if wanted is not None:
+            self._facts.find(resident, command, wanted, sink, request)
+        else:
+            self.decide(sink, request, resident, command, started)
+
+    def decide(
+        self, sink: ReplySink, request: Request, resident: Resident, command: Command, started: float
+    ) -> Transition | None:
+        """Decides and applies a command whose facts are known; answers what became of it."""
+        body = command.body
+        result = execute(resident.player, self._context.catalog, command)
+        if type(result) is Transition:
+            self._commit(result, resident, sink, Reply(request.rid, Kind.ANSWER, Raw(result.answer)))
+            if type(body) is Spin:
+                self._metrics.spin_handle.observe(time.perf_counter() - started)
+        elif type(result) is Replayed:
+            self._metrics.counters["shard_commands_replayed"] += 1
+            self._committer.reply_after(resident.batch, sink, Reply(request.rid, Kind.REPLAY, Raw(result.answer)))
+        else:
+            self._refuse(result, sink, request, resident)  # type: ignore[arg-type]
+        return result if type(result) is Transition else None
+
+    def decide_found(
+        self, resident: Resident, command: Command, sink: ReplySink | None, request: Request | None, started: float
+    ) -> Transition | None:
+        """As `decide`, or `decide_due` without a request: a command that had waited for its facts."""
+        if sink is None or request is None:
+            return self.decide_due(resident, command)
+        return self.decide(sink, request, resident, command, started)
+
+    def _commit(self, done: Transition, resident: Resident, sink: ReplySink | None, reply: Reply | None) -> None:
+        plain, tallies = _plain(done.events), NO_TALLIES
+        if not plain:
+            count_events(self._metrics, resident.player.state, done)
+            count_loyalty(self._metrics, self._context.catalog.loyalty, done.events)
+            tallies = _tallied(resident, done)
+        # What may raise comes before the entry is on its way (rule 10).
+        one_call = plain and len(done.events) == ONE_CALL
+        if not (one_call and resident.loose):
+            self._scheduled.plan(resident, self._context.catalog)
+            if one_call:
+                self._scheduled.loosen(resident, done.time_ms)
+        entry = (done.player_id, done.version, encode_entry(done))
+        if plain and done.events:
+            points: int = done.events[0].points_micro  # type: ignore[union-attr]  # a BetPlaced
+            if points:
+                self._metrics.points_accrued_micro += points
+                self._committer.tally(POINTS, points)
+        resident.batch = self._committer.add(entry, sink, reply, tallies)
+        self._residents.dirty[done.player_id] = 2
+        self._metrics.counters["shard_commands_accepted"] += 1
+        if not plain:
+            self._facts.settle(done, resident.batch)
+
+    def _refuse(self, refusal: Rejection, sink: ReplySink, request: Request, resident: Resident) -> None:
+        self._metrics.counters["shard_commands_refused"] += 1
+        if refusal.for_operator:
+            self._flag(refusal, request, resident)
+        self._committer.reply_after(resident.batch, sink, Reply(request.rid, Kind.REJECTION, Raw(encode(refusal))))
+        self._drop_unregistered(resident)
+
+    def _flag(self, refusal: Rejection, request: Request, resident: Resident) -> None:
+        """Keeps what the refused command wanted to move; the refusal leaves after that is durable (rules §3)."""
+        self._metrics.count(_FOR_OPERATOR[refusal.code])
+        log.warning("for an operator: %s of %s: %s", request.command_id, request.player_id, refusal.detail)
+        amount: int = refusal.fields.get("amount", 0)
+        session_id: str = refusal.fields.get("session_id", "")
+        named: str = getattr(request.body, "transaction_id", "")
+        body = FlagForOperator(request.command_id, refusal.code, session_id, amount, named)
+        command = self._command(f"flag:{request.command_id}:{amount}", body, resident, self._context.now())
+        kept = execute(resident.player, self._context.catalog, command)
+        if type(kept) is Transition:
+            self._commit(kept, resident, None, None)
+
+    def _answer_query(self, sink: ReplySink, request: Request, resident: Resident, now: int) -> None:
+        at = max(now, resident.player.state.time_ms)
+        view = query(resident.player, self._context.catalog, request.body, at)  # type: ignore[arg-type]
+        kind = Kind.REJECTION if type(view) is Rejection else Kind.ANSWER
+        self._committer.reply_after(resident.batch, sink, Reply(request.rid, kind, Raw(encode(view))))
+        self._drop_unregistered(resident)
+
+    def run_due(self, resident: Resident) -> None:
+        """Does a player's overdue work, as the scheduler asks. An exception quarantines only this player."""
+        try:
+            self._run_due(resident, self._context.now())
+        except Exception:
+            self._evict_poisoned(resident)
+
+    def _run_due(self, resident: Resident, now: int) -> bool:
+        """Runs overdue work in the order of its due times; False if one of them waits for facts first."""
+        while resident.waiting is None and resident.due_ms is not None and resident.due_ms <= now:
+            if resident.loose:
+                self._scheduled.plan(resident, self._context.catalog)
+                continue
+            command = next_due(
+                resident.player.state, now_ms() if self._context.clock_offset_ms else 0, self._context.catalog
+            )
+            if command is None:
+                raise InvariantViolation("due_work_exists", f"{resident.player.state.player_id} at {resident.due_ms}")
+            wanted = needs(resident.player, self._context.catalog, command)
+            if wanted is not None:
+                self._facts.find(resident, command, wanted, None, None)
+            else:
+                self.decide_due(resident, command)
+        return resident.waiting is None
+
+    def decide_due(self, resident: Resident, command: Command) -> Transition | None:
+        """Does due work; None if it is refused, as for a blocked player: it rests until the player moves."""
+        done = execute(resident.player, self._context.catalog, command)
+        if type(done) is Rejection:
+            log.info("due work %s of %s rests: %s", command.id, resident.player.state.player_id, done.detail)
+            resident.due_ms = None
+            return None
+        if type(done) is not Transition:
+            raise InvariantViolation("due_work_is_done", f"{resident.player.state.player_id}, {command.id}: {done}")
+        self._commit(done, resident, None, None)
+        return done
+
+    def _drop_unregistered(self, resident: Resident) -> None:
+        """Asking for players that don't exist must not fill the memory."""
+        if resident.player.state.version == 0:
+            self._residents.evict(resident.player.state.player_id)
+
+    def poisoned(self, sink: ReplySink | None, request: Request | None, resident: Resident) -> None:
+        """A command raised after its facts were found: as any other, but not tried again by itself."""
+        if sink is not None and request is not None:
+            self._quarantine(sink, request, resident, ATTEMPTS_MAX)
+        else:
+            self._evict_poisoned(resident)
+
+    def _evict_poisoned(self, resident: Resident) -> None:
+        player_id = resident.player.state.player_id
+        log.exception("player %s is evicted and loaded again", player_id)
+        self._metrics.count("shard_players_poisoned")
+        self._residents.evict(player_id)
+        self._loader.reload_after(player_id, resident.batch)
+
+    def _quarantine(self, sink: ReplySink, request: Request, resident: Resident, attempt: int) -> None:
+        """Rule 10: the player is evicted and reloaded after its in-flight appends; others go on."""
+        log.error("command %s of player %s raised", request.command_id, request.player_id)
+        self._evict_poisoned(resident)
+        if attempt < ATTEMPTS_MAX:
+            self._loader.enqueue(sink, request, attempt + 1)
+        else:
+            sink.reply(unavailable(request.rid, "shard_unavailable", "This player can't be served now.", 5))
+
+    def admit(self, loaded: Loaded) -> Resident:
+        """Takes a loaded player in; one rebuilt from a log tail owes its snapshots."""
+        player = loaded.player
+        resident = Resident(player, self._context.now(), loaded.indexed_ms)
+        self._scheduled.plan(resident, self._context.catalog)
+        self._residents.add(resident)
+        if player.state.player_id in self._context.tails:
+            self._residents.owe(player.state.player_id)
+        self._metrics.gauges["shard_resident_players"] = len(self._residents)
+        return resident

@@ -1,0 +1,64 @@
+"""What only a running store knows of a catalog: the exponents in which players hold its currencies (rules §2.7)."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from actors.catalog_swap import CatalogMissing, read_content
+from croupier.catalog_folder import PLATFORM
+from croupier.catalog_problems import Checked
+from croupier.catalog_yaml import Problem
+from engine.catalog import Catalog
+from engine.currencies import COUNTED_PLAYERS, OtherExponent, other_exponents
+from engine.tally import PLAYERS
+from snapshots.contract import Store
+
+
+async def catalog_in_force(store: Store) -> Catalog | None:
+    """The catalog the store has in force; None if there is none, or none that can be read. Raises StoreUnavailable."""
+    row = (await store.routing()).catalog
+    try:
+        return None if row is None else (await read_content(store, row.version)).catalog
+    except (CatalogMissing, msgspec.DecodeError):
+        return None
+
+
+async def exponent_problems(store: Store, in_force: Catalog | None, checked: Checked) -> tuple[Problem, ...]:
+    """Every currency of a checked catalog that players hold with another exponent. Raises StoreUnavailable."""
+    wanted = other_exponents(checked.catalog, in_force)
+    if not wanted:
+        return ()
+    counted = await store.tallies([PLAYERS, COUNTED_PLAYERS, *(each.counter for each in wanted)])
+    problems = [_problem(checked, each, _holding(players)) for each in wanted if (players := counted[each.counter]) > 0]
+    if in_force is not None and counted[PLAYERS] > counted[COUNTED_PLAYERS]:
+        earlier = _in_force_before(wanted, in_force)
+        told = {each.currency for each in wanted if counted[each.counter]}
+        whom = "players whom an earlier version registered may hold"
+        problems += [_problem(checked, each, whom) for each in earlier if each.currency not in told]
+    return tuple(problem for problem in problems if problem is not None)
+
+
+def _in_force_before(wanted: Sequence[OtherExponent], in_force: Catalog) -> list[OtherExponent]:
+    """Those that the catalog in force has: who was registered before currencies were counted may hold them."""
+    return [
+        each
+        for each in wanted
+        if each.currency in in_force.currencies and in_force.currencies[each.currency].exponent == each.exponent
+    ]
+
+
+def _holding(players: int) -> str:
+    return "1 player holds" if players == 1 else f"{players} players hold"
+
+
+def _problem(checked: Checked, held: OtherExponent, whom: str) -> Problem | None:
+    """None for a currency whose exponent could not be read: that is a problem of its own already."""
+    line = checked.exponent_lines.get(held.currency)
+    if line is None:
+        return None
+    exponent = checked.catalog.currencies[held.currency].exponent
+    reason = (
+        f"{held.currency} has exponent {exponent} here, but {whom} it with exponent {held.exponent}, and "
+        f"their money would change its worth; write exponent: {held.exponent}"
+    )
+    return Problem(PLATFORM, line, reason)

@@ -1,0 +1,50 @@
+"""A game server's key is rotated while it plays: nothing is restarted, and what it did stays its own."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from croupier.demo_client import Signer
+from tests.croupier_up import KEYS, SIGNERS, CroupierUp, register, wait_until
+
+pytestmark = pytest.mark.timeout(120)
+
+SPIN = "/spin?player_id=rota&game_id=book-of-dunes&mode=real&bet=100&win=40"
+NEXT = {"id": "next", "secret": "the secret that follows", "role": "game_server", "client": "game_server"}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[CroupierUp]:
+    running = CroupierUp(tmp_path, f"sqlite:{tmp_path / 'store'}", "--shards", "1", "--spares", "0")
+    yield running
+    assert running.stop() == 0
+    assert "Traceback" not in running.stderr()
+
+
+def test_a_key_is_rotated_under_way(server: CroupierUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    api, keys = server.api, tmp_path / "keys.json"
+    monkeypatch.setitem(SIGNERS, "next", Signer("next", NEXT["secret"]))
+    register(api, "rota")
+
+    def status(signer: str) -> int:
+        return api.signed(signer, "GET", "/players/rota/rounds").status_code
+
+    first = api.game("POST", SPIN, key="spin-1").json()
+    assert (first["replayed"], status("next")) == (False, 401)
+
+    old, platform = KEYS["api_keys"]
+    keys.write_text(json.dumps(KEYS | {"api_keys": [old, NEXT, platform]}))
+    wait_until("the new key is believed", lambda: status("next") == 200)
+    assert status("game_server") == 200
+    assert api.signed("next", "POST", SPIN, key="spin-1").json() == first | {"replayed": True}
+
+    keys.write_text(json.dumps(KEYS | {"api_keys": [NEXT, platform | {"role": "game_server", "client": "x"}]})[:-9])
+    wait_until("the broken file is refused", lambda: "the keys in force stay" in server.stderr())
+    assert (status("next"), status("game_server")) == (200, 200)
+
+    keys.write_text(json.dumps(KEYS | {"api_keys": [NEXT, platform]}))
+    wait_until("the old key is gone", lambda: status("game_server") == 401)
+    body = {"player_id": "rota", "transaction_id": "spin-1"}
+    assert api.signed("next", "POST", "/spin/rollback", body).json()["status"] == "rolled_back"

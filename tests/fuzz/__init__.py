@@ -1,0 +1,1 @@
+"""Schemathesis against a real server: does Croupier do what its OpenAPI document says? `python -m tests.fuzz`."""
