@@ -5,6 +5,9 @@
 
 `folder` and `places` know the files and their lines; `readers` make a catalog of them, which only this package calls.
 Deploying, translations and the command line call it.
+
+`folder` and `places` know the files and their lines, and `readers` make a catalog of them. Deploying, translations,
+the processes and the command line call this package.
 """
 
 from collections.abc import Mapping
