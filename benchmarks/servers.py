@@ -34,9 +34,9 @@ def _environment() -> dict[str, str]:
 @contextlib.contextmanager
 def _process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A child in a session of its own that writes to `log`; asked to stop at the end, and killed if it doesn't."""
-    with log.open("wb") as sink:
+    with log.open("wb") as reply_to:
         child = subprocess.Popen(
-            command, stdout=sink, stderr=subprocess.STDOUT, cwd=ROOT, env=_environment(), start_new_session=True
+            command, stdout=reply_to, stderr=subprocess.STDOUT, cwd=ROOT, env=_environment(), start_new_session=True
         )
     try:
         yield child

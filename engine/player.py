@@ -21,7 +21,7 @@ from engine.transition import Transition
 from engine.views import AnyReply
 from engine.workflow.consequences import consequences
 
-SETTLING_STEPS_MAX = 1_024
+CONSEQUENCE_STEPS_MAX = 1_024
 _ENCODER = msgspec.msgpack.Encoder()
 
 
@@ -48,7 +48,7 @@ def execute(player: Player, catalog: Catalog, command: Command) -> Transition | 
     round_ = state.rounds.get(getattr(command.body, "session_id", "")) if state.rounds else None
     for event in decided:
         evolve(player, event, command.id, command.time_ms)
-    followed = _settle(player, command) if state.grants or state.packages else ()
+    followed = _apply_consequences(player, command) if state.grants or state.packages else ()
     check(state)
     encoded = _ENCODER.encode(answer(state, command, decided, round_))
     transition = Transition(
@@ -65,17 +65,17 @@ def execute(player: Player, catalog: Catalog, command: Command) -> Transition | 
     return transition
 
 
-def _settle(player: Player, command: Command) -> list[AnyEvent]:
+def _apply_consequences(player: Player, command: Command) -> list[AnyEvent]:
     """Applies what follows by itself until nothing does."""
     followed: list[AnyEvent] = []
-    for _ in range(SETTLING_STEPS_MAX):
+    for _ in range(CONSEQUENCE_STEPS_MAX):
         more = consequences(player.state, command.time_ms)
         if not more:
             return followed
         for event in more:
             evolve(player, event, command.id, command.time_ms)
         followed += more
-    raise InvariantViolation("settling_ends", f"{player.state.player_id} still has consequences")
+    raise InvariantViolation("consequences_end", f"{player.state.player_id} still has consequences")
 
 
 def _record(player: Player, transition: Transition) -> None:

@@ -23,7 +23,7 @@ Awards = Mapping[str, str]
 NO_AWARDS: Awards = MappingProxyType({})
 
 
-class Standing(NamedTuple):
+class ActiveAwards(NamedTuple):
     """A player's awards that are active, and those of free spins alone that have expired.
 
     A reversal brings such an award back as long as it is known; one that is forgotten stays counted.
@@ -33,7 +33,7 @@ class Standing(NamedTuple):
     expired: Awards
 
 
-NOTHING = Standing(NO_AWARDS, NO_AWARDS)
+NOTHING = ActiveAwards(NO_AWARDS, NO_AWARDS)
 
 
 def tally_name(figure: str, campaign_id: str) -> str:
@@ -41,7 +41,7 @@ def tally_name(figure: str, campaign_id: str) -> str:
     return f"{figure}:{campaign_id}"
 
 
-def standing(state: PlayerState) -> Standing:
+def active_awards(state: PlayerState) -> ActiveAwards:
     """How the player's awards stand now."""
     if not state.grants and not state.packages and not state.award_ends:
         return NOTHING
@@ -51,7 +51,7 @@ def standing(state: PlayerState) -> Standing:
         for award, end in state.award_ends.items()
         if end.expired and not end.otherwise and award not in active
     }
-    return Standing(active, expired)
+    return ActiveAwards(active, expired)
 
 
 def _active(state: PlayerState) -> dict[str, str]:
@@ -67,8 +67,10 @@ def _active(state: PlayerState) -> dict[str, str]:
     return awards
 
 
-def tally(before: Standing, after: Standing, state: PlayerState, events: Sequence[e.AnyEvent]) -> dict[str, int]:
-    """The deltas of one transition, by counter. `state` is the player's after it, with the standing `after`."""
+def tally(
+    before: ActiveAwards, after: ActiveAwards, state: PlayerState, events: Sequence[e.AnyEvent]
+) -> dict[str, int]:
+    """The deltas of one transition, by counter. `state` is the player's after it."""
     telling = [event for event in events if type(event) in _COUNTED]
     if not telling and before == after:
         return {}
@@ -92,9 +94,9 @@ def _award_of(grant: Grant) -> str:
 
 
 class _Counting:
-    """One transition. An award of free spins alone ends with its last part: its standing tells how."""
+    """One transition. An award of free spins alone ends with its last part: its active_awards tells how."""
 
-    def __init__(self, before: Standing, after: Standing, state: PlayerState) -> None:
+    def __init__(self, before: ActiveAwards, after: ActiveAwards, state: PlayerState) -> None:
         self.before, self.after, self.state = before, after, state
         self.deltas: dict[str, int] = {}
 

@@ -18,9 +18,9 @@ from gateway.metrics import GatewayMetrics
 from gateway.openapi import document
 from gateway.ports import ClusterPort, ControlPort, ControlUnavailable
 from gateway.route_table import MODULES, ROUTES
-from gateway.routes.call import House
+from gateway.routes.call import GatewayParts
 from gateway.routes.operations import sandbox
-from gateway.routes.request_guard import EXCHANGE, Guard
+from gateway.routes.request_guard import RECEIVED, RequestGuard
 from gateway.settings import GatewaySettings
 from gateway.spin.path import HotPath, is_hot
 
@@ -64,11 +64,11 @@ def create_app(
     """Wires the application. It owns nothing that must be closed: `players` and both ports are the caller's."""
     metrics = GatewayMetrics()
     app = GatewayApp(HotPath(players, auth, metrics, settings))
-    app.state.house = House(ROUTES, players, auth, cluster, control)
+    app.state.parts = GatewayParts(ROUTES, players, auth, cluster, control)
     app.state.metrics = metrics
     for module in (*MODULES, sandbox) if settings.sandbox else MODULES:
         app.include_router(module.routes.router)
-    app.add_middleware(Guard, routes=ROUTES, metrics=metrics, settings=settings)
+    app.add_middleware(RequestGuard, routes=ROUTES, metrics=metrics, settings=settings)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RefusedByPlayer, _refused)
     app.add_exception_handler(ControlUnavailable, _uncontrolled)
@@ -79,7 +79,7 @@ def create_app(
 
 async def _refused(request: Request, error: Exception) -> Response:
     refusal = cast(Refused | RefusedByPlayer, error)
-    request.scope[EXCHANGE].code = refusal.code
+    request.scope[RECEIVED].code = refusal.code
     reply = refusal.reply()
     headers = {name.decode(): value.decode() for name, value in reply.headers}
     return Response(reply.body, reply.status, headers)

@@ -21,8 +21,8 @@ from snapshots.records import HASH_SIZE as HASH_SIZE
 from snapshots.records import NO_TALLIES as NO_TALLIES
 from snapshots.records import PERIOD_DAYS_MAX as PERIOD_DAYS_MAX
 from snapshots.records import REQUESTS_KEPT as REQUESTS_KEPT
+from snapshots.records import RESOLVED_KEPT_MS as RESOLVED_KEPT_MS
 from snapshots.records import SEEN_PLAYERS_MAX as SEEN_PLAYERS_MAX
-from snapshots.records import SETTLED_KEPT_MS as SETTLED_KEPT_MS
 from snapshots.records import SLOTS as SLOTS
 from snapshots.records import Address as Address
 from snapshots.records import CatalogRow as CatalogRow
@@ -178,10 +178,10 @@ class Store(Protocol):
         device doesn't hold without that signal; an amount of 0 passes no limit.
         """
 
-    async def settle_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
+    async def resolve_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
         """The fate of reservations is known: granted ones count for good, others are returned. Idempotent; final.
 
-        The fate stays known for `SETTLED_KEPT_MS`. Reservations nobody knows are passed over.
+        The fate stays known for `RESOLVED_KEPT_MS`. Reservations nobody knows are passed over.
         """
 
     async def held_reservations(

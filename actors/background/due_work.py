@@ -48,7 +48,7 @@ class Scheduler:
             try:
                 await self.catch_up()
                 if beats % orphans_every == 0:
-                    await self._facts.settle_orphans()
+                    await self._facts.resolve_orphans()
             except StoreUnavailable as failure:
                 log.warning("due work waits for the store: %s", failure)
             except Fenced as refusal:

@@ -17,7 +17,7 @@ from actors.metrics.shard import ShardMetrics
 from actors.outcome import Unavailable
 from actors.settings import ShardSettings
 from actors.shard.lease import Lease
-from actors.wire.frames import Kind, Reply, ReplySink, encode
+from actors.wire.frames import Kind, Reply, ReplyTo, encode
 from snapshots.codec import encode_batch
 from snapshots.contract import NO_TALLIES, Incarnation, LogHead, Store, Tallies
 from snapshots.errors import Fenced, StoreUnavailable
@@ -31,8 +31,8 @@ OUTCOME_UNKNOWN = Raw(
 )
 
 
-Waiting = tuple[ReplySink, Reply]
-Held = tuple[ReplySink, Reply, bool]
+Waiting = tuple[ReplyTo, Reply]
+Held = tuple[ReplyTo, Reply, bool]
 """A reply that waits for a batch; True if it acknowledges an entry of it, False if it also needs a fresh lease."""
 BatchEntry = tuple[str, int, bytes]
 
@@ -83,7 +83,9 @@ class Committer:
 
     # --- the shard's side
 
-    def add(self, entry: BatchEntry, sink: ReplySink | None, reply: Reply | None, tallies: Tallies = NO_TALLIES) -> int:
+    def add(
+        self, entry: BatchEntry, reply_to: ReplyTo | None, reply: Reply | None, tallies: Tallies = NO_TALLIES
+    ) -> int:
         """Takes an entry, the reply that acknowledges it, and the deltas to the store's counters that go with it.
 
         Answers the number of its batch.
@@ -93,8 +95,8 @@ class Committer:
         if tallies:
             for name, delta in tallies.items():
                 pending.tallies[name] = pending.tallies.get(name, 0) + delta
-        if sink is not None and reply is not None:
-            pending.replies.append((sink, reply, True))
+        if reply_to is not None and reply is not None:
+            pending.replies.append((reply_to, reply, True))
         if self._in_flight is None:
             self._wake.set()
         return pending.number
@@ -104,18 +106,18 @@ class Committer:
         tallies = self._pending.tallies
         tallies[name] = tallies.get(name, 0) + delta
 
-    def reply_after(self, batch_number: int, sink: ReplySink, reply: Reply) -> None:
+    def reply_after(self, batch_number: int, reply_to: ReplyTo, reply: Reply) -> None:
         """Sends a reply that needs no append: after its player's last entry is durable, and under a fresh lease."""
         if self.ended:
-            sink.reply(Reply(reply.rid, Kind.UNAVAILABLE, OUTCOME_UNKNOWN))
+            reply_to.reply(Reply(reply.rid, Kind.UNAVAILABLE, OUTCOME_UNKNOWN))
         elif batch_number > self.durable:
             in_flight = self._in_flight
             batch = in_flight if in_flight is not None and in_flight.number == batch_number else self._pending
-            batch.replies.append((sink, reply, False))
+            batch.replies.append((reply_to, reply, False))
         elif self._lease.fresh():
-            sink.reply(reply)
+            reply_to.reply(reply)
         else:
-            self._lease_waiters.append((sink, reply))
+            self._lease_waiters.append((reply_to, reply))
 
     @property
     def backlog(self) -> int:
@@ -159,8 +161,8 @@ class Committer:
         self._lease.renew(sent_at_s)
         if self._lease_waiters and self._lease.fresh():
             waiting, self._lease_waiters = self._lease_waiters, []
-            for sink, reply in waiting:
-                sink.reply(reply)
+            for reply_to, reply in waiting:
+                reply_to.reply(reply)
 
     def end(self, reason: str) -> None:
         """Stops for good: nothing is acknowledged any more, everybody who waits is told so."""
@@ -169,9 +171,9 @@ class Committer:
         self.ended = True
         self._task.cancel()
         batches = [batch for batch in (self._in_flight, self._pending) if batch is not None]
-        held = [(sink, reply) for batch in batches for sink, reply, _ in batch.replies]
-        for sink, reply in [*self._lease_waiters, *held]:
-            sink.reply(Reply(reply.rid, Kind.UNAVAILABLE, OUTCOME_UNKNOWN))
+        held = [(reply_to, reply) for batch in batches for reply_to, reply, _ in batch.replies]
+        for reply_to, reply in [*self._lease_waiters, *held]:
+            reply_to.reply(Reply(reply.rid, Kind.UNAVAILABLE, OUTCOME_UNKNOWN))
         for _, waiter in self._durable_waiters:
             if not waiter.done():
                 waiter.set_exception(Fenced(reason))
@@ -210,11 +212,11 @@ class Committer:
     def _release(self, batch: _Batch) -> None:
         """Acknowledgements leave now; reads, replays and refusals only if the append was answered within the lease."""
         fresh = self._lease.fresh()
-        for sink, reply, acknowledges in batch.replies:
+        for reply_to, reply, acknowledges in batch.replies:
             if fresh or acknowledges:
-                sink.reply(reply)
+                reply_to.reply(reply)
             else:
-                self._lease_waiters.append((sink, reply))
+                self._lease_waiters.append((reply_to, reply))
 
     def _take(self) -> _Batch:
         """The pending batch, whole: gathering is bounded by `pending_entries_max`, so that a batch is, too."""

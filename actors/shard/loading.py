@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from actors.shard.context import ShardContext
 from actors.shard.residents import Letter, Resident
-from actors.wire.frames import NIL, Kind, Reply, ReplySink, Request, unavailable
+from actors.wire.frames import NIL, Kind, Reply, ReplyTo, Request, unavailable
 from snapshots.errors import Corrupt, Fenced, StoreUnavailable
 from snapshots.recovery import Loaded, load_player, read_player
 
@@ -29,7 +29,7 @@ class Loader:
         self,
         context: ShardContext,
         admit: Callable[[Loaded], Resident],
-        act_or_load: Callable[[ReplySink, Request, int, int], None],
+        act_or_load: Callable[[ReplyTo, Request, int, int], None],
     ) -> None:
         self._context, self._admit, self._act_or_load = context, admit, act_or_load
         self._mailboxes: dict[str, list[Letter]] = {}
@@ -39,15 +39,15 @@ class Loader:
         self._parallel = asyncio.Semaphore(context.settings.loads_parallel)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def enqueue(self, sink: ReplySink, request: Request, attempt: int = 1) -> None:
+    def enqueue(self, reply_to: ReplyTo, request: Request, attempt: int = 1) -> None:
         """Puts a request into the player's mailbox, starting a load if none is under way."""
         mailbox = self._mailboxes.get(request.player_id)
         full = mailbox is not None and len(mailbox) >= self._context.settings.mailbox_depth_max
         if full or (mailbox is None and len(self._mailboxes) >= self._context.settings.loads_max):
             self._context.metrics.count("shard_overloaded")
-            sink.reply(unavailable(request.rid, "overloaded", "Too many commands wait for this player to be loaded."))
+            reply_to.reply(unavailable(request.rid, "overloaded", "Too many commands wait for the player's load."))
             return
-        self._mailbox(request.player_id).append((sink, request, attempt))
+        self._mailbox(request.player_id).append((reply_to, request, attempt))
 
     def reload_after(self, player_id: str, batch_number: int) -> None:
         """The next load waits for this batch and reads the own log, too: the player was evicted unsnapshotted."""
@@ -144,20 +144,20 @@ class Loader:
     def _deliver(self, player_id: str) -> None:
         self._reload_after.pop(player_id, None)
         self._context.metrics.count("shard_players_loaded")
-        for sink, request, attempt in self._take(player_id, arrived=True):
-            self._act_or_load(sink, request, self._context.now(), attempt)
+        for reply_to, request, attempt in self._take(player_id, arrived=True):
+            self._act_or_load(reply_to, request, self._context.now(), attempt)
 
     def _fail(self, player_id: str, detail: str) -> None:
         self._context.metrics.count("shard_loads_failed")
         self._return_letters(player_id, detail)
 
     def _return_letters(self, player_id: str, detail: str) -> None:
-        for sink, request, _ in self._take(player_id):
-            sink.reply(unavailable(request.rid, "shard_unavailable", detail))
+        for reply_to, request, _ in self._take(player_id):
+            reply_to.reply(unavailable(request.rid, "shard_unavailable", detail))
 
     def _disown(self, player_id: str) -> None:
-        for sink, request, _ in self._take(player_id):
-            sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+        for reply_to, request, _ in self._take(player_id):
+            reply_to.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
 
     def _take(self, player_id: str, arrived: bool = False) -> list[Letter]:
         arrival = self._arrivals.pop(player_id, None)

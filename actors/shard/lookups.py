@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from actors.shard.context import ShardContext
 from actors.shard.residents import Resident
-from actors.wire.frames import NIL, Kind, Reply, ReplySink, Request, unavailable
+from actors.wire.frames import NIL, Kind, Reply, ReplyTo, Request, unavailable
 from engine.commands import Command
 from engine.facts import Facts, Needs, PastBet, Reservation, Seen
 from engine.needs import reservation_fate, reservation_outcomes
@@ -35,10 +35,10 @@ class FactFinder:
         self,
         context: ShardContext,
         *,
-        act_or_load: Callable[[ReplySink, Request, int, int], None],
+        act_or_load: Callable[[ReplyTo, Request, int, int], None],
         arrive: Callable[[str], Awaitable[None]],
-        decide: Callable[[Resident, Command, ReplySink | None, Request | None, float], Transition | None],
-        poisoned: Callable[[ReplySink | None, Request | None, Resident], None],
+        decide: Callable[[Resident, Command, ReplyTo | None, Request | None, float], Transition | None],
+        poisoned: Callable[[ReplyTo | None, Request | None, Resident], None],
     ) -> None:
         self._context, self._act_or_load, self._arrive = context, act_or_load, arrive
         self._decide_found, self._poisoned = decide, poisoned
@@ -49,18 +49,18 @@ class FactFinder:
         self._reading = asyncio.Semaphore(1)
 
     def find(
-        self, resident: Resident, command: Command, wanted: Needs, sink: ReplySink | None, request: Request | None
+        self, resident: Resident, command: Command, wanted: Needs, reply_to: ReplyTo | None, request: Request | None
     ) -> None:
         """Looks facts up, then has the command decided. Without `request` it is due work."""
         resident.waiting = []
         self._context.metrics.counters["facts_looked_up"] += 1
-        self._spawn(self._find(resident, command, wanted, sink, request), self._looking)
+        self._spawn(self._find(resident, command, wanted, reply_to, request), self._looking)
 
-    def settle(self, done: Transition, batch: int) -> None:
+    def resolve(self, done: Transition, batch: int) -> None:
         """Tells the store what became of reservations, once the transition is durable."""
         granted, returned = reservation_outcomes(done)
         if granted or returned:
-            self._spawn(self._settle(batch, granted, returned))
+            self._spawn(self._resolve(batch, granted, returned))
 
     @property
     def looking(self) -> bool:
@@ -90,11 +90,11 @@ class FactFinder:
         for task in (*self._tasks, *self._looking):
             task.cancel()
         for resident in self._context.residents.by_id.values():
-            for sink, request, _ in resident.waiting or ():
-                sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+            for reply_to, request, _ in resident.waiting or ():
+                reply_to.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
 
     async def _find(
-        self, resident: Resident, command: Command, wanted: Needs, sink: ReplySink | None, request: Request | None
+        self, resident: Resident, command: Command, wanted: Needs, reply_to: ReplyTo | None, request: Request | None
     ) -> None:
         started = time.perf_counter()
         try:
@@ -102,20 +102,20 @@ class FactFinder:
             past = None if wanted.past_bet is None else await self._find_past(resident, wanted.past_bet)
             country = self._context.country_of(wanted.signals.ip)
             command = replace(command, facts=Facts(country, seen, tuple(reserved), past))
-            await self._decide(resident, command, sink, request, started, reserved)
+            await self._decide(resident, command, reply_to, request, started, reserved)
         except StoreUnavailable as failure:
             log.warning("facts for %s can't be had now: %s", command.id, failure)
-            self._not_now(resident, sink, request)
+            self._not_now(resident, reply_to, request)
         except StoreError as failure:
             self._context.end(str(failure))
             return
         except Exception:
-            self._poisoned(sink, request, resident)
+            self._poisoned(reply_to, request, resident)
         self._go_on(resident)
 
-    def _not_now(self, resident: Resident, sink: ReplySink | None, request: Request | None) -> None:
+    def _not_now(self, resident: Resident, reply_to: ReplyTo | None, request: Request | None) -> None:
         """Refuses the command; where it is due work, all that came behind it, which may not overtake it."""
-        refused = [(sink, request)] if sink is not None and request is not None else []
+        refused = [(reply_to, request)] if reply_to is not None and request is not None else []
         if not refused:
             refused = [(behind, letter) for behind, letter, _ in resident.waiting or []]
             resident.waiting = []
@@ -151,7 +151,7 @@ class FactFinder:
         self,
         resident: Resident,
         command: Command,
-        sink: ReplySink | None,
+        reply_to: ReplyTo | None,
         request: Request | None,
         started: float,
         reserved: Sequence[Reservation],
@@ -159,33 +159,33 @@ class FactFinder:
         """If it is refused, what was reserved is returned before a repeat of it could reserve the same again."""
         context = self._context
         if context.residents.by_id.get(resident.player.state.player_id) is not resident:
-            if sink is not None and request is not None:
+            if reply_to is not None and request is not None:
                 self._act_or_load(
-                    sink, request, context.now(), 1
+                    reply_to, request, context.now(), 1
                 )  # evicted meanwhile: begins anew, with who has it now
             return
-        done = self._decide_found(resident, command, sink, request, started)
+        done = self._decide_found(resident, command, reply_to, request, started)
         held = tuple(entry.reservation_id for entry in reserved if not entry.refusals)
         if done is None and held:
-            await self._settle(0, (), held)
+            await self._resolve(0, (), held)
 
     def _go_on(self, resident: Resident) -> None:
         """The commands that waited, in their order; each may wait again."""
         letters, resident.waiting = resident.waiting or [], None
-        for sink, request, attempt in letters:
-            self._act_or_load(sink, request, self._context.now(), attempt)
+        for reply_to, request, attempt in letters:
+            self._act_or_load(reply_to, request, self._context.now(), attempt)
 
-    async def _settle(self, batch: int, granted: Sequence[str], returned: Sequence[str]) -> None:
+    async def _resolve(self, batch: int, granted: Sequence[str], returned: Sequence[str]) -> None:
         try:
             await self._context.committer.until_durable(batch)
             if granted:
-                await self._context.store.settle_reservations(granted, granted=True)
+                await self._context.store.resolve_reservations(granted, granted=True)
             if returned:
-                await self._context.store.settle_reservations(returned, granted=False)
+                await self._context.store.resolve_reservations(returned, granted=False)
         except (StoreUnavailable, Fenced) as failure:
             log.warning("reservations stay held until their owner looks again: %s", failure)
 
-    async def settle_orphans(self) -> None:
+    async def resolve_orphans(self) -> None:
         """Reservations held for long: each player's owner says what became of them. A page of all there are, per call:
         those of offers that nobody has taken yet stay held and must not hide the others.
         """
@@ -194,9 +194,9 @@ class FactFinder:
         self._last_held = held[-1] if len(held) == ORPHANS_AT_ONCE else None
         for reservation in held:
             if self._context.ownership.owns(reservation.player_id):
-                await self._settle_orphan(reservation)
+                await self._resolve_orphan(reservation)
 
-    async def _settle_orphan(self, held: HeldReservation) -> None:
+    async def _resolve_orphan(self, held: HeldReservation) -> None:
         context = self._context
         await self._arrive(held.player_id)
         resident = context.residents.by_id.get(held.player_id)
@@ -207,10 +207,10 @@ class FactFinder:
             resident.waiting = []  # a repeat of the command would find it held, and be granted what is being returned
             ids = (held.reservation_id,)
             granted, returned = (ids, ()) if fate == "granted" else ((), ids)
-            await self._spawn(self._settle_and_go_on(resident, granted, returned), self._looking)
+            await self._spawn(self._resolve_and_go_on(resident, granted, returned), self._looking)
 
-    async def _settle_and_go_on(self, resident: Resident, granted: Sequence[str], returned: Sequence[str]) -> None:
-        await self._settle(resident.batch, granted, returned)
+    async def _resolve_and_go_on(self, resident: Resident, granted: Sequence[str], returned: Sequence[str]) -> None:
+        await self._resolve(resident.batch, granted, returned)
         self._go_on(resident)
 
     def _spawn(

@@ -2,15 +2,15 @@
 
 from heapq import heapify, heappop, heappush
 
-from actors.wire.frames import ReplySink, Request
+from actors.wire.frames import ReplyTo, Request
 from engine.calendar import DAY_MS
 from engine.catalog import Catalog
 from engine.due import next_due_ms
 from engine.loyalty.turnover import week_ends_ms, week_of
 from engine.state import Player
-from engine.tally import standing
+from engine.tally import active_awards
 
-Letter = tuple[ReplySink, Request, int]
+Letter = tuple[ReplyTo, Request, int]
 """A command in a mailbox: whom to answer, what is asked, and how many attempts it has had."""
 
 WRITES_OWED = 2
@@ -23,18 +23,19 @@ FORGOTTEN_MAX = 1_000
 
 class Resident:
     """A live player actor. `batch` is the commit batch of its last entry, `due_ms` when it next has work due,
-    `standing` its active awards as they are counted. `loose`: `due_ms` may be too early (`Schedule.due_of` is exact).
+    `active_awards` its awards as they are counted. `due_is_estimated`: `due_ms` may be too early (`Schedule.due_of` is
+    exact).
     """
 
-    __slots__ = ("batch", "due_ms", "indexed_ms", "loose", "player", "standing", "used_ms", "waiting")
+    __slots__ = ("active_awards", "batch", "due_is_estimated", "due_ms", "indexed_ms", "player", "used_ms", "waiting")
 
     def __init__(self, player: Player, used_ms: int, indexed_ms: int | None) -> None:
         self.player = player
         self.batch = 0
-        self.standing = standing(player.state)
+        self.active_awards = active_awards(player.state)
         self.used_ms = used_ms
         self.due_ms: int | None = None
-        self.loose = False
+        self.due_is_estimated = False
         self.indexed_ms = indexed_ms
         """The due time that the newest snapshot in the store tells; None: none."""
         self.waiting: list[Letter] | None = None
@@ -44,7 +45,7 @@ class Resident:
 class Schedule:
     """When players in memory have work due, earliest first. A note may be too early, never too late: a due time that
     moves away needs no other, so that a player who opens and closes rounds leaves no trail of them. So may a resident's
-    `due_ms` while it is `loose`.
+    `due_ms` while it is `due_is_estimated`.
     """
 
     def __init__(self) -> None:
@@ -56,21 +57,21 @@ class Schedule:
 
     def plan(self, resident: Resident, catalog: Catalog) -> None:
         """Reckons and notes when the player next has work due."""
-        resident.loose = False
+        resident.due_is_estimated = False
         self._plan(resident, next_due_ms(resident.player.state, catalog))
 
-    def loosen(self, resident: Resident, time_ms: int) -> None:
+    def estimate(self, resident: Resident, time_ms: int) -> None:
         """For a planned player after a one-call spin at `time_ms`: more of them only put off what is due, and bring up
         nothing but cashback, at the week's end. Noting the sooner of both spares the reckoning after each, until
         something else happens or that time has come.
         """
         week_ends = week_ends_ms(week_of(time_ms // DAY_MS))
-        resident.loose = True
+        resident.due_is_estimated = True
         self._plan(resident, week_ends if resident.due_ms is None else min(week_ends, resident.due_ms))
 
     def due_of(self, resident: Resident, catalog: Catalog) -> int | None:
         """When the player next has work due, Unix ms, exactly."""
-        if resident.loose:
+        if resident.due_is_estimated:
             self.plan(resident, catalog)
         return resident.due_ms
 

@@ -12,7 +12,7 @@ from actors.shard.context import ShardContext
 from actors.shard.loading import Loader
 from actors.shard.lookups import FactFinder
 from actors.shard.turn import Turn
-from actors.wire.frames import CONTROL, NIL, Kind, Reply, ReplySink, Request, RequestFrame, ShardReport, unavailable
+from actors.wire.frames import CONTROL, NIL, Kind, Reply, ReplyTo, Request, RequestFrame, ShardReport, unavailable
 
 
 class Shard:
@@ -30,57 +30,57 @@ class Shard:
         )
         self.turn = Turn(context, self.loader, self.facts)
         self.swap = CatalogSwap(context, self.until_decided, self._go_on)
-        self.controlled: Callable[[ReplySink, Request], None] = lambda sink, request: None
+        self.controlled: Callable[[ReplyTo, Request], None] = lambda reply_to, request: None
         """What to do with a request to the process itself; set by whoever runs the shard."""
         self._by_id = context.residents.by_id
-        self._held: list[tuple[ReplySink, RequestFrame]] = []
+        self._held: list[tuple[ReplyTo, RequestFrame]] = []
         """Frames that wait while a catalog is swapped."""
         for part in (self.loader.end, self.facts.end, self.swap.end, self._let_go):
             context.at_end(part)
 
     # --- frames
 
-    def handle(self, sink: ReplySink, frame: RequestFrame) -> None:
+    def handle(self, reply_to: ReplyTo, frame: RequestFrame) -> None:
         """Acts on every request of a frame, in order."""
         context = self.context
         if context.paused:
-            self._hold(sink, frame)
+            self._hold(reply_to, frame)
             return
         refusal = self._not_serving(frame.epoch)
         now = context.now()
         for request in frame.requests:
             if type(request.body) in CONTROL:
-                self.controlled(sink, request)
+                self.controlled(reply_to, request)
             elif refusal is not None:
-                sink.reply(refusal(request.rid))
+                reply_to.reply(refusal(request.rid))
             else:
-                self.act_or_load(sink, request, now)
+                self.act_or_load(reply_to, request, now)
 
-    def _hold(self, sink: ReplySink, frame: RequestFrame) -> None:
+    def _hold(self, reply_to: ReplyTo, frame: RequestFrame) -> None:
         """Players' requests wait while the catalog is swapped; what is asked of the process itself does not."""
         waiting = [request for request in frame.requests if type(request.body) not in CONTROL]
         for request in frame.requests:
             if type(request.body) in CONTROL:
-                self.controlled(sink, request)
+                self.controlled(reply_to, request)
         if waiting and len(self._held) < self.context.settings.pending_entries_max:
-            self._held.append((sink, RequestFrame(frame.epoch, waiting)))
+            self._held.append((reply_to, RequestFrame(frame.epoch, waiting)))
             return
         for request in waiting:
             self.context.metrics.count("shard_overloaded")
-            sink.reply(unavailable(request.rid, "overloaded", "Too many commands wait for the new catalog."))
+            reply_to.reply(unavailable(request.rid, "overloaded", "Too many commands wait for the new catalog."))
 
     def _go_on(self) -> None:
         """The catalog is swapped, or is not: what waited is acted on."""
         frames, self._held = self._held, []
-        for sink, frame in frames:
-            self.handle(sink, frame)
+        for reply_to, frame in frames:
+            self.handle(reply_to, frame)
 
     def _let_go(self) -> None:
         """The incarnation ends: nothing was decided for those who wait."""
         frames, self._held = self._held, []
-        for sink, frame in frames:
+        for reply_to, frame in frames:
             for request in frame.requests:
-                sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+                reply_to.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
 
     def _not_serving(self, epoch: int) -> Callable[[int], Reply] | None:
         context, committer = self.context, self.context.committer
@@ -110,17 +110,17 @@ class Shard:
             needs_logs=tuple(context.tails.needed_logs()),
         )
 
-    def act_or_load(self, sink: ReplySink, request: Request, now: int, attempt: int = 1) -> None:
+    def act_or_load(self, reply_to: ReplyTo, request: Request, now: int, attempt: int = 1) -> None:
         """Acts at once if the player is in memory, else puts the request into its mailbox."""
         if not self.context.ownership.owns(request.player_id):
             self.context.doubt_table()
-            sink.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
+            reply_to.reply(Reply(request.rid, Kind.NOT_OWNER, NIL))
             return
         resident = self._by_id.get(request.player_id)
         if resident is not None:
-            self.turn.act(sink, request, resident, now, attempt)
+            self.turn.act(reply_to, request, resident, now, attempt)
         else:
-            self.loader.enqueue(sink, request, attempt)
+            self.loader.enqueue(reply_to, request, attempt)
 
     # --- when nothing is under way
 

@@ -16,7 +16,7 @@ from actors.shard.context import ShardContext
 from actors.shard.loading import Loader
 from actors.shard.lookups import FactFinder
 from actors.shard.residents import Resident
-from actors.wire.frames import Kind, Reply, ReplySink, Request, encode, unavailable
+from actors.wire.frames import Kind, Reply, ReplyTo, Request, encode, unavailable
 from engine.commands import Command, CommandBody, FlagForOperator, Spin
 from engine.due import next_due
 from engine.events import AnyEvent, BetPlaced, WinCredited
@@ -26,7 +26,7 @@ from engine.player import Replayed, execute, query
 from engine.queries import Query
 from engine.rejections import ALREADY_PROCESSED, ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
 from engine.state.invariants import InvariantViolation
-from engine.tally import POINTS, standing, tally
+from engine.tally import POINTS, active_awards, tally
 from engine.transition import Transition
 from snapshots.codec import encode_entry
 from snapshots.contract import NO_TALLIES, Tallies
@@ -57,9 +57,9 @@ def _plain(events: Sequence[AnyEvent]) -> bool:
 
 def _tallied(resident: Resident, done: Transition) -> Tallies:
     """What the store counts with the transition's entry."""
-    state, before = resident.player.state, resident.standing
-    resident.standing = standing(state)
-    return tally(before, resident.standing, state, done.events)
+    state, before = resident.player.state, resident.active_awards
+    resident.active_awards = active_awards(state)
+    return tally(before, resident.active_awards, state, done.events)
 
 
 class Turn:
@@ -70,70 +70,70 @@ class Turn:
         self._committer, self._metrics = context.committer, context.metrics
         self._residents, self._scheduled = context.residents, context.scheduled
 
-    def act(self, sink: ReplySink, request: Request, resident: Resident, now: int, attempt: int = 1) -> None:
+    def act(self, reply_to: ReplyTo, request: Request, resident: Resident, now: int, attempt: int = 1) -> None:
         """Runs overdue work, then the request, on a player in memory. An exception quarantines only this player."""
         if resident.waiting is not None:
-            self._wait_behind(sink, request, resident, attempt)
+            self._wait_behind(reply_to, request, resident, attempt)
             return
         resident.used_ms = now
         try:
             if resident.due_ms is not None and resident.due_ms <= now and not self._run_due(resident, now):
-                self._wait_behind(sink, request, resident, attempt)
+                self._wait_behind(reply_to, request, resident, attempt)
             elif isinstance(request.body, Query):
-                self._answer_query(sink, request, resident, now)
+                self._answer_query(reply_to, request, resident, now)
             else:
-                self._run_command(sink, request, resident, now)
+                self._run_command(reply_to, request, resident, now)
         except Exception:
-            self._quarantine(sink, request, resident, attempt)
+            self._quarantine(reply_to, request, resident, attempt)
 
-    def _wait_behind(self, sink: ReplySink, request: Request, resident: Resident, attempt: int) -> None:
+    def _wait_behind(self, reply_to: ReplyTo, request: Request, resident: Resident, attempt: int) -> None:
         """The player's facts are being looked up for an earlier command: this one waits in the mailbox."""
         assert resident.waiting is not None
         if len(resident.waiting) >= self._context.settings.mailbox_depth_max:
             self._metrics.count("shard_overloaded")
-            sink.reply(unavailable(request.rid, "overloaded", "Too many commands wait for this player."))
+            reply_to.reply(unavailable(request.rid, "overloaded", "Too many commands wait for this player."))
         else:
-            resident.waiting.append((sink, request, attempt))
+            resident.waiting.append((reply_to, request, attempt))
 
     def _command(self, command_id: str, body: CommandBody, resident: Resident, now: int) -> Command:
         real_ms = now - self._context.clock_offset_ms if self._context.clock_offset_ms else 0
         return Command(command_id, max(now, resident.player.state.time_ms), body, NO_FACTS, real_ms)
 
-    def _run_command(self, sink: ReplySink, request: Request, resident: Resident, now: int) -> None:
+    def _run_command(self, reply_to: ReplyTo, request: Request, resident: Resident, now: int) -> None:
         started = time.perf_counter()
         command = self._command(request.command_id, request.body, resident, now)  # type: ignore[arg-type]
         wanted = needs(resident.player, self._context.catalog, command)
         if wanted is not None:
-            self._facts.find(resident, command, wanted, sink, request)
+            self._facts.find(resident, command, wanted, reply_to, request)
         else:
-            self.decide(sink, request, resident, command, started)
+            self.decide(reply_to, request, resident, command, started)
 
     def decide(
-        self, sink: ReplySink, request: Request, resident: Resident, command: Command, started: float
+        self, reply_to: ReplyTo, request: Request, resident: Resident, command: Command, started: float
     ) -> Transition | None:
         """Decides and applies a command whose facts are known; answers what became of it."""
         body = command.body
         result = execute(resident.player, self._context.catalog, command)
         if type(result) is Transition:
-            self._commit(result, resident, sink, Reply(request.rid, Kind.ANSWER, Raw(result.answer)))
+            self._commit(result, resident, reply_to, Reply(request.rid, Kind.ANSWER, Raw(result.answer)))
             if type(body) is Spin:
                 self._metrics.spin_handle.observe(time.perf_counter() - started)
         elif type(result) is Replayed:
             self._metrics.counters["shard_commands_replayed"] += 1
-            self._committer.reply_after(resident.batch, sink, Reply(request.rid, Kind.REPLAY, Raw(result.answer)))
+            self._committer.reply_after(resident.batch, reply_to, Reply(request.rid, Kind.REPLAY, Raw(result.answer)))
         else:
-            self._refuse(result, sink, request, resident)  # type: ignore[arg-type]
+            self._refuse(result, reply_to, request, resident)  # type: ignore[arg-type]
         return result if type(result) is Transition else None
 
     def decide_found(
-        self, resident: Resident, command: Command, sink: ReplySink | None, request: Request | None, started: float
+        self, resident: Resident, command: Command, reply_to: ReplyTo | None, request: Request | None, started: float
     ) -> Transition | None:
         """As `decide`, or `decide_due` without a request: a command that had waited for its facts."""
-        if sink is None or request is None:
+        if reply_to is None or request is None:
             return self.decide_due(resident, command)
-        return self.decide(sink, request, resident, command, started)
+        return self.decide(reply_to, request, resident, command, started)
 
-    def _commit(self, done: Transition, resident: Resident, sink: ReplySink | None, reply: Reply | None) -> None:
+    def _commit(self, done: Transition, resident: Resident, reply_to: ReplyTo | None, reply: Reply | None) -> None:
         plain, tallies = _plain(done.events), NO_TALLIES
         if not plain:
             count_events(self._metrics, resident.player.state, done)
@@ -141,27 +141,27 @@ class Turn:
             tallies = _tallied(resident, done)
         # What may raise comes before the entry is on its way (rule 10).
         one_call = plain and len(done.events) == ONE_CALL
-        if not (one_call and resident.loose):
+        if not (one_call and resident.due_is_estimated):
             self._scheduled.plan(resident, self._context.catalog)
             if one_call:
-                self._scheduled.loosen(resident, done.time_ms)
+                self._scheduled.estimate(resident, done.time_ms)
         entry = (done.player_id, done.version, encode_entry(done))
         if plain and done.events:
             points: int = done.events[0].points_micro  # type: ignore[union-attr]  # a BetPlaced
             if points:
                 self._metrics.points_accrued_micro += points
                 self._committer.tally(POINTS, points)
-        resident.batch = self._committer.add(entry, sink, reply, tallies)
+        resident.batch = self._committer.add(entry, reply_to, reply, tallies)
         self._residents.dirty[done.player_id] = 2
         self._metrics.counters["shard_commands_accepted"] += 1
         if not plain:
-            self._facts.settle(done, resident.batch)
+            self._facts.resolve(done, resident.batch)
 
-    def _refuse(self, refusal: Rejection, sink: ReplySink, request: Request, resident: Resident) -> None:
+    def _refuse(self, refusal: Rejection, reply_to: ReplyTo, request: Request, resident: Resident) -> None:
         self._metrics.counters["shard_commands_refused"] += 1
         if refusal.for_operator:
             self._flag(refusal, request, resident)
-        self._committer.reply_after(resident.batch, sink, Reply(request.rid, Kind.REJECTION, Raw(encode(refusal))))
+        self._committer.reply_after(resident.batch, reply_to, Reply(request.rid, Kind.REJECTION, Raw(encode(refusal))))
         self._drop_unregistered(resident)
 
     def _flag(self, refusal: Rejection, request: Request, resident: Resident) -> None:
@@ -177,11 +177,11 @@ class Turn:
         if type(kept) is Transition:
             self._commit(kept, resident, None, None)
 
-    def _answer_query(self, sink: ReplySink, request: Request, resident: Resident, now: int) -> None:
+    def _answer_query(self, reply_to: ReplyTo, request: Request, resident: Resident, now: int) -> None:
         at = max(now, resident.player.state.time_ms)
         view = query(resident.player, self._context.catalog, request.body, at)  # type: ignore[arg-type]
         kind = Kind.REJECTION if type(view) is Rejection else Kind.ANSWER
-        self._committer.reply_after(resident.batch, sink, Reply(request.rid, kind, Raw(encode(view))))
+        self._committer.reply_after(resident.batch, reply_to, Reply(request.rid, kind, Raw(encode(view))))
         self._drop_unregistered(resident)
 
     def run_due(self, resident: Resident) -> None:
@@ -194,7 +194,7 @@ class Turn:
     def _run_due(self, resident: Resident, now: int) -> bool:
         """Runs overdue work in the order of its due times; False if one of them waits for facts first."""
         while resident.waiting is None and resident.due_ms is not None and resident.due_ms <= now:
-            if resident.loose:
+            if resident.due_is_estimated:
                 self._scheduled.plan(resident, self._context.catalog)
                 continue
             command = next_due(
@@ -226,10 +226,10 @@ class Turn:
         if resident.player.state.version == 0:
             self._residents.evict(resident.player.state.player_id)
 
-    def poisoned(self, sink: ReplySink | None, request: Request | None, resident: Resident) -> None:
+    def poisoned(self, reply_to: ReplyTo | None, request: Request | None, resident: Resident) -> None:
         """A command raised after its facts were found: as any other, but not tried again by itself."""
-        if sink is not None and request is not None:
-            self._quarantine(sink, request, resident, ATTEMPTS_MAX)
+        if reply_to is not None and request is not None:
+            self._quarantine(reply_to, request, resident, ATTEMPTS_MAX)
         else:
             self._evict_poisoned(resident)
 
@@ -240,14 +240,14 @@ class Turn:
         self._residents.evict(player_id)
         self._loader.reload_after(player_id, resident.batch)
 
-    def _quarantine(self, sink: ReplySink, request: Request, resident: Resident, attempt: int) -> None:
+    def _quarantine(self, reply_to: ReplyTo, request: Request, resident: Resident, attempt: int) -> None:
         """Rule 10: the player is evicted and reloaded after its in-flight appends; others go on."""
         log.error("command %s of player %s raised", request.command_id, request.player_id)
         self._evict_poisoned(resident)
         if attempt < ATTEMPTS_MAX:
-            self._loader.enqueue(sink, request, attempt + 1)
+            self._loader.enqueue(reply_to, request, attempt + 1)
         else:
-            sink.reply(unavailable(request.rid, "shard_unavailable", "This player can't be served now.", 5))
+            reply_to.reply(unavailable(request.rid, "shard_unavailable", "This player can't be served now.", 5))
 
     def admit(self, loaded: Loaded) -> Resident:
         """Takes a loaded player in; one rebuilt from a log tail owes its snapshots."""

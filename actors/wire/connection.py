@@ -18,7 +18,7 @@ WRITE_BUFFER_MAX = 64 * 1024 * 1024
 
 
 class Connection(asyncio.Protocol):
-    """A connected gateway or supervisor. Implements `frames.ReplySink`."""
+    """A connected gateway or supervisor. Implements `frames.ReplyTo`."""
 
     def __init__(self, secret: bytes, handler: Handler, open_connections: set["Connection"], limit: int) -> None:
         self._handshake: ServerHandshake | None = ServerHandshake(secret)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Raw
 
-from actors.wire.frames import ControlAnswer, ControlBody, Failed, Kind, Reply, ReplySink, Request, encode
+from actors.wire.frames import ControlAnswer, ControlBody, Failed, Kind, Reply, ReplyTo, Request, encode
 
 log = logging.getLogger("croupier.shard")
 
@@ -20,17 +20,17 @@ class Controls:
         self._answerer = answerer
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def __call__(self, sink: ReplySink, request: Request) -> None:
+    def __call__(self, reply_to: ReplyTo, request: Request) -> None:
         """Takes a request; its answer follows."""
-        task = asyncio.get_running_loop().create_task(self._answer(sink, request), name="control")
+        task = asyncio.get_running_loop().create_task(self._answer(reply_to, request), name="control")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, sink: ReplySink, request: Request) -> None:
+    async def _answer(self, reply_to: ReplyTo, request: Request) -> None:
         answer: ControlAnswer
         try:
             answer = await self._answerer(request.body)  # type: ignore[arg-type]
         except Exception as failure:
             log.exception("control request %s failed", type(request.body).__name__)
             answer = Failed(str(failure))
-        sink.reply(Reply(request.rid, Kind.REPORT, Raw(encode(answer))))
+        reply_to.reply(Reply(request.rid, Kind.REPORT, Raw(encode(answer))))

@@ -216,7 +216,7 @@ class FrameSplitter:
         return bodies
 
 
-class ReplySink(Protocol):
+class ReplyTo(Protocol):
     """A connection that can be answered."""
 
     def reply(self, reply: Reply) -> None:

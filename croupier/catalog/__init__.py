@@ -3,9 +3,6 @@
 `load_catalog` answers a checked catalog or raises `CatalogInvalid` with every problem, never only the first;
 `check_folder` and `check_bundle` answer problems and warnings alike.
 
-`folder` and `places` know the files and their lines; `readers` make a catalog of them, which only this package calls.
-Deploying, translations and the command line call it.
-
 `folder` and `places` know the files and their lines, and `readers` make a catalog of them. Deploying, translations,
 the processes and the command line call this package.
 """

@@ -9,7 +9,7 @@ from typing import Any
 from engine import events as e
 from engine.evolving.account import ACCOUNT, forget_used_packages, remember_signals
 from engine.evolving.grants import GRANTS
-from engine.evolving.loyalty import LOYALTY, accrue, count_result, settle_week, take_back, take_from_week
+from engine.evolving.loyalty import LOYALTY, accrue, count_in_week, count_result, take_back, take_from_week
 from engine.facts import Signals
 from engine.holdings import counts_already, find_ended_grant, find_grant, find_package
 from engine.state import Bet, Grant, OpenRound, Player
@@ -102,7 +102,7 @@ def _bet_placed(player: Player, event: e.BetPlaced, command_id: str, time_ms: in
         round_ = state.rounds[event.session_id]
         round_.bets.append(bet)
         if not round_.counts_when_over:
-            settle_week(state.loyalty, event.real, 0, time_ms)
+            count_in_week(state.loyalty, event.real, 0, time_ms)
 
 
 def _void(grant: Grant, bets: int) -> None:

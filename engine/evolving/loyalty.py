@@ -43,12 +43,12 @@ def count_result(loyalty: Loyalty, round_: OpenRound, won: int, ends: bool, time
             staked = 0
             for bet in round_.bets:  # on the path of every spin: mostly one
                 staked += bet.real
-            settle_week(loyalty, staked, round_.won_real, time_ms)
+            count_in_week(loyalty, staked, round_.won_real, time_ms)
     elif won:
-        settle_week(loyalty, 0, won, time_ms)
+        count_in_week(loyalty, 0, won, time_ms)
 
 
-def settle_week(loyalty: Loyalty, staked: int, won: int, time_ms: int) -> None:
+def count_in_week(loyalty: Loyalty, staked: int, won: int, time_ms: int) -> None:
     """Adds real money that was staked and won, minor units, to the account of the week that `time_ms` is in."""
     roll_week(loyalty, week_of(time_ms // DAY_MS))
     loyalty.week_staked += staked

@@ -18,14 +18,14 @@ from gateway.documents.requests import IDENTIFIER
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap
 from gateway.ports import ClusterPort, ControlPort
-from gateway.routes.request_guard import EXCHANGE, Exchange
+from gateway.routes.request_guard import RECEIVED, ReceivedRequest
 from gateway.texts.wanted import LANGUAGE, wanted
 
 PlayerId = Annotated[str, Path(pattern=IDENTIFIER)]
 Lang = Annotated[str | None, Query(pattern=LANGUAGE, description="Of the texts; else Accept-Language, else English")]
 
 
-class House:
+class GatewayParts:
     """What all requests share: the routes, the players, who may call, the cluster, and who is in control of it."""
 
     def __init__(
@@ -38,36 +38,36 @@ class House:
         self.control = control
 
 
-class Door:
-    """One request at the door. FastAPI has checked its syntax by now; role and key are checked here (rules §3)."""
+class Call:
+    """One request at the call. FastAPI has checked its syntax by now; role and key are checked here (rules §3)."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._exchange: Exchange = request.scope[EXCHANGE]
-        self.house: House = request.app.state.house
+        self._received: ReceivedRequest = request.scope[RECEIVED]
+        self.parts: GatewayParts = request.app.state.parts
 
     @property
     def headers(self) -> HeaderMap:
         """As sent, names in lower case."""
-        return self._exchange.headers
+        return self._received.headers
 
     @property
     def body(self) -> bytes:
         """As sent."""
-        return self._exchange.body
+        return self._received.body
 
     def language(self, chosen: str | None, of_player: str | None = None) -> str:
         """The language of texts: as chosen, else as the browser accepts, else the player's, else English."""
-        return self.house.control.texts().choose(wanted(chosen, self.headers.get(b"accept-language", b""), of_player))
+        return self.parts.control.texts().choose(wanted(chosen, self.headers.get(b"accept-language", b""), of_player))
 
     def admit(self) -> Caller:
         """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused."""
         self._check_parameters({field.alias for field in self._request.scope["route"].dependant.query_params})
-        exchange, route = self._exchange, self._route()
-        return admit(self.house.auth, route.name, route.roles, self._request.scope, exchange.headers, exchange.body)
+        received, route = self._received, self._route()
+        return admit(self.parts.auth, route.name, route.roles, self._request.scope, received.headers, received.body)
 
     def _route(self) -> Route:
-        return self.house.routes[f"{self._request.method} {self._request.scope['route'].path}"]
+        return self.parts.routes[f"{self._request.method} {self._request.scope['route'].path}"]
 
     def _check_parameters(self, known: set[str]) -> None:
         names = [name for name, _ in self._request.query_params.multi_items()]
@@ -87,7 +87,7 @@ class Door:
         """
         if not self._route().keyed:
             raise InvariantViolation("declared_change", f"{self._route().name} is declared to change nothing")
-        return command_id(caller, self._exchange.headers)
+        return command_id(caller, self._received.headers)
 
     async def command(self, player_id: str, body: CommandBody) -> Answered:
         """Admits the caller and has the player execute `body` under its key. Raises Refused, RefusedByPlayer."""
@@ -105,13 +105,13 @@ class Door:
         return await self._ask(player_id, "", body)
 
     async def _ask(self, player_id: str, command: str, body: CommandBody | QueryBody) -> Answered:
-        outcome = await self.house.players.ask(player_id, command, body)
+        outcome = await self.parts.players.ask(player_id, command, body)
         if isinstance(outcome, Answered):
             return outcome
         raise RefusedByPlayer(outcome)
 
 
-AtDoor = Annotated[Door, Depends(Door)]
+ThisCall = Annotated[Call, Depends(Call)]
 
 
 def answer(document: Json, status: int = 200) -> Response:

@@ -16,11 +16,11 @@ from gateway.settings import GatewaySettings
 
 logger = logging.getLogger(__name__)
 
-EXCHANGE: Final = "croupier.exchange"
-"""Where in the ASGI scope a request's `Exchange` is."""
+RECEIVED: Final = "croupier.received"
+"""Where in the ASGI scope a request's `ReceivedRequest` is."""
 
 
-class Exchange:
+class ReceivedRequest:
     """One request: its raw parts, which callers sign, and how it ended (`ok` or the code of its refusal)."""
 
     __slots__ = ("body", "code", "headers")
@@ -31,7 +31,7 @@ class Exchange:
         self.code = "ok"
 
 
-class Guard:
+class RequestGuard:
     """ASGI middleware."""
 
     def __init__(self, app: ASGIApp, routes: RouteTable, metrics: GatewayMetrics, settings: GatewaySettings) -> None:
@@ -54,10 +54,10 @@ class Guard:
             self._metrics.request("unmatched", refused.code)
             await send_reply(send, refused.reply())
             return
-        exchange = scope[EXCHANGE] = Exchange(headers, body)
-        await self._run(scope, exchange, receive, send)
+        received = scope[RECEIVED] = ReceivedRequest(headers, body)
+        await self._run(scope, received, receive, send)
         route = getattr(scope.get("route"), "path", None)
-        self._metrics.request(f"{scope['method']} {route}" if route else "unmatched", exchange.code)
+        self._metrics.request(f"{scope['method']} {route}" if route else "unmatched", received.code)
 
     async def _body(self, path: str, headers: HeaderMap, receive: Receive) -> bytes:
         """The files of a catalog need more room than anything else, and are checked where they are taken apart."""
@@ -69,7 +69,7 @@ class Guard:
             refuse_duplicates(body)
         return body
 
-    async def _run(self, scope: Scope, exchange: Exchange, receive: Receive, send: Send) -> None:
+    async def _run(self, scope: Scope, received: ReceivedRequest, receive: Receive, send: Send) -> None:
         started = read = False
 
         async def receive_again() -> Message:
@@ -77,7 +77,7 @@ class Guard:
             if read:
                 return await receive()
             read = True
-            return {"type": "http.request", "body": exchange.body, "more_body": False}
+            return {"type": "http.request", "body": received.body, "more_body": False}
 
         async def send_on(message: Message) -> None:
             nonlocal started
@@ -88,7 +88,7 @@ class Guard:
             await self._app(scope, receive_again, send_on)
         except Exception:
             logger.exception("%s %s failed", scope["method"], ascii(scope["path"][:200]))
-            exchange.code = "internal_error"
+            received.code = "internal_error"
             if not started:
                 await send_reply(send, internal_error())
 

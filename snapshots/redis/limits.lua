@@ -92,7 +92,7 @@ local function hold(award, who)
   count(award.campaign, tonumber(award.value), tonumber(award.bonus), who.ip, who.device, who.day, 1)
 end
 
-local function settle_one(id, state, now)
+local function resolve_one(id, state, now)
   local key = reservation_key(id)
   local row = fields(key, 'state', 'campaign', 'value', 'bonus', 'ip', 'device', 'day')
   if row[1] ~= 'held' then return end
@@ -116,7 +116,7 @@ local function reserve(_, args)
     local state = text(redis.call('HGET', reservation_key(award.id), 'state'))
     local refused = {}
     if state == 'held' then -- its command was never decided: by now it may be worth more, or come from elsewhere
-      settle_one(award.id, 'returned', who.now)
+      resolve_one(award.id, 'returned', who.now)
     end
     if state ~= 'granted' then
       refused = refusals(award, who)
@@ -131,7 +131,7 @@ end
 -- granted or returned, ms kept, most to forget now, then reservation ids
 local function settle(_, args)
   local now = now_ms()
-  for i = 4, #args do settle_one(args[i], args[1], now) end
+  for i = 4, #args do resolve_one(args[i], args[1], now) end
   local before = string.format('(%.0f', tonumber(now) - tonumber(args[2]))
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', SETTLED, '-inf', before, 'LIMIT', 0, args[3])) do
     redis.call('DEL', reservation_key(id))

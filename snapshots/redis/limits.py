@@ -7,8 +7,8 @@ from engine.facts import Reservation, Seen, Signals, WantedAward
 from snapshots.contract import (
     DAY_MS,
     PERIOD_DAYS_MAX,
+    RESOLVED_KEPT_MS,
     SEEN_PLAYERS_MAX,
-    SETTLED_KEPT_MS,
     HeldReservation,
 )
 from snapshots.redis.connection import PREFIX, RedisConnection, answer
@@ -49,10 +49,10 @@ class RedisLimits(RedisConnection):
             for award, refusals in zip(wanted, found, strict=True)
         ]
 
-    async def settle_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
+    async def resolve_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
         """See Store. Also forgets some of those settled long ago."""
         state, sweep = "granted" if granted else "returned", SWEEP_ROWS + len(reservation_ids)
-        await self._call("settle", state, SETTLED_KEPT_MS, sweep, *reservation_ids)
+        await self._call("settle", state, RESOLVED_KEPT_MS, sweep, *reservation_ids)
 
     async def held_reservations(
         self, before_ms: int, limit: int, after: HeldReservation | None = None

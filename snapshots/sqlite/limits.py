@@ -13,8 +13,8 @@ from engine.facts import Reservation, ReservationRefusal, Seen, Signals, WantedA
 from snapshots.contract import (
     DAY_MS,
     PERIOD_DAYS_MAX,
+    RESOLVED_KEPT_MS,
     SEEN_PLAYERS_MAX,
-    SETTLED_KEPT_MS,
     HeldReservation,
 )
 from snapshots.sqlite.files import writing
@@ -93,7 +93,7 @@ def _reserve_one(file: sqlite3.Connection, claimant: Claimant, award: WantedAwar
     row = file.execute("SELECT state FROM reservations WHERE reservation_id=?", (award.reservation_id,)).fetchone()
     refusals: tuple[ReservationRefusal, ...] = ()
     if row == ("held",):  # its command was never decided: by now it may be worth more, or come from elsewhere
-        _settle_one(file, award.reservation_id, False, claimant.now_ms)
+        _resolve_one(file, award.reservation_id, False, claimant.now_ms)
     if row != ("granted",):
         refusals = _refusals(file, claimant, award)
         if not refusals:
@@ -194,19 +194,19 @@ def _add_ip_bonus(file: sqlite3.Connection, ip: str, day: int, micro_eur: int) -
     file.execute("DELETE FROM ip_bonus WHERE ip=? AND day=? AND micro_eur<=0", (ip, day))
 
 
-def settle(file: sqlite3.Connection, reservation_ids: Sequence[str], granted: bool, clock_ms: int) -> None:
-    """See `Store.settle_reservations`. Also forgets some of those settled long ago."""
+def resolve(file: sqlite3.Connection, reservation_ids: Sequence[str], granted: bool, clock_ms: int) -> None:
+    """See `Store.resolve_reservations`. Also forgets some of those settled long ago."""
     with writing(file):
         for reservation_id in reservation_ids:
-            _settle_one(file, reservation_id, granted, clock_ms)
+            _resolve_one(file, reservation_id, granted, clock_ms)
         file.execute(
             "DELETE FROM reservations WHERE reservation_id IN (SELECT reservation_id FROM reservations"
             " WHERE state <> 'held' AND settled_ms < ? LIMIT ?)",
-            (clock_ms - SETTLED_KEPT_MS, SWEEP_ROWS + len(reservation_ids)),
+            (clock_ms - RESOLVED_KEPT_MS, SWEEP_ROWS + len(reservation_ids)),
         )
 
 
-def _settle_one(file: sqlite3.Connection, reservation_id: str, granted: bool, clock_ms: int) -> None:
+def _resolve_one(file: sqlite3.Connection, reservation_id: str, granted: bool, clock_ms: int) -> None:
     row = file.execute(f"{_SELECT_COUNTED} WHERE reservation_id=? AND state='held'", (reservation_id,)).fetchone()
     if row is None:
         return

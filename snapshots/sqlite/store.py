@@ -201,9 +201,9 @@ class SqliteStore:
         claimant = sqlite_limits.Claimant(player_id, command_id, signals, per_ip, now_ms)
         return await self._on_shared(sqlite_limits.reserve, claimant, tuple(wanted))
 
-    async def settle_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
+    async def resolve_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
         """See Store."""
-        await self._on_shared(sqlite_limits.settle, tuple(reservation_ids), granted, await self.clock_ms())
+        await self._on_shared(sqlite_limits.resolve, tuple(reservation_ids), granted, await self.clock_ms())
 
     async def held_reservations(
         self, before_ms: int, limit: int, after: HeldReservation | None = None

@@ -25,7 +25,7 @@ class Backend(Protocol):
     def damage_snapshot(self, player_id: str, version: int) -> None:
         """Spoils the state of the generations of that version."""
 
-    def age_settlements(self, by_ms: int) -> None:
+    def age_resolutions(self, by_ms: int) -> None:
         """Lets all reservations be settled that much longer ago."""
 
     def reservations(self) -> int:
@@ -51,7 +51,7 @@ class SqliteBackend:
                 path.name, "UPDATE snapshots SET state=x'01' WHERE player_id=? AND version=?", player_id, version
             )
 
-    def age_settlements(self, by_ms: int) -> None:
+    def age_resolutions(self, by_ms: int) -> None:
         self._write("shared.db", "UPDATE reservations SET settled_ms=settled_ms-? WHERE state<>'held'", by_ms)
 
     def reservations(self) -> int:
@@ -91,7 +91,7 @@ class RedisBackend:
                 if client.hget(key, f"{name}v") == str(version).encode():
                     client.hset(key, f"{name}s", b"\x01")
 
-    def age_settlements(self, by_ms: int) -> None:
+    def age_resolutions(self, by_ms: int) -> None:
         key = "croupier:reservations:settled"
         with redis.Redis.from_url(self.server.url) as client:
             for reservation_id in client.zrange(key, 0, -1):

@@ -156,7 +156,7 @@ async def test_days_nobody_looks_at_any_more_are_forgotten(store: Store) -> None
     assert await reserve(store, award("r2"), per_ip=forever, now_ms=NOW_MS + 365 * DAY_MS) == [("max_bonus_per_ip",)]
     assert await reserve(store, award("r3"), per_ip=forever, now_ms=NOW_MS + 366 * DAY_MS) == [()]
     assert await reserve(store, award("r4"), per_ip=forever, now_ms=NOW_MS + 800 * DAY_MS) == [()]
-    await store.settle_reservations(["r1"], granted=False)
+    await store.resolve_reservations(["r1"], granted=False)
     assert await reserve(store, award("r5"), per_ip=forever, now_ms=NOW_MS + 800 * DAY_MS) == [("max_bonus_per_ip",)]
 
 
@@ -170,7 +170,7 @@ async def test_a_repeated_reservation_counts_once(store: Store, settled: bool) -
     most = PeriodLimit(7, 10 * EUR)
     assert await reserve(store, want, per_ip=most) == [()]
     if settled:
-        await store.settle_reservations(["r1"], granted=True)
+        await store.resolve_reservations(["r1"], granted=True)
     assert await reserve(store, want, want, per_ip=most) == [(), ()]
     assert await used(store) == 12 * EUR
     assert await held(store) == ([] if settled else ["r1"])
@@ -185,7 +185,7 @@ async def test_a_held_one_is_judged_anew_by_what_is_wanted_now(store: Store) -> 
     assert await reserve(store, replace(held_before, value_micro_eur=20 * EUR), signals=elsewhere) == [()]
     assert (await used(store), await held(store)) == (20 * EUR, ["r1"])
     assert await reserve(store, award("r2", per_device=1)) == [()], "the phone has none of it any more"
-    await store.settle_reservations(["r2"], granted=False)
+    await store.resolve_reservations(["r2"], granted=False)
     assert await reserve(store, replace(held_before, value_micro_eur=30 * EUR)) == [("budget_exhausted",)]
     assert (await used(store), await held(store)) == (0, [])
 
@@ -194,7 +194,7 @@ async def test_a_refused_one_is_tried_anew(store: Store) -> None:
     await reserve(store, award("r1"))
     want = award("r2", per_ip=1)
     assert await reserve(store, want) == [("per_ip",)]
-    await store.settle_reservations(["r1"], granted=False)
+    await store.resolve_reservations(["r1"], granted=False)
     assert await reserve(store, want) == [()]
 
 
@@ -203,7 +203,7 @@ async def test_everything_comes_back_from_a_returned_one(store: Store) -> None:
     for number in range(3):
         named = replace(want, reservation_id=f"r{number}")
         assert await reserve(store, named, per_ip=most) == [()]
-        await store.settle_reservations([f"r{number}"], granted=False)
+        await store.resolve_reservations([f"r{number}"], granted=False)
         assert (await used(store), await held(store)) == (0, [])
     assert await reserve(store, replace(want, reservation_id="r0"), per_ip=most) == [()]
     assert (await used(store), await held(store)) == (12 * EUR, ["r0"])
@@ -213,11 +213,11 @@ async def test_everything_comes_back_from_a_returned_one(store: Store) -> None:
 async def test_a_fate_is_known_for_two_days_and_then_forgotten(store: Store, backend: Backend, granted: bool) -> None:
     """Known: asked again, a granted one counts once. Forgotten: the same name is a new reservation."""
     await reserve(store, award("r1"))
-    await store.settle_reservations(["r1"], granted)
+    await store.resolve_reservations(["r1"], granted)
     counted = 12 * EUR if granted else 0
     for age_ms, expected in ((2 * DAY_MS - 60_000, 1), (60_000, 0)):
-        backend.age_settlements(age_ms)
-        await store.settle_reservations([], granted=True)
+        backend.age_resolutions(age_ms)
+        await store.resolve_reservations([], granted=True)
         assert (backend.reservations(), await used(store)) == (expected, counted)
     await reserve(store, award("r1"))
     assert await used(store) == counted + 12 * EUR
@@ -225,10 +225,10 @@ async def test_a_fate_is_known_for_two_days_and_then_forgotten(store: Store, bac
 
 async def test_what_is_held_is_never_forgotten(store: Store, backend: Backend) -> None:
     await reserve(store, award("r1"), award("r2"))
-    await store.settle_reservations(["r2"], granted=False)
+    await store.resolve_reservations(["r2"], granted=False)
     await reserve(store, award("r2"))
-    backend.age_settlements(30 * DAY_MS)
-    await store.settle_reservations([], granted=True)
+    backend.age_resolutions(30 * DAY_MS)
+    await store.resolve_reservations([], granted=True)
     assert await held(store) == ["r1", "r2"]
 
 
@@ -236,14 +236,14 @@ async def test_what_is_held_is_never_forgotten(store: Store, backend: Backend) -
 async def test_the_first_fate_is_the_last(store: Store, fate: bool, left: int) -> None:
     await reserve(store, award())
     for granted in (fate, fate, not fate):
-        await store.settle_reservations(["r1", "never heard of", "r1"], granted)
+        await store.resolve_reservations(["r1", "never heard of", "r1"], granted)
         assert (await used(store), await held(store)) == (left, [])
 
 
 async def test_only_those_named_are_settled(store: Store) -> None:
     await reserve(store, award("r1"), award("r2"), award("r3"))
-    await store.settle_reservations(["r1", "r3"], granted=False)
-    await store.settle_reservations([], granted=False)
+    await store.resolve_reservations(["r1", "r3"], granted=False)
+    await store.resolve_reservations([], granted=False)
     assert (await used(store), await held(store)) == (12 * EUR, ["r2"])
 
 
@@ -292,14 +292,14 @@ async def test_a_crash_between_reserving_and_granting_leaves_it_held(store: Stor
     want = award("r1", budget_micro_eur=12 * EUR)
     assert await reserve(store, replace(want, reservation_id="r2")) == [("budget_exhausted",)]
     assert await reserve(store, want) == [()]
-    await store.settle_reservations(["r1"], granted=False)
+    await store.resolve_reservations(["r1"], granted=False)
     assert await reserve(store, replace(want, reservation_id="r2")) == [()]
 
 
 async def test_all_of_it_is_there_after_opening_again(store: Store, backend: Backend) -> None:
     want, most = award(per_ip=2, per_device=2, budget_micro_eur=30 * EUR), PeriodLimit(7, 25 * EUR)
     await reserve(store, want, replace(want, reservation_id="r2"), per_ip=most)
-    await store.settle_reservations(["r1"], granted=True)
+    await store.resolve_reservations(["r1"], granted=True)
     await store.close()
     again = backend.store()
     await again.open()
@@ -373,7 +373,7 @@ async def test_claims_and_returns_at_once_never_pass_the_budget(store: Store, ba
             won = await reserve(own, award(name, budget_micro_eur=120 * EUR), player_id=name) == [()]
             most = max(most, await used(own))
             if won:
-                await own.settle_reservations([name], granted=turn % 2 == 1)
+                await own.resolve_reservations([name], granted=turn % 2 == 1)
 
     await asyncio.gather(*(play(player) for player in range(20)))
     assert most <= 120 * EUR

@@ -89,7 +89,7 @@ class Journal:
         return account
 
 
-class Standing:
+class ActiveAwards:
     """What the journal says about one player's awards that passed the gate."""
 
     def __init__(self, journal: Journal, player_id: str) -> None:

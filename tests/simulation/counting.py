@@ -4,7 +4,7 @@ from collections import Counter
 
 from engine.player import replay
 from engine.state import Player
-from engine.tally import ACTIVE, ISSUED, PLAYERS, standing, tally, tally_name
+from engine.tally import ACTIVE, ISSUED, PLAYERS, active_awards, tally, tally_name
 from tests.simulation.world import World
 
 
@@ -14,10 +14,10 @@ async def check_tallies(world: World, players: list[str]) -> None:
     for player_id in players:
         player = Player.new(player_id)
         for entry in world.journal.of(player_id):
-            before = standing(player.state)
+            before = active_awards(player.state)
             replay(player, entry.done)
-            counted.update(tally(before, standing(player.state), player.state, entry.done.events))
-        held.update(tally_name(ACTIVE, campaign_id) for campaign_id in standing(player.state).active.values())
+            counted.update(tally(before, active_awards(player.state), player.state, entry.done.events))
+        held.update(tally_name(ACTIVE, campaign_id) for campaign_id in active_awards(player.state).active.values())
     store = world.store()
     await store.open()
     told = await store.tallies(sorted(counted))

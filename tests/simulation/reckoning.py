@@ -15,7 +15,7 @@ from engine.due import next_due_ms
 from engine.player import replay
 from engine.state import Player
 from snapshots.errors import StoreError
-from tests.simulation.bonuses import BUDGETS, MICRO_EUR_PER_CENT, PER_DEVICE, Standing, catalog
+from tests.simulation.bonuses import BUDGETS, MICRO_EUR_PER_CENT, PER_DEVICE, ActiveAwards, catalog
 from tests.simulation.customers import Customer, Ledger
 from tests.simulation.world import ORPHAN_AFTER_MS, World
 
@@ -78,34 +78,34 @@ async def fill_up(world: World, customer: Customer, players: list[str]) -> None:
 async def check_bonuses(world: World, ledger: Ledger, players: list[str]) -> None:
     """The journal, the store's shared limits and what customers were told agree. The last word of a run."""
     assert world.journal.written_twice == []
-    standings = {player_id: Standing(world.journal, player_id) for player_id in players}
-    for player_id, standing in standings.items():
-        assert max(standing.commands.values()) == 1, f"a command of {player_id} was applied twice"
-        check_told(ledger, player_id, standing)
-    on_device = sum((standing.on_device for standing in standings.values()), Counter[str]())
+    standings = {player_id: ActiveAwards(world.journal, player_id) for player_id in players}
+    for player_id, active_awards in standings.items():
+        assert max(active_awards.commands.values()) == 1, f"a command of {player_id} was applied twice"
+        check_told(ledger, player_id, active_awards)
+    on_device = sum((active_awards.on_device for active_awards in standings.values()), Counter[str]())
     assert set(on_device.values()) <= {PER_DEVICE}, on_device
     await check_limits(world, list(standings.values()))
 
 
-def check_told(ledger: Ledger, player_id: str, standing: Standing) -> None:
+def check_told(ledger: Ledger, player_id: str, active_awards: ActiveAwards) -> None:
     """Whatever a customer was told is in the journal, once; declined grants and due work nobody was told of."""
     told = ledger.awards(player_id)
     assert len({award.grant_id for _, award in told}) == len(told), told
     for command_id, award in told:
-        assert standing.commands[command_id] == 1, command_id
-        assert standing.grants[award.grant_id or ""].amount == award.amount, award
+        assert active_awards.commands[command_id] == 1, command_id
+        assert active_awards.grants[award.grant_id or ""].amount == award.amount, award
     accepted = {asked.command_id for asked in ledger.settled() if asked.player_id == player_id}
-    assert accepted == {name for name in standing.commands if not name.startswith("due:")}
+    assert accepted == {name for name in active_awards.commands if not name.startswith("due:")}
 
 
-async def check_limits(world: World, standings: list[Standing]) -> None:
+async def check_limits(world: World, standings: list[ActiveAwards]) -> None:
     """Each budget is what was granted or is held, and never passed; held is what a live offer waits for."""
     store = world.store()
     await store.open()
     usage = await store.usage(list(BUDGETS))
     held = {row.reservation_id for row in await store.held_reservations(2**62, 10_000)}
     await store.close()
-    assert held == {reservation for standing in standings for reservation in standing.held}
+    assert held == {reservation for active_awards in standings for reservation in active_awards.held}
     for campaign_id, budget in BUDGETS.items():
-        assert usage[campaign_id] == sum(standing.used(campaign_id) for standing in standings), campaign_id
+        assert usage[campaign_id] == sum(active_awards.used(campaign_id) for active_awards in standings), campaign_id
         assert usage[campaign_id] <= budget * MICRO_EUR_PER_CENT, campaign_id

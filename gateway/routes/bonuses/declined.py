@@ -7,7 +7,7 @@ from engine.commands import EnterCode, GrantCampaign
 from gateway.http.errors import Refused
 from gateway.routes.bonuses.render import awards, declined_awards
 from gateway.routes.bonuses.schemas import GrantedJson
-from gateway.routes.call import Door
+from gateway.routes.call import Call
 
 
 def grant_declined(declined: Sequence[GrantedJson], replayed: bool) -> Refused:
@@ -17,12 +17,12 @@ def grant_declined(declined: Sequence[GrantedJson], replayed: bool) -> Refused:
     return Refused("grant_declined", detail, {"reasons": reasons, "declined": declined, "replayed": replayed})
 
 
-async def award(door: Door, player_id: str, body: EnterCode | GrantCampaign) -> Answered:
-    """As `Door.command`, for an award asked for by name; Refused `grant_declined` if the gate lets nothing through.
+async def award(call: Call, player_id: str, body: EnterCode | GrantCampaign) -> Answered:
+    """As `Call.command`, for an award asked for by name; Refused `grant_declined` if the gate lets nothing through.
 
     The declined grant is recorded and the key remembered: the same key hears it again, `replayed` (rules §7).
     """
-    outcome = await door.command(player_id, body)
+    outcome = await call.command(player_id, body)
     declined = declined_awards(outcome.answer)
     if declined:
         raise grant_declined(awards(declined), outcome.replayed)

@@ -23,7 +23,7 @@ from gateway.documents.requests import OWN_ID, CancelGrantRequest, EmptyRequest,
 from gateway.routes.bonuses import render
 from gateway.routes.bonuses.declined import award
 from gateway.routes.bonuses.schemas import CancelPreviewJson, GrantsJson, GrantStateJson, ManualGrantJson
-from gateway.routes.call import AtDoor, Door, Lang, PlayerId, answer, created
+from gateway.routes.call import Call, Lang, PlayerId, ThisCall, answer, created
 
 routes = Routes()
 
@@ -35,11 +35,11 @@ BY_PLAYER: Final = CancelGrantRequest()
 
 
 @routes.read("GET /players/{player_id}/bonuses", roles=PLATFORM | READERS, answers=GrantsJson)
-async def bonuses(door: AtDoor, player_id: PlayerId, lang: Lang = None) -> Response:
+async def bonuses(call: ThisCall, player_id: PlayerId, lang: Lang = None) -> Response:
     """Live and recently ended grants, newest first, with their campaigns' texts."""
-    outcome = await door.query(player_id, GetBonuses())
+    outcome = await call.query(player_id, GetBonuses())
     view = cast(GrantsView, outcome.answer)
-    language, texts = door.language(lang, view.language), door.house.control.texts()
+    language, texts = call.language(lang, view.language), call.parts.control.texts()
     return answer(GrantsJson([render.bonus(of, texts, language) for of in view.grants], language))
 
 
@@ -50,9 +50,9 @@ async def bonuses(door: AtDoor, player_id: PlayerId, lang: Lang = None) -> Respo
     refuses=(*BLOCKED, "campaign_not_found", "not_eligible", "grant_declined"),
     creates=True,
 )
-async def grant(door: AtDoor, player_id: PlayerId, body: GrantRequest) -> Response:
+async def grant(call: ThisCall, player_id: PlayerId, body: GrantRequest) -> Response:
     """An operator's manual grant of a campaign's award; `grant_declined` if the gate declines it."""
-    outcome = await award(door, player_id, GrantCampaign(body.campaign_id, body.reason))
+    outcome = await award(call, player_id, GrantCampaign(body.campaign_id, body.reason))
     return created(render.manual_grant(cast(GrantAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
@@ -62,9 +62,9 @@ async def grant(door: AtDoor, player_id: PlayerId, body: GrantRequest) -> Respon
     answers=CancelPreviewJson,
     refuses=("grant_not_found",),
 )
-async def cancel_preview(door: AtDoor, player_id: PlayerId, grant_id: GrantId) -> Response:
+async def cancel_preview(call: ThisCall, player_id: PlayerId, grant_id: GrantId) -> Response:
     """What giving a grant, or a free spin package, up would remove. Changes nothing."""
-    outcome = await door.query(player_id, GetCancelPreview(grant_id))
+    outcome = await call.query(player_id, GetCancelPreview(grant_id))
     return answer(render.cancel_preview(cast(CancelPreview, outcome.answer)))
 
 
@@ -74,9 +74,9 @@ async def cancel_preview(door: AtDoor, player_id: PlayerId, grant_id: GrantId) -
     answers=GrantStateJson,
     refuses=(*BLOCKED, *_GRANT),
 )
-async def claim(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: EmptyRequest = NOTHING) -> Response:
+async def claim(call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: EmptyRequest = NOTHING) -> Response:
     """The player opts in."""
-    return await _decide(door, player_id, ClaimGrant(grant_id))
+    return await _decide(call, player_id, ClaimGrant(grant_id))
 
 
 @routes.change(
@@ -86,10 +86,10 @@ async def claim(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: Empt
     refuses=(*_GRANT, "round_open"),
 )
 async def cancel(
-    door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: CancelGrantRequest = BY_PLAYER
+    call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: CancelGrantRequest = BY_PLAYER
 ) -> Response:
     """The player, or an operator with a reason, gives a grant or the unused spins of a package up."""
-    return await _decide(door, player_id, CancelGrant(grant_id, body.reason or ""))
+    return await _decide(call, player_id, CancelGrant(grant_id, body.reason or ""))
 
 
 @routes.change(
@@ -98,17 +98,17 @@ async def cancel(
     answers=GrantStateJson,
     refuses=(*BLOCKED, *_GRANT),
 )
-async def approve(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
+async def approve(call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
     """An operator's yes to a grant that waits for one."""
-    return await _decide(door, player_id, ApproveGrant(grant_id, body.reason))
+    return await _decide(call, player_id, ApproveGrant(grant_id, body.reason))
 
 
 @routes.change(
     "POST /players/{player_id}/bonuses/{grant_id}/decline", roles=MARKETING, answers=GrantStateJson, refuses=_GRANT
 )
-async def decline(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
+async def decline(call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
     """An operator's no to a grant that waits for a yes."""
-    return await _decide(door, player_id, DeclineGrant(grant_id, body.reason))
+    return await _decide(call, player_id, DeclineGrant(grant_id, body.reason))
 
 
 @routes.change(
@@ -117,11 +117,11 @@ async def decline(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: Re
     answers=GrantStateJson,
     refuses=(*_GRANT, "round_open"),
 )
-async def release(door: AtDoor, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
+async def release(call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
     """An operator completes a grant that is held for its low mean stake."""
-    return await _decide(door, player_id, ReleaseGrant(grant_id, body.reason))
+    return await _decide(call, player_id, ReleaseGrant(grant_id, body.reason))
 
 
-async def _decide(door: Door, player_id: str, command: CommandBody) -> Response:
-    outcome = await door.command(player_id, command)
+async def _decide(call: Call, player_id: str, command: CommandBody) -> Response:
+    outcome = await call.command(player_id, command)
     return answer(render.grant_state(cast(GrantStateAnswer, outcome.answer), player_id, outcome.replayed))

@@ -12,7 +12,7 @@ from gateway.declaring import CONTROL, Routes
 from gateway.documents.requests import IDENTIFIER
 from gateway.http.errors import Refused
 from gateway.ports import CampaignFigures
-from gateway.routes.call import AtDoor, House, Lang, answer
+from gateway.routes.call import GatewayParts, Lang, ThisCall, answer
 from gateway.routes.catalogs.render import campaign
 from gateway.routes.catalogs.schemas import CampaignJson, CampaignsJson
 
@@ -20,12 +20,12 @@ routes = Routes()
 
 
 @routes.read("GET /campaigns", roles=PLATFORM | PEOPLE, answers=CampaignsJson, refuses=CONTROL, asks_player=False)
-async def campaigns(door: AtDoor, lang: Lang = None) -> Response:
+async def campaigns(call: ThisCall, lang: Lang = None) -> Response:
     """All campaigns of the catalog in force, in order of their ids."""
-    door.admit()
-    language = door.language(lang)
-    found = [each for _, each in sorted(door.house.control.catalog().campaigns.items())]
-    return answer(CampaignsJson(await _shown(door.house, found, language)))
+    call.admit()
+    language = call.language(lang)
+    found = [each for _, each in sorted(call.parts.control.catalog().campaigns.items())]
+    return answer(CampaignsJson(await _shown(call.parts, found, language)))
 
 
 @routes.read(
@@ -36,18 +36,18 @@ async def campaigns(door: AtDoor, lang: Lang = None) -> Response:
     asks_player=False,
 )
 async def one_campaign(
-    door: AtDoor, campaign_id: Annotated[str, Path(pattern=IDENTIFIER)], lang: Lang = None
+    call: ThisCall, campaign_id: Annotated[str, Path(pattern=IDENTIFIER)], lang: Lang = None
 ) -> Response:
     """One campaign of the catalog in force."""
-    door.admit()
-    found = door.house.control.catalog().campaigns.get(campaign_id)
+    call.admit()
+    found = call.parts.control.catalog().campaigns.get(campaign_id)
     if found is None:
         raise Refused("campaign_not_found", f"There is no campaign {campaign_id!r} in the catalog.")
-    (shown,) = await _shown(door.house, [found], door.language(lang))
+    (shown,) = await _shown(call.parts, [found], call.language(lang))
     return answer(shown)
 
 
-async def _shown(house: House, found: Sequence[Campaign], language: str) -> list[CampaignJson]:
+async def _shown(house: GatewayParts, found: Sequence[Campaign], language: str) -> list[CampaignJson]:
     """With what has become of them so far."""
     figures, texts = await house.control.figures(found), house.control.texts()
     return [campaign(each, texts, language, figures.get(each.campaign_id, CampaignFigures())) for each in found]

@@ -12,7 +12,7 @@ from gateway.declaring import CONTROL, Routes
 from gateway.documents.values import rfc3339
 from gateway.http.errors import Refused, key_taken
 from gateway.ports import Checked, ControlPort, ControlUnavailable, Deployed, Finding, KeyTaken, Overtaken
-from gateway.routes.call import AtDoor, answer
+from gateway.routes.call import ThisCall, answer
 from gateway.routes.catalogs.bundles import CatalogBundle, parse_bundle
 from gateway.routes.catalogs.schemas import CatalogJson, CheckedJson, DeployedJson, FindingJson
 
@@ -25,10 +25,10 @@ PROBLEMS_MAX: Final = 200
 
 
 @routes.read("GET /catalog", roles=PEOPLE, answers=CatalogJson, asks_player=False)
-async def in_force(door: AtDoor) -> Response:
+async def in_force(call: ThisCall) -> Response:
     """The catalog in force: version, number, since when, by whom."""
-    door.admit()
-    live = door.house.control.in_force()
+    call.admit()
+    live = call.parts.control.in_force()
     return answer(CatalogJson(live.version, live.number, rfc3339(live.at_ms), live.by))
 
 
@@ -41,11 +41,11 @@ async def in_force(door: AtDoor) -> Response:
     body=CatalogBundle,
     form=True,
 )
-async def check(door: AtDoor) -> Response:
+async def check(call: ThisCall) -> Response:
     """Checks a whole catalog, sent as JSON or as a form. Nothing changes."""
-    files = parse_bundle(door.headers, door.body)
-    door.admit()
-    checked = await door.house.control.check(files)
+    files = parse_bundle(call.headers, call.body)
+    call.admit()
+    checked = await call.parts.control.check(files)
     return answer(CheckedJson(_listed(checked.problems), _listed(checked.warnings)))
 
 
@@ -58,11 +58,11 @@ async def check(door: AtDoor) -> Response:
     body=CatalogBundle,
     form=True,
 )
-async def deploy(door: AtDoor) -> Response:
+async def deploy(call: ThisCall) -> Response:
     """Checks a whole catalog, then puts it in force in every shard at once."""
-    files = parse_bundle(door.headers, door.body)
-    caller = door.admit()
-    command_id, control = door.command_id(caller), door.house.control
+    files = parse_bundle(call.headers, call.body)
+    caller = call.admit()
+    command_id, control = call.command_id(caller), call.parts.control
     outcome = await control.deployed(files, command_id)
     if outcome is None:
         outcome = await _deploy(control, files, caller, command_id)

@@ -25,7 +25,7 @@ from gateway.documents.requests import (
     PlayerRequest,
     RedemptionRequest,
 )
-from gateway.routes.call import AtDoor, Lang, PlayerId, answer, created
+from gateway.routes.call import Lang, PlayerId, ThisCall, answer, created
 from gateway.routes.loyalty import render
 from gateway.routes.loyalty.schemas import (
     LevelSetJson,
@@ -45,38 +45,38 @@ GameId = Annotated[str, Query(pattern=IDENTIFIER)]
 
 
 @routes.read("GET /loyalty/levels", roles=PLATFORM | PEOPLE, answers=LevelsJson, refuses=CONTROL, asks_player=False)
-async def levels(door: AtDoor, lang: Lang = None) -> Response:
+async def levels(call: ThisCall, lang: Lang = None) -> Response:
     """The ladder of the catalog in force, lowest level first."""
-    door.admit()
-    control = door.house.control
-    return answer(render.levels(control.catalog().loyalty, control.texts(), door.language(lang)))
+    call.admit()
+    control = call.parts.control
+    return answer(render.levels(control.catalog().loyalty, control.texts(), call.language(lang)))
 
 
 @routes.read("GET /loyalty/{player_id}", roles=PLATFORM | READERS, answers=LoyaltyJson)
-async def loyalty(door: AtDoor, player_id: PlayerId) -> Response:
+async def loyalty(call: ThisCall, player_id: PlayerId) -> Response:
     """Level, points, turnover and privileges. (Players called `levels` or `redemptions`: at `/players/…` only.)"""
-    outcome = await door.query(player_id, GetLoyalty())
+    outcome = await call.query(player_id, GetLoyalty())
     return answer(render.loyalty(cast(LoyaltyView, outcome.answer)))
 
 
 @routes.read("GET /players/{player_id}/rtp", roles=PLATFORM | GAME, answers=RtpJson, refuses=("unknown_game",))
-async def rtp(door: AtDoor, player_id: PlayerId, game_id: GameId) -> Response:
+async def rtp(call: ThisCall, player_id: PlayerId, game_id: GameId) -> Response:
     """The return to player that the level asks of the game's variant; for its launch, it changes no running game."""
-    outcome = await door.query(player_id, GetRtp(game_id))
+    outcome = await call.query(player_id, GetRtp(game_id))
     return answer(render.rtp(cast(RtpView, outcome.answer)))
 
 
 @routes.change("POST /loyalty/points/add", roles=LOYALTY, answers=PointsAdjustedJson, refuses=("insufficient_points",))
-async def add_points(door: AtDoor, body: AdjustPointsRequest) -> Response:
+async def add_points(call: ThisCall, body: AdjustPointsRequest) -> Response:
     """An operator adds points, or takes them down to 0 available."""
-    outcome = await door.command(body.player_id, AdjustPoints(body.points, body.reason))
+    outcome = await call.command(body.player_id, AdjustPoints(body.points, body.reason))
     return answer(render.points_adjusted(cast(PointsAnswer, outcome.answer), body.player_id, outcome.replayed))
 
 
 @routes.change("POST /loyalty/status/update", roles=LOYALTY, answers=LevelSetJson, refuses=("level_not_found",))
-async def set_level(door: AtDoor, body: ForceLevelRequest) -> Response:
+async def set_level(call: ThisCall, body: ForceLevelRequest) -> Response:
     """An operator sets the level, up or down; no `level_up` campaign fires."""
-    outcome = await door.command(body.player_id, ForceLevel(body.level, body.reason))
+    outcome = await call.command(body.player_id, ForceLevel(body.level, body.reason))
     return answer(render.level_set(cast(LevelAnswer, outcome.answer), body.player_id, outcome.replayed))
 
 
@@ -87,9 +87,9 @@ async def set_level(door: AtDoor, body: ForceLevelRequest) -> Response:
     refuses=(*CONVERTED, "insufficient_points", "invalid_redemption"),
     creates=True,
 )
-async def redeem(door: AtDoor, body: RedemptionRequest) -> Response:
+async def redeem(call: ThisCall, body: RedemptionRequest) -> Response:
     """Locks points until the redemption is confirmed, cancelled, or lapses."""
-    outcome = await door.command(body.player_id, RequestRedemption(body.points))
+    outcome = await call.command(body.player_id, RequestRedemption(body.points))
     document = render.redemption(cast(RedemptionAnswer, outcome.answer), body.player_id, outcome.replayed)
     return created(document, outcome)
 
@@ -100,16 +100,16 @@ async def redeem(door: AtDoor, body: RedemptionRequest) -> Response:
     answers=RedemptionJson,
     refuses=(*CONVERTED, *_REDEMPTION, "invalid_redemption", "grant_declined"),
 )
-async def confirm(door: AtDoor, redemption_id: RedemptionId, body: PlayerRequest) -> Response:
+async def confirm(call: ThisCall, redemption_id: RedemptionId, body: PlayerRequest) -> Response:
     """Debits the locked points and grants their worth as free play."""
-    outcome = await door.command(body.player_id, ConfirmRedemption(redemption_id))
+    outcome = await call.command(body.player_id, ConfirmRedemption(redemption_id))
     return answer(render.redemption(cast(RedemptionAnswer, outcome.answer), body.player_id, outcome.replayed))
 
 
 @routes.change(
     "POST /loyalty/redemptions/{redemption_id}/cancel", roles=PLATFORM, answers=RedemptionJson, refuses=_REDEMPTION
 )
-async def cancel(door: AtDoor, redemption_id: RedemptionId, body: PlayerRequest) -> Response:
+async def cancel(call: ThisCall, redemption_id: RedemptionId, body: PlayerRequest) -> Response:
     """Unlocks the points."""
-    outcome = await door.command(body.player_id, CancelRedemption(redemption_id))
+    outcome = await call.command(body.player_id, CancelRedemption(redemption_id))
     return answer(render.redemption(cast(RedemptionAnswer, outcome.answer), body.player_id, outcome.replayed))

@@ -8,7 +8,7 @@ from gateway.access.roles import AUDITOR, OPS, PUBLIC, SUPPORT
 from gateway.declaring import Routes
 from gateway.documents.base import ClusterJson, HealthJson
 from gateway.metrics import GatewayMetrics
-from gateway.routes.call import AtDoor, House, answer
+from gateway.routes.call import GatewayParts, ThisCall, answer
 
 routes = Routes()
 
@@ -22,7 +22,7 @@ async def live() -> Response:
 @routes.read("GET /health/ready", roles=PUBLIC, answers=HealthJson, asks_player=False, statuses=(200, 503))
 async def ready(request: Request) -> Response:
     """Whether spins can be served now; 503 with the reason if not."""
-    house: House = request.app.state.house
+    house: GatewayParts = request.app.state.parts
     serves, detail = house.cluster.ready()
     if serves:
         return answer(HealthJson("ready", detail))
@@ -35,7 +35,7 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """This gateway's metrics, for Prometheus, and what is counted over all players."""
     counted: GatewayMetrics = request.app.state.metrics
-    house: House = request.app.state.house
+    house: GatewayParts = request.app.state.parts
     counted.population = await house.control.population()
     return Response(counted.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
 
@@ -43,12 +43,12 @@ async def metrics(request: Request) -> Response:
 @routes.read("GET /metrics/targets", roles=PUBLIC, answers=None, asks_player=False)
 async def metric_targets(request: Request) -> Response:
     """Prometheus HTTP service discovery of every gateway and shard."""
-    house: House = request.app.state.house
+    house: GatewayParts = request.app.state.parts
     return JSONResponse([dict(entry) for entry in house.cluster.metric_targets()])
 
 
 @routes.read("GET /cluster", roles=OPS | SUPPORT | AUDITOR, answers=ClusterJson, asks_player=False)
-async def cluster(door: AtDoor) -> Response:
+async def cluster(call: ThisCall) -> Response:
     """Shards, epochs, slots, players and breakers."""
-    door.admit()
-    return JSONResponse(dict(door.house.cluster.cluster()))
+    call.admit()
+    return JSONResponse(dict(call.parts.cluster.cluster()))

@@ -9,17 +9,17 @@ from gateway.documents.requests import ClockRequest
 from gateway.documents.values import rfc3339
 from gateway.http.errors import Refused, invalid_field, key_taken
 from gateway.ports import KeyTaken, TimeEnds
-from gateway.routes.call import AtDoor, answer
+from gateway.routes.call import ThisCall, answer
 from gateway.routes.catalogs.schemas import ClockJson
 
 routes = Routes()
 
 
 @routes.change("POST /sandbox/clock", roles=PLATFORM | OPS, answers=ClockJson, refuses=CONTROL, asks_player=False)
-async def advance(door: AtDoor, body: ClockRequest) -> Response:
+async def advance(call: ThisCall, body: ClockRequest) -> Response:
     """Moves the clock ahead and answers when all work due by then is done."""
-    command_id = door.command_id(door.admit())
-    clock = await door.house.control.advance_clock(body.advance_seconds, command_id)
+    command_id = call.command_id(call.admit())
+    clock = await call.parts.control.advance_clock(body.advance_seconds, command_id)
     if isinstance(clock, KeyTaken):
         raise key_taken()
     if isinstance(clock, TimeEnds):

@@ -11,7 +11,7 @@ from gateway.declaring import BLOCKED, CONVERTED, Routes
 from gateway.documents.base import RollbackJson
 from gateway.documents.requests import BetRollbackRequest, CodeRequest, EventRequest, ReportedBetRequest, SessionRequest
 from gateway.routes.bonuses.declined import award
-from gateway.routes.call import AtDoor, PlayerId, answer, created
+from gateway.routes.call import PlayerId, ThisCall, answer, created
 from gateway.routes.players import render
 from gateway.routes.players.schemas import AwardsJson, ReportedBetJson, SessionJson
 from gateway.spin.render import rollback
@@ -22,16 +22,16 @@ routes = Routes()
 @routes.change(
     "POST /players/{player_id}/sessions", roles=PLATFORM, answers=SessionJson, refuses=("geo_blocked",), creates=True
 )
-async def start_session(door: AtDoor, player_id: PlayerId, body: SessionRequest) -> Response:
+async def start_session(call: ThisCall, player_id: PlayerId, body: SessionRequest) -> Response:
     """The player opens a session; the answer has the rounds to be resumed."""
-    outcome = await door.command(player_id, StartSession(body.ip, body.device, body.country))
+    outcome = await call.command(player_id, StartSession(body.ip, body.device, body.country))
     return created(render.session(cast(SessionAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
 @routes.change("POST /players/{player_id}/events", roles=PLATFORM, answers=AwardsJson, refuses=BLOCKED, creates=True)
-async def post_event(door: AtDoor, player_id: PlayerId, body: EventRequest) -> Response:
+async def post_event(call: ThisCall, player_id: PlayerId, body: EventRequest) -> Response:
     """Something happened on the platform that a campaign may wait for; the payload is not interpreted."""
-    outcome = await door.command(player_id, PostEvent(body.name, body.canonical_payload()))
+    outcome = await call.command(player_id, PostEvent(body.name, body.canonical_payload()))
     return created(render.awarded(cast(AwardsAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
@@ -42,9 +42,9 @@ async def post_event(door: AtDoor, player_id: PlayerId, body: EventRequest) -> R
     refuses=(*BLOCKED, "code_not_found", "not_eligible", "grant_declined"),
     creates=True,
 )
-async def enter_code(door: AtDoor, player_id: PlayerId, body: CodeRequest) -> Response:
+async def enter_code(call: ThisCall, player_id: PlayerId, body: CodeRequest) -> Response:
     """The player enters a bonus code; `grant_declined` if the gate declines all that it would award."""
-    outcome = await award(door, player_id, EnterCode(body.code))
+    outcome = await award(call, player_id, EnterCode(body.code))
     return created(render.awarded(cast(AwardsAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
@@ -55,9 +55,9 @@ async def enter_code(door: AtDoor, player_id: PlayerId, body: CodeRequest) -> Re
     refuses=(*CONVERTED, "rolled_back"),
     creates=True,
 )
-async def report_bet(door: AtDoor, player_id: PlayerId, body: ReportedBetRequest) -> Response:
+async def report_bet(call: ThisCall, player_id: PlayerId, body: ReportedBetRequest) -> Response:
     """A bet on another vertical: turnover only, no money moves here."""
-    outcome = await door.command(player_id, ReportBet(body.amount, body.game_type))
+    outcome = await call.command(player_id, ReportBet(body.amount, body.game_type))
     return created(render.reported_bet(cast(ReportedBetAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
@@ -67,7 +67,7 @@ async def report_bet(door: AtDoor, player_id: PlayerId, body: ReportedBetRequest
     answers=RollbackJson,
     refuses=("round_has_result", "round_closed", "win_already_spent", "not_a_bet"),
 )
-async def roll_back_bet(door: AtDoor, player_id: PlayerId, body: BetRollbackRequest) -> Response:
+async def roll_back_bet(call: ThisCall, player_id: PlayerId, body: BetRollbackRequest) -> Response:
     """Reverses the bet reported with that Idempotency-Key, or makes sure that it never counts."""
-    outcome = await door.roll_back_reported(player_id, body.transaction_id)
+    outcome = await call.roll_back_reported(player_id, body.transaction_id)
     return answer(rollback(cast(RollbackAnswer, outcome.answer), player_id, outcome.replayed))

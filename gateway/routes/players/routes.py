@@ -14,7 +14,7 @@ from gateway.access.roles import GAME, PLATFORM, READERS, SUPPORT
 from gateway.declaring import CONVERTED, Routes
 from gateway.documents.base import RoundsJson
 from gateway.documents.requests import OWN_ID, DepositRequest, ReasonRequest, RegisterRequest
-from gateway.routes.call import AtDoor, PlayerId, answer, created
+from gateway.routes.call import PlayerId, ThisCall, answer, created
 from gateway.routes.players import render
 from gateway.routes.players.schemas import BlockJson, DepositJson, FlagClearedJson, PlayerJson, PlayerRegisteredJson
 from gateway.spin.render import spin
@@ -42,43 +42,43 @@ Limit = Annotated[int, Field(ge=1, le=ROUNDS_MAX), BeforeValidator(_digits), Que
     refuses=("player_exists", "unsupported_currency"),
     creates=True,
 )
-async def register(door: AtDoor, player_id: PlayerId, body: RegisterRequest) -> Response:
+async def register(call: ThisCall, player_id: PlayerId, body: RegisterRequest) -> Response:
     """Registers a player (201) or updates country, language and segments (200)."""
     segments = None if body.segments is None else tuple(body.segments)
-    outcome = await door.command(player_id, Register(body.currency, body.country, body.language, segments))
+    outcome = await call.command(player_id, Register(body.currency, body.country, body.language, segments))
     profile = cast(RegisteredAnswer, outcome.answer)
     document = render.registered(profile, player_id, outcome.replayed)
     return created(document, outcome) if profile.created else answer(document)
 
 
 @routes.read("GET /players/{player_id}", roles=PLATFORM | READERS, answers=PlayerJson)
-async def player(door: AtDoor, player_id: PlayerId) -> Response:
+async def player(call: ThisCall, player_id: PlayerId) -> Response:
     """Everything about the player."""
-    outcome = await door.query(player_id, GetPlayer())
+    outcome = await call.query(player_id, GetPlayer())
     return answer(render.player(cast(PlayerView, outcome.answer)))
 
 
 @routes.change(
     "POST /players/{player_id}/deposits", roles=PLATFORM, answers=DepositJson, refuses=CONVERTED, creates=True
 )
-async def deposit(door: AtDoor, player_id: PlayerId, body: DepositRequest) -> Response:
+async def deposit(call: ThisCall, player_id: PlayerId, body: DepositRequest) -> Response:
     """Credits real money, then fires deposit campaigns."""
     command = Deposit(body.amount, body.payment_instrument, body.ip, body.device)
-    outcome = await door.command(player_id, command)
+    outcome = await call.command(player_id, command)
     return created(render.deposit(cast(DepositAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
 @routes.change("POST /players/{player_id}/block", roles=PLATFORM, answers=BlockJson)
-async def block(door: AtDoor, player_id: PlayerId, body: ReasonRequest) -> Response:
+async def block(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Response:
     """Refuses bets, deposits and grants from now on; settlements still work."""
-    outcome = await door.command(player_id, Block(body.reason))
+    outcome = await call.command(player_id, Block(body.reason))
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
 
 
 @routes.change("POST /players/{player_id}/unblock", roles=PLATFORM, answers=BlockJson)
-async def unblock(door: AtDoor, player_id: PlayerId, body: ReasonRequest) -> Response:
+async def unblock(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Response:
     """Lifts a block."""
-    outcome = await door.command(player_id, Unblock(body.reason))
+    outcome = await call.command(player_id, Unblock(body.reason))
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
 
 
@@ -88,15 +88,15 @@ async def unblock(door: AtDoor, player_id: PlayerId, body: ReasonRequest) -> Res
     answers=FlagClearedJson,
     refuses=("flag_not_found",),
 )
-async def clear_flag(door: AtDoor, player_id: PlayerId, flag_id: FlagId, body: ReasonRequest) -> Response:
+async def clear_flag(call: ThisCall, player_id: PlayerId, flag_id: FlagId, body: ReasonRequest) -> Response:
     """An operator has dealt with what was flagged: it is listed no more, and nothing moves."""
-    outcome = await door.command(player_id, ClearFlag(flag_id, body.reason))
+    outcome = await call.command(player_id, ClearFlag(flag_id, body.reason))
     return answer(render.flag_cleared(cast(FlagClearedAnswer, outcome.answer), player_id, outcome.replayed))
 
 
 @routes.read("GET /players/{player_id}/rounds", roles=GAME | READERS, answers=RoundsJson)
-async def rounds(door: AtDoor, player_id: PlayerId, limit: Limit = 20) -> Response:
+async def rounds(call: ThisCall, player_id: PlayerId, limit: Limit = 20) -> Response:
     """The last rounds, newest first."""
-    outcome = await door.query(player_id, GetRounds(limit))
+    outcome = await call.query(player_id, GetRounds(limit))
     found = cast(RoundsView, outcome.answer).rounds
     return answer(RoundsJson(player_id, [spin(of, player_id) for of in found]))

@@ -10,7 +10,7 @@ from engine.commands import CancelWithdrawal, ConfirmWithdrawal, Withdraw
 from gateway.access.roles import PLATFORM
 from gateway.declaring import Routes
 from gateway.documents.requests import OWN_ID, EmptyRequest, WithdrawalRequest
-from gateway.routes.call import AtDoor, PlayerId, answer, created
+from gateway.routes.call import PlayerId, ThisCall, answer, created
 from gateway.routes.players.render import withdrawal
 from gateway.routes.players.schemas import WithdrawalJson
 
@@ -29,9 +29,9 @@ NOTHING: Final = EmptyRequest()
     refuses=("round_open", "bonus_would_be_lost", "insufficient_funds"),
     creates=True,
 )
-async def withdraw(door: AtDoor, player_id: PlayerId, body: WithdrawalRequest) -> Response:
+async def withdraw(call: ThisCall, player_id: PlayerId, body: WithdrawalRequest) -> Response:
     """Reserves real money; bonuses that would be lost must be agreed to."""
-    outcome = await door.command(player_id, Withdraw(body.amount, body.forfeit_bonuses))
+    outcome = await call.command(player_id, Withdraw(body.amount, body.forfeit_bonuses))
     return created(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
@@ -42,10 +42,10 @@ async def withdraw(door: AtDoor, player_id: PlayerId, body: WithdrawalRequest) -
     refuses=_WITHDRAWAL,
 )
 async def confirm(
-    door: AtDoor, player_id: PlayerId, withdrawal_id: WithdrawalId, body: EmptyRequest = NOTHING
+    call: ThisCall, player_id: PlayerId, withdrawal_id: WithdrawalId, body: EmptyRequest = NOTHING
 ) -> Response:
     """The money has left; what was frozen for it is removed."""
-    outcome = await door.command(player_id, ConfirmWithdrawal(withdrawal_id))
+    outcome = await call.command(player_id, ConfirmWithdrawal(withdrawal_id))
     return answer(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed))
 
 
@@ -56,8 +56,8 @@ async def confirm(
     refuses=_WITHDRAWAL,
 )
 async def cancel(
-    door: AtDoor, player_id: PlayerId, withdrawal_id: WithdrawalId, body: EmptyRequest = NOTHING
+    call: ThisCall, player_id: PlayerId, withdrawal_id: WithdrawalId, body: EmptyRequest = NOTHING
 ) -> Response:
     """The money is usable again, and what was frozen for it is given back."""
-    outcome = await door.command(player_id, CancelWithdrawal(withdrawal_id))
+    outcome = await call.command(player_id, CancelWithdrawal(withdrawal_id))
     return answer(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed))

@@ -91,13 +91,15 @@ class Asking:
     """Asks a shard directly, without a socket, under its current epoch unless told another."""
 
     def __init__(self, shard: Shard) -> None:
-        self.shard, self.sink, self._rid = shard, Sink(), 0
+        self.shard, self.reply_to, self._rid = shard, Sink(), 0
 
     def ask(self, player_id: str, key: str, body: Any, epoch: int | None = None) -> "asyncio.Future[Any]":
         self._rid += 1
-        future = self.sink.expect(self._rid)
+        future = self.reply_to.expect(self._rid)
         request = Request(self._rid, player_id, f"gs:{key}" if key else "", body)
-        self.shard.handle(self.sink, RequestFrame(self.shard.context.inc.epoch if epoch is None else epoch, [request]))
+        self.shard.handle(
+            self.reply_to, RequestFrame(self.shard.context.inc.epoch if epoch is None else epoch, [request])
+        )
         return future
 
     async def look(self, player_id: str) -> Any:

@@ -23,7 +23,7 @@ from engine.currencies import COUNTED_PLAYERS, holders
 from engine.events import AnyEvent, PlayerRegistered
 from engine.player import replay
 from engine.state import ENDED_GRANTS_MAX, Player
-from engine.tally import NOTHING, PLAYERS, standing, tally, tally_name
+from engine.tally import NOTHING, PLAYERS, active_awards, tally, tally_name
 from tests.unit.engine.judging import JudgedTable, rules, with_fraud
 from tests.unit.engine.playing import Table, campaign, house, spins, wager
 
@@ -44,9 +44,9 @@ def counted(table: Table) -> Counter[str]:
     """All deltas of the journal, read again from its beginning."""
     player, total = Player.new("p1"), Counter[str]()
     for done in table.transitions:
-        before = standing(player.state)
+        before = active_awards(player.state)
         replay(player, done)
-        total.update(tally(before, standing(player.state), player.state, done.events))
+        total.update(tally(before, active_awards(player.state), player.state, done.events))
     return total
 
 

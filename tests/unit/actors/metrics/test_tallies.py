@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.wire.frames import ReplySink
+from actors.wire.frames import ReplyTo
 from engine.catalog import Catalog
 from engine.commands import CancelGrant, GrantCampaign
 from engine.tally import ACTIVE, EXPIRED, ISSUED, PLAYERS, REDEEMED, tally_name
@@ -84,12 +84,12 @@ async def test_a_poisoned_player_is_counted_on_from_what_is_durable(
         raised = False
         add = table.shard.context.committer.add
 
-        def once(entry: Any, sink: ReplySink | None, *more: Any) -> int:
+        def once(entry: Any, reply_to: ReplyTo | None, *more: Any) -> int:
             nonlocal raised
             if not raised:
                 raised = True
                 raise RuntimeError("a bug")
-            return add(entry, sink, *more)
+            return add(entry, reply_to, *more)
 
         monkeypatch.setattr(table.shard.context.committer, "add", once)
         await table.ask("alice", "g", GIFT)

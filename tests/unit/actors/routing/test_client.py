@@ -92,7 +92,7 @@ async def test_an_answer_that_cannot_be_read_is_no_answer(tmp_path: Path) -> Non
         start_shard(tmp_path) as shard,
     ):
         assert shard.shard is not None
-        shard.shard.act_or_load = lambda sink, request, now: sink.reply(  # type: ignore[method-assign]
+        shard.shard.act_or_load = lambda reply_to, request, now: reply_to.reply(  # type: ignore[method-assign]
             Reply(request.rid, Kind.ANSWER, msgspec.Raw(b"\xa3odd"))
         )
         outcome = await gateway.ask("alice", "gs:k1", spin())

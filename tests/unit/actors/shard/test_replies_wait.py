@@ -10,7 +10,7 @@ from tests.unit.actors.harness import LOOK, REGISTER, desk, spin
 async def test_rule_04_replay_refusal_conflict_and_read_wait_for_the_versions_they_depend_on(tmp_path: Path) -> None:
     async with desk(tmp_path) as table:
         await table.seat("alice")
-        table.sink.order.clear()
+        table.reply_to.order.clear()
         gate = table.store.hold("append")
         replies = [
             table.ask("alice", "k1", spin(10)),
@@ -21,13 +21,13 @@ async def test_rule_04_replay_refusal_conflict_and_read_wait_for_the_versions_th
         ]
         await gate.reached.wait()
         await asyncio.sleep(0)
-        assert table.sink.order == []
+        assert table.reply_to.order == []
         gate.open()
         first, replay, conflict, refusal, read = await asyncio.gather(*replies)
         assert (first.replayed, replay.replayed, first.answer) == (False, True, replay.answer)
         assert (conflict.code, refusal.code) == ("idempotency_conflict", "insufficient_funds")
         assert read.answer.balance.real == 990
-        assert table.sink.order == sorted(table.sink.order)
+        assert table.reply_to.order == sorted(table.reply_to.order)
 
 
 async def test_rule_04_what_depends_on_the_gathering_batch_waits_for_that_one(tmp_path: Path) -> None:

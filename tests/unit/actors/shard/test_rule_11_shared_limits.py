@@ -61,7 +61,7 @@ def a_minute_later(shard: Any) -> None:
 async def orphans(process: Any) -> None:
     """The look that is due a minute after the reservation."""
     a_minute_later(process.shard)
-    await process.shard.facts.settle_orphans()
+    await process.shard.facts.resolve_orphans()
 
 
 async def test_rule_11_its_players_commands_wait_in_order_and_nobody_elses(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ async def test_rule_11_its_players_commands_wait_in_order_and_nobody_elses(tmp_p
         assert not (granted.done() or first.done() or second.done())
         gate.open()
         assert [(await future).answer.balance.real for future in (granted, first, second)] == [1_000, 990, 980]
-        assert table.sink.order[-3:] == [5, 6, 7]
+        assert table.reply_to.order[-3:] == [5, 6, 7]
 
 
 async def test_rule_11_who_waits_is_bounded(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ async def test_rule_11_without_the_store_a_grant_is_refused_for_now_and_the_othe
         assert (await refused).code == "journal_unavailable"
         assert (await spun).answer.balance.real == 990
         assert (await table.ask("alice", "g", GIVE)).answer.balance.bonus == 500, "repeated with the same key"
-        await eventually(lambda: table.store.named("settle_reservations"))
+        await eventually(lambda: table.store.named("resolve_reservations"))
         await table.shard.facts.until_caught_up()
         assert await books(table.store.inner) == (AWARD, []), "reserved once"
 
@@ -123,7 +123,7 @@ async def test_rule_11_a_refused_command_returns_its_reservation_before_a_repeat
     async with desk(tmp_path, at_session_start()) as table:
         await table.seat("alice")
         move_to(table, "KP")
-        gate = table.store.hold("settle_reservations")
+        gate = table.store.hold("resolve_reservations")
         refused, again = table.ask("alice", "s", AT_HOME), table.ask("alice", "s", AT_HOME)
         assert (await refused).code == "geo_blocked"
         await gate.reached.wait()
@@ -143,7 +143,7 @@ async def test_rule_11_a_reservation_is_settled_only_when_its_grant_is_durable(t
         gate = table.store.hold("append")
         granted = table.ask("alice", "g", GIVE)
         await gate.reached.wait()
-        assert table.store.named("settle_reservations") == []
+        assert table.store.named("resolve_reservations") == []
         assert await books(table.store.inner) == (AWARD, ["alice"])
         gate.open()
         await granted
@@ -172,7 +172,7 @@ async def test_rule_11_killed_between_granting_and_settling_the_owner_says_grant
     async with table_for(tmp_path, "s0") as (store, _):
         async with start_shard(tmp_path, rules=limited()) as first:
             await first.asking.seat("alice")
-            first.faults.hold("settle_reservations")
+            first.faults.hold("resolve_reservations")
             assert (await first.asking.ask("alice", "g", GIVE)).answer.balance.bonus == 500
         assert await books(store) == (AWARD, ["alice"])
         async with start_shard(tmp_path, rules=limited(), lease_ms=1) as second:
@@ -186,9 +186,9 @@ async def test_rule_11_a_repeat_waits_while_the_owner_returns_what_it_had_reserv
         await table.seat("alice")
         wanted = [WantedAward("gift", "alice/gs:g/gift", AWARD, AWARD, 2 * AWARD, None, None)]
         await table.store.inner.reserve("alice", "gs:g", Signals(), wanted, None, table.shard.context.now())
-        gate = table.store.hold("settle_reservations")
+        gate = table.store.hold("resolve_reservations")
         a_minute_later(table.shard)
-        looking = table.shard.facts._spawn(table.shard.facts.settle_orphans())
+        looking = table.shard.facts._spawn(table.shard.facts.resolve_orphans())
         await gate.reached.wait()
         granted = table.ask("alice", "g", GIVE)
         assert table.store.named("reserve") == []
@@ -206,7 +206,7 @@ async def test_rule_11_a_look_for_orphans_leaves_alone_what_a_command_is_just_re
         granted = table.ask("alice", "g", GIVE)
         await gate.reached.wait()
         await orphans(table)
-        assert table.store.named("settle_reservations") == []
+        assert table.store.named("resolve_reservations") == []
         gate.open()
         assert (await granted).answer.balance.bonus == 500
 

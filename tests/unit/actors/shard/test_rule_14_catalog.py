@@ -187,7 +187,7 @@ async def test_rule_14_frames_that_wait_are_bounded_and_control_does_not_wait(tm
         waiting = asking.ask("alice", "1", spin())
         assert (await asking.ask("alice", "2", spin())).code == "overloaded"
         assert (await asking.ask("", "", ShardStatus())).shard_id == "s0"
-        process.shard.handle(asking.sink, RequestFrame(0, []))
+        process.shard.handle(asking.reply_to, RequestFrame(0, []))
         process.shard.swap.abandon()
         assert (await waiting).answer.balance.real == 990
 

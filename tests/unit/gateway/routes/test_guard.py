@@ -39,10 +39,10 @@ async def post(path: str, headers: list[tuple[bytes, bytes]], feed: Any) -> tupl
     }
     sent: list[dict[str, Any]] = []
 
-    async def sink(message: Any) -> None:
+    async def reply_to(message: Any) -> None:
         sent.append(message)
 
-    await app_with()(scope, feed, sink)
+    await app_with()(scope, feed, reply_to)
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 
