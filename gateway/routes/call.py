@@ -39,7 +39,7 @@ class GatewayParts:
 
 
 class Call:
-    """One request at the call. FastAPI has checked its syntax by now; role and key are checked here (rules §3)."""
+    """One request to a route. FastAPI has checked its syntax by now; role and key are checked here (rules §3)."""
 
     def __init__(self, request: Request) -> None:
         self._request = request

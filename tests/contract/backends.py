@@ -8,7 +8,7 @@ import redis
 
 from snapshots.contract import Store
 from snapshots.opening import open_store
-from tests.redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 
 
 class Backend(Protocol):

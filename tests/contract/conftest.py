@@ -7,7 +7,7 @@ import pytest
 
 from snapshots.contract import Store
 from tests.contract.backends import Backend, RedisBackend, SqliteBackend
-from tests.redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from snapshots.contract import GENESIS, Incarnation, LogHead, LogInfo, Owner, St
 from snapshots.errors import CorruptLog, Fenced
 from snapshots.recovery import load_player, read_player, read_tails
 from tests.contract.backends import Backend
-from tests.deposits import batch, step
+from tests.support.deposits import batch, step
 
 OWNER = Owner("host-1", 100, 5_000)
 

@@ -18,7 +18,7 @@ from snapshots.opening import open_store
 from snapshots.redis.connection import CONNECTIONS_MAX, LIBRARY
 from snapshots.redis.settings import check_settings, masked
 from snapshots.redis.store import RedisStore
-from tests.redis_server import RedisServer, free_port
+from tests.support.redis_server import RedisServer, free_port
 
 OWNER = Owner("host-1", 100, 5_000)
 

@@ -7,7 +7,7 @@ from snapshots.contract import Incarnation, LogHead, Owner, SnapshotRecord, Stor
 from snapshots.errors import CorruptSnapshot, Fenced, VersionGap
 from snapshots.recovery import load_player
 from tests.contract.backends import Backend
-from tests.deposits import batch, player_at, step, steps
+from tests.support.deposits import batch, player_at, step, steps
 
 OWNER = Owner("host-1", 100, 5_000)
 

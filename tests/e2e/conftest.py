@@ -5,8 +5,8 @@ from itertools import count
 
 import pytest
 
-from tests.croupier_up import Api, CroupierUp, register
 from tests.e2e.sandbox import Sandbox, git_folder
+from tests.support.croupier_up import Api, CroupierUp, register
 
 _numbers = count(1)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from tests.catalog_folder import shipped
-from tests.croupier_up import Api, CroupierUp, environment
+from tests.support.catalog_folder import shipped
+from tests.support.croupier_up import Api, CroupierUp, environment
 
 DAY_S = 86_400
 _AUTHOR = {"GIT_AUTHOR_NAME": "ann", "GIT_AUTHOR_EMAIL": "ann@example.com"}

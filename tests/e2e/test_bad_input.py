@@ -11,7 +11,7 @@ import pytest
 from croupier.catalog.folder import read_folder
 from croupier.settings import default_catalog
 from gateway.http.errors import TABLE
-from tests.croupier_up import SIGNERS, Api
+from tests.support.croupier_up import SIGNERS, Api
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -10,8 +10,8 @@ import pytest
 
 from croupier.catalog.folder import read_folder
 from croupier.settings import default_catalog
-from tests.croupier_up import Api, token
 from tests.e2e.test_bad_input import next_version, picture, problem
+from tests.support.croupier_up import Api, token
 
 pytestmark = pytest.mark.timeout(120)
 

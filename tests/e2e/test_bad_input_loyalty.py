@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.croupier_up import Api
 from tests.e2e.test_bad_input import next_version, picture, problem
+from tests.support.croupier_up import Api
 
 pytestmark = pytest.mark.timeout(120)
 

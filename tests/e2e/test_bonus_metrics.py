@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.catalog_folder import bonus_campaign, bundle, shipped
-from tests.croupier_up import CroupierUp, gone, wait_until
 from tests.e2e.sandbox import DAY_S, Sandbox
+from tests.support.catalog_folder import bonus_campaign, bundle, shipped
+from tests.support.croupier_up import CroupierUp, gone, wait_until
 
 pytestmark = pytest.mark.timeout(120)
 

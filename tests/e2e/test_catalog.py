@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.catalog_folder import bonus_campaign, bundle, write
-from tests.croupier_up import token, wait_until
 from tests.e2e.sandbox import Sandbox, commit, git
+from tests.support.catalog_folder import bonus_campaign, bundle, write
+from tests.support.croupier_up import token, wait_until
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from croupier.settings import default_catalog
-from tests.croupier_up import Api, croupier, environment, token
-from tests.redis_server import free_port
+from tests.support.croupier_up import Api, croupier, environment, token
+from tests.support.redis_server import free_port
 
 SUBCOMMANDS = ("up", "gateway", "demo", "status", "catalog")
 

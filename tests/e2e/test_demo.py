@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.croupier_up import croupier
+from tests.support.croupier_up import croupier
 
 
 @pytest.mark.timeout(180)

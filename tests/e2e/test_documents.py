@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from gateway.route_table import ROUTES
-from tests.croupier_up import Api
 from tests.e2e.sandbox import Sandbox
+from tests.support.croupier_up import Api
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -11,9 +11,9 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from tests.catalog_folder import bonus_campaign, shipped, write
-from tests.croupier_up import CroupierUp
 from tests.e2e.sandbox import Sandbox
+from tests.support.catalog_folder import bonus_campaign, shipped, write
+from tests.support.croupier_up import CroupierUp
 
 FINLAND, SWEDEN, DENIED, NOWHERE = "203.0.113.7", "192.0.2.7", "198.51.100.7", "10.0.0.7"
 NETWORKS = {"203.0.113.0/24": "FI", "192.0.2.0/24": "SE", "198.51.100.0/24": "KP"}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.croupier_up import SIGNERS, Api
+from tests.support.croupier_up import SIGNERS, Api
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from croupier.demo.client import Signer
-from tests.croupier_up import KEYS, SIGNERS, CroupierUp, register, wait_until
+from tests.support.croupier_up import KEYS, SIGNERS, CroupierUp, register, wait_until
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.catalog_folder import bonus_campaign, bundle, shipped
-from tests.croupier_up import CroupierUp
 from tests.e2e.sandbox import Sandbox
+from tests.support.catalog_folder import bonus_campaign, bundle, shipped
+from tests.support.croupier_up import CroupierUp
 
 pytestmark = pytest.mark.timeout(180)
 

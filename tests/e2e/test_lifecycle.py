@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.croupier_up import CroupierUp, croupier, gone
+from tests.support.croupier_up import CroupierUp, croupier, gone
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.catalog_folder import bonus_campaign, bundle, shipped
-from tests.croupier_up import CroupierUp
 from tests.e2e.sandbox import DAY_S, Sandbox
-from tests.redis_server import RedisServer
+from tests.support.catalog_folder import bonus_campaign, bundle, shipped
+from tests.support.croupier_up import CroupierUp
+from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.timeout(180)
 

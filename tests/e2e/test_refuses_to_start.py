@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from croupier.settings import default_catalog
-from tests.croupier_up import croupier, environment, keys_file
-from tests.redis_server import RedisServer, free_port
+from tests.support.croupier_up import croupier, environment, keys_file
+from tests.support.redis_server import RedisServer, free_port
 from tests.unit.croupier.deploying.test_catalog_exponents import HELD, folder_with, stored
 
 UP = ("up", "--port", "0")

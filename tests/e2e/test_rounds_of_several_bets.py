@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.state.window import REMEMBERED_MAX
-from tests.croupier_up import Api
+from tests.support.croupier_up import Api
 
 pytestmark = pytest.mark.timeout(120)
 NewPlayer = Callable[..., str]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.croupier_up import Api
 from tests.e2e.sandbox import DAY_S, Sandbox
+from tests.support.croupier_up import Api
 
 pytestmark = pytest.mark.timeout(120)
 

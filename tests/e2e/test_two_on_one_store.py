@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.croupier_up import CroupierUp, croupier, register
-from tests.redis_server import RedisServer
+from tests.support.croupier_up import CroupierUp, croupier, register
+from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.timeout(240)
 

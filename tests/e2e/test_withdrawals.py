@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.croupier_up import Api
+from tests.support.croupier_up import Api
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.catalog_folder import bundle
 from tests.e2e.sandbox import DAY_S, Sandbox
+from tests.support.catalog_folder import bundle
 
 pytestmark = pytest.mark.timeout(120)
 

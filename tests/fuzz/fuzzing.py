@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import PIPE, STDOUT
 from typing import Any, Final, NamedTuple
 
-from tests.croupier_up import Api, CroupierUp, environment, register
+from tests.support.croupier_up import Api, CroupierUp, environment, register
 
 ROOT: Final = Path(__file__).parents[2]
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")

@@ -19,7 +19,7 @@ from engine.amounts import AMOUNT_MAX
 from gateway.access.roles import PEOPLE, PLATFORM
 from gateway.documents.requests import ADVANCE_SECONDS_MAX, IDENTIFIER
 from gateway.route_table import ROUTES
-from tests.croupier_up import ISSUER, SIGNERS, TOKEN_KEY
+from tests.support.croupier_up import ISSUER, SIGNERS, TOKEN_KEY
 
 KNOWN: Final[dict[str, list[str]]] = json.loads(os.environ.get("FUZZ_KNOWN_IDS", "{}"))
 """Parameter or field → values that exist in the server."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from snapshots.contract import Store
 from snapshots.opening import open_store
-from tests.croupier_up import CroupierUp, wait_until
-from tests.redis_server import RedisServer
+from tests.support.croupier_up import CroupierUp, wait_until
+from tests.support.redis_server import RedisServer
 
 SECRET = "a secret of the cluster"
 ORPHAN_AFTER_S = 2

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from croupier.demo.client import Client, Meter, Request
-from tests.croupier_up import SIGNERS, CroupierUp
+from tests.support.croupier_up import SIGNERS, CroupierUp
 
 PATIENCE_S = 60
 AT_ONCE_MAX = 100

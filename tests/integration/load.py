@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from croupier.demo.client import Client, Meter
 from croupier.demo.player import KEPT_MAX, DemoPlayer, Tally
-from tests.croupier_up import SIGNERS, CroupierUp, wait_until
+from tests.support.croupier_up import SIGNERS, CroupierUp, wait_until
 
 PATIENCE_S = 150
 """A game server repeats for this long; a restart of everything fits in."""

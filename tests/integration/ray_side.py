@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from croupier.settings import Settings
-from tests.croupier_up import CroupierUp, environment
+from tests.support.croupier_up import CroupierUp, environment
 
 _MOVE = """
 import json, sys

@@ -9,7 +9,7 @@ import pytest
 from croupier.catalog import load_catalog
 from croupier.cli import main
 from tests.integration.translation_services import Answer, Service, serving
-from tests.unit.croupier.example_catalog import write
+from tests.support.example_catalog import write
 
 
 class Croupier(Service):

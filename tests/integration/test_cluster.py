@@ -19,10 +19,10 @@ from engine.commands import Deposit
 from engine.queries import GetPlayer
 from snapshots.contract import Routing, ShardRow
 from snapshots.opening import open_store
-from tests.croupier_up import CroupierUp, gone, register, wait_until
 from tests.integration.load import Load
 from tests.integration.ray_side import move
-from tests.redis_server import RedisServer
+from tests.support.croupier_up import CroupierUp, gone, register, wait_until
+from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -22,8 +22,8 @@ import pytest
 import yaml
 
 from croupier.running.process_tree import kill_all
-from tests.croupier_up import Api, environment, gone, keys_file, register, wait_until
-from tests.redis_server import RedisServer, free_port
+from tests.support.croupier_up import Api, environment, gone, keys_file, register, wait_until
+from tests.support.redis_server import RedisServer, free_port
 
 pytestmark = pytest.mark.timeout(240)
 

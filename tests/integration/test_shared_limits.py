@@ -17,11 +17,11 @@ import pytest
 
 from actors.routing.owner_of import slot_of
 from snapshots.contract import Store
-from tests.catalog_folder import bonus_campaign, bundle, shipped, write
-from tests.croupier_up import Api, CroupierUp, register, wait_until
 from tests.integration.casino import Casino, Kill, another_gateway, casino_on, store_of
 from tests.integration.crowd import Answer, all_at_once, asked_until, call, one_after_another
 from tests.integration.load import Load
+from tests.support.catalog_folder import bonus_campaign, bundle, shipped, write
+from tests.support.croupier_up import Api, CroupierUp, register, wait_until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -22,11 +22,11 @@ from snapshots.codec import (
     encode_entry,
     encode_snapshot,
 )
-from tests.property.journal_account import Account
 from tests.property.ledger import Facts, Ledger
 from tests.property.offers import level_at
 from tests.property.reference_wallet import Refused, picture
 from tests.property.shared_house import SharedHouse
+from tests.support.journal_account import Account
 
 
 class ComparedPlayer:

@@ -19,8 +19,8 @@ from engine.catalog import (
     RedemptionRules,
 )
 from tests.property.naive_loyalty import DAY_MS, Ladder, Promotion
-from tests.unit.engine.ladder import FACTORS, HOUR_MS, level, paid_by, rules, vip_house
-from tests.unit.engine.playing import MILLION, START_MS, campaign
+from tests.support.ladder import FACTORS, HOUR_MS, level, paid_by, rules, vip_house
+from tests.support.playing import MILLION, START_MS, campaign
 
 MIN_POINTS, STEP = 100, 20
 MAX_RUNGS: Final = 5

@@ -32,7 +32,7 @@ from engine.transition import Transition
 from snapshots.codec import decode_batch, decode_entry, decode_snapshot, encode_batch, encode_entry, encode_snapshot
 from tests.property.loyalty_house import catalog_of, name_of
 from tests.property.naive_loyalty import MICRO, Answered, Fact, Ladder, Life, lived
-from tests.unit.engine.playing import START_MS
+from tests.support.playing import START_MS
 
 SWEEPS_MAX = 1_000
 """More due work than this at once would never end."""

@@ -26,7 +26,7 @@ from engine.catalog import (
     Workflow,
 )
 from tests.property.wiring import APPROVAL, STANDARD, Wiring, workflow
-from tests.unit.engine.ladder import FACTORS, level, rules
+from tests.support.ladder import FACTORS, level, rules
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

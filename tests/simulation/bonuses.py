@@ -13,8 +13,8 @@ from engine.events import BonusGranted, DepositMade, GrantCancelled, GrantCreate
 from engine.state import Grant
 from engine.transition import Transition
 from snapshots.codec import decode_batch, decode_entry
-from tests.property.journal_account import Account
-from tests.unit.engine.playing import MILLION, campaign, house, wager
+from tests.support.journal_account import Account
+from tests.support.playing import MILLION, campaign, catalog_with, wager
 
 VERSIONS = 6
 FAR_MS = 4_102_444_800_000
@@ -38,7 +38,7 @@ def catalog(number: int) -> Catalog:
         _campaign("one-device", number, limits=Limits(per_device=PER_DEVICE)),
         _campaign("quiet", number, trigger="inactive", condition=TriggerCondition(days=1), valid_to_ms=quiet_until),
     ]
-    return replace(house(*campaigns), version=f"v{number}")
+    return replace(catalog_with(*campaigns), version=f"v{number}")
 
 
 def _campaign(name: str, number: int, **fields: Any) -> Campaign:

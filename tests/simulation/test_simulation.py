@@ -25,7 +25,7 @@ from tests.simulation.customers import Customer, Ledger
 from tests.simulation.reckoning import check_bonuses, fill_up, live_on
 from tests.simulation.virtual_time import VirtualTimeLoop
 from tests.simulation.world import SHARDS, SimProcess, World
-from tests.unit.actors.harness import players_in
+from tests.support.shard_harness import players_in
 
 HOUR_MS = 3_600_000
 

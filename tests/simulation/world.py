@@ -25,7 +25,7 @@ from snapshots.contract import Address, Incarnation, Owner, ShardRow
 from snapshots.errors import StoreError
 from tests.simulation.bonuses import Journal, catalog
 from tests.simulation.stores import EPOCH_MS, SimStore, Weather
-from tests.unit.actors.harness import decoded
+from tests.support.shard_harness import decoded
 
 LEASE_MS = 300
 ORPHAN_AFTER_MS = 2_000

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 PROGRAM = """
 from gateway.serve import bind, run
 from gateway.settings import GatewaySettings
-from tests.unit.gateway.doubles import app_with
+from tests.support.gateway_doubles import app_with
 
 run(app_with(), bind("127.0.0.1", 0), GatewaySettings(), lambda url: print("ready", url, flush=True))
 print("ended", flush=True)

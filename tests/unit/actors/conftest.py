@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.actors.harness import OWNER
+from tests.support.shard_harness import OWNER
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from actors.supervision.ports import ActivationFailed, Identity, ShardDied
 from actors.wire.frames import RequestFrame
 from snapshots.contract import Incarnation
 from snapshots.errors import StoreError
-from tests.unit.actors.harness import OWNER, TestShard
+from tests.support.shard_harness import OWNER, TestShard
 
 
 class LocalShard(TestShard):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.croupier.example_catalog import write
+from tests.support.example_catalog import write
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from msgspec.structs import replace
 from engine.catalog import Eligibility, TriggerCondition
 from engine.commands import Result
 from engine.due import due_digest, next_due, next_due_ms
-from tests.unit.engine.playing import DAY_MS, START_MS, Table, campaign, house, spins, wager
+from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, spins, wager
 
 
 def full() -> Table:
     """A package for 2 days, a grant for 3."""
-    table = Table(house(campaign(fixed=100, free_spins=spins(2, valid_days=2), wager=wager(5, valid_days=3))))
+    table = Table(catalog_with(campaign(fixed=100, free_spins=spins(2, valid_days=2), wager=wager(5, valid_days=3))))
     table.grant()
     return table
 
@@ -57,7 +57,7 @@ def test_what_an_open_round_ties_is_not_due() -> None:
 
 
 def test_a_used_up_package_is_never_due() -> None:
-    table = Table(house(campaign(free_spins=spins(1))))
+    table = Table(catalog_with(campaign(free_spins=spins(1))))
     table.grant()
     table.free_spin(0)
     assert next_due_ms(table.state) is None
@@ -76,7 +76,7 @@ def test_expiring_what_is_gone_does_nothing() -> None:
 def comeback(**fields: Any) -> Any:
     """A catalog with one campaign for a month of silence."""
     given: dict[str, Any] = {"trigger": "inactive", "condition": TriggerCondition(days=30), "per_player": 1}
-    return house(campaign(**({"campaign_id": "comeback", "fixed": 500} | given | fields)))
+    return catalog_with(campaign(**({"campaign_id": "comeback", "fixed": 500} | given | fields)))
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,5 @@ def test_the_digest_changes_with_what_due_times_depend_on_and_with_nothing_else(
 
 
 def test_the_digest_of_campaigns_that_wait_for_something_else_is_that_of_none() -> None:
-    rules = house(campaign("gift", 100), campaign("spins", free_spins=spins(2)))
-    assert due_digest(rules) == due_digest(house()) == due_digest(replace(rules, version="another"))
+    rules = catalog_with(campaign("gift", 100), campaign("spins", free_spins=spins(2)))
+    assert due_digest(rules) == due_digest(catalog_with()) == due_digest(replace(rules, version="another"))

@@ -15,7 +15,7 @@ from engine.deciding import syntax
 from engine.deciding.declaring import DECLARED
 from engine.events.base import Event
 from engine.rejections import Rejection
-from tests.unit.engine.playing import Table
+from tests.support.playing import Table
 
 COMMANDS = get_args(CommandBody)
 EVENTS = get_args(events.AnyEvent)

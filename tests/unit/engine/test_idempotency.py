@@ -2,7 +2,7 @@
 
 from engine.commands import CancelRound, Deposit, GrantCampaign, Result, Rollback, Spin
 from engine.state.window import HOUR_MS, REMEMBERED_MAX, id_digest
-from tests.unit.engine.playing import Table
+from tests.support.playing import Table
 
 
 def play_on(table: Table, count: int) -> None:

@@ -10,8 +10,8 @@ from engine.catalog import Campaign, RoundTimeout, TimeoutAction, TriggerConditi
 from engine.commands import AdjustPoints, ClaimGrant, RequestRedemption, Result, StartSession
 from engine.due import next_due_ms
 from engine.queries import GetBonuses, GetLoyalty
-from tests.unit.engine.ladder import HOUR_MS, at, on_climbing, vip_house
-from tests.unit.engine.playing import Table, campaign, house, spins, wager
+from tests.support.ladder import HOUR_MS, at, on_climbing, vip_house
+from tests.support.playing import Table, campaign, catalog_with, spins, wager
 
 LAST_HOUR = LATEST_MS - HOUR_MS
 
@@ -19,7 +19,7 @@ LAST_HOUR = LATEST_MS - HOUR_MS
 def late(*campaigns: Campaign, loyal: bool = False, real: int = 0, **catalog: Any) -> Table:
     """A player who registers an hour before time ends; every campaign still runs."""
     running = [replace(each, valid_to_ms=LATEST_MS) for each in campaigns]
-    return LateTable(replace(vip_house(*running) if loyal else house(*running), **catalog), real)
+    return LateTable(replace(vip_house(*running) if loyal else catalog_with(*running), **catalog), real)
 
 
 class LateTable(Table):

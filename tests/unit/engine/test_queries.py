@@ -2,11 +2,11 @@
 
 from engine.commands import Block, Deposit, Result
 from engine.queries import GetBonuses, GetPlayer, GetRound, GetRounds
-from tests.unit.engine.playing import Table, campaign, house, spins, wager
+from tests.support.playing import Table, campaign, catalog_with, spins, wager
 
 
 def test_the_player() -> None:
-    table = Table(house(campaign(fixed=100, free_spins=spins(2), wager=wager(5))), real=500)
+    table = Table(catalog_with(campaign(fixed=100, free_spins=spins(2), wager=wager(5))), real=500)
     table.grant()
     session = table.spin(200).session_id
     table.do(Block("b"))
@@ -41,7 +41,7 @@ def test_rounds_newest_first_one_entry_each() -> None:
 
 
 def test_bonuses_newest_first_ended_ones_too() -> None:
-    table = Table(house(campaign("done", 100), campaign("going", 100, wager=wager(5))))
+    table = Table(catalog_with(campaign("done", 100), campaign("going", 100, wager=wager(5))))
     table.grant("going")
     table.grant("done")
     shown = table.ask(GetBonuses()).grants

@@ -3,7 +3,7 @@
 from engine.commands import Command, CommandBody, Deposit, Rollback, Spin
 from engine.rejections import Rejection
 from engine.state.window import HOUR_MS, REMEMBERED_MAX, id_digest
-from tests.unit.engine.playing import DAY_MS, START_MS, Table
+from tests.support.playing import DAY_MS, START_MS, Table
 
 
 class Sandbox:

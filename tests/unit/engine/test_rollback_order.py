@@ -5,14 +5,14 @@ from itertools import permutations
 import pytest
 
 from engine.commands import CancelWithdrawal, Deposit, Result, Rollback, Withdraw
-from tests.unit.engine.playing import Table, campaign, house, spins, wager
+from tests.support.playing import Table, campaign, catalog_with, spins, wager
 
 ORDERS = [*permutations(("gs:a", "gs:b", "gs:c"))]
 
 
 def won_and_wagered() -> Table:
     """Winnings of 40 [gs:a] and 60, wagered for with bets of 55 [gs:b] and 45 [gs:c]; a spin is left."""
-    table = Table(house(campaign(free_spins=spins(3, 1), wager=wager(0))), 1_000)
+    table = Table(catalog_with(campaign(free_spins=spins(3, 1), wager=wager(0))), 1_000)
     table.grant()
     table.free_spin(40, key="gs:a")
     table.free_spin(60)
@@ -46,7 +46,7 @@ def test_a_later_win_is_wagered_for_by_what_was_wagered_too_much() -> None:
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_bonus_cancelled_by_a_bet_comes_back_whole(order: tuple[str, str, str]) -> None:
     """Two small bets, and one over `max_bet` that cancelled the bonus."""
-    table = Table(house(campaign(fixed=1_000, wager=wager(10, max_bet={"EUR": 100}, over_max_bet="cancel"))), 0)
+    table = Table(catalog_with(campaign(fixed=1_000, wager=wager(10, max_bet={"EUR": 100}, over_max_bet="cancel"))), 0)
     table.grant()
     table.spin(50, 20, key="gs:a")
     table.spin(60, 0, key="gs:b")
@@ -60,7 +60,7 @@ def test_a_bonus_cancelled_by_a_bet_comes_back_whole(order: tuple[str, str, str]
 def held(*behind: int) -> Table:
     """A bonus set aside for its low average by [gs:k]; younger ones of these amounts got their turn."""
     low = campaign("low", fixed=100, wager=wager(1, min_average_bet={"EUR": 60}))
-    table = Table(house(low, campaign("gift", fixed=100, wager=wager(5))), 0)
+    table = Table(catalog_with(low, campaign("gift", fixed=100, wager=wager(5))), 0)
     table.grant("low")
     table.spin(50, 50)
     table.spin(50, 50, key="gs:k")

@@ -24,8 +24,8 @@ from engine.events import AnyEvent, PlayerRegistered
 from engine.player import replay
 from engine.state import ENDED_GRANTS_MAX, Player
 from engine.tally import NOTHING, PLAYERS, active_awards, tally, tally_name
-from tests.unit.engine.judging import JudgedTable, rules, with_fraud
-from tests.unit.engine.playing import Table, campaign, house, spins, wager
+from tests.support.judging import JudgedTable, rules, with_fraud
+from tests.support.playing import Table, campaign, catalog_with, spins, wager
 
 Story = Callable[[Table], Any]
 
@@ -58,7 +58,7 @@ def figures(table: Table, campaign_id: str = "gift") -> tuple[int, ...]:
 
 def told(of: Campaign, story: Story) -> Table:
     """A player with 20.00 EUR, the campaign, and what becomes of it."""
-    table = Table(house(of), 2_000)
+    table = Table(catalog_with(of), 2_000)
     table.grant()
     story(table)
     return table
@@ -176,7 +176,7 @@ def test_what_waits_to_be_claimed_is_not_issued_yet(story: Story, after: tuple[i
 
 
 def test_an_operator_who_approves_issues() -> None:
-    table = JudgedTable(with_fraud(house(bonus()), rules(country_mismatch=("review", 0))), 2_000)
+    table = JudgedTable(with_fraud(catalog_with(bonus()), rules(country_mismatch=("review", 0))), 2_000)
     table.player.state.ip_country = table.shadow.state.ip_country = "SE"
     table.grant()
     assert figures(table) == (0, 0, 0, 0)
@@ -268,7 +268,7 @@ def test_a_rollback_brings_free_spins_back_whose_winnings_had_expired(story: Sto
 
 
 def test_spins_that_come_back_are_known_as_expired_however_many_bonuses_have_ended_since() -> None:
-    table = Table(house(short(), campaign("other", 300, wager=wager(1))), 2_000)
+    table = Table(catalog_with(short(), campaign("other", 300, wager=wager(1))), 2_000)
     table.grant()
     LOST_IN_TIME(table)
     for _ in range(ENDED_GRANTS_MAX + 1):
@@ -335,7 +335,7 @@ def test_free_spins_that_are_claimed_are_one_award() -> None:
     ],
 )
 def test_a_bonus_speaks_for_the_free_spins_beside_it(opt_in: bool, story: Story, after: tuple[int, ...]) -> None:
-    table = Table(house(bonus(free_spins=spins(2, 1), opt_in=opt_in, wager=wager(1, valid_days=30))), 2_000)
+    table = Table(catalog_with(bonus(free_spins=spins(2, 1), opt_in=opt_in, wager=wager(1, valid_days=30))), 2_000)
     table.grant()
     if opt_in:
         table.do(ClaimGrant("g3-1"))
@@ -344,7 +344,7 @@ def test_a_bonus_speaks_for_the_free_spins_beside_it(opt_in: bool, story: Story,
 
 
 def test_each_campaign_has_its_own_figures_and_registrations_are_counted() -> None:
-    table = Table(house(bonus(), campaign("other", 300, wager=wager(1))), 2_000)
+    table = Table(catalog_with(bonus(), campaign("other", 300, wager=wager(1))), 2_000)
     for campaign_id in ("gift", "other", "other"):
         table.grant(campaign_id)
     wagered(table)
@@ -353,7 +353,7 @@ def test_each_campaign_has_its_own_figures_and_registrations_are_counted() -> No
 
 
 def test_more_bonuses_that_end_at_once_than_ended_ones_are_kept() -> None:
-    table = Table(house(bonus()), 1_000)
+    table = Table(catalog_with(bonus()), 1_000)
     for _ in range(ENDED_GRANTS_MAX + 8):
         table.grant()
     table.pass_days(10)

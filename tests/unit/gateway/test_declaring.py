@@ -8,7 +8,7 @@ from gateway.declaring import Route, Routes, RouteTable
 from gateway.documents.base import HealthJson
 from gateway.http.errors import TABLE
 from gateway.route_table import ROUTES
-from tests.unit.gateway.doubles import app_with, calling
+from tests.support.gateway_doubles import app_with, calling
 
 
 def route(name: str) -> Route:

@@ -7,7 +7,7 @@ from engine.rejections import Rejection
 from gateway.access.auth import Caller, ProofAuth
 from gateway.access.keys import ApiKey, ApiKeys
 from gateway.http.wire import HeaderMap
-from tests.unit.gateway.doubles import SAMPLES, ScriptedPlayers, app_with, calling
+from tests.support.gateway_doubles import SAMPLES, ScriptedPlayers, app_with, calling
 
 READS = [name.partition(" ")[2] for name in SAMPLES if name.startswith("GET ")]
 PATHS = {path: SAMPLES[f"GET {path}"].path for path in READS}

@@ -6,7 +6,7 @@ import pytest
 
 from croupier.catalog.readers.campaigns import CAMPAIGN_ID
 from croupier.catalog.readers.values import GAME_ID, LEVEL_ID, PLAYER_ID, SEGMENT
-from tests.unit.gateway.doubles import app_with, calling
+from tests.support.gateway_doubles import app_with, calling
 
 LONGEST = "aZ0._:@~-" * 7 + "z"
 SLUGS = ["a", "0", "spring-26_b", "z" * 64]

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.metrics import GatewayMetrics
-from tests.unit.gateway.doubles import SPIN, app_with, calling, send
+from tests.support.gateway_doubles import SPIN, app_with, calling, send
 
 
 def samples(exposition: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

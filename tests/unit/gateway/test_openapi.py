@@ -11,7 +11,7 @@ from gateway.documents.requests import VISIBLE
 from gateway.http.errors import TABLE
 from gateway.route_table import ROUTES
 from gateway.routes.catalogs.bundles import FILE_FIELDS
-from tests.unit.gateway.doubles import KEYED, app_with, calling
+from tests.support.gateway_doubles import KEYED, app_with, calling
 
 DOCUMENT = app_with().openapi()
 

@@ -15,7 +15,7 @@ from snapshots.codec import (
     read_batch,
 )
 from snapshots.errors import CorruptLog, CorruptSnapshot
-from tests.deposits import START_MS, batch, player_at, step
+from tests.support.deposits import START_MS, batch, player_at, step
 
 
 def test_a_batch_keeps_its_entries_in_order() -> None:

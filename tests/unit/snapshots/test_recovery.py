@@ -11,7 +11,7 @@ from snapshots.codec import KeyedEntry, decode_batch, encode_batch, encode_snaps
 from snapshots.contract import GENESIS, LogInfo, LogRecord, SnapshotRecord, Store, StoredPlayer, next_hash
 from snapshots.errors import CorruptLog, CorruptSnapshot, VersionGap
 from snapshots.recovery import PAGE_RECORDS, load_player, read_player, read_tails
-from tests.deposits import batch, player_at, step, steps
+from tests.support.deposits import batch, player_at, step, steps
 
 
 class ReadOnly:

@@ -16,9 +16,9 @@ from actors.wire.frames import SetClock
 from engine.catalog import Catalog
 from engine.commands import Block
 from snapshots.contract import SLOTS
+from tests.support.shard_harness import TestShard, catalog, deal, eventually, players_in, start_shard, table_for
 from tests.unit.actors.background.test_rule_12_due_work import ALL, DAY_MS, Clock, passivate, silent
 from tests.unit.actors.background.test_rule_12_due_work import clock as clock
-from tests.unit.actors.harness import TestShard, catalog, deal, eventually, players_in, start_shard, table_for
 
 PLAIN, SILENT = replace(catalog(), version="plain"), replace(silent(), version="silent")
 """Without and with a campaign for two days of silence."""

@@ -16,7 +16,8 @@ from engine.commands import Block, GrantCampaign, Result, Unblock
 from snapshots.codec import decode_batch, decode_entry
 from snapshots.contract import SLOTS
 from snapshots.errors import CorruptSnapshot, StoreUnavailable
-from tests.unit.actors.harness import (
+from tests.support.playing import campaign, catalog_with, wager
+from tests.support.shard_harness import (
     FAR_MS,
     catalog,
     desk,
@@ -27,7 +28,6 @@ from tests.unit.actors.harness import (
     start_shard,
     table_for,
 )
-from tests.unit.engine.playing import campaign, house, wager
 
 DAY_MS = 86_400_000
 GIVE = GrantCampaign("gift", "test")
@@ -55,7 +55,7 @@ def silent(**fields: Any) -> Catalog:
     """`comeback`: 5 EUR after two days of silence, once."""
     given: dict[str, Any] = {"valid_from_ms": 0, "valid_to_ms": FAR_MS, "wager": wager(10), "per_player": 1}
     given |= {"trigger": "inactive", "condition": TriggerCondition(days=2)}
-    return house(campaign("comeback", 500, **(given | fields)))
+    return catalog_with(campaign("comeback", 500, **(given | fields)))
 
 
 def balance(shard: Shard, player_id: str) -> int:

@@ -17,7 +17,7 @@ from engine.commands import Deposit
 from engine.player import execute
 from snapshots.codec import read_batch
 from snapshots.errors import Fenced, StoreUnavailable
-from tests.unit.actors.harness import (
+from tests.support.shard_harness import (
     EVEN,
     LOOK,
     NOT_OWNER,

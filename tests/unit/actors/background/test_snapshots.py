@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.commands import Deposit
 from snapshots.codec import decode_snapshot
-from tests.unit.actors.harness import LOOK, Desk, desk, snapshotter_of, spin, start_shard, table_for
+from tests.support.shard_harness import LOOK, Desk, desk, snapshotter_of, spin, start_shard, table_for
 
 
 async def versions(table: Desk, player_id: str) -> list[int]:

@@ -7,8 +7,8 @@ import pytest
 
 from engine.catalog import Catalog
 from engine.commands import CancelGrant, ClaimGrant, GrantCampaign, Result, Rollback, Spin
-from tests.unit.actors.harness import FAR_MS, Desk, desk, spin
-from tests.unit.engine.playing import campaign, house, spins, wager
+from tests.support.playing import campaign, catalog_with, spins, wager
+from tests.support.shard_harness import FAR_MS, Desk, desk, spin
 
 NAMES = ("bonuses_granted_total", "bonuses_redeemed_total", "freespins_used", "average_wager_completion_rate")
 FREE_SPIN = Spin("book", "freespin", None, 0)
@@ -17,7 +17,7 @@ FREE_SPIN = Spin("book", "freespin", None, 0)
 def rules() -> Catalog:
     """`small`: 1 EUR once through; `gift`: 5 EUR ten times; `spins`: two free spins; `offer`: to be claimed."""
     long: dict[str, Any] = {"valid_from_ms": 0, "valid_to_ms": FAR_MS}
-    return house(
+    return catalog_with(
         campaign("small", 100, wager=wager(1), **long),
         campaign("gift", 500, wager=wager(10), **long),
         campaign("spins", free_spins=spins(2), **long),

@@ -29,8 +29,8 @@ from engine.commands import (
     RollbackReportedBet,
     StartSession,
 )
-from tests.unit.actors.harness import FAR_MS, Desk, desk, spin
-from tests.unit.engine.playing import campaign, house, wager
+from tests.support.playing import campaign, catalog_with, wager
+from tests.support.shard_harness import FAR_MS, Desk, desk, spin
 
 MILLION = 1_000_000
 NAMES = ("points_accrued_total", "points_reversed_total", "points_redeemed_total", "points_returned_total")
@@ -52,7 +52,7 @@ def rules() -> Catalog:
         PointRules({"slot": MILLION, "table": MILLION // 2, "live": 3 * MILLION // 2, "exclusive": 2 * MILLION}),
         redemption=RedemptionRules(100, 100, 100, 3_600_000, paid),
     )
-    return replace(house(), loyalty=loyalty)
+    return replace(catalog_with(), loyalty=loyalty)
 
 
 def samples(table: Desk) -> dict[tuple[str, str], float]:
@@ -136,7 +136,7 @@ async def test_climbs_are_counted_and_falls_are_not(tmp_path: Path) -> None:
 
 
 async def test_nothing_is_counted_without_a_ladder(tmp_path: Path) -> None:
-    async with desk(tmp_path, house()) as table:
+    async with desk(tmp_path, catalog_with()) as table:
         await table.seat("alice", 10_000)
         await table.ask("alice", "b1", spin(bet=3_000, win=0))
         assert (figures(table), climbs(table)) == ((0, 0, 0, 0), {"play": 0, "forced": 0})

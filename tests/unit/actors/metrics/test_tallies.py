@@ -10,9 +10,9 @@ from actors.wire.frames import ReplyTo
 from engine.catalog import Catalog
 from engine.commands import CancelGrant, GrantCampaign
 from engine.tally import ACTIVE, EXPIRED, ISSUED, PLAYERS, REDEEMED, tally_name
-from tests.unit.actors.faulty_store import Point
-from tests.unit.actors.harness import FAR_MS, Asking, Desk, desk, spin, start_shard, table_for
-from tests.unit.engine.playing import campaign, house, wager
+from tests.support.faulty_store import Point
+from tests.support.playing import campaign, catalog_with, wager
+from tests.support.shard_harness import FAR_MS, Asking, Desk, desk, spin, start_shard, table_for
 
 GIFT = GrantCampaign("gift", "test")
 NAMES = [PLAYERS, *(tally_name(name, "gift") for name in (ISSUED, REDEEMED, EXPIRED, ACTIVE))]
@@ -20,7 +20,7 @@ NAMES = [PLAYERS, *(tally_name(name, "gift") for name in (ISSUED, REDEEMED, EXPI
 
 def rules() -> Catalog:
     """`gift`: 5.00 EUR, to be wagered once."""
-    return house(campaign("gift", 500, valid_from_ms=0, valid_to_ms=FAR_MS, wager=wager(1)))
+    return catalog_with(campaign("gift", 500, valid_from_ms=0, valid_to_ms=FAR_MS, wager=wager(1)))
 
 
 async def counted(store: Any) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from actors.outcome import Answered, Unavailable
 from actors.routing.client import ShardClient
 from actors.settings import ClientSettings
 from actors.wire.frames import Kind, Reply
-from tests.unit.actors.harness import LOOK, REGISTER, SECRET, spin, start_shard, table_for
+from tests.support.shard_harness import LOOK, REGISTER, SECRET, spin, start_shard, table_for
 
 NEVER_MS = 3_600_000
 

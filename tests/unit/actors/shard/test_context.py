@@ -10,7 +10,7 @@ from msgspec.structs import replace
 import actors
 from actors.shard.geo import GeoDatabase
 from engine.catalog import Catalog
-from tests.unit.actors.harness import catalog, desk, spin
+from tests.support.shard_harness import catalog, desk, spin
 
 MODULES = sorted(Path(actors.__file__).parent.rglob("*.py"))
 

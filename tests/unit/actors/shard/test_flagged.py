@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.commands import ClearFlag, Deposit, ReportBet, Result, Rollback, RollbackReportedBet, Spin
 from engine.state.window import REMEMBERED_MAX
-from tests.unit.actors.harness import LOOK, desk, eventually, spin, start_shard, table_for
+from tests.support.shard_harness import LOOK, desk, eventually, spin, start_shard, table_for
 
 SPENT = "win_already_spent"
 

@@ -14,8 +14,8 @@ from actors.stored_catalogs import CatalogContent, encode_content
 from actors.supervision.shard_process import ShardProcess
 from engine.commands import StartSession
 from snapshots.contract import CatalogRow
-from tests.unit.actors.harness import TestShard, catalog, desk, settings, start_shard, table_for
-from tests.unit.engine.judging import rules, with_fraud
+from tests.support.judging import rules, with_fraud
+from tests.support.shard_harness import TestShard, catalog, desk, settings, start_shard, table_for
 
 COUNTRIES = {"203.0.113.0/24": "FI", "198.51.100.0/24": "KP"}
 

@@ -10,7 +10,7 @@ import pytest
 from actors.host.clock import boottime_s
 from actors.host.processes import _stat, host_id, is_gone, this_process
 from snapshots.contract import Owner
-from tests.unit.actors.harness import LOOK, OWNER, desk, eventually, spin, start_shard, table_for
+from tests.support.shard_harness import LOOK, OWNER, desk, eventually, spin, start_shard, table_for
 
 NEVER_MS = 3_600_000
 

@@ -7,7 +7,7 @@ import pytest
 
 from actors.outcome import Unavailable
 from actors.ray.cluster import RayCluster
-from tests.unit.actors.harness import LOOK, NOT_OWNER, desk, eventually, players_in, spin, start_shard, table_for
+from tests.support.shard_harness import LOOK, NOT_OWNER, desk, eventually, players_in, spin, start_shard, table_for
 
 NEVER_MS = 3_600_000
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.commands import Command, Deposit
 from engine.player import execute
-from tests.unit.actors.harness import LOOK, desk, spin
+from tests.support.shard_harness import LOOK, desk, spin
 
 
 class Poison:

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from engine.commands import Deposit
-from tests.unit.actors.harness import LOOK, REGISTER, desk, spin
+from tests.support.shard_harness import LOOK, REGISTER, desk, spin
 
 
 async def test_rule_04_replay_refusal_conflict_and_read_wait_for_the_versions_they_depend_on(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from actors.host.clock import now_ms
 from actors.routing.owner_of import slot_of
 from engine.rejections import Rejection
 from snapshots.codec import encode_snapshot
-from tests.deposits import player_at
-from tests.unit.actors.harness import LOOK, NOT_OWNER, REGISTER, desk, snapshotter_of, spin
+from tests.support.deposits import player_at
+from tests.support.shard_harness import LOOK, NOT_OWNER, REGISTER, desk, snapshotter_of, spin
 
 IDLE_AT_ONCE = -1
 """`passivate_after_ms`: everybody was used long enough ago."""

@@ -12,8 +12,8 @@ from engine.catalog import Catalog, FraudRules, Limits, TriggerCondition
 from engine.commands import ClaimGrant, GrantCampaign, StartSession
 from engine.facts import NO_FACTS, Signals, WantedAward
 from snapshots.contract import SLOTS, Store
-from tests.unit.actors.harness import FAR_MS, Desk, desk, eventually, players_in, spin, start_shard, table_for
-from tests.unit.engine.playing import campaign, house, wager
+from tests.support.playing import campaign, catalog_with, wager
+from tests.support.shard_harness import FAR_MS, Desk, desk, eventually, players_in, spin, start_shard, table_for
 
 GIVE = GrantCampaign("gift", "test")
 EUR = 1_000_000
@@ -24,7 +24,9 @@ AT_HOME = StartSession("203.0.113.7", "phone")
 def limited(budget: int = 2, **fields: Any) -> Catalog:
     """`gift`: 5 EUR, `budget` times for all players together."""
     limits = Limits(budget_micro_eur=budget * AWARD)
-    return house(campaign("gift", 500, valid_from_ms=0, valid_to_ms=FAR_MS, wager=wager(10), limits=limits, **fields))
+    return catalog_with(
+        campaign("gift", 500, valid_from_ms=0, valid_to_ms=FAR_MS, wager=wager(10), limits=limits, **fields)
+    )
 
 
 def at_session_start(**fields: Any) -> Catalog:

@@ -15,9 +15,9 @@ from actors.wire.frames import DeployCatalog, Deployed, FinishCatalog, PrepareCa
 from engine.catalog import Catalog
 from engine.commands import GrantCampaign
 from snapshots.contract import CatalogRow, Store
-from tests.unit.actors.harness import FAR_MS, TestShard, eventually, players_in, spin, start_shard, table_for
+from tests.support.playing import campaign, catalog_with, wager
+from tests.support.shard_harness import FAR_MS, TestShard, eventually, players_in, spin, start_shard, table_for
 from tests.unit.actors.supervision.test_supervisor import House
-from tests.unit.engine.playing import campaign, house, wager
 
 GIVE = GrantCampaign("gift", "test")
 
@@ -25,7 +25,7 @@ GIVE = GrantCampaign("gift", "test")
 def version(fixed: int) -> Catalog:
     """The version that gives so many cents, so that every grant tells under which one it was decided."""
     gift = campaign("gift", fixed, valid_from_ms=0, valid_to_ms=FAR_MS, wager=wager(10))
-    return replace(house(gift), version=f"v{fixed}")
+    return replace(catalog_with(gift), version=f"v{fixed}")
 
 
 async def put(store: Any, *amounts: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 from actors.host.clock import now_ms
 from engine.commands import GrantCampaign
 from snapshots.codec import decode_batch, decode_entry
-from tests.unit.actors.harness import LOOK, desk, spin, start_shard, table_for
+from tests.support.shard_harness import LOOK, desk, spin, start_shard, table_for
 
 DAY_MS = 86_400_000
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from actors.outcome import Answered, Unavailable
-from tests.unit.actors.faulty_store import Point
-from tests.unit.actors.harness import LOOK, NOT_OWNER, OWNER, Desk, desk, eventually, spin
+from tests.support.faulty_store import Point
+from tests.support.shard_harness import LOOK, NOT_OWNER, OWNER, Desk, desk, eventually, spin
 
 
 async def records(table: Desk) -> int:

@@ -13,8 +13,8 @@ from actors.supervision.deploying import DeployFailed, advance_clock
 from actors.wire.frames import AdvanceClock, ClockSet, DeployCatalog, Done, Keyed, SetClock, TimeEnds
 from engine.calendar import LATEST_MS
 from engine.commands import Deposit, GrantCampaign
+from tests.support.shard_harness import players_in, spin, start_shard, table_for
 from tests.unit.actors.background.test_rule_12_due_work import silent
-from tests.unit.actors.harness import players_in, spin, start_shard, table_for
 from tests.unit.actors.shard.test_rule_14_catalog import cluster as cluster
 from tests.unit.actors.supervision.test_supervisor import House
 

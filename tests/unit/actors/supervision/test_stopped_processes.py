@@ -5,7 +5,7 @@ from pathlib import Path
 
 from actors.host.processes import host_id, is_gone, kill_if_here, this_process
 from snapshots.contract import Owner
-from tests.unit.actors.harness import eventually
+from tests.support.shard_harness import eventually
 from tests.unit.actors.supervision.test_supervisor import house
 
 

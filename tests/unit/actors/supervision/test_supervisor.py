@@ -18,8 +18,8 @@ from actors.supervision.supervisor import SupervisorProcess, dedicated_shard
 from engine.commands import Deposit
 from snapshots.errors import Fenced, TermHeld
 from snapshots.opening import open_store
-from tests.unit.actors.faulty_store import FaultyStore
-from tests.unit.actors.harness import REGISTER, SECRET, catalog, eventually, players_in, spin
+from tests.support.faulty_store import FaultyStore
+from tests.support.shard_harness import REGISTER, SECRET, catalog, eventually, players_in, spin
 from tests.unit.actors.local_cluster import LocalCluster
 
 EVEN_PLAYER, ODD_PLAYER = players_in(range(0, 256, 2), 1)[0], players_in(range(1, 256, 2), 1)[0]

@@ -13,7 +13,7 @@ from actors.wire.channel import Channel, connect
 from actors.wire.frames import FRAME_BYTES_MAX, FrameError, FrameSplitter, Reply, Request, framed
 from actors.wire.handshake import ClientHandshake, HandshakeError, ServerHandshake
 from snapshots.contract import Address
-from tests.unit.actors.harness import LOOK, SECRET, TestShard, decoded, start_shard, table_for
+from tests.support.shard_harness import LOOK, SECRET, TestShard, decoded, start_shard, table_for
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import pytest
 from croupier.catalog import check_folder, load_catalog
 from engine.catalog import FraudRule, Limits, PeriodLimit, RoundTimeout, TriggerCondition
 from engine.workflow import STANDARD
-from tests.unit.croupier.example_catalog import FILES, SHIPPED, problems
+from tests.support.example_catalog import FILES, SHIPPED, problems
 
 W, M, P, G = "campaigns/welcome.yaml", "campaigns/goodwill.yaml", "platform.yaml", "games.yaml"
 E, F, A = "locales/en.json", "fraud.yaml", "workflows/slow.yaml"

@@ -16,7 +16,7 @@ from croupier.deploying.folder_watch import CatalogWatch
 from croupier.deploying.sending import diff_lines
 from engine.catalog import Catalog, Limits, RoundTimeout
 from gateway.texts import Texts
-from tests.unit.croupier.example_catalog import FILES, GOODWILL, LEVELS, SHIPPED
+from tests.support.example_catalog import FILES, GOODWILL, LEVELS, SHIPPED
 
 BUNDLE = {name: text.encode() for name, text in FILES.items()}
 

@@ -12,7 +12,7 @@ from croupier.catalog.folder import CAMPAIGNS_MAX, FILE_BYTES_MAX
 from croupier.deploying.diff import diff
 from engine.calendar import LATEST, LATEST_MS
 from engine.catalog import CASHBACK, REDEMPTION, CampaignType, Catalog, Currency, TriggerEvent
-from tests.unit.croupier.example_catalog import FILES, GAMES, GOODWILL, PLATFORM, SHIPPED, WELCOME, problems
+from tests.support.example_catalog import FILES, GAMES, GOODWILL, PLATFORM, SHIPPED, WELCOME, problems
 
 
 def shipped() -> Catalog:

@@ -22,7 +22,7 @@ from engine.catalog import (
     TriggerEvent,
     WagerTerms,
 )
-from tests.unit.croupier.example_catalog import ENGLISH, LEVELS, SHIPPED, problems
+from tests.support.example_catalog import ENGLISH, LEVELS, SHIPPED, problems
 
 L, M, W, E = "levels.yaml", "campaigns/goodwill.yaml", "campaigns/welcome.yaml", "locales/en.json"
 DAY_MS = 86_400_000

@@ -6,8 +6,8 @@ import pytest
 
 from croupier.catalog import check_files
 from croupier.catalog.folder import read_folder
+from tests.support.example_catalog import SHIPPED
 from tests.unit.croupier.catalog.test_catalog_sense import Edits, edited
-from tests.unit.croupier.example_catalog import SHIPPED
 
 W, M, F, A = "campaigns/welcome.yaml", "campaigns/goodwill.yaml", "fraud.yaml", "campaigns/points.yaml"
 END_MS = 2_114_380_800_000

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from croupier.catalog.schema import SCHEMAS, schema_text
-from tests.unit.croupier.example_catalog import SHIPPED
+from tests.support.example_catalog import SHIPPED
 
 FILES = sorted(path for path in SHIPPED.rglob("*.yaml"))
 

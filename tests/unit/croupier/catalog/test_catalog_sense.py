@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from croupier.catalog import check_folder
-from tests.unit.croupier.example_catalog import FILES, SHIPPED, problems
+from tests.support.example_catalog import FILES, SHIPPED, problems
 
 W, M, G, P, L = "campaigns/welcome.yaml", "campaigns/goodwill.yaml", "games.yaml", "platform.yaml", "levels.yaml"
 WAGER = '{multiplier: "10"}'

@@ -7,7 +7,7 @@ import pytest
 from croupier.catalog import check_folder
 from croupier.catalog.places import Problem
 from gateway.texts import Texts, campaign_key
-from tests.unit.croupier.example_catalog import ENGLISH, SHIPPED, problems
+from tests.support.example_catalog import ENGLISH, SHIPPED, problems
 
 TEXTS = Texts({"en": {"a": "one", "b": "two"}, "de": {"a": "eins"}, "pt-BR": {"a": "um"}})
 

@@ -25,8 +25,8 @@ from engine.commands import (
 from engine.facts import NO_FACTS, Facts, Reservation
 from engine.needs import needs
 from engine.transition import Transition
-from tests.unit.croupier.example_catalog import SHIPPED
-from tests.unit.engine.playing import Table
+from tests.support.example_catalog import SHIPPED
+from tests.support.playing import Table
 
 CATALOG = load_catalog(SHIPPED)
 

@@ -13,11 +13,11 @@ from croupier.catalog import check_bundle
 from croupier.deploying.control import CatalogControl, content_of
 from croupier.settings import default_catalog
 from gateway.ports import Checked, Deployed
-from tests.catalog_folder import bonus_campaign, bundle
+from tests.support.catalog_folder import bonus_campaign, bundle
+from tests.support.gateway_doubles import RoleAuth, app_with, calling
+from tests.support.shard_harness import eventually
 from tests.unit.actors.conftest import _shards_run_elsewhere as _shards_run_elsewhere
-from tests.unit.actors.harness import eventually
 from tests.unit.actors.supervision.test_supervisor import House, house
-from tests.unit.gateway.doubles import RoleAuth, app_with, calling
 
 SHIPPED = bundle(default_catalog())["files"]
 GIFT = bundle(default_catalog(), gift=bonus_campaign("gift", "{event: manual}"))["files"]

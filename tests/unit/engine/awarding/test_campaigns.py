@@ -7,7 +7,7 @@ import pytest
 from engine.catalog import BonusAward, Campaign, Eligibility
 from engine.commands import Deposit, GrantCampaign, Register
 from engine.state import LIVE_GRANTS_MAX
-from tests.unit.engine.playing import DAY_MS, END_MS, START_MS, Table, campaign, house, match, spins, wager
+from tests.support.playing import DAY_MS, END_MS, START_MS, Table, campaign, catalog_with, match, spins, wager
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from tests.unit.engine.playing import DAY_MS, END_MS, START_MS, Table, campaign,
 def test_first_deposit_match(
     deposit: int, percent: int, cap: int | None, basis: Any, bonus: int, to_wager: int
 ) -> None:
-    table = Table(house(match(percent, cap, wager=wager(35, basis=basis))))
+    table = Table(catalog_with(match(percent, cap, wager=wager(35, basis=basis))))
     answer = table.do(Deposit(deposit))
     assert (answer.nth, answer.deposit_id, answer.balance.real, answer.balance.bonus) == (1, "d2", deposit, bonus)
     [grant] = table.state.grants
@@ -36,15 +36,15 @@ def test_first_deposit_match(
 
 def test_only_the_first_deposit_and_the_chance_does_not_come_back() -> None:
     offer = match(100, eligibility=Eligibility(min_deposit={"EUR": 1_000}))
-    table = Table(house(offer), real=999)
+    table = Table(catalog_with(offer), real=999)
     assert table.do(Deposit(5_000)).granted == ()
-    assert Table(house(offer), real=1_000).state.awarded == {"welcome": 1}
+    assert Table(catalog_with(offer), real=1_000).state.awarded == {"welcome": 1}
 
 
 def test_all_matching_campaigns_in_order_of_their_ids() -> None:
     both = match(100, campaign_id="b", free_spins=spins(5), wager=wager(35))
     gift = campaign("a", 50, trigger="first_deposit", wager=wager(1))
-    table = Table(house(both, gift))
+    table = Table(catalog_with(both, gift))
     granted = table.do(Deposit(100)).granted
     assert [(g.campaign_id, g.grant_id, g.amount, g.package_id, g.free_spins) for g in granted] == [
         ("a", "g2-1", 50, None, 0),
@@ -55,7 +55,7 @@ def test_all_matching_campaigns_in_order_of_their_ids() -> None:
 
 
 def test_a_manual_grant() -> None:
-    table = Table(house(campaign(fixed=500, free_spins=spins(5), wager=wager(10, valid_days=2))))
+    table = Table(catalog_with(campaign(fixed=500, free_spins=spins(5), wager=wager(10, valid_days=2))))
     answer = table.do(GrantCampaign("gift", "sorry"))
     assert (answer.granted.grant_id, answer.granted.package_id, answer.balance.bonus) == ("g2-1", "p2-1", 500)
     assert table.events == ["GrantCreated", "FreeSpinsGranted", "GrantActivated"]
@@ -87,7 +87,7 @@ def test_an_unknown_campaign() -> None:
     ],
 )
 def test_not_eligible(offer: Campaign, why: str) -> None:
-    refusal = Table(house(offer)).refused(GrantCampaign("gift", "r"))
+    refusal = Table(catalog_with(offer)).refused(GrantCampaign("gift", "r"))
     assert refusal.code == "not_eligible"
     assert why in refusal.detail
 
@@ -103,7 +103,7 @@ def test_not_eligible(offer: Campaign, why: str) -> None:
     ],
 )
 def test_eligible(rule: Eligibility) -> None:
-    table = Table(house(campaign(fixed=1, eligibility=rule, wager=wager(1))))
+    table = Table(catalog_with(campaign(fixed=1, eligibility=rule, wager=wager(1))))
     table.do(Register("EUR", segments=("new", "tall")))
     table.grant()
 
@@ -111,21 +111,21 @@ def test_eligible(rule: Eligibility) -> None:
 def test_without_a_country_an_allow_list_fails_and_a_deny_list_passes() -> None:
     allow = campaign("allow", 1, eligibility=Eligibility(countries_allow=("FI",)))
     deny = campaign("deny", 1, eligibility=Eligibility(countries_deny=("FI",)))
-    table = Table(house(allow, deny))
+    table = Table(catalog_with(allow, deny))
     table.player.state.country = table.shadow.state.country = None
     assert table.refused(GrantCampaign("allow", "r")).code == "not_eligible"
     table.grant("deny")
 
 
 def test_per_player() -> None:
-    table = Table(house(campaign(fixed=1, per_player=2)))
+    table = Table(catalog_with(campaign(fixed=1, per_player=2)))
     table.grant()
     table.grant()
     assert "limit" in table.refused(GrantCampaign("gift", "r")).detail
 
 
 def test_a_campaign_runs_until_its_last_millisecond() -> None:
-    table = Table(house(campaign(fixed=1)))
+    table = Table(catalog_with(campaign(fixed=1)))
     table.now = END_MS - 1
     table.grant()
     table.now = END_MS
@@ -133,7 +133,7 @@ def test_a_campaign_runs_until_its_last_millisecond() -> None:
 
 
 def test_live_grants_are_bounded() -> None:
-    table = Table(house(campaign(fixed=1, wager=wager(1))))
+    table = Table(catalog_with(campaign(fixed=1, wager=wager(1))))
     for _ in range(LIVE_GRANTS_MAX):
         table.grant()
     assert table.refused(GrantCampaign("gift", "r")).code == "overloaded"

@@ -24,8 +24,8 @@ from engine.facts import ReservationRefusal, Seen, Signals
 from engine.needs import needs, reservation_fate, reservation_outcomes
 from engine.player import execute
 from engine.rejections import Rejection
-from tests.unit.engine.judging import JudgedTable, rules, with_fraud
-from tests.unit.engine.playing import DAY_MS, MILLION, START_MS, Table, campaign, house, match, spins, wager
+from tests.support.judging import JudgedTable, rules, with_fraud
+from tests.support.playing import DAY_MS, MILLION, START_MS, Table, campaign, catalog_with, match, spins, wager
 
 LIMITED = Limits(per_ip=3, per_device=1, budget_micro_eur=100 * MILLION)
 SIGNALS = {"ip": "10.0.0.1", "device": "d-1"}
@@ -36,7 +36,7 @@ def on_session(fixed: int = 500, **fields: Any) -> Campaign:
 
 
 def at_gate(fraud: FraudRules, *campaigns: Campaign) -> JudgedTable:
-    return JudgedTable(with_fraud(house(*(campaigns or (on_session(),))), fraud))
+    return JudgedTable(with_fraud(catalog_with(*(campaigns or (on_session(),))), fraud))
 
 
 # --- fraud rules
@@ -222,8 +222,8 @@ def test_the_value_in_yen() -> None:
     """750 JPY at 0.0061 EUR are 4.575 EUR."""
     base = campaign(limits=LIMITED, wager=wager(1), fixed=1)
     gift = msgspec.structs.replace(base, bonus=msgspec.structs.replace(base.bonus, fixed={"JPY": 750}))
-    table = Table(house())
-    table.catalog = house(gift)
+    table = Table(catalog_with())
+    table.catalog = catalog_with(gift)
     table.player.state.currency = "JPY"
     asked = needs(table.player, table.catalog, Command("x:1", START_MS, GrantCampaign("gift", "r")))
     assert asked is not None
@@ -231,14 +231,14 @@ def test_the_value_in_yen() -> None:
 
 
 def test_nothing_is_looked_up_where_nothing_is_judged() -> None:
-    quiet = JudgedTable(house(campaign(fixed=500, wager=wager(1))), 1_000)
+    quiet = JudgedTable(catalog_with(campaign(fixed=500, wager=wager(1))), 1_000)
     for body in (Spin("book", "real", 10, 0), GrantCampaign("gift", "r"), Deposit(10), StartSession()):
         quiet.do(body)
         assert quiet.asked is None
 
 
 def test_signals_alone_are_looked_up_to_be_seen_by_others_later() -> None:
-    table = JudgedTable(house())
+    table = JudgedTable(catalog_with())
     table.do(StartSession(**SIGNALS))
     assert table.asked is not None
     assert (table.asked.look_up, table.asked.awards) == (True, ())
@@ -257,7 +257,7 @@ def test_a_repeat_and_a_refused_command_look_up_nothing() -> None:
 def test_a_spin_asks_only_if_it_triggers(first: int, asked: int | None) -> None:
     condition = TriggerCondition(eur_micro=10 * MILLION)
     offer = campaign(fixed=500, trigger="turnover_reached", condition=condition, limits=LIMITED, wager=wager(1))
-    table = JudgedTable(house(offer), 5_000)
+    table = JudgedTable(catalog_with(offer), 5_000)
     session = table.spin(first).session_id
     assert table.asked is None
     table.do(Result(session, 0))
@@ -267,7 +267,7 @@ def test_a_spin_asks_only_if_it_triggers(first: int, asked: int | None) -> None:
 @pytest.mark.parametrize("opt_in", [False, True])
 def test_a_forgotten_command_that_comes_again_is_reserved_for_again(opt_in: bool) -> None:
     """Two awards must not share one place in the budget."""
-    table = JudgedTable(house(campaign(fixed=500, wager=wager(10), limits=LIMITED, opt_in=opt_in)))
+    table = JudgedTable(catalog_with(campaign(fixed=500, wager=wager(10), limits=LIMITED, opt_in=opt_in)))
     reserved = []
     for number in range(3):
         table.run(GrantCampaign("gift", "because"), "pms:a")
@@ -281,7 +281,7 @@ def test_a_forgotten_command_that_comes_again_is_reserved_for_again(opt_in: bool
 
 def test_without_the_reservation_the_command_is_to_be_repeated() -> None:
     """As when the catalog changed between looking up and deciding."""
-    table = Table(house(campaign(fixed=500, limits=LIMITED, wager=wager(1))))
+    table = Table(catalog_with(campaign(fixed=500, limits=LIMITED, wager=wager(1))))
     outcome = execute(table.player, table.catalog, Command("x:1", START_MS, GrantCampaign("gift", "r")))
     assert isinstance(outcome, Rejection)
     assert outcome.code == "overloaded"

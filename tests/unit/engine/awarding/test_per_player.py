@@ -18,9 +18,9 @@ from engine.commands import (
     StartSession,
 )
 from engine.needs import reservation_outcomes
-from tests.unit.engine.judging import JudgedTable, rules, with_fraud
-from tests.unit.engine.ladder import EUR, on_climbing, vip_house
-from tests.unit.engine.playing import DAY_MS, Table, campaign, house, spins, wager
+from tests.support.judging import JudgedTable, rules, with_fraud
+from tests.support.ladder import EUR, on_climbing, vip_house
+from tests.support.playing import DAY_MS, Table, campaign, catalog_with, spins, wager
 
 
 def cancelled(table: Table, grant_id: str) -> None:
@@ -49,7 +49,7 @@ ENDS = pytest.mark.parametrize("end", [cancelled, lapsed, declined])
 def test_what_ended_before_it_was_granted_can_be_had_again(
     end: Callable[[Table, str], None], award: dict[str, Any]
 ) -> None:
-    table = Table(house(offer(**award)))
+    table = Table(catalog_with(offer(**award)))
     waiting = table.grant()
     assert table.refused(GrantCampaign("gift", "while it waits")).code == "not_eligible"
     end(table, waiting.grant_id)
@@ -61,7 +61,7 @@ def test_what_ended_before_it_was_granted_can_be_had_again(
 @ENDS
 def test_so_it_is_with_a_code_and_a_limit_above_one(end: Callable[[Table, str], None]) -> None:
     entered = offer(trigger="code", condition=TriggerCondition(code="SPRING"), per_player=2)
-    table = Table(house(entered))
+    table = Table(catalog_with(entered))
     for _ in range(5):
         end(table, table.do(EnterCode("spring")).granted[0].grant_id)
     kept = [table.do(EnterCode("spring")).granted[0].grant_id for _ in range(2)]
@@ -72,7 +72,7 @@ def test_so_it_is_with_a_code_and_a_limit_above_one(end: Callable[[Table, str], 
 
 
 def test_what_waits_for_an_operator_and_is_given_up_too() -> None:
-    catalog = with_fraud(house(offer(opt_in=False)), rules(country_mismatch=("review", 0)))
+    catalog = with_fraud(catalog_with(offer(opt_in=False)), rules(country_mismatch=("review", 0)))
     table = JudgedTable(catalog)
     table.player.state.ip_country = table.shadow.state.ip_country = "SE"
     table.do(CancelGrant(table.grant().grant_id))
@@ -81,7 +81,7 @@ def test_what_waits_for_an_operator_and_is_given_up_too() -> None:
 
 @pytest.mark.parametrize("end", [cancelled, lapsed])
 def test_the_budget_is_free_again_with_it_and_held_anew(end: Callable[[Table, str], None]) -> None:
-    table = JudgedTable(house(offer(limits=Limits(budget_micro_eur=5_000_000))))
+    table = JudgedTable(catalog_with(offer(limits=Limits(budget_micro_eur=5_000_000))))
     first = table.grant().grant_id
     end(table, first)
     returned = [reservation_outcomes(each)[1] for each in table.transitions if reservation_outcomes(each)[1]]
@@ -120,7 +120,7 @@ def test_an_award_for_climbing_is_had_once_per_level_and_again_if_it_was_never_g
 
 def test_an_offer_for_silence_that_lapsed_comes_again_in_the_next_silence_only() -> None:
     quiet = offer(trigger="inactive", condition=TriggerCondition(days=30))
-    table = Table(house(quiet))
+    table = Table(catalog_with(quiet))
     table.pass_days(100)
     assert [grant.state for grant in table.state.ended_grants] == ["expired"]
     table.do(StartSession())
@@ -131,7 +131,7 @@ def test_an_offer_for_silence_that_lapsed_comes_again_in_the_next_silence_only()
 def test_an_offer_that_lapses_in_a_later_silence_makes_room_at_that_moment() -> None:
     """The silence of the player has gone on for long enough: the next offer comes when the last one lapses."""
     quiet = offer(trigger="inactive", condition=TriggerCondition(days=30), claim_days=60)
-    table = Table(house(quiet))
+    table = Table(catalog_with(quiet))
     table.pass_days(31)
     table.do(StartSession())
     table.pass_days(80)
@@ -142,7 +142,7 @@ def test_an_offer_that_lapses_in_a_later_silence_makes_room_at_that_moment() -> 
 
 def test_a_journal_from_before_counts_by_this_rule_when_it_is_replayed() -> None:
     """The events were the same then; what was granted at once and cancelled later stays counted."""
-    table = Table(house(replace(offer(), per_player=3)))
+    table = Table(catalog_with(replace(offer(), per_player=3)))
     table.do(CancelGrant(table.grant().grant_id))
     granted = table.grant()
     table.do(ClaimGrant(granted.grant_id))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from engine.catalog import BonusAward
 from engine.commands import CancelGrant, CancelRound, ClaimGrant, Deposit, GrantCampaign, Result, Rollback, Spin
 from engine.state import LIVE_GRANTS_MAX
-from tests.unit.engine.playing import DAY_MS, MILLION, Table, campaign, house, match, spins, wager
+from tests.support.playing import DAY_MS, MILLION, Table, campaign, catalog_with, match, spins, wager
 
 # --- frozen when the grant is created, which may be long before it is granted
 
@@ -22,9 +22,9 @@ def offer(fixed: int, multiplier: int, max_bet: int, days: int) -> Any:
 
 def test_an_offer_keeps_its_terms_although_it_is_claimed_under_another_catalog() -> None:
     """Offered: 5.00 to wager 35 times at 5.00 a bet for 30 days, 5 spins. Deployed since: 1.00, 99 times, for a day."""
-    table = Table(house(offer(500, 35, 500, 30)), 1_000)
+    table = Table(catalog_with(offer(500, 35, 500, 30)), 1_000)
     grant_id = table.grant().grant_id
-    table.catalog = house(offer(100, 99, 10, 1))
+    table.catalog = catalog_with(offer(100, 99, 10, 1))
     table.now += 3 * DAY_MS
     table.do(ClaimGrant(grant_id))
     [grant], [package] = table.state.grants, table.state.packages
@@ -35,9 +35,9 @@ def test_an_offer_keeps_its_terms_although_it_is_claimed_under_another_catalog()
 
 
 def test_an_offer_outlives_its_campaign_s_removal() -> None:
-    table = Table(house(offer(500, 35, 500, 30)))
+    table = Table(catalog_with(offer(500, 35, 500, 30)))
     grant_id = table.grant().grant_id
-    table.catalog = house()
+    table.catalog = catalog_with()
     assert table.do(ClaimGrant(grant_id)).state == "in_wager"
 
 
@@ -56,7 +56,7 @@ def test_an_offer_outlives_its_campaign_s_removal() -> None:
 )
 def test_what_has_to_be_wagered_is_rounded_up(bonus: int, multiplier: int, due: int) -> None:
     terms = replace(wager(0), multiplier_micro=multiplier)
-    table = Table(house(campaign(fixed=bonus, wager=terms)))
+    table = Table(catalog_with(campaign(fixed=bonus, wager=terms)))
     table.grant()
     [grant] = table.state.grants or table.state.ended_grants
     assert grant.wager_total == due
@@ -72,7 +72,7 @@ def test_a_match_is_rounded_down_and_a_match_of_nothing_is_no_award(
     """999 × 33.333333 % = 332.99; 1 × 99.999999 % = 0.99."""
     offered = match(1, wager=wager(1))
     offered = replace(offered, bonus=BonusAward(match_percent_micro=percent_micro, max={"EUR": 5_000}))
-    table = Table(house(offered), deposit)
+    table = Table(catalog_with(offered), deposit)
     assert [grant.amount for grant in table.state.grants] == ([bonus] if bonus else [])
 
 
@@ -82,7 +82,7 @@ def test_a_match_is_rounded_down_and_a_match_of_nothing_is_no_award(
 def queued_behind(max_bet: int) -> Table:
     """The first grant has no `max_bet`; the one behind it has."""
     strict = campaign("strict", 1_000, wager=wager(1, max_bet={"EUR": max_bet}))
-    table = Table(house(campaign(fixed=1_000, wager=wager(1)), strict), 5_000)
+    table = Table(catalog_with(campaign(fixed=1_000, wager=wager(1)), strict), 5_000)
     table.grant()
     table.grant("strict")
     return table
@@ -99,7 +99,7 @@ def test_a_queued_grant_limits_no_bet_until_it_is_in_wager() -> None:
 def test_max_bet_holds_for_real_money_and_for_every_game() -> None:
     """Half of what is counted may come from real money: the limit would be idle otherwise."""
     terms = wager(10, max_bet={"EUR": 200}, excluded_games=("vault",), excluded_policy="real_only")
-    table = Table(house(campaign(fixed=1_000, wager=terms)), 5_000)
+    table = Table(catalog_with(campaign(fixed=1_000, wager=terms)), 5_000)
     table.grant()
     assert table.refused(Spin("vault", "real", 201)).code == "bonus_max_bet"
     assert table.spin(200, 0, "vault").wagering.counted == 0
@@ -107,7 +107,7 @@ def test_max_bet_holds_for_real_money_and_for_every_game() -> None:
 
 def test_a_bet_that_is_too_large_to_count_still_opens_a_round_that_pays() -> None:
     terms = wager(10, max_bet={"EUR": 200}, over_max_bet="not_counted")
-    table = Table(house(campaign(fixed=1_000, wager=terms)))
+    table = Table(catalog_with(campaign(fixed=1_000, wager=terms)))
     table.grant()
     answer = table.spin(500, 700)
     assert (answer.funds_bonus, answer.wagering.counted, table.money()) == (500, 0, (0, 1_200))
@@ -119,7 +119,7 @@ def test_a_bet_that_is_too_large_to_count_still_opens_a_round_that_pays() -> Non
 @pytest.mark.parametrize("end", ["expired", "cancelled", "exhausted"])
 def test_however_the_one_in_wager_ends_the_next_takes_its_place_at_once(end: str) -> None:
     first = campaign("first", 100, wager=wager(99, valid_days=2))
-    table = Table(house(first, campaign("next", 300, wager=wager(5))))
+    table = Table(catalog_with(first, campaign("next", 300, wager=wager(5))))
     held = table.grant("first").grant_id
     table.grant("next")
     if end == "expired":
@@ -139,7 +139,7 @@ def test_however_the_one_in_wager_ends_the_next_takes_its_place_at_once(end: str
 def won(**terms: Any) -> Table:
     """2 spins; 40.00 won with the first, to be wagered twice."""
     spun = campaign("spins", free_spins=spins(2, 2), wager=wager(99, valid_days=30, **terms))
-    table = Table(house(spun), 10_000)
+    table = Table(catalog_with(spun), 10_000)
     table.grant("spins")
     table.free_spin(4_000)
     return table
@@ -172,7 +172,7 @@ def test_winnings_of_low_stakes_are_held() -> None:
 
 def test_winnings_that_are_paid_out_need_no_room_among_the_grants() -> None:
     """64 live grants are the bound; a multiplier of 0 pays the real wallet and opens none."""
-    table = Table(house(campaign(fixed=1, wager=wager(1)), campaign("paid", free_spins=spins(1, 0))))
+    table = Table(catalog_with(campaign(fixed=1, wager=wager(1)), campaign("paid", free_spins=spins(1, 0))))
     table.grant("paid")
     for _ in range(LIVE_GRANTS_MAX):
         table.grant()
@@ -181,7 +181,7 @@ def test_winnings_that_are_paid_out_need_no_room_among_the_grants() -> None:
 
 def test_winnings_that_need_a_grant_wait_until_there_is_room_for_one() -> None:
     """Repeating the spin alone doesn't help: the refusal says that something must end first."""
-    table = Table(house(campaign(fixed=1, wager=wager(1)), campaign("paid", free_spins=spins(1, 1))))
+    table = Table(catalog_with(campaign(fixed=1, wager=wager(1)), campaign("paid", free_spins=spins(1, 1))))
     table.grant("paid")
     for _ in range(LIVE_GRANTS_MAX):
         table.grant()
@@ -195,7 +195,7 @@ def test_winnings_that_need_a_grant_wait_until_there_is_room_for_one() -> None:
 
 
 def test_rounds_on_a_game_that_is_gone_are_settled_and_take_no_more_stakes() -> None:
-    table = Table(house(), 1_000)
+    table = Table(catalog_with(), 1_000)
     settled, undone = table.spin(100).session_id, table.spin(100, game_id="dice", key="gs:dice").session_id
     table.spin(100, 50, game_id="wheel", key="gs:wheel")
     table.catalog = replace(table.catalog, games={})
@@ -210,7 +210,7 @@ def test_rounds_on_a_game_that_is_gone_are_settled_and_take_no_more_stakes() -> 
 
 
 def test_a_repeated_deposit_or_grant_awards_once() -> None:
-    table = Table(house(match(100, 5_000, wager=wager(1)), campaign(fixed=300, wager=wager(1))))
+    table = Table(catalog_with(match(100, 5_000, wager=wager(1)), campaign(fixed=300, wager=wager(1))))
     first = table.do(Deposit(1_000), key="pms:d")
     granted = table.do(GrantCampaign("gift", "sorry"), key="mm:g")
     assert table.again(Deposit(1_000), key="pms:d") == first

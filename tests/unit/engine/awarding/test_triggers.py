@@ -22,7 +22,7 @@ from engine.commands import (
     Unblock,
 )
 from engine.due import next_due, next_due_ms
-from tests.unit.engine.playing import DAY_MS, MILLION, START_MS, Table, campaign, house, spins, wager
+from tests.support.playing import DAY_MS, MILLION, START_MS, Table, campaign, catalog_with, spins, wager
 
 
 def waiting(event: Any, campaign_id: str = "gift", fixed: int = 500, **fields: Any) -> Campaign:
@@ -45,39 +45,41 @@ def awarded(table: Table) -> dict[str, int]:
 
 
 def test_any_deposit_or_the_nth() -> None:
-    table = Table(house(waiting("deposit", "any", per_player=9), waiting("deposit", "third", nth=3)))
+    table = Table(catalog_with(waiting("deposit", "any", per_player=9), waiting("deposit", "third", nth=3)))
     assert [granted(table.do(Deposit(100))) for _ in range(4)] == [["any"], ["any"], ["any", "third"], ["any"]]
 
 
 def test_all_deposit_triggers_in_order_of_campaign_ids() -> None:
     first, total = waiting("first_deposit", "b"), waiting("deposit_total_reached", "a", eur_micro=MILLION)
-    assert granted(Table(house(first, total, waiting("deposit", "c"))).do(Deposit(100))) == ["a", "b", "c"]
+    assert granted(Table(catalog_with(first, total, waiting("deposit", "c"))).do(Deposit(100))) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
     ("deposits", "fires_at"), [((2_000, 2_999, 1), 2), ((5_000,), 0), ((4_999,), None), ((9_999,), 0)]
 )
 def test_deposit_total_crossing_50_eur(deposits: tuple[int, ...], fires_at: int | None) -> None:
-    table = Table(house(waiting("deposit_total_reached", eur_micro=50 * MILLION, per_player=9)))
+    table = Table(catalog_with(waiting("deposit_total_reached", eur_micro=50 * MILLION, per_player=9)))
     fired = [number for number, amount in enumerate(deposits) if table.do(Deposit(amount)).granted]
     assert fired == ([] if fires_at is None else [fires_at])
 
 
 def test_a_total_crossed_before_the_campaign_runs_is_past() -> None:
-    table = Table(house(waiting("deposit_total_reached", eur_micro=50 * MILLION, valid_from_ms=START_MS + 1)), 6_000)
+    table = Table(
+        catalog_with(waiting("deposit_total_reached", eur_micro=50 * MILLION, valid_from_ms=START_MS + 1)), 6_000
+    )
     table.now += 1
     assert granted(table.do(Deposit(6_000))) == []
 
 
 def test_a_deposit_below_the_minimum_does_not_match() -> None:
     rule = Eligibility(min_deposit={"EUR": 1_000})
-    table = Table(house(waiting("deposit", eligibility=rule)))
+    table = Table(catalog_with(waiting("deposit", eligibility=rule)))
     assert (granted(table.do(Deposit(999))), granted(table.do(Deposit(1_000)))) == ([], ["gift"])
 
 
 def test_a_second_deposit_can_be_matched() -> None:
     bonus = BonusAward(match_percent_micro=50 * MILLION, max={"EUR": 100})
-    table = Table(house(waiting("deposit", bonus=bonus, type="deposit_match", nth=2)), 100)
+    table = Table(catalog_with(waiting("deposit", bonus=bonus, type="deposit_match", nth=2)), 100)
     assert table.do(Deposit(180)).granted[0].amount == 90
 
 
@@ -85,30 +87,30 @@ def test_a_second_deposit_can_be_matched() -> None:
 
 
 def test_session_start_fires_and_per_player_is_1() -> None:
-    table = Table(house(waiting("session_start")))
+    table = Table(catalog_with(waiting("session_start")))
     assert (granted(table.do(StartSession())), granted(table.do(StartSession()))) == (["gift"], [])
 
 
 def test_a_custom_event_fires_by_its_name() -> None:
-    table = Table(house(waiting("custom_event", name="birthday")))
+    table = Table(catalog_with(waiting("custom_event", name="birthday")))
     assert (granted(table.do(PostEvent("Birthday"))), granted(table.do(PostEvent("birthday")))) == ([], ["gift"])
 
 
 def test_what_is_not_eligible_leaves_no_record() -> None:
-    table = Table(house(waiting("session_start", eligibility=Eligibility(countries_deny=("FI",)))))
+    table = Table(catalog_with(waiting("session_start", eligibility=Eligibility(countries_deny=("FI",)))))
     answer = table.do(StartSession())
     assert (answer.granted, answer.declined, table.state.ended_grants) == ((), (), [])
 
 
 def test_an_award_of_nothing_is_no_award() -> None:
     bonus = BonusAward(match_percent_micro=MILLION, max={"EUR": 100})
-    table = Table(house(waiting("deposit", bonus=bonus, type="deposit_match")))
+    table = Table(catalog_with(waiting("deposit", bonus=bonus, type="deposit_match")))
     assert granted(table.do(Deposit(99))) == []
     assert granted(table.do(Deposit(100))) == ["gift"]
 
 
 def test_a_blocked_player_triggers_nothing_and_nothing_comes_later() -> None:
-    table = Table(house(waiting("session_start"), waiting("turnover_reached", "t", eur_micro=MILLION)), 1_000)
+    table = Table(catalog_with(waiting("session_start"), waiting("turnover_reached", "t", eur_micro=MILLION)), 1_000)
     session = table.spin(500).session_id
     table.do(Block("r"))
     assert granted(table.do(StartSession())) == []
@@ -118,7 +120,9 @@ def test_a_blocked_player_triggers_nothing_and_nothing_comes_later() -> None:
 
 
 def test_a_points_multiplier_grants_nothing() -> None:
-    table = Table(house(campaign(type="points_multiplier", trigger="none", points_multiplier_micro=2 * MILLION)), 100)
+    table = Table(
+        catalog_with(campaign(type="points_multiplier", trigger="none", points_multiplier_micro=2 * MILLION)), 100
+    )
     table.do(StartSession())
     assert table.refused(GrantCampaign("gift", "r")).code == "not_eligible"
 
@@ -141,13 +145,13 @@ def test_a_points_multiplier_grants_nothing() -> None:
     ],
 )
 def test_codes_differ_in_ascii_case_only(code: str, entered: str) -> None:
-    table = Table(house(waiting("code", code=code)))
+    table = Table(catalog_with(waiting("code", code=code)))
     assert table.refused(EnterCode(entered)).code == "code_not_found"
     assert granted(table.do(EnterCode(code.title()))) == ["gift"]
 
 
 def test_a_code_in_upper_or_lower_case_once() -> None:
-    table = Table(house(waiting("code", code="SPRING")))
+    table = Table(catalog_with(waiting("code", code="SPRING")))
     answer = table.do(EnterCode("spring"))
     assert (granted(answer), answer.balance.bonus) == (["gift"], 500)
     refusal = table.refused(EnterCode("SPRING"))
@@ -156,7 +160,7 @@ def test_a_code_in_upper_or_lower_case_once() -> None:
 
 def test_a_code_of_two_campaigns_means_the_one_that_runs() -> None:
     old = waiting("code", "a-old", code="SPRING", valid_to_ms=START_MS + 1)
-    table = Table(house(old, waiting("code", "b-new", code="SPRING", valid_from_ms=START_MS + 2)))
+    table = Table(catalog_with(old, waiting("code", "b-new", code="SPRING", valid_from_ms=START_MS + 2)))
     assert granted(table.do(EnterCode("SPRING"))) == ["a-old"]
     table.now += 1
     assert "not running" in table.refused(EnterCode("SPRING")).detail
@@ -165,7 +169,7 @@ def test_a_code_of_two_campaigns_means_the_one_that_runs() -> None:
 
 
 def test_a_blocked_player_enters_no_code() -> None:
-    table = Table(house(waiting("code", code="SPRING")))
+    table = Table(catalog_with(waiting("code", code="SPRING")))
     table.do(Block("r"))
     assert table.refused(EnterCode("SPRING")).code == "player_blocked"
 
@@ -178,7 +182,7 @@ def reaching(eur: int, **fields: Any) -> Campaign:
 
 
 def test_turnover_fires_when_the_round_closes_not_before() -> None:
-    table = Table(house(reaching(10)), 5_000)
+    table = Table(catalog_with(reaching(10)), 5_000)
     table.spin(999, 0)
     session = table.spin(10).session_id
     assert awarded(table) == {}
@@ -189,7 +193,7 @@ def test_turnover_fires_when_the_round_closes_not_before() -> None:
 
 
 def test_a_one_call_spin_crosses_exactly_at_the_threshold() -> None:
-    table = Table(house(reaching(10, per_player=9)), 5_000)
+    table = Table(catalog_with(reaching(10, per_player=9)), 5_000)
     table.spin(990, 0)
     answer = table.spin(10, 7)
     assert (answer.state, answer.win_amount, answer.balance.bonus, awarded(table)) == ("closed", 7, 500, {"gift": 1})
@@ -198,7 +202,7 @@ def test_a_one_call_spin_crosses_exactly_at_the_threshold() -> None:
 
 
 def test_a_cancelled_round_and_open_ones_do_not_count() -> None:
-    table = Table(house(reaching(10)), 9_000)
+    table = Table(catalog_with(reaching(10)), 9_000)
     open_one = table.spin(900, game_id="dice").session_id
     table.spin(500, 0)
     assert awarded(table) == {}
@@ -211,7 +215,7 @@ def test_a_cancelled_round_and_open_ones_do_not_count() -> None:
 
 def test_bets_of_other_verticals_count_and_free_spins_do_not() -> None:
     packages = campaign("spins", free_spins=spins(3, bet={"EUR": 1_000}))
-    table = Table(house(reaching(10), packages))
+    table = Table(catalog_with(reaching(10), packages))
     table.grant("spins")
     table.free_spin(0)
     assert awarded(table) == {"spins": 1}
@@ -219,7 +223,7 @@ def test_bets_of_other_verticals_count_and_free_spins_do_not() -> None:
 
 
 def test_what_a_reversed_bet_had_triggered_stays_and_is_listed() -> None:
-    table = Table(house(reaching(10)), 5_000)
+    table = Table(catalog_with(reaching(10)), 5_000)
     table.spin(1_000, 0, key="gs:big")
     answer = table.do(Rollback("gs:big"))
     assert (answer.status, answer.kept_grants, table.money()) == ("rolled_back", ("g3-1",), (5_000, 500))
@@ -233,7 +237,7 @@ def quiet(**fields: Any) -> Campaign:
 
 
 def test_silence_for_more_than_30_days_counts_from_registration() -> None:
-    table = Table(house(quiet()))
+    table = Table(catalog_with(quiet()))
     assert next_due_ms(table.state) is None
     assert next_due_ms(table.state, table.catalog) == START_MS + 30 * DAY_MS + 1
     table.pass_days(30)
@@ -245,7 +249,7 @@ def test_silence_for_more_than_30_days_counts_from_registration() -> None:
 
 @pytest.mark.parametrize("activity", [Deposit(100), StartSession(), Spin("book", "real", 10, 0), ReportBet(5, "live")])
 def test_a_bet_session_or_deposit_breaks_the_silence(activity: Any) -> None:
-    table = Table(house(quiet()), 1_000)
+    table = Table(catalog_with(quiet()), 1_000)
     table.pass_days(20)
     table.do(activity)
     table.pass_days(30)
@@ -256,7 +260,7 @@ def test_a_bet_session_or_deposit_breaks_the_silence(activity: Any) -> None:
 
 
 def test_once_per_silence() -> None:
-    table = Table(house(quiet(per_player=9, wager=wager(0))))
+    table = Table(catalog_with(quiet(per_player=9, wager=wager(0))))
     table.pass_days(100)
     assert awarded(table) == {"gift": 1}
     table.do(StartSession())
@@ -266,16 +270,16 @@ def test_once_per_silence() -> None:
 
 def test_a_silence_longer_than_the_campaign_is_old_fires_when_it_begins_to_run() -> None:
     begins = START_MS + 50 * DAY_MS
-    table = Table(house(quiet(valid_from_ms=begins)))
+    table = Table(catalog_with(quiet(valid_from_ms=begins)))
     due = next_due(table.state, catalog=table.catalog)
     assert due is not None
     assert (due.id, due.time_ms) == (f"due:inactive:gift:{START_MS}", begins)
-    over = Table(house(quiet(valid_to_ms=START_MS + 30 * DAY_MS)))
+    over = Table(catalog_with(quiet(valid_to_ms=START_MS + 30 * DAY_MS)))
     assert next_due(over.state, catalog=over.catalog) is None
 
 
 def test_silence_of_the_blocked_and_of_those_who_had_it_is_not_due() -> None:
-    table = Table(house(quiet()))
+    table = Table(catalog_with(quiet()))
     table.do(Block("r"))
     assert next_due(table.state, catalog=table.catalog) is None
     assert table.refused(Inactive("gift")).code == "player_blocked"
@@ -291,7 +295,7 @@ def test_silence_of_the_blocked_and_of_those_who_had_it_is_not_due() -> None:
 
 
 def test_campaigns_of_a_level() -> None:
-    catalog = house(
+    catalog = catalog_with(
         waiting("level_up", "any"), waiting("level_up", "gold", to="gold"), waiting("level_up", "x", to="x")
     )
     table = Table(catalog)
@@ -300,6 +304,6 @@ def test_campaigns_of_a_level() -> None:
 
 @pytest.mark.parametrize(("level", "matches"), [("", True), ("gold", True), ("bronze", False)])
 def test_levels_restrict_players_who_have_one(level: str, matches: bool) -> None:
-    table = Table(house(waiting("session_start", eligibility=Eligibility(levels=("gold", "silver")))))
+    table = Table(catalog_with(waiting("session_start", eligibility=Eligibility(levels=("gold", "silver")))))
     table.player.state.loyalty.level = table.shadow.state.loyalty.level = level
     assert granted(table.do(StartSession())) == (["gift"] if matches else [])

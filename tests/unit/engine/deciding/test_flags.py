@@ -2,7 +2,7 @@
 
 from engine.commands import Block, ClearFlag, FlagForOperator
 from engine.queries import GetPlayer
-from tests.unit.engine.playing import Table
+from tests.support.playing import Table
 
 
 def flagged() -> tuple[Table, str]:

@@ -6,13 +6,13 @@ import pytest
 
 from engine.commands import AddBet, CancelRound, Result, Rollback, Spin
 from engine.state import ENDED_PACKAGES_MAX
-from tests.unit.engine.playing import DAY_MS, Table, campaign, house, spins, wager
+from tests.support.playing import DAY_MS, Table, campaign, catalog_with, spins, wager
 
 
 def package(count: int = 3, multiplier: int = 20, real: int = 0, **award: Any) -> Table:
     """One package of free spins on `book` at 0.10; winnings live 30 days."""
     spun = campaign("spins", free_spins=spins(count, multiplier, **award), wager=wager(1, valid_days=30))
-    table = Table(house(spun, campaign(fixed=1_000, wager=wager(10, max_bet={"EUR": 5}))), real)
+    table = Table(catalog_with(spun, campaign(fixed=1_000, wager=wager(10, max_bet={"EUR": 5}))), real)
     table.grant("spins")
     return table
 
@@ -54,7 +54,7 @@ def test_the_package_that_expires_first_is_used() -> None:
         "soon": spins(2, valid_days=2),
         "dear": spins(2, valid_days=1, bet={"EUR": 50}),
     }
-    table = Table(house(*(campaign(name, free_spins=award) for name, award in awards.items())))
+    table = Table(catalog_with(*(campaign(name, free_spins=award) for name, award in awards.items())))
     for name in awards:
         table.grant(name)
     assert table.do(Spin("book", "freespin", 10, 0)).remaining_spins == 5
@@ -80,7 +80,7 @@ def test_wins_gather_in_one_grant_per_package() -> None:
 
 def test_wager_added_is_rounded_up() -> None:
     award = spins(1)
-    table = Table(house(campaign("spins", free_spins=type(award)(1, {"EUR": 10}, ("book",), 7, 1_500_000))))
+    table = Table(catalog_with(campaign("spins", free_spins=type(award)(1, {"EUR": 10}, ("book",), 7, 1_500_000))))
     table.grant("spins")
     table.free_spin(3)
     assert table.state.grants[0].remaining_wager == 5
@@ -127,7 +127,7 @@ def test_winnings_played_to_nothing_wait_for_the_next_win() -> None:
 
 def test_ended_winnings_make_room_for_a_new_grant() -> None:
     spun = campaign("spins", free_spins=spins(2, 1, valid_days=9), wager=wager(1, valid_days=2))
-    table = Table(house(spun))
+    table = Table(catalog_with(spun))
     table.grant("spins")
     table.free_spin(30)
     table.pass_days(3)
@@ -201,7 +201,7 @@ def test_rollback_of_a_spin_of_an_expired_package_loses_the_spin() -> None:
 
 
 def test_used_up_packages_are_bounded() -> None:
-    table = Table(house(campaign("spins", free_spins=spins(1))))
+    table = Table(catalog_with(campaign("spins", free_spins=spins(1))))
     for _ in range(ENDED_PACKAGES_MAX + 2):
         table.grant("spins")
         table.free_spin(0)
@@ -210,7 +210,7 @@ def test_used_up_packages_are_bounded() -> None:
 
 def test_winnings_wagered_for_complete_when_package_and_grant_are_over_at_the_same_instant() -> None:
     spun = campaign("spins", free_spins=spins(2, 1, valid_days=2), wager=wager(1, valid_days=2))
-    table = Table(house(spun))
+    table = Table(catalog_with(spun))
     table.grant("spins")
     table.free_spin(30)
     table.spin(30, 30)
@@ -221,7 +221,7 @@ def test_winnings_wagered_for_complete_when_package_and_grant_are_over_at_the_sa
 
 def test_winnings_expire_at_their_date_although_a_free_spin_is_open_and_its_win_opens_a_new_grant() -> None:
     spun = campaign("spins", free_spins=spins(2, 20, valid_days=20), wager=wager(1, valid_days=5))
-    table = Table(house(spun))
+    table = Table(catalog_with(spun))
     table.grant("spins")
     table.free_spin(100)
     session = table.free_spin().session_id

@@ -7,12 +7,12 @@ import pytest
 
 from engine.commands import AddBet, CancelRound, Deposit, Result, Rollback, Spin
 from engine.queries import GetPlayer
-from tests.unit.engine.playing import Table, campaign, house, match, wager
+from tests.support.playing import Table, campaign, catalog_with, match, wager
 
 
 def mixed(order: str = "real_first", **terms: Any) -> Table:
     """100.00 real and 100.00 bonus in wager, 3 500.00 to wager."""
-    return Table(house(match(100, wager=wager(35, **terms)), funds_order=order), real=10_000)
+    return Table(catalog_with(match(100, wager=wager(35, **terms)), funds_order=order), real=10_000)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_win_goes_back_as_the_stake_came(real_left: int, bet: int, win: int, t
 
 
 def test_money_of_queued_grants_is_visible_but_not_stakeable() -> None:
-    table = Table(house(campaign(fixed=500, wager=wager(10))))
+    table = Table(catalog_with(campaign(fixed=500, wager=wager(10))))
     table.grant()
     table.grant()
     balance = table.ask(GetPlayer()).balance
@@ -98,7 +98,7 @@ def test_cancelling_restores_exactly() -> None:
 
 def test_a_round_takes_bonus_money_of_one_grant_only() -> None:
     """A rollback may put an older grant in wager while a round holds money of a younger one."""
-    table = Table(house(campaign(fixed=100, wager=wager(1))))
+    table = Table(catalog_with(campaign(fixed=100, wager=wager(1))))
     table.grant()
     table.grant()
     table.spin(100, 100, key="gs:first")

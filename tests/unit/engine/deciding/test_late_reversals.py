@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from engine.commands import Rollback
-from tests.unit.engine.playing import DAY_MS, Table, campaign, house, spins, wager
+from tests.support.playing import DAY_MS, Table, campaign, catalog_with, spins, wager
 
 
 def one_day(multiplier: int, bonus: int, real: int, **terms: Any) -> Table:
     """A bonus that lives for a day."""
-    table = Table(house(campaign(fixed=bonus, wager=wager(multiplier, valid_days=1, **terms))), real)
+    table = Table(catalog_with(campaign(fixed=bonus, wager=wager(multiplier, valid_days=1, **terms))), real)
     table.grant()
     return table
 
@@ -96,7 +96,7 @@ def test_money_of_a_bonus_never_becomes_real_without_its_wagering() -> None:
 
 
 def test_winnings_of_free_spins_that_were_released() -> None:
-    table = Table(house(campaign(free_spins=spins(2, 1), wager=wager(0, valid_days=1))), 1_000)
+    table = Table(catalog_with(campaign(free_spins=spins(2, 1), wager=wager(0, valid_days=1))), 1_000)
     table.grant()
     table.free_spin(70, key="gs:k")
     table.free_spin(30)

@@ -4,7 +4,7 @@ import pytest
 
 from engine import commands as c
 from engine.queries import GetPlayer
-from tests.unit.engine.playing import Table, campaign, house
+from tests.support.playing import Table, campaign, catalog_with
 
 
 def test_registration_and_update() -> None:
@@ -48,7 +48,7 @@ def test_nothing_but_registration_works_before_it(body: c.CommandBody) -> None:
 
 
 def test_a_blocked_player_can_settle_but_not_bet() -> None:
-    table = Table(house(campaign(fixed=100)), real=1_000)
+    table = Table(catalog_with(campaign(fixed=100)), real=1_000)
     session = table.spin(100, key="gs:bet").session_id
     other = table.spin(100, game_id="dice").session_id
     table.spin(50, 0, game_id="wheel", key="gs:one")

@@ -12,11 +12,11 @@ from engine.queries import GetRound
 from engine.remembered import past_bet
 from engine.state.window import HOUR_MS, REMEMBERED_MAX
 from engine.transition import Transition
-from tests.unit.engine.playing import Table, campaign, house, wager
+from tests.support.playing import Table, campaign, catalog_with, wager
 
 
 def with_grants(count: int = 1, bonus: int = 100, multiplier: int = 1, real: int = 0, **terms: Any) -> Table:
-    table = Table(house(campaign(fixed=bonus, wager=wager(multiplier, **terms))), real)
+    table = Table(catalog_with(campaign(fixed=bonus, wager=wager(multiplier, **terms))), real)
     for _ in range(count):
         table.grant()
     return table

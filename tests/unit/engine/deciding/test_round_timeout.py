@@ -10,12 +10,12 @@ from engine.commands import AddBet, CancelRound, Deposit, ExpireRound, FlagForOp
 from engine.due import next_due, next_due_ms
 from engine.queries import GetPlayer, GetRound
 from engine.state import FLAGGED_MAX, TIMED_OUT_ROUNDS_MAX, Flagged
-from tests.unit.engine.playing import DAY_MS, START_MS, Table, campaign, house, spins, wager
+from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, spins, wager
 
 
 def timed(action: TimeoutAction, *campaigns: Campaign, of_game: Any = None, real: int = 1_000) -> Table:
     """Rounds may stay open for a day."""
-    catalog = replace(house(*campaigns), round_timeout=RoundTimeout(DAY_MS, action))
+    catalog = replace(catalog_with(*campaigns), round_timeout=RoundTimeout(DAY_MS, action))
     if of_game is not None:
         games = catalog.games | {"dice": replace(catalog.games["dice"], round_timeout=of_game)}
         catalog = replace(catalog, games=games)

@@ -7,7 +7,7 @@ import pytest
 from engine.amounts import AMOUNT_MAX
 from engine.commands import AddBet, CancelRound, Deposit, Result, Spin
 from engine.state import BETS_PER_ROUND_MAX, OPEN_ROUNDS_MAX, RESULTS_PER_ROUND_MAX, Bet, OpenRound
-from tests.unit.engine.playing import START_MS, Table
+from tests.support.playing import START_MS, Table
 
 
 def test_open_bet_result() -> None:

@@ -19,7 +19,7 @@ from engine.commands import (
 from engine.events import SessionStarted
 from engine.facts import Facts
 from engine.rejections import Rejection
-from tests.unit.engine.playing import START_MS, Table, house
+from tests.support.playing import START_MS, Table, catalog_with
 
 
 def test_a_session_resumes_open_rounds_newest_first() -> None:
@@ -46,7 +46,7 @@ def test_its_answer_stays_small() -> None:
     [("KP", None, "geo_blocked"), ("FI", "KP", "geo_blocked"), (None, "KP", "geo_blocked"), ("FI", "SE", None)],
 )
 def test_no_sessions_from_denied_countries(claimed: str | None, by_ip: str | None, code: str | None) -> None:
-    table = Table(replace(house(), fraud=FraudRules(denied_countries=("KP",))))
+    table = Table(replace(catalog_with(), fraud=FraudRules(denied_countries=("KP",))))
     command = Command("pms:s", START_MS, StartSession("1.2.3.4", None, claimed), Facts(ip_country=by_ip))
     outcome = table.run_command(command)
     assert (outcome.code if isinstance(outcome, Rejection) else None) == code

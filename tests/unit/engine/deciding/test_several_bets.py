@@ -13,7 +13,7 @@ from engine.commands import AddBet, CancelRound, Deposit, Result, Rollback, Spin
 from engine.queries import GetRound
 from engine.state import BETS_PER_ROUND_MAX
 from engine.state.window import HOUR_MS
-from tests.unit.engine.playing import Table, campaign, house, wager
+from tests.support.playing import Table, campaign, catalog_with, wager
 
 
 def doubled(real: int = 1_000) -> tuple[Table, str]:
@@ -80,7 +80,7 @@ def test_bets_that_were_rolled_back_count_for_the_bound() -> None:
 
 
 def test_of_bonus_money_and_wagering() -> None:
-    table = Table(house(campaign(fixed=500, wager=wager(2))), real=30)
+    table = Table(catalog_with(campaign(fixed=500, wager=wager(2))), real=30)
     table.grant()
     session = table.spin(100, key="gs:a").session_id
     table.do(AddBet(session, 50), "gs:b")
@@ -135,7 +135,7 @@ def test_a_final_named_result_closes_the_round() -> None:
 
 
 def mixed(bonus: int, real: int, stake: int) -> tuple[Table, str]:
-    table = Table(house(campaign(fixed=bonus, wager=wager(10))), real)
+    table = Table(catalog_with(campaign(fixed=bonus, wager=wager(10))), real)
     table.grant()
     return table, table.spin(stake, key="gs:a").session_id
 
@@ -161,7 +161,7 @@ def test_stakes_between_results_never_take_back_what_was_paid() -> None:
 
 
 def test_when_the_bonus_bet_is_rolled_back_wins_are_real() -> None:
-    table = Table(house(campaign(fixed=100, wager=wager(10))), 50)
+    table = Table(catalog_with(campaign(fixed=100, wager=wager(10))), 50)
     table.grant()
     session = table.spin(50, key="gs:a").session_id
     table.do(AddBet(session, 50), "gs:b")
@@ -176,7 +176,7 @@ def test_when_the_bonus_bet_is_rolled_back_wins_are_real() -> None:
 def limited(counts: MaxBetCounts = "round", **terms: Any) -> Table:
     """A bonus of 10.00 with `max_bet` 1.00."""
     given = {"max_bet": {"EUR": 100}, "max_bet_counts": counts} | terms
-    table = Table(house(campaign(fixed=1_000, wager=wager(10, **given))), 10_000)
+    table = Table(catalog_with(campaign(fixed=1_000, wager=wager(10, **given))), 10_000)
     table.grant()
     return table
 
@@ -227,7 +227,7 @@ def test_what_takes_the_round_over_max_bet_cancels_the_grant(counts: MaxBetCount
 @pytest.mark.parametrize(("counts", "held"), [("round", None), ("stake", "min_average_bet")])
 def test_the_mean_bet_is_that_of_rounds(counts: MaxBetCounts, held: str | None) -> None:
     terms = wager(1, min_average_bet={"EUR": 150}, max_bet_counts=counts)
-    table = Table(house(campaign(fixed=400, wager=terms)), 10_000)
+    table = Table(catalog_with(campaign(fixed=400, wager=terms)), 10_000)
     table.grant()
     for _ in range(2):
         session = table.spin(100).session_id
@@ -264,7 +264,7 @@ def test_limits_of_a_game_hold_for_the_round() -> None:
 
 
 def test_limits_of_a_game_can_hold_for_each_stake() -> None:
-    catalog = house()
+    catalog = catalog_with()
     alone = replace(catalog.games["book"], max_bet_counts="stake")
     table = Table(replace(catalog, games=catalog.games | {"book": alone}), real=40_000)
     session = table.spin(10_000).session_id

@@ -6,11 +6,11 @@ import pytest
 
 from engine.commands import AddBet, CancelRound, Result, Spin
 from engine.state import ENDED_GRANTS_MAX, Grant
-from tests.unit.engine.playing import DAY_MS, START_MS, Table, campaign, house, wager
+from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, wager
 
 
 def playing(real: int = 10_000, bonus: int = 10_000, multiplier: int = 35, **terms: Any) -> Table:
-    table = Table(house(campaign(fixed=bonus, wager=wager(multiplier, **terms))), real)
+    table = Table(catalog_with(campaign(fixed=bonus, wager=wager(multiplier, **terms))), real)
     table.grant()
     return table
 
@@ -53,7 +53,7 @@ def test_max_bet_is_refused_while_in_wager() -> None:
     assert table.refused(Spin("book", "real", 501)).code == "bonus_max_bet"
     session = table.spin(10).session_id
     assert table.refused(AddBet(session, 501)).code == "bonus_max_bet"
-    without = Table(house(), 10_000)
+    without = Table(catalog_with(), 10_000)
     without.spin(501, 0)
 
 
@@ -131,7 +131,9 @@ def test_wagering_done_with_nothing_left_is_exhausted_not_redeemed() -> None:
 
 
 def test_multiplier_0_completes_at_once_even_when_queued() -> None:
-    table = Table(house(campaign("a", 500, wager=wager(10)), campaign("b", 300, wager=wager(0)), campaign("c", 200)))
+    table = Table(
+        catalog_with(campaign("a", 500, wager=wager(10)), campaign("b", 300, wager=wager(0)), campaign("c", 200))
+    )
     for campaign_id in "abc":
         table.grant(campaign_id)
     assert table.money() == (500, 500)
@@ -139,7 +141,7 @@ def test_multiplier_0_completes_at_once_even_when_queued() -> None:
 
 
 def test_the_queue_is_first_in_first_out_and_nothing_is_carried_over() -> None:
-    table = Table(house(campaign(fixed=100, wager=wager(2))))
+    table = Table(catalog_with(campaign(fixed=100, wager=wager(2))))
     for _ in range(3):
         table.grant()
     first, second, third = table.state.grants
@@ -167,7 +169,7 @@ def test_expiry(days: int | None, ends_after: int) -> None:
 
 def test_queued_grants_expire_in_the_queue() -> None:
     table = Table(
-        house(campaign("a", 100, wager=wager(9, valid_days=9)), campaign("b", 50, wager=wager(9, valid_days=3)))
+        catalog_with(campaign("a", 100, wager=wager(9, valid_days=9)), campaign("b", 50, wager=wager(9, valid_days=3)))
     )
     table.grant("a")
     table.grant("b")
@@ -197,12 +199,12 @@ def test_wagering_done_in_time_completes_after_the_date() -> None:
 
 def test_a_later_catalog_never_changes_a_grant() -> None:
     table = playing(max_bet={"EUR": 500})
-    table.catalog = house(campaign(fixed=10_000, wager=wager(35, max_bet={"EUR": 10})))
+    table.catalog = catalog_with(campaign(fixed=10_000, wager=wager(35, max_bet={"EUR": 10})))
     table.spin(500, 0)
 
 
 def test_ended_grants_are_bounded() -> None:
-    table = Table(house(campaign(fixed=1)))
+    table = Table(catalog_with(campaign(fixed=1)))
     for _ in range(ENDED_GRANTS_MAX + 2):
         table.grant()
     assert len(table.state.ended_grants) == ENDED_GRANTS_MAX

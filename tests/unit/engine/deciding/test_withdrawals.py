@@ -18,12 +18,12 @@ from engine.commands import (
 )
 from engine.queries import GetBonuses, GetPlayer
 from engine.state import ENDED_WITHDRAWALS_MAX, OPEN_WITHDRAWALS_MAX
-from tests.unit.engine.playing import Table, campaign, house, spins, wager
+from tests.support.playing import Table, campaign, catalog_with, spins, wager
 
 
 def with_bonus(real: int = 1_000, bonus: int = 300, count: int = 1, **terms: Any) -> Table:
     """`count` grants of 3.00, ten times to be wagered, beside 10.00 of real money."""
-    table = Table(house(campaign(fixed=bonus, wager=wager(10, **terms))), real)
+    table = Table(catalog_with(campaign(fixed=bonus, wager=wager(10, **terms))), real)
     for _ in range(count):
         table.grant()
     return table
@@ -31,7 +31,7 @@ def with_bonus(real: int = 1_000, bonus: int = 300, count: int = 1, **terms: Any
 
 def with_spins(**award: Any) -> Table:
     """Three free spins at 10, their winnings to be wagered five times, beside 10.00 of real money."""
-    table = Table(house(campaign(free_spins=spins(3, 5, **award))), 1_000)
+    table = Table(catalog_with(campaign(free_spins=spins(3, 5, **award))), 1_000)
     table.grant()
     return table
 
@@ -126,7 +126,7 @@ def test_ended_ones_are_forgotten_in_the_end() -> None:
 
 
 def test_it_lists_what_would_be_lost() -> None:
-    table = Table(house(campaign(fixed=300, free_spins=spins(3), wager=wager(10))), 1_000)
+    table = Table(catalog_with(campaign(fixed=300, free_spins=spins(3), wager=wager(10))), 1_000)
     table.grant()
     refusal = table.refused(Withdraw(100))
     assert (refusal.code, refusal.fields) == (
@@ -262,7 +262,7 @@ def test_the_queue_goes_on_without_frozen_grants() -> None:
 
 
 def test_a_reopened_grant_goes_before_younger_ones_whatever_is_frozen() -> None:
-    table = Table(house(campaign(fixed=300, wager=wager(1))), 1_000)
+    table = Table(catalog_with(campaign(fixed=300, wager=wager(1))), 1_000)
     table.grant()
     table.do(Withdraw(400, forfeit_bonuses=True))
     table.grant()

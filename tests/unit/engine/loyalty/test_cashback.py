@@ -24,10 +24,10 @@ from engine.events import CashbackSettled
 from engine.loyalty.turnover import week_ends_ms, week_of
 from engine.player import Replayed
 from engine.state import Grant
-from tests.unit.engine.judging import JudgedTable, with_fraud
-from tests.unit.engine.judging import rules as fraud
-from tests.unit.engine.ladder import EUR, at, rules, vip_house
-from tests.unit.engine.playing import DAY_MS, Table, campaign, spins, wager
+from tests.support.judging import JudgedTable, with_fraud
+from tests.support.judging import rules as fraud
+from tests.support.ladder import EUR, at, rules, vip_house
+from tests.support.playing import DAY_MS, Table, campaign, spins, wager
 
 MONDAY, NEXT_MONDAY = "2026-01-05", "2026-01-12"
 WEEK = week_of(at(MONDAY) // DAY_MS)

@@ -11,8 +11,8 @@ from engine.due import next_due, next_due_ms
 from engine.events import LevelChanged
 from engine.player import Replayed
 from engine.state import Loyalty
-from tests.unit.engine.ladder import BRONZE, EUR, EUR_MICRO, GOLD, PLATINUM, SILVER, at, level, rules, vip_house
-from tests.unit.engine.playing import DAY_MS, Table
+from tests.support.ladder import BRONZE, EUR, EUR_MICRO, GOLD, PLATINUM, SILVER, at, level, rules, vip_house
+from tests.support.playing import DAY_MS, Table
 
 OWN = DowngradeRules("own_level_threshold")
 EVERY_DAY = DowngradeRules(grace_days=0)

@@ -17,8 +17,8 @@ from engine.commands import (
     Rollback,
     Unblock,
 )
-from tests.unit.engine.ladder import BRONZE, EUR, GOLD, PLATINUM, SILVER, on_climbing, rules, vip_house
-from tests.unit.engine.playing import Table, campaign, spins
+from tests.support.ladder import BRONZE, EUR, GOLD, PLATINUM, SILVER, on_climbing, rules, vip_house
+from tests.support.playing import Table, campaign, spins
 
 LADDER = (on_climbing("gold", "a-gold"), on_climbing("silver", "b-silver"), on_climbing("platinum", "c-platinum"))
 

@@ -13,8 +13,8 @@ from engine.commands import (
 )
 from engine.events import LevelChanged
 from engine.state import Loyalty
-from tests.unit.engine.ladder import BRONZE, EUR, EUR_MICRO, GOLD, PLATINUM, SILVER, level, rules, vip_house
-from tests.unit.engine.playing import Table, house
+from tests.support.ladder import BRONZE, EUR, EUR_MICRO, GOLD, PLATINUM, SILVER, level, rules, vip_house
+from tests.support.playing import Table, catalog_with
 
 
 def rich(**fields: object) -> Table:
@@ -111,7 +111,7 @@ def test_free_spins_and_money_won_do_not_climb() -> None:
 
 
 def test_without_a_ladder_there_is_no_level() -> None:
-    table = Table(house(), real=1_000)
+    table = Table(catalog_with(), real=1_000)
     assert (table.spin(100, 0).level, changes(table)) == ("", [])
 
 
@@ -202,7 +202,7 @@ def test_only_levels_of_the_ladder_can_be_forced() -> None:
     refusal = rich().refused(ForceLevel("diamond", "because"))
     assert refusal.code == "level_not_found"
     assert "bronze, silver, gold, platinum" in refusal.detail
-    assert Table(house()).refused(ForceLevel("gold", "because")).code == "level_not_found"
+    assert Table(catalog_with()).refused(ForceLevel("gold", "because")).code == "level_not_found"
 
 
 # --- another ladder
@@ -244,7 +244,7 @@ def test_the_bet_that_leads_off_a_removed_level_may_climb_as_well() -> None:
 
 
 def test_a_player_from_before_the_ladder_joins_it_with_the_next_bet() -> None:
-    table = Table(house(), 1_000_000 * EUR)
+    table = Table(catalog_with(), 1_000_000 * EUR)
     table.do(ReportBet(30_000 * EUR, "live"))
     table.catalog = vip_house()
     session = table.spin(100 * EUR).session_id

@@ -4,8 +4,8 @@ from msgspec.structs import replace
 
 from engine.commands import Command, RequestRedemption, Result
 from engine.due import next_due, next_due_ms
-from tests.unit.engine.ladder import EUR, HOUR_MS, at, rules, vip_house
-from tests.unit.engine.playing import DAY_MS, START_MS, Table, campaign, house, wager
+from tests.support.ladder import EUR, HOUR_MS, at, rules, vip_house
+from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, wager
 
 
 def done(table: Table, first: int) -> list[tuple[str, int]]:
@@ -25,7 +25,7 @@ def test_a_player_who_did_nothing_has_nothing_due() -> None:
 def test_without_a_ladder_or_a_catalog_loyalty_has_no_work() -> None:
     table = Table(vip_house(), 100_000 * EUR)
     table.spin(60_000 * EUR, 0)
-    assert next_due_ms(table.state, house()) is None
+    assert next_due_ms(table.state, catalog_with()) is None
     assert next_due_ms(table.state) is None
 
 
@@ -33,7 +33,7 @@ def test_locked_points_are_unlocked_in_time_even_if_the_ladder_is_taken_away() -
     table = Table(vip_house(), 100_000 * EUR)
     table.spin(2_000 * EUR, 0)
     table.do(RequestRedemption(1_000))
-    table.catalog = house()
+    table.catalog = catalog_with()
     first = len(table.transitions)
     table.pass_days(30)
     assert done(table, first) == [("lapse_redemption", 72)]

@@ -9,7 +9,7 @@ from engine.answers import Points
 from engine.commands import CancelRedemption, ForceLevel, ReportBet, RequestRedemption, Rollback
 from engine.queries import GetLoyalty, GetPlayer, GetRtp
 from engine.views import LoyaltyView, NextLevel
-from tests.unit.engine.ladder import (
+from tests.support.ladder import (
     BRONZE,
     EUR,
     EUR_MICRO,
@@ -20,7 +20,7 @@ from tests.unit.engine.ladder import (
     rules,
     vip_house,
 )
-from tests.unit.engine.playing import START_MS, Table, house, picture_of
+from tests.support.playing import START_MS, Table, catalog_with, picture_of
 
 
 def shown(table: Table) -> LoyaltyView:
@@ -179,7 +179,7 @@ def test_after_a_ladder_got_lower_nothing_is_missing_until_the_next_bet() -> Non
 
 @pytest.mark.parametrize("question", [GetLoyalty(), GetPlayer()])
 def test_without_a_ladder_there_is_turnover_but_no_level(question: Any) -> None:
-    table = Table(house(), 1_000)
+    table = Table(catalog_with(), 1_000)
     table.spin(100, 0)
     reply = table.ask(question)
     view = reply if isinstance(question, GetLoyalty) else reply.loyalty

@@ -18,8 +18,8 @@ from engine.commands import (
 )
 from engine.queries import GetLoyalty
 from engine.state import POINTS_MAX, Loyalty
-from tests.unit.engine.ladder import EUR, POINT, at, promotion, vip_house
-from tests.unit.engine.playing import Table, campaign, house, spins, wager
+from tests.support.ladder import EUR, POINT, at, promotion, vip_house
+from tests.support.playing import Table, campaign, catalog_with, spins, wager
 
 
 def points(table: Table) -> tuple[int, int, int, int, int]:
@@ -93,7 +93,7 @@ def test_bets_elsewhere_have_their_own_game_type(game_type: str, micro_points: i
 
 
 def test_without_a_ladder_there_are_none() -> None:
-    table = Table(house(), real=100)
+    table = Table(catalog_with(), real=100)
     assert (table.spin(100, 0).points, points(table)) == (0, (0, 0, 0, 0, 0))
 
 
@@ -107,7 +107,7 @@ def test_points_stop_where_they_can_not_be_counted_any_more() -> None:
 def test_a_multiplier_for_a_level_counts_for_who_is_shown_on_it() -> None:
     silver, gold = (promotion(each, "3", eligibility=Eligibility(levels=(each,))) for each in ("silver", "gold"))
     for offered, earned in ((gold, 10), (silver, 30)):
-        player = Table(house(), 1_000 * EUR)
+        player = Table(catalog_with(), 1_000 * EUR)
         player.do(ReportBet(10_000 * EUR, "live"))
         player.catalog = vip_house(offered)
         assert player.spin(10 * EUR, 0).points == earned

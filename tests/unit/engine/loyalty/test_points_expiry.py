@@ -21,8 +21,8 @@ from engine.commands import (
 from engine.due import next_due, next_due_ms
 from engine.player import Replayed
 from engine.queries import GetLoyalty
-from tests.unit.engine.ladder import EUR, FACTORS, POINT, at, rules, vip_house
-from tests.unit.engine.playing import DAY_MS, Table, campaign, spins
+from tests.support.ladder import EUR, FACTORS, POINT, at, rules, vip_house
+from tests.support.playing import DAY_MS, Table, campaign, spins
 
 
 def bettor(last_bet: str = "2026-02-10T12:00", months: int | None = 12) -> Table:

@@ -7,9 +7,9 @@ import pytest
 from engine.catalog import BonusAward, Eligibility, Limits
 from engine.commands import Deposit, ForceLevel, GrantCampaign, ReportBet, Spin, StartSession, Withdraw
 from engine.queries import GetLoyalty, GetPlayer, GetRtp
-from tests.unit.engine.judging import JudgedTable
-from tests.unit.engine.ladder import BRONZE, EUR, EUR_MICRO, PLATINUM, SILVER, rules, vip_house
-from tests.unit.engine.playing import Table, campaign, house, match, spins, wager
+from tests.support.judging import JudgedTable
+from tests.support.ladder import BRONZE, EUR, EUR_MICRO, PLATINUM, SILVER, rules, vip_house
+from tests.support.playing import Table, campaign, catalog_with, match, spins, wager
 
 
 def on(level: str, *campaigns: Any, **fields: Any) -> Table:
@@ -64,7 +64,7 @@ def test_a_grant_keeps_what_it_was_given_when_the_level_changes() -> None:
 
 
 def test_without_a_ladder_nothing_is_multiplied() -> None:
-    table = Table(house(campaign(fixed=1_000, wager=wager(10))))
+    table = Table(catalog_with(campaign(fixed=1_000, wager=wager(10))))
     assert table.grant().amount == 1_000
 
 
@@ -89,7 +89,7 @@ def test_where_a_level_is_asked_for_it_is_the_one_shown_that_counts() -> None:
     """From before the ladder, or off a level that was removed: what the turnover reaches, before the next bet too."""
     vips = campaign(fixed=1_000, eligibility=Eligibility(levels=("platinum",)))
     silver = campaign("silver", 1_000, eligibility=Eligibility(levels=("silver",)))
-    newcomer = Table(house(), 1_000 * EUR)
+    newcomer = Table(catalog_with(), 1_000 * EUR)
     removed = Table(vip_house(), 100_000 * EUR)
     removed.spin(60_000 * EUR, 0)
     for table, amount, level in ((newcomer, 10_000, ""), (removed, 1, "gold")):

@@ -20,10 +20,10 @@ from engine.commands import (
 from engine.queries import GetLoyalty
 from engine.rejections import Rejection
 from engine.state import LIVE_GRANTS_MAX, Grant
-from tests.unit.engine.judging import JudgedTable, with_fraud
-from tests.unit.engine.judging import rules as fraud
-from tests.unit.engine.ladder import EUR, HOUR_MS, at, rules, vip_house
-from tests.unit.engine.playing import DAY_MS, START_MS, Table, campaign, wager
+from tests.support.judging import JudgedTable, with_fraud
+from tests.support.judging import rules as fraud
+from tests.support.ladder import EUR, HOUR_MS, at, rules, vip_house
+from tests.support.playing import DAY_MS, START_MS, Table, campaign, wager
 
 
 def saver(points: int = 2_500, catalog: Any = None, currency: str = "EUR") -> Table:

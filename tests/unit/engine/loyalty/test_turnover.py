@@ -23,7 +23,7 @@ from engine.commands import (
 )
 from engine.loyalty.turnover import settled_turnover
 from engine.state import TURNOVER_MAX
-from tests.unit.engine.playing import Table, campaign, house, spins, wager
+from tests.support.playing import Table, campaign, catalog_with, spins, wager
 
 EUR, SEK, JPY = Currency(2, 1_000_000), Currency(2, 87_100), Currency(0, 6_100)
 
@@ -53,7 +53,7 @@ def test_a_stake_in_micro_eur_is_rounded_half_to_even(amount: int, currency: Cur
 )
 def test_where_the_currency_has_left_the_platform_nothing_can_be_converted(body: Any) -> None:
     table = Table(currency="JPY", real=1_000)
-    table.catalog = replace(house(), currencies={"EUR": EUR})
+    table.catalog = replace(catalog_with(), currencies={"EUR": EUR})
     refusal = table.refused(body)
     assert (refusal.code, "JPY is not in platform.yaml" in refusal.detail) == ("unsupported_currency", True)
 
@@ -62,7 +62,7 @@ def test_what_was_taken_before_the_currency_left_can_be_settled() -> None:
     table = Table(currency="JPY", real=1_000)
     first, second = (table.spin(100, game_id=game_id).session_id for game_id in ("book", "dice"))
     table.spin(100, 0, "wheel", key="gs:a")
-    table.catalog = replace(house(), currencies={"EUR": EUR})
+    table.catalog = replace(catalog_with(), currencies={"EUR": EUR})
     assert table.refused(AddBet(first, 100)).code == "unsupported_currency"
     table.do(Result(first, 50))
     table.do(CancelRound(second))
@@ -80,7 +80,7 @@ def test_enormous_deposits_stay_countable_and_storable() -> None:
 
 
 def test_a_stake_beyond_what_can_be_counted() -> None:
-    plain = house()
+    plain = catalog_with()
     games = {name: replace(game, max_bet={"EUR": AMOUNT_MAX}) for name, game in plain.games.items()}
     table = Table(replace(plain, games=games), AMOUNT_MAX)
     assert table.refused(Spin("book", "real", AMOUNT_MAX, 0)).code == "invalid_request"
@@ -103,7 +103,7 @@ def test_every_stake_counts_once_when_it_is_placed() -> None:
 
 
 def test_bonus_money_counts_and_free_spins_do_not() -> None:
-    table = Table(house(campaign(fixed=100, free_spins=spins(1, 1), wager=wager(10))), real=50)
+    table = Table(catalog_with(campaign(fixed=100, free_spins=spins(1, 1), wager=wager(10))), real=50)
     table.grant()
     table.spin(80, 0)
     table.free_spin(30)
@@ -111,7 +111,7 @@ def test_bonus_money_counts_and_free_spins_do_not() -> None:
 
 
 def test_in_the_players_currency() -> None:
-    table = Table(house())
+    table = Table(catalog_with())
     table.player, table.shadow = type(table.player).new("p2"), type(table.shadow).new("p2")
     table.do(Register("JPY"))
     table.do(Deposit(1_000))
@@ -217,7 +217,7 @@ def test_a_bet_elsewhere_too_old_to_be_known() -> None:
 
 
 def test_neither_rollback_touches_what_is_no_bet() -> None:
-    table = Table(house(campaign(fixed=100)), real=1_000)
+    table = Table(catalog_with(campaign(fixed=100)), real=1_000)
     table.do(GrantCampaign("gift", "because"), "pms:g")
     assert table.refused(RollbackReportedBet("pms:g")).code == "not_a_bet"
     table.spin(100, 0, key="gs:a")
@@ -235,7 +235,7 @@ def by_turnover(eur: int) -> Table:
         condition=TriggerCondition(eur_micro=eur * 1_000_000),
         wager=wager(10),
     )
-    return Table(house(reached), real=1_000)
+    return Table(catalog_with(reached), real=1_000)
 
 
 def test_what_a_rolled_back_bet_had_triggered_stays_and_is_listed() -> None:

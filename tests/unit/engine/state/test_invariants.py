@@ -8,7 +8,7 @@ from engine.commands import Block, Command
 from engine.player import execute
 from engine.state import PlayerState
 from engine.state.invariants import InvariantViolation
-from tests.unit.engine.playing import Table, campaign, house, spins, wager
+from tests.support.playing import Table, campaign, catalog_with, spins, wager
 
 
 def broken_real(state: PlayerState) -> None:
@@ -77,7 +77,7 @@ def broken_climb(state: PlayerState) -> None:
     ],
 )
 def test_a_broken_state_is_named(break_it: Callable[[PlayerState], None], invariant: str) -> None:
-    table = Table(house(campaign(fixed=100, free_spins=spins(5, max_win={"EUR": 100}), wager=wager(5))))
+    table = Table(catalog_with(campaign(fixed=100, free_spins=spins(5, max_win={"EUR": 100}), wager=wager(5))))
     table.grant()
     table.grant()
     break_it(table.state)

@@ -20,20 +20,20 @@ from engine.commands import (
     Rollback,
 )
 from engine.queries import GetCancelPreview
-from tests.unit.engine.judging import JudgedTable, rules, with_fraud
-from tests.unit.engine.playing import DAY_MS, START_MS, Table, campaign, house, spins, wager
+from tests.support.judging import JudgedTable, rules, with_fraud
+from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, spins, wager
 
 
 def offered(**fields: Any) -> Table:
     """5.00 EUR to be claimed: 10 times to wager, 30 days from the claim."""
     given: dict[str, Any] = {"opt_in": True, "wager": wager(10, valid_days=30)}
-    table = Table(house(campaign(fixed=500, **(given | fields))), 1_000)
+    table = Table(catalog_with(campaign(fixed=500, **(given | fields))), 1_000)
     table.grant()
     return table
 
 
 def under_review(**fields: Any) -> JudgedTable:
-    catalog = house(campaign(fixed=500, **({"wager": wager(10)} | fields)))
+    catalog = catalog_with(campaign(fixed=500, **({"wager": wager(10)} | fields)))
     table = JudgedTable(with_fraud(catalog, rules(country_mismatch=("review", 0))), 1_000)
     table.player.state.ip_country = table.shadow.state.ip_country = "SE"
     table.grant()
@@ -71,7 +71,7 @@ def test_an_unclaimed_grant_lapses_at_claim_days_or_with_its_campaign(claim_days
 
 def test_a_claimed_grant_is_queued_by_grant_time_not_by_when_it_was_offered() -> None:
     offer, gift = campaign("offer", 100, opt_in=True, wager=wager(1)), campaign("gift", 200, wager=wager(1))
-    table = Table(house(offer, gift), 1_000)
+    table = Table(catalog_with(offer, gift), 1_000)
     table.grant("offer")
     table.grant("gift")
     table.grant("gift")
@@ -84,7 +84,7 @@ def test_a_claimed_grant_is_queued_by_grant_time_not_by_when_it_was_offered() ->
 
 
 def test_free_spins_of_an_offer_are_handed_out_with_it() -> None:
-    table = Table(house(campaign(fixed=500, free_spins=spins(3, valid_days=7), opt_in=True, wager=wager(10))))
+    table = Table(catalog_with(campaign(fixed=500, free_spins=spins(3, valid_days=7), opt_in=True, wager=wager(10))))
     granted = table.grant()
     assert (granted.state, granted.package_id, granted.free_spins, table.state.packages) == ("initiated", "p2-1", 3, [])
     table.now += 2 * DAY_MS
@@ -99,7 +99,7 @@ def test_free_spins_of_an_offer_are_handed_out_with_it() -> None:
 
 
 def test_an_offer_of_free_spins_alone_is_completed_when_it_is_claimed() -> None:
-    table = Table(house(campaign(free_spins=spins(3), opt_in=True)))
+    table = Table(catalog_with(campaign(free_spins=spins(3), opt_in=True)))
     table.grant()
     answer = table.do(ClaimGrant("g2-1"))
     assert (answer.state, [p.remaining for p in table.state.packages]) == ("completed", [3])
@@ -138,7 +138,7 @@ def test_an_operator_declines_and_the_award_is_not_used_up() -> None:
 
 
 def test_verdicts_and_claims_need_a_grant_that_waits() -> None:
-    table = Table(house(campaign(fixed=500, wager=wager(10))))
+    table = Table(catalog_with(campaign(fixed=500, wager=wager(10))))
     table.grant()
     for body in (ClaimGrant("g2-1"), ApproveGrant("g2-1", "r"), DeclineGrant("g2-1", "r"), ReleaseGrant("g2-1", "r")):
         assert table.refused(body).code == "invalid_state"
@@ -167,7 +167,7 @@ def test_giving_up_removes_what_is_left(opt_in: bool) -> None:
 
 
 def test_not_while_a_round_has_staked_it() -> None:
-    table = Table(house(campaign(fixed=500, wager=wager(10))))
+    table = Table(catalog_with(campaign(fixed=500, wager=wager(10))))
     table.grant()
     session = table.spin(100).session_id
     refusal = table.refused(CancelGrant("g2-1"))
@@ -178,7 +178,7 @@ def test_not_while_a_round_has_staked_it() -> None:
 
 
 def test_giving_up_a_package_leaves_the_bonus_and_what_was_won() -> None:
-    table = Table(house(campaign(fixed=500, free_spins=spins(3, 10), wager=wager(10))))
+    table = Table(catalog_with(campaign(fixed=500, free_spins=spins(3, 10), wager=wager(10))))
     table.grant()
     table.free_spin(40)
     session = table.free_spin().session_id
@@ -195,7 +195,7 @@ def test_giving_up_a_package_leaves_the_bonus_and_what_was_won() -> None:
 def slow(asked: int = 200) -> Table:
     """10.00 EUR to be wagered once, at a mean stake of at least 2.00 EUR; another bonus waits behind it."""
     terms = wager(1, min_average_bet={"EUR": asked}, valid_days=3)
-    table = Table(house(campaign(fixed=1_000, wager=terms), campaign("next", 50, wager=wager(1))), 10_000)
+    table = Table(catalog_with(campaign(fixed=1_000, wager=terms), campaign("next", 50, wager=wager(1))), 10_000)
     table.grant()
     table.grant("next")
     return table
@@ -273,7 +273,7 @@ def test_rolling_back_the_bet_that_held_it_lifts_the_hold() -> None:
 
 def test_a_stake_that_does_not_count_is_not_in_the_mean() -> None:
     table = Table(
-        house(campaign(fixed=1_000, wager=wager(1, min_bet={"EUR": 50}, min_average_bet={"EUR": 100}))), 9_999
+        catalog_with(campaign(fixed=1_000, wager=wager(1, min_bet={"EUR": 50}, min_average_bet={"EUR": 100}))), 9_999
     )
     table.grant()
     table.spin(10, 10)
@@ -283,5 +283,5 @@ def test_a_stake_that_does_not_count_is_not_in_the_mean() -> None:
 
 def test_the_deposit_answer_tells_what_waits() -> None:
     offer = campaign("offer", 100, trigger="deposit", opt_in=True, wager=wager(1))
-    answer = Table(house(offer)).do(Deposit(500))
+    answer = Table(catalog_with(offer)).do(Deposit(500))
     assert [(g.campaign_id, g.grant_id, g.state) for g in answer.granted] == [("offer", "g2-1", "initiated")]

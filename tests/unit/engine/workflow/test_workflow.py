@@ -12,7 +12,7 @@ from engine.catalog import Catalog, Workflow, WorkflowTransition
 from engine.commands import ApproveGrant, CancelGrant, ClaimGrant
 from engine.workflow import STANDARD, copied, path
 from engine.workflow.check import check_workflow
-from tests.unit.engine.playing import DAY_MS, Table, campaign, house, spins, wager
+from tests.support.playing import DAY_MS, Table, campaign, catalog_with, spins, wager
 
 
 def move(text: str) -> WorkflowTransition:
@@ -45,7 +45,7 @@ def joined(*texts: str, base: Workflow = STANDARD) -> Workflow:
 
 
 def run_by(workflow: Workflow, **fields: Any) -> Table:
-    return Table(with_workflow(house(campaign(fixed=500, workflow="own", **fields)), workflow), 1_000)
+    return Table(with_workflow(catalog_with(campaign(fixed=500, workflow="own", **fields)), workflow), 1_000)
 
 
 def with_workflow(catalog: Catalog, workflow: Workflow) -> Catalog:

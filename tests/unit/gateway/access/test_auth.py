@@ -15,7 +15,7 @@ from gateway.access.auth import Caller, OpenAuth, ProofAuth
 from gateway.access.keys import ApiKey, ApiKeys, TokenIssuer, TokenKey
 from gateway.access.roles import ROLES
 from gateway.http.errors import Refused
-from tests.unit.gateway.doubles import SPIN, ScriptedPlayers, app_with, calling
+from tests.support.gateway_doubles import SPIN, ScriptedPlayers, app_with, calling
 
 NOW_S = 1_767_225_600
 SECRET = "a secret of thirty-two characters"

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.access.roles import PUBLIC, ROLES, Role
 from gateway.route_table import ROUTES
-from tests.unit.gateway.doubles import SAMPLES, RoleAuth, ScriptedControl, ScriptedPlayers, app_with, calling, send
+from tests.support.gateway_doubles import SAMPLES, RoleAuth, ScriptedControl, ScriptedPlayers, app_with, calling, send
 
 COLUMNS = ("game_server", "platform", "loyalty_admin", "marketing_manager", "support", "ops", "auditor")
 MATRIX = """

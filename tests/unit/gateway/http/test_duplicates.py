@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.unit.gateway.doubles import SAMPLES, ScriptedControl, ScriptedPlayers, app_with, calling
+from tests.support.gateway_doubles import SAMPLES, ScriptedControl, ScriptedPlayers, app_with, calling
 
 HEADERS = {"idempotency-key": "k1", "content-type": "application/json"}
 WITH_BODY = [name for name, sample in SAMPLES.items() if sample.json]

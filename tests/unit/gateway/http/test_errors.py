@@ -22,8 +22,8 @@ from gateway.access.keys import ApiKeys
 from gateway.app import GatewayApp
 from gateway.http.errors import TABLE
 from gateway.ports import Checked, Finding, KeyTaken, SandboxClock
-from tests.unit.gateway.doubles import SPIN, RoleAuth, ScriptedControl, ScriptedPlayers, app_with, calling
-from tests.unit.gateway.engine_players import EnginePlayers
+from tests.support.engine_players import EnginePlayers
+from tests.support.gateway_doubles import SPIN, RoleAuth, ScriptedControl, ScriptedPlayers, app_with, calling
 
 
 class Step(NamedTuple):

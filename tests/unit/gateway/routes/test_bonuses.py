@@ -7,8 +7,8 @@ import pytest
 
 from actors.outcome import Answered
 from engine.answers import AwardsAnswer, Granted
-from tests.unit.gateway.doubles import BALANCE, ScriptedPlayers, app_with, calling
-from tests.unit.gateway.engine_players import EnginePlayers
+from tests.support.engine_players import EnginePlayers
+from tests.support.gateway_doubles import BALANCE, ScriptedPlayers, app_with, calling
 
 
 class Caller:

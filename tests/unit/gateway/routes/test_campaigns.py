@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.ports import CampaignFigures
-from tests.unit.gateway.doubles import QUIET, ScriptedControl, app_with, calling
+from tests.support.gateway_doubles import QUIET, ScriptedControl, app_with, calling
 
 
 async def test_a_campaign_with_its_terms() -> None:

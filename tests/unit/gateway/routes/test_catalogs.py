@@ -7,7 +7,7 @@ import pytest
 
 from gateway.access.roles import ROLES, Role, deployer
 from gateway.ports import Checked, ControlUnavailable, Finding, KeyTaken, Overtaken
-from tests.unit.gateway.doubles import DEPLOYED, SOUND, RoleAuth, ScriptedControl, app_with, calling, send
+from tests.support.gateway_doubles import DEPLOYED, SOUND, RoleAuth, ScriptedControl, app_with, calling, send
 
 PROBLEM = Finding("campaigns/a.yaml", 7, "write `multiplier` in quotes")
 WARNING = Finding("locales/sv.json", 1, "there is no text `campaign.a.name`; players read it in English")

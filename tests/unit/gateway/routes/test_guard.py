@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.gateway.doubles import CHANGES, SAMPLES, ScriptedPlayers, app_with, calling, send
+from tests.support.gateway_doubles import CHANGES, SAMPLES, ScriptedPlayers, app_with, calling, send
 
 WITH_BODY = [name for name in CHANGES if name != "POST /spin"]
 

@@ -19,7 +19,8 @@ from engine.commands import (
 from engine.deciding.syntax import POINTS_AT_ONCE_MAX
 from engine.queries import GetLoyalty, GetRtp, QueryBody
 from engine.views import RtpView
-from tests.unit.gateway.doubles import (
+from tests.support.engine_players import EnginePlayers
+from tests.support.gateway_doubles import (
     LOYALTY,
     ROUND,
     VIEW,
@@ -29,7 +30,6 @@ from tests.unit.gateway.doubles import (
     calling,
     send,
 )
-from tests.unit.gateway.engine_players import EnginePlayers
 
 KEY = {"idempotency-key": "k1"}
 BUCKETS = {"available": 1_234, "locked": 1_000, "spent": 500, "expired": 20, "lifetime": 2_754}

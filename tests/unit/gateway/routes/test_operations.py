@@ -1,6 +1,6 @@
 """Health, discovery and the cluster."""
 
-from tests.unit.gateway.doubles import app_with, calling
+from tests.support.gateway_doubles import app_with, calling
 
 
 async def test_alive_even_while_not_ready() -> None:

@@ -28,7 +28,7 @@ from engine.commands import (
     Withdraw,
 )
 from engine.queries import GetBonuses, GetCancelPreview, GetPlayer, GetRounds, QueryBody
-from tests.unit.gateway.doubles import CHANGES, ScriptedPlayers, app_with, calling, send
+from tests.support.gateway_doubles import CHANGES, ScriptedPlayers, app_with, calling, send
 
 KEY = {"idempotency-key": "k1"}
 MONEY = {"real": 9_900, "bonus": 500, "bonus_usable": 300, "withdrawable": 9_900}

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.settings import GatewaySettings
-from tests.unit.gateway.doubles import ScriptedControl, app_with, calling
+from tests.support.gateway_doubles import ScriptedControl, app_with, calling
 
 
 async def test_advancing_the_clock() -> None:

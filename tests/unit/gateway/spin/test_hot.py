@@ -8,7 +8,7 @@ from actors.outcome import Answered
 from engine.commands import AddBet, CancelRound, Result, Rollback, Spin
 from engine.queries import GetRound
 from gateway.settings import GatewaySettings
-from tests.unit.gateway.doubles import ROUND, SPIN, ScriptedPlayers, app_with, calling
+from tests.support.gateway_doubles import ROUND, SPIN, ScriptedPlayers, app_with, calling
 
 KEY = {"idempotency-key": "k1"}
 BASE = "/spin?player_id=p1&game_id=book-of-dunes"

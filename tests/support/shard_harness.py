@@ -28,8 +28,8 @@ from engine.views import AnyReply
 from snapshots.contract import SLOTS, Owner, Store
 from snapshots.opening import open_store
 from snapshots.recovery import TailIndex
-from tests.unit.actors.faulty_store import FaultyStore
-from tests.unit.engine.playing import campaign, house, wager
+from tests.support.faulty_store import FaultyStore
+from tests.support.playing import campaign, catalog_with, wager
 
 SECRET = "a cluster secret"
 OWNER = Owner("a host that nobody can look into", 1, 1)
@@ -46,7 +46,7 @@ def spin(bet: int = 10, win: int | None = 0) -> Spin:
 
 def catalog() -> Catalog:
     """`gift`: 500 cents, to be wagered 10 times within one day."""
-    return house(campaign("gift", 500, valid_from_ms=0, valid_to_ms=FAR_MS, wager=wager(10, valid_days=1)))
+    return catalog_with(campaign("gift", 500, valid_from_ms=0, valid_to_ms=FAR_MS, wager=wager(10, valid_days=1)))
 
 
 def players_in(slots: Sequence[int], count: int) -> list[str]:

@@ -8,7 +8,7 @@ from engine.catalog import Catalog, FraudRule, FraudRules, Verdict
 from engine.commands import Command
 from engine.facts import Facts, Needs, Reservation, ReservationRefusal, Seen
 from engine.needs import needs
-from tests.unit.engine.playing import Table
+from tests.support.playing import Table
 
 
 class JudgedTable(Table):

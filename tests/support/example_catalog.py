@@ -7,7 +7,7 @@ import pytest
 from croupier.catalog import CatalogInvalid, load_catalog
 from croupier.catalog.places import Problem
 
-SHIPPED = Path(__file__).parents[3] / "catalog"
+SHIPPED = Path(__file__).parents[2] / "catalog"
 
 PLATFORM = """\
 currencies:

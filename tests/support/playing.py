@@ -46,7 +46,7 @@ GAMES = {
 }
 
 
-def house(*campaigns: Campaign, funds_order: Any = "real_first") -> Catalog:
+def catalog_with(*campaigns: Campaign, funds_order: Any = "real_first") -> Catalog:
     currencies = {"EUR": Currency(2, MILLION), "JPY": Currency(0, 6_100)}
     return Catalog("test", currencies, funds_order, GAMES, {c.campaign_id: c for c in campaigns})
 
@@ -89,7 +89,7 @@ class Table:
     """One player at the house. `real` is deposited at once, by a deposit that triggers what it triggers."""
 
     def __init__(self, catalog: Catalog | None = None, real: int = 0, currency: str = "EUR") -> None:
-        self.catalog = catalog or house()
+        self.catalog = catalog or catalog_with()
         self.player, self.shadow = Player.new("p1"), Player.new("p1")
         self.now = START_MS
         self.transitions: list[Transition] = []

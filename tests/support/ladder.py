@@ -28,7 +28,7 @@ from engine.catalog import (
     TriggerCondition,
     WagerTerms,
 )
-from tests.unit.engine.playing import MILLION, campaign, house
+from tests.support.playing import MILLION, campaign, catalog_with
 
 EUR: Final = 100
 """Minor units of one EUR."""
@@ -95,7 +95,7 @@ def rules(*levels: Level, **changes: Any) -> LoyaltyRules:
 
 def vip_house(*campaigns: Campaign, loyalty: LoyaltyRules | None = None, **fields: Any) -> Catalog:
     """The house of `playing` with the ladder, or with `loyalty`."""
-    plain = house(*campaigns)
+    plain = catalog_with(*campaigns)
     stakes = {"EUR": STAKE_MAX, "SEK": 10 * STAKE_MAX, "JPY": STAKE_MAX}
     games = {
         game_id: replace(game, min_bet=dict.fromkeys(stakes, 1), max_bet=stakes)

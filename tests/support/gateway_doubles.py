@@ -63,7 +63,7 @@ from gateway.ports import (
 from gateway.route_table import ROUTES
 from gateway.settings import GatewaySettings
 from gateway.texts import Texts
-from tests.unit.gateway.engine_players import CATALOG, NOW_MS
+from tests.support.engine_players import CATALOG, NOW_MS
 
 BALANCE = Balance(real=9_900, bonus=500, bonus_usable=300, withdrawable=9_900)
 ROUND = RoundAnswer(
