@@ -14,7 +14,7 @@ class ClusterPort(Protocol):
         """Whether spins can be served now, and in one sentence why not."""
 
     def cluster(self) -> Mapping[str, Any]:
-        """Shards, epochs, slots, players, breakers: the JSON of `GET /cluster`."""
+        """Shards, epochs, slots, players: the JSON of `GET /cluster`."""
 
     def metric_targets(self) -> Sequence[Mapping[str, Any]]:
         """Prometheus HTTP service discovery: `{"targets": ["host:port"], "labels": {…}}` per gateway and shard."""

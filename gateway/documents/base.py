@@ -102,7 +102,7 @@ class MetricTargetJson(Json):
 
 
 class ClusterJson(Json):
-    """Shards, epochs, slots, players and breakers as this gateway knows them."""
+    """Shards, epochs, slots and players as this gateway knows them."""
 
     shards: list[dict[str, Any]]
 

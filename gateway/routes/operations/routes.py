@@ -49,6 +49,6 @@ async def metric_targets(request: Request) -> Response:
 
 @routes.read("GET /cluster", roles=OPS | SUPPORT | AUDITOR, answers=ClusterJson, asks_player=False)
 async def cluster(call: ThisCall) -> Response:
-    """Shards, epochs, slots, players and breakers."""
+    """Shards, epochs, slots and players."""
     call.admit()
     return JSONResponse(dict(call.parts.cluster.cluster()))
