@@ -14,6 +14,8 @@ from croupier.demo.ledger import BET_MIN, BONUS_BET_MAX, COUNTS_PERCENT, FREE_SP
 FREE_SPIN_SHARE = 0.2
 TWO_CALL_SHARE = 0.4
 ADD_BET_SHARE = 0.1
+UNDOUBLE_SHARE = 0.2
+"""Of further bets, how many are rolled back."""
 CANCEL_SHARE = 0.03
 ROLLBACK_SHARE = 0.01
 TOMBSTONE_SHARE = 0.005
@@ -161,13 +163,8 @@ class DemoPlayer:
         self._expect("win of spin", ("closed", self._account.win(win)), (answer["state"], answer["win_amount"]))
         if self._luck.random() >= ROLLBACK_SHARE:
             return
-        kept = next(kept for kept in reversed(self._kept) if kept.answer is answer)
-        undo = {"player_id": self.player_id, "transaction_id": kept.request.key}
-        undone = await self._ask(client, self._request(self._game_server, "POST", "/spin/rollback", undo))
-        self._expect("rollback", "rolled_back", undone["status"])
-        kept.rolled_back = True
+        await self._roll_back(client, next(kept for kept in reversed(self._kept) if kept.answer is answer))
         self._account = before
-        self._tally.rollbacks += 1
 
     async def _two_calls(self, client: Client, game: str, stake: int, free: bool, win: int, before: Account) -> None:
         session = f"/spin/{(await self._start(client, game, stake, free, ''))['session_id']}"
@@ -177,12 +174,29 @@ class DemoPlayer:
             self._account = before
             self._tally.cancels += 1
             return
-        more = self._luck.random() < ADD_BET_SHARE and self._account.stakeable >= stake and stake <= BONUS_BET_MAX
+        # The bonus' max_bet looks at all stakes of the round together.
+        more = self._luck.random() < ADD_BET_SHARE and self._account.stakeable >= stake and 2 * stake <= BONUS_BET_MAX
         if more and not free:
-            answer = await self._step(client, f"{session}/bet", amount=stake)
-            self._expect("further bet", self._account.bet(game, stake), tuple(answer["funds"].values()))
+            await self._double(client, session, game, stake)
         answer = await self._step(client, f"{session}/result", win=win)
         self._expect("win", ("closed", self._account.win(win)), (answer["state"], answer["win_amount"]))
+
+    async def _double(self, client: Client, session: str, game: str, stake: int) -> None:
+        """A further bet, which now and then is rolled back alone: the round goes on with the first."""
+        before = self._account.copy()
+        answer = await self._step(client, f"{session}/bet", amount=stake)
+        self._expect("further bet", self._account.bet(game, stake), tuple(answer["funds"].values()))
+        if self._luck.random() >= UNDOUBLE_SHARE:
+            return
+        await self._roll_back(client, next(kept for kept in reversed(self._kept) if kept.answer is answer))
+        self._account = before
+
+    async def _roll_back(self, client: Client, kept: Kept) -> None:
+        undo = {"player_id": self.player_id, "transaction_id": kept.request.key}
+        undone = await self._ask(client, self._request(self._game_server, "POST", "/spin/rollback", undo))
+        self._expect("rollback", "rolled_back", undone["status"])
+        kept.rolled_back = True
+        self._tally.rollbacks += 1
 
     async def _step(self, client: Client, target: str, **fields: int) -> Document:
         body: Document = {"player_id": self.player_id, **fields}

@@ -120,7 +120,7 @@ SHOWN_BELOW = {
     "idempotency_key_required", "unauthenticated", "insufficient_funds", "player_blocked", "campaign_not_found",
     "unsupported_media_type", "idempotency_conflict", "already_processed", "not_eligible", "round_open", "round_closed",
     "round_has_result", "rolled_back", "win_already_spent", "no_free_spins", "invalid_state", "catalog_invalid",
-    "level_not_found", "grant_declined",
+    "level_not_found", "grant_declined", "not_a_bet", "flag_not_found",
 }  # fmt: skip
 
 
@@ -296,6 +296,23 @@ def test_rounds_refuse_what_their_state_forbids(api: Api, new_player: NewPlayer)
     problem(api.game("POST", f"/spin/{session}/cancel", {"player_id": player_id}), 409, "round_has_result")
     api.game("POST", f"/spin/{session}/result", {"player_id": player_id, "win": 5})
     problem(api.game("POST", f"/spin/{session}/cancel", {"player_id": player_id}), 409, "round_closed")
+
+
+def test_a_rollback_names_a_bet(api: Api, new_player: NewPlayer) -> None:
+    player_id = new_player()
+    opened = api.game("POST", SPIN.format(p=player_id)).json()["session_id"]
+    settled = api.game("POST", f"/spin/{opened}/result", {"player_id": player_id, "win": 5}, key=f"{player_id}-r")
+    assert settled.status_code == 200
+    before = picture(api, player_id)
+    undo = {"player_id": player_id, "transaction_id": f"{player_id}-r"}
+    problem(api.game("POST", "/spin/rollback", undo), 409, "not_a_bet")
+    assert picture(api, player_id) == before
+
+
+def test_a_flag_that_is_not_there(api: Api, new_player: NewPlayer) -> None:
+    clear = f"/players/{new_player()}/flags/f0123456789abcdef/clear"
+    answer = api.person("support", "POST", clear, {"reason": "dealt with"}, key=api.new_key())
+    problem(answer, 404, "flag_not_found")
 
 
 def test_a_bet_after_its_rollback_is_refused(api: Api, new_player: NewPlayer) -> None:
