@@ -1,6 +1,7 @@
 """What a caller gets back from a player: an answer, a refusal of the rules, or "not now"."""
 
-from asyncio import Future
+import asyncio
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -31,11 +32,28 @@ class Unavailable(msgspec.Struct, frozen=True, gc=False):
 Outcome = Answered | Rejection | Unavailable
 
 
+OnOutcome = Callable[[Outcome], None]
+"""Called exactly once with what became of a request; must not raise."""
+
+
 class Players(Protocol):
     """All players of the platform, wherever they live."""
 
-    def ask(self, player_id: str, command_id: str, body: CommandBody | QueryBody) -> "Future[Outcome]":
-        """Sends a command or query to the player's shard; never raises, always resolves within the client's deadline.
+    def submit(self, player_id: str, command_id: str, body: CommandBody | QueryBody, on_outcome: OnOutcome) -> None:
+        """Sends a command or query to the player's shard.
 
-        `command_id` is `<caller>:<idempotency key>`, empty for queries.
+        `on_outcome` is called within the client's deadline, in the worst case before `submit` returns. `command_id` is
+        `<caller>:<idempotency key>`, empty for queries.
         """
+
+
+def ask(players: Players, player_id: str, command_id: str, body: CommandBody | QueryBody) -> "asyncio.Future[Outcome]":
+    """As `Players.submit`, for those who would rather await the outcome. The future never raises."""
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    def resolve(outcome: Outcome) -> None:
+        if not future.done():  # as it is if whoever waited was cancelled
+            future.set_result(outcome)
+
+    players.submit(player_id, command_id, body, resolve)
+    return future

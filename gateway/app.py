@@ -22,7 +22,9 @@ from gateway.routes.call import GatewayParts
 from gateway.routes.operations import sandbox
 from gateway.routes.request_guard import RECEIVED, RequestGuard
 from gateway.settings import GatewaySettings
-from gateway.spin.path import HotPath, is_hot
+from gateway.spin.core import SpinCore
+from gateway.spin.hot_routes import is_hot
+from gateway.spin.path import HotPath
 
 VERSION: Final = "0.1.0"
 
@@ -30,7 +32,7 @@ VERSION: Final = "0.1.0"
 class GatewayApp(FastAPI):
     """FastAPI, with a shortcut in front of its middleware for the paths that are spun on."""
 
-    def __init__(self, hot: HotPath) -> None:
+    def __init__(self, core: SpinCore) -> None:
         super().__init__(
             title="Croupier",
             version=VERSION,
@@ -39,7 +41,8 @@ class GatewayApp(FastAPI):
             redoc_url=None,
             swagger_ui_oauth2_redirect_url=None,
         )
-        self._hot = hot
+        self.core = core
+        self._hot = HotPath(core)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -63,7 +66,7 @@ def create_app(
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and both ports are the caller's."""
     metrics = GatewayMetrics()
-    app = GatewayApp(HotPath(players, auth, metrics, settings))
+    app = GatewayApp(SpinCore(players, auth, metrics, settings))
     app.state.parts = GatewayParts(ROUTES, players, auth, cluster, control)
     app.state.metrics = metrics
     for module in (*MODULES, sandbox) if settings.sandbox else MODULES:

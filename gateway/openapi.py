@@ -14,7 +14,7 @@ from gateway.documents import requests
 from gateway.documents.base import ProblemJson
 from gateway.http.errors import TABLE
 from gateway.routes.catalogs import bundles
-from gateway.spin.path import is_hot
+from gateway.spin.hot_routes import is_hot
 
 _REF: Final = "#/components/schemas/{name}"
 _VISIBLE: Final = {"type": "string", "pattern": requests.VISIBLE}

@@ -11,7 +11,7 @@ from gateway.routes.operations import routes as operations
 from gateway.routes.operations import sandbox
 from gateway.routes.players import activity, withdrawals
 from gateway.routes.players import routes as players
-from gateway.spin import path as hot
+from gateway.spin import hot_routes as hot
 
 MODULES: Final = (players, withdrawals, activity, bonuses, loyalty, campaigns, catalogs, operations)
 """Handled by FastAPI, in the order in which it looks for them; `sandbox` is served only where settings say so."""

@@ -8,14 +8,14 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 import uvloop
-from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.http.errors import invalid_field
+from gateway.app import GatewayApp
 from gateway.settings import GatewaySettings
+from gateway.spin.protocol import SpinProtocol
 
 OnReady = Callable[[str], None]
 """Told the base URL (`http://host:port`) once connections are accepted."""
@@ -50,17 +50,6 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP, which answers what is no HTTP at all as a problem document too."""
-
-    def send_400_response(self, msg: str) -> None:
-        reply = invalid_field("request", "is not valid HTTP/1.1").reply()
-        headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body)), (b"connection", b"close")]
-        head = b"".join(b"%b: %b\r\n" % header for header in headers)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, reply.body))
-        self.transport.close()
-
-
 class _Server(uvicorn.Server):
     """uvicorn, minus its signal handling: it would end the process by the signal instead of returning."""
 
@@ -78,7 +67,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    app: ASGIApp,
+    app: GatewayApp,
     listener: socket.socket,
     settings: GatewaySettings,
     on_ready: OnReady,
@@ -87,7 +76,7 @@ async def serve(
     """Serves until SIGTERM, SIGINT or `stop`. The running loop must be this process's main one for the signals."""
     config = uvicorn.Config(
         app,
-        http=_Protocol,
+        http=partial(SpinProtocol, app.core),  # type: ignore[arg-type]  # uvicorn only calls it
         ws="none",
         lifespan="off",
         log_config=None,
@@ -115,6 +104,6 @@ async def serve(
             loop.remove_signal_handler(number)
 
 
-def run(app: ASGIApp, listener: socket.socket, settings: GatewaySettings, on_ready: OnReady) -> None:
+def run(app: GatewayApp, listener: socket.socket, settings: GatewaySettings, on_ready: OnReady) -> None:
     """Serves on a uvloop of its own; for a process that is a gateway and nothing else."""
     uvloop.run(serve(app, listener, settings, on_ready))

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from actors.outcome import Answered, Outcome, Unavailable
+from actors.outcome import Answered, OnOutcome, Outcome, Unavailable
 from actors.routing.owner_of import shard_of
 from actors.settings import ClientSettings
 from actors.wire.channel import Channel, connect
@@ -54,19 +54,14 @@ def _outcome(reply: Reply) -> Outcome | None:
 class _Asked:
     """A request under way. `sent` once it has left: from then on its outcome may be unknown."""
 
-    __slots__ = ("asked_at", "body", "channel", "command_id", "deadline", "future", "player_id", "sent")
+    __slots__ = ("asked_at", "body", "channel", "command_id", "deadline", "on_outcome", "player_id", "sent")
 
     def __init__(
-        self,
-        future: "asyncio.Future[Outcome]",
-        player_id: str,
-        command_id: str,
-        body: CommandBody | QueryBody,
-        now: float,
+        self, player_id: str, command_id: str, body: CommandBody | QueryBody, on_outcome: OnOutcome, deadline_s: float
     ) -> None:
-        self.future, self.player_id, self.command_id, self.body = future, player_id, command_id, body
-        self.asked_at = now
-        self.deadline = 0.0
+        self.player_id, self.command_id, self.body, self.on_outcome = player_id, command_id, body, on_outcome
+        self.asked_at = time.monotonic()
+        self.deadline = self.asked_at + deadline_s
         self.sent = False
         self.channel: Channel | None = None
 
@@ -99,22 +94,20 @@ class ShardClient:
             task.cancel()
         for channel in list(self._channels.values()):
             channel.close()
-        for asked in [*self._under_way.values(), *self._parked]:
-            self._resolve(asked, NO_ANSWER if asked.sent else NEVER_SENT)
+        waiting, self._under_way, self._parked = [*self._under_way.values(), *self._parked], {}, []
+        for asked in waiting:
+            asked.on_outcome(NO_ANSWER if asked.sent else NEVER_SENT)
 
     # --- asking
 
-    def ask(self, player_id: str, command_id: str, body: CommandBody | QueryBody) -> "asyncio.Future[Outcome]":
+    def submit(self, player_id: str, command_id: str, body: CommandBody | QueryBody, on_outcome: OnOutcome) -> None:
         """See `outcome.Players`."""
-        future: asyncio.Future[Outcome] = self._loop.create_future()
-        now = time.monotonic()
-        asked = _Asked(future, player_id, command_id, body, now)
-        asked.deadline = now + self._settings.deadline_ms / 1000
         if len(self._under_way) + len(self._parked) >= self._settings.requests_max:
-            future.set_result(TOO_MANY)
-        elif not self._send(asked):
+            on_outcome(TOO_MANY)
+            return
+        asked = _Asked(player_id, command_id, body, on_outcome, self._settings.deadline_ms / 1000)
+        if not self._send(asked):
             self._park(asked)
-        return future
 
     def _send(self, asked: _Asked) -> bool:
         row = self._row_of(asked.player_id)
@@ -148,11 +141,7 @@ class ShardClient:
         if outcome is None:
             self._park(asked)
         else:
-            self._resolve(asked, outcome)
-
-    def _resolve(self, asked: _Asked, outcome: Outcome) -> None:
-        if not asked.future.done():
-            asked.future.set_result(outcome)
+            asked.on_outcome(outcome)
 
     # --- connections
 
@@ -215,7 +204,7 @@ class ShardClient:
 
     def _send_parked(self) -> None:
         parked, self._parked = self._parked, []
-        self._parked = [asked for asked in parked if not asked.future.done() and not self._send(asked)] + self._parked
+        self._parked = [asked for asked in parked if not self._send(asked)] + self._parked
 
     async def _watch_deadlines(self) -> None:
         """Answers what has waited too long, and looks the routes up again when something is stuck."""
@@ -227,10 +216,10 @@ class ShardClient:
             if oldest is not None and now - oldest.asked_at > stuck_s:
                 self._refresh_now.set()
                 for rid in [rid for rid, asked in self._under_way.items() if asked.deadline <= now]:
-                    self._resolve(self._under_way.pop(rid), NO_ANSWER)
+                    self._under_way.pop(rid).on_outcome(NO_ANSWER)
             for asked in [asked for asked in self._parked if asked.deadline <= now]:
                 self._parked.remove(asked)
-                self._resolve(asked, NO_ANSWER if asked.sent else NEVER_SENT)
+                asked.on_outcome(NO_ANSWER if asked.sent else NEVER_SENT)
 
     # --- asking a shard about itself
 

@@ -10,7 +10,7 @@ from typing import Final
 from gateway.access.auth import Authenticator, Caller
 from gateway.access.roles import Role
 from gateway.http.errors import Refused
-from gateway.http.wire import HeaderMap, Scope, sent_method, target
+from gateway.http.wire import HeaderMap
 
 AUDIT = logging.getLogger("croupier.audit")
 
@@ -18,10 +18,16 @@ _KEY: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
 def admit(
-    auth: Authenticator, route: str, roles: frozenset[Role], scope: Scope, headers: HeaderMap, body: bytes
+    auth: Authenticator,
+    route: str,
+    roles: frozenset[Role],
+    method: str,
+    target: bytes,
+    headers: HeaderMap,
+    body: bytes,
 ) -> Caller:
-    """Authenticates and checks the role; a refusal by role is audited. Raises Refused."""
-    caller = auth.caller(sent_method(scope), target(scope), headers, body)
+    """Authenticates and checks the role; a refusal by role is audited. `target` is as sent. Raises Refused."""
+    caller = auth.caller(method, target, headers, body)
     if caller.roles.isdisjoint(roles):
         held = ", ".join(sorted(caller.roles)) or "callers without a role"
         raise forbidden(caller, route, f"{route} is not for {held}.")

@@ -6,11 +6,9 @@ No route chooses a status of its own. A test fails if a refusal of the rules has
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-import msgspec
-
 from actors.outcome import Unavailable
 from engine.rejections import Rejection
-from gateway.http.wire import Headers, Reply
+from gateway.http.wire import Answer, Headers, Reply
 
 Action = Literal["fix_request", "retry_same_key", "deposit", "refresh", "stop"]
 
@@ -105,9 +103,13 @@ class Refused(Exception):
         self.fields = fields or {}
         self.headers = headers
 
-    def reply(self) -> Reply:
+    def answer(self) -> Answer:
         """The problem document."""
         return problem(self.code, self.detail, self.fields, headers=self.headers)
+
+    def reply(self) -> Reply:
+        """The problem document as JSON."""
+        return self.answer().reply()
 
 
 class RefusedByPlayer(Exception):
@@ -119,8 +121,8 @@ class RefusedByPlayer(Exception):
         self.outcome = outcome
 
     def reply(self) -> Reply:
-        """The problem document."""
-        return refusal_reply(self.outcome)
+        """The problem document as JSON."""
+        return refusal(self.outcome).reply()
 
 
 def invalid(errors: Sequence[FieldError]) -> Refused:
@@ -148,14 +150,14 @@ def key_taken() -> Refused:
     return Refused("idempotency_conflict", "The key was used for another call: use a new key.")
 
 
-def refusal_reply(outcome: Rejection | Unavailable) -> Reply:
+def refusal(outcome: Rejection | Unavailable) -> Answer:
     """The problem document of a player's refusal. A code without a row raises KeyError: a bug, answered as 500."""
     if isinstance(outcome, Unavailable):
         return problem(outcome.code, outcome.detail, retry_after_s=outcome.retry_after_s)
     return problem(outcome.code, outcome.detail, outcome.fields)
 
 
-def internal_error() -> Reply:
+def internal_error() -> Answer:
     """What a caller sees of a failure inside: nothing but that repeating with the same key is safe."""
     return problem("internal_error", "The failure has been logged. Repeating with the same key is safe.")
 
@@ -167,7 +169,7 @@ def problem(
     *,
     headers: Headers = (),
     retry_after_s: int = RETRY_AFTER_S,
-) -> Reply:
+) -> Answer:
     """Looks `code` up and builds the document; 401 names the schemes, 429 and 503 carry `Retry-After` in seconds.
 
     A refusal may bring an `action` of its own in `fields`: then repeating the request unchanged makes no sense.
@@ -189,5 +191,4 @@ def problem(
         extra.append((b"www-authenticate", b"Bearer"))
     if row.status in (429, 503):
         extra.append((b"retry-after", b"%d" % retry_after_s))
-    body = msgspec.json.encode(document | dict(fields))
-    return Reply(row.status, body, [(b"content-type", b"application/problem+json"), *extra])
+    return Answer(row.status, document | dict(fields), extra)

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -13,6 +15,7 @@ HeaderMap = Mapping[bytes, bytes]
 _SENT_AS = "croupier.sent_as"
 """Where in the ASGI scope of a HEAD request its own method is."""
 JSON_HEADER = (b"content-type", b"application/json")
+PROBLEM_HEADER = (b"content-type", b"application/problem+json")
 SINGLE = (
     b"x-api-key",
     b"x-request-timestamp",
@@ -24,12 +27,28 @@ SINGLE = (
 """Headers whose repetition would leave open which one counts."""
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 class Reply(NamedTuple):
-    """A whole answer; `headers` without content-length."""
+    """A whole answer as bytes; `headers` without content-length."""
 
     status: int
     body: bytes
     headers: list[tuple[bytes, bytes]]
+
+
+class Answer(NamedTuple):
+    """A whole answer before it is encoded: a document of the API, or a problem document; `headers` beyond its type."""
+
+    status: int
+    document: msgspec.Struct | Mapping[str, Any]
+    headers: Headers = ()
+
+    def reply(self) -> Reply:
+        """As JSON."""
+        kind = JSON_HEADER if self.status < 400 else PROBLEM_HEADER
+        return Reply(self.status, _encode(self.document), [kind, *self.headers])
 
 
 class BodyTooLarge(Exception):

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
-from actors.outcome import Answered, Players
+from actors.outcome import Answered, Players, ask
 from engine.commands import CommandBody, RollbackReportedBet
 from engine.queries import QueryBody
 from engine.state.invariants import InvariantViolation
@@ -16,7 +16,7 @@ from gateway.declaring import Route, RouteTable
 from gateway.documents.base import Json
 from gateway.documents.requests import IDENTIFIER
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
-from gateway.http.wire import HeaderMap
+from gateway.http.wire import HeaderMap, sent_method, target
 from gateway.ports import ClusterPort, ControlPort
 from gateway.routes.request_guard import RECEIVED, ReceivedRequest
 from gateway.texts.wanted import LANGUAGE, wanted
@@ -63,8 +63,10 @@ class Call:
     def admit(self) -> Caller:
         """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused."""
         self._check_parameters({field.alias for field in self._request.scope["route"].dependant.query_params})
-        received, route = self._received, self._route()
-        return admit(self.parts.auth, route.name, route.roles, self._request.scope, received.headers, received.body)
+        route, scope = self._route(), self._request.scope
+        return admit(
+            self.parts.auth, route.name, route.roles, sent_method(scope), target(scope), self.headers, self.body
+        )
 
     def _route(self) -> Route:
         return self.parts.routes[f"{self._request.method} {self._request.scope['route'].path}"]
@@ -105,7 +107,7 @@ class Call:
         return await self._ask(player_id, "", body)
 
     async def _ask(self, player_id: str, command: str, body: CommandBody | QueryBody) -> Answered:
-        outcome = await self.parts.players.ask(player_id, command, body)
+        outcome = await ask(self.parts.players, player_id, command, body)
         if isinstance(outcome, Answered):
             return outcome
         raise RefusedByPlayer(outcome)

@@ -90,7 +90,7 @@ class RequestGuard:
             logger.exception("%s %s failed", scope["method"], ascii(scope["path"][:200]))
             received.code = "internal_error"
             if not started:
-                await send_reply(send, internal_error())
+                await send_reply(send, internal_error().reply())
 
 
 def _check_text(body: bytes) -> None:

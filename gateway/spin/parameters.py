@@ -42,7 +42,28 @@ SPIN_PARAMETERS: Final = (
 )
 """As the OpenAPI document shows them; the functions below check the same."""
 
+_CANONICAL_SPIN: Final = re.compile(
+    rf"player_id=({IDENTIFIER})&game_id=({IDENTIFIER})&mode=(real|freespin)"
+    rf"(?:&bet=([1-9][0-9]{{0,{_DIGITS_MAX - 2}}}))?(?:&win=(0|[1-9][0-9]{{0,{_DIGITS_MAX - 2}}}))?".encode()
+)
+"""The query that nearly every spin has: these parameters, in this order, none of them encoded or out of range."""
+
 Parameters = dict[str, str]
+
+
+def canonical_spin(query: bytes) -> tuple[str, str, Mode, int | None, int | None] | None:
+    """Player, game, mode, bet and win of a canonical query, in one step; None: `parse_query` and the rest decide."""
+    matched = _CANONICAL_SPIN.fullmatch(query)
+    if matched is None:
+        return None
+    player_id, game_id, mode, bet, win = matched.groups()
+    return (
+        player_id.decode(),
+        game_id.decode(),
+        "real" if mode == b"real" else "freespin",
+        None if bet is None else int(bet),
+        None if win is None else int(win),
+    )
 
 
 def parse_query(query: bytes, known: frozenset[str]) -> Parameters:
@@ -107,7 +128,7 @@ def reference(parameters: Parameters, name: str, wrong: list[FieldError]) -> str
     return value
 
 
-def mode(parameters: Parameters, wrong: list[FieldError]) -> Mode:
+def chosen_mode(parameters: Parameters, wrong: list[FieldError]) -> Mode:
     """`real` or `freespin`, required."""
     value = _MODES.get(parameters.get("mode", ""))
     if value is None:

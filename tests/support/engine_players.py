@@ -1,11 +1,9 @@
 """The rules themselves behind the gateway, in this process: no shard, no socket, no journal, no shared limits."""
 
-import asyncio
-
 import msgspec
 from msgspec.structs import replace
 
-from actors.outcome import Answered, Outcome
+from actors.outcome import Answered, OnOutcome, Outcome
 from engine.answers import AnyAnswer
 from engine.catalog import (
     REDEMPTION,
@@ -104,10 +102,8 @@ class EnginePlayers:
         self.now_ms = NOW_MS
         self._players: dict[str, Player] = {}
 
-    def ask(self, player_id: str, command_id: str, body: CommandBody | QueryBody) -> "asyncio.Future[Outcome]":
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        future.set_result(self._outcome(self._players.setdefault(player_id, Player.new(player_id)), command_id, body))
-        return future
+    def submit(self, player_id: str, command_id: str, body: CommandBody | QueryBody, on_outcome: OnOutcome) -> None:
+        on_outcome(self._outcome(self._players.setdefault(player_id, Player.new(player_id)), command_id, body))
 
     def _outcome(self, player: Player, command_id: str, body: CommandBody | QueryBody) -> Outcome:
         while (due := next_due(player.state)) is not None and due.time_ms <= self.now_ms:

@@ -1,6 +1,5 @@
 """Stand-ins for what the gateway talks to, and the smallest valid request of every route."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 import httpx
 from msgspec.structs import replace
 
-from actors.outcome import Answered, Outcome, Players
+from actors.outcome import Answered, OnOutcome, Outcome, Players
 from engine import commands as c
 from engine.answers import (
     OPEN,
@@ -176,11 +175,9 @@ class ScriptedPlayers:
         self._outcome = outcome
         self._replayed = replayed
 
-    def ask(self, player_id: str, command_id: str, body: CommandBody | QueryBody) -> "asyncio.Future[Outcome]":
+    def submit(self, player_id: str, command_id: str, body: CommandBody | QueryBody, on_outcome: OnOutcome) -> None:
         self.asked.append(Asked(player_id, command_id, body))
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        future.set_result(self._outcome or Answered(REPLIES.get(type(body), ROUND), self._replayed))
-        return future
+        on_outcome(self._outcome or Answered(REPLIES.get(type(body), ROUND), self._replayed))
 
 
 class QuietCluster:

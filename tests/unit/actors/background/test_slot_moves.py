@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from actors.background.slot_moves import SlotNotClean
+from actors.outcome import ask
 from actors.routing.client import ShardClient
 from actors.routing.owner_of import slot_of
 from actors.settings import ClientSettings
@@ -65,14 +66,14 @@ async def test_rule_06_moves_back_and_forth_under_load_lose_and_double_nothing(t
             await two.s0.asking.seat(name)
 
         async def play(name: str) -> list[Any]:
-            return [await client.ask(name, f"gs:{name}-{number}", spin()) for number in range(spins)]
+            return [await ask(client, name, f"gs:{name}-{number}", spin()) for number in range(spins)]
 
         playing = [asyncio.ensure_future(play(name)) for name in names]
         for there in (True, False, True):
             await two.move([slot_of(name) for name in names], there)
         for name, answers in zip(names, await asyncio.gather(*playing), strict=True):
             assert [answer.answer.balance.real for answer in answers] == [1_000 - 10 * n for n in range(1, spins + 1)]
-            again = [await client.ask(name, f"gs:{name}-{number}", spin()) for number in range(spins)]
+            again = [await ask(client, name, f"gs:{name}-{number}", spin()) for number in range(spins)]
             assert [answer.answer for answer in again] == [answer.answer for answer in answers]
             assert all(answer.replayed for answer in again)
             assert (await two.s1.asking.look(name)).version == spins + 2

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from actors.outcome import Answered, Unavailable
+from actors.outcome import Answered, Unavailable, ask
 from actors.routing.client import ShardClient
 from actors.settings import ClientSettings
 from actors.wire.frames import Kind, Reply
@@ -37,13 +37,13 @@ async def test_a_shard_that_lost_its_place_is_followed_by_its_successor_under_th
     ):
         await first.asking.seat("alice")
         gate = first.faults.hold("append")
-        waiting = gateway.ask("alice", "gs:k1", spin())
+        waiting = ask(gateway, "alice", "gs:k1", spin())
         await gate.reached.wait()
         async with start_shard(tmp_path, lease_ms=1):
             gate.open()
             answer = await waiting
             assert isinstance(answer, Answered) and not answer.replayed
-            assert (await gateway.ask("alice", "", LOOK)).answer.balance.real == 990  # type: ignore[union-attr]
+            assert (await ask(gateway, "alice", "", LOOK)).answer.balance.real == 990  # type: ignore[union-attr]
 
 
 async def test_what_was_durable_before_the_shard_died_is_answered_by_its_successor(tmp_path: Path) -> None:
@@ -55,18 +55,18 @@ async def test_what_was_durable_before_the_shard_died_is_answered_by_its_success
     ):
         await first.asking.seat("alice")
         gate = first.faults.hold("append", "after")
-        waiting = gateway.ask("alice", "gs:k1", spin())
+        waiting = ask(gateway, "alice", "gs:k1", spin())
         await gate.reached.wait()
         await first.crash()
         async with start_shard(tmp_path, lease_ms=1):
             answer = await waiting
             assert isinstance(answer, Answered) and answer.replayed
-            assert (await gateway.ask("alice", "", LOOK)).answer.balance.real == 990  # type: ignore[union-attr]
+            assert (await ask(gateway, "alice", "", LOOK)).answer.balance.real == 990  # type: ignore[union-attr]
 
 
 async def test_never_sent_until_the_deadline_is_shard_unavailable(tmp_path: Path) -> None:
     async with table_for(tmp_path, "s0") as (store, _), client(store, deadline_ms=60) as gateway:
-        outcome = await gateway.ask("alice", "gs:k1", spin())
+        outcome = await ask(gateway, "alice", "gs:k1", spin())
         assert isinstance(outcome, Unavailable) and outcome.code == "shard_unavailable"
 
 
@@ -78,10 +78,10 @@ async def test_sent_and_unanswered_until_the_deadline_is_outcome_unknown(tmp_pat
     ):
         await shard.asking.seat("alice")
         gate = shard.faults.hold("append")
-        outcome = await gateway.ask("alice", "gs:k1", spin())
+        outcome = await ask(gateway, "alice", "gs:k1", spin())
         assert isinstance(outcome, Unavailable) and outcome.code == "outcome_unknown"
         gate.open()
-        again = await gateway.ask("alice", "gs:k1", spin())
+        again = await ask(gateway, "alice", "gs:k1", spin())
         assert isinstance(again, Answered) and again.replayed
 
 
@@ -95,14 +95,14 @@ async def test_an_answer_that_cannot_be_read_is_no_answer(tmp_path: Path) -> Non
         shard.shard.act_or_load = lambda reply_to, request, now: reply_to.reply(  # type: ignore[method-assign]
             Reply(request.rid, Kind.ANSWER, msgspec.Raw(b"\xa3odd"))
         )
-        outcome = await gateway.ask("alice", "gs:k1", spin())
+        outcome = await ask(gateway, "alice", "gs:k1", spin())
         assert isinstance(outcome, Unavailable) and outcome.code == "outcome_unknown"
 
 
 async def test_requests_under_way_are_bounded(tmp_path: Path) -> None:
     async with table_for(tmp_path, "s0") as (store, _), client(store, requests_max=2) as gateway:
-        waiting = [gateway.ask("alice", f"gs:k{number}", spin()) for number in range(2)]
-        refused = await gateway.ask("alice", "gs:k2", spin())
+        waiting = [ask(gateway, "alice", f"gs:k{number}", spin()) for number in range(2)]
+        refused = await ask(gateway, "alice", "gs:k2", spin())
         assert isinstance(refused, Unavailable) and refused.code == "overloaded"
         assert not any(reply.done() for reply in waiting)
 
@@ -111,7 +111,7 @@ async def test_a_client_that_stops_answers_what_is_under_way(tmp_path: Path) -> 
     async with table_for(tmp_path, "s0") as (store, _), start_shard(tmp_path) as shard:
         async with client(store) as gateway:
             gate = shard.faults.hold("append")
-            sent = gateway.ask("alice", "gs:r", REGISTER)
+            sent = ask(gateway, "alice", "gs:r", REGISTER)
             await gate.reached.wait()
         assert (await sent).code == "outcome_unknown"  # type: ignore[union-attr]
 

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.host.clock import now_ms
+from actors.outcome import ask
 from actors.stored_catalogs import CatalogContent, encode_content
 from actors.supervision.deploying import DeployFailed, advance_clock
 from actors.wire.frames import AdvanceClock, ClockSet, DeployCatalog, Done, Keyed, SetClock, TimeEnds
@@ -36,7 +37,7 @@ async def test_it_answers_when_all_due_work_is_done_in_memory_or_not(cluster: Ho
     names = players_in(range(256), 6)
     await cluster.seat(*names)
     for name in names:
-        assert (await cluster.client.ask(name, "gs:g", GIVE)).answer.balance.bonus == 500  # type: ignore[union-attr]
+        assert (await ask(cluster.client, name, "gs:g", GIVE)).answer.balance.bonus == 500  # type: ignore[union-attr]
     for process in cluster.cluster.serving().values():
         assert process.shard is not None and process._snapshotter is not None
         for resident in list(process.shard.context.residents.by_id.values())[:2]:
@@ -58,7 +59,7 @@ async def test_ten_years_at_a_time_it_comes_to_the_latest_instant_and_not_beyond
         assert isinstance(refused, TimeEnds) and 0 < refused.left_ms <= 60_000
     last = await supervisor._control(AdvanceClock(refused.left_ms - 5_000, Keyed(b"last", b"")))
     assert isinstance(last, ClockSet) and LATEST_MS - 10_000 < last.now_ms <= LATEST_MS
-    assert await cluster.client.ask("alice", "gs:d", Deposit(100))
+    assert await ask(cluster.client, "alice", "gs:d", Deposit(100))
 
 
 async def test_time_stands_still_where_it_ends(tmp_path: Path) -> None:

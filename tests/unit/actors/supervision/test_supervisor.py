@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from actors.outcome import ask
 from actors.routing.client import ShardClient
 from actors.routing.owner_of import slot_of
 from actors.settings import ClientSettings, SupervisorSettings
@@ -66,12 +67,12 @@ class House:
 
     async def seat(self, *names: str) -> None:
         for name in names:
-            await self.client.ask(name, f"gs:{name}-reg", REGISTER)
-            await self.client.ask(name, f"gs:{name}-dep", Deposit(1_000))
+            await ask(self.client, name, f"gs:{name}-reg", REGISTER)
+            await ask(self.client, name, f"gs:{name}-dep", Deposit(1_000))
 
     async def spin(self, name: str, key: str) -> int:
         """The real money after a spin for 10."""
-        return (await self.client.ask(name, f"gs:{key}", spin())).answer.balance.real  # type: ignore[no-any-return, union-attr]
+        return (await ask(self.client, name, f"gs:{key}", spin())).answer.balance.real  # type: ignore[no-any-return, union-attr]
 
     def epochs(self) -> dict[str, int]:
         return {name: shard.shard.context.inc.epoch for name, shard in self.cluster.serving().items() if shard.shard}

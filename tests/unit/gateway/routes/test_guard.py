@@ -157,7 +157,7 @@ async def test_odd_headers_never_fail(name: str) -> None:
 
 async def test_a_failure_in_a_route_shows_nothing(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(ScriptedPlayers):
-        def ask(self, player_id: str, command_id: str, body: Any) -> Any:
+        def submit(self, player_id: str, command_id: str, body: Any, on_outcome: Any) -> None:
             raise RuntimeError("secret of the house")
 
     app = app_with(Broken())

@@ -262,7 +262,7 @@ async def test_no_more_spins_in_flight_than_allowed() -> None:
 
 async def test_a_failure_inside_shows_nothing_and_leaves_no_spin_in_flight(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(ScriptedPlayers):
-        def ask(self, player_id: str, command_id: str, body: Any) -> Any:
+        def submit(self, player_id: str, command_id: str, body: Any, on_outcome: Any) -> None:
             raise RuntimeError("secret of the house")
 
     app = app_with(Broken(), settings=GatewaySettings(in_flight_max=1))

@@ -1,0 +1,249 @@
+"""The spin protocol: whole, simple requests to `/spin*` are served where their bytes arrive, without ASGI.
+
+uvicorn makes a scope, a cycle, a task and four messages of every request; for a spin that costs more than everything
+else the gateway does. So a read that holds one whole request of the plainest kind is served here. Whatever is not of
+that kind goes to uvicorn with all its bytes. What both answer is the same, to the byte; a test compares them.
+
+A connection is in one of three states:
+
+- free: what arrives is looked at here first (`data_received`);
+- a spin under way: later bytes are kept until it is answered (`_hold`), reading pauses above `HELD_BYTES_MAX`;
+- uvicorn's: within a message that it parses, or while a request of its own is not answered.
+"""
+
+import asyncio
+import re
+from typing import Any, Final, NamedTuple
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from gateway.http.protocol import HttpProtocol
+from gateway.http.wire import Answer, HeaderMap, is_json
+from gateway.spin.core import HttpRequest, SpinCore
+from gateway.spin.hot_routes import HotRoute, find
+from gateway.spin.parameters import SESSION_ID
+
+HELD_BYTES_MAX: Final = 65_536
+"""So much may arrive while a spin is under way before the connection is no longer read from."""
+HEADERS_MAX: Final = 64
+_REQUEST_LINE: Final = re.compile(
+    rb"(GET|POST) ((/spin(?:/[A-Za-z0-9._:@~/-]*)?)(?:\?([!$&'()*+,./0-9:;=?@A-Z_a-z~%-]+))?) HTTP/1\.1"
+)
+_HEADER_NAME: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_PRINTABLE: Final = bytes(range(0x20, 0x7F))
+_LINE_ENDS: Final = [b"\r\n" * count for count in range(HEADERS_MAX + 1)]
+_LEFT_TO_UVICORN: Final = frozenset(
+    (b"transfer-encoding", b"expect", b"upgrade", b"te", b"trailer", b"keep-alive", b"proxy-connection")
+)
+_NAMES_MAX: Final = 1_024
+
+
+# --- reading
+
+
+class SimpleRequest(NamedTuple):
+    """One whole request of the plainest kind; `rest` is what arrived after it. `target` is `path?query` as sent."""
+
+    method: str
+    target: bytes
+    path: str
+    query: bytes
+    headers: HeaderMap
+    body: bytes
+    rest: bytes
+
+
+def read_simple(data: bytes) -> SimpleRequest | None:
+    """The request at the start of `data`, if all of it is there and nothing about it is unusual; else None.
+
+    Usual is: HTTP/1.1, a path under `/spin` without escapes, lines ended by CRLF, printable ASCII, headers as
+    `name: value` with different names, a Host, a body of a stated length, and nothing that changes how the connection
+    or the body is handled.
+    """
+    head, end, body = data.partition(b"\r\n\r\n")
+    line, *lines = head.split(b"\r\n")
+    asked = _REQUEST_LINE.fullmatch(line)
+    if not end or asked is None or len(lines) > HEADERS_MAX:
+        return None
+    if head.translate(None, _PRINTABLE) != _LINE_ENDS[len(lines)]:
+        return None
+    headers = _simple_headers(lines)
+    size = None if headers is None else _body_size(headers)
+    if headers is None or size is None or size > len(body):
+        return None
+    method, target, path, query = asked.groups()
+    return SimpleRequest(
+        method=method.decode(),
+        target=target,
+        path=path.decode(),
+        query=query or b"",
+        headers=headers,
+        body=body[:size],
+        rest=body[size:],
+    )
+
+
+def _simple_headers(lines: list[bytes]) -> dict[bytes, bytes] | None:
+    headers: dict[bytes, bytes] = {}
+    for line in lines:
+        name, _, value = line.partition(b": ")
+        known = _KNOWN_NAMES.get(name) or _learned(name)
+        if known is None or known in headers or not value or value[0] == _SPACE or value[-1] == _SPACE:
+            return None
+        headers[known] = value
+    keeps_alive = headers.get(b"connection", b"keep-alive").lower() == b"keep-alive"
+    return headers if keeps_alive and b"host" in headers else None
+
+
+_SPACE: Final = ord(" ")
+_KNOWN_NAMES: Final[dict[bytes, bytes]] = {}
+"""Names of headers as they were sent, and in lower case: the few that occur again and again."""
+
+
+def _learned(name: bytes) -> bytes | None:
+    """The name in lower case; None if it is none, or of a header whose meaning is uvicorn's business."""
+    lower = name.lower()
+    if _HEADER_NAME.fullmatch(name) is None or lower in _LEFT_TO_UVICORN:
+        return None
+    if len(_KNOWN_NAMES) < _NAMES_MAX:
+        _KNOWN_NAMES[name] = lower
+    return lower
+
+
+def _body_size(headers: HeaderMap) -> int | None:
+    length = headers.get(b"content-length", b"0")
+    return int(length) if length.isdigit() and len(length) <= 6 else None
+
+
+# --- serving
+
+
+class SpinProtocol(HttpProtocol):
+    """One connection. Reads no further request before the one under way is answered."""
+
+    def __init__(self, core: SpinCore, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._core = core
+        self._spinning = False
+        """Whether a spin is under way."""
+        self._parsing = False
+        """Whether uvicorn's parser is within a message."""
+        self._held = b""
+        self._ending = False
+        self._idle_since: float | None = None
+        """Since when nothing has come after a spin (time of the loop); None: something has, or uvicorn waits itself."""
+        self._idle_timer: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Serves a simple request to `/spin*` at once; all else goes to uvicorn."""
+        if self._spinning or self._held or self.flow.write_paused:
+            self._hold(data)
+        elif not (self._free() and self._served(data)):
+            self._idle_since = None
+            super().data_received(data)
+
+    def _free(self) -> bool:
+        """Whether uvicorn has nothing under way, so that the next bytes begin a request."""
+        cycle = self.cycle
+        return not self._parsing and (cycle is None or (cycle.response_complete and not self.pipeline))
+
+    def _served(self, data: bytes) -> bool:
+        if self.transport.is_closing() or (request := read_simple(data)) is None:
+            return False
+        route, session_id = find(request.path)
+        if route is None or not self._takes(request, route, session_id):
+            return False
+        self._unset_keepalive_if_required()
+        self._spinning, self._idle_since, self._held = True, None, request.rest
+        asked = HttpRequest(request.method, request.target, request.query, request.headers, request.body)
+        self._core.serve(route, session_id, asked, self._respond)
+        return True
+
+    def _takes(self, request: SimpleRequest, route: HotRoute, session_id: str) -> bool:
+        """Whether the core can take it; what is wrong otherwise, the hot path says."""
+        if request.method != route.method or (session_id and SESSION_ID.fullmatch(session_id) is None):
+            return False
+        body = request.body
+        return not body or (len(body) <= self._core.body_bytes_max and is_json(request.headers))
+
+    def _respond(self, answer: Answer) -> None:
+        transport, state = self.transport, self.server_state
+        self._spinning = False
+        state.total_requests += 1
+        if transport.is_closing():
+            return
+        reply = answer.reply()
+        headers = [*state.default_headers, *reply.headers, (b"content-length", b"%d" % len(reply.body))]
+        if self._ending:
+            headers.append((b"connection", b"close"))
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        transport.write(b"%b%b\r\n%b" % (STATUS_LINE[reply.status], lines, reply.body))
+        if self._ending:
+            transport.close()
+        elif self._held:
+            self.loop.call_soon(self._go_on)
+        else:
+            self._wait_for_more()
+
+    # --- bytes that came too early
+
+    def _hold(self, data: bytes) -> None:
+        self._held += data
+        if len(self._held) > HELD_BYTES_MAX:
+            self.flow.pause_reading()
+
+    def _go_on(self) -> None:
+        """Looks at what was held as if it came now."""
+        if self._held and not self._spinning and not self.flow.write_paused and not self.transport.is_closing():
+            held, self._held = self._held, b""
+            self.flow.resume_reading()
+            self.data_received(held)
+
+    def resume_writing(self) -> None:
+        """The peer reads again: so do we."""
+        super().resume_writing()
+        self._go_on()
+
+    # --- what uvicorn's parser is at
+
+    def on_message_begin(self) -> None:
+        """uvicorn's parser has seen the first byte of a request."""
+        self._parsing = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """It has seen the last one."""
+        self._parsing = False
+        super().on_message_complete()
+
+    # --- the end of a connection
+
+    def _wait_for_more(self) -> None:
+        """One timer for many spins: when it rings, it looks how long the connection has really been idle."""
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
+
+    def _look_whether_idle(self) -> None:
+        self._idle_timer = None
+        if self._idle_since is None:
+            return
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._idle_timer = self.loop.call_later(left_s, self._look_whether_idle)
+        else:
+            self.timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        """The server ends: a spin under way is answered first."""
+        if self._spinning:
+            self._ending = True
+        else:
+            super().shutdown()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer hung up, or we did; the answer to a spin under way is dropped."""
+        self._held = b""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        super().connection_lost(exc)
