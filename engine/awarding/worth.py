@@ -60,7 +60,9 @@ def award(
     The workflow says which, on `matched`. Free spins alone that are granted at once need no grant.
     """
     campaign = proposal.campaign
-    draft = _draft(state, catalog, proposal, value, ruling, number, time_ms)
+    draft = _draft(
+        state=state, catalog=catalog, proposal=proposal, value=value, ruling=ruling, number=number, time_ms=time_ms
+    )
     package = None
     if campaign.free_spins is not None:
         package = _package(state, campaign, campaign.free_spins, number, value.bonus > 0, proposal.climbed)

@@ -35,17 +35,17 @@ def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout
     session_id = f"{state.player_id}-{state.version + 1}"
     events: list[AnyEvent] = [
         BetPlaced(
-            session_id,
-            body.game_id,
-            "freespin",
-            package.bet,
-            0,
-            0,
-            None,
-            0,
-            True,
-            body.round_id,
-            package.package_id,
+            session_id=session_id,
+            game_id=body.game_id,
+            mode="freespin",
+            amount=package.bet,
+            real=0,
+            bonus=0,
+            grant_id=None,
+            counted=0,
+            opens=True,
+            round_id=body.round_id,
+            package_id=package.package_id,
             timeout_ms=None if timeout is None else timeout.after_ms,
             timeout_action="hold" if timeout is None else timeout.action,
         )
@@ -81,14 +81,36 @@ def win(state: PlayerState, command: Command, session_id: str, package_id: str, 
     reported, closes, settles = body.win, body.final, body.settles
     credited = reported if package.max_win is None else min(reported, package.max_win - package.won)
     if not credited or not package.wager_multiplier_micro:
-        return [WinCredited(session_id, reported, credited, 0, None, 0, closes, settles)]
+        return [
+            WinCredited(
+                session_id=session_id,
+                reported=reported,
+                real=credited,
+                bonus=0,
+                grant_id=None,
+                wager_added=0,
+                closes=closes,
+                settles=settles,
+            )
+        ]
     events: list[AnyEvent] = []
     grant = _winnings_grant(state, package)
     if grant is None:
         grant = _new_winnings_grant(state, package, command.time_ms)
         events.append(GrantCreated(grant, award=False))
     wager_added = times_ceil(credited, package.wager_multiplier_micro)
-    events.append(WinCredited(session_id, reported, 0, credited, grant.grant_id, wager_added, closes, settles))
+    events.append(
+        WinCredited(
+            session_id=session_id,
+            reported=reported,
+            real=0,
+            bonus=credited,
+            grant_id=grant.grant_id,
+            wager_added=wager_added,
+            closes=closes,
+            settles=settles,
+        )
+    )
     return events
 
 

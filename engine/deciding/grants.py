@@ -22,14 +22,14 @@ def deposit(player: Player, catalog: Catalog, command: Command, body: Deposit) -
     micro_eur = to_micro_eur(body.amount, catalog.currencies[state.currency])
     return [
         DepositMade(
-            f"d{state.version + 1}",
-            body.amount,
-            state.deposits + 1,
-            body.payment_instrument,
-            body.ip,
-            body.device,
-            command.facts.ip_country,
-            min(micro_eur, TURNOVER_MAX - state.deposited_micro),
+            deposit_id=f"d{state.version + 1}",
+            amount=body.amount,
+            nth=state.deposits + 1,
+            payment_instrument=body.payment_instrument,
+            ip=body.ip,
+            device=body.device,
+            ip_country=command.facts.ip_country,
+            micro_eur=min(micro_eur, TURNOVER_MAX - state.deposited_micro),
         )
     ]
 
