@@ -7,6 +7,7 @@ from engine import queries as q
 from engine.answering import picture
 from engine.answers import OPEN, RoundAnswer
 from engine.catalog import Catalog
+from engine.expiry import is_over
 from engine.holdings import balance, find_grant, find_package, queue_place
 from engine.loyalty.ladder import level_of
 from engine.loyalty.privileges import min_rtp_micro
@@ -70,7 +71,7 @@ def _free_spins(state: PlayerState, time_ms: int) -> tuple[FreeSpinsView, ...]:
             frozen=package.frozen > 0,
         )
         for package in state.packages
-        if package.remaining and time_ms < package.valid_to_ms
+        if package.remaining and not is_over(package, time_ms)
     )
 
 

@@ -5,6 +5,7 @@ from engine.calendar import end_of
 from engine.catalog import RoundTimeout
 from engine.commands import Command, Result, Spin
 from engine.events import AnyEvent, BetPlaced, GrantCreated, WinCredited
+from engine.expiry import is_running
 from engine.holdings import find_grant, find_package
 from engine.rejections import (
     FREE_SPIN_BET_MISMATCH,
@@ -56,7 +57,7 @@ def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout
 
 
 def _choose(state: PlayerState, game_id: str, bet: int | None, time_ms: int) -> FreeSpinPackage | Rejection:
-    usable = [p for p in state.packages if p.remaining and not p.frozen and p.valid_from_ms <= time_ms < p.valid_to_ms]
+    usable = [p for p in state.packages if p.remaining and not p.frozen and is_running(p, time_ms)]
     if not usable:
         return Rejection(NO_FREE_SPINS, "The player has no free spins to use now.")
     for_game = [p for p in usable if game_id in p.games]

@@ -31,6 +31,9 @@ BY_POSITION = {
     ("snapshots/redis/store.py", "self._call"): "arguments of a Redis function have no names",
 }
 """Where many arguments are passed by position: the file, what is called, and why."""
+DATES = {"valid_from_ms", "valid_to_ms", "expires_ms", "end_of"}
+"""What names the date of something, or reckons it."""
+EXPIRY = "engine/expiry.py"
 
 
 def calls(tree: ast.AST) -> Iterator[ast.Call]:
@@ -42,6 +45,25 @@ def by_position(tree: ast.AST) -> Iterator[tuple[str, int]]:
     for call in calls(tree):
         if len(call.args) > BY_POSITION_MAX:
             yield ast.unparse(call.func), call.lineno
+
+
+def dates_compared(tree: ast.AST) -> Iterator[int]:
+    """Lines where a date is compared with a time. Which of two dates comes first may be asked anywhere."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            names = {last_name(operand) for operand in (node.left, *node.comparators)}
+            if names & DATES and any(name.endswith("_ms") for name in names - DATES):
+                yield node.lineno
+
+
+def last_name(operand: ast.expr) -> str:
+    """`time_ms` of `command.time_ms`, `end_of` of a call of it; "" of what has no name."""
+    match operand:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+        case ast.Call(func=called):
+            return last_name(called)
+    return ""
 
 
 def product() -> Iterator[tuple[str, ast.AST]]:
@@ -67,3 +89,23 @@ def test_seven_or_more_arguments_are_passed_by_keyword() -> None:
 )
 def test_what_counts_as_passed_by_position(source: str, found: list[tuple[str, int]]) -> None:
     assert list(by_position(ast.parse(source))) == found
+
+
+def test_whether_a_date_has_come_is_told_in_one_place() -> None:
+    found = [f"{file}:{line}" for file, tree in product() for line in dates_compared(tree)]
+    assert [place for place in found if not place.startswith(f"{EXPIRY}:")] == []
+    assert found, "nothing compares a date: the names have changed"
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("time_ms >= grant.valid_to_ms", [1]),
+        ("campaign.valid_from_ms <= command.time_ms < campaign.valid_to_ms", [1]),
+        ("command.time_ms < end_of(round_.opened_ms, round_.timeout_ms)", [1]),
+        ("grant.valid_to_ms < found[0]", []),
+        ("0 < campaign.valid_to_ms <= campaign.valid_from_ms", []),
+    ],
+)
+def test_what_counts_as_comparing_a_date(source: str, lines: list[int]) -> None:
+    assert list(dates_compared(ast.parse(source))) == lines
