@@ -1,11 +1,10 @@
 """Free spins: choosing the package, and where their wins go (rules §5)."""
 
 from engine.amounts import times_ceil
-from engine.calendar import end_of
 from engine.catalog import RoundTimeout
 from engine.commands import Command, Result, Spin
 from engine.events import AnyEvent, BetPlaced, GrantCreated, WinCredited
-from engine.expiry import is_running
+from engine.expiry import grant_ends_ms, is_running
 from engine.holdings import find_grant, find_package
 from engine.rejections import (
     FREE_SPIN_BET_MISMATCH,
@@ -120,7 +119,6 @@ def _winnings_grant(state: PlayerState, package: FreeSpinPackage) -> Grant | Non
 
 
 def _new_winnings_grant(state: PlayerState, package: FreeSpinPackage, time_ms: int) -> Grant:
-    lives_ms = package.winnings_valid_ms
     return Grant(
         grant_id=f"g{state.version + 1}-1",
         campaign_id=package.campaign_id,
@@ -131,7 +129,7 @@ def _new_winnings_grant(state: PlayerState, package: FreeSpinPackage, time_ms: i
         wager_total=0,
         terms=package.winnings_terms,
         granted_ms=time_ms,
-        valid_to_ms=package.campaign_valid_to_ms if lives_ms is None else end_of(time_ms, lives_ms),
+        valid_to_ms=grant_ends_ms(time_ms, package.winnings_valid_ms, package.campaign_valid_to_ms),
         source="free_spins",
         package_id=package.package_id,
         beside_bonus=package.beside_bonus,

@@ -1,11 +1,12 @@
-"""A date is the first instant at which something is over; one millisecond earlier it is not."""
+"""When things begin and end: a date is the first instant at which something is over; one millisecond earlier it is not."""
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from engine.calendar import LATEST_MS
-from engine.expiry import has_lapsed, has_timed_out, is_over, is_running, times_out_ms
+from engine.calendar import DAY_MS, LATEST_MS
+from engine.expiry import begun, grant_ends_ms, has_lapsed, has_timed_out, is_over, is_running, times_out_ms
 from engine.state import FreeSpinPackage, Grant, GrantTerms, OpenRound, Redemption
 from tests.support.playing import campaign
 
@@ -61,6 +62,23 @@ def test_it_is_over_from_its_date_on(dated: Any, time_ms: int, over: bool) -> No
 )
 def test_it_runs_from_its_beginning_until_before_its_date(dated: Any, time_ms: int, running: bool) -> None:
     assert is_running(dated, time_ms) is running
+
+
+@pytest.mark.parametrize(
+    ("granted_ms", "lives_ms", "ends_ms"),
+    [(BEGINS_MS, DAY_MS, BEGINS_MS + DAY_MS), (BEGINS_MS, None, ENDS_MS), (LATEST_MS - 1, DAY_MS, LATEST_MS)],
+)
+def test_a_grant_ends_after_its_own_days_or_with_its_campaign(
+    granted_ms: int, lives_ms: int | None, ends_ms: int
+) -> None:
+    assert grant_ends_ms(granted_ms, lives_ms, ENDS_MS) == ends_ms
+
+
+def test_the_days_of_a_package_begin_when_it_is_handed_out() -> None:
+    waiting = msgspec.structs.replace(PACKAGE, valid_from_ms=0, valid_to_ms=7 * DAY_MS)
+    handed_out = begun(waiting, BEGINS_MS)
+    assert (handed_out.valid_from_ms, handed_out.valid_to_ms) == (BEGINS_MS, BEGINS_MS + 7 * DAY_MS)
+    assert waiting.valid_from_ms == 0
 
 
 @pytest.mark.parametrize(("time_ms", "lapsed"), [(ENDS_MS - 1, False), (ENDS_MS, True)])
