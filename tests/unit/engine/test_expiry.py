@@ -1,4 +1,4 @@
-"""When things begin and end: a date is the first instant at which something is over; one millisecond earlier it is not."""
+"""When things begin and end: a date is the first instant at which something is over, not the last at which it runs."""
 
 from typing import Any
 
