@@ -99,7 +99,17 @@ class Routes:
     ) -> Callable[[Handler], Handler]:
         """Declares a handler that changes nothing and needs no key; the words are those of `Route`."""
         return self._declare(
-            Route(name, "", roles, answers, refuses, statuses, asks_player=asks_player, body=body, form=form)
+            Route(
+                name=name,
+                summary="",
+                roles=roles,
+                answer=answers,
+                refuses=refuses,
+                statuses=statuses,
+                asks_player=asks_player,
+                body=body,
+                form=form,
+            )
         )
 
     def change(
