@@ -5,7 +5,6 @@ from hashlib import blake2b
 import msgspec
 
 from engine.awarding.triggers import silence_due, silence_terms
-from engine.calendar import end_of
 from engine.catalog import Catalog
 from engine.commands import (
     Command,
@@ -17,6 +16,7 @@ from engine.commands import (
     PayCashback,
     SweepLevel,
 )
+from engine.expiry import times_out_ms
 from engine.holdings import in_play, tied
 from engine.loyalty.due import LoyaltyDue, loyalty_terms, next_loyalty_due
 from engine.state import PlayerState
@@ -71,10 +71,9 @@ def due_digest(catalog: Catalog) -> str:
 def _next(state: PlayerState, catalog: Catalog | None) -> _Due | None:
     found = _next_expiry(state)
     for round_ in state.rounds.values():
-        if round_.timeout_ms is not None and not round_.flagged:
-            due_ms = end_of(round_.opened_ms, round_.timeout_ms)
-            if found is None or due_ms < found[0]:
-                found = (due_ms, ExpireRound, round_.session_id)
+        due_ms = None if round_.flagged else times_out_ms(round_)
+        if due_ms is not None and (found is None or due_ms < found[0]):
+            found = (due_ms, ExpireRound, round_.session_id)
     if catalog is None:
         return found
     loyalty = next_loyalty_due(state, catalog)

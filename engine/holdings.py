@@ -1,6 +1,7 @@
 """Reads of what a player holds: wallets, grants, packages, and what an open round ties. Changes nothing."""
 
 from engine.answers import Balance
+from engine.expiry import is_over, is_running
 from engine.facts import Signals
 from engine.state import FreeSpinPackage, Grant, GrantState, OpenRound, PlayerState
 
@@ -37,7 +38,7 @@ def stakeable_grant(state: PlayerState, time_ms: int) -> Grant | None:
     """
     for grant in state.grants:
         if grant.state == "in_wager":
-            return grant if time_ms < grant.valid_to_ms else None
+            return None if is_over(grant, time_ms) else grant
     return None
 
 
@@ -46,7 +47,7 @@ def balance(state: PlayerState, time_ms: int) -> Balance:
     bonus = usable = 0
     for grant in state.grants:
         bonus += grant.balance
-        if grant.state == "in_wager" and time_ms < grant.valid_to_ms:
+        if grant.state == "in_wager" and not is_over(grant, time_ms):
             usable = grant.balance
     return Balance(state.real, bonus, usable, withdrawable(state))
 
@@ -60,8 +61,7 @@ def spins_left(state: PlayerState, game_id: str, time_ms: int) -> int:
     """Free spins usable now on the game, over all packages (rules §5)."""
     total = 0
     for package in state.packages:
-        usable = package.valid_from_ms <= time_ms < package.valid_to_ms and not package.frozen
-        if usable and game_id in package.games:
+        if is_running(package, time_ms) and not package.frozen and game_id in package.games:
             total += package.remaining
     return total
 

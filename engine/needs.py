@@ -55,13 +55,13 @@ def _wanted(player: Player, command: Command, award: Proposed) -> WantedAward:
     _, proposal, value = award
     campaign = proposal.campaign
     return WantedAward(
-        campaign.campaign_id,
-        reservation_id(player.state, command, campaign, proposal.climbed),
-        value.value_micro_eur,
-        value.bonus_micro_eur,
-        campaign.limits.budget_micro_eur,
-        campaign.limits.per_ip,
-        campaign.limits.per_device,
+        campaign_id=campaign.campaign_id,
+        reservation_id=reservation_id(player.state, command, campaign, proposal.climbed),
+        value_micro_eur=value.value_micro_eur,
+        bonus_micro_eur=value.bonus_micro_eur,
+        budget_micro_eur=campaign.limits.budget_micro_eur,
+        per_ip=campaign.limits.per_ip,
+        per_device=campaign.limits.per_device,
     )
 
 

@@ -99,7 +99,17 @@ class Routes:
     ) -> Callable[[Handler], Handler]:
         """Declares a handler that changes nothing and needs no key; the words are those of `Route`."""
         return self._declare(
-            Route(name, "", roles, answers, refuses, statuses, asks_player=asks_player, body=body, form=form)
+            Route(
+                name=name,
+                summary="",
+                roles=roles,
+                answer=answers,
+                refuses=refuses,
+                statuses=statuses,
+                asks_player=asks_player,
+                body=body,
+                form=form,
+            )
         )
 
     def change(
@@ -117,7 +127,18 @@ class Routes:
         """Declares a handler that changes something, once per Idempotency-Key; `creates`: 201, and 200 for a replay."""
         statuses = (200, 201) if creates else (200,)
         return self._declare(
-            Route(name, "", roles, answers, refuses, statuses, True, asks_player=asks_player, body=body, form=form)
+            Route(
+                name=name,
+                summary="",
+                roles=roles,
+                answer=answers,
+                refuses=refuses,
+                statuses=statuses,
+                keyed=True,
+                asks_player=asks_player,
+                body=body,
+                form=form,
+            )
         )
 
     def _declare(self, route: Route) -> Callable[[Handler], Handler]:

@@ -92,16 +92,16 @@ async def _supervising(config: Deployment, deployment: bytes) -> SupervisorProce
     shard = config.shard
     bind_host = shard.bind_host or node_address()
     process = SupervisorProcess(
-        store,
-        RayCluster(deployment),
-        client,
-        config.supervisor,
-        config.content,
-        shard.lease_ms,
-        shard.cluster_secret,
-        bind_host,
-        config.instance,
-        config.take_over,
+        store=store,
+        cluster=RayCluster(deployment),
+        client=client,
+        settings=config.supervisor,
+        catalog=config.content,
+        lease_ms=shard.lease_ms,
+        cluster_secret=shard.cluster_secret,
+        bind_host=bind_host,
+        holder=config.instance,
+        take_over=config.take_over,
     )
     await process.start()
     return process

@@ -88,7 +88,9 @@ async def deploy(
         unheld = await unheld_counters(store, in_force, asked.version)
     except (CatalogMissing, msgspec.DecodeError) as failure:
         raise DeployFailed(f"catalog {asked.version} can't be read: {failure}") from failure
-    await _swap(store, client, term, shards, row, _done(asked.keyed, answer), unheld)
+    await _swap(
+        store=store, client=client, term=term, shards=shards, row=row, done=_done(asked.keyed, answer), unheld=unheld
+    )
     return answer
 
 

@@ -97,7 +97,14 @@ class ShardProcess:
         tails = await self._read_tails(claim.incarnation, ownership)
         await self._outlive(claim, claimed_at)
         context = ShardContext(
-            self.store, claim.incarnation, catalog, ownership, tails, self.settings, self.metrics, self._ended
+            store=self.store,
+            inc=claim.incarnation,
+            catalog=catalog,
+            ownership=ownership,
+            tails=tails,
+            settings=self.settings,
+            metrics=self.metrics,
+            on_end=self._ended,
         )
         context.start_with(number, catalog, context.geo)
         context.advance_clock(routing.clock_offset_ms)

@@ -108,7 +108,15 @@ def _build(
     read = _read_campaigns({name: top(name) for name in files if name.startswith("campaigns/")}, words)
     fraud = read_fraud(top(FRAUD)) if FRAUD in files else FraudRules()
     loyalty = levels.rules if levels else None
-    catalog = _catalog(content_hash(files), platform, games, workflows, read, fraud, loyalty)
+    catalog = _catalog(
+        version=content_hash(files),
+        platform=platform,
+        games=games,
+        workflows=workflows,
+        read=read,
+        fraud=fraud,
+        loyalty=loyalty,
+    )
     return catalog, read, levels, platform.exponent_lines
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from croupier.catalog.places import Problem
 from croupier.catalog.readers.campaigns import ReadCampaign
 from engine.catalog import Campaign, Catalog, Level
+from engine.expiry import is_over
 from gateway.documents.values import rfc3339
 
 _LISTS = (("levels",), ("countries", "allow"), ("countries", "deny"), ("segments",), ("players",), ("currencies",))
@@ -34,7 +35,7 @@ def warn_of_unreachable(catalog: Catalog, entries: Sequence[ReadCampaign], now_m
 def _reasons(catalog: Catalog, entry: ReadCampaign, now_ms: int) -> list[tuple[tuple[str, ...], str]]:
     campaign = entry.campaign
     found = [(("eligibility", *path), reason) for path, reason in _empty_lists(entry)]
-    if campaign.valid_to_ms <= now_ms:
+    if is_over(campaign, now_ms):
         ended = f"the campaign ended at {rfc3339(campaign.valid_to_ms)}; write a later valid_to, or remove the file"
         found.append((("valid_to",), ended))
     if levels_reached(catalog, campaign) == ():

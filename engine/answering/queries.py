@@ -7,6 +7,7 @@ from engine import queries as q
 from engine.answering import picture
 from engine.answers import OPEN, RoundAnswer
 from engine.catalog import Catalog
+from engine.expiry import is_over
 from engine.holdings import balance, find_grant, find_package, queue_place
 from engine.loyalty.ladder import level_of
 from engine.loyalty.privileges import min_rtp_micro
@@ -60,17 +61,17 @@ def _player(player: Player, catalog: Catalog, body: q.GetPlayer, time_ms: int) -
 def _free_spins(state: PlayerState, time_ms: int) -> tuple[FreeSpinsView, ...]:
     return tuple(
         FreeSpinsView(
-            package.package_id,
-            package.campaign_id,
-            package.games,
-            package.remaining,
-            package.bet,
-            package.valid_from_ms,
-            package.valid_to_ms,
-            package.frozen > 0,
+            package_id=package.package_id,
+            campaign_id=package.campaign_id,
+            games=package.games,
+            free_spins_remaining=package.remaining,
+            free_spin_bet_amount=package.bet,
+            valid_from_ms=package.valid_from_ms,
+            valid_to_ms=package.valid_to_ms,
+            frozen=package.frozen > 0,
         )
         for package in state.packages
-        if package.remaining and time_ms < package.valid_to_ms
+        if package.remaining and not is_over(package, time_ms)
     )
 
 

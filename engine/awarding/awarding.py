@@ -36,10 +36,27 @@ def with_awards(state: PlayerState, catalog: Catalog, command: Command, events: 
     room, spent = free_places(state), 0
     awarded = list(events)
     for number, proposal, value in awards:
-        ruling = _ruling(state, catalog, command, fraud, proposal, value, spent, room)
+        ruling = _ruling(
+            state=state,
+            catalog=catalog,
+            command=command,
+            fraud=fraud,
+            proposal=proposal,
+            value=value,
+            spent=spent,
+            room=room,
+        )
         if ruling is None:
             return Rejection(OVERLOADED, "The campaigns changed while their limits were looked up: try again.")
-        created = award(state, catalog, proposal, value, ruling, number, command.time_ms)
+        created = award(
+            state=state,
+            catalog=catalog,
+            proposal=proposal,
+            value=value,
+            ruling=ruling,
+            number=number,
+            time_ms=command.time_ms,
+        )
         if any(_lives(event) for event in created):
             room -= 1
             spent += value.bonus_micro_eur

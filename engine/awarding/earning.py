@@ -4,6 +4,7 @@ from engine.amounts import MICRO
 from engine.awarding.eligibility import not_for_player
 from engine.catalog import Catalog
 from engine.catalog.index import index_of
+from engine.expiry import is_running
 from engine.loyalty.ladder import level_of
 from engine.state import POINTS_MAX, PlayerState
 
@@ -18,9 +19,7 @@ def earned(state: PlayerState, catalog: Catalog, game_type: str, turnover_micro:
     if level not in promotions:
         level = level_of(catalog, state)
     for campaign in promotions[level]:
-        if campaign.valid_from_ms <= time_ms < campaign.valid_to_ms and (
-            not_for_player(state, campaign.eligibility, None, level) is None
-        ):
+        if is_running(campaign, time_ms) and not_for_player(state, campaign.eligibility, None, level) is None:
             factor = rules.points.factors[game_type] * (campaign.points_multiplier_micro or MICRO)
             points = turnover_micro * factor // (MICRO * MICRO)
             break

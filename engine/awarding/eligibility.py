@@ -1,6 +1,7 @@
 """Whether a campaign is for this player, now (rules §6)."""
 
 from engine.catalog import Amounts, Campaign, Catalog, Eligibility
+from engine.expiry import is_running
 from engine.holdings import award_key
 from engine.loyalty.ladder import level_of
 from engine.state import PlayerState
@@ -18,7 +19,7 @@ def refusal_reason(
 
     `climbed` is the level whose climbing triggers it: it counts once per level, and for a player of that level.
     """
-    if not campaign.valid_from_ms <= time_ms < campaign.valid_to_ms:
+    if not is_running(campaign, time_ms):
         return "it is not running now"
     if state.awarded.get(award_key(campaign.campaign_id, climbed), 0) >= campaign.per_player:
         return f"the player has had it {campaign.per_player} time(s), which is the limit"

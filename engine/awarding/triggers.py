@@ -15,6 +15,7 @@ from engine.calendar import DAY_MS
 from engine.catalog import Campaign, Catalog, ascii_upper
 from engine.catalog.index import Campaigns, awaiting, index_of
 from engine.commands import Command
+from engine.expiry import is_over
 from engine.loyalty.turnover import settled_turnover
 from engine.state import PlayerState
 
@@ -218,7 +219,7 @@ def silence_due(state: PlayerState, catalog: Catalog) -> tuple[int, str] | None:
         if had or state.silence_fired.get(campaign.campaign_id) == state.active_ms:
             continue
         due_ms = max(state.active_ms + (campaign.condition.days or 0) * DAY_MS + 1, campaign.valid_from_ms)
-        if due_ms < campaign.valid_to_ms and (found is None or due_ms < found[0]):
+        if not is_over(campaign, due_ms) and (found is None or due_ms < found[0]):
             found = (due_ms, campaign.campaign_id)
     return found
 

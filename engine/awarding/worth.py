@@ -10,6 +10,7 @@ from engine.awarding.triggers import Proposal
 from engine.calendar import DAY_MS, end_of
 from engine.catalog import BonusAward, Campaign, Catalog, FreeSpinAward, WagerTerms
 from engine.events import AnyEvent, FreeSpinsGranted, GrantCreated
+from engine.expiry import begun, grant_ends_ms
 from engine.loyalty.privileges import privileges_of
 from engine.state import FreeSpinPackage, Grant, GrantTerms, PlayerState
 from engine.workflow import STANDARD, copied, find_step, path
@@ -60,7 +61,9 @@ def award(
     The workflow says which, on `matched`. Free spins alone that are granted at once need no grant.
     """
     campaign = proposal.campaign
-    draft = _draft(state, catalog, proposal, value, ruling, number, time_ms)
+    draft = _draft(
+        state=state, catalog=catalog, proposal=proposal, value=value, ruling=ruling, number=number, time_ms=time_ms
+    )
     package = None
     if campaign.free_spins is not None:
         package = _package(state, campaign, campaign.free_spins, number, value.bonus > 0, proposal.climbed)
@@ -72,12 +75,11 @@ def award(
         return [GrantCreated(ended), *told(draft, move)]
     events: list[AnyEvent] = []
     if value.bonus:
-        valid_to_ms = draft.campaign_valid_to_ms if draft.valid_ms is None else end_of(time_ms, draft.valid_ms)
+        valid_to_ms = grant_ends_ms(time_ms, draft.valid_ms, draft.campaign_valid_to_ms)
         granted = replace(draft, state="granted", balance=draft.amount, valid_to_ms=valid_to_ms)
         events.append(GrantCreated(granted))
     if package is not None:
-        usable = replace(package, valid_from_ms=time_ms, valid_to_ms=end_of(time_ms, package.valid_to_ms))
-        events.append(FreeSpinsGranted(usable, not events, None if events else ruling.reservation))
+        events.append(FreeSpinsGranted(begun(package, time_ms), not events, None if events else ruling.reservation))
     return [*events, *told(draft, move)]
 
 

@@ -1,10 +1,10 @@
 """Free spins: choosing the package, and where their wins go (rules §5)."""
 
 from engine.amounts import times_ceil
-from engine.calendar import end_of
 from engine.catalog import RoundTimeout
 from engine.commands import Command, Result, Spin
 from engine.events import AnyEvent, BetPlaced, GrantCreated, WinCredited
+from engine.expiry import grant_ends_ms, is_running
 from engine.holdings import find_grant, find_package
 from engine.rejections import (
     FREE_SPIN_BET_MISMATCH,
@@ -35,17 +35,17 @@ def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout
     session_id = f"{state.player_id}-{state.version + 1}"
     events: list[AnyEvent] = [
         BetPlaced(
-            session_id,
-            body.game_id,
-            "freespin",
-            package.bet,
-            0,
-            0,
-            None,
-            0,
-            True,
-            body.round_id,
-            package.package_id,
+            session_id=session_id,
+            game_id=body.game_id,
+            mode="freespin",
+            amount=package.bet,
+            real=0,
+            bonus=0,
+            grant_id=None,
+            counted=0,
+            opens=True,
+            round_id=body.round_id,
+            package_id=package.package_id,
             timeout_ms=None if timeout is None else timeout.after_ms,
             timeout_action="hold" if timeout is None else timeout.action,
         )
@@ -56,7 +56,7 @@ def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout
 
 
 def _choose(state: PlayerState, game_id: str, bet: int | None, time_ms: int) -> FreeSpinPackage | Rejection:
-    usable = [p for p in state.packages if p.remaining and not p.frozen and p.valid_from_ms <= time_ms < p.valid_to_ms]
+    usable = [p for p in state.packages if p.remaining and not p.frozen and is_running(p, time_ms)]
     if not usable:
         return Rejection(NO_FREE_SPINS, "The player has no free spins to use now.")
     for_game = [p for p in usable if game_id in p.games]
@@ -81,14 +81,36 @@ def win(state: PlayerState, command: Command, session_id: str, package_id: str, 
     reported, closes, settles = body.win, body.final, body.settles
     credited = reported if package.max_win is None else min(reported, package.max_win - package.won)
     if not credited or not package.wager_multiplier_micro:
-        return [WinCredited(session_id, reported, credited, 0, None, 0, closes, settles)]
+        return [
+            WinCredited(
+                session_id=session_id,
+                reported=reported,
+                real=credited,
+                bonus=0,
+                grant_id=None,
+                wager_added=0,
+                closes=closes,
+                settles=settles,
+            )
+        ]
     events: list[AnyEvent] = []
     grant = _winnings_grant(state, package)
     if grant is None:
         grant = _new_winnings_grant(state, package, command.time_ms)
         events.append(GrantCreated(grant, award=False))
     wager_added = times_ceil(credited, package.wager_multiplier_micro)
-    events.append(WinCredited(session_id, reported, 0, credited, grant.grant_id, wager_added, closes, settles))
+    events.append(
+        WinCredited(
+            session_id=session_id,
+            reported=reported,
+            real=0,
+            bonus=credited,
+            grant_id=grant.grant_id,
+            wager_added=wager_added,
+            closes=closes,
+            settles=settles,
+        )
+    )
     return events
 
 
@@ -97,7 +119,6 @@ def _winnings_grant(state: PlayerState, package: FreeSpinPackage) -> Grant | Non
 
 
 def _new_winnings_grant(state: PlayerState, package: FreeSpinPackage, time_ms: int) -> Grant:
-    lives_ms = package.winnings_valid_ms
     return Grant(
         grant_id=f"g{state.version + 1}-1",
         campaign_id=package.campaign_id,
@@ -108,7 +129,7 @@ def _new_winnings_grant(state: PlayerState, package: FreeSpinPackage, time_ms: i
         wager_total=0,
         terms=package.winnings_terms,
         granted_ms=time_ms,
-        valid_to_ms=package.campaign_valid_to_ms if lives_ms is None else end_of(time_ms, lives_ms),
+        valid_to_ms=grant_ends_ms(time_ms, package.winnings_valid_ms, package.campaign_valid_to_ms),
         source="free_spins",
         package_id=package.package_id,
         beside_bonus=package.beside_bonus,

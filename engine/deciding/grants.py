@@ -10,6 +10,7 @@ from engine.catalog import Campaign, Catalog
 from engine.commands import Command, Deposit, EnterCode, GrantCampaign, Inactive
 from engine.deciding.declaring import decides
 from engine.events import DepositMade, SilenceNoticed
+from engine.expiry import is_running
 from engine.rejections import CAMPAIGN_NOT_FOUND, CODE_NOT_FOUND, INVALID_STATE, NOT_ELIGIBLE, Rejection
 from engine.state import TURNOVER_MAX, Player, PlayerState
 from engine.transition import Decision
@@ -22,14 +23,14 @@ def deposit(player: Player, catalog: Catalog, command: Command, body: Deposit) -
     micro_eur = to_micro_eur(body.amount, catalog.currencies[state.currency])
     return [
         DepositMade(
-            f"d{state.version + 1}",
-            body.amount,
-            state.deposits + 1,
-            body.payment_instrument,
-            body.ip,
-            body.device,
-            command.facts.ip_country,
-            min(micro_eur, TURNOVER_MAX - state.deposited_micro),
+            deposit_id=f"d{state.version + 1}",
+            amount=body.amount,
+            nth=state.deposits + 1,
+            payment_instrument=body.payment_instrument,
+            ip=body.ip,
+            device=body.device,
+            ip_country=command.facts.ip_country,
+            micro_eur=min(micro_eur, TURNOVER_MAX - state.deposited_micro),
         )
     ]
 
@@ -65,7 +66,7 @@ def enter_code(player: Player, catalog: Catalog, command: Command, body: EnterCo
     matched = eligible(state, catalog, campaigns, command.time_ms)
     if matched:
         return _grantable(state, catalog, matched[0].campaign, None)
-    running = [campaign for campaign in campaigns if campaign.valid_from_ms <= command.time_ms < campaign.valid_to_ms]
+    running = [campaign for campaign in campaigns if is_running(campaign, command.time_ms)]
     told = (running or campaigns)[0]
     return _grantable(state, catalog, told, refusal_reason(state, catalog, told, command.time_ms, None))
 

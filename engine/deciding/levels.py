@@ -122,7 +122,17 @@ def force(player: Player, catalog: Catalog, command: Command, body: ForceLevel) 
         return Rejection(LEVEL_NOT_FOUND, f"There is no level {body.level!r}; levels are {known}.")
     level = rules.levels[rung]
     old = player.state.loyalty.level
-    return [LevelChanged(old, level.level_id, "forced", level.privileges, True, body.reason, level.threshold_micro)]
+    return [
+        LevelChanged(
+            old=old,
+            new=level.level_id,
+            reason="forced",
+            privileges=level.privileges,
+            forced=True,
+            remark=body.reason,
+            qualifying_micro=level.threshold_micro,
+        )
+    ]
 
 
 @decides(SweepLevel)

@@ -8,6 +8,7 @@ from engine.catalog import Catalog
 from engine.commands import ApproveGrant, CancelGrant, ClaimGrant, Command, DeclineGrant, ReleaseGrant
 from engine.deciding.declaring import decides
 from engine.events import AnyEvent, FreeSpinsCancelled, GrantApproved, GrantClaimed, GrantReleased
+from engine.expiry import is_over
 from engine.holdings import find_ended_grant, find_grant, find_package
 from engine.rejections import GRANT_NOT_FOUND, INVALID_STATE, ROUND_OPEN, Rejection
 from engine.state import FreeSpinPackage, Grant, Player, PlayerState
@@ -116,7 +117,7 @@ def _waiting(state: PlayerState, grant_id: str, time_ms: int) -> Grant | Rejecti
         return grant
     if grant.state != "initiated":
         return _invalid(grant_id, f"is {grant.state} already")
-    if time_ms >= grant.valid_to_ms:
+    if is_over(grant, time_ms):
         return _invalid(grant_id, "has lapsed")
     return grant
 

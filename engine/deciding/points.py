@@ -22,6 +22,7 @@ from engine.events import (
     RedemptionEnded,
     RedemptionRequested,
 )
+from engine.expiry import has_lapsed
 from engine.loyalty.due import expiry_day
 from engine.loyalty.privileges import whole
 from engine.rejections import (
@@ -124,7 +125,7 @@ def confirm(player: Player, catalog: Catalog, command: Command, body: ConfirmRed
     redemption = _locked(state, body.redemption_id)
     if isinstance(redemption, Rejection):
         return redemption
-    if command.time_ms >= redemption.expires_ms:
+    if has_lapsed(redemption, command.time_ms):
         return Rejection(INVALID_STATE, f"Redemption {redemption.redemption_id} was not confirmed in time.")
     if _offered(catalog.loyalty) is None:
         return Rejection(INVALID_REDEMPTION, "Points can't be redeemed any more; cancel the redemption.")
@@ -146,7 +147,7 @@ def lapse(player: Player, catalog: Catalog, command: Command, body: LapseRedempt
     redemption = _locked(player.state, body.redemption_id)
     if isinstance(redemption, Rejection):
         return redemption
-    if command.time_ms < redemption.expires_ms:
+    if not has_lapsed(redemption, command.time_ms):
         return Rejection(INVALID_STATE, f"Redemption {redemption.redemption_id} may still be confirmed.")
     return [RedemptionEnded(redemption.redemption_id, redemption.points, True)]
 

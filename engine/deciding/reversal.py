@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from engine.answers import Reversal, RoundAnswer
 from engine.calendar import DAY_MS
 from engine.events import AnyEvent, DayDelta, GrantDelta, GrantReopened, RoundReversed
+from engine.expiry import is_over
 from engine.holdings import find_ended_grant, find_grant, find_package, state_on_return
 from engine.rejections import WIN_ALREADY_SPENT, Rejection
 from engine.state import Bet, Grant, OpenRound, PlayerState
@@ -129,7 +130,7 @@ def reverse_one_call(
 def _reopens(ended: Grant, done: Reversal, time_ms: int) -> bool:
     """Whether the grant, which completed or was cancelled over `max_bet` by this very bet, can still be played."""
     by_play = ended.state == "completed" or (ended.state == "cancelled" and done.voids)
-    return by_play and time_ms < ended.valid_to_ms
+    return by_play and not is_over(ended, time_ms)
 
 
 def _may_return(ended: Grant, time_ms: int) -> bool:
@@ -137,7 +138,7 @@ def _may_return(ended: Grant, time_ms: int) -> bool:
 
     Then this reversal must show in it, or the order of the two would matter.
     """
-    return ended.state == "cancelled" and ended.void_bets > 0 and time_ms < ended.valid_to_ms
+    return ended.state == "cancelled" and ended.void_bets > 0 and not is_over(ended, time_ms)
 
 
 def _corrected(ended: Grant, bonus: int) -> GrantDelta | None:

@@ -1,11 +1,11 @@
 """Rounds that stay open for too long, and what comes too late for them (rules §3, time-out)."""
 
-from engine.calendar import end_of
 from engine.catalog import Catalog
 from engine.commands import ClearFlag, Command, ExpireRound, FlagForOperator
 from engine.deciding.declaring import decides
 from engine.deciding.reversal import reverse_open_round
 from engine.events import FlagCleared, FlaggedForOperator, RoundFlagged, RoundTimedOut
+from engine.expiry import has_timed_out
 from engine.rejections import FLAG_NOT_FOUND, Rejection
 from engine.state import Player
 from engine.transition import Decision
@@ -18,9 +18,7 @@ def expire_round(player: Player, catalog: Catalog, command: Command, body: Expir
     Nothing happens if the round is settled, flagged already, or not that old.
     """
     round_ = player.state.rounds.get(body.session_id)
-    if round_ is None or round_.flagged or round_.timeout_ms is None:
-        return []
-    if command.time_ms < end_of(round_.opened_ms, round_.timeout_ms):
+    if round_ is None or round_.flagged or not has_timed_out(round_, command.time_ms):
         return []
     action = round_.timeout_action
     if action == "close":

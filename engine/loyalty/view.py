@@ -23,19 +23,19 @@ def loyalty_view(state: PlayerState, catalog: Catalog, time_ms: int) -> LoyaltyV
     falls, expires = sweep_day(state, catalog), expiry_day(state, catalog)
     today = time_ms // DAY_MS
     return LoyaltyView(
-        state.player_id,
-        level_of(catalog, state),
-        buckets(loyalty),
-        state.turnover_micro,
-        loyalty.qualifying,
-        rolling(loyalty, today, WINDOW_DAYS if down is None else down.window_days),
-        None if rules is None else _next_level(rules, loyalty),
-        privileges_of(catalog, state),
-        None if expires is None else expires * DAY_MS,
-        loyalty.level_since_ms,
-        falls is not None and falls <= today + AT_RISK_DAYS,
-        loyalty.forced,
-        tuple(redemption for redemption in loyalty.redemptions.values() if redemption.state == "locked"),
+        player_id=state.player_id,
+        level=level_of(catalog, state),
+        points=buckets(loyalty),
+        cumulative_micro=state.turnover_micro,
+        qualifying_micro=loyalty.qualifying,
+        rolling_micro=rolling(loyalty, today, WINDOW_DAYS if down is None else down.window_days),
+        next_level=None if rules is None else _next_level(rules, loyalty),
+        privileges=privileges_of(catalog, state),
+        points_expire_ms=None if expires is None else expires * DAY_MS,
+        level_since_ms=loyalty.level_since_ms,
+        downgrade_at_risk=falls is not None and falls <= today + AT_RISK_DAYS,
+        forced=loyalty.forced,
+        redemptions=tuple(redemption for redemption in loyalty.redemptions.values() if redemption.state == "locked"),
     )
 
 

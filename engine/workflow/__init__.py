@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from engine.catalog import Workflow, WorkflowTransition
+from engine.expiry import is_over
 from engine.holdings import find_package, in_play, tied
 from engine.state import Grant, PlayerState
 
@@ -147,12 +148,12 @@ _GUARDS: Final[dict[str, Guard]] = {
     "player_claimed": _claimed,
     "approved": _approved,
     "operator_approved": _approved,
-    "within_window": lambda state, grant, time_ms: time_ms < grant.valid_to_ms,
+    "within_window": lambda state, grant, time_ms: not is_over(grant, time_ms),
     "wager_done": _wager_done,
     "average_bet_ok": lambda state, grant, time_ms: average_bet_ok(grant),
     "played_out": _played_out,
     "no_open_round": lambda state, grant, time_ms: not tied(state, grant),
-    "overdue": lambda state, grant, time_ms: time_ms >= grant.valid_to_ms,
+    "overdue": lambda state, grant, time_ms: is_over(grant, time_ms),
     "void": lambda state, grant, time_ms: grant.void_after_round,
     "held": lambda state, grant, time_ms: grant.held is not None,
 }

@@ -2,6 +2,7 @@
 
 from engine.catalog import WorkflowTransition
 from engine.events import AnyEvent, FreeSpinsExpired, GrantHoldLifted
+from engine.expiry import is_over
 from engine.holdings import in_play, state_on_return
 from engine.state import Grant, PlayerState
 from engine.workflow import average_bet_ok, find_step, path
@@ -12,7 +13,7 @@ def consequences(state: PlayerState, time_ms: int) -> list[AnyEvent]:
     """The events that follow at `time_ms`; apply them and ask again until there are none (rules §4, §5)."""
     events: list[AnyEvent] = []
     for package in state.packages:
-        if package.remaining and time_ms >= package.valid_to_ms and not in_play(state, package.package_id):
+        if package.remaining and is_over(package, time_ms) and not in_play(state, package.package_id):
             events.append(FreeSpinsExpired(package.package_id, package.remaining))
     # A package that is over frees its winnings first: wagering that is done then completes, even at the same instant.
     if events or not state.grants:
@@ -36,7 +37,7 @@ def _by_itself(state: PlayerState, grant: Grant, time_ms: int) -> list[AnyEvent]
     if (
         grant.remaining_wager
         and grant.balance
-        and time_ms < grant.valid_to_ms
+        and not is_over(grant, time_ms)
         and not grant.void_after_round
         and grant.held is None
         and (not grant.workflow or grant.state in path(grant.workflow).waits)
@@ -44,7 +45,7 @@ def _by_itself(state: PlayerState, grant: Grant, time_ms: int) -> list[AnyEvent]
         return None
     if grant.held is not None:
         return _lifted(state, grant)
-    lapsed = grant.state == "initiated" and time_ms >= grant.valid_to_ms
+    lapsed = grant.state == "initiated" and is_over(grant, time_ms)
     return _moved(state, grant, find_step(state, grant, "lapsed" if lapsed else "settled", time_ms), time_ms)
 
 

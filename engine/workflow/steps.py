@@ -1,8 +1,5 @@
 """What a grant's step along its workflow amounts to, as events (rules §4). Decides nothing: the workflow did."""
 
-from msgspec.structs import replace
-
-from engine.calendar import end_of
 from engine.catalog import WorkflowTransition
 from engine.events import (
     AnyEvent,
@@ -19,6 +16,7 @@ from engine.events import (
     PlayerNotified,
     PointsReturned,
 )
+from engine.expiry import begun, grant_ends_ms
 from engine.state import LIVE_GRANT_STATES, Grant, GrantState, PlayerState
 from engine.workflow import average_bet_ok
 
@@ -62,14 +60,12 @@ def _from_initiated(
         return [GrantExpired(grant.grant_id, grant.campaign_id, 0, True, grant.reservation)]
     if move.target == "cancelled":
         return [GrantCancelled(grant.grant_id, grant.campaign_id, 0, reason or BY_WORKFLOW, True, grant.reservation)]
-    valid_to_ms = grant.campaign_valid_to_ms if grant.valid_ms is None else end_of(time_ms, grant.valid_ms)
+    valid_to_ms = grant_ends_ms(time_ms, grant.valid_ms, grant.campaign_valid_to_ms)
     events: list[AnyEvent] = [
         BonusGranted(grant.grant_id, grant.campaign_id, grant.amount, valid_to_ms, state.version + 1, grant.reservation)
     ]
     if grant.pending is not None:
-        lives_ms = grant.pending.valid_to_ms
-        package = replace(grant.pending, valid_from_ms=time_ms, valid_to_ms=end_of(time_ms, lives_ms))
-        events.append(FreeSpinsGranted(package, award=False))
+        events.append(FreeSpinsGranted(begun(grant.pending, time_ms), award=False))
     if move.target == "in_wager":
         events.append(GrantActivated(grant.grant_id))
     return events

@@ -344,4 +344,12 @@ def routing(files: Files) -> Routing:
         control.execute("COMMIT")
     shards = {shard_id: sqlite_shard.routing_row(files.shard(shard_id), shard_id) for shard_id in files.shards()}
     slots = tuple(owners.get(slot, "") for slot in range(SLOTS))
-    return Routing(term, slots, dedicated, shards, address_of(supervisor), catalog_of(catalog), clock_offset_ms)
+    return Routing(
+        term=term,
+        slots=slots,
+        dedicated=dedicated,
+        shards=shards,
+        supervisor=address_of(supervisor),
+        catalog=catalog_of(catalog),
+        clock_offset_ms=clock_offset_ms,
+    )

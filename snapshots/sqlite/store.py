@@ -124,7 +124,15 @@ class SqliteStore:
     ) -> LogHead:
         """See Store."""
         worker = self._worker(0)
-        return await worker.submit(sqlite_shard.append, worker.files, inc, head, payload, catalog_number, tallies)
+        return await worker.submit(
+            sqlite_shard.append,
+            worker.files,
+            inc,
+            head=head,
+            payload=payload,
+            catalog_number=catalog_number,
+            tallies=tallies,
+        )
 
     async def tallies(self, names: Sequence[str]) -> Tallies:
         """See Store. Adds up every shard's file."""

@@ -24,13 +24,13 @@ from gateway.texts import Texts, campaign_key
 def granted(award: Granted) -> GrantedJson:
     """One award."""
     return GrantedJson(
-        award.campaign_id,
-        award.grant_id,
-        award.amount,
-        award.package_id,
-        award.free_spins,
-        award.state,
-        award.reasons,
+        campaign_id=award.campaign_id,
+        grant_id=award.grant_id,
+        amount=award.amount,
+        package_id=award.package_id,
+        free_spins=award.free_spins,
+        state=award.state,
+        reasons=award.reasons,
     )
 
 
@@ -54,13 +54,13 @@ def manual_grant(answer: GrantAnswer, player_id: str, replayed: bool) -> ManualG
 def grant_state(answer: GrantStateAnswer, player_id: str, replayed: bool) -> GrantStateJson:
     """A grant after somebody decided about it."""
     return GrantStateJson(
-        player_id,
-        answer.grant_id,
-        answer.campaign_id,
-        answer.state,
-        answer.reasons,
-        balance(answer.balance),
-        replayed,
+        player_id=player_id,
+        grant_id=answer.grant_id,
+        campaign_id=answer.campaign_id,
+        state=answer.state,
+        reasons=answer.reasons,
+        balance=balance(answer.balance),
+        replayed=replayed,
     )
 
 
@@ -79,40 +79,40 @@ def wagered_percent(of: Grant) -> int:
 def terms(of: GrantTerms) -> TermsJson:
     """A grant's frozen terms."""
     return TermsJson(
-        decimal(of.multiplier_micro),
-        of.min_bet,
-        of.max_bet,
-        of.over_max_bet,
-        of.excluded_games,
-        of.excluded_policy,
-        {"games": of.contribution_games, "types": of.contribution_types},
-        of.max_cashout,
-        of.funds_order,
-        of.cancel_on_withdrawal,
-        of.min_average_bet,
-        of.max_bet_counts,
+        multiplier=decimal(of.multiplier_micro),
+        min_bet=of.min_bet,
+        max_bet=of.max_bet,
+        over_max_bet=of.over_max_bet,
+        excluded_games=of.excluded_games,
+        excluded_policy=of.excluded_policy,
+        contribution={"games": of.contribution_games, "types": of.contribution_types},
+        max_cashout=of.max_cashout,
+        funds_order=of.funds_order,
+        cancel_on_withdrawal=of.cancel_on_withdrawal,
+        min_average_bet=of.min_average_bet,
+        max_bet_counts=of.max_bet_counts,
     )
 
 
 def grant(of: Grant) -> GrantJson:
     """One bonus bucket."""
     return GrantJson(
-        of.grant_id,
-        of.campaign_id,
-        of.state,
-        of.amount,
-        of.balance,
-        of.remaining_wager,
-        wagered_percent(of),
-        rfc3339(of.granted_ms),
-        rfc3339(of.valid_to_ms),
-        terms(of.terms),
-        of.reasons,
-        of.exhausted,
-        _awaits(of),
-        of.held,
-        of.frozen > 0,
-        of.pending.count if of.pending is not None else 0,
+        grant_id=of.grant_id,
+        campaign_id=of.campaign_id,
+        state=of.state,
+        amount=of.amount,
+        balance=of.balance,
+        remaining_wager=of.remaining_wager,
+        wagered_percent=wagered_percent(of),
+        granted_at=rfc3339(of.granted_ms),
+        valid_to=rfc3339(of.valid_to_ms),
+        terms=terms(of.terms),
+        reasons=of.reasons,
+        exhausted=of.exhausted,
+        awaits=_awaits(of),
+        held=of.held,
+        frozen=of.frozen > 0,
+        free_spins=of.pending.count if of.pending is not None else 0,
     )
 
 
@@ -138,12 +138,12 @@ def bonus(of: Grant, texts: Texts, language: str) -> BonusJson:
 def free_spins(of: FreeSpinsView) -> FreeSpinsJson:
     """One free spin package."""
     return FreeSpinsJson(
-        of.package_id,
-        of.campaign_id,
-        of.games,
-        of.free_spins_remaining,
-        of.free_spin_bet_amount,
-        rfc3339(of.valid_from_ms),
-        rfc3339(of.valid_to_ms),
-        of.frozen,
+        package_id=of.package_id,
+        campaign_id=of.campaign_id,
+        games=of.games,
+        free_spins_remaining=of.free_spins_remaining,
+        free_spin_bet_amount=of.free_spin_bet_amount,
+        valid_from=rfc3339(of.valid_from_ms),
+        valid_to=rfc3339(of.valid_to_ms),
+        frozen=of.frozen,
     )

@@ -14,24 +14,24 @@ def campaign(of: Campaign, texts: Texts, language: str, so_far: CampaignFigures)
         of.per_player, of.limits.per_ip, of.limits.per_device, None if budget is None else euros(budget)
     )
     return CampaignJson(
-        of.campaign_id,
-        texts.lookup(language, campaign_key(of.campaign_id, "name")),
-        texts.lookup(language, campaign_key(of.campaign_id, "description")),
-        language,
-        of.type,
-        _trigger(of.trigger, of.condition),
-        rfc3339(of.valid_from_ms),
-        rfc3339(of.valid_to_ms),
-        _eligibility(of.eligibility),
-        limits,
-        of.opt_in,
-        of.workflow,
-        None if of.points_multiplier_micro is None else decimal(of.points_multiplier_micro),
-        so_far.issued,
-        so_far.redeemed,
-        so_far.expired,
-        so_far.active,
-        _left(budget, so_far.used_micro_eur),
+        campaign_id=of.campaign_id,
+        name=texts.lookup(language, campaign_key(of.campaign_id, "name")),
+        description=texts.lookup(language, campaign_key(of.campaign_id, "description")),
+        language=language,
+        type=of.type,
+        trigger=_trigger(of.trigger, of.condition),
+        valid_from=rfc3339(of.valid_from_ms),
+        valid_to=rfc3339(of.valid_to_ms),
+        eligibility=_eligibility(of.eligibility),
+        limits=limits,
+        opt_in=of.opt_in,
+        workflow=of.workflow,
+        points_multiplier=None if of.points_multiplier_micro is None else decimal(of.points_multiplier_micro),
+        issued=so_far.issued,
+        redeemed=so_far.redeemed,
+        expired=so_far.expired,
+        active=so_far.active,
+        budget_left_eur=_left(budget, so_far.used_micro_eur),
     )
 
 
@@ -41,7 +41,15 @@ def _left(budget: int | None, used: int | None) -> str | None:
 
 def _trigger(event: TriggerEvent, condition: TriggerCondition) -> TriggerJson:
     eur = None if condition.eur_micro is None else decimal(condition.eur_micro)
-    return TriggerJson(event, condition.nth, condition.name, eur, condition.to, condition.days, condition.code)
+    return TriggerJson(
+        event=event,
+        nth=condition.nth,
+        name=condition.name,
+        eur=eur,
+        to=condition.to,
+        days=condition.days,
+        code=condition.code,
+    )
 
 
 def _eligibility(of: Eligibility) -> EligibilityJson:

@@ -47,19 +47,19 @@ def rtp_or_none(micro: int | None) -> str | None:
 def loyalty(view: LoyaltyView) -> LoyaltyJson:
     """Where a player stands."""
     return LoyaltyJson(
-        view.player_id,
-        view.level or None,
-        points(view.points),
-        euros(view.cumulative_micro),
-        euros(view.qualifying_micro),
-        euros(view.rolling_micro),
-        None if view.next_level is None else _next_level(view.next_level),
-        privileges(view.privileges),
-        None if view.points_expire_ms is None else rfc3339(view.points_expire_ms),
-        rfc3339(view.level_since_ms) if view.level and view.level_since_ms else None,
-        view.downgrade_at_risk,
-        view.forced,
-        [_locked(of) for of in view.redemptions],
+        player_id=view.player_id,
+        level=view.level or None,
+        points=points(view.points),
+        cumulative_turnover_eur=euros(view.cumulative_micro),
+        qualifying_turnover_eur=euros(view.qualifying_micro),
+        rolling_turnover_eur=euros(view.rolling_micro),
+        next_level=None if view.next_level is None else _next_level(view.next_level),
+        privileges=privileges(view.privileges),
+        points_expire_at=None if view.points_expire_ms is None else rfc3339(view.points_expire_ms),
+        level_since=rfc3339(view.level_since_ms) if view.level and view.level_since_ms else None,
+        downgrade_at_risk=view.downgrade_at_risk,
+        forced=view.forced,
+        redemptions=[_locked(of) for of in view.redemptions],
     )
 
 
@@ -84,17 +84,17 @@ def level_set(answer: LevelAnswer, player_id: str, replayed: bool) -> LevelSetJs
 def redemption(answer: RedemptionAnswer, player_id: str, replayed: bool) -> RedemptionJson:
     """A redemption after a step."""
     return RedemptionJson(
-        answer.redemption_id,
-        player_id,
-        answer.state,
-        answer.redeemed,
-        answer.amount,
-        answer.currency,
-        rfc3339(answer.expires_ms),
-        points(answer.points),
-        balance(answer.balance),
-        awards(answer.granted),
-        replayed,
+        redemption_id=answer.redemption_id,
+        player_id=player_id,
+        state=answer.state,
+        redeemed=answer.redeemed,
+        amount=answer.amount,
+        currency=answer.currency,
+        expires_at=rfc3339(answer.expires_ms),
+        points=points(answer.points),
+        balance=balance(answer.balance),
+        granted=awards(answer.granted),
+        replayed=replayed,
     )
 
 

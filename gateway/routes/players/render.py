@@ -40,30 +40,30 @@ def registered(answer: RegisteredAnswer, player_id: str, replayed: bool) -> Play
 def deposit(answer: DepositAnswer, player_id: str, replayed: bool) -> DepositJson:
     """A deposit and what it triggered."""
     return DepositJson(
-        answer.deposit_id,
-        player_id,
-        answer.amount,
-        answer.currency,
-        balance(answer.balance),
-        awards(answer.granted),
-        awards(answer.declined),
-        replayed,
+        deposit_id=answer.deposit_id,
+        player_id=player_id,
+        amount=answer.amount,
+        currency=answer.currency,
+        balance=balance(answer.balance),
+        granted=awards(answer.granted),
+        declined=awards(answer.declined),
+        replayed=replayed,
     )
 
 
 def withdrawal(answer: WithdrawalAnswer, player_id: str, replayed: bool) -> WithdrawalJson:
     """A withdrawal after a step."""
     return WithdrawalJson(
-        answer.withdrawal_id,
-        answer.amount,
-        answer.state,
-        answer.grants,
-        answer.packages,
-        player_id,
-        answer.currency,
-        balance(answer.balance),
-        answer.privilege,
-        replayed,
+        withdrawal_id=answer.withdrawal_id,
+        amount=answer.amount,
+        state=answer.state,
+        grants=answer.grants,
+        packages=answer.packages,
+        player_id=player_id,
+        currency=answer.currency,
+        balance=balance(answer.balance),
+        privilege=answer.privilege,
+        replayed=replayed,
     )
 
 
@@ -89,16 +89,16 @@ def reported_bet(answer: ReportedBetAnswer, player_id: str, replayed: bool) -> R
     """A bet of another vertical."""
     game_type: GameType = answer.game_type  # type: ignore[assignment]  # decide refuses others
     return ReportedBetJson(
-        answer.bet_id,
-        player_id,
-        answer.amount,
-        game_type,
-        euros(answer.turnover_micro),
-        decimal(answer.points_micro),
-        answer.level or None,
-        awards(answer.granted),
-        awards(answer.declined),
-        replayed,
+        bet_id=answer.bet_id,
+        player_id=player_id,
+        amount=answer.amount,
+        game_type=game_type,
+        turnover_eur=euros(answer.turnover_micro),
+        points_earned=decimal(answer.points_micro),
+        level=answer.level or None,
+        granted=awards(answer.granted),
+        declined=awards(answer.declined),
+        replayed=replayed,
     )
 
 
@@ -110,20 +110,20 @@ def block(answer: BlockAnswer, player_id: str, replayed: bool) -> BlockJson:
 def player(view: PlayerView, stale: bool = False) -> PlayerJson:
     """Everything about a player."""
     return PlayerJson(
-        view.player_id,
-        view.currency,
-        view.country,
-        view.language,
-        view.segments,
-        view.blocked,
-        stale,
-        balance(view.balance),
-        [grant(of) for of in view.grants],
-        [free_spins(of) for of in view.free_spins],
-        [spin(answer, view.player_id) for answer in view.open_rounds],
-        [_reserved(of) for of in view.withdrawals],
-        None if view.loyalty is None else loyalty(view.loyalty),
-        [flagged(of) for of in view.flagged],
+        player_id=view.player_id,
+        currency=view.currency,
+        country=view.country,
+        language=view.language,
+        segments=view.segments,
+        blocked=view.blocked,
+        stale=stale,
+        balance=balance(view.balance),
+        grants=[grant(of) for of in view.grants],
+        free_spins=[free_spins(of) for of in view.free_spins],
+        open_rounds=[spin(answer, view.player_id) for answer in view.open_rounds],
+        withdrawals=[_reserved(of) for of in view.withdrawals],
+        loyalty=None if view.loyalty is None else loyalty(view.loyalty),
+        flagged=[flagged(of) for of in view.flagged],
     )
 
 
@@ -139,5 +139,11 @@ def flagged(of: Flagged) -> FlaggedJson:
 def flag_cleared(answer: FlagClearedAnswer, player_id: str, replayed: bool) -> FlagClearedJson:
     """What an operator has dealt with."""
     return FlagClearedJson(
-        player_id, answer.flag_id, answer.code, answer.session_id, answer.amount, answer.reason, replayed
+        player_id=player_id,
+        flag_id=answer.flag_id,
+        code=answer.code,
+        session_id=answer.session_id,
+        amount=answer.amount,
+        reason=answer.reason,
+        replayed=replayed,
     )
