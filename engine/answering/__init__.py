@@ -169,7 +169,13 @@ def _deposit(state: PlayerState, command: Command, events: Events, round_: OpenR
     made = cast("e.DepositMade", events[0])
     wallets = balance(state, command.time_ms)
     return DepositAnswer(
-        made.deposit_id, made.amount, made.nth, state.currency, wallets, _granted(events), _declined(events)
+        deposit_id=made.deposit_id,
+        amount=made.amount,
+        nth=made.nth,
+        currency=state.currency,
+        balance=wallets,
+        granted=_granted(events),
+        declined=_declined(events),
     )
 
 
@@ -197,7 +203,15 @@ def _granted(events: Events) -> tuple[Granted, ...]:
 def _award(grant: Grant) -> Granted:
     package = grant.pending
     package_id, count = (None, 0) if package is None else (package.package_id, package.count)
-    return Granted(grant.campaign_id, grant.grant_id, grant.amount, package_id, count, grant.state, grant.reasons)
+    return Granted(
+        campaign_id=grant.campaign_id,
+        grant_id=grant.grant_id,
+        amount=grant.amount,
+        package_id=package_id,
+        free_spins=count,
+        state=grant.state,
+        reasons=grant.reasons,
+    )
 
 
 def _declined(events: Events) -> tuple[Granted, ...]:
@@ -273,15 +287,15 @@ def _reported_bet(state: PlayerState, command: Command, events: Events, round_: 
     bet = cast("e.BetReported", events[0])
     bet_id = f"b{state.version + 1}"
     return ReportedBetAnswer(
-        bet_id,
-        bet.amount,
-        bet.game_type,
-        bet.turnover_micro,
-        _granted(events),
-        _declined(events),
-        bet.points_micro,
-        command.time_ms,
-        state.loyalty.level,
+        bet_id=bet_id,
+        amount=bet.amount,
+        game_type=bet.game_type,
+        turnover_micro=bet.turnover_micro,
+        granted=_granted(events),
+        declined=_declined(events),
+        points_micro=bet.points_micro,
+        time_ms=command.time_ms,
+        level=state.loyalty.level,
     )
 
 
@@ -290,14 +304,14 @@ def _withdrawal(state: PlayerState, command: Command, events: Events, round_: Op
     now = state.withdrawals[step.withdrawal_id]
     wallets = balance(state, command.time_ms)
     return WithdrawalAnswer(
-        now.withdrawal_id,
-        now.amount,
-        now.state,
-        state.currency,
-        wallets,
-        now.grants,
-        now.packages,
-        now.privilege,
+        withdrawal_id=now.withdrawal_id,
+        amount=now.amount,
+        state=now.state,
+        currency=state.currency,
+        balance=wallets,
+        grants=now.grants,
+        packages=now.packages,
+        privilege=now.privilege,
     )
 
 
@@ -314,15 +328,15 @@ def _redemption(state: PlayerState, command: Command, events: Events, round_: Op
     step = cast("e.RedemptionRequested | e.RedemptionConfirmed | e.RedemptionEnded", events[0])
     now = state.loyalty.redemptions[step.redemption_id]
     return RedemptionAnswer(
-        now.redemption_id,
-        now.state,
-        now.points,
-        now.amount,
-        state.currency,
-        now.expires_ms,
-        buckets(state.loyalty),
-        balance(state, command.time_ms),
-        _granted(events),
+        redemption_id=now.redemption_id,
+        state=now.state,
+        redeemed=now.points,
+        amount=now.amount,
+        currency=state.currency,
+        expires_ms=now.expires_ms,
+        points=buckets(state.loyalty),
+        balance=balance(state, command.time_ms),
+        granted=_granted(events),
     )
 
 

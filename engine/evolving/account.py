@@ -89,7 +89,14 @@ def _withdrawal_requested(player: Player, event: e.WithdrawalRequested, command_
     withdrawal_id = event.withdrawal_id
     state.reserved += event.amount
     state.withdrawals[withdrawal_id] = Withdrawal(
-        withdrawal_id, event.amount, "reserved", time_ms, event.grants, event.packages, None, event.privilege
+        withdrawal_id=withdrawal_id,
+        amount=event.amount,
+        state="reserved",
+        requested_ms=time_ms,
+        grants=event.grants,
+        packages=event.packages,
+        ended_ms=None,
+        privilege=event.privilege,
     )
     _freeze(state, event.grants, event.packages, 1)
 

@@ -10,24 +10,16 @@ from typing import Final
 from gateway.access.auth import Authenticator, Caller
 from gateway.access.roles import Role
 from gateway.http.errors import Refused
-from gateway.http.wire import HeaderMap
+from gateway.http.wire import HeaderMap, HttpRequest
 
 AUDIT = logging.getLogger("croupier.audit")
 
 _KEY: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
-def admit(
-    auth: Authenticator,
-    route: str,
-    roles: frozenset[Role],
-    method: str,
-    target: bytes,
-    headers: HeaderMap,
-    body: bytes,
-) -> Caller:
-    """Authenticates and checks the role; a refusal by role is audited. `target` is as sent. Raises Refused."""
-    caller = auth.caller(method, target, headers, body)
+def admit(auth: Authenticator, route: str, roles: frozenset[Role], request: HttpRequest) -> Caller:
+    """Authenticates and checks the role; a refusal by role is audited. Raises Refused."""
+    caller = auth.caller(request)
     if caller.roles.isdisjoint(roles):
         held = ", ".join(sorted(caller.roles)) or "callers without a role"
         raise forbidden(caller, route, f"{route} is not for {held}.")

@@ -16,7 +16,7 @@ import jwt
 from gateway.access.keys import ApiKeys, TokenIssuer
 from gateway.access.roles import PEOPLE, ROLES, Role
 from gateway.http.errors import Refused
-from gateway.http.wire import HeaderMap
+from gateway.http.wire import HeaderMap, HttpRequest
 
 _CALLER_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TIMESTAMP: Final = re.compile(rb"[0-9]{1,12}")
@@ -35,16 +35,16 @@ class Caller(NamedTuple):
 class Authenticator(Protocol):
     """Turns a request's proof into a caller."""
 
-    def caller(self, method: str, target: bytes, headers: HeaderMap, body: bytes) -> Caller:
-        """`target` is `path?query` as sent. Raises Refused `unauthenticated`."""
+    def caller(self, request: HttpRequest) -> Caller:
+        """Whose proof the request carries. Raises Refused `unauthenticated`."""
 
 
 class OpenAuth:
     """`--auth open`: everyone may do everything. Only for a server that nobody else can reach."""
 
-    def caller(self, method: str, target: bytes, headers: HeaderMap, body: bytes) -> Caller:
+    def caller(self, request: HttpRequest) -> Caller:
         """The caller calls itself what it likes in `X-Api-Key`, else `open`."""
-        name = headers.get(b"x-api-key", b"").decode("latin-1")
+        name = request.headers.get(b"x-api-key", b"").decode("latin-1")
         return Caller(name if _CALLER_ID.fullmatch(name) else "open", frozenset(ROLES))
 
 
@@ -66,10 +66,11 @@ class ProofAuth:
         }
         self._tokens = Tokens(keys.jwt) if keys.jwt else None
 
-    def caller(self, method: str, target: bytes, headers: HeaderMap, body: bytes) -> Caller:
+    def caller(self, request: HttpRequest) -> Caller:
         """A signature wins over a token if both are there."""
+        headers = request.headers
         if b"x-api-key" in headers:
-            return self._signer(method, target, headers, body)
+            return self._signer(request, headers)
         scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
         if self._tokens is not None and scheme.lower() == b"bearer":
             return self._tokens.bearer(token)
@@ -77,12 +78,13 @@ class ProofAuth:
             "Sign the request (X-Api-Key, X-Request-Timestamp, X-Request-Sign) or bring a bearer token."
         )
 
-    def _signer(self, method: str, target: bytes, headers: HeaderMap, body: bytes) -> Caller:
+    def _signer(self, request: HttpRequest, headers: HeaderMap) -> Caller:
         timestamp = headers.get(b"x-request-timestamp", b"")
         if _TIMESTAMP.fullmatch(timestamp) is None:
             raise unauthenticated("X-Request-Timestamp must be Unix time in whole seconds.")
         keyed, caller = self._keys.get(headers[b"x-api-key"], self._nobody)
-        message = b"\n".join((timestamp, method.encode(), target, headers.get(b"idempotency-key", b""), body))
+        method, key = request.method.encode(), headers.get(b"idempotency-key", b"")
+        message = b"\n".join((timestamp, method, request.target, key, request.body))
         signed = hmac.compare_digest(keyed.sign(message), headers.get(b"x-request-sign", b""))
         if not signed or caller is None:
             raise unauthenticated("The key is not known or the signature does not match.")

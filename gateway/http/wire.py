@@ -30,6 +30,16 @@ SINGLE = (
 _encode = msgspec.json.Encoder().encode
 
 
+class HttpRequest(NamedTuple):
+    """A whole request, as it was sent. `target` is `path?query`; `headers` are by lower-case name."""
+
+    method: str
+    target: bytes
+    query: bytes
+    headers: HeaderMap
+    body: bytes
+
+
 class Reply(NamedTuple):
     """A whole answer as bytes; `headers` without content-length."""
 

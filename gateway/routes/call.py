@@ -16,7 +16,7 @@ from gateway.declaring import Route, RouteTable
 from gateway.documents.base import Json
 from gateway.documents.requests import IDENTIFIER
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
-from gateway.http.wire import HeaderMap, sent_method, target
+from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
 from gateway.ports import ClusterPort, ControlPort
 from gateway.routes.request_guard import RECEIVED, ReceivedRequest
 from gateway.texts.wanted import LANGUAGE, wanted
@@ -64,9 +64,8 @@ class Call:
         """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused."""
         self._check_parameters({field.alias for field in self._request.scope["route"].dependant.query_params})
         route, scope = self._route(), self._request.scope
-        return admit(
-            self.parts.auth, route.name, route.roles, sent_method(scope), target(scope), self.headers, self.body
-        )
+        request = HttpRequest(sent_method(scope), target(scope), scope["query_string"], self.headers, self.body)
+        return admit(self.parts.auth, route.name, route.roles, request)
 
     def _route(self) -> Route:
         return self.parts.routes[f"{self._request.method} {self._request.scope['route'].path}"]

@@ -7,7 +7,6 @@ handed to whoever asked, at once or when the player has answered.
 import logging
 from collections.abc import Callable
 from time import perf_counter_ns
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -17,7 +16,7 @@ from engine.queries import QueryBody
 from gateway.access.admission import admit, command_id
 from gateway.access.auth import Authenticator
 from gateway.http.errors import Refused, internal_error, refusal
-from gateway.http.wire import Answer, HeaderMap
+from gateway.http.wire import Answer, HttpRequest
 from gateway.metrics import GatewayMetrics
 from gateway.settings import GatewaySettings
 from gateway.spin.hot_routes import HotRoute
@@ -26,16 +25,6 @@ logger = logging.getLogger(__name__)
 
 Respond = Callable[[Answer], None]
 """Called exactly once for a request, at once or later; must not raise."""
-
-
-class HttpRequest(NamedTuple):
-    """A whole request. `target` is `path?query` as sent; `headers` are by lower-case name."""
-
-    method: str
-    target: bytes
-    query: bytes
-    headers: HeaderMap
-    body: bytes
 
 
 class SpinCore:
@@ -56,9 +45,7 @@ class SpinCore:
         started_ns = perf_counter_ns()
         try:
             player_id, body = route.read(request.query, request.body, session_id)
-            caller = admit(
-                self._auth, route.name, route.roles, request.method, request.target, request.headers, request.body
-            )
+            caller = admit(self._auth, route.name, route.roles, request)
             command = ""
             if route.keyed:
                 command = command_id(caller, request.headers)

@@ -9,8 +9,8 @@ from time import perf_counter_ns
 
 from gateway.http.bodies import json_body, single_headers
 from gateway.http.errors import Refused, internal_error, invalid_field, method_not_allowed
-from gateway.http.wire import Answer, Receive, Scope, Send, send_reply, sent_method, target
-from gateway.spin.core import HttpRequest, SpinCore
+from gateway.http.wire import Answer, HttpRequest, Receive, Scope, Send, send_reply, sent_method, target
+from gateway.spin.core import SpinCore
 from gateway.spin.hot_routes import HotRoute, find
 from gateway.spin.parameters import SESSION_ID
 

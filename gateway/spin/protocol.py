@@ -18,8 +18,8 @@ from typing import Any, Final, NamedTuple
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from gateway.http.protocol import HttpProtocol
-from gateway.http.wire import Answer, HeaderMap, is_json
-from gateway.spin.core import HttpRequest, SpinCore
+from gateway.http.wire import Answer, HeaderMap, HttpRequest, is_json
+from gateway.spin.core import SpinCore
 from gateway.spin.hot_routes import HotRoute, find
 from gateway.spin.parameters import SESSION_ID
 
@@ -42,14 +42,10 @@ _NAMES_MAX: Final = 1_024
 
 
 class SimpleRequest(NamedTuple):
-    """One whole request of the plainest kind; `rest` is what arrived after it. `target` is `path?query` as sent."""
+    """One whole request of the plainest kind; `rest` is what arrived after it."""
 
-    method: str
-    target: bytes
     path: str
-    query: bytes
-    headers: HeaderMap
-    body: bytes
+    sent: HttpRequest
     rest: bytes
 
 
@@ -72,15 +68,8 @@ def read_simple(data: bytes) -> SimpleRequest | None:
     if headers is None or size is None or size > len(body):
         return None
     method, target, path, query = asked.groups()
-    return SimpleRequest(
-        method=method.decode(),
-        target=target,
-        path=path.decode(),
-        query=query or b"",
-        headers=headers,
-        body=body[:size],
-        rest=body[size:],
-    )
+    sent = HttpRequest(method.decode(), target, query or b"", headers, body[:size])
+    return SimpleRequest(path.decode(), sent, body[size:])
 
 
 def _simple_headers(lines: list[bytes]) -> dict[bytes, bytes] | None:
@@ -151,15 +140,14 @@ class SpinProtocol(HttpProtocol):
         if self.transport.is_closing() or (request := read_simple(data)) is None:
             return False
         route, session_id = find(request.path)
-        if route is None or not self._takes(request, route, session_id):
+        if route is None or not self._takes(request.sent, route, session_id):
             return False
         self._unset_keepalive_if_required()
         self._spinning, self._idle_since, self._held = True, None, request.rest
-        asked = HttpRequest(request.method, request.target, request.query, request.headers, request.body)
-        self._core.serve(route, session_id, asked, self._respond)
+        self._core.serve(route, session_id, request.sent, self._respond)
         return True
 
-    def _takes(self, request: SimpleRequest, route: HotRoute, session_id: str) -> bool:
+    def _takes(self, request: HttpRequest, route: HotRoute, session_id: str) -> bool:
         """Whether the core can take it; what is wrong otherwise, the hot path says."""
         if request.method != route.method or (session_id and SESSION_ID.fullmatch(session_id) is None):
             return False

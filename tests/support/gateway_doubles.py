@@ -47,6 +47,7 @@ from engine.views import (
 )
 from gateway.access.auth import Authenticator, Caller, OpenAuth
 from gateway.app import GatewayApp, create_app
+from gateway.http.wire import HttpRequest
 from gateway.ports import (
     CampaignFigures,
     Checked,
@@ -263,7 +264,7 @@ class RoleAuth:
     def __init__(self, *roles: Any) -> None:
         self._caller = Caller("tester", frozenset(roles))
 
-    def caller(self, method: str, target: bytes, headers: Mapping[bytes, bytes], body: bytes) -> Caller:
+    def caller(self, request: HttpRequest) -> Caller:
         return self._caller
 
 

@@ -8,6 +8,7 @@ from benchmarks.load import LoadFailed, _sample
 from benchmarks.signed import Keys, request, write_spins
 from gateway.access.auth import ProofAuth
 from gateway.access.keys import load_keys
+from gateway.http.wire import HttpRequest
 
 
 def records(path: Path, size: int) -> list[list[str]]:
@@ -36,7 +37,7 @@ def test_the_server_believes_the_signatures(tmp_path: Path) -> None:
     body = '{"amount": 5}'
     for key, target in ((keys.game, "/spin?a=b"), (keys.platform, "/players/p/deposits")):
         lines = request(key, "POST", target, "id-1", body).decode().split("\r\n")
-        caller = proof.caller("POST", target.encode(), headers(lines), body.encode())
+        caller = proof.caller(HttpRequest("POST", target.encode(), b"", headers(lines), body.encode()))
         assert (caller.id, caller.roles) == (key.id, frozenset({key.role}))
 
 

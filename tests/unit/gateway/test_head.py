@@ -6,7 +6,7 @@ import pytest
 from engine.rejections import Rejection
 from gateway.access.auth import Caller, ProofAuth
 from gateway.access.keys import ApiKey, ApiKeys
-from gateway.http.wire import HeaderMap
+from gateway.http.wire import HttpRequest
 from tests.support.gateway_doubles import SAMPLES, ScriptedPlayers, app_with, calling
 
 READS = [name.partition(" ")[2] for name in SAMPLES if name.startswith("GET ")]
@@ -60,8 +60,8 @@ async def test_head_asks_the_player_what_get_asks() -> None:
 
 async def test_what_is_signed_is_the_method_as_sent() -> None:
     class Listening(ProofAuth):
-        def caller(self, method: str, target: bytes, headers: HeaderMap, body: bytes) -> Caller:
-            heard.append((method, target))
+        def caller(self, request: HttpRequest) -> Caller:
+            heard.append((request.method, request.target))
             return Caller("studio-7", frozenset({"game_server"}))
 
     heard: list[tuple[str, bytes]] = []

@@ -15,6 +15,7 @@ from gateway.access.auth import Caller, OpenAuth, ProofAuth
 from gateway.access.keys import ApiKey, ApiKeys, TokenIssuer, TokenKey
 from gateway.access.roles import ROLES
 from gateway.http.errors import Refused
+from gateway.http.wire import HttpRequest
 from tests.support.gateway_doubles import SPIN, ScriptedPlayers, app_with, calling
 
 NOW_S = 1_767_225_600
@@ -37,6 +38,10 @@ def auth(at_s: float = NOW_S) -> ProofAuth:
     return ProofAuth(KEYS, clock=lambda: at_s)
 
 
+def sent(method: str, target: bytes, headers: Mapping[bytes, bytes], body: bytes) -> HttpRequest:
+    return HttpRequest(method, target, target.partition(b"?")[2], headers, body)
+
+
 def sign(message: bytes, secret: str = SECRET) -> bytes:
     return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest().encode()
 
@@ -56,14 +61,14 @@ def test_a_worked_signature() -> None:
     message = b"1767225600\nPOST\n/spin?player_id=p1&bet=100\nk1\n"
     headers = signed(target=b"/spin?player_id=p1&bet=100")
     assert headers[b"x-request-sign"] == sign(message)
-    caller = auth().caller("POST", b"/spin?player_id=p1&bet=100", headers, b"")
+    caller = auth().caller(sent("POST", b"/spin?player_id=p1&bet=100", headers, b""))
     assert caller == Caller("studio-7", frozenset({"game_server"}))
 
 
 @pytest.mark.parametrize("body", [b"", b'{"win":1}', b"\xff\x00\n"])
 @pytest.mark.parametrize("key", [b"", b"k1"])
 def test_key_and_body_are_part_of_the_signature(key: bytes, body: bytes) -> None:
-    assert auth().caller("GET", b"/x", signed("GET", b"/x", key, body), body).id == "studio-7"
+    assert auth().caller(sent("GET", b"/x", signed("GET", b"/x", key, body), body)).id == "studio-7"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,7 @@ def test_anything_else_than_what_was_signed_is_refused(
     method: str, target: bytes, body: bytes, change: Mapping[bytes, bytes]
 ) -> None:
     with pytest.raises(Refused) as refused:
-        auth().caller(method, target, signed() | change, body)
+        auth().caller(sent(method, target, signed() | change, body))
     assert refused.value.code == "unauthenticated"
 
 
@@ -101,17 +106,17 @@ def test_upper_case_hex_is_not_a_signature() -> None:
     headers = signed()
     headers[b"x-request-sign"] = headers[b"x-request-sign"].upper()
     with pytest.raises(Refused):
-        auth().caller("POST", b"/spin?bet=1", headers, b"")
+        auth().caller(sent("POST", b"/spin?bet=1", headers, b""))
 
 
 @pytest.mark.parametrize(("off_s", "accepted"), [(-301, False), (-300, True), (0, True), (300, True), (301, False)])
 def test_the_timestamp_may_be_300_s_off(off_s: int, accepted: bool) -> None:
     at = auth(NOW_S + off_s)
     if accepted:
-        assert at.caller("POST", b"/spin?bet=1", signed(), b"").id == "studio-7"
+        assert at.caller(sent("POST", b"/spin?bet=1", signed(), b"")).id == "studio-7"
         return
     with pytest.raises(Refused, match="300 s"):
-        at.caller("POST", b"/spin?bet=1", signed(), b"")
+        at.caller(sent("POST", b"/spin?bet=1", signed(), b""))
 
 
 ROTATED = ApiKeys(
@@ -155,21 +160,21 @@ def test_replaced_keys_hold_from_the_next_request_on() -> None:
     headers = [
         {name.encode(): value.encode() for name, value in signed_by(key, b"/spin").items()} for key in ROTATED.api_keys
     ]
-    assert proof.caller("POST", b"/spin", headers[0], b"").id == "studio-7"
+    assert proof.caller(sent("POST", b"/spin", headers[0], b"")).id == "studio-7"
     with pytest.raises(Refused):
-        proof.caller("POST", b"/spin", headers[1], b"")
+        proof.caller(sent("POST", b"/spin", headers[1], b""))
     proof.replace(ApiKeys(api_keys=ROTATED.api_keys[1:], jwt=KEYS.jwt))
-    assert proof.caller("POST", b"/spin", headers[1], b"").id == "studio-7"
-    assert proof.caller("GET", b"/cluster", {b"authorization": bearer()}, b"").id == "ann"
+    assert proof.caller(sent("POST", b"/spin", headers[1], b"")).id == "studio-7"
+    assert proof.caller(sent("GET", b"/cluster", {b"authorization": bearer()}, b"")).id == "ann"
     with pytest.raises(Refused):
-        proof.caller("POST", b"/spin", headers[0], b"")
+        proof.caller(sent("POST", b"/spin", headers[0], b""))
 
 
 def test_an_unknown_key_reads_like_a_wrong_signature() -> None:
     details = set()
     for change in ({b"x-api-key": b"nobody"}, {b"x-request-sign": b"0" * 64}):
         with pytest.raises(Refused) as refused:
-            auth().caller("POST", b"/spin?bet=1", signed() | change, b"")
+            auth().caller(sent("POST", b"/spin?bet=1", signed() | change, b""))
         details.add(refused.value.detail)
     assert len(details) == 1
 
@@ -196,7 +201,7 @@ def bearer(
     ],
 )
 def test_people_bring_tokens(token: bytes, roles: set[str]) -> None:
-    assert auth().caller("GET", b"/cluster", {b"authorization": token}, b"") == Caller("ann", frozenset(roles))  # type: ignore[arg-type]
+    assert auth().caller(sent("GET", b"/cluster", {b"authorization": token}, b"")) == Caller("ann", frozenset(roles))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -228,13 +233,13 @@ def test_people_bring_tokens(token: bytes, roles: set[str]) -> None:
 )
 def test_bad_tokens(token: bytes) -> None:
     with pytest.raises(Refused) as refused:
-        auth().caller("GET", b"/cluster", {b"authorization": token}, b"")
+        auth().caller(sent("GET", b"/cluster", {b"authorization": token}, b""))
     assert refused.value.code == "unauthenticated"
 
 
 def test_without_an_issuer_no_token_is_believed() -> None:
     with pytest.raises(Refused):
-        ProofAuth(ApiKeys()).caller("GET", b"/cluster", {b"authorization": bearer()}, b"")
+        ProofAuth(ApiKeys()).caller(sent("GET", b"/cluster", {b"authorization": bearer()}, b""))
 
 
 @pytest.mark.parametrize(
@@ -247,7 +252,7 @@ def test_without_an_issuer_no_token_is_believed() -> None:
     ],
 )
 def test_open_lets_everyone_do_everything(headers: Mapping[bytes, bytes], name: str) -> None:
-    assert OpenAuth().caller("GET", b"/", headers, b"") == Caller(name, frozenset(ROLES))
+    assert OpenAuth().caller(sent("GET", b"/", headers, b"")) == Caller(name, frozenset(ROLES))
 
 
 async def test_a_signed_spin_over_http_and_its_percent_encoding() -> None:
