@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from gateway.http.protocol import HttpProtocol
-from gateway.http.wire import Answer, HeaderMap, HttpRequest, is_json
+from gateway.http.wire import Answer, HeaderMap, HttpRequest, Reply, is_json
 from gateway.spin.core import SpinCore
 from gateway.spin.hot_routes import HotRoute, find
 from gateway.spin.parameters import SESSION_ID
@@ -36,6 +36,7 @@ _LEFT_TO_UVICORN: Final = frozenset(
     (b"transfer-encoding", b"expect", b"upgrade", b"te", b"trailer", b"keep-alive", b"proxy-connection")
 )
 _NAMES_MAX: Final = 1_024
+_CLOSE: Final = b"connection: close\r\n"
 
 
 # --- reading
@@ -59,9 +60,7 @@ def read_simple(data: bytes) -> SimpleRequest | None:
     head, end, body = data.partition(b"\r\n\r\n")
     line, *lines = head.split(b"\r\n")
     asked = _REQUEST_LINE.fullmatch(line)
-    if not end or asked is None or len(lines) > HEADERS_MAX:
-        return None
-    if head.translate(None, _PRINTABLE) != _LINE_ENDS[len(lines)]:
+    if not end or asked is None or len(lines) > HEADERS_MAX or not _is_plain(head, len(lines)):
         return None
     headers = _simple_headers(lines)
     size = None if headers is None else _body_size(headers)
@@ -72,16 +71,25 @@ def read_simple(data: bytes) -> SimpleRequest | None:
     return SimpleRequest(path.decode(), sent, body[size:])
 
 
+def _is_plain(head: bytes, line_ends: int) -> bool:
+    """Whether all is printable ASCII but the ends of lines, and no value has spaces around it or is nothing but one."""
+    if head.translate(None, _PRINTABLE) != _LINE_ENDS[line_ends]:
+        return False
+    return b":  " not in head and b" \r\n" not in head and head[-1] != _SPACE
+
+
 def _simple_headers(lines: list[bytes]) -> dict[bytes, bytes] | None:
     headers: dict[bytes, bytes] = {}
     for line in lines:
         name, _, value = line.partition(b": ")
         known = _KNOWN_NAMES.get(name) or _learned(name)
-        if known is None or known in headers or not value or value[0] == _SPACE or value[-1] == _SPACE:
+        if known is None or not value:
             return None
         headers[known] = value
-    keeps_alive = headers.get(b"connection", b"keep-alive").lower() == b"keep-alive"
-    return headers if keeps_alive and b"host" in headers else None
+    if len(headers) != len(lines) or b"host" not in headers:
+        return None
+    keeps_alive = b"connection" not in headers or headers[b"connection"].lower() == b"keep-alive"
+    return headers if keeps_alive else None
 
 
 _SPACE: Final = ord(" ")
@@ -101,6 +109,8 @@ def _learned(name: bytes) -> bytes | None:
 
 def _body_size(headers: HeaderMap) -> int | None:
     length = headers.get(b"content-length", b"0")
+    if length == b"0":
+        return 0
     return int(length) if length.isdigit() and len(length) <= 6 else None
 
 
@@ -118,6 +128,9 @@ class SpinProtocol(HttpProtocol):
         self._parsing = False
         """Whether uvicorn's parser is within a message."""
         self._held = b""
+        self._dated: object = None
+        self._usual_head = b""
+        """How every success begins, with the date of `_dated`."""
         self._ending = False
         self._idle_since: float | None = None
         """Since when nothing has come after a spin (time of the loop); None: something has, or uvicorn waits itself."""
@@ -155,23 +168,30 @@ class SpinProtocol(HttpProtocol):
         return not body or (len(body) <= self._core.body_bytes_max and is_json(request.headers))
 
     def _respond(self, answer: Answer) -> None:
-        transport, state = self.transport, self.server_state
         self._spinning = False
-        state.total_requests += 1
-        if transport.is_closing():
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
             return
         reply = answer.reply()
-        headers = [*state.default_headers, *reply.headers, (b"content-length", b"%d" % len(reply.body))]
+        last = _CLOSE if self._ending else b""
+        self.transport.write(b"%b%d\r\n%b\r\n%b" % (self._head(reply), len(reply.body), last, reply.body))
         if self._ending:
-            headers.append((b"connection", b"close"))
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        transport.write(b"%b%b\r\n%b" % (STATUS_LINE[reply.status], lines, reply.body))
-        if self._ending:
-            transport.close()
+            self.transport.close()
         elif self._held:
             self.loop.call_soon(self._go_on)
         else:
             self._wait_for_more()
+
+    def _head(self, reply: Reply) -> bytes:
+        """Everything before the length of the body. uvicorn renews the date once a second."""
+        dated, usual = self.server_state.default_headers, reply.status == 200 and len(reply.headers) == 1
+        if usual and dated is self._dated:
+            return self._usual_head
+        lines = b"".join([b"%b: %b\r\n" % header for header in [*dated, *reply.headers]])
+        head = b"%b%bcontent-length: " % (STATUS_LINE[reply.status], lines)
+        if usual:
+            self._dated, self._usual_head = dated, head
+        return head
 
     # --- bytes that came too early
 
