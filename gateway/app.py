@@ -23,8 +23,9 @@ from gateway.routes.operations import sandbox
 from gateway.routes.request_guard import RECEIVED, RequestGuard
 from gateway.settings import GatewaySettings
 from gateway.spin.core import SpinCore
-from gateway.spin.hot_routes import is_hot
+from gateway.spin.hot_routes import STREAM_PATH, is_hot
 from gateway.spin.path import HotPath
+from gateway.spin.stream import SpinStreams, refuse_upgrade
 
 VERSION: Final = "0.1.0"
 
@@ -32,7 +33,7 @@ VERSION: Final = "0.1.0"
 class GatewayApp(FastAPI):
     """FastAPI, with a shortcut in front of its middleware for the paths that are spun on."""
 
-    def __init__(self, core: SpinCore) -> None:
+    def __init__(self, core: SpinCore, streams: SpinStreams) -> None:
         super().__init__(
             title="Croupier",
             version=VERSION,
@@ -42,10 +43,14 @@ class GatewayApp(FastAPI):
             swagger_ui_oauth2_redirect_url=None,
         )
         self.core = core
+        self.streams = streams
         self._hot = HotPath(core)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
@@ -53,6 +58,14 @@ class GatewayApp(FastAPI):
             scope, send = head_as_get(scope, send)
         answering = self._hot if is_hot(scope["path"]) else super().__call__
         await answering(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == STREAM_PATH:
+            await self.streams(scope, receive, send)
+        else:
+            await receive()
+            there_is_none = Refused("not_found", f"There is no WebSocket {scope['path'][:200]!a}.")
+            await refuse_upgrade(scope, send, there_is_none)
 
     def openapi(self) -> dict[str, Any]:
         """The document of every route, the hot ones included."""
@@ -66,7 +79,8 @@ def create_app(
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and both ports are the caller's."""
     metrics = GatewayMetrics()
-    app = GatewayApp(SpinCore(players, auth, metrics, settings))
+    core = SpinCore(players, auth, metrics, settings)
+    app = GatewayApp(core, SpinStreams(core, auth, metrics, settings))
     app.state.parts = GatewayParts(ROUTES, players, auth, cluster, control)
     app.state.metrics = metrics
     for module in (*MODULES, sandbox) if settings.sandbox else MODULES:

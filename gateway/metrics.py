@@ -17,6 +17,8 @@ class GatewayMetrics(Collector):
     def __init__(self) -> None:
         self._spins = Histogram("spin_seconds", "Whole spin requests in the gateway")
         self._requests: dict[tuple[str, str], int] = {}
+        self.streams = 0
+        """Connections to the spin stream."""
         self.population: Population | None = None
         """As of the last scrape; None: not known."""
         self.registry = CollectorRegistry()
@@ -43,6 +45,7 @@ class GatewayMetrics(Collector):
             requests.add_metric(labels, count)
         yield requests
         yield self._spins.family()
+        yield GaugeMetricFamily("gateway_streams", "Open connections to the spin stream", value=self.streams)
         if self.population is not None:
             players, points = self.population.players, self.population.points_micro / MICRO
             yield GaugeMetricFamily("registered_players", "Registered players, of all shards", value=players)

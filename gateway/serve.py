@@ -77,7 +77,11 @@ async def serve(
     config = uvicorn.Config(
         app,
         http=partial(SpinProtocol, app.core),  # type: ignore[arg-type]  # uvicorn only calls it
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=settings.stream_message_bytes_max,
+        ws_ping_interval=settings.stream_ping_s,
+        ws_ping_timeout=settings.stream_ping_s,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -96,6 +100,7 @@ async def serve(
     waiting = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
+        await app.streams.end()
         server.should_exit = True
         await serving
     finally:

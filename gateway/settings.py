@@ -24,6 +24,13 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     keep_alive_s: int = 75
     shutdown_timeout_s: int = 10
     """How long requests under way may take to finish after SIGTERM."""
+    streams_max: int = 256
+    """Connections to `/spin/stream`; one more is refused as `overloaded`."""
+    stream_in_flight_max: int = 256
+    """Requests of one stream under way; no further message of it is read meanwhile."""
+    stream_message_bytes_max: int = 65_536
+    stream_ping_s: int = 20
+    """How often a stream is asked for a sign of life, and how long it may take."""
     sandbox: bool = False
     """Whether the clock can be moved; without it that route does not exist (rules §10)."""
 

@@ -14,7 +14,7 @@ from gateway.http.wire import HeaderMap, HttpRequest
 
 AUDIT = logging.getLogger("croupier.audit")
 
-_KEY: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 def admit(auth: Authenticator, route: str, roles: frozenset[Role], request: HttpRequest) -> Caller:
@@ -34,7 +34,11 @@ def forbidden(caller: Caller, what: str, detail: str) -> Refused:
 
 def command_id(caller: Caller, headers: HeaderMap) -> str:
     """`<caller>:<Idempotency-Key>`. Raises Refused `idempotency_key_required`."""
-    key = headers.get(b"idempotency-key", b"")
+    return keyed(caller, headers.get(b"idempotency-key", b"").decode("latin-1"))
+
+
+def keyed(caller: Caller, key: str) -> str:
+    """As `command_id`, for a key that did not come as a header."""
     if _KEY.fullmatch(key) is None:
         raise Refused("idempotency_key_required", "Send an Idempotency-Key of 1 to 128 visible ASCII characters.")
-    return f"{caller.id}:{key.decode()}"
+    return f"{caller.id}:{key}"

@@ -38,6 +38,12 @@ class Authenticator(Protocol):
     def caller(self, request: HttpRequest) -> Caller:
         """Whose proof the request carries. Raises Refused `unauthenticated`."""
 
+    def standing(self, headers: HeaderMap) -> object:
+        """What the proof rests on: a value that changes when the key is taken away, or gets another secret or role."""
+
+    def watch(self, on_change: Callable[[], None]) -> None:
+        """Calls whenever a standing may have changed."""
+
 
 class OpenAuth:
     """`--auth open`: everyone may do everything. Only for a server that nobody else can reach."""
@@ -47,11 +53,19 @@ class OpenAuth:
         name = request.headers.get(b"x-api-key", b"").decode("latin-1")
         return Caller(name if _CALLER_ID.fullmatch(name) else "open", frozenset(ROLES))
 
+    def standing(self, headers: HeaderMap) -> object:
+        """Always the same."""
+        return None
+
+    def watch(self, on_change: Callable[[], None]) -> None:
+        """Nothing ever changes."""
+
 
 class ProofAuth:
     """`--auth hmac`: signatures for machines, bearer tokens for people."""
 
     def __init__(self, keys: ApiKeys, skew_s: int = 300, clock: Callable[[], float] = time.time) -> None:
+        self._watching: list[Callable[[], None]] = []
         self.replace(keys)
         self._skew_s = skew_s
         self._clock = clock
@@ -65,6 +79,17 @@ class ProofAuth:
             for key in keys.api_keys
         }
         self._tokens = Tokens(keys.jwt) if keys.jwt else None
+        for on_change in self._watching:
+            on_change()
+
+    def watch(self, on_change: Callable[[], None]) -> None:
+        """Calls whenever the keys have been replaced."""
+        self._watching.append(on_change)
+
+    def standing(self, headers: HeaderMap) -> object:
+        """Whose key it is and what is signed with it; None for a key that is not known."""
+        keyed, caller = self._keys.get(headers.get(b"x-api-key", b""), self._nobody)
+        return caller and (caller, keyed.sign(b""))
 
     def caller(self, request: HttpRequest) -> Caller:
         """A signature wins over a token if both are there."""

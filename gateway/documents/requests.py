@@ -29,10 +29,11 @@ _NOT_ZERO: dict[str, Any] = {"not": {"const": 0}}
 
 NO_NEWLINE = r"(?!\n)"
 """msgspec searches with Python's `$`, which also matches before a final newline; that of JSON Schema does not."""
-_Identifier = Annotated[str, Meta(pattern=IDENTIFIER + NO_NEWLINE)]
-_Visible = Annotated[str, Meta(pattern=VISIBLE + NO_NEWLINE)]
-_Stake = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
-_Win = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
+HotIdentifier = Annotated[str, Meta(pattern=IDENTIFIER + NO_NEWLINE)]
+HotReference = Annotated[str, Meta(pattern=VISIBLE + NO_NEWLINE)]
+HotStake = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
+HotWin = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
+HotSession = Annotated[str, Meta(pattern=OWN_ID + NO_NEWLINE)]
 
 
 class HotBody(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -42,30 +43,30 @@ class HotBody(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 class ResultBody(HotBody):
     """`POST /spin/{session_id}/result`. `settles`: the Idempotency-Key of the bet that it belongs to."""
 
-    player_id: _Identifier
-    win: _Win
+    player_id: HotIdentifier
+    win: HotWin
     final: bool = True
-    settles: _Visible | None = None
+    settles: HotReference | None = None
 
 
 class AddBetBody(HotBody):
     """`POST /spin/{session_id}/bet`."""
 
-    player_id: _Identifier
-    amount: _Stake
+    player_id: HotIdentifier
+    amount: HotStake
 
 
 class CancelBody(HotBody):
     """`POST /spin/{session_id}/cancel`."""
 
-    player_id: _Identifier
+    player_id: HotIdentifier
 
 
 class RollbackBody(HotBody):
     """`POST /spin/rollback`: `transaction_id` is the Idempotency-Key of the bet."""
 
-    player_id: _Identifier
-    transaction_id: _Visible
+    player_id: HotIdentifier
+    transaction_id: HotReference
 
 
 class RequestModel(BaseModel):

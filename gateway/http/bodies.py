@@ -69,12 +69,13 @@ def decoded(decode: Callable[[bytes], _T], body: bytes) -> _T:
     try:
         return decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _not_the_body(error) from None
+        if isinstance(error, msgspec.ValidationError):
+            raise not_as_documented(error) from None
+        raise invalid_field("body", "is not valid JSON in UTF-8") from None
 
 
-def _not_the_body(error: Exception) -> Refused:
-    if not isinstance(error, msgspec.ValidationError):
-        return invalid_field("body", "is not valid JSON in UTF-8")
+def not_as_documented(error: msgspec.ValidationError) -> Refused:
+    """`invalid_request` for what could be parsed, but is not of its documented type."""
     reason = str(error)
     at = _AT.search(reason)
     return invalid_field(at[1] if at else "body", reason.partition(" - at ")[0].replace("`", ""))

@@ -51,7 +51,7 @@ class SpinCore:
                 command = command_id(caller, request.headers)
                 body = of_caller(body, caller.id)
         except Refused as refused:
-            self._refuse(route, refused, respond, started_ns)
+            self.refuse(route.name, refused, respond, started_ns)
         except Exception:
             self._fail(route, respond, started_ns)
         else:
@@ -69,7 +69,7 @@ class SpinCore:
         """Asks the player; `command` is its id (empty for a query). For a request that has been read and admitted."""
         if self._in_flight >= self._in_flight_max:
             too_many = Refused("overloaded", "This gateway has as many spins under way as it may have.")
-            self._refuse(route, too_many, respond, started_ns)
+            self.refuse(route.name, too_many, respond, started_ns)
             return
         self._in_flight += 1
         exchange = _Exchange(self, route, player_id, respond, started_ns)
@@ -94,9 +94,10 @@ class SpinCore:
         else:
             self.count(route.name, code, perf_counter_ns() - exchange.started_ns)
 
-    def _refuse(self, route: HotRoute, refused: Refused, respond: Respond, started_ns: int) -> None:
+    def refuse(self, route: str, refused: Refused, respond: Respond, started_ns: int) -> None:
+        """Answers with a refusal of the gateway's own, and counts it."""
         respond(refused.answer())
-        self.count(route.name, refused.code, perf_counter_ns() - started_ns)
+        self.count(route, refused.code, perf_counter_ns() - started_ns)
 
     def _fail(self, route: HotRoute, respond: Respond, started_ns: int) -> None:
         logger.exception("%s failed", route.name)

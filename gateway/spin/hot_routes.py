@@ -35,6 +35,9 @@ _ROUND_NAMES: Final = frozenset({PLAYER_PARAMETER.name})
 _NONE: Final[frozenset[str]] = frozenset()
 
 
+NO_BET: Final = FieldError("bet", "is required in mode real")
+
+
 def _read_spin(query: bytes, body: bytes, _session_id: str) -> Ask:
     _no_body(body)
     canonical = canonical_spin(query)
@@ -58,7 +61,7 @@ def read_any_spin(query: bytes) -> Ask:
         reference(given, "round_id", wrong),
     )
     if given.get("mode") == "real" and "bet" not in given:
-        wrong.append(FieldError("bet", "is required in mode real"))
+        wrong.append(NO_BET)
     if wrong:
         raise invalid(wrong)
     return player_id, spin
@@ -89,6 +92,23 @@ def _reader(type_: type[HotBody], build: Callable[[Any, str], CommandBody]) -> C
         return parsed.player_id, build(parsed, session_id)
 
     return read
+
+
+def build_rollback(body: Any, _session_id: str) -> Rollback:
+    """The command of a parsed request, over HTTP or on a stream; so do the next three."""
+    return Rollback(body.transaction_id)
+
+
+def build_result(body: Any, session_id: str) -> Result:
+    return Result(session_id, body.win, body.final, body.settles)
+
+
+def build_bet(body: Any, session_id: str) -> AddBet:
+    return AddBet(session_id, body.amount)
+
+
+def build_cancel(_body: Any, session_id: str) -> CancelRound:
+    return CancelRound(session_id)
 
 
 Document = SpinAnswer | RollbackJson
@@ -169,7 +189,7 @@ ROLLBACK: Final = _route(
         keyed=True,
         body=RollbackBody,
     ),
-    _reader(RollbackBody, lambda body, _: Rollback(body.transaction_id)),
+    _reader(RollbackBody, build_rollback),
     _render_rollback,
 )
 ROUND: Final = _route(
@@ -193,7 +213,7 @@ RESULT: Final = _route(
         keyed=True,
         body=ResultBody,
     ),
-    _reader(ResultBody, lambda body, session_id: Result(session_id, body.win, body.final, body.settles)),
+    _reader(ResultBody, build_result),
 )
 BET: Final = _route(
     Route(
@@ -205,7 +225,7 @@ BET: Final = _route(
         keyed=True,
         body=AddBetBody,
     ),
-    _reader(AddBetBody, lambda body, session_id: AddBet(session_id, body.amount)),
+    _reader(AddBetBody, build_bet),
 )
 CANCEL: Final = _route(
     Route(
@@ -217,8 +237,11 @@ CANCEL: Final = _route(
         keyed=True,
         body=CancelBody,
     ),
-    _reader(CancelBody, lambda _, session_id: CancelRound(session_id)),
+    _reader(CancelBody, build_cancel),
 )
+STREAM_PATH: Final = "/spin/stream"
+SINGLE: Final[dict[str, HotRoute | None]] = {"rollback": ROLLBACK, "stream": None}
+"""What stands where else a session id does; the stream is no HTTP route."""
 STEPS: Final = {"result": RESULT, "bet": BET, "cancel": CANCEL}
 DECLARED: Final = tuple(route.declared for route in (SPIN, RESULT, BET, CANCEL, ROLLBACK, ROUND))
 
@@ -229,7 +252,7 @@ def find(path: str) -> tuple[HotRoute | None, str]:
         return SPIN, ""
     _, _, session_id, *step = path.split("/")
     if not step:
-        return (ROLLBACK if session_id == "rollback" else ROUND if session_id else None), session_id
+        return SINGLE.get(session_id, ROUND) if session_id else None, session_id
     return (STEPS.get(step[0]) if len(step) == 1 and session_id else None), session_id
 
 

@@ -11,7 +11,7 @@ from gateway.http.bodies import json_body, single_headers
 from gateway.http.errors import Refused, internal_error, invalid_field, method_not_allowed
 from gateway.http.wire import Answer, HttpRequest, Receive, Scope, Send, send_reply, sent_method, target
 from gateway.spin.core import SpinCore
-from gateway.spin.hot_routes import HotRoute, find
+from gateway.spin.hot_routes import STREAM_PATH, HotRoute, find
 from gateway.spin.parameters import SESSION_ID
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ class HotPath:
 
 def _checked(route: HotRoute | None, session_id: str, scope: Scope) -> HotRoute:
     """The route, if there is one and it takes this method and session id. Raises Refused."""
+    if scope["path"] == STREAM_PATH:
+        raise invalid_field("upgrade", "must be websocket: this is the spin stream")
     if route is None:
         raise Refused("not_found", f"There is no route {scope['path'][:200]!a}.")
     if scope["method"] != route.method:

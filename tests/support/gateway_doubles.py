@@ -267,6 +267,12 @@ class RoleAuth:
     def caller(self, request: HttpRequest) -> Caller:
         return self._caller
 
+    def standing(self, headers: Mapping[bytes, bytes]) -> object:
+        return self._caller
+
+    def watch(self, on_change: Callable[[], None]) -> None:
+        pass
+
 
 SANDBOX = GatewaySettings(sandbox=True)
 
