@@ -69,6 +69,7 @@ class Connected:
     def __init__(self, number: int, socket: ServerConnection) -> None:
         self.number = number
         self.socket = socket
+        self.is_cut = False
 
     async def answer(self, *answers: Any) -> None:
         """Sends these in one message."""
@@ -79,7 +80,8 @@ class Connected:
         await self.socket.close(code)
 
     def cut(self) -> None:
-        """Ends it without a word."""
+        """Ends it without a word; what had arrived already is not looked at."""
+        self.is_cut = True
         self.socket.transport.abort()
 
 
@@ -137,6 +139,8 @@ class FakeServer:
         with suppress(ConnectionClosed):
             await socket.send(self.hello)
             async for message in socket:
+                if connected.is_cut:
+                    return
                 asked = msgspec.msgpack.decode(message)
                 self.messages.append(asked)
                 self.sizes.append(len(message))

@@ -343,11 +343,22 @@ def test_a_base_url_must_be_one(url: str) -> None:
         Croupier(url)
 
 
-def test_a_final_slash_and_a_folder_before_the_paths_are_fine() -> None:
+def test_a_folder_before_the_paths_is_sent_and_not_signed_because_a_proxy_takes_it_away() -> None:
     world = World(DONE)
-    with Croupier(f"{URL}/games/", transport=httpx.MockTransport(world.answer)) as client:
+    with SyncClient(world, 0) as client:
+        client._origin = replace(client._origin, base_url=f"{URL}/games")
         client.round("ada-1", "ada")
-    assert str(world.requests[0].url) == f"{URL}/games/spin/ada-1?player_id=ada"
+    (request,) = world.requests
+    proof = Signer("g", "s", clock=lambda: 1_700_001_000).headers("GET", b"/spin/ada-1?player_id=ada", "", b"")
+    assert str(request.url) == f"{URL}/games/spin/ada-1?player_id=ada"
+    assert request.headers["x-request-sign"] == proof["x-request-sign"]
+
+
+def test_a_final_slash_of_the_base_url_is_fine() -> None:
+    world = World(DONE)
+    with Croupier(f"{URL}/", transport=httpx.MockTransport(world.answer)) as client:
+        client.round("ada-1", "ada")
+    assert str(world.requests[0].url) == f"{URL}/spin/ada-1?player_id=ada"
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,14 @@ def test_closing_waits_for_calls_of_other_threads_and_takes_no_more(server: Fake
         stream.spin("ada", "book-of-dunes", bet=100)
 
 
+def test_its_thread_ends_with_it(server: FakeServer) -> None:
+    with stream_to(server) as stream:
+        thread = stream._thread
+        assert thread is not None
+        assert thread.is_alive()
+    assert not thread.is_alive()
+
+
 def test_it_can_be_opened_again(server: FakeServer) -> None:
     stream = stream_to(server)
     for _ in range(2):
