@@ -99,6 +99,7 @@ class FakeServer:
         self.messages: list[list[Asked]] = []
         self.sizes: list[int] = []
         self.upgrades: list[Headers] = []
+        self.connected: list[Connected] = []
         self.refusals: list[tuple[int, dict[str, str], bytes]] = []
         """Answers to the next upgrades: status, headers, body."""
         self._server: Server
@@ -136,6 +137,7 @@ class FakeServer:
 
     async def _serve(self, socket: ServerConnection) -> None:
         connected = Connected(len(self.upgrades), socket)
+        self.connected.append(connected)
         with suppress(ConnectionClosed):
             await socket.send(self.hello)
             async for message in socket:

@@ -111,8 +111,7 @@ async def test_no_more_calls_are_under_way_than_the_server_allows() -> None:
         server.handle = answer_all
         await asyncio.sleep(0.05)
         assert len(server.asked) == 3
-        first = next(iter(server._server.connections))
-        await first.send(msgspec.msgpack.encode([ok(asked) for asked in held]))
+        await server.connected[0].answer(*map(ok, held))
         await asyncio.gather(*calls)
     assert [len(message) for message in server.messages] == [3, 3, 1]
 
@@ -380,7 +379,7 @@ async def test_a_call_that_timed_out_keeps_its_place_until_its_answer_comes() ->
             await late
         assert [asked["key"] for asked in server.asked] == ["k-1"]
         server.handle = answer_all
-        await next(iter(server._server.connections)).send(msgspec.msgpack.encode([ok(server.asked[0])]))
+        await server.connected[0].answer(ok(server.asked[0]))
         assert (await waiting).key == "k-2"
 
 
@@ -390,7 +389,7 @@ async def test_a_cancelled_call_that_still_waits_is_not_sent() -> None:
         await until(lambda: bool(server.asked))
         second.cancel()
         server.handle = answer_all
-        await next(iter(server._server.connections)).send(msgspec.msgpack.encode([ok(server.asked[0])]))
+        await server.connected[0].answer(ok(server.asked[0]))
         await asyncio.gather(first, third)
     assert [asked["key"] for asked in server.asked] == ["k-0", "k-2"]
 
