@@ -20,9 +20,9 @@ test: ## Runs all tests (needs redis-server; installs it from apt when missing)
 	@./scripts/setup.sh python redis
 	$(CLEAN_ENV) $(PY)/python -m pytest $(PARALLEL)
 
-test-quick: ## Unit and contract tests and a little of the property tests: for your own loop
+test-quick: ## Unit and contract tests, those of the client, and a little of the property tests: for your own loop
 	@./scripts/setup.sh python redis
-	$(CLEAN_ENV) HYPOTHESIS_PROFILE=quick $(PY)/python -m pytest $(PARALLEL) tests/unit tests/contract tests/property
+	$(CLEAN_ENV) HYPOTHESIS_PROFILE=quick $(PY)/python -m pytest $(PARALLEL) tests/unit tests/contract tests/property clients/python/tests
 
 simulate: ## Runs many histories of the simulation: make simulate SEEDS="17 100-199"
 	@./scripts/setup.sh python

@@ -63,7 +63,7 @@ make_venv() {
 setup_python() {
     local stamp=.venv/.installed wanted
     # The stamp names the folder too: an environment that was moved or copied points at the old one.
-    wanted="$PWD $(sha256sum <pyproject.toml)"
+    wanted="$PWD $(cat pyproject.toml clients/python/pyproject.toml | sha256sum)"
     if ! { [[ -x .venv/bin/python ]] && new_enough .venv/bin/python; }; then
         make_venv
     elif [[ -f $stamp && $(<"$stamp") == "$wanted" ]]; then
@@ -71,8 +71,8 @@ setup_python() {
     elif [[ -f $stamp && $(<"$stamp") != "$PWD "* ]]; then
         make_venv
     fi
-    say "installing the project and its tools into .venv (minutes the first time)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+    say "installing the project, its client and its tools into .venv (minutes the first time)"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -e clients/python
     printf '%s\n' "$wanted" >"$stamp"
 }
 
