@@ -1,12 +1,15 @@
 """Over HTTP: rollbacks of single bets, results that name their bet, split wins, and what can't be reversed any more."""
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.state.window import REMEMBERED_MAX
-from tests.support.croupier_up import Api
+from snapshots.opening import open_store
+from tests.support.croupier_up import Api, CroupierUp, register
 
 pytestmark = pytest.mark.timeout(120)
 NewPlayer = Callable[..., str]
@@ -58,17 +61,50 @@ def test_a_result_names_the_bet_it_settles(api: Api, new_player: NewPlayer) -> N
     assert real(api, player) == 1_030
 
 
-def test_a_bet_beyond_the_remembered_commands_is_reversed_or_flagged(api: Api, new_player: NewPlayer) -> None:
-    player = new_player()
-    won = api.game("POST", f"/spin?player_id={player}&{DUNES}&bet=100&win=500", key=f"{player}-won")
-    assert won.status_code == 200
+def forgotten_bet(api: Api, player: str) -> str:
+    """The key of a bet that won 400 and is no longer among the commands that the player remembers."""
+    key = f"{player}-won"
+    assert api.game("POST", f"/spin?player_id={player}&{DUNES}&bet=100&win=500", key=key).status_code == 200
     for _ in range(REMEMBERED_MAX):
-        api.platform("POST", f"/players/{player}/deposits", {"amount": 1})
+        assert api.platform("POST", f"/players/{player}/deposits", {"amount": 1}).status_code == 201
+    return key
+
+
+def test_a_forgotten_bet_is_reversed_as_long_as_the_journal_has_it_and_flagged_afterwards(tmp_path: Path) -> None:
+    """A server that stops cleanly snapshots everyone; the next one removes the journal that nobody needs any more."""
+    store, options = f"sqlite:{tmp_path / 'store'}", ("--shards", "1", "--spares", "0")
+    first = CroupierUp(tmp_path / "first", store, *options)
+    try:
+        for player in ("alice", "bob"):
+            register(first.api, player)
+        reversed_, kept = (forgotten_bet(first.api, player) for player in ("alice", "bob"))
+        before = real(first.api, "alice")
+        assert undo(first.api, "alice", reversed_).json()["status"] == "rolled_back"
+        assert real(first.api, "alice") == before - 400
+    finally:
+        assert first.stop() == 0
+    second = CroupierUp(tmp_path / "second", store, *options)
+    try:
+        asyncio.run(until_no_sealed_log(store))
+        is_flagged_and_cleared(second.api, "bob", kept)
+    finally:
+        assert second.stop() == 0
+
+
+async def until_no_sealed_log(url: str) -> None:
+    store = open_store(url)
+    await store.open()
+    try:
+        async with asyncio.timeout(30):
+            while any(log.sealed for log in await store.unfinished_logs()):
+                await asyncio.sleep(0.05)
+    finally:
+        await store.close()
+
+
+def is_flagged_and_cleared(api: Api, player: str, bet: str) -> None:
     before = real(api, player)
-    outcome = undo(api, player, f"{player}-won")
-    if outcome.status_code == 200:
-        assert (outcome.json()["status"], real(api, player)) == ("rolled_back", before - 400)
-        return
+    outcome = undo(api, player, bet)
     assert (outcome.status_code, outcome.json()["code"], real(api, player)) == (409, "already_processed", before)
     [flag] = api.platform("GET", f"/players/{player}").json()["flagged"]
     clear = f"/players/{player}/flags/{flag['flag_id']}/clear"
