@@ -18,7 +18,7 @@ class GatewayMetrics(Collector):
         self._spins = Histogram("spin_seconds", "Whole spin requests in the gateway")
         self._requests: dict[tuple[str, str], int] = {}
         self.population: Population | None = None
-        """As of the last scrape; None: not known."""
+        """The figures at the last scrape; None: not known."""
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
