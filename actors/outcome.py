@@ -15,14 +15,14 @@ UnavailableCode = Literal["shard_unavailable", "journal_unavailable", "outcome_u
 
 
 class Answered(msgspec.Struct, frozen=True, gc=False):
-    """`replayed`: the command had been accepted before; this is its first answer again."""
+    """`replayed`: the command was accepted before, and this is its first answer again."""
 
     answer: AnyReply
     replayed: bool = False
 
 
 class Unavailable(msgspec.Struct, frozen=True, gc=False):
-    """Nothing can be said now. Repeating with the same id after `retry_after_s` seconds is safe."""
+    """The shard can't answer now. It is safe to repeat the request with the same id after `retry_after_s` seconds."""
 
     code: UnavailableCode
     detail: str

@@ -9,7 +9,7 @@ class ShardSettings(msgspec.Struct, frozen=True):
     store_url: str
     cluster_secret: str
     catalog_dir: str = "."
-    """Where relative paths in the catalog begin: the geo database's."""
+    """The folder in which relative paths of the catalog begin, such as that of the geo database."""
     bind_host: str = "127.0.0.1"
     """Where the TCP socket listens, and the address gateways on other hosts use."""
     lease_ms: int = 1500
@@ -18,12 +18,12 @@ class ShardSettings(msgspec.Struct, frozen=True):
     residents_max: int = 200_000
     passivate_after_ms: int = 600_000
     loads_max: int = 20_000
-    """Players being loaded at once; beyond: `overloaded`."""
+    """Players being loaded at once; requests beyond that are `overloaded`."""
     loads_parallel: int = 32
     mailbox_depth_max: int = 256
     pending_entries_max: int = 20_000
     journal_stall_ms: int = 2_000
-    """An append without outcome for longer makes new commands be refused as `journal_unavailable`."""
+    """When an append is without outcome for longer, new commands are refused as `journal_unavailable`."""
     connections_max: int = 512
     snapshot_interval_ms: int = 30_000
     snapshot_entries: int = 300_000
@@ -31,7 +31,7 @@ class ShardSettings(msgspec.Struct, frozen=True):
     snapshot_slice: int = 8
     snapshot_batch: int = 64
     orphan_after_ms: int = 60_000
-    """A reservation held for longer is settled by its player's owner, who looks twice in that time (rule 11)."""
+    """The shard of the player resolves a reservation that is held for longer. It looks twice in that time (rule 11)."""
 
 
 class ClientSettings(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class ClientSettings(msgspec.Struct, frozen=True):
     refresh_ms: int = 1_000
     refresh_fast_ms: int = 25
     stuck_ms: int = 250
-    """A request waiting for longer makes the routes be looked up again."""
+    """When a request waits for longer, the routes are looked up again."""
     connect_timeout_ms: int = 1_000
 
 
@@ -59,5 +59,5 @@ class SupervisorSettings(msgspec.Struct, frozen=True):
     """How long a restarted supervisor waits for a process to say which shard it is."""
     corpse_kill_after_ms: int = 10_000
     term_lease_ms: int = 5_000
-    """How long an instance that was killed keeps others from its store; Ray restarts a supervisor in less."""
+    """How long an instance that was killed keeps others from its store. Ray restarts a supervisor faster than that."""
     term_renew_ms: int = 1_000

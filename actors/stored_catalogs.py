@@ -14,7 +14,7 @@ class CatalogContent(msgspec.Struct, frozen=True, array_like=True):
 
     catalog: Catalog
     texts: bytes = b""
-    """Encoded by whoever shows them; shards don't look."""
+    """The texts, encoded by the gateway's code; shards don't read them."""
     files: dict[str, str] = {}
     """Content hash by file name, so that a deployment can say which files it changes."""
 
@@ -36,15 +36,16 @@ async def read_content(store: Store, version: str) -> CatalogContent:
 
 
 async def read_catalog(store: Store, version: str, due_since_ms: int) -> Catalog:
-    """A version's rules as they come into force. Raises as `read_content`."""
+    """A version's rules as they come into force. Raises what `read_content` raises."""
     return msgspec.structs.replace((await read_content(store, version)).catalog, in_force_ms=due_since_ms)
 
 
 async def next_row(store: Store, routing: Routing, version: str, by: str) -> CatalogRow:
-    """The row that puts a stored version in force after the one there is; notes since when due times follow the same
-    rules, in the players' time.
+    """The row that puts a stored version in force after the current one.
 
-    Raises StoreUnavailable. A version that can't be read counts as other rules: whoever puts it in force will find out.
+    It notes since when due times follow the same rules, in the players' time.
+
+    Raises StoreUnavailable. A version that can't be read counts as other rules; putting it in force will fail.
     """
     in_force = routing.catalog
     if in_force is None:

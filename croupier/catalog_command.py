@@ -1,4 +1,4 @@
-"""`croupier catalog …`: check, deploy, and texts to and from translators."""
+"""`croupier catalog …`: checks and deploys a catalog, and exchanges texts with translators."""
 
 import argparse
 import os
@@ -14,7 +14,9 @@ def add_catalog(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser("check", help="print problems as file:line: reason; exit 1 if there are any")
     check.add_argument("folder", type=Path, nargs="?", default=default_catalog(), metavar="DIR")
-    check.add_argument("--url", help="a gateway: also check against what is in force and held there")
+    check.add_argument(
+        "--url", help="a gateway: also check against the catalog in force and the currencies that players hold there"
+    )
     _add_token(check, "may check")
     check.set_defaults(command=_check)
     _add_deploy(
@@ -26,7 +28,7 @@ def add_catalog(parser: argparse.ArgumentParser) -> None:
 def _add_deploy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR")
     default = os.environ.get("CROUPIER_URL", "http://127.0.0.1:8080")
-    parser.add_argument("--url", default=default, help="a gateway (%(default)s)")
+    parser.add_argument("--url", default=default, help="the URL of a gateway (%(default)s)")
     _add_token(parser, "may deploy")
     parser.set_defaults(command=_deploy)
 
@@ -49,8 +51,10 @@ def _add_texts(parser: argparse.ArgumentParser) -> None:
 def _add_direction(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=default_catalog(), metavar="DIR")
     parser.add_argument("--service", choices=["lokalise", "crowdin"], required=True)
-    parser.add_argument("--project", metavar="ID", help="or LOKALISE_PROJECT_ID, CROWDIN_PROJECT_ID")
-    parser.add_argument("--api-url", metavar="URL", help="of the service, if it is not the usual one")
+    parser.add_argument(
+        "--project", metavar="ID", help="the service's project (or LOKALISE_PROJECT_ID, CROWDIN_PROJECT_ID)"
+    )
+    parser.add_argument("--api-url", metavar="URL", help="the service's API, if it is not the usual one")
     parser.set_defaults(command=_texts)
 
 

@@ -1,4 +1,4 @@
-"""The `croupier` command. Exit codes: 0 fine, 1 the thing asked for failed, 2 it could not even start."""
+"""The `croupier` command. Exit codes: 0 success, 1 the command failed, 2 it could not start."""
 
 import argparse
 import logging
@@ -19,7 +19,7 @@ FAILED, CANNOT_START = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one subcommand; what goes wrong at start is one sentence on standard error, never a traceback."""
+    """Runs one subcommand. A failure at start is one sentence on standard error, never a traceback."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -58,17 +58,20 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
                         help="sqlite:DIR or redis://HOST:PORT/DB (default: %(default)s)")  # fmt: skip
     parser.add_argument("--host", default=env("CROUPIER_HOST", "127.0.0.1"), help="address to listen on (%(default)s)")
     parser.add_argument(
-        "--port", type=int, default=env("CROUPIER_PORT", "8080"), help="0 picks a free one (%(default)s)"
+        "--port",
+        type=int,
+        default=env("CROUPIER_PORT", "8080"),
+        help="port to listen on; 0 picks a free one (%(default)s)",
     )
     parser.add_argument("--catalog", type=Path, default=env("CROUPIER_CATALOG") or default_catalog(), metavar="DIR",
-                        help="games and campaigns (default: the catalog shipped)")  # fmt: skip
+                        help="folder of the catalog (default: the shipped one)")  # fmt: skip
     parser.add_argument("--auth", choices=["open", "hmac"], default=env("CROUPIER_AUTH"),
-                        help="open: no proof, loopback only (default: hmac if there are keys)")  # fmt: skip
+                        help="open: callers prove nothing, loopback only (default: hmac with --keys)")  # fmt: skip
     parser.add_argument(
-        "--keys", type=Path, default=env("CROUPIER_KEYS"), metavar="FILE", help="the callers' keys, JSON"
+        "--keys", type=Path, default=env("CROUPIER_KEYS"), metavar="FILE", help="JSON file with the callers' keys"
     )
     parser.add_argument("--cluster-secret-file", type=Path, default=env("CROUPIER_CLUSTER_SECRET_FILE"), metavar="FILE",
-                        help="what gateways and shards prove to each other (or CROUPIER_CLUSTER_SECRET)")  # fmt: skip
+                        help="the secret that gateways and shards share (or CROUPIER_CLUSTER_SECRET)")  # fmt: skip
     parser.add_argument("--log-level", default=env("CROUPIER_LOG_LEVEL", "WARNING"),
                         choices=LOG_LEVELS)  # fmt: skip
 
@@ -77,16 +80,23 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     env = os.environ.get
     _add_serving(parser)
     parser.add_argument("--shards", type=int, default=env("CROUPIER_SHARDS", "2"), help="(%(default)s)")
-    parser.add_argument("--spares", type=int, default=env("CROUPIER_SPARES", "1"), help="warm spares (%(default)s)")
+    parser.add_argument(
+        "--spares", type=int, default=env("CROUPIER_SPARES", "1"), help="number of warm spares (%(default)s)"
+    )
     parser.add_argument("--gateways", type=int, default=env("CROUPIER_GATEWAYS", "1"), help="processes (%(default)s)")
-    parser.add_argument("--ray-address", default=env("CROUPIER_RAY_ADDRESS"), metavar="HOST:PORT", help="join this Ray")
+    parser.add_argument(
+        "--ray-address",
+        default=env("CROUPIER_RAY_ADDRESS"),
+        metavar="HOST:PORT",
+        help="join the Ray cluster at this address",
+    )
     parser.add_argument("--shard-host", default=env("CROUPIER_SHARD_HOST"), metavar="HOST",
-                        help="where shards listen (default: loopback, or the node's in a Ray cluster)")  # fmt: skip
+                        help="address shards listen on (default: loopback; in a Ray cluster the node's)")  # fmt: skip
     parser.add_argument("--orphan-after", dest="orphan_after_s", type=int, metavar="SECONDS",
                         default=env("CROUPIER_ORPHAN_AFTER", "60"),
-                        help="when a bonus reservation that a crash left behind is settled (%(default)s)")  # fmt: skip
+                        help="age at which a bonus reservation left by a crash is resolved (%(default)s)")  # fmt: skip
     parser.add_argument("--take-over", action="store_true", default=os.environ.get("CROUPIER_TAKE_OVER"),
-                        help="take the store from a `croupier up` that runs on it, which then ends")  # fmt: skip
+                        help="take the store over from a running `croupier up`, which then ends")  # fmt: skip
     parser.set_defaults(command=_up)
     _add_sandbox_and_watch(parser)
 
@@ -100,7 +110,7 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
 
 def _add_sandbox_and_watch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sandbox", action="store_true", default=os.environ.get("CROUPIER_SANDBOX"),
-                        help="offer POST /sandbox/clock: testers live through days in a second")  # fmt: skip
+                        help="offer POST /sandbox/clock, by which testers move time ahead")  # fmt: skip
     parser.add_argument("--catalog-watch", action="store_true", default=os.environ.get("CROUPIER_CATALOG_WATCH"),
                         help="follow the catalog folder: a change there is a deploy")  # fmt: skip
 
@@ -108,13 +118,13 @@ def _add_sandbox_and_watch(parser: argparse.ArgumentParser) -> None:
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--players", type=int, default=200, help="(%(default)s)")
     parser.add_argument("--spins", type=int, default=20_000, help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the game server's luck (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the game server's random numbers (%(default)s)")
     parser.set_defaults(command=_demo)
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("CROUPIER_URL", "http://127.0.0.1:8080")
-    parser.add_argument("--url", default=default, help="a gateway (%(default)s)")
+    parser.add_argument("--url", default=default, help="the URL of a gateway (%(default)s)")
     parser.add_argument("--token", default=os.environ.get("CROUPIER_TOKEN"), help="bearer token of role ops")
     parser.set_defaults(command=_status)
 
@@ -140,7 +150,7 @@ def _settings(options: argparse.Namespace, **more: object) -> Settings:
 
 
 def _switch(name: str, given: bool | str | None) -> bool:
-    """True if the option was typed, else what its variable says."""
+    """True if the option was given, else what its environment variable says."""
     if given in (True, "1"):
         return True
     if given in (None, "", "0"):

@@ -20,11 +20,11 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class SettingsInvalid(Exception):
-    """One sentence: which setting, which value, what would do."""
+    """A setting is wrong. The message is one sentence: which setting, its value, and which values are allowed."""
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What `croupier up` and `croupier gateway` are told."""
+    """The settings of `croupier up` and `croupier gateway`."""
 
     store: str
     catalog: Path
@@ -42,10 +42,12 @@ class Settings(msgspec.Struct, frozen=True):
     sandbox: bool = False
     catalog_watch: bool = False
     orphan_after_s: int = 60
-    """How old a reservation of shared limits is before its owner is asked whether a crash left it behind."""
+    """How old a reservation of shared limits must be before its player's shard finds out whether a crash left it
+    behind.
+    """
     log_level: str = "WARNING"
     take_over: bool = False
-    """Whether `croupier up` ends another one that runs on the same store, instead of refusing to start."""
+    """Whether `croupier up` takes the store from another one that runs on it, instead of refusing to start."""
 
     @property
     def namespace(self) -> str:
@@ -53,24 +55,24 @@ class Settings(msgspec.Struct, frozen=True):
         return "croupier-" + sha256(self.store.encode()).hexdigest()[:12]
 
     def gateway(self) -> GatewaySettings:
-        """The gateway's part."""
+        """The gateway's settings."""
         return GatewaySettings(host=self.host, port=self.port, auth=self.auth_mode, sandbox=self.sandbox)
 
     @property
     def auth_mode(self) -> AuthMode:
-        """How callers prove themselves."""
+        """How callers prove who they are."""
         return self.auth or ("open" if self.keys is None else "hmac")
 
     def client(self) -> ClientSettings:
-        """The channel's part."""
+        """The settings of the channel to the shards."""
         return ClientSettings()
 
     def supervisor(self) -> SupervisorSettings:
-        """The supervisor's part."""
+        """The supervisor's settings."""
         return SupervisorSettings(shards=self.shards, spares=self.spares)
 
     def shard(self, bind_host: str) -> ShardSettings:
-        """The shards' part."""
+        """The shards' settings."""
         return ShardSettings(
             store_url=self.store,
             cluster_secret=self.cluster_secret,
@@ -81,7 +83,10 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def checked(settings: Settings) -> Settings:
-    """The settings with a cluster secret, made up if nobody else has to know it. Raises SettingsInvalid."""
+    """The settings with a cluster secret, which is made up if no other process needs to know it.
+
+    Raises SettingsInvalid.
+    """
     if not 1 <= settings.shards <= SHARDS_MAX:
         raise SettingsInvalid(f"--shards {settings.shards}: from 1 to {SHARDS_MAX} are possible")
     if not 0 <= settings.gateways <= GATEWAYS_MAX:
@@ -109,17 +114,19 @@ def checked(settings: Settings) -> Settings:
 
 
 def _known(option: str, value: str, words: Sequence[str]) -> None:
-    """Options' words are checked when they are typed, but not when they come from the environment."""
+    """Checks the word of an option, because argparse checks it only if it was typed and not if it comes from the
+    environment.
+    """
     if value not in words:
         raise SettingsInvalid(f"{option} {value}: {', '.join(words[:-1])} or {words[-1]} is possible")
 
 
 def default_store(environment: Mapping[str, str]) -> str:
-    """Where an embedded store goes when nothing is said: the user's state folder."""
+    """The default store: SQLite in the user's state folder."""
     base = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", "/var/lib"), ".local/state")
     return f"sqlite:{base}/croupier"
 
 
 def default_catalog() -> Path:
-    """The catalog shipped with the code: next to the packages, installed or checked out."""
+    """The catalog that is shipped with the code, next to the packages, whether installed or checked out."""
     return Path(__file__).resolve().parent.parent / "catalog"

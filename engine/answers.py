@@ -13,7 +13,7 @@ from engine.state import GrantState, RedemptionState, WithdrawalState
 
 RoundState = Literal["open", "closed", "cancelled"]
 OPEN, CLOSED, CANCELLED = range(3)
-"""What answers keep of a round's state: they are remembered by the hundred."""
+"""A round's state as answers keep it: as a number, because answers are remembered by the hundred."""
 _STATES: Final[tuple[RoundState, ...]] = ("open", "closed", "cancelled")
 
 
@@ -24,8 +24,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Balance(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`bonus` is the money of all grants, `bonus_usable` that of the grant in wager (rules §2).
 
-    `real` is all of the player's own money; `withdrawable` is what no withdrawal has reserved of it, and all of it
-    that can be staked (rules §9).
+    `real` is all of the player's own money; `withdrawable` is the part of it that no withdrawal has reserved; only this
+    part can be staked (rules §9).
     """
 
     real: int
@@ -46,9 +46,9 @@ class Wagering(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Reversal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a one-call round did, exactly, so that a rollback recomputes nothing (rules §2.5).
 
-    Its funds were staked, `won_real` and `won_bonus` credited; `grant_id` paid and counted `counted`;
-    `package_id` gave the free spin; `won_grant_id` took the bonus win and grew its wagering by `wager_added`.
-    `voids`: the bet was to cancel `grant_id`.
+    The answer's `funds_real` and `funds_bonus` were staked, `won_real` and `won_bonus` were credited. `grant_id` paid
+    the bonus part, and its wagering fell by `counted`. `package_id` gave the free spin. `won_grant_id` took the bonus
+    win, and its wagering grew by `wager_added`. `voids`: the bet was over `max_bet` and was to cancel `grant_id`.
     """
 
     grant_id: str | None = None
@@ -66,9 +66,9 @@ class Reversal(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class RoundAnswer(Answer, tag="r", frozen=True):
     """Answer to spin, bet, result and cancel, and the picture of a round.
 
-    `funds_real` + `funds_bonus` is the split of the stake; `remaining_spins` is what is left for this game
-    after this step; `reversal` is set for one-call rounds only. `staked`: this step took a stake, so
-    that a rollback can name it. `flagged`: open beyond its time-out, for an operator to see (rules §3).
+    `funds_real` + `funds_bonus` is the split of the stake; `remaining_spins` is what is left for this game after this
+    step; `reversal` is set for one-call rounds only. `staked`: this step took a stake, so that a rollback can name it.
+    `flagged`: the round is open beyond its time-out, for an operator to see (rules §3).
     """
 
     session_id: str
@@ -92,7 +92,7 @@ class RoundAnswer(Answer, tag="r", frozen=True):
     flagged: bool = False
     level: str = ""
     points: int = 0
-    """Whole points available after this step, rounded down; negative if spent ones were taken back (rules §8)."""
+    """Whole points available after this step, rounded down; negative if a reversal took back spent ones (rules §8)."""
 
     @property
     def state(self) -> RoundState:
@@ -117,7 +117,7 @@ class Granted(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class RegisteredAnswer(Answer, tag="registered", frozen=True):
-    """`created` tells registration from update."""
+    """`created`: the player was registered by this command; else the profile was updated."""
 
     created: bool
     currency: str
@@ -162,7 +162,7 @@ class BlockAnswer(Answer, tag="block", frozen=True):
 
 
 class DueAnswer(Answer, tag="due", frozen=True):
-    """Due work done on `subject_id`."""
+    """The work that was due on `subject_id` is done."""
 
     subject_id: str
 
@@ -255,7 +255,7 @@ class LevelAnswer(Answer, tag="level", frozen=True):
 
 
 class RedemptionAnswer(Answer, tag="redemption", frozen=True):
-    """A redemption after this step, the buckets, and what its confirmation granted (waiting for approval, perhaps)."""
+    """A redemption after this step, the buckets, and what its confirmation granted, which may wait for approval."""
 
     redemption_id: str
     state: RedemptionState

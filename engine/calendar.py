@@ -19,7 +19,10 @@ _TO_MARCH_0000: Final = 719_468
 
 
 def end_of(start_ms: int, span_ms: int) -> int:
-    """When a span is over that begins at `start_ms` (Unix ms); at the latest instant if it would reach beyond it."""
+    """When a span that begins at `start_ms` (Unix ms) is over.
+
+    A span that would reach beyond the latest instant ends there.
+    """
     return within_time(start_ms + span_ms)
 
 

@@ -19,7 +19,7 @@ class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Register(Body, tag="register", frozen=True):
-    """Registers the player, or updates what is not None. Another currency: `player_exists`."""
+    """Registers the player, or updates what is not None. Another currency is refused with `player_exists`."""
 
     currency: str
     country: str | None = None
@@ -59,7 +59,7 @@ class AddBet(Body, tag="add_bet", frozen=True):
 class Result(Body, tag="result", frozen=True):
     """Credits `win` (>= 0) to an open round; closes it when `final`.
 
-    `settles` is the bet that it belongs to, by its full command id; None: it counts for the whole round (rules §3).
+    `settles` is the full command id of the bet that the win belongs to; None: it counts for the whole round (rules §3).
     """
 
     session_id: str
@@ -112,7 +112,7 @@ class ExpireRound(Body, frozen=True, tag="expire_round"):
 
 
 class Inactive(Body, frozen=True, tag="inactive"):
-    """Due work: the player has been silent for longer than the campaign's days; once per silence (rules §6)."""
+    """Due work: the player has been silent for more than the campaign's days. Done once per silence (rules §6)."""
 
     campaign_id: str
 
@@ -131,7 +131,7 @@ class FlagForOperator(Body, frozen=True, tag="flag_for_operator"):
 
 
 class ClearFlag(Body, frozen=True, tag="clear_flag"):
-    """An operator has dealt with what was flagged; it is listed no more (rules §3). `flag_not_found` otherwise."""
+    """An operator has dealt with a flagged refusal; it is listed no more (rules §3). Unknown: `flag_not_found`."""
 
     flag_id: str
     reason: str
@@ -144,35 +144,35 @@ class ClaimGrant(Body, frozen=True, tag="claim_grant"):
 
 
 class CancelGrant(Body, frozen=True, tag="cancel_grant"):
-    """The player, or an operator, gives a grant up: what is left is removed."""
+    """The player, or an operator, gives a grant up: what is left of its money is removed."""
 
     grant_id: str
     reason: str = ""
 
 
 class ApproveGrant(Body, frozen=True, tag="approve_grant"):
-    """An operator's verdict on a grant that waits for one."""
+    """An operator approves a grant that waits for a verdict."""
 
     grant_id: str
     reason: str
 
 
 class DeclineGrant(Body, frozen=True, tag="decline_grant"):
-    """An operator's verdict on a grant that waits for one: it ends as declined."""
+    """An operator declines a grant that waits for a verdict: the grant ends as declined."""
 
     grant_id: str
     reason: str
 
 
 class ReleaseGrant(Body, frozen=True, tag="release_grant"):
-    """An operator releases a held grant (`min_average_bet`): it completes."""
+    """An operator releases a grant that is held (`min_average_bet`): the grant completes."""
 
     grant_id: str
     reason: str
 
 
 class StartSession(Body, frozen=True, tag="start_session"):
-    """The player opens a session; fires `session_start`. A denied country: `geo_blocked`."""
+    """The player opens a session, which fires `session_start`. A denied country is refused with `geo_blocked`."""
 
     ip: str | None = None
     device: str | None = None
@@ -180,9 +180,10 @@ class StartSession(Body, frozen=True, tag="start_session"):
 
 
 class PostEvent(Body, frozen=True, tag="post_event"):
-    """The platform posts a custom event; fires `custom_event`.
+    """The platform posts a custom event, which fires `custom_event`.
 
-    `payload` is its JSON in one canonical form, "" for none: never interpreted, but part of what a key stands for.
+    `payload` is the event's JSON in one canonical form, or "". It is never interpreted, but a key that is repeated with
+    another payload is a conflict.
     """
 
     name: str
@@ -190,13 +191,13 @@ class PostEvent(Body, frozen=True, tag="post_event"):
 
 
 class EnterCode(Body, frozen=True, tag="enter_code"):
-    """The player enters a bonus code. Nobody's code: `code_not_found`."""
+    """The player enters a bonus code. A code of no campaign is refused with `code_not_found`."""
 
     code: str
 
 
 class ReportBet(Body, frozen=True, tag="report_bet"):
-    """A bet on another vertical: turnover (and points) only, no money moves here (rules §8)."""
+    """A bet on another vertical: it counts for turnover and points, and no money moves here (rules §8)."""
 
     amount: int
     game_type: str
@@ -228,14 +229,14 @@ class CancelWithdrawal(Body, frozen=True, tag="cancel_withdrawal"):
 
 
 class AdjustPoints(Body, frozen=True, tag="adjust_points"):
-    """An operator adds whole `points`, or takes them if negative, down to 0 available (rules §8)."""
+    """An operator adds whole `points`, or takes them if the number is negative, down to 0 available ones (rules §8)."""
 
     points: int
     reason: str
 
 
 class ForceLevel(Body, frozen=True, tag="force_level"):
-    """An operator sets the level by hand (rules §8). Not on the ladder: `level_not_found`."""
+    """An operator sets the level by hand (rules §8). Unknown: `level_not_found`."""
 
     level: str
     reason: str
@@ -260,13 +261,13 @@ class CancelRedemption(Body, frozen=True, tag="cancel_redemption"):
 
 
 class LapseRedemption(Body, frozen=True, tag="lapse_redemption"):
-    """Due work: nobody confirmed it in time; the points are unlocked."""
+    """Due work: nobody confirmed the redemption in time; its points are unlocked."""
 
     redemption_id: str
 
 
 class SweepLevel(Body, frozen=True, tag="sweep_level"):
-    """Due work of the UTC day `day` (days since 1970): the level is no longer held and falls by one (rules §8)."""
+    """Due work of the UTC day `day` (days since 1970): the player's level falls by one (rules §8)."""
 
     day: int
 
@@ -336,9 +337,9 @@ class Command(msgspec.Struct, frozen=True, gc=False):
     facts: Facts = NO_FACTS
     """What the shard looked up or reserved for it beforehand."""
     real_ms: int = 0
-    """Real time, where a sandbox clock runs ahead; 0: `time_ms` is real. Idempotency ages by it (rules §3)."""
+    """Real time (Unix ms) while a sandbox clock runs ahead; 0: `time_ms` is real. Ids age by real time (rules §3)."""
 
 
 BETS = (Spin, AddBet, ReportBet)
-"""Bodies that place a bet: refused for blocked players, and reversible by a rollback."""
+"""Bodies that place a bet. A bet is refused for a blocked player, and a rollback can reverse it."""
 ROLLBACKS = (Rollback, RollbackReportedBet)

@@ -10,18 +10,18 @@ from engine.catalog import Catalog
 
 EXPONENT_MAX: Final = 4
 COUNTED_PLAYERS: Final = "players:by_currency"
-"""The counter of players who are counted by currency; those an earlier version registered are not."""
+"""The counter of players who are counted by currency. Players whom an earlier version registered are not in it."""
 
 
 class OtherExponent(NamedTuple):
-    """An exponent that a currency of a catalog does not have there, and in which players may hold it."""
+    """A currency of a new catalog, and an exponent other than its new one, in which players may hold it."""
 
     currency: str
     exponent: int
 
     @property
     def counter(self) -> str:
-        """The counter of the players who do."""
+        """The counter of the players who hold the currency in this exponent."""
         return holders(self.currency, self.exponent)
 
 
@@ -31,9 +31,9 @@ def holders(currency: str, exponent: int) -> str:
 
 
 def other_exponents(catalog: Catalog, in_force: Catalog | None) -> tuple[OtherExponent, ...]:
-    """What nobody may hold if `catalog` comes into force after `in_force`, or as the first one.
+    """What no player may hold if `catalog` is to come into force after `in_force` (None: as the first catalog).
 
-    A currency with the exponent that it has already needs no question: that was asked when it came into force.
+    A currency whose exponent stays the same is left out: it was checked when that exponent came into force.
     """
     before = {} if in_force is None else in_force.currencies
     return tuple(

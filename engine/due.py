@@ -34,17 +34,19 @@ _NAMES: dict[type, str] = {
 
 
 def next_due_ms(state: PlayerState, catalog: Catalog | None = None) -> int | None:
-    """When the next grant or package expires, round times out, silence is too long, or loyalty has work (Unix ms).
+    """When the next work is due (Unix ms): an expiry, a round's time-out, a silence that is too long, or loyalty's
+    work.
 
-    None if nothing will. What an open round ties, or an operator holds, doesn't count; nor do silence and loyalty
-    without a `catalog`, whose campaigns and ladder they depend on.
+    None if nothing will be due. A grant or package that an open round keeps from ending, or that an operator holds,
+    doesn't count. Silence and loyalty depend on the catalog's campaigns and ladder, so without a `catalog` they don't
+    count either.
     """
     due = _next(state, catalog)
     return due[0] if due is not None else None
 
 
 def next_due(state: PlayerState, real_ms: int = 0, catalog: Catalog | None = None) -> Command | None:
-    """The command that does it, at its own due time, but never earlier than the player's last event.
+    """The command that does the next due work, at its own due time, but never earlier than the player's last event.
 
     `real_ms` is real time where a sandbox clock runs ahead of it.
     """
@@ -52,7 +54,7 @@ def next_due(state: PlayerState, real_ms: int = 0, catalog: Catalog | None = Non
     if due is None:
         return None
     due_ms, kind, subject_id = due
-    # The same campaign may become due in every silence: its id tells them apart.
+    # The same campaign may become due in every silence: the command's id tells the silences apart.
     since = f":{state.active_ms}" if kind is Inactive else ""
     command_id = f"due:{_NAMES[kind]}:{subject_id}{since}"
     body = kind(subject_id)  # type: ignore[arg-type]  # each kind with its own subject
@@ -60,7 +62,8 @@ def next_due(state: PlayerState, real_ms: int = 0, catalog: Catalog | None = Non
 
 
 def due_digest(catalog: Catalog) -> str:
-    """Names the part of the catalog that due times depend on: the same digest, the same `next_due_ms` of any player.
+    """Names the part of the catalog that due times depend on: the same digest means the same `next_due_ms` of any
+    player.
 
     Whatever else comes to depend on the catalog is added here under a name of its own.
     """

@@ -1,6 +1,6 @@
 """What a command needs to know beyond its player: looked up or reserved beforehand by the shard, and passed in.
 
-The player's mailbox waits meanwhile, nobody else's. The engine decides on these facts and on nothing else.
+Only this player's mailbox waits meanwhile. The engine decides on these facts and on nothing else.
 """
 
 from typing import Literal
@@ -11,7 +11,7 @@ ReservationRefusal = Literal["budget_exhausted", "per_ip", "per_device", "max_bo
 
 
 class Signals(msgspec.Struct, frozen=True, array_like=True):
-    """Where a session or deposit came from. `country` is the one claimed."""
+    """Where a session or deposit came from. `country` is where the player claims to be."""
 
     ip: str | None = None
     device: str | None = None
@@ -38,7 +38,8 @@ class Reservation(msgspec.Struct, frozen=True, array_like=True):
 class PastBet(msgspec.Struct, frozen=True, array_like=True):
     """A command that is no longer remembered, found in the player's journalled history (rules §3, rollback).
 
-    `answer` is its first answer, encoded; `round_answer` the newest one about the same round, itself included.
+    `answer` is its first answer, encoded. `round_answer` is the newest answer about the same round, perhaps the same
+    one.
     """
 
     answer: bytes
@@ -62,8 +63,8 @@ NO_FACTS = Facts()
 class WantedAward(msgspec.Struct, frozen=True, array_like=True):
     """A campaign that matches and has shared limits to be reserved.
 
-    `value_micro_eur` is bonus money after the multiplier plus the face value of free spins; `bonus_micro_eur` the
-    bonus money alone. None as a limit: not limited.
+    `value_micro_eur` is bonus money after the multiplier plus the face value of free spins; `bonus_micro_eur` is the
+    bonus money alone. A limit that is None doesn't apply.
     """
 
     campaign_id: str
@@ -80,7 +81,7 @@ class Needs(msgspec.Struct, frozen=True, array_like=True):
 
     signals: Signals
     look_up: bool
-    """Whether the signals are new: they are recorded, and others with the same are counted."""
+    """Whether the signals have to be looked up: they are recorded, and other players with the same ones are counted."""
     awards: tuple[WantedAward, ...] = ()
     past_bet: str | None = None
     """The id of a command to be looked for in the player's journalled history."""

@@ -43,7 +43,10 @@ def stakeable_grant(state: PlayerState, time_ms: int) -> Grant | None:
 
 
 def balance(state: PlayerState, time_ms: int) -> Balance:
-    """The player's wallets in minor units (rules §2.2). What withdrawals reserve is real money still (rules §9)."""
+    """The player's wallets in minor units (rules §2.2).
+
+    Money that withdrawals reserve is still in `real` (rules §9).
+    """
     bonus = usable = 0
     for grant in state.grants:
         bonus += grant.balance
@@ -72,7 +75,9 @@ def in_play(state: PlayerState, package_id: str) -> bool:
 
 
 def tied(state: PlayerState, grant: Grant) -> bool:
-    """Whether an open round keeps the grant from ending: it staked its money or reduced its wagering (rules §4)."""
+    """Whether an open round keeps the grant from ending: it staked the grant's money or reduced its wagering
+    (rules §4).
+    """
     return any(round_.ties(grant.grant_id) for round_ in state.rounds.values())
 
 
@@ -86,7 +91,8 @@ def counts_already(round_: OpenRound, grant: Grant) -> bool:
 def queue_place(grant: Grant) -> tuple[int, int]:
     """Sorts grants first in, first out by grant time (rules §4).
 
-    Ids are `g<version>-<number>` of their creation, and versions grow with time; one that was granted later says when.
+    Ids are `g<version>-<number>` of their creation, and versions grow with time. A grant that was granted after its
+    creation has the later version in `queued_version`.
     """
     version, _, number = grant.grant_id[1:].partition("-")
     return grant.queued_version or int(version), int(number)
@@ -100,7 +106,8 @@ def in_queue(grant: Grant) -> bool:
 def state_on_return(state: PlayerState, returning: Grant) -> GrantState:
     """In which state a grant comes back into the queue by a reversal (rules §2.5).
 
-    At the head of the queue it is in wager again, and a younger one steps back. A frozen one waits for its withdrawal.
+    At the head of the queue the grant is in wager again, and a younger one goes back to waiting. A frozen grant waits
+    for its withdrawal.
     """
     if returning.frozen:
         return "granted"
@@ -109,12 +116,12 @@ def state_on_return(state: PlayerState, returning: Grant) -> GrantState:
 
 
 def award_key(campaign_id: str, climbed: str | None) -> str:
-    """Under which key a player's awards are counted: per campaign, and for `level_up` per level (rules §6)."""
+    """The key under which a player's awards are counted: per campaign, and for `level_up` also per level (rules §6)."""
     return campaign_id if climbed is None else f"{campaign_id}@{climbed}"
 
 
 def latest(known: Signals, new: Signals) -> Signals:
-    """`new`, and what it leaves out from `known`."""
+    """The signals of `new`; those that it leaves out are taken from `known`."""
     return Signals(
         known.ip if new.ip is None else new.ip,
         known.device if new.device is None else new.device,

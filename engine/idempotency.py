@@ -13,7 +13,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 
 
 _LATER_FIELD: dict[type, bytes] = {Result: msgspec.msgpack.encode(None)}
-"""Bodies whose last field came after the others, and its encoded default."""
+"""Bodies whose last field was added in a later version, with the encoded default of that field."""
 
 
 def content_digest(body: CommandBody) -> bytes:

@@ -12,7 +12,7 @@ class GetPlayer(Query, tag="get_player", frozen=True):
 
 
 class GetRound(Query, tag="get_round", frozen=True):
-    """One round by session id: `answers.RoundAnswer`. Unknown or long past: `session_not_found`."""
+    """One round by session id: `answers.RoundAnswer`. A round that is unknown or long past: `session_not_found`."""
 
     session_id: str
 
@@ -28,7 +28,7 @@ class GetBonuses(Query, tag="get_bonuses", frozen=True):
 
 
 class GetCancelPreview(Query, tag="get_cancel_preview", frozen=True):
-    """What giving a grant or package up would remove: `views.CancelPreview`. Unknown or ended: `grant_not_found`."""
+    """What giving a grant or package up would remove: `views.CancelPreview`. Unknown, or ended: `grant_not_found`."""
 
     grant_id: str
 
@@ -38,7 +38,7 @@ class GetLoyalty(Query, tag="get_loyalty", frozen=True):
 
 
 class GetRtp(Query, tag="get_rtp", frozen=True):
-    """The return to player that the level asks of the game's variant: `views.RtpView`. `unknown_game`."""
+    """The return to player that the level asks of the game's variant: `views.RtpView`. Unknown: `unknown_game`."""
 
     game_id: str
 

@@ -11,9 +11,9 @@ import msgspec
 class Rejection(msgspec.Struct, frozen=True, array_like=True):
     """A refused command: nothing moved, nothing is remembered.
 
-    `code` is stable and machine-readable, `detail` is one sentence with the values and the way out,
-    `fields` are extra members of the problem document (for example `balance`). `for_operator`: what could not be moved
-    is kept with the player until an operator has looked at it (rules §3).
+    `code` is stable and machine-readable, `detail` is one sentence with the values and the way out, `fields` are extra
+    members of the problem document (for example `balance`). `for_operator`: the refusal is kept with the player until
+    an operator has dealt with it (rules §3).
     """
 
     code: str
@@ -65,7 +65,7 @@ CODES: Final = frozenset(value for name, value in list(globals().items()) if nam
 
 
 def full(detail: str, action: Literal["refresh", "fix_request"] = "refresh") -> Rejection:
-    """`overloaded` because a bound of the player's own is full, which no repetition of the command changes.
+    """`overloaded` because a bound of this player is full, which no repetition of the command changes.
 
     `action` is what helps: `refresh` looks at what the player has and ends some of it, `fix_request` sends another
     command.

@@ -35,7 +35,7 @@ def round_answers(window: Window, session_id: str = "") -> Iterator[RoundAnswer]
 
 
 def newest_answer(window: Window, session_id: str) -> RoundAnswer | None:
-    """The last that is remembered of a round; None if it is unknown or long past."""
+    """The last remembered answer about a round; None if the round is unknown or long past."""
     return next(round_answers(window, session_id), None)
 
 

@@ -1,6 +1,6 @@
-"""What the house counts over all players: who is registered, and what became of each campaign's awards (rules §6).
+"""What is counted over all players: who is registered, and what became of each campaign's awards (rules §6).
 
-Promises deltas that add up in any order, by whichever shard: `issued` is all awards that reached a player, `active`
+The deltas add up in any order, whichever shard writes them: `issued` is all awards that reached a player, `active` are
 those of them that still have something to play.
 """
 
@@ -26,7 +26,7 @@ NO_AWARDS: Awards = MappingProxyType({})
 class ActiveAwards(NamedTuple):
     """A player's awards that are active, and those of free spins alone that have expired.
 
-    A reversal brings such an award back as long as it is known; one that is forgotten stays counted.
+    A reversal brings back an expired award as long as it is known. One that is forgotten stays counted.
     """
 
     active: Awards
@@ -55,7 +55,7 @@ def active_awards(state: PlayerState) -> ActiveAwards:
 
 
 def _active(state: PlayerState) -> dict[str, str]:
-    """What waits for opt-in or approval has not been issued yet."""
+    """The active awards. What waits for opt-in or approval has not been issued yet."""
     awards = {
         package.package_id: package.campaign_id
         for package in state.packages
@@ -82,9 +82,9 @@ def tally(
 
 
 def _speaks(grant: Grant) -> bool:
-    """Whether it speaks for its award: a bonus does, and so does what free spins won that came without one.
+    """Whether the award is counted by this grant: by a bonus, or by the winnings of free spins that came without one.
 
-    Not so a grant without money, which only waited to hand out its free spins.
+    A grant without money only waited to hand out its free spins: the award is not counted by it.
     """
     return not grant.beside_bonus and (grant.amount > 0 or grant.package_id is not None)
 
@@ -94,7 +94,10 @@ def _award_of(grant: Grant) -> str:
 
 
 class _Counting:
-    """One transition. An award of free spins alone ends with its last part: its active_awards tells how."""
+    """Counts one transition.
+
+    An award of free spins alone ends with its last part; `ActiveAwards` tells whether it expired.
+    """
 
     def __init__(self, before: ActiveAwards, after: ActiveAwards, state: PlayerState) -> None:
         self.before, self.after, self.state = before, after, state
@@ -137,13 +140,13 @@ class _Counting:
             self._add(REDEEMED, [event.campaign_id], 1)
 
     def reopened(self, event: e.GrantReopened) -> None:
-        """A reversal takes back what was released, and the count with it."""
+        """A reversal took back what was released, so the award no longer counts as redeemed."""
         grant = find_grant(self.state, event.grant_id) or find_ended_grant(self.state, event.grant_id)
         if grant is not None and _speaks(grant) and event.real:
             self._add(REDEEMED, [grant.campaign_id], -1)
 
     def expired(self, event: e.GrantExpired) -> None:
-        """A bonus; winnings are a part of their award."""
+        """Counts a bonus that expired. Winnings don't count by themselves: they are a part of their award."""
         if not event.never_granted and self._award(event.grant_id) == event.grant_id:
             self._add(EXPIRED, [event.campaign_id], 1)
 
@@ -156,7 +159,7 @@ class _Counting:
         self._add(EXPIRED, (campaign for award, campaign in expired_before.items() if award in after), -1)
 
     def _award(self, grant_id: str) -> str | None:
-        """The award that an ended grant speaks for; None if for none."""
+        """The award that is counted by an ended grant; None if there is none."""
         if grant_id in self.before.active:
             return grant_id
         grant = find_ended_grant(self.state, grant_id)

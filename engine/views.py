@@ -8,7 +8,7 @@ from engine.state import Flagged, Grant, Redemption, Withdrawal
 
 
 class FreeSpinsView(msgspec.Struct, frozen=True, array_like=True):
-    """A usable or coming package."""
+    """A package that is usable now or later."""
 
     package_id: str
     campaign_id: str
@@ -18,7 +18,7 @@ class FreeSpinsView(msgspec.Struct, frozen=True, array_like=True):
     valid_from_ms: int
     valid_to_ms: int
     frozen: bool = False
-    """An open withdrawal would take it: not usable meanwhile (rules §9)."""
+    """An open withdrawal would take the package: it is not usable meanwhile (rules §9)."""
 
 
 class NextLevel(msgspec.Struct, frozen=True, array_like=True):
@@ -32,8 +32,9 @@ class NextLevel(msgspec.Struct, frozen=True, array_like=True):
 class LoyaltyView(msgspec.Struct, frozen=True, array_like=True, tag="loyalty"):
     """`GET /loyalty/{player_id}` (rules §8). Turnover in micro-EUR, times in Unix ms.
 
-    `points_expire_ms`: when the available points go if the player stays away; None: nothing to lose, or never.
-    `downgrade_at_risk`: the player would be moved down at some daily sweep of the next 30 days without further play.
+    `points_expire_ms`: when the available points expire if the player stays away; None: there are none, or they never
+    expire. `downgrade_at_risk`: the player would be moved down at some daily sweep of the next 30 days without further
+    play.
     """
 
     player_id: str
@@ -49,7 +50,7 @@ class LoyaltyView(msgspec.Struct, frozen=True, array_like=True, tag="loyalty"):
     downgrade_at_risk: bool
     forced: bool = False
     redemptions: tuple[Redemption, ...] = ()
-    """Locked ones."""
+    """Those that are locked."""
 
 
 class RtpView(msgspec.Struct, frozen=True, array_like=True, tag="rtp"):

@@ -31,7 +31,7 @@ VERSION: Final = "0.1.0"
 
 
 class GatewayApp(FastAPI):
-    """FastAPI, with a shortcut in front of its middleware for the paths that are spun on."""
+    """FastAPI, with a shortcut in front of its middleware for the routes of the hot path."""
 
     def __init__(self, core: SpinCore, streams: SpinStreams) -> None:
         super().__init__(
@@ -77,7 +77,7 @@ class GatewayApp(FastAPI):
 def create_app(
     players: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort, settings: GatewaySettings
 ) -> GatewayApp:
-    """Wires the application. It owns nothing that must be closed: `players` and both ports are the caller's."""
+    """Wires the application. It owns nothing that must be closed: `players` and both ports belong to the caller."""
     metrics = GatewayMetrics()
     core = SpinCore(players, auth, metrics, settings)
     app = GatewayApp(core, SpinStreams(core, auth, metrics, settings))
@@ -120,7 +120,7 @@ def _field_error(entry: dict[str, Any]) -> FieldError:
 
 
 async def _framework(request: Request, error: Exception) -> Response:
-    """What Starlette and FastAPI raise themselves: no route, no such method, JSON that Python refuses to parse."""
+    """Turns what Starlette and FastAPI raise themselves into a problem document: no route, no such method, bad JSON."""
     status = cast(HTTPException, error).status_code
     if status == HTTPStatus.NOT_FOUND:
         refused = Refused("not_found", f"There is no route {request.url.path[:200]!a}.")

@@ -1,6 +1,6 @@
 """One declaration per route, at its handler: who may call it, what it answers and refuses, whether it needs a key.
 
-The guard, the table role × route, the OpenAPI document and the tests derive from it; nothing else says it again.
+The guard, the table role × route, the OpenAPI document and the tests derive from it; it is said nowhere else.
 """
 
 import inspect
@@ -21,9 +21,9 @@ PLAYER: Final = ("player_not_found", "overloaded", "shard_unavailable", "journal
 
 BLOCKED: Final = ("player_blocked",)
 CONVERTED: Final = (*BLOCKED, "unsupported_currency")
-"""What moves or counts money in the player's currency."""
+"""Refusals of every command that moves or counts money in the player's currency."""
 CONTROL: Final = ("outcome_unknown",)
-"""What asks whoever is in control of the cluster."""
+"""Refusals of every request that the supervisor or the store answers for the whole cluster."""
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Response]])
 
@@ -40,8 +40,9 @@ class Parameter(NamedTuple):
 class Route(NamedTuple):
     """What a route is. `name` is method and path, like `POST /spin/{session_id}/result`.
 
-    `refuses` are the refusals of its own; those that follow from its shape are in `refusals`. `keyed`: it changes
-    something and needs an Idempotency-Key. `body` and `query` say what FastAPI doesn't parse; a `form` is a catalog's.
+    `refuses` are the refusals that only this route has; `refusals` adds those that follow from its kind. `keyed`: the
+    route changes something and needs an Idempotency-Key. `body` and `query` describe what FastAPI doesn't parse;
+    `form`: the route takes a catalog as a form.
     """
 
     name: str
@@ -159,12 +160,17 @@ class RouteTable(dict[str, Route]):
         self.form_paths = frozenset(route.path for route in self.values() if route.form)
 
     def methods_of(self, path: str) -> list[str]:
-        """The methods a path knows. A path that is declared as it stands belongs to no template beside it."""
+        """The methods that a path has.
+
+        A path that is declared exactly belongs to no template, even if one fits.
+        """
         fitting = self._fitting(path)
         return sorted({route.method for route in fitting if path not in self._exact or route.path == path}) or ["GET"]
 
     def is_shadowed(self, method: str, path: str) -> bool:
-        """Whether only a template beside an exact path knows the method: `GET /loyalty/redemptions` is no player's."""
+        """Whether the path is declared exactly, and only a template has the method: `GET /loyalty/redemptions` is no
+        player's.
+        """
         if path not in self._exact or f"{method} {path}" in self:
             return False
         return any(route.method == method for route in self._fitting(path))

@@ -20,7 +20,7 @@ class GatewayMetrics(Collector):
         self.streams = 0
         """Connections to the spin stream."""
         self.population: Population | None = None
-        """As of the last scrape; None: not known."""
+        """The figures at the last scrape; None: not known."""
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)

@@ -58,7 +58,7 @@ def document(
     for route in routes.values():
         if is_hot(route.path):
             paths.setdefault(route.path, {})[route.method.lower()] = _hot_operation(route)
-        if route.path in paths:  # not without settings.sandbox
+        if route.path in paths:  # the sandbox route is served only with settings.sandbox
             _complete(route, paths[route.path][route.method.lower()])
     components = found.setdefault("components", {})
     own = {name: schema for name, schema in components.get("schemas", {}).items() if "ValidationError" not in name}
@@ -69,7 +69,9 @@ def document(
 
 
 def _whole(node: Any) -> Any:
-    """Limits of integers as integers, where FastAPI writes 1000000000000000.0; patterns without what is Python's."""
+    """Writes limits of integers as integers, where FastAPI writes 1000000000000000.0, and drops what only Python's
+    patterns need.
+    """
     if isinstance(node, dict):
         return {name: _whole(child) for name, child in node.items()}
     if isinstance(node, list):

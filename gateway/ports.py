@@ -11,7 +11,7 @@ class ClusterPort(Protocol):
     """Answers from what this process already knows: none of these may block or raise."""
 
     def ready(self) -> tuple[bool, str]:
-        """Whether spins can be served now, and in one sentence why not."""
+        """Whether spins can be served now; if not, one sentence says why."""
 
     def cluster(self) -> Mapping[str, Any]:
         """Shards, epochs, slots, players: the JSON of `GET /cluster`."""
@@ -31,8 +31,9 @@ class Finding(NamedTuple):
 class Checked(NamedTuple):
     """A candidate catalog: refused if there are `problems`, taken with its `warnings`.
 
-    `changed_files` names the files of a catalog that were added, removed or have other bytes than those in force:
-    broken ones too, but none that no catalog has; `base` is the number of the one in force that it was compared with.
+    `changed_files` names the files that were added, were removed, or have other bytes than those in force. It includes
+    broken files, but no files that don't belong to a catalog. `base` is the number of the catalog in force that the
+    candidate was compared with.
     """
 
     problems: tuple[Finding, ...]
@@ -51,7 +52,7 @@ class InForce(NamedTuple):
 
 
 class Deployed(NamedTuple):
-    """A catalog is in force in every shard. `diff` is what it changed, as JSON; `replayed`: it had been done before."""
+    """A catalog is in force in every shard. `diff` is what changed, as JSON. `replayed`: it was done before."""
 
     version: str
     number: int
@@ -60,13 +61,16 @@ class Deployed(NamedTuple):
 
 
 class Overtaken(NamedTuple):
-    """Nothing was deployed: by now the catalog of this number is in force. Compare and judge again."""
+    """Nothing was deployed, because the catalog of this number is in force by now.
+
+    The caller must compare and judge again.
+    """
 
     number: int
 
 
 class KeyTaken(NamedTuple):
-    """Nothing was done: the caller's key stands for another deploy, or another move of the clock."""
+    """Nothing was done, because the caller's key was used for another deploy, or another move of the clock."""
 
 
 class CampaignFigures(NamedTuple):
@@ -87,7 +91,7 @@ class Population(NamedTuple):
 
 
 class SandboxClock(NamedTuple):
-    """The time that holds (Unix ms), and how far it runs ahead of real time; `replayed`: it had been moved before."""
+    """The time that holds (Unix ms), and how far it runs ahead of real time. `replayed`: this move was done before."""
 
     now_ms: int
     offset_ms: int
@@ -95,17 +99,19 @@ class SandboxClock(NamedTuple):
 
 
 class TimeEnds(NamedTuple):
-    """Nothing was done: the clock would have passed the latest instant, before which so many seconds are left."""
+    """Nothing was done, because the clock would have passed the latest instant. So many seconds are left until then."""
 
     left_seconds: int
 
 
 class ControlUnavailable(Exception):
-    """Nobody in control answers, or not in time: what was asked may be done or not, and can be asked again."""
+    """The supervisor or the store did not answer in time. The request may be done or not; it is safe to repeat it."""
 
 
 class ControlPort(Protocol):
-    """The catalog and the sandbox clock. What is not async answers from memory; the rest raises ControlUnavailable.
+    """The catalog and the sandbox clock.
+
+    Methods that are not async answer from memory; the others raise ControlUnavailable.
 
     A `command_id` is `<caller>:<idempotency key>`. The last 128 are remembered with their answers, in the store, in
     the same step as the change.
@@ -115,31 +121,34 @@ class ControlPort(Protocol):
         """The catalog in force."""
 
     def texts(self) -> Texts:
-        """Its texts."""
+        """The texts of the catalog in force."""
 
     def in_force(self) -> InForce:
-        """Which one it is."""
+        """Which catalog is in force."""
 
     async def check(self, files: Mapping[str, bytes]) -> Checked:
         """Checks `files` (name → content) as a whole catalog and compares it with the one in force. Changes nothing."""
 
     async def deployed(self, files: Mapping[str, bytes], command_id: str) -> Deployed | KeyTaken | None:
-        """What came of deploying `files` under this id; None if it was not done, or is long forgotten."""
+        """What an earlier deploy of `files` under this id led to; None if there was none, or it is forgotten."""
 
     async def deploy(
         self, files: Mapping[str, bytes], by: str, base: int | None = None, command_id: str = ""
     ) -> Deployed | Checked | Overtaken | KeyTaken:
         """Puts `files` in force in every shard at once, once per id; `Checked`, with its problems, if they don't pass.
 
-        With `base` only as long as the catalog of that number is in force. The one that is in force already is
-        deployed again without a change: repeating a call is safe.
+        With `base`, only as long as the catalog of that number is in force. Deploying the catalog that is in force
+        already changes nothing, so a call may be repeated.
         """
 
     async def figures(self, campaigns: Sequence[Campaign]) -> Mapping[str, CampaignFigures]:
-        """What has become of these campaigns so far, by id; none of them if it can't be told now."""
+        """What has become of these campaigns so far, by id; empty if that can't be told now."""
 
     async def population(self) -> Population | None:
-        """Counted with the journal, so that nobody scans the players; None if it can't be told now."""
+        """All players and their points. They are counted with the journal, so nobody scans the players.
+
+        None: not known now.
+        """
 
     async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken | TimeEnds:
         """Moves the sandbox clock ahead, once per id; answers when all work due by then is done (rules §10)."""

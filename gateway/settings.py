@@ -16,7 +16,7 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     auth: AuthMode = "open"
     body_bytes_max: int = 65_536
     catalog_bytes_max: int = 4_194_304
-    """For a catalog that is checked or deployed."""
+    """Bytes of a catalog that is checked or deployed."""
     in_flight_max: int = 4_096
     """Spins waiting for their player; one more is refused as `overloaded`."""
     timestamp_skew_s: int = 300
@@ -32,7 +32,7 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     stream_ping_s: int = 20
     """How often a stream is asked for a sign of life, and how long it may take."""
     sandbox: bool = False
-    """Whether the clock can be moved; without it that route does not exist (rules §10)."""
+    """Whether the clock can be moved. If not, the route for it does not exist (rules §10)."""
 
 
 def is_loopback(host: str) -> bool:

@@ -3,5 +3,5 @@
 `contract` says what a store promises; `sqlite` and `redis` keep it; `codec` turns players and batches
 into checksummed bytes; `recovery` turns bytes back into players.
 
-`opening` is where a store comes from: only it knows which there are.
+`opening` makes the store that a setting names; only it knows which kinds there are.
 """

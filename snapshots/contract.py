@@ -5,8 +5,9 @@ log of its own. The *epoch* only grows. The *term* is the supervisor's epoch. A 
 players; a *dedicated* player has a shard of its own.
 
 Every write is fenced in the same atomic step that performs it: shard writes by (epoch, nonce), control writes by term.
-A refused write changes nothing and raises `Fenced`. No answer raises `StoreUnavailable`: the identical call may
-be repeated and then succeeds exactly if the first one did or it can be done now.
+A refused write changes nothing and raises `Fenced`. If the store gives no answer, the call raises `StoreUnavailable`
+and may be repeated identically. The repeated call succeeds if the first one was carried out, or if it can be carried
+out now; it is never carried out twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,10 @@ class Store(Protocol):
         """Confirms that the incarnation is current; answers the store's clock, Unix ms. Changes nothing else."""
 
     async def retire(self, inc: Incarnation) -> None:
-        """A clean goodbye: address and owner are removed, the log sealed. Its lease needs not be waited out."""
+        """A clean goodbye: address and owner are removed, and the log is sealed.
+
+        Nobody has to wait for the end of its lease.
+        """
 
     # --- shard: journal
 
@@ -82,15 +86,15 @@ class Store(Protocol):
     ) -> LogHead:
         """Compare-and-append: writes record `head.seq + 1` if the log stands at `head`; answers the new head.
 
-        `catalog_number` is the catalog the entries were decided under: older than the one in force is `Fenced`.
-        `tallies` are deltas to the store's counters, added in the same atomic step as the record is written; one that
-        would take a counter beyond 64 bits is left out.
-        The same payload at the same position succeeds again without writing or counting. Anything else: `Fenced`.
-        Durable (as far as the backend can) when it returns.
+        `catalog_number` is the catalog that the entries were decided under. If it is older than the one in force:
+        `Fenced`. `tallies` are deltas to the store's counters, added in the same atomic step as the record is written.
+        A delta that would take a counter beyond 64 bits is left out. The same payload at the same position succeeds
+        again without writing or counting. Anything else: `Fenced`. The record is durable, as far as the backend can
+        make it, when the call returns.
         """
 
     async def tallies(self, names: Sequence[str]) -> Tallies:
-        """The counters named, over all that was ever appended, by whichever shard; 0 for one nobody added to."""
+        """The named counters, summed over all that any shard ever appended; 0 for a counter that nobody added to."""
 
     async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
         """Moves the own log's checkpoint up (never down) and removes records up to `trim_seq` ≤ checkpoint."""
@@ -106,11 +110,15 @@ class Store(Protocol):
     async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:
         """Stores each as the newest generation; the former newest becomes the older. All or none.
 
-        A record below the stored newest version is skipped (never lowers); one equal to it fills both generations.
+        A record of an older version than the newest stored one is skipped. A record of the same version fills both
+        generations.
         """
 
     async def load_player(self, player_id: str) -> StoredPlayer:
-        """What is stored of a player. "Nothing" means that the store said so; no answer raises."""
+        """What is stored of a player.
+
+        An empty answer means that the store has nothing; a store that does not answer raises.
+        """
 
     # --- shard: slot moves
 
@@ -123,11 +131,12 @@ class Store(Protocol):
         gainer: str,
         versions: Mapping[str, int],
     ) -> Incarnation:
-        """One transaction: gives slots and dedicated players to `gainer`, raises the own epoch, records `versions`.
+        """One transaction: gives slots and dedicated players to `gainer`, raises this shard's epoch, records
+        `versions`.
 
-        Conditional on (epoch, nonce) and on the term. Answers the own new incarnation: same nonce and log, epoch + 1.
-        Repeating it after an unknown outcome gives the same answer. `versions` are the last durable versions of
-        the players released: the gainer's `load_player` answers them as `minimum_version`.
+        Conditional on (epoch, nonce) and on the term. Answers this shard's new incarnation: same nonce and log, the
+        next epoch. Repeating the call after an unknown outcome gives the same answer. `versions` are the last durable
+        versions of the players released: the gainer's `load_player` answers them as `minimum_version`.
         """
 
     # --- shard: due work
@@ -135,29 +144,32 @@ class Store(Protocol):
     async def due_players(
         self, slots: Sequence[int], dedicated: Sequence[str], before_ms: int, limit: int
     ) -> Sequence[str]:
-        """Who of these slots and dedicated players has a newest snapshot with `due_ms` ≤ before_ms, earliest first.
+        """Players of these slots, and of these dedicated ones, whose newest snapshot has `due_ms` ≤ before_ms, earliest
+        first.
 
-        A dedicated player belongs to no slot: one that is not named is left out.
+        A dedicated player belongs to no slot, so a dedicated player who is not named is left out.
         """
 
     async def stored_players(self, slots: Sequence[int], limit: int, after: Place | None = None) -> StoredPage:
-        """Who has a snapshot and an id of these slots, dedicated or not: slot by slot in ascending order.
+        """Players who have a snapshot and whose ids belong to these slots, dedicated or not; by slot, in ascending
+        order.
 
-        A page holds about `limit` players. Whoever is there from the first page to the last comes up, perhaps twice.
+        A page holds about `limit` players. A player who is there from the first page to the last comes up at least
+        once, perhaps twice.
         """
 
     async def put_due_marks(self, inc: Incarnation, marks: Mapping[int, str]) -> None:
-        """Notes by slot under which rules its index of due work is complete. `Fenced` if a slot isn't the shard's."""
+        """Notes under which rules each slot's index of due work is complete. `Fenced` if a slot isn't the shard's."""
 
     async def due_marks(self) -> Mapping[int, str]:
-        """What was noted last, by slot; slots nobody ever noted anything of are not there."""
+        """What was noted last, by slot. Slots of which nothing was ever noted are left out."""
 
     # --- limits shared by all players (rule 11): atomic and exact under concurrency, independent of incarnations
 
     async def see(self, player_id: str, signals: Signals, now_ms: int, window_days: int) -> Seen:
         """Records that the player used these signals at `now_ms`; counts the *other* players with each in the window.
 
-        At most `SEEN_PLAYERS_MAX` players are kept per signal, the latest: counts end there.
+        Only the latest `SEEN_PLAYERS_MAX` players are kept per signal, so no count is higher.
         """
 
     async def reserve(
@@ -172,14 +184,16 @@ class Store(Protocol):
         """Reserves budget and counts for each award, or refuses that award with every limit it would pass.
 
         Each award is all or nothing; later awards of the call see what earlier ones reserved. Idempotent by
-        `reservation_id`: a granted one is answered again without counting twice; a held one is judged anew by what is
-        wanted now, in the place of what it held; a refused or returned one is tried anew. `per_ip` bounds
-        `bonus_micro_eur` per IP over the last `period_days` UTC days, at most `PERIOD_DAYS_MAX`. A limit per IP or
-        device doesn't hold without that signal; an amount of 0 passes no limit.
+        `reservation_id`: a granted reservation is answered again without counting twice. A held one is judged anew by
+        what is wanted now, which takes the place of what it held. A refused or returned one is tried anew. `per_ip`
+        bounds `bonus_micro_eur` per IP over the last `period_days` UTC days, at most `PERIOD_DAYS_MAX`. A limit per IP
+        or device applies only if there is such a signal; an amount of 0 is within every limit.
         """
 
     async def resolve_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
-        """The fate of reservations is known: granted ones count for good, others are returned. Idempotent; final.
+        """The fate of reservations is known: if `granted`, they count for good, else they are returned.
+
+        Idempotent and final.
 
         The fate stays known for `RESOLVED_KEPT_MS`. Reservations nobody knows are passed over.
         """
@@ -189,7 +203,7 @@ class Store(Protocol):
     ) -> Sequence[HeldReservation]:
         """Reservations made before `before_ms` whose fate is not known, oldest first, then by id.
 
-        With `after`: only what comes behind it in that order, so that all can be read page by page.
+        With `after`: only the reservations behind it in that order, so that all can be read page by page.
         """
 
     async def usage(self, campaign_ids: Sequence[str]) -> Mapping[str, int]:
@@ -200,7 +214,7 @@ class Store(Protocol):
     async def put_catalog(self, version: str, content: bytes) -> None:
         """Stores a catalog under its content hash. Does not put it in force.
 
-        Kept are the one in force and the `CATALOGS_KEPT` that were stored last, or stored again.
+        The catalog in force is kept, and the `CATALOGS_KEPT` that were stored, or stored again, last.
         """
 
     async def get_catalog(self, version: str) -> bytes | None:
@@ -209,11 +223,11 @@ class Store(Protocol):
     async def commit_catalog(
         self, term: int, row: CatalogRow, done: DoneRequest | None = None, unheld: Sequence[str] = ()
     ) -> None:
-        """Puts a stored version in force: from its return on, appends under an older number are refused.
+        """Puts a stored version in force. Once the call has returned, appends under an older number are refused.
 
         `row.number` must be one above the current one; the very same row succeeds again. Anything else, or a version
         that is not stored: `Fenced`. If one of the counters `unheld` (see `tallies`) is above 0: `StillHeld`; no append
-        can come between that look and the new number. `done` is remembered in the same step.
+        can come between that check and the new number. `done` is remembered in the same step.
         """
 
     # --- sandbox clock
@@ -224,7 +238,7 @@ class Store(Protocol):
     # --- control requests
 
     async def done_request(self, key: bytes) -> DoneRequest | None:
-        """A remembered request: one of the last `REQUESTS_KEPT`. The first that was remembered under a key stays."""
+        """A request among the last `REQUESTS_KEPT` ones. The first one that was remembered under a key stays."""
 
     # --- supervisor: control, each conditional on its term
 
@@ -234,15 +248,16 @@ class Store(Protocol):
     async def take_term(self, holder: str = "", lease_ms: int = 0, *, take_over: bool = False) -> int:
         """Raises the term by one and answers it. Every control write under an older term is refused from then on.
 
-        `holder` names the instance of Croupier that takes it: for `lease_ms` others are kept away, itself never. While
-        another one's lease runs: `TermHeld`, and nothing changes, unless `take_over`. "" keeps nobody away.
+        `holder` names the instance of Croupier that takes the term. For `lease_ms` it keeps other instances away, but
+        never itself. While another instance's lease runs, `TermHeld` is raised and nothing changes, unless `take_over`.
+        The holder "" keeps nobody away.
         """
 
     async def hold_term(self, term: int, lease_ms: int) -> None:
-        """The holder lives: its lease runs for `lease_ms` from now on. `Fenced` if the term is over."""
+        """The holder lives, so its lease runs for `lease_ms` from now on. `Fenced` if the term is over."""
 
     async def leave_term(self, term: int) -> None:
-        """The holder's goodbye: nobody is kept away any more. The term stays; repeating it is fine."""
+        """The holder's goodbye: nobody is kept away any more. The term stays. The call may be repeated."""
 
     async def term_lease(self) -> TermLease:
         """Who holds the term, and for how long; readable by anyone."""
@@ -250,17 +265,17 @@ class Store(Protocol):
     async def assign(self, term: int, slots: Mapping[int, str], dedicated: Mapping[str, str]) -> None:
         """Replaces the owner of the slots named, and the whole table of dedicated players.
 
-        Only for slots nobody serves.
+        It may be called only for slots that nobody serves.
         """
 
     async def fence(self, term: int, shard_id: str) -> Owner | None:
-        """Raises a shard's epoch without a new owner: seals its log, removes its address.
+        """Raises a shard's epoch without giving it a new owner: its log is sealed and its address removed.
 
         Answers the owner it fenced.
         """
 
     async def finish_log(self, term: int, log_id: str) -> None:
-        """Removes a sealed log: every owner has snapshots beyond it. A live log: `Fenced`."""
+        """Removes a sealed log, which is allowed once every owner has snapshots beyond it. A live log is `Fenced`."""
 
     async def routing(self) -> Routing:
         """The whole table; readable by anyone."""

@@ -57,4 +57,4 @@ class CorruptLog(Corrupt):
 
 
 class VersionGap(Corrupt):
-    """A player's versions are not consecutive: an entry is missing. Stops that player, nobody else."""
+    """A player's versions are not consecutive: an entry is missing. That player stops, and nobody else."""

@@ -1,4 +1,4 @@
-"""What stores keep and answer, and the limits of it. `snapshots.contract` says what is promised about them."""
+"""What stores keep and answer, and how much of it. `snapshots.contract` says what a store promises."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -75,8 +75,8 @@ class LogRecord(msgspec.Struct, frozen=True):
 class LogInfo(msgspec.Struct, frozen=True):
     """A log that may hold entries no snapshot covers yet.
 
-    Entries up to `checkpoint_seq` are covered by each player's newest snapshot, those up to `trimmed_seq`
-    by both generations and gone. `sealed`: nobody can append any more.
+    Entries up to `checkpoint_seq` are covered by each player's newest snapshot. Those up to `trimmed_seq` were covered
+    by both generations and are removed. `sealed`: nobody can append any more.
     """
 
     log_id: str
@@ -103,12 +103,12 @@ class SnapshotRecord(msgspec.Struct, frozen=True):
     due_ms: int | None = None
     """When the player next has work due (Unix ms): the index of due work is written with the snapshot (rule 12).
 
-    Loaded again with the newest version only; the older generation's is forgotten.
+    Only the newest generation has it when it is loaded; the older generation's due time is not kept.
     """
 
 
 class StoredPlayer(msgspec.Struct, frozen=True):
-    """All the store has of a player: generations newest version first, empty only if there is none.
+    """All that the store has of a player. Generations come newest version first; empty only if there are none.
 
     `minimum_version`: a slot move recorded that the player had reached it; nothing older may be loaded (0: no move).
     """
@@ -137,7 +137,7 @@ class CatalogRow(msgspec.Struct, frozen=True):
     due_since: int = 0
     """The number of the first catalog since which due times have followed from the same rules (rule 12)."""
     due_since_ms: int = 0
-    """When that one came into force, in the players' time: with a sandbox clock ahead of `at_ms`."""
+    """When that catalog came into force, in the players' time, which a sandbox clock puts ahead of `at_ms`."""
 
 
 class TermLease(msgspec.Struct, frozen=True):
@@ -153,7 +153,9 @@ class TermLease(msgspec.Struct, frozen=True):
 
 
 class DoneRequest(msgspec.Struct, frozen=True):
-    """A control request that was carried out: digests of who asked under which key and of what, and the answer."""
+    """A control request that was carried out: the digest of its caller and key, the digest of its content, and the
+    answer.
+    """
 
     key: bytes
     content: bytes
@@ -161,7 +163,7 @@ class DoneRequest(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """How far a reading of stored players has come: all slots below `slot`, and of `slot` what is before `at`."""
+    """How far a reading of stored players has come: all slots below `slot`, and what is before `at` in `slot`."""
 
     slot: int
     at: str
@@ -184,7 +186,9 @@ class HeldReservation(msgspec.Struct, frozen=True):
 
 
 class Routing(msgspec.Struct, frozen=True):
-    """Who owns what. `slots[i]` is the shard of slot i ("" if none yet); `term` the supervisor's that wrote last.
+    """Who owns what.
+
+    `slots[i]` is the shard of slot i ("" if none yet); `term` is that of the supervisor that wrote last.
 
     `supervisor` is where the supervisor listens for control requests.
     """

@@ -20,7 +20,7 @@ PAGE_RECORDS = 256
 class TailIndex:
     """Entries that snapshots may not cover yet, still encoded, by player. Built by `read_tails`.
 
-    An entry is held until `drop`: only then is its log free to be finished.
+    An entry is held until `drop`. A log may be finished only when none of its entries is held any more.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class TailIndex:
         return list(self._entries.get(player_id, ()))
 
     def drop(self, player_id: str) -> None:
-        """Lets go of a player: call it once a snapshot that covers the entries is confirmed."""
+        """Forgets a player's entries. Call it once a snapshot that covers them is confirmed."""
         self._entries.pop(player_id, None)
         self._corrupt.pop(player_id, None)
         for players in self._logs.values():
@@ -57,7 +57,7 @@ class TailIndex:
         return list(self._entries)
 
     def needs(self, log_id: str) -> bool:
-        """Whether entries of that log are still held: it must not be finished."""
+        """Whether entries of that log are still held; then it must not be finished."""
         return bool(self._logs.get(log_id))
 
     def needed_logs(self) -> list[str]:
@@ -74,8 +74,8 @@ class TailIndex:
 async def read_tails(store: Store, logs: Iterable[LogInfo], wanted: Callable[[str], bool]) -> TailIndex:
     """Indexes what follows each log's checkpoint, for the players `wanted`.
 
-    A damaged entry stops only its player. A record that can't be read at all, or is missing: CorruptLog naming log
-    and sequence.
+    A damaged entry stops only its player. If a record is missing, or can't be read at all, CorruptLog names the log and
+    the sequence number.
     """
     index = TailIndex()
     for log in logs:
@@ -93,7 +93,7 @@ async def read_player(store: Store, log_id: str, player_id: str, after_seq: int 
 
 
 class Loaded(NamedTuple):
-    """A player, and when the index of due work says that it has some (Unix ms; None: never)."""
+    """A player, and when it has work due according to the index (Unix ms; None: never)."""
 
     player: Player
     indexed_ms: int | None
@@ -103,8 +103,8 @@ async def load_player(store: Store, player_id: str, tail: Sequence[KeyedEntry] =
     """The player at its last durable version; version 0 if the store says that there is nothing.
 
     `tail` are entries that may be newer than the snapshot. If the newest generation is damaged, the older one (or an
-    empty player) is brought forward from all unfinished logs. Raises CorruptSnapshot, CorruptLog or VersionGap if
-    the player can't be had complete.
+    empty player) is brought forward from all unfinished logs. Raises CorruptSnapshot, CorruptLog or VersionGap if the
+    player can't be brought back completely.
     """
     stored = await store.load_player(player_id)
     generations = stored.generations
@@ -167,7 +167,9 @@ def _bring_forward(player: Player, entries: list[KeyedEntry]) -> None:
 def _demand_version(player: Player, minimum: int) -> None:
     state = player.state
     if state.version < minimum:
-        raise VersionGap(f"player {state.player_id!r}: version {minimum} was durable, only {state.version} is found")
+        raise VersionGap(
+            f"player {state.player_id!r}: version {minimum} was durable, but only {state.version} is found"
+        )
 
 
 def _index_record(
@@ -187,9 +189,9 @@ def _index_record(
 
 
 def _suspects(entries: Sequence[KeyedEntry]) -> dict[str, str]:
-    """Who must stop because a record fails its hash: whoever a bad entry in it may have belonged to.
+    """Who must stop because a record fails its hash: every player to whom a bad entry of the record may belong.
 
-    If no entry is bad, nobody can tell what changed: everybody in the record stops.
+    If no entry is bad, nobody can tell what was changed, so everybody in the record stops.
     """
     suspects: dict[str, str] = {}
     for entry in entries:
@@ -206,7 +208,7 @@ async def _verified(store: Store, log_id: str, after_seq: int) -> AsyncIterator[
     expected = {GENESIS} if after_seq == 0 else None
     while page := await store.read_log(log_id, seq, PAGE_RECORDS):
         for record in page:
-            # Nothing before the first record is read: its own word on its predecessor is taken.
+            # Nothing before the first record is read, so what that record says of its predecessor is believed.
             hashes = {next_hash(previous, record.payload) for previous in expected or {record.previous}}
             intact = record.hash in hashes
             follows = intact or expected is None or record.previous in expected

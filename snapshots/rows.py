@@ -27,7 +27,7 @@ def checked_trim(checkpoint_seq: int, trim_seq: int) -> None:
 
 
 def log_name(shard_id: str, epoch: int) -> str:
-    """The log an incarnation claimed with `epoch` writes."""
+    """The name of the log that an incarnation writes which was claimed with `epoch`."""
     return f"{shard_id}-{epoch}"
 
 
@@ -38,7 +38,7 @@ def log_origin(log_id: str) -> tuple[str, int]:
 
 
 def packed(value: Owner | Address | CatalogRow | None) -> bytes:
-    """What rests in the store for an owner, an address or the catalog in force."""
+    """The bytes that the store keeps for an owner, an address or the catalog in force."""
     return msgspec.msgpack.encode(value) if value is not None else b""
 
 

@@ -12,7 +12,7 @@ def _loop_time() -> float:
 
 
 class Rests:
-    """How long each player rests. Nobody rests for longer than a minute, so nothing is given up."""
+    """How long each player rests. No rest is longer than a minute, so every player's work is tried again."""
 
     def __init__(self, clock: Callable[[], float] = _loop_time) -> None:
         self._clock = clock
@@ -28,17 +28,17 @@ class Rests:
         return rest is not None and self._clock() < rest[0]
 
     def failed(self, player_id: str) -> None:
-        """It failed, perhaps again: the player rests, twice as long as the last time."""
+        """The player's work failed, perhaps again: the player rests twice as long as the last time."""
         _, last_s = self._rests.get(player_id, (0.0, 0.0))
         rest_s = min(2 * last_s, REST_MAX_S) or REST_FIRST_S
         self._rests[player_id] = (self._clock() + rest_s, rest_s)
 
     def succeeded(self, player_id: str) -> None:
-        """All is well again."""
+        """The player's work succeeded: the player rests no more."""
         self._rests.pop(player_id, None)
 
     def forget_old(self) -> None:
-        """Drops players whom nobody has tried for long: they left, or have nothing to do any more."""
+        """Forgets players who were not tried for long: they left, or have no work any more."""
         now_s = self._clock()
         for player_id in [player_id for player_id, rest in self._rests.items() if rest[0] + REST_MAX_S < now_s]:
             del self._rests[player_id]

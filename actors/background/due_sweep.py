@@ -1,7 +1,7 @@
-"""Keeps the index of due work true to the catalog in force (rule 12): whoever is not in memory is looked at once.
+"""Keeps the index of due work true to the catalog in force (rule 12): players not in memory are looked at once.
 
-The store notes by slot under which rules its index is complete. Where that are others, all players of the slot are
-loaded in small slices and let go again; only those whose due time has changed are written.
+The store notes for each slot under which rules its index is complete. If these are not the rules in force, all players
+of the slot are loaded in small slices and let go again. Only players whose due time has changed are written.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ log = logging.getLogger("croupier.shard")
 
 LOOK_S = 1.0
 PAUSE_PER_WORK = 3
-"""A slice that took so long is followed by a pause that many times as long: spins have three quarters of the time."""
+"""The pause after a slice is that many times as long as the slice took, so spins have three quarters of the time."""
 PAUSE_MAX_S = 1.0
 OF_THEIR_OWN = -1
-"""Stands for the slot of dedicated players: nobody marks it, they are few and looked at each time."""
+"""Stands for the slot of dedicated players. It is never marked: they are few, and looked at each time."""
 
 
 class _Situation(NamedTuple):
-    """What a sweep depends on; once it has changed, a sweep begins anew."""
+    """What a sweep depends on. When any of it changes, the sweep begins anew."""
 
     catalog_number: int
     generation: int
@@ -52,12 +52,12 @@ class DueSweep:
         self._hurried = 0
         self._rests = Rests()
         self._marks: dict[int, str] = {}
-        """What is to be noted of the slots that are not complete."""
+        """The marks to be noted for the slots that are not complete yet."""
         self._left: dict[int, set[str]] = {}
         """By slot: players who can't be looked at now. Their slots are not complete until they can."""
 
     async def run(self) -> None:
-        """Looks every second whether there is anything to do; as long as nothing changes that asks nobody."""
+        """Looks every second whether there is anything to do. As long as nothing changes, the store is not asked."""
         while True:
             inc = self._context.inc
             try:
@@ -73,7 +73,10 @@ class DueSweep:
             await asyncio.sleep(LOOK_S)
 
     async def catch_up(self) -> None:
-        """Completes the index without pauses, for those who wait for it. Who can't be loaded now is left out."""
+        """Completes the index without pauses, for callers who wait for it.
+
+        Players who can't be loaded now are left out.
+        """
         self._hurried += 1
         try:
             await self._sweep()
@@ -106,7 +109,7 @@ class DueSweep:
         marks, known = self._wanted(routing), await context.store.due_marks()
         self._marks, self._left = {slot: mark for slot, mark in marks.items() if known.get(slot) != mark}, {}
         self._show()
-        # A snapshot under way may tell a due time of the former rules.
+        # A snapshot that is being written may hold a due time by the former rules.
         await self._snapshotter.clean(())
         own = [player_id for player_id, owner in context.ownership.dedicated.items() if owner == context.inc.shard_id]
         self._leave(OF_THEIR_OWN, await self._look_at(own, situation))
@@ -116,9 +119,10 @@ class DueSweep:
         return await self._page_by_page(situation)
 
     def _wanted(self, routing: Routing) -> dict[int, str]:
-        """The marks of this shard's slots: rules, since when they hold, and who of the slot is looked at elsewhere.
+        """The marks of this shard's slots: the rules, since when they hold, and which players are looked at elsewhere.
 
-        Rules that were replaced and came back may find what the others left, so their digest alone would not do.
+        If rules are replaced and come back later, the index holds what the rules in between left: a digest alone is not
+        enough.
         """
         context = self._context
         since = 0 if routing.catalog is None else routing.catalog.due_since
@@ -150,7 +154,7 @@ class DueSweep:
         await asyncio.sleep(0 if self._hurried else min(PAUSE_PER_WORK * work_s, PAUSE_MAX_S))
 
     async def _those_left(self, situation: _Situation) -> None:
-        """Tries again whoever could not be looked at, each after its rest."""
+        """Tries the players again who could not be looked at, each after a rest."""
         for slot, left in list(self._left.items()):
             again = [player_id for player_id in sorted(left) if not self._rests.resting(player_id)]
             failed = await self._look_at(again, situation) if again else set()
@@ -179,7 +183,7 @@ class DueSweep:
         self._context.metrics.gauges["shard_due_slots_to_sweep"] = len(self._marks)
 
     async def _look_at(self, player_ids: Sequence[str], situation: _Situation) -> set[str]:
-        """Makes the index tell the due times of these players; answers of whom that failed."""
+        """Brings the due times of these players into the index; answers the players with whom that failed."""
         failed, start = set[str](), 0
         while start < len(player_ids):
             context = self._context

@@ -1,7 +1,8 @@
 """Due work: done at its time for players in memory and for those that are not, as ordinary commands (rule 12).
 
 Players in memory note their next due time themselves; the others are found by the index that is written with their
-snapshots. Nothing is done twice: the commands' ids are derived from what is due, and the state records what was done.
+snapshots. Nothing is done twice, because a command's id is derived from what is due and the state records what was
+done.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ class Scheduler:
         """Players at the front of the index whose work can't be done now."""
 
     async def run(self) -> None:
-        """Looks every half second, and for orphaned reservations twice in the time they may be held."""
+        """Looks for due work every half second, and for orphaned reservations twice in the time they may be held."""
         beats, orphans_every = 0, max(1, int(self._context.settings.orphan_after_ms / 2_000 / TICK_S))
         while True:
             beats += 1
@@ -60,7 +61,7 @@ class Scheduler:
             await asyncio.sleep(TICK_S)
 
     async def catch_up(self) -> None:
-        """Does all work due by now, of players in memory and of those that are not. What can't be done rests."""
+        """Does all work that is due by now, of players in memory and not. A player whose work can't be done rests."""
         async with self._working:
             self._rests.forget_old()
             await self._in_memory()
@@ -74,7 +75,9 @@ class Scheduler:
             await self._in_memory()
 
     async def _in_memory(self) -> None:
-        """Notes taken are given back at the end: what can't be done now must not come up again at once."""
+        """Notes that were taken are put back at the end only: work that can't be done now must not come up again at
+        once.
+        """
         context, taken = self._context, list[str]()
         try:
             while context.at_work() and (found := context.scheduled.take(context.now(), SLICE)):
@@ -88,7 +91,10 @@ class Scheduler:
                     context.scheduled.note(player_id, resident.due_ms)
 
     async def _do(self, player_id: str) -> None:
-        """One player's overdue work, facts included, as far as it can be done now. Who is poisoned by it rests."""
+        """Does one player's overdue work, as far as that is possible now; facts are looked up.
+
+        A player whom the work poisons rests.
+        """
         context, counters = self._context, self._context.metrics.counters
         worked_on: Resident | None = None
         while context.at_work() and context.ownership.owns(player_id) and not self._rests.resting(player_id):
@@ -109,16 +115,18 @@ class Scheduler:
             version = resident.player.state.version
             await self._until_free(resident)
             if resident.player.state.version == version:
-                return  # its facts can't be had now
+                return  # the facts it needs can't be looked up now
             counters["due_work_done"] += 1
 
     async def _until_free(self, resident: Resident) -> None:
-        """Waits for what this player waits for, whoever else keeps looking things up meanwhile."""
+        """Waits until nothing is looked up for this player any more, even if look-ups for others go on."""
         while resident.waiting is not None and not self._context.ended:
             await self._facts.until_one_decided()
 
     async def _not_in_memory(self, tried: set[str]) -> bool:
-        """Does what the index says to be due, once in each sweep (`tried`); False if that was nothing new."""
+        """Does what is due according to the index, each player once in a sweep (`tried`); False if the index has
+        nothing new.
+        """
         context = self._context
         if not context.at_work():
             return False
@@ -126,7 +134,7 @@ class Scheduler:
         limit = AT_ONCE + self._stuck
         found = await context.store.due_players(sorted(context.ownership.slots), own, context.now(), limit)
         due = [each for each in found if each not in tried and not self._rests.resting(each)]
-        self._stuck = len(found) - len(due)  # they stay in front: the next page must reach beyond them
+        self._stuck = len(found) - len(due)  # these stay at the front: the next page must reach beyond them
         tried.update(due)
         for player_id in due:
             if not context.at_work():
@@ -136,6 +144,6 @@ class Scheduler:
                 await self._do(player_id)
             elif context.ownership.owns(player_id):
                 self._rests.failed(player_id)
-        # What is done must not come up again.
+        # Work that is done must not come up again.
         await self._snapshotter.index(due)
         return bool(due) or len(found) == limit

@@ -22,7 +22,7 @@ class SlotNotClean(StoreError):
 
 
 class SlotMoves:
-    """One shard's giving away of slots. One move at a time: the caller sees to that."""
+    """How one shard gives slots away. The caller makes sure that there is one move at a time."""
 
     def __init__(
         self,
@@ -34,11 +34,13 @@ class SlotMoves:
         self._context, self._snapshotter, self._facts, self._arrive = context, snapshotter, facts, arrive
 
     async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
-        """Hands the slots (and dedicated players) over to `gainer`; answers the own incarnation under its new epoch.
+        """Hands the slots (and dedicated players) over to `gainer`; answers this shard's incarnation under its new
+        epoch.
 
-        From then on commands for them are answered `not_owner`; callers repeat them with the same id until the gainer
-        serves. Raises, with the ownership restored: SlotNotClean if a player can't be snapshotted, StoreUnavailable
-        before the transaction, Fenced if the term is over. Fenced as a shard: the incarnation ends, too.
+        From then on commands for these players are answered `not_owner`; callers repeat them with the same id until the
+        gainer serves. If it raises, the shard owns the slots again: SlotNotClean if a player can't be snapshotted,
+        StoreUnavailable before the transaction, Fenced if the term is over. If the shard itself is fenced, its
+        incarnation ends, too.
         """
         context = self._context
         await self._bring_in(set(slots), set(dedicated))
@@ -57,7 +59,7 @@ class SlotMoves:
         return context.inc
 
     async def _take_back_unless_fenced(self, slots: Sequence[int], dedicated: Sequence[str], refusal: Fenced) -> None:
-        """The term was over, or the incarnation is: if the old epoch still holds, nothing was transferred."""
+        """Either the term is over or this incarnation is. If the old epoch still holds, nothing was transferred."""
         context = self._context
         while not context.ended:
             try:
@@ -82,7 +84,10 @@ class SlotMoves:
         ]
 
     async def _bring_in(self, slots: set[int], dedicated: set[str]) -> None:
-        """Loads who is held in a log only, while the shard still owns them: a load needs that."""
+        """Loads the players whom only a log holds.
+
+        It does so while the shard still owns them, because a load needs that.
+        """
         for player_id in self._leaving(slots, dedicated):
             await self._arrive(player_id)
 
@@ -107,7 +112,7 @@ class SlotMoves:
     async def _transfer(
         self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str, versions: dict[str, int]
     ) -> None:
-        """The one transaction. Its outcome must become known: it is repeated, never undone by a time-out."""
+        """The one transaction of the move. It is repeated until its outcome is known; a time-out never undoes it."""
         context = self._context
         with context.transferring():
             while True:

@@ -9,5 +9,5 @@ def now_ms() -> int:
 
 
 def boottime_s() -> float:
-    """Seconds since boot, suspended time included: goes on while a process is stopped or the machine sleeps."""
+    """Seconds since boot. This clock goes on while a process is stopped or the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,9 +1,9 @@
-"""Garbage collection on the spin path: what lives long is never looked at again, the rest rarely."""
+"""Garbage collection on the spin path: objects that live long are never looked at again, and the others rarely."""
 
 import gc
 
 YOUNG_OBJECTS = 50_000
-"""Allocations between collections of the young: the spin path makes no cycles, so there is little to find."""
+"""Allocations between collections of young objects. The spin path makes no cycles, so there is little to collect."""
 
 
 def rarely_collect_garbage() -> None:

@@ -23,5 +23,5 @@ class LoopThread:
         self.loop.run_forever()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine there and waits for it here. Never call it from the loop itself."""
+        """Runs a coroutine on the loop and waits for it in the calling thread. Never call it from the loop itself."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()

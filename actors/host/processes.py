@@ -1,4 +1,6 @@
-"""Who a process is and whether it is dead for sure: the proof a takeover needs to skip waiting out a lease."""
+"""Which process is which, and whether it is certainly dead: with that proof a takeover need not wait for a lease to
+end.
+"""
 
 import os
 import signal
@@ -24,7 +26,7 @@ def this_process() -> Owner:
 
 
 def is_gone(owner: Owner) -> bool:
-    """True only if the process certainly runs no more; False if it lives or can't be seen from here."""
+    """True only if the process certainly runs no more. False if it lives, or can't be seen from this host."""
     if owner.host_id != host_id():
         return False
     try:
@@ -35,7 +37,7 @@ def is_gone(owner: Owner) -> bool:
 
 
 def kill_if_here(owner: Owner) -> None:
-    """SIGKILL, if the process runs on this host; a proof of death without waiting. Its pid can't have been reused."""
+    """Sends SIGKILL if the process runs on this host, so that it is certainly dead. Its pid can't have been reused."""
     if owner.host_id == host_id() and not is_gone(owner):
         with suppress(ProcessLookupError):
             os.kill(owner.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What bonuses and free spins amount to, counted from the events of each transition."""
+"""Counts of bonuses and free spins, from the events of each transition."""
 
 from actors.metrics.shard import ShardMetrics
 from engine import events as e
@@ -33,7 +33,7 @@ def count_events(metrics: ShardMetrics, state: PlayerState, done: Transition) ->
 
 
 def _count_created(metrics: ShardMetrics, event: e.GrantCreated) -> None:
-    """Winnings of free spins are no award of their own."""
+    """Counts a new grant. Winnings of free spins are no award of their own."""
     if event.grant.state == "declined":
         metrics.counters["bonuses_declined"] += 1
     elif event.grant.state != "initiated" and event.award:
@@ -41,7 +41,7 @@ def _count_created(metrics: ShardMetrics, event: e.GrantCreated) -> None:
 
 
 def _uncount_ends(metrics: ShardMetrics, state: PlayerState, done: Transition, reversed_: e.RoundReversed) -> None:
-    """The ends that a reversal undid count no more: with the share that was done before it."""
+    """Takes the ends that a reversal undid out of the counts, with the share of wagering that was done at each end."""
     reopened = {event.grant_id for event in done.events if isinstance(event, e.GrantReopened)}
     for delta in reversed_.grants:
         grant = find_grant(state, delta.grant_id) or find_ended_grant(state, delta.grant_id)

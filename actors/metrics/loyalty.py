@@ -24,7 +24,7 @@ def count_loyalty(metrics: ShardMetrics, rules: LoyaltyRules | None, events: Seq
 
 
 def _climbs(rules: LoyaltyRules | None, change: e.LevelChanged) -> bool:
-    """To a higher rung, by play or by hand; being led back to a ladder that has changed is no climb."""
+    """Whether the change leads to a higher rung, by play or by hand. Being led back to a changed ladder is no climb."""
     rungs = rules.rungs if rules is not None else {}
     deliberate = change.reason in ("play", "forced") and change.old in rungs
     return deliberate and rungs.get(change.new, -1) > rungs[change.old]

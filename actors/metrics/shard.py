@@ -18,7 +18,7 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 class Histogram:
     """A Prometheus histogram for one writing thread: a bisection and two additions per observation.
 
-    prometheus_client's own locks, which costs several times as much.
+    The histogram of prometheus_client takes a lock, which costs several times as much.
     """
 
     __slots__ = ("bounds", "counts", "help", "name", "total")
@@ -76,7 +76,7 @@ class ShardMetrics(Collector):
         self.points_accrued_micro = 0
         self.points_reversed_micro = 0
         self.level_ups = {"play": 0, "forced": 0}
-        """Climbs by the reason of the change: there are no others."""
+        """Climbs by the reason of the change. No other reason leads to a climb."""
         self.freespins_used = 0
         self.wagered_shares = 0.0
         """Sum, over the grants that ended, of the share of their wagering that was done."""
@@ -108,7 +108,10 @@ class ShardMetrics(Collector):
             yield GaugeMetricFamily(name, name.replace("_", " "), value=value)
 
     def _loyalty(self) -> Iterator[Metric]:
-        """Points as numbers of points; what is taken back has a counter of its own: counters never fall."""
+        """Points are shown in points, not in micro-points.
+
+        Points taken back have a counter of their own, because counters never fall.
+        """
         accrued, reversed_ = self.points_accrued_micro / MICRO, self.points_reversed_micro / MICRO
         yield CounterMetricFamily("points_accrued", "Points earned by bets", value=accrued)
         yield CounterMetricFamily("points_reversed", "Earned points that reversed bets took back", value=reversed_)

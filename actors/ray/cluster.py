@@ -47,7 +47,9 @@ class RayShard:
         try:
             await self._call("gain")
         except RayTaskError as failure:
-            raise SlotMoveFailed(f"moved, but the gainer does not know yet: {failure.cause}") from failure
+            raise SlotMoveFailed(
+                f"the slots are moved, but their new shard does not know yet: {failure.cause}"
+            ) from failure
 
     async def drain(self) -> None:
         await self._call("drain")
@@ -59,11 +61,12 @@ class RayShard:
             return
 
     def dismiss(self) -> None:
-        ray.kill(self._actor, no_restart=True)  # by Ray, which would report a process that a signal ended as "died"
+        # Ray must do this: it would report a process that a signal ended as "died".
+        ray.kill(self._actor, no_restart=True)
 
     def kill(self) -> None:
         if self._owner is not None:
-            kill_if_here(self._owner)  # at once, even if it is stopped: Ray would ask it first, for seconds
+            kill_if_here(self._owner)  # ends it at once, even if it is stopped; Ray would ask it first, for seconds
         ray.kill(self._actor, no_restart=True)
 
     async def _call(self, method: str, *args: Any) -> Any:
@@ -74,7 +77,7 @@ class RayShard:
 
 
 class RayCluster:
-    """`ports.Cluster` on the Ray cluster this process belongs to. Spread over its nodes."""
+    """`ports.Cluster` on the Ray cluster this process belongs to. The shards are spread over its nodes."""
 
     def __init__(self, deployment: bytes) -> None:
         self._deployment = deployment
@@ -91,5 +94,5 @@ class RayCluster:
                 try:
                     found.append(RayShard(await asyncio.to_thread(ray.get_actor, name)))
                 except ValueError:
-                    continue  # died between the two calls
+                    continue  # it died between the two calls
         return found

@@ -1,5 +1,6 @@
-"""The Ray actor around one shard process. Ray never restarts it and never retries its calls (rule 1): a shard that died
-is replaced by a new claim, by the supervisor.
+"""The Ray actor around one shard process.
+
+Ray never restarts it and never retries its calls (rule 1): the supervisor replaces a shard that died, by a new claim.
 """
 
 import logging
@@ -61,12 +62,12 @@ class PlayerShard:
         self._retired.set()
 
     def live(self) -> None:
-        """Ends when the shard has retired, or with the process, which is how its death is noticed."""
+        """Returns when the shard has retired. If the process dies, the call fails, and so the death is noticed."""
         self._retired.wait()
 
 
 async def _prepared(config: Deployment, on_end: Callable[[str], None]) -> ShardProcess:
-    # Empty: this node's own address, as Ray knows it, so that gateways on other hosts can reach the shard.
+    # Empty: the shard takes this node's address, as Ray knows it, so that gateways on other hosts can reach it.
     bind_host = config.shard.bind_host or node_address()
     settings = msgspec.structs.replace(config.shard, bind_host=bind_host)
     process = ShardProcess(settings, config.content.catalog, on_end)

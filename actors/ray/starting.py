@@ -36,7 +36,7 @@ def start_ray(address: str | None, namespace: str) -> None:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself takes minutes to notice that nobody listens there. Raises OSError."""
+    """Raises OSError if nobody listens there. Ray itself takes minutes to notice that."""
     host, _, port = address.rpartition(":")
     if port.isdigit():
         socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
@@ -59,7 +59,7 @@ class RunningSupervisor:
         return True
 
     def wait_ready(self) -> str | None:
-        """Waits until all shards serve; the reason if they can't. Then nobody meets this supervisor again."""
+        """Waits until all shards serve; answers the reason if they can't. In that case the supervisor is removed."""
         try:
             failure: str | None = ray.get(self._actor.failure.remote(), timeout=START_TIMEOUT_S)
         except GetTimeoutError:
@@ -71,7 +71,10 @@ class RunningSupervisor:
         return failure
 
     def lost(self) -> str | None:
-        """See `Supervisor.lost`; None also if it doesn't say, as while it is being restarted."""
+        """See `Supervisor.lost`.
+
+        None also if the supervisor doesn't answer, as while it is being restarted.
+        """
         try:
             lost: str | None = ray.get(self._actor.lost.remote(), timeout=LOST_TIMEOUT_S)
         except (GetTimeoutError, RayActorError):
@@ -88,7 +91,10 @@ class RunningSupervisor:
         ray.get(self._actor.move.remote(list(slots), gainer), timeout=STOP_TIMEOUT_S)
 
     def stop(self) -> None:
-        """Drains everything; the shards are gone when it returns. A supervisor that Ray is restarting is waited for."""
+        """Drains everything; the shards are gone when it returns.
+
+        If Ray is restarting the supervisor, it waits for that.
+        """
         until = time.monotonic() + STOP_TIMEOUT_S
         while True:
             try:

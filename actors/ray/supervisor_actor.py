@@ -34,7 +34,7 @@ class Supervisor:
         self._lost: str | None = None
         self._process: SupervisorProcess | None = None
         restarted = ray.get_runtime_context().was_current_actor_reconstructed
-        if restarted:  # whoever took the term from it meanwhile keeps it
+        if restarted:  # another instance that took the term meanwhile keeps it
             config = msgspec.structs.replace(config, take_over=False)
         while self._process is None and self._failure is None and self._lost is None:
             try:
@@ -43,7 +43,10 @@ class Supervisor:
                 self._give_up_or_wait(failure, restarted)
 
     def _give_up_or_wait(self, failure: Exception, restarted: bool) -> None:
-        """Who starts Croupier is told at once; a supervisor that Ray restarted has nobody to tell, and tries again."""
+        """At a start, whoever started Croupier is told at once.
+
+        A supervisor that Ray restarted has nobody to tell, so it tries again.
+        """
         if not restarted:
             self._failure = str(failure)
         elif isinstance(failure, TermHeld):

@@ -16,7 +16,7 @@ REPORT_TIMEOUT_S = 1.0
 
 
 class ClusterView:
-    """Answers at once from what is known; `run` refreshes it until cancelled."""
+    """Answers at once from what is known. `run` keeps that fresh until it is cancelled."""
 
     def __init__(self, client: ShardClient, gateway_target: str) -> None:
         self._client, self._gateway_target = client, gateway_target

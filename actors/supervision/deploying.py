@@ -1,7 +1,7 @@
 """What a supervisor does for all shards at once: put a catalog in force (rule 14), move the sandbox clock.
 
-Success of `deploy`: the version is committed and every shard decides under it. Failure: it is not committed and every
-shard goes on under the old one; nothing in between is visible to a caller.
+Success of `deploy`: the version is committed and every shard decides under it. Failure: it is not committed, and every
+shard goes on under the old one. A caller never sees anything in between.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ CLOCK_TIMEOUT_S = 300.0
 
 
 class DeployFailed(Exception):
-    """The catalog in force is still the old one; says why."""
+    """The catalog in force is still the old one. The message says why."""
 
 
 async def recall(store: Store, keyed: Keyed | None) -> Deployed | ClockSet | KeyTaken | None:
@@ -68,7 +68,8 @@ def _done(keyed: Keyed | None, answer: Deployed | ClockSet) -> DoneRequest | Non
 async def deploy(
     store: Store, client: ShardClient, term: int, shards: Sequence[str], asked: DeployCatalog
 ) -> Deployed | Overtaken:
-    """Puts a stored version in force in all `shards`, unless another catalog is in force than it was compared with.
+    """Puts a stored version in force in all `shards`, unless another catalog is in force than the one it was compared
+    with.
 
     Raises DeployFailed, Fenced, StoreUnavailable.
     """
@@ -110,15 +111,18 @@ async def _swap(
         await _tell(client, rows, AbandonCatalog())
         raise DeployFailed(f"a currency would get another exponent while players hold it: {refusal}") from refusal
     except Fenced:
-        if (await store.routing()).catalog != row:  # else an attempt without outcome had done it
+        if (await store.routing()).catalog != row:  # else an earlier attempt, whose outcome was unknown, has done it
             await _tell(client, rows, AbandonCatalog())
             raise
-    await _tell(client, rows, FinishCatalog(row.number, row.version))  # whom that does not reach asks the store
+    await _tell(client, rows, FinishCatalog(row.number, row.version))  # a shard that this does not reach asks the store
     log.info("catalog %s is in force as number %d, by %s", row.version, row.number, row.by)
 
 
 async def _prepare_all(store: Store, client: ShardClient, shards: Sequence[str], wanted: CatalogRow) -> list[ShardRow]:
-    """Every shard holds its breath, or none. One that is just being replaced is waited for; one that refuses is not."""
+    """All shards prepare the version, or none.
+
+    A shard being replaced is waited for; one that refuses is not.
+    """
     prepare = PrepareCatalog(wanted.number, wanted.version, wanted.due_since_ms)
     until = time.monotonic() + PREPARE_WITHIN_S
     while True:
@@ -144,7 +148,7 @@ def _rows(routing: Routing, shards: Sequence[str]) -> list[ShardRow]:
 async def _commit(
     store: Store, term: int, row: CatalogRow, done: DoneRequest | None, unheld: Sequence[str] = ()
 ) -> None:
-    """Its outcome must become known: the very same row succeeds again."""
+    """Commits the row. It is repeated until the outcome is known: the very same row succeeds again."""
     while True:
         try:
             await store.commit_catalog(term, row, done, unheld)
@@ -184,7 +188,7 @@ async def await_due_work(store: Store, client: ShardClient, shards: Sequence[str
 async def _tell(
     client: ShardClient, rows: Sequence[ShardRow], body: ControlBody, timeout_s: float = PREPARE_TIMEOUT_S
 ) -> list[str]:
-    """Asks all at once; answers what went wrong, nothing if nothing did."""
+    """Asks all shards at once; answers what went wrong, an empty list if nothing did."""
     answers = await _ask_all(client, rows, body, timeout_s)
     return _refused(answers) + _silent(answers)
 
@@ -205,7 +209,7 @@ async def _ask_all(
 
 
 async def _ask(client: ShardClient, row: ShardRow, body: ControlBody, timeout_s: float) -> ControlAnswer | OSError:
-    """What a shard says; the OSError (a TimeoutError is one) if it says nothing."""
+    """What a shard answers; an OSError (a TimeoutError is one) if it does not answer."""
     try:
         return await client.control(row.address, body, timeout_s)
     except OSError as failure:

@@ -16,7 +16,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class ShardHandle(Protocol):
-    """One shard process. Every call raises ShardDied if the process is gone or goes meanwhile."""
+    """One shard process. Every call raises ShardDied if the process is dead, or dies meanwhile."""
 
     async def identity(self) -> Identity:
         """Answers once the process is ready to be activated."""
@@ -37,7 +37,7 @@ class ShardHandle(Protocol):
         """Returns when the process is known to be dead or has retired, never before."""
 
     def dismiss(self) -> None:
-        """Ends a process that has drained or never was a shard: as it was meant to end, not as an accident."""
+        """Ends a process that has drained, or never was a shard. This is its regular end, not an accident."""
 
     def kill(self) -> None:
         """Ends the process without ceremony, if it can be reached."""
@@ -58,8 +58,8 @@ class ShardDied(Exception):
 
 
 class ActivationFailed(Exception):
-    """The process can't become the shard; says why."""
+    """The process can't become the shard. The message says why."""
 
 
 class SlotMoveFailed(Exception):
-    """The slots stay where they were; says why."""
+    """The slots stay where they were. The message says why."""

@@ -75,7 +75,7 @@ class ShardProcess:
         self._moving = asyncio.Lock()
 
     async def prepare(self) -> None:
-        """What can be done before there is a shard to be: opens the store and the metrics port, tidies up."""
+        """Does what needs no shard yet: opens the store and the metrics port, and removes old sockets."""
         await self.store.open()
         if removed := await asyncio.to_thread(remove_leftovers):
             log.info("removed the sockets of %d processes that are gone", removed)
@@ -112,7 +112,7 @@ class ShardProcess:
         try:
             await self._heartbeat()
             await self.store.serve(claim.incarnation, await self._listen(claim.incarnation))
-            await self._keep_up()  # what was put in force before it could be told
+            await self._keep_up()  # a catalog may have been put in force before this shard could be told
         except BaseException:
             context.committer.end("the shard could not start")
             self._listener.close()
@@ -123,7 +123,7 @@ class ShardProcess:
         return claim.incarnation
 
     def _put_together(self, context: ShardContext) -> None:
-        """The shard and what works beside it."""
+        """Makes the shard, and what works beside it."""
         shard = self.shard = Shard(context)
         shard.controlled = Controls(self._control)
         arrive = shard.loader.arrive
@@ -143,14 +143,14 @@ class ShardProcess:
         ]
 
     async def _catalog_in_force(self, routing: Routing) -> tuple[int, Catalog]:
-        """The committed catalog; the one this process was started with if none was ever committed (rule 14)."""
+        """The committed catalog; if none was ever committed, the one that this process was started with (rule 14)."""
         if routing.catalog is None:
             return 0, self.catalog
         row = routing.catalog
         return row.number, await read_catalog(self.store, row.version, row.due_since_ms)
 
     async def _control(self, body: ControlBody) -> ControlAnswer:
-        """What a supervisor or gateway asks of the process itself."""
+        """Answers what a supervisor or gateway asks of the process itself."""
         shard, scheduler, due_sweep = self.shard, self._scheduler, self._due_sweep
         assert shard is not None and scheduler is not None and due_sweep is not None
         if isinstance(body, ShardStatus):
@@ -191,7 +191,7 @@ class ShardProcess:
     # --- lease and clock
 
     async def _keep_up(self) -> None:
-        """Follows what the store says of catalog and sandbox clock, should nobody have told this shard."""
+        """Follows the catalog and the sandbox clock that the store names, in case nobody has told this shard."""
         assert self.shard is not None
         routing = await self.store.routing()
         self.shard.context.advance_clock(routing.clock_offset_ms)
@@ -238,9 +238,9 @@ class ShardProcess:
             return await self._moves.release(term, slots, dedicated, gainer)
 
     async def gain(self) -> None:
-        """Takes over what the table gives to this shard by now."""
+        """Takes over the slots and players that the table gives to this shard by now."""
         assert self.shard is not None
-        async with self._moving:  # a table read before a release of our own must not be adopted after it
+        async with self._moving:  # a table that was read before this shard's release must not be adopted after it
             self.shard.context.trust_table()
             self.shard.context.ownership.adopt(await self.store.routing())
 

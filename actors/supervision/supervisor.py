@@ -1,8 +1,8 @@
 """The supervisor: places shards, watches them, fences and replaces dead ones, moves slots.
 
-Success of `start`: every slot has a serving owner. It keeps no truth of its own: its table is the store's, each
-control write is conditional on its term, and spins go on without it (rule 7). A dead shard is replaced by a warm
-spare that claims the shard's name; the claim fences whoever had it.
+Success of `start`: every slot has a serving owner. The supervisor keeps no truth of its own: its table is the store's,
+each control write is conditional on its term, and spins go on without it (rule 7). A dead shard is replaced by a warm
+spare that claims the shard's name; the claim fences the former owner of that name.
 """
 
 import asyncio
@@ -93,7 +93,7 @@ class SupervisorProcess:
     async def start(self) -> None:
         """Takes a term, adopts what lives, starts what is missing. Raises ActivationFailed or StoreError.
 
-        TermHeld, and nothing has happened, if another instance holds the term and lives.
+        TermHeld if another instance holds the term and lives; then nothing was changed.
         """
         lease_ms = self._settings.term_lease_ms if self._holder else 0
         self.term = await take_term(self._store, self._holder, lease_ms, self._take_over)
@@ -119,7 +119,10 @@ class SupervisorProcess:
         self._spawn(self._watch(), "watch")
 
     async def _put_in_force(self, routing: Routing) -> None:
-        """Nobody serves: the catalog this Croupier was started with is the one in force (rule 14)."""
+        """Puts the catalog in force that this Croupier was started with.
+
+        It is called while no shard serves (rule 14).
+        """
         version = self._catalog.catalog.version
         if routing.catalog is None or routing.catalog.version != version:
             await self._store.put_catalog(version, encode_content(self._catalog))
@@ -128,8 +131,10 @@ class SupervisorProcess:
             await self._store.commit_catalog(self.term, row, None, unheld)
 
     async def _adopt(self, routing: Routing) -> None:
-        """Takes over the living shards of an earlier supervisor. Everybody else is killed, spares too: the earlier
-        supervisor may have asked one to become a shard, and that call goes on.
+        """Takes over the living shards of an earlier supervisor. All other processes are killed.
+
+        Spares are killed, too, because the earlier supervisor may have asked one to become a shard, and that call goes
+        on.
         """
         handles = await self._cluster.existing()
         incarnations = await asyncio.gather(*map(self._incarnation_of, handles))
@@ -140,13 +145,16 @@ class SupervisorProcess:
                 handle.kill()
 
     def _is_current(self, inc: Incarnation, routing: Routing) -> bool:
-        """By log, not by epoch: a slot move may be raising that just now. A fenced shard has no owner."""
+        """Compares the log, not the epoch, which a slot move may raise just now.
+
+        A fenced shard has no owner.
+        """
         row = routing.shards.get(inc.shard_id)
         current = row is not None and row.owner is not None and row.log_id == inc.log_id
         return current and inc.shard_id in self.wanted
 
     async def _incarnation_of(self, handle: ShardHandle) -> Incarnation | ShardDied | TimeoutError | None:
-        """Who a process is; None for a spare. A process that does not say is as good as dead."""
+        """The incarnation of a process; None for a spare. A process that does not answer is treated as dead."""
         try:
             async with asyncio.timeout(self._settings.identify_timeout_ms / 1000):
                 return (await handle.identity()).incarnation
@@ -154,7 +162,7 @@ class SupervisorProcess:
             return silence
 
     async def _fence(self, rows: Sequence[ShardRow]) -> None:
-        """Nobody may write as these shards any more; their logs are sealed, and on return none of them answers."""
+        """From now on nobody may write as these shards. Their logs are sealed, and on return none of them answers."""
         owned = [row for row in rows if row.owner is not None]
         owners = [await self._store.fence(self.term, row.shard_id) for row in owned]
         await self._outlive([owner for owner in owners if owner is not None])
@@ -165,9 +173,10 @@ class SupervisorProcess:
             await asyncio.sleep(0.02)
 
     async def _assign_all(self, routing: Routing) -> None:
-        """Nobody serves here, so any table will do: the old one, or slots dealt out evenly if the shards are others.
+        """Writes the table while no shard of this Croupier serves: the old one, or slots dealt out evenly to new
+        shards.
 
-        Shards of another instance may serve still: before a player changes shards, all of them are fenced.
+        Shards of another instance may still serve, so all of them are fenced before any player changes shards.
         """
         shards = [f"s{number}" for number in range(self._settings.shards)]
         settled = set(routing.slots) == set(shards)
@@ -233,11 +242,13 @@ class SupervisorProcess:
                 log.exception("a watch round failed; the next one tries again")
 
     async def _probe_all(self) -> dict[str, ShardReport]:
-        """Asks every live shard about itself by the players' channel; recovers those silent for too long."""
+        """Asks every live shard about itself on the players' channel, and recovers the shards that are silent for too
+        long.
+        """
         routing = await self._current_routing()
         for shard_id in self.wanted:
             if shard_id not in self._live:
-                self._recover(shard_id, "it is down")
+                self._recover(shard_id, "it does not run")
         names = [shard_id for shard_id in self._live if shard_id not in self._recovering]
         reports = await asyncio.gather(*(self._probe(routing, shard_id) for shard_id in names))
         limit_s = self._settings.probe_timeout_ms / 1000
@@ -248,7 +259,7 @@ class SupervisorProcess:
         return {report.shard_id: report for report in reports if report is not None}
 
     async def _current_routing(self) -> Routing:
-        """The table, unless another supervisor has taken a term: then Fenced, and this one replaces nobody any more."""
+        """The table. Raises Fenced if another supervisor has taken a term; then this one replaces nobody any more."""
         routing = await self._store.routing()
         if routing.term != self.term:
             raise Fenced(f"term {self.term} is over, the store is at {routing.term}")
@@ -296,7 +307,7 @@ class SupervisorProcess:
                     log.error("shard %s, attempt %d of %d: %s", shard_id, attempt, RECOVERY_TRIES, failure)
                     handle.kill()
                     if corpse is not None:
-                        corpse.kill()  # stopped within a transaction, it may hold a lock of the store
+                        corpse.kill()  # if it was stopped within a transaction, it may hold a lock of the store
                     await asyncio.sleep(0.2 * attempt)
                 else:
                     self._enlist(shard_id, handle)
@@ -318,7 +329,7 @@ class SupervisorProcess:
             self._spares.append(self._cluster.launch())
 
     async def _bury(self, corpse: ShardHandle) -> None:
-        """A replaced process that still exists is fenced and goes away by itself; if it can't, it is killed."""
+        """A replaced process is fenced and ends by itself. If it still exists after a while, it is killed."""
         try:
             async with asyncio.timeout(self._settings.corpse_kill_after_ms / 1000):
                 await corpse.dead()
@@ -335,12 +346,12 @@ class SupervisorProcess:
             self._controls(connection, request)
 
     async def _control(self, body: ControlBody) -> ControlAnswer:
-        """One after the other, each once, and never while slots move."""
+        """Carries out requests one after the other, each once, and never while slots move."""
         async with self._moving:
             if not isinstance(body, DeployCatalog | AdvanceClock):
                 return Failed("a supervisor does not know this request")
             first = await recall(self._store, body.keyed)
-            if isinstance(first, ClockSet):  # the one who died over it may have left due work undone
+            if isinstance(first, ClockSet):  # a supervisor that died meanwhile may have left due work undone
                 await await_due_work(self._store, self._client, self.wanted)
             if first is not None:
                 return first
@@ -377,7 +388,7 @@ class SupervisorProcess:
             handle.dismiss()
         self._listener.close()
         await self._client.stop()
-        with suppress(StoreError):  # it was lost, or runs out by itself
+        with suppress(StoreError):  # the term is lost already, or its lease ends by itself
             await self._store.leave_term(self.term)
         await self._store.close()
 

@@ -1,6 +1,7 @@
-"""Becoming the one supervisor of a store: whoever lives keeps the term, whoever was killed is waited out (rule 7).
+"""Becoming the one supervisor of a store: an instance that lives keeps the term; the lease of one that was killed is
+waited out (rule 7).
 
-A lease that is renewed while somebody waits for it belongs to a Croupier that lives. One that isn't runs out.
+If a lease is renewed while somebody waits for its end, its Croupier lives. If it is not renewed, it ends.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ Told = Callable[[TermLease], None]
 async def until_free(store: Store, holder: str, waiting: Told = lambda lease: None) -> None:
     """Returns once no other instance than `holder` keeps the term; calls `waiting` once if that takes time.
 
-    Raises TermHeld if the other one lives, StoreUnavailable.
+    Raises TermHeld if the other instance lives, or StoreUnavailable.
     """
     first = lease = await store.term_lease()
     while lease.left_ms and lease.holder not in ("", holder):
@@ -30,11 +31,14 @@ async def until_free(store: Store, holder: str, waiting: Told = lambda lease: No
 
 
 async def take_term(store: Store, holder: str, lease_ms: int, take_over: bool) -> int:
-    """Takes a term for the instance `holder` as soon as it may, or at once. Raises as `until_free`."""
+    """Takes a term for the instance `holder`: with `take_over` at once, else as soon as that is allowed.
+
+    Raises what `until_free` raises.
+    """
     while True:
         if not take_over:
             await until_free(store, holder)
         try:
             return await store.take_term(holder, lease_ms, take_over=take_over)
         except TermHeld:
-            continue  # somebody was faster: whether they live shows in the next round
+            continue  # another instance was faster: the next round shows whether it lives

@@ -1,10 +1,10 @@
 """The catalog on disk or in a bundle: every file of it, read, checked and put together.
 
-`load_catalog` answers a checked catalog or raises `CatalogInvalid` with every problem, never only the first;
+`load_catalog` answers a checked catalog, or raises `CatalogInvalid` with all problems and not only the first one;
 `check_folder` and `check_bundle` answer problems and warnings alike.
 
-`folder` and `places` know the files and their lines, and `readers` make a catalog of them. Deploying, translations,
-the processes and the command line call this package.
+`folder` and `places` know the files and their lines; `readers` make a catalog from them. Deploying, translations, the
+processes and the command line call this package.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ def read_catalog_bundle(files: Mapping[str, bytes]) -> tuple[Catalog, Texts]:
 def check_bundle(files: Mapping[str, bytes]) -> Checked:
     """Everything that is wrong with a bundle. Raises `CatalogInvalid` at once if it is too large to look at.
 
-    Whether the geo database exists is not checked: it lies next to the catalog of whoever runs it.
+    Whether the geo database exists is not checked, because it lies next to the catalog on the machines that use it.
     """
     problems: list[Problem] = []
     return check_files(take_bundle(files, problems), problems, None)
@@ -82,7 +82,7 @@ def check_files(
 ) -> Checked:
     """Checks files that were read with `problems` from `folder`, or came from elsewhere (None).
 
-    `at_ms`: the time (Unix ms) for which is told what has ended; None: now.
+    `at_ms`: the time (Unix ms) at which a campaign counts as ended; None: now.
     """
     note_missing(files, problems)
     catalog, read, levels, exponent_lines = _build(files, problems, folder)
@@ -159,7 +159,10 @@ def _catalog(
 
 
 def _read_campaigns(tops: Mapping[str, Place], words: Vocabulary) -> dict[str, ReadCampaign]:
-    """Campaigns by id; an id that is taken is noted. One whose id can't be read is checked and left out."""
+    """Campaigns by id. An id that is taken already is noted.
+
+    One whose id can't be read is checked and left out.
+    """
     read: dict[str, ReadCampaign] = {}
     for top in tops.values():
         entry = read_campaign(top, words)

@@ -1,7 +1,7 @@
 """Which files make a catalog, and how they are read from a folder or taken from a bundle sent over HTTP.
 
-A bundle is `{name: content}` with names relative to the catalog folder. Only names of the shapes below are ever read;
-nothing in a name leads out of the folder, as a name is compared and never opened.
+A bundle is `{name: content}` with names relative to the catalog folder. Only files with names of the forms below are
+read. A name in a bundle can't lead out of the folder, because it is only compared and never opened.
 """
 
 import re
@@ -46,7 +46,7 @@ def belongs(name: str) -> bool:
 def read_folder(folder: Path, problems: list[Problem] | None = None) -> dict[str, bytes]:
     """The files of the catalog in `folder` by name; what can't be read is noted in `problems` and left out.
 
-    Raises `CatalogInvalid` if there is no folder; without a list to note in, also for what can't be read.
+    Raises `CatalogInvalid` if there is no folder; without `problems` it is raised for unreadable files, too.
     """
     noted: list[Problem] = [] if problems is None else problems
     if not folder.is_dir():
@@ -63,7 +63,7 @@ def read_folder(folder: Path, problems: list[Problem] | None = None) -> dict[str
 
 
 def take_bundle(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str, bytes]:
-    """The files of a bundle that belong to a catalog; strangers, what is too large and too many are noted."""
+    """The files of a bundle that belong to a catalog; foreign files, too large and too many ones are noted."""
     if (total := sum(map(len, files.values()))) > BUNDLE_BYTES_MAX:
         reason = f"all files together have {total} bytes; at most {BUNDLE_BYTES_MAX} are allowed"
         raise CatalogInvalid([Problem("bundle", 1, reason)])
@@ -77,7 +77,7 @@ def take_bundle(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str
 
 
 def note_missing(contents: Mapping[str, bytes], problems: list[Problem]) -> None:
-    """Notes the files every catalog has, if they are not there and that has not been noted."""
+    """Notes the files that every catalog has, if they are missing and that has not been noted before."""
     noted = {problem.file for problem in problems}
     for name in (PLATFORM, GAMES):
         if name not in contents and name not in noted:
@@ -85,13 +85,16 @@ def note_missing(contents: Mapping[str, bytes], problems: list[Problem]) -> None
 
 
 def _candidates(folder: Path) -> Iterable[Path]:
-    """What lies in the folder and the known folders below it; hidden files are nobody's business."""
+    """The files in the folder and in the known folders below it, except hidden ones."""
     patterns = ("*", *(f"{name}/*" for name in _FOLDERS))
     return [path for pattern in patterns for path in folder.glob(pattern) if not path.name.startswith(".")]
 
 
 def _looks_like_it(name: str) -> bool:
-    """A file that looks like part of the catalog but would be ignored is a campaign that never runs."""
+    """Whether a file looks like part of the catalog.
+
+    Ignoring it could mean that a campaign never runs.
+    """
     return not belongs(name) and name.endswith((".yaml", ".yml", ".json"))
 
 

@@ -34,7 +34,7 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A value in a file. `node` is None if nothing is there and that has been noted already."""
+    """A value in a file. `node` is None if there is no value and that has been noted already."""
 
     file: str
     line: int
@@ -60,7 +60,7 @@ class Place:
         return isinstance(self.node, yaml.SequenceNode) and not self.node.value
 
     def find(self, *names: str) -> "Place":
-        """The value under these names, one below the other, or what is there on the way to it. Notes nothing."""
+        """The value under these names, each below the one before, or the last value on the way to it. Notes nothing."""
         found = self
         for name in names:
             values = found.node.value if isinstance(found.node, yaml.MappingNode) else []
@@ -111,7 +111,7 @@ class Place:
         return low
 
     def decimal(self) -> int:
-        """A decimal string such as "1.5", in millionths; that of "1" after a problem."""
+        """A decimal string such as "1.5", in millionths; one million after a problem."""
         if self.node is None:
             return MICRO
         if isinstance(self.node, yaml.ScalarNode) and self.node.tag in (_INT, _FLOAT):
@@ -160,7 +160,7 @@ class Place:
         return [self.at(item) for item in self.node.value]
 
     def pairs(self) -> list[tuple["Place", "Place"]]:
-        """The names and values of a group of fields, duplicates noted and left out; none after a problem."""
+        """The names and values of a group of fields. Duplicates are noted and left out. None after a problem."""
         if self.node is None:
             return []
         if not isinstance(self.node, yaml.MappingNode):
@@ -180,7 +180,7 @@ class Place:
                 yield name, self.at(value)
 
     def section(self, known: Sequence[str]) -> "Section":
-        """A group of fields with names out of `known`; all others are noted."""
+        """A group of fields with names out of `known`; fields with other names are noted."""
         fields = {}
         for name, value in self.pairs():
             text = name.text()
@@ -193,7 +193,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A group of fields. `place` is where it stands; `sound`: it is one, so that missing fields can be told."""
+    """A group of fields. `place` is where it stands.
+
+    `sound`: it is a group, so missing fields can be noted.
+    """
 
     place: Place
     fields: dict[str, Place]
@@ -204,14 +207,14 @@ class Section:
         return self.fields.get(name)
 
     def need(self, name: str) -> Place:
-        """The field; if it is missing that is noted, and what is read from it is harmless."""
+        """The field. If it is missing, that is noted, and reading the field gives harmless values."""
         if name not in self.fields and self.sound:
             self.place.problem(f"the field `{name}` is missing")
         return self.fields.get(name) or Place(self.place.file, self.place.line, None, self.place.problems)
 
 
 def encodable(text: str) -> bool:
-    """Whether the text can be written as UTF-8: escapes such as `\\ud800` alone stand for no character."""
+    """Whether the text can be written as UTF-8. An escape such as `\\ud800` alone stands for no character."""
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
@@ -222,7 +225,7 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 
 
 def parse(file: str, content: bytes, problems: list[Problem]) -> Place:
-    """The top of a YAML file. A file that is no YAML is noted, and everything read from it is harmless."""
+    """The top value of a YAML file. A file that is no YAML is noted, and reading it gives harmless values."""
     nothing = Place(file, 1, None, problems)
     try:
         node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
@@ -254,7 +257,7 @@ def _unreadable(file: str, content: bytes, error: yaml.YAMLError) -> Problem:
 
 
 def _as_name(key: yaml.Node) -> yaml.Node:
-    """A field's name is never a yes/no value: `on` is the event of a workflow's transition."""
+    """A field's name as text. YAML would read `on`, the event of a workflow's transition, as a yes/no value."""
     if isinstance(key, yaml.ScalarNode) and key.tag == _BOOL:
         return yaml.ScalarNode(_STR, key.value, key.start_mark, key.end_mark)
     return key

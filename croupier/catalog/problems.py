@@ -1,4 +1,4 @@
-"""What a check of a catalog finds: problems, for which it is refused, and warnings, with which it is taken."""
+"""What a check of a catalog finds: problems, for which it is refused, and warnings, with which it is accepted."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from gateway.texts import Texts
 
 
 class CatalogInvalid(Exception):
-    """The catalog can't be used. `problems` lists everything wrong with it; printed, one line each."""
+    """The catalog can't be used. `problems` lists everything that is wrong; as text, each is one line."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -20,7 +20,7 @@ class CatalogInvalid(Exception):
 class Checked(NamedTuple):
     """A checked catalog: `catalog` and `texts` are to be used only if there are no `problems`.
 
-    `exponent_lines`: where platform.yaml gives each currency its exponent, as far as that can be read.
+    `exponent_lines`: the line in which platform.yaml gives each currency its exponent, if it can be read.
     """
 
     catalog: Catalog
@@ -30,7 +30,7 @@ class Checked(NamedTuple):
     exponent_lines: Mapping[str, int] = MappingProxyType({})
 
     def sound(self) -> "Checked":
-        """Itself. Raises `CatalogInvalid` if there are problems."""
+        """This same result. Raises `CatalogInvalid` if there are problems."""
         if self.problems:
             raise CatalogInvalid(self.problems)
         return self

@@ -1,4 +1,4 @@
-"""Whom campaigns can reach at all: what has ended, and what no level or country can match, is warned of (rules §6)."""
+"""Warns of campaigns that reach nobody: they have ended, or no level or country matches (rules §6)."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _LISTS = (("levels",), ("countries", "allow"), ("countries", "deny"), ("segments
 
 
 def levels_reached(catalog: Catalog, campaign: Campaign) -> tuple[Level, ...] | None:
-    """The levels whose players can have it; None without a ladder. Nobody climbs to the first level."""
+    """The levels whose players can have the campaign; None without a ladder. Nobody climbs to the first level."""
     if catalog.loyalty is None:
         return None
     ladder = catalog.loyalty.levels
@@ -48,7 +48,7 @@ def _reasons(catalog: Catalog, entry: ReadCampaign, now_ms: int) -> list[tuple[t
 
 
 def _empty_lists(entry: ReadCampaign) -> list[tuple[tuple[str, ...], str]]:
-    """A list without a member restricts nothing, though it looks as if nobody were meant."""
+    """Lists without a member: such a list restricts nobody, although it looks as if nobody were allowed."""
     reason = "this list is empty, which means no restriction; name somebody, or leave the field out"
     return [(path, reason) for path in _LISTS if entry.top.find("eligibility", *path).is_empty_list]
 

@@ -1,6 +1,6 @@
-"""What a catalog says across its files must be possible: wagering somebody can do, awards a budget can pay (rules §6).
+"""Checks that a catalog is possible as a whole: players can do the wagering, and budgets can pay the awards (rules §6).
 
-Looks only at files that are sound by themselves, so that one mistake is told once. Amounts are minor units.
+It looks only at files that have no problem by themselves, so that a mistake is told only once. Amounts are minor units.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,18 +18,18 @@ from gateway.documents.values import decimal
 
 
 def sound_basis(problems: Sequence[Problem]) -> bool:
-    """Whether currencies, games and levels, which all else builds on, have no problem by themselves."""
+    """Whether the files of currencies, games and levels, on which the others build, have no problem."""
     return not {problem.file for problem in problems} & {PLATFORM, GAMES, LEVELS}
 
 
 def sound_campaigns(read: Mapping[str, ReadCampaign], problems: Sequence[Problem]) -> list[ReadCampaign]:
-    """The campaigns whose file, and what they build on, have no problem by themselves."""
+    """The campaigns that have no problem in their own file, nor in a file that they build on."""
     broken = {problem.file for problem in problems}
     return [entry for entry in read.values() if entry.top.file not in broken] if sound_basis(problems) else []
 
 
 def check_sense(catalog: Catalog, entries: Sequence[ReadCampaign], levels: ReadLevels | None) -> None:
-    """Notes at its place what can't be: wagering, free spins, budgets. `levels`: None if its file has problems."""
+    """Notes impossible wagering, free spins and budgets, each at its place. `levels`: None if its file has problems."""
     for entry in entries:
         _check_campaign(catalog, entry)
     loyalty = catalog.loyalty
@@ -53,7 +53,7 @@ def _check_campaign(catalog: Catalog, entry: ReadCampaign) -> None:
 
 
 def _must_wager(campaign: Campaign) -> bool:
-    """Whether anything of it has to be wagered: the bonus, or what its free spins win."""
+    """Whether anything of the campaign must be wagered: its bonus, or the winnings of its free spins."""
     bonus = campaign.bonus is not None and campaign.wager is not None and campaign.wager.multiplier_micro > 0
     return bonus or (campaign.free_spins is not None and campaign.free_spins.wager_multiplier_micro > 0)
 
@@ -62,7 +62,7 @@ def _must_wager(campaign: Campaign) -> bool:
 
 
 def _check_counting(catalog: Catalog, wager: WagerTerms, place: Place) -> list[Game]:
-    """The games whose stakes count; notes it if there is none."""
+    """The games whose stakes count. If there is none, that is noted."""
     open_to = [game for game in catalog.games.values() if game.game_id not in wager.excluded_games]
     counting = [game for game in open_to if contribution(wager, game) > 0]
     if not open_to:
@@ -78,7 +78,7 @@ def _check_counting(catalog: Catalog, wager: WagerTerms, place: Place) -> list[G
 
 
 class _Stakes(NamedTuple):
-    """What may be staked in one currency to wager under these terms."""
+    """The stakes in one currency that make progress in wagering under these terms."""
 
     wager: WagerTerms
     games: Sequence[Game]
@@ -105,7 +105,10 @@ class _Stakes(NamedTuple):
 
 
 def _check_stakes(stakes: _Stakes, place: Place) -> None:
-    """Notes one reason why no stake in this currency makes progress, or none is large enough for the mean."""
+    """Notes why no stake in this currency makes progress, or why none is large enough for the mean.
+
+    One reason is noted.
+    """
     code, wager = stakes.currency, stakes.wager
     least, most = stakes.lowest.min_bet[code], stakes.highest.max_bet[code]
     average = wager.min_average_bet.get(code, 0)
@@ -177,7 +180,7 @@ def smallest_award(catalog: Catalog, campaign: Campaign, code: str) -> int:
 
 
 def _smallest_bonus(campaign: Campaign, code: str) -> int:
-    """Of a match that of the smallest deposit which triggers it; 0 if any deposit does."""
+    """The smallest bonus. A match is taken of the smallest deposit that triggers it, and is 0 if any deposit does."""
     bonus = campaign.bonus
     if bonus is None:
         return 0

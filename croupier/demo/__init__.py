@@ -1,7 +1,7 @@
 """`croupier demo`: a game server against a Croupier that loses a shard half-way; then every balance is reconciled.
 
-Exit code 0 only if nothing differs from the demo's own books, every acknowledged command is there exactly once, and
-the server ends cleanly.
+The exit code is 0 only if nothing differs from the demo's own books, every acknowledged command is there exactly once,
+and the server ends cleanly.
 
 Only the command line calls it.
 """
@@ -34,7 +34,7 @@ DIFFERENCES_SHOWN = 20
 
 @dataclass
 class Report:
-    """What the run amounted to. Times in seconds."""
+    """The results of the run. Times are in seconds."""
 
     meter: Meter
     tally: Tally
@@ -88,7 +88,7 @@ async def _each(
     what: Callable[[Client, DemoPlayer], Awaitable[None]],
     tally: Tally,
 ) -> None:
-    """Everybody does one thing; each client takes its share of the players, one after the other."""
+    """Every player does one thing. Each client takes its share of the players, one after the other."""
 
     async def share(index: int) -> None:
         for player in players[index :: len(clients)]:
@@ -103,7 +103,7 @@ async def _each(
 async def _spin_all(
     server: DemoServer, clients: Sequence[Client], players: Sequence[DemoPlayer], spins: int, seed: int, report: Report
 ) -> None:
-    """All spins in turn, at most one request of a player in flight; half-way a shard is killed."""
+    """Plays all spins, with at most one request of each player under way. Half-way a shard is killed."""
     quota = {player.player_id: spins // len(players) for player in players}
     for player in players[: spins % len(players)]:
         quota[player.player_id] += 1
@@ -229,7 +229,7 @@ def _table(report: Report, players: int) -> Table:
 
 
 def _percentile(meter: Meter, percent: int) -> float:
-    """Milliseconds."""
+    """A percentile of the latencies, in milliseconds."""
     ordered = sorted(meter.latencies)
     return ordered[len(ordered) * percent // 100] * 1000 if ordered else 0.0
 

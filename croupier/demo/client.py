@@ -1,4 +1,6 @@
-"""The demo's HTTP client: signs, sends, and like a game server repeats with the same key until it is answered."""
+"""The demo's HTTP client: it signs and sends requests and, like a game server, repeats each with the same key until it
+is answered.
+"""
 
 import asyncio
 import hmac
@@ -16,11 +18,11 @@ NOT_NOW = (429, 503)
 
 
 class Unanswered(Exception):
-    """A request found no answer for too long."""
+    """A request had no answer for too long."""
 
 
 class Signer:
-    """Proof of one API key."""
+    """Makes the signature headers of one API key."""
 
     def __init__(self, key_id: str, secret: str) -> None:
         self._id, self._secret = key_id, secret.encode()
@@ -35,7 +37,7 @@ class Signer:
 
 @dataclass(frozen=True)
 class Request:
-    """One request; repeated, it is the same but for the time it is signed at."""
+    """One request. When it is repeated, only the time of its signature differs."""
 
     signer: Signer
     method: str
@@ -72,11 +74,11 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ready to send."""
+        """The connection is ready to send."""
         self._transport = transport  # type: ignore[assignment]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Whoever waits is told."""
+        """Ends the exchange that waits for an answer."""
         self._transport = None
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError("the server hung up"))
@@ -99,7 +101,7 @@ class Connection(asyncio.Protocol):
             self._answer.set_result((self._parser.get_status_code(), body))
 
     async def exchange(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body. Raises ConnectionError or TimeoutError; the connection is of no more use then."""
+        """Status and body. Raises ConnectionError or TimeoutError; after that the connection can't be used any more."""
         if self._transport is None:
             raise ConnectionError("the connection is closed")
         self._answer = asyncio.get_running_loop().create_future()

@@ -1,7 +1,7 @@
 """The demo's own books: what every player must hold, from stakes, wins and grants alone.
 
-An independent second opinion: it shares no code with the rules, never copies a balance from an answer, and knows the
-shipped welcome campaign by its printed terms. Amounts are integers in cents.
+The books are an independent second opinion: they share no code with the rules, never copy a balance from an answer, and
+know the shipped welcome campaign by its printed terms. Amounts are integers in cents.
 """
 
 import copy
@@ -25,7 +25,7 @@ COUNTS_PERCENT = {
     "european-roulette": 10,
     "classic-blackjack": 10,
 }
-"""What a stake counts for wagering: slots in full, nine-lanterns by half, tables a tenth (the campaign's terms)."""
+"""How much of a stake counts for wagering by the campaign's terms: slots all, nine-lanterns half, tables a tenth."""
 BET_MIN = dict.fromkeys(COUNTS_PERCENT, 10) | {
     "neon-orchard": 20,
     "european-roulette": 50,
@@ -74,11 +74,11 @@ class Account:
         return self.real + (self.buckets[0].balance if self.buckets else 0)
 
     def copy(self) -> "Account":
-        """As it is now: what a rollback or cancel must restore exactly."""
+        """A copy of the account as it is now, which a rollback or cancel must restore exactly."""
         return copy.deepcopy(self)
 
     def deposit(self, amount: int) -> None:
-        """The first of at least 10.00 doubles itself, up to 100.00, and brings the free spins."""
+        """Adds a deposit. The first one of at least 10.00 is doubled, up to 100.00, and brings the free spins."""
         self.real += amount
         self.deposits += 1
         if self.deposits == 1 and amount >= WELCOME_DEPOSIT_MIN:
@@ -103,7 +103,7 @@ class Account:
         return round_.total - round_.bonus, round_.bonus
 
     def free_spin(self) -> None:
-        """Opens a round that takes nothing but a free spin."""
+        """Opens a round that takes a free spin and no money."""
         self.spins -= 1
         self.open = Round(free=True)
 
@@ -134,7 +134,10 @@ class Account:
         return amount
 
     def _settle(self) -> None:
-        """Wagered buckets become real money, empty ones go; free spin winnings wait for the last free spin."""
+        """Turns wagered buckets into real money, drops empty ones.
+
+        Free spin winnings wait for the last free spin.
+        """
         for bucket in list(self.buckets):
             if bucket.of_spins and self.spins:
                 continue

@@ -1,4 +1,4 @@
-"""One player of the demo and the game server behind it: plays rounds, keeps the books, notes whatever differs."""
+"""One player of the demo and the game server behind it: they play rounds, keep the books, and note all differences."""
 
 import random
 import time
@@ -15,15 +15,15 @@ FREE_SPIN_SHARE = 0.2
 TWO_CALL_SHARE = 0.4
 ADD_BET_SHARE = 0.1
 UNDOUBLE_SHARE = 0.2
-"""Of further bets, how many are rolled back."""
+"""The share of further bets that are rolled back."""
 CANCEL_SHARE = 0.03
 ROLLBACK_SHARE = 0.01
 TOMBSTONE_SHARE = 0.005
 REPEAT_SHARE = 0.03
 KEPT_MAX = 100
-"""Of each player's acknowledged commands; the server remembers the last 128."""
+"""How many of each player's acknowledged commands the demo keeps; the server remembers the last 128."""
 WINS = (0, 0, 0, 0, 0, 1, 1, 2, 3, 7)
-"""What a round wins, in stakes, each as likely: 140 %, so that some players live to see a bonus wagered."""
+"""What a round wins, in stakes, all equally likely. The mean is 140 %: some players wager a bonus to its end."""
 
 Document = dict[str, Any]
 
@@ -51,7 +51,7 @@ class Tally:
 
 @dataclass
 class Kept:
-    """An acknowledged command; `rolled_back`: the bet has been undone, and repeating it is refused."""
+    """An acknowledged command. `rolled_back`: the bet has been undone, so repeating it is refused."""
 
     request: Request
     answer: Document
@@ -59,7 +59,7 @@ class Kept:
 
 
 class DemoPlayer:
-    """One account; asked one thing at a time."""
+    """One account. It has at most one request under way."""
 
     def __init__(self, player_id: str, seed: str, game_server: Signer, platform: Signer, tally: Tally) -> None:
         self.player_id, self._tally = player_id, tally
@@ -79,7 +79,10 @@ class DemoPlayer:
         return Request(signer, method, target, f"{self.player_id}-{self._keys}", encoded)
 
     async def _ask(self, client: Client, request: Request) -> Document:
-        """An accepted command's answer; now and then asked for twice, like a game server that is not sure."""
+        """The answer of an accepted command.
+
+        Now and then it is asked for twice, like a game server that is not sure does.
+        """
         sent_at = time.perf_counter()
         status, answer = await client.ask(request, timed=request.target.startswith("/spin?"))
         tally = self._tally
@@ -94,7 +97,7 @@ class DemoPlayer:
         return answer
 
     async def _repeat(self, client: Client, kept: Kept) -> None:
-        """The same key again: the first answer again, or `rolled_back`."""
+        """Sends the same key again and expects the first answer, or `rolled_back`."""
         status, answer = await client.ask(kept.request)
         if kept.rolled_back:
             self._expect(kept.request.target, "rolled_back", answer.get("code"))
@@ -137,7 +140,7 @@ class DemoPlayer:
             await self._deposit(client, luck.randrange(2_000, 4_000))
         before = account.copy()
         win = luck.choice(WINS) * stake
-        win += luck.randrange(10) if win else 0  # odd cents: shares must be rounded
+        win += luck.randrange(10) if win else 0  # odd cents, so that shares must be rounded
         if luck.random() < TWO_CALL_SHARE:
             await self._two_calls(client, game, stake, free, win, before)
         else:
@@ -182,7 +185,7 @@ class DemoPlayer:
         self._expect("win", ("closed", self._account.win(win)), (answer["state"], answer["win_amount"]))
 
     async def _double(self, client: Client, session: str, game: str, stake: int) -> None:
-        """A further bet, which now and then is rolled back alone: the round goes on with the first."""
+        """Adds a further bet. Now and then it is rolled back alone, and the round goes on with the first."""
         before = self._account.copy()
         answer = await self._step(client, f"{session}/bet", amount=stake)
         self._expect("further bet", self._account.bet(game, stake), tuple(answer["funds"].values()))
@@ -203,7 +206,7 @@ class DemoPlayer:
         return await self._ask(client, self._request(self._game_server, "POST", target, body))
 
     async def _tombstone(self, client: Client) -> None:
-        """A rollback that overtakes its bet: the bet is refused when it comes."""
+        """Sends a rollback before its bet: the bet must be refused when it comes."""
         late = self._request(
             self._game_server, "POST", f"/spin?player_id={self.player_id}&game_id=nine-lanterns&mode=real&bet=20"
         )
@@ -231,7 +234,9 @@ class DemoPlayer:
             await self._repeat(client, kept)
 
     async def _reconcile_rounds(self, client: Client) -> None:
-        """The rounds the player remembers are the last ones acknowledged: none missing, none more."""
+        """Compares the rounds that the server remembers with the last acknowledged ones: none may be missing or too
+        many.
+        """
         view = await self._view(client, self._game_server, "/rounds?limit=128")
         there = {round_["session_id"] for round_ in view["rounds"]}
         played = self._sessions[len(self._sessions) - len(there) :] if there else []

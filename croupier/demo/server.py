@@ -27,11 +27,11 @@ KEY_ID = "demo-staff"
 
 
 class ServerFailed(Exception):
-    """It did not start; the end of its log says why."""
+    """The server did not start. The end of its log says why."""
 
 
 class DemoServer:
-    """A context: ends the server and removes its folder, whatever happens inside."""
+    """A context manager that ends the server and removes its folder, whatever happens inside."""
 
     def __init__(self, shards: int) -> None:
         self._shards = shards
@@ -81,7 +81,7 @@ class DemoServer:
         command = [sys.executable, "-m", "croupier", "up", "--store", f"sqlite:{folder / 'store'}", "--auth", "hmac"]
         command += ["--shards", str(self._shards), "--port", "0", "--keys", str(keys)]
         command += ["--catalog", str(default_catalog())]
-        # What is set in the caller's shell must not change what is shown; a session of its own keeps Ctrl-C for us.
+        # The caller's environment must not change the demo. In a session of its own the server gets no Ctrl-C.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("CROUPIER_", "RAY_"))}
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -117,7 +117,7 @@ class DemoServer:
         return {shard["shard_id"]: (shard["pid"], shard["epoch"]) for shard in cluster["shards"] if shard["slots"]}
 
     def stop(self) -> int:
-        """SIGTERM; the exit code, or -SIGKILL if it did not end in time."""
+        """Sends SIGTERM. Answers the exit code, or -SIGKILL if the server did not end in time."""
         assert self._process is not None
         started = descendants(self._process.pid)
         self._process.terminate()

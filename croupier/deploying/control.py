@@ -1,4 +1,5 @@
-"""The gateway's `ControlPort`: checks candidate catalogs, has the supervisor deploy them, follows them.
+"""The gateway's `ControlPort`: it checks candidate catalogs, has the supervisor deploy them, and follows the catalog in
+force.
 
 A gateway decides nothing: versions are stored, the supervisor commits them, and every gateway learns of it from the
 routing table.
@@ -60,14 +61,14 @@ def content_of(checked: CheckedCatalog, files: Mapping[str, bytes]) -> CatalogCo
 
 
 def keyed(command_id: str, content: str) -> Keyed | None:
-    """The digests a control request is remembered by; `content` is all it asks. None for one without an id."""
+    """The digests by which a control request is remembered; `content` is all that it asks for. None without an id."""
     if not command_id:
         return None
     return Keyed(*(blake2b(text.encode(), digest_size=16).digest() for text in (command_id, content)))
 
 
 def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
-    """Content hash by name, of what belongs to a catalog."""
+    """The content hash of each file that belongs to a catalog, by name."""
     return {name: sha256(content).hexdigest() for name, content in files.items() if belongs(name)}
 
 
@@ -81,16 +82,19 @@ class CatalogControl:
         self._texts = Texts()
 
     async def start(self) -> None:
-        """There may be none yet: a gateway can be there before the shards are. Raises StoreError, CatalogMissing."""
+        """Reads the catalog in force. There may be none, if the gateway starts before the shards.
+
+        Raises StoreError, CatalogMissing.
+        """
         await self._follow()
 
     @property
     def version(self) -> str:
-        """Of the catalog in force; "" if there is none yet."""
+        """The version of the catalog in force; "" if there is none yet."""
         return self._row.version
 
     async def run(self) -> None:
-        """Follows the routing table's catalog."""
+        """Follows the catalog that the routing table names."""
         while True:
             await asyncio.sleep(FOLLOW_INTERVAL_S)
             try:
@@ -105,7 +109,9 @@ class CatalogControl:
             await self._take(row)
 
     async def _take(self, row: CatalogRow) -> None:
-        """Takes it unless a later one is held: the client's routing table may be older than a deploy just answered."""
+        """Takes the catalog of this row, unless a later one was taken: the routing table may be older than a deploy
+        just now.
+        """
         if row.number <= self._row.number:
             return
         content = await read_content(self._store, row.version)
@@ -174,7 +180,10 @@ class CatalogControl:
         return _deployed(answer) if isinstance(answer, InShards) else Overtaken(answer.number)
 
     async def _checked(self, files: Mapping[str, bytes]) -> CheckedCatalog | tuple[Problem, ...]:
-        """In a thread: a thousand campaigns take a while, and spins must not wait. Raises ControlUnavailable."""
+        """Checks in a thread, because a thousand campaigns take a while and spins must not wait.
+
+        Raises ControlUnavailable.
+        """
         try:
             checked = await asyncio.to_thread(check_bundle, dict(files))
         except CatalogInvalid as problem:
@@ -196,13 +205,13 @@ class CatalogControl:
         return Checked(*findings, tuple(changed), self._row.number)
 
     async def _await_number(self, number: int) -> None:
-        """This gateway shows the new catalog by the time it says that it is deployed."""
+        """Waits until this gateway shows the new catalog, before it answers that the catalog is deployed."""
         try:
             row = (await self._store.routing()).catalog
             if row is not None and row.number >= number:
                 await self._take(row)
         except (StoreError, CatalogMissing) as failure:
-            log.warning("deployed, but can't be read back yet: %s", failure)
+            log.warning("the catalog is deployed, but can't be read back yet: %s", failure)
 
     async def figures(self, campaigns: Sequence[Campaign]) -> Mapping[str, CampaignFigures]:
         """See `gateway.ports.ControlPort`."""
@@ -246,7 +255,7 @@ class CatalogControl:
 
 
 def _deploying(files: Mapping[str, bytes]) -> str:
-    """The content of a request to deploy: every byte that was sent counts."""
+    """The content of a request to deploy. Every byte that was sent counts."""
     return f"deploy {content_hash(files)}"
 
 

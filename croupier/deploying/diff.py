@@ -13,18 +13,20 @@ from gateway.texts import Texts
 CHANGES_MAX: Final = 200
 VALUE_CHARS_MAX: Final = 200
 _GROUPS: Final = ("campaigns", "games", "workflows", "currencies", "levels")
-"""What is added and removed by name."""
+"""Parts of a catalog whose members are added and removed by name."""
 
 
 class Change(TypedDict("_From", {"from": str | None})):
-    """A field with another value; None: it isn't there."""
+    """A field whose value changed; None: it isn't there."""
 
     path: str
     to: str | None
 
 
 class Diff(TypedDict):
-    """Names of what was added and removed, and changed fields; `left_off` counts what is too much to list."""
+    """Names of what was added and removed, and changed fields; `left_off` counts the differences that are too many to
+    list.
+    """
 
     added: list[str]
     removed: list[str]
@@ -33,7 +35,7 @@ class Diff(TypedDict):
 
 
 def diff(old: Catalog, new: Catalog, old_texts: Texts | None = None, new_texts: Texts | None = None) -> Diff:
-    """What `new` has, lacks and says differently than `old`; at most CHANGES_MAX of each."""
+    """What `new` adds to `old`, what it removes and what it changes; at most CHANGES_MAX of each."""
     before, after = _tree(old, old_texts), _tree(new, new_texts)
     added: list[str] = []
     removed: list[str] = []
@@ -60,7 +62,7 @@ def _tree(catalog: Catalog, texts: Texts | None) -> dict[str, Any]:
 
 
 def _loyalty(rules: LoyaltyRules) -> dict[str, Any]:
-    """The blocks of levels.yaml; `per_eur` is told by type of game, as it is multiplied there."""
+    """The blocks of levels.yaml. `per_eur` is shown for each type of game, with the multiplier applied."""
     tree: dict[str, Any] = {
         "levels": {level.level_id: _level(level) for level in rules.levels},
         "points": {
@@ -81,7 +83,7 @@ def _level(level: Level) -> dict[str, Any]:
 
 
 def _granting(block: msgspec.Struct, campaign: Campaign) -> dict[str, Any]:
-    """A block with those of its campaign's terms that the file has."""
+    """A block of levels.yaml with those terms of its campaign that stand in the block."""
     tree: dict[str, Any] = msgspec.to_builtins(block)
     del tree["campaign"]
     if campaign.wager:
@@ -106,7 +108,7 @@ def _change(path: str, old: Any, new: Any) -> Change:
 
 
 def _as_written(path: str) -> tuple[str, Any]:
-    """The path as the files have it, and how its value is written there: decimals, moments, hours."""
+    """The path of a field in the files, and how its value is written there: as a decimal, a moment, or hours."""
     for suffix, instead, render in (
         ("after_ms", "hours", _hours),
         ("lock_ms", "lock_hours", _hours),

@@ -15,7 +15,7 @@ from snapshots.contract import Store
 
 
 async def catalog_in_force(store: Store) -> Catalog | None:
-    """The catalog the store has in force; None if there is none, or none that can be read. Raises StoreUnavailable."""
+    """The catalog the store has in force; None if there is none, or if it can't be read. Raises StoreUnavailable."""
     row = (await store.routing()).catalog
     try:
         return None if row is None else (await read_content(store, row.version)).catalog
@@ -39,7 +39,7 @@ async def exponent_problems(store: Store, in_force: Catalog | None, checked: Che
 
 
 def _in_force_before(wanted: Sequence[OtherExponent], in_force: Catalog) -> list[OtherExponent]:
-    """Those that the catalog in force has: who was registered before currencies were counted may hold them."""
+    """The exponents of the catalog in force. Players who registered before currencies were counted may hold them."""
     return [
         each
         for each in wanted
@@ -52,7 +52,7 @@ def _holding(players: int) -> str:
 
 
 def _problem(checked: Checked, held: OtherExponent, whom: str) -> Problem | None:
-    """None for a currency whose exponent could not be read: that is a problem of its own already."""
+    """The problem; None for a currency whose exponent could not be read, which is a problem already."""
     line = checked.exponent_lines.get(held.currency)
     if line is None:
         return None

@@ -1,4 +1,4 @@
-"""What has become of campaigns, from the store: awards as they were counted with the journal, budgets as reserved."""
+"""What has become of campaigns, from the store: awards as counted with the journal, budgets as reserved."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,7 @@
 """Follows a catalog folder: a commit checked out there is a deploy (GitOps); a broken one is refused.
 
-The folder is read once a second; a change counts when two looks in a row find the same, so that a check-out in
-progress is never deployed half.
+The folder is read once a second; a change counts when two looks in a row find the same files, so that a half-finished
+check-out is never deployed.
 """
 
 import logging
@@ -26,9 +26,9 @@ _Seen = tuple[str, tuple[Problem, ...]]
 class CatalogWatch:
     """Calls `deploy` with each new sound bundle, `refused` with the problems of each new broken one.
 
-    `running` is the version in force at the start. `deploy` raises CatalogInvalid to refuse a bundle after all, and
-    any OSError if it could not ask: then it is asked again at the next look. `followed` is told the version whenever
-    folder and running catalog agree again.
+    `running` is the version in force at the start. `deploy` raises CatalogInvalid if the bundle is refused after all,
+    and an OSError if nobody could be asked; then the next look tries again. `followed` is called with the version
+    whenever the folder and the running catalog agree again.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class CatalogWatch:
             self._done, self._pending = seen, None
 
     def _settle(self, files: Bundle, problems: list[Problem]) -> bool:
-        """Deploys or refuses; False if it could not be asked and is to be tried again."""
+        """Deploys the files or refuses them. False if nobody could be asked, so that it must be tried again."""
         checked = check_files(files, problems, self._folder)
         try:
             self._deploy_sound(files, checked.problems)

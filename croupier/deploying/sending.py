@@ -18,7 +18,7 @@ TIMEOUT_S: Final = 60
 
 
 def deploy_catalog(folder: Path, url: str, token: str | None) -> int:
-    """Checks here first, then posts; prints version and diff. 1 if it is refused or nobody answers.
+    """Checks the folder here, then posts it; prints version and diff. 1 if it is refused or nobody answers.
 
     Raises `CatalogInvalid` if there is no folder.
     """
@@ -37,7 +37,8 @@ def deploy_catalog(folder: Path, url: str, token: str | None) -> int:
 
 
 def check_at(folder: Path, url: str, token: str | None) -> int:
-    """Has a running Croupier check a folder that is fine by itself; prints what does not fit what is in force there.
+    """Has a running Croupier check a folder that is fine by itself; prints what does not fit the catalog in force
+    there.
 
     1 if there is such a problem, or nobody answers. Raises `CatalogInvalid` if there is no folder.
     """
@@ -45,7 +46,7 @@ def check_at(folder: Path, url: str, token: str | None) -> int:
     if answer is None:
         return 1
     problems = [Problem(found["file"], found["line"], found["reason"]) for found in answer["problems"]]
-    print(*problems, *(() if problems else (f"{url}: fine there, too",)), sep="\n")
+    print(*problems, *(() if problems else (f"{url}: it is fine there, too",)), sep="\n")
     return 1 if problems else 0
 
 

@@ -1,4 +1,4 @@
-"""GitOps: one gateway follows the catalog folder and deploys what it finds; what is broken is refused."""
+"""GitOps: one gateway follows the catalog folder and deploys each change; a broken catalog is refused."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ def watch_catalog(folder: Path, control: CatalogControl, registry: CollectorRegi
             raise CatalogInvalid([Problem(found.file, found.line, found.reason) for found in outcome.problems])
 
     def refused(problems: Sequence[Problem]) -> None:
-        log.error("the catalog in %s is refused (%d problems), the running one stays", folder, len(problems))
+        log.error("the catalog in %s is refused (%d problems); the running one stays in force", folder, len(problems))
         refusals.inc()
         followed.set(0)
 

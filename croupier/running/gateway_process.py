@@ -41,7 +41,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
     ]
     authenticator = _authenticator(settings, following)
     app = create_app(client, authenticator, view, control, settings.gateway())
-    app.openapi()  # built now, not under load
+    app.openapi()  # the document is built now, not under load
     rarely_collect_garbage()
     stop = asyncio.Event()
     _stop_with_parent(stop)
@@ -59,7 +59,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
 
 
 def _authenticator(settings: Settings, following: "list[asyncio.Task[None]]") -> Authenticator:
-    """Who believes whom; a task that follows the keys file joins `following`. Raises KeysInvalid."""
+    """How callers are checked. A task that follows the keys file is added to `following`. Raises KeysInvalid."""
     if settings.auth_mode == "open" or settings.keys is None:
         return OpenAuth()
     raw = read_keys(settings.keys)
@@ -70,6 +70,6 @@ def _authenticator(settings: Settings, following: "list[asyncio.Task[None]]") ->
 
 
 def _stop_with_parent(stop: asyncio.Event) -> None:
-    """`croupier up` holds the other end of our standard input: its end is ours."""
+    """Stops this process when `croupier up` ends, which holds the other end of our standard input."""
     if os.environ.get("CROUPIER_PARENT_PIPE") == "1":
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)

@@ -1,7 +1,7 @@
-"""Follows the keys file, so that keys are rotated without a restart. A broken file is refused, the keys in force stay.
+"""Follows the keys file, so that keys are rotated without a restart. A broken file is refused; the keys in force stay.
 
-The file is read once a second; a change counts when two looks in a row find the same, so that a file that is being
-written is never taken half.
+The file is read once a second; a change counts when two looks in a row find the same, so that a half-written file is
+never taken.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class KeysWatch:
                 raise KeysInvalid(seen)
             keys = parse_keys(self._path, seen)
         except KeysInvalid as invalid:
-            log.error("the keys in force stay: %s", invalid)
+            log.error("the keys file is refused, the keys in force stay: %s", invalid)
             return
         self._replace(keys)
         log.warning("%d API keys of %s are in force", len(keys.api_keys), self._path)

@@ -1,4 +1,4 @@
-"""The processes a process has started, read from /proc: so that stopping it leaves none of them behind."""
+"""The processes that a process has started, read from /proc, so that stopping it leaves none of them behind."""
 
 import os
 import signal

@@ -40,19 +40,22 @@ GATEWAY_STOP_TIMEOUT_S = 20
 GATEWAY_RESTART_PAUSE_S = 1.0
 LOST_LOOK_S = 0.5
 RAY_ENVIRONMENT = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-"""Ray workers start at nice 15 otherwise: shards must not be the last to get a CPU."""
+"""Without this, Ray workers start at nice 15, and shards would be the last to get a CPU."""
 
 
 class CannotStart(Exception):
-    """One sentence for whoever typed the command."""
+    """Croupier can't start. The message is one sentence for whoever typed the command."""
 
 
 class TakenOver(Exception):
-    """Another Croupier has taken the store over, and this one has stopped: one sentence."""
+    """Another Croupier has taken the store over, and this one has stopped. The message is one sentence."""
 
 
 class Running:
-    """A Croupier started by this process. `url` serves, if there are gateways; `stop` drains and ends everything."""
+    """A Croupier started by this process. `url` is where its gateways serve, if there are any.
+
+    `stop` drains and ends everything.
+    """
 
     def __init__(self, url: str, supervisor: "RunningSupervisor", gateways: "Gateways") -> None:
         self.url, self.supervisor = url, supervisor
@@ -98,8 +101,9 @@ def start(settings: Settings) -> Running:
 def check_store(settings: Settings, checked: Checked, instance: str) -> None:
     """Opens the store once, compares the catalog with what players hold there, and closes it (rules §2.7).
 
-    With a Ray of our own it first waits until the store's term is free; who joins a Ray cluster may find this store's
-    supervisor there and join that. Raises CannotStart with one sentence that says what is wrong.
+    If this process starts its own Ray, it first waits until the store's term is free. If it joins a Ray cluster, this
+    store's supervisor may run there already, and is joined, too. Raises CannotStart with one sentence that says what is
+    wrong.
     """
 
     async def check(store: Store) -> None:
@@ -113,7 +117,7 @@ def check_store(settings: Settings, checked: Checked, instance: str) -> None:
 
 
 def await_term(settings: Settings, instance: str) -> None:
-    """Waits until no other instance holds the store. Raises CannotStart, at once if the other one lives."""
+    """Waits until no other instance holds the store. Raises CannotStart, at once if the other instance lives."""
     _with_store(settings, _term_free(settings, instance))
 
 
@@ -151,7 +155,7 @@ def _with_store(settings: Settings, use: Callable[[Store], Awaitable[None]]) -> 
 
 
 def _ray() -> ModuleType:
-    """Ray reads its environment when it is imported, so that must be set first (see `_start_ray`)."""
+    """Imports Ray. Ray reads its environment when it is imported, so that is set first (see `_start_ray`)."""
     from actors.ray import starting
 
     return starting
@@ -164,8 +168,8 @@ def _start_ray(settings: Settings) -> None:
     try:
         _ray().start_ray(settings.ray_address, settings.namespace)
     except (ConnectionError, RuntimeError, ValueError, OSError) as problem:
-        where = settings.ray_address or "of our own"
-        raise CannotStart(f"can't start or join the Ray cluster {where}: {problem}") from problem
+        where = settings.ray_address or "of its own"
+        raise CannotStart(f"Croupier can't start or join the Ray cluster {where}: {problem}") from problem
 
 
 def _deployment(settings: Settings, content: CatalogContent, instance: str) -> "Deployment":
@@ -191,7 +195,7 @@ class Gateways:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Starts them all, waits until they serve, and replaces from then on those that die."""
+        """Starts all gateways, waits until they serve, and from then on replaces those that die."""
         self._processes = [self._launch(number) for number in range(self._settings.gateways)]
         if self._processes:
             self._await_ready()
@@ -232,11 +236,13 @@ class Gateways:
         while not self._stopping.wait(GATEWAY_RESTART_PAUSE_S):
             for index, process in enumerate(self._processes):
                 if process.poll() is not None and not self._stopping.is_set():
-                    log.error("gateway %d ended with exit code %d: starting another", process.pid, process.returncode)
+                    log.error(
+                        "gateway %d ended with exit code %d; another one is started", process.pid, process.returncode
+                    )
                     self._processes[index] = self._launch(index)
 
     def stop(self) -> None:
-        """SIGTERM to each; SIGKILL to those that don't finish in time."""
+        """Sends SIGTERM to each gateway, and SIGKILL to those that don't finish in time."""
         self._stopping.set()
         for process in self._processes:
             process.terminate()
@@ -256,7 +262,7 @@ def run_until_signalled(settings: Settings, announce: Callable[[str], None]) -> 
     """
     stop = threading.Event()
     running = start(settings)
-    for number in (signal.SIGTERM, signal.SIGINT):  # after the start: Ray sets handlers of its own
+    for number in (signal.SIGTERM, signal.SIGINT):  # this comes after the start, because Ray sets handlers of its own
         signal.signal(number, lambda *_: stop.set())
     announce(running.url)
     lost = None

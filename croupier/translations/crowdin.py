@@ -64,7 +64,7 @@ class Crowdin:
 
 
 def _asked(call: Callable[[], Any]) -> Any:
-    """What Crowdin answers. Raises TextsFailed with what it said."""
+    """What Crowdin answers. Raises TextsFailed with its message."""
     try:
         return call()
     except (CrowdinException, OSError) as failure:

@@ -27,8 +27,8 @@ def push_texts(folder: Path, service: TranslationService) -> int:
 def pull_texts(folder: Path, service: TranslationService) -> dict[str, int]:
     """Writes the translations that came; answers how many texts changed, by language.
 
-    What the service has wins, what it lacks stays, and keys that English doesn't have are left out. English itself is
-    never written. Raises CatalogInvalid and TextsFailed; then nothing was written.
+    A translation of the service replaces ours; where the service has none, ours stays. Keys that English lacks are
+    dropped. English itself is never written. Raises CatalogInvalid and TextsFailed; then nothing was written.
     """
     local = _local(folder)
     english = local.get(SOURCE_LANGUAGE, {})
@@ -45,7 +45,7 @@ def pull_texts(folder: Path, service: TranslationService) -> dict[str, int]:
 
 
 def _home(language: str, local: Mapping[str, object]) -> str:
-    """Our name of a service's language: `pt_BR` is pt-BR; `sv-SE` is sv if that is what we have."""
+    """Our name of a service's language: `pt_BR` is pt-BR; `sv-SE` is sv if our file is called so."""
     name = language.replace("_", "-")
     if not LANGUAGE.fullmatch(name):
         raise TextsFailed(f"the service names a language {language[:40]!r}, which is no language tag")
@@ -62,7 +62,7 @@ def _local(folder: Path) -> Translations:
 
 
 def _write(path: Path, texts: Mapping[str, str]) -> None:
-    """Replaces the file at once: whoever follows the folder never sees half of it."""
+    """Replaces the file in one step, so that a watcher of the folder never sees half of it."""
     unfinished = path.with_name(f".{path.name}.new")
     unfinished.write_text(json.dumps(texts, indent=2, ensure_ascii=False) + "\n")
     unfinished.replace(path)

@@ -19,7 +19,7 @@ _ENDED_BADLY: Final = ("failed", "cancelled")
 
 
 class Lokalise:
-    """One project of Lokalise. `pause_s` passes between two questions whether a process is done."""
+    """One project of Lokalise. `pause_s` is the pause between two questions whether a process is done."""
 
     def __init__(self, access: Access, pause_s: float = 1.0) -> None:
         self._project, self._pause_s = access.project, pause_s
@@ -28,7 +28,7 @@ class Lokalise:
         )
 
     def push(self, source: Path) -> None:
-        """Uploads the English file; texts that changed replace those there. Raises TextsFailed."""
+        """Uploads the English file. Texts that changed replace those at the service. Raises TextsFailed."""
         options = {
             "data": b64encode(source.read_bytes()).decode(),
             "filename": source.name,

@@ -15,7 +15,7 @@ def open_service(
     if not token:
         raise TextsFailed(f"set {prefix}_API_TOKEN to a token of the service")
     if not project:
-        raise TextsFailed(f"say which project: --project ID, or {prefix}_PROJECT_ID")
+        raise TextsFailed(f"name the project: --project ID, or {prefix}_PROJECT_ID")
     try:
         return _maker(name)(Access(token, project, api_url or environment.get(f"{prefix}_API_URL")))
     except ModuleNotFoundError as missing:

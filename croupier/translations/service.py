@@ -1,4 +1,4 @@
-"""What a translation service must offer, and how what it sends is fetched and read."""
+"""What a translation service must offer, and how its texts are fetched and read."""
 
 import json
 from pathlib import Path
@@ -23,17 +23,17 @@ class Access(NamedTuple):
 
 
 class TranslationService(Protocol):
-    """A translation service. Both raise TextsFailed."""
+    """A translation service. Both methods raise TextsFailed."""
 
     def push(self, source: Path) -> None:
         """Sends the English file."""
 
     def pull(self) -> Translations:
-        """All translations by language, English left out or not; texts nobody has translated may be empty."""
+        """All translations by language. English may be among them; a text that nobody has translated may be empty."""
 
 
 def download(url: str) -> bytes:
-    """What lies at an address a service has given. Raises TextsFailed."""
+    """Downloads the file at a URL that a service gave. Raises TextsFailed."""
     if not url.startswith(("https://", "http://")):
         raise TextsFailed("the service gave an address that is not http or https")
     try:
@@ -47,7 +47,7 @@ def download(url: str) -> bytes:
 
 
 def parse_texts(name: str, content: bytes) -> dict[str, str]:
-    """A flat JSON object of texts; a null is a text nobody has written. Raises TextsFailed."""
+    """A flat JSON object of texts; null stands for a text that nobody has written. Raises TextsFailed."""
     try:
         found = json.loads(content)
     except ValueError as error:

@@ -1,6 +1,6 @@
-"""Answers to accepted commands, from the events they caused and the state after them. Decides nothing.
+"""Answers to accepted commands, from the events they caused and the state after them. It decides nothing.
 
-Only `engine.player` calls it; `queries` are the answers to those who ask without changing.
+Only `engine.player` calls it; `queries` answers those who ask without changing anything.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ Events = Sequence[e.AnyEvent]
 _NO_WAGERING = Wagering()
 _E = TypeVar("_E")
 ROUNDS_OF_A_SESSION_MAX = 16
-"""Open rounds in the answer to a session: it is remembered, so it stays small."""
+"""Open rounds in the answer to a session. The answer is remembered, so it must stay small."""
 
 
 def answer(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
@@ -100,7 +100,7 @@ def _first(events: Events, kind: type[_E]) -> _E | None:
 
 
 def _spin(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
-    """From the events alone: a one-call round is over already."""
+    """The answer comes from the events alone, because the round of a one-call spin is over already."""
     bet, win = cast("e.BetPlaced", events[0]), None
     for event in events:
         if type(event) is e.WinCredited:
@@ -184,7 +184,10 @@ def _grant(state: PlayerState, command: Command, events: Events, round_: OpenRou
 
 
 def _granted(events: Events) -> tuple[Granted, ...]:
-    """One entry per award, with its grant, its package, or both; initiated ones too, with the spins that wait."""
+    """One entry per award, with its grant, its package, or both.
+
+    An initiated award has an entry, too, with the free spins that wait.
+    """
     found: dict[str, Granted] = {}
     for event in events:
         if isinstance(event, e.GrantCreated):
@@ -236,7 +239,7 @@ def _silence(state: PlayerState, command: Command, events: Events, round_: OpenR
 
 
 def _rollback(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
-    """`tombstoned` only if no such bet had come; a repeated rollback has no events and answers `rolled_back`."""
+    """The status is `tombstoned` only if no such bet had come. A repeated rollback has no events: `rolled_back`."""
     wallets = balance(state, command.time_ms)
     tombstone = _first(events, e.BetTombstoned)
     if tombstone is not None:
@@ -263,7 +266,10 @@ def _flag_cleared(state: PlayerState, command: Command, events: Events, round_: 
 
 
 def _round_expired(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
-    """The round as its time-out left it, so that it is remembered so; a round that was over leaves nothing to tell."""
+    """The round as its time-out left it, so that it is remembered that way.
+
+    A round that was over before has no picture.
+    """
     if round_ is None:
         return DueAnswer(command.body.session_id)  # type: ignore[union-attr]
     ended = _first(events, e.RoundTimedOut)
@@ -283,7 +289,10 @@ def _awards(state: PlayerState, command: Command, events: Events, round_: OpenRo
 
 
 def _reported_bet(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
-    """Numbered by the player's version, as deposits are: what it triggers carries the same number."""
+    """The bet's id holds the player's version, as a deposit's id does.
+
+    What the bet triggers has the same version in its id.
+    """
     bet = cast("e.BetReported", events[0])
     bet_id = f"b{state.version + 1}"
     return ReportedBetAnswer(

@@ -1,4 +1,4 @@
-"""Queries: pictures of a player, made from state and window. Changes nothing."""
+"""Queries: pictures of a player, made from state and window. Nothing is changed here."""
 
 from collections.abc import Callable
 from typing import Any
@@ -111,7 +111,7 @@ def _bonuses(player: Player, body: q.GetBonuses, time_ms: int) -> GrantsView:
 
 
 def _cancel_preview(player: Player, body: q.GetCancelPreview, time_ms: int) -> CancelPreview | Rejection:
-    """A grant still waiting holds nothing yet; free spins go with their own package only."""
+    """A grant that still waits holds no money yet. Free spins are removed with their own package only."""
     state = player.state
     package = find_package(state, body.grant_id)
     if package is not None and package.remaining:
@@ -127,7 +127,7 @@ def _loyalty(player: Player, catalog: Catalog, body: q.GetLoyalty, time_ms: int)
 
 
 def _rtp(player: Player, catalog: Catalog, body: q.GetRtp, time_ms: int) -> RtpView | Rejection:
-    """It selects a certified variant of the game at launch, and never changes a running one (rules §8)."""
+    """The return to player selects a variant of the game at launch; it never changes a running game (rules §8)."""
     if body.game_id not in catalog.games:
         return Rejection(UNKNOWN_GAME, f"There is no game {body.game_id!r} in the catalog.")
     state = player.state

@@ -14,7 +14,7 @@ Proposed = tuple[int, Proposal, Worth]
 
 
 def proposed(state: PlayerState, catalog: Catalog, command: Command, events: list[AnyEvent]) -> list[Proposed]:
-    """What the command would award, each with its number in the command and its worth; worthless ones are left out."""
+    """The awards of a command, each with its number in the command and its worth. Awards worth nothing are left out."""
     found: list[Proposed] = []
     for number, proposal in enumerate(proposals(state, catalog, command, events), 1):
         value = worth(state, catalog, proposal)
@@ -26,8 +26,8 @@ def proposed(state: PlayerState, catalog: Catalog, command: Command, events: lis
 def with_awards(state: PlayerState, catalog: Catalog, command: Command, events: list[AnyEvent]) -> Decision:
     """The command's own events and those of all awards it triggers.
 
-    `overloaded` if the facts were looked up for other awards than these, as when the catalog changed meanwhile:
-    repeating the command looks them up anew.
+    `overloaded` if the facts were looked up for other awards than these. This happens when the catalog changed
+    meanwhile; if the command is repeated, the facts are looked up anew.
     """
     awards = proposed(state, catalog, command, events)
     if not awards:
@@ -80,7 +80,10 @@ def _ruling(
     spent: int,
     room: int,
 ) -> Ruling | None:
-    """The gate's word on one award; None if its reservation is missing. `spent`: micro-EUR by earlier ones."""
+    """The gate's ruling on one award; None if its reservation is missing.
+
+    `spent`: micro-EUR of bonus money that earlier awards of the same command take.
+    """
     reasons, held = list(fraud.reasons), None
     if needs_reservation(catalog, proposal.campaign, value.bonus_micro_eur):
         reservation = reservation_for(state, command, proposal.campaign, proposal.climbed)
@@ -97,7 +100,7 @@ def _ruling(
 
 
 def free_places(state: PlayerState) -> int:
-    """How many more awards, each a grant and a package at most, the bound on live ones allows."""
+    """How many more awards the player may get. An award takes one grant and one package at most; both are bounded."""
     packages = sum(1 for package in state.packages if package.remaining)
     packages += sum(1 for grant in state.grants if grant.pending is not None)
     return LIVE_GRANTS_MAX - max(len(state.grants), packages)

@@ -48,7 +48,7 @@ def not_for_player(state: PlayerState, rule: Eligibility, deposit: int | None, l
 
 
 def _amounts(campaign: Campaign) -> list[Amounts]:
-    """Every amount per currency in the campaign: one that lacks the player's currency doesn't match."""
+    """All amounts per currency in the campaign. If one lacks the player's currency, the campaign doesn't match."""
     found = [campaign.eligibility.min_deposit]
     if campaign.bonus is not None:
         found += [campaign.bonus.fixed, campaign.bonus.max]

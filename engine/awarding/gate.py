@@ -1,7 +1,7 @@
 """The one gate that every award passes, whatever its source: fraud rules and limits (rules §7).
 
-It rules on facts the shard looked up or reserved beforehand (`engine.needs` says which). Refusals are reasons stored
-with the grant, in the words of `fraud.yaml` and `engine.facts.ReservationRefusal`.
+The gate rules on facts that the shard looked up or reserved beforehand (`engine.needs` says which). Its refusals are
+stored with the grant as reasons, in the words of `fraud.yaml` and `engine.facts.ReservationRefusal`.
 """
 
 from collections.abc import Set
@@ -38,12 +38,12 @@ def own_signals(command: Command) -> Signals:
 
 
 def signals_of(state: PlayerState, command: Command) -> Signals:
-    """What the command is judged by: its own signals, and for the rest the last known ones."""
+    """The signals by which the command is judged: its own, and the player's last ones for those it doesn't bring."""
     return latest(state.signals, own_signals(command))
 
 
 def fraud_ruling(state: PlayerState, catalog: Catalog, command: Command) -> Ruling:
-    """The strictest verdict of all rules that apply, with the names of all that do (rules §7)."""
+    """The strictest verdict of the rules that apply, with the names of all these rules (rules §7)."""
     rules = catalog.fraud
     here = {_ip_country(state, command), signals_of(state, command).country}
     fired = _fired(rules, command.facts.seen, here - {None}, state.country)
@@ -55,7 +55,7 @@ def fraud_ruling(state: PlayerState, catalog: Catalog, command: Command) -> Ruli
 
 
 def _ip_country(state: PlayerState, command: Command) -> str | None:
-    """Of the command's IP; without one, of the last."""
+    """The country of the command's IP, or of the player's last IP if the command has none."""
     if command.facts.ip_country is not None or own_signals(command).ip is not None:
         return command.facts.ip_country
     return state.ip_country
@@ -81,9 +81,10 @@ def needs_reservation(catalog: Catalog, campaign: Campaign, bonus_micro_eur: int
 
 
 def reservation_id(state: PlayerState, command: Command, campaign: Campaign, climbed: str | None) -> str:
-    """Under which id the shared limits hold one award of the command.
+    """The id under which the shared limits hold one award of the command.
 
-    A command id that has been forgotten may come again: its awards are held beside those of the first.
+    A command id may come again after it was forgotten. The second command's awards are then held beside those of the
+    first.
     """
     wanted = f"{state.player_id}/{command.id}/{award_key(campaign.campaign_id, climbed)}"
     while _named_already(state, wanted):
@@ -109,7 +110,9 @@ def reservation_for(
 
 
 def over_period(state: PlayerState, limit: PeriodLimit | None, more_micro_eur: int, time_ms: int) -> bool:
-    """Whether `more` bonus money would pass the limit over the last `period_days` UTC days, today included."""
+    """Whether `more_micro_eur` of bonus money would pass the limit over the last `period_days` UTC days, today
+    included.
+    """
     if limit is None or not more_micro_eur:
         return False
     first = time_ms // DAY_MS - limit.period_days + 1

@@ -20,7 +20,8 @@ _NO_WAGER = WagerTerms(multiplier_micro=0)
 
 
 class Worth(NamedTuple):
-    """An award in numbers: `bonus` and the part `matched` of the deposit in minor units, and both values in micro-EUR.
+    """An award in numbers: `bonus`, and `matched`, the part of the deposit that it matches, in minor units; two values
+    in micro-EUR.
 
     `value_micro_eur` is bonus money and the face value of the free spins (rules §6).
     """
@@ -32,7 +33,10 @@ class Worth(NamedTuple):
 
 
 def worth(state: PlayerState, catalog: Catalog, proposal: Proposal) -> Worth | None:
-    """What the award is worth to this player; None if nothing. The level multiplies what `max` left (rules §4)."""
+    """What the award is worth to this player; None if it is worth nothing.
+
+    The level's multiplier applies after `max` (rules §4).
+    """
     campaign, currency = proposal.campaign, catalog.currencies[state.currency]
     deposited = proposal.deposit[1] if proposal.deposit is not None else 0
     bonus, matched, face = proposal.amount or 0, 0, 0
@@ -58,7 +62,8 @@ def award(
 ) -> list[AnyEvent]:
     """The events of one award, the `number`th of its command: granted, waiting as initiated, or declined.
 
-    The workflow says which, on `matched`. Free spins alone that are granted at once need no grant.
+    The workflow's transitions on `matched` decide which. An award of free spins alone that is granted at once needs no
+    grant.
     """
     campaign = proposal.campaign
     draft = _draft(
@@ -169,7 +174,7 @@ def _terms(wager: WagerTerms, currency: str, multiplier_micro: int) -> GrantTerm
 def _package(
     state: PlayerState, campaign: Campaign, spins: FreeSpinAward, number: int, beside_bonus: bool, climbed: str | None
 ) -> FreeSpinPackage:
-    """The package with its dates counted from 0: they begin when it is handed out."""
+    """The package. Its dates count from 0 and become real dates when the package is handed out."""
     wager = campaign.wager or _NO_WAGER
     return FreeSpinPackage(
         package_id=f"p{state.version + 1}-{number}",

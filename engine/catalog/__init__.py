@@ -3,7 +3,7 @@
 YAML is read and checked elsewhere (`croupier.catalog`); these types are what a checked catalog becomes.
 Amounts per currency are dicts `currency → minor units`; rates and multipliers are integers in millionths.
 
-`index` is what a spin looks up in it. Every part of the engine may import both; neither imports another part.
+`index` is what a spin looks up in the catalog. Every part of the engine may import both; neither imports another part.
 """
 
 from string import ascii_lowercase, ascii_uppercase
@@ -33,7 +33,8 @@ TriggerEvent = Literal[
     "redemption",
     "cashback",
 ]
-"""`none`: a points multiplier holds by itself from valid_from to valid_to. The last two are loyalty's own."""
+"""`none`: a points multiplier needs no trigger; it holds from valid_from to valid_to. The last two belong to loyalty.
+"""
 Verdict = Literal["allow", "review", "deny"]
 TimeoutAction = Literal["hold", "refund", "close"]
 DowngradeRule = Literal["previous_level_threshold", "own_level_threshold"]
@@ -45,7 +46,7 @@ CASHBACK: Final = "cashback"
 
 
 class RoundTimeout(msgspec.Struct, frozen=True):
-    """What happens to a round open for longer than `after_ms` (rules §3)."""
+    """What happens to a round that is open for longer than `after_ms` (rules §3)."""
 
     after_ms: int
     action: TimeoutAction = "hold"
@@ -166,7 +167,7 @@ class Workflow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FraudRule(msgspec.Struct, frozen=True):
-    """Verdict when a signal counts more than `more_than` other players (rules §7)."""
+    """The verdict if more than `more_than` other players used the same signal (rules §7)."""
 
     verdict: Verdict
     more_than: int = 0
@@ -247,7 +248,7 @@ class PointRules(msgspec.Struct, frozen=True):
 
     factors: dict[str, int]
     expire_after_months: int | None = None
-    """Calendar months without a paid bet; None: points never expire."""
+    """Calendar months without a paid bet after which points expire; None: never."""
 
 
 class RedemptionRules(msgspec.Struct, frozen=True):
@@ -305,4 +306,4 @@ class Catalog(msgspec.Struct, frozen=True):
     loyalty: LoyaltyRules | None = None
     """None: no points and no levels."""
     in_force_ms: int = 0
-    """Since when: the shard sets it. Nothing becomes due by a catalog before that."""
+    """Since when the catalog is in force; the shard sets it. A catalog makes nothing due before that time."""

@@ -1,4 +1,4 @@
-"""What the path of a spin asks of the catalog, looked up once per catalog: the answers for the last one are kept."""
+"""What a spin needs to know of the catalog. It is computed once per catalog, and kept for the last one asked for."""
 
 from typing import Final, NamedTuple
 
@@ -11,10 +11,12 @@ NEVER: Final = 2**63
 
 
 class Index(NamedTuple):
-    """Campaigns by trigger in order of their ids; `thresholds` of those that wait for turnover, micro-EUR, ascending.
+    """`campaigns` by trigger, in order of their ids.
 
-    `promotions`: those that multiply points, the highest first, by the levels of the ladder they are for. `next_rung`:
-    by level, the qualifying micro-EUR at which it is left upwards.
+    `thresholds` of the campaigns that wait for turnover, micro-EUR, ascending.
+
+    `promotions`: by level, the campaigns that multiply points for it, the highest multiplier first. `next_rung`: by
+    level, the qualifying turnover in micro-EUR at which the player climbs to the next one.
     """
 
     catalog: Catalog | None

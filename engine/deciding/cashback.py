@@ -15,10 +15,10 @@ from engine.transition import Decision
 
 @decides(PayCashback, converts=True)
 def pay(player: Player, catalog: Catalog, command: Command, body: PayCashback) -> Decision:
-    """Due work: `cashback_percent` of the level held now, at the week's end, of the loss; settled once (rules §8).
+    """Due work at the end of a week: pays `cashback_percent` of its loss, by the level held now, once (rules §8).
 
     Losses of earlier weeks that were reversed since are taken off first. Under `min_amount`, or for a blocked player,
-    it is settled with 0. The award passes the gate.
+    the week is reckoned with 0. The award passes the gate.
     """
     state, rules = player.state, catalog.loyalty
     loyalty = state.loyalty
@@ -47,7 +47,7 @@ def pay(player: Player, catalog: Catalog, command: Command, body: PayCashback) -
 def _reckoned(state: PlayerState, loss: int, percent_micro: int, least: int) -> tuple[int, int, str]:
     """(what is paid, how much of the loss makes up for reversals since, why nothing is paid); all in minor units.
 
-    A loss that would be paid nothing anyway makes up for nothing: what was reversed stays to be taken off.
+    If the loss would be paid nothing anyway, none of it makes up for reversals: they are taken off a later week.
     """
     if percent_floor(loss, percent_micro) < least:
         return 0, 0, "under_minimum"

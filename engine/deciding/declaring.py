@@ -1,6 +1,7 @@
-"""How a decider declares itself: which command it decides, and where that stands in the order of refusals (rules §3).
+"""How a decider declares itself: which command it decides, and where the command stands in the order of refusals
+(rules §3).
 
-One declaration per command, at its decider; `engine.deciding` asks for nothing else.
+One declaration per command, at its decider; `engine.deciding` needs nothing else.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ _Decider = TypeVar("_Decider", bound=Callable[..., Decision])
 
 
 class Declared(NamedTuple):
-    """What is asked before the decider is: see `decides`."""
+    """A decider, and what `engine.deciding` checks before and after it: see `decides`."""
 
     decide: Callable[..., Decision]
     while_blocked: bool
@@ -29,9 +30,9 @@ def decides(
 ) -> Callable[[_Decider], _Decider]:
     """Declares the decider of these commands.
 
-    `while_blocked=False`: refused with `player_blocked` while the player is blocked. `converts`: it needs the player's
-    currency in platform.yaml, else `unsupported_currency` (rules §2.7). `moves_turnover`: it may change the level, or
-    settle what did, so the ladder is looked at afterwards (rules §8).
+    `while_blocked=False`: the command is refused with `player_blocked` while the player is blocked. `converts`: it is
+    refused with `unsupported_currency` unless platform.yaml has the player's currency (rules §2.7). `moves_turnover`:
+    it may change the turnover, or settle a round whose stakes did, so the level is checked afterwards (rules §8).
     """
 
     def declare(decider: _Decider) -> _Decider:

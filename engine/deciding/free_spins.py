@@ -19,7 +19,7 @@ from engine.transition import Decision
 
 
 def spin(state: PlayerState, command: Command, body: Spin, timeout: RoundTimeout | None) -> Decision:
-    """Uses one spin of the package that expires first; takes no money and counts for nothing, turnover included.
+    """Uses one spin of the package that expires first. It takes no money and counts for nothing, not even turnover.
 
     `timeout` is the round's, if it stays open.
     """
@@ -62,11 +62,13 @@ def _choose(state: PlayerState, game_id: str, bet: int | None, time_ms: int) -> 
     for_game = [p for p in usable if game_id in p.games]
     if not for_game:
         games = ", ".join(sorted({game for p in usable for game in p.games}))
-        return Rejection(FREE_SPIN_GAME_MISMATCH, f"No free spins for {game_id}; there are some for {games}.")
+        return Rejection(FREE_SPIN_GAME_MISMATCH, f"There are no free spins for {game_id}; there are some for {games}.")
     with_bet = [p for p in for_game if bet is None or p.bet == bet]
     if not with_bet:
         bets = ", ".join(str(stake) for stake in sorted({p.bet for p in for_game}))
-        return Rejection(FREE_SPIN_BET_MISMATCH, f"No free spins at a stake of {bet}; there are some at {bets}.")
+        return Rejection(
+            FREE_SPIN_BET_MISMATCH, f"There are no free spins at a stake of {bet}; there are some at {bets}."
+        )
     return min(with_bet, key=lambda package: package.valid_to_ms)
 
 

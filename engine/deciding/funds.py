@@ -59,7 +59,7 @@ def looked_at(counts: MaxBetCounts, amount: int, round_: OpenRound | None) -> in
 
 
 def bonus_share(won: int, bonus: int, total: int) -> int:
-    """What of `won` belongs to the grant that staked `bonus` of the round's `total`, rounded down (rules §2.4)."""
+    """The part of `won` for the grant that staked `bonus` of the round's `total`, rounded down (rules §2.4)."""
     return won * bonus // total
 
 

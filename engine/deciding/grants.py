@@ -1,4 +1,4 @@
-"""Deposits, manual grants, bonus codes, silence: what they are in themselves (rules §6). Awards are `awarding`'s."""
+"""Deposits, manual grants, bonus codes and silence, without their awards, which `awarding` adds (rules §6)."""
 
 from engine.amounts import to_micro_eur
 from engine.awarding.awarding import no_place
@@ -18,7 +18,7 @@ from engine.transition import Decision
 
 @decides(Deposit, while_blocked=False, converts=True)
 def deposit(player: Player, catalog: Catalog, command: Command, body: Deposit) -> Decision:
-    """Credits real money; it is converted to EUR once, for the deposit total, up to its bound (rules §2.7, §6)."""
+    """Credits real money. For the deposit total it is converted to EUR once, up to a bound (rules §2.7, §6)."""
     state = player.state
     micro_eur = to_micro_eur(body.amount, catalog.currencies[state.currency])
     return [
@@ -58,7 +58,10 @@ def _not_manual(campaign: Campaign) -> str | None:
 
 @decides(EnterCode, while_blocked=False)
 def enter_code(player: Player, catalog: Catalog, command: Command, body: EnterCode) -> Decision:
-    """A bonus code: `code_not_found` if it is nobody's, `not_eligible` if it isn't for this player, now (rules §6)."""
+    """A bonus code.
+
+    `code_not_found`: no campaign has it; `not_eligible`: it isn't for this player, now (rules §6).
+    """
     state = player.state
     campaigns = with_code(catalog, body.code)
     if not campaigns:
@@ -72,7 +75,10 @@ def enter_code(player: Player, catalog: Catalog, command: Command, body: EnterCo
 
 
 def _grantable(state: PlayerState, catalog: Catalog, campaign: Campaign, reason: str | None) -> Decision:
-    """What somebody asked for by name is refused in words; it has no events of its own."""
+    """No events if a campaign that somebody asked for by name can be granted.
+
+    Else the refusal says why not.
+    """
     if reason is None and worth(state, catalog, Proposal(campaign)) is None:
         reason = "its award is worth nothing"
     if reason is not None:
@@ -82,9 +88,9 @@ def _grantable(state: PlayerState, catalog: Catalog, campaign: Campaign, reason:
 
 @decides(Inactive, while_blocked=False)
 def inactive(player: Player, catalog: Catalog, command: Command, body: Inactive) -> Decision:
-    """Due work: the player has been silent for more than the campaign's days; `invalid_state` if that isn't so.
+    """Due work: the player has been silent for more than the campaign's days; otherwise `invalid_state`.
 
-    Refused and not ignored: an ignored command would be remembered, and its id can't be used again.
+    It is refused and not ignored, because an ignored command would be remembered, and its id could not be used again.
     """
     state = player.state
     campaign = catalog.campaigns.get(body.campaign_id)
@@ -92,5 +98,8 @@ def inactive(player: Player, catalog: Catalog, command: Command, body: Inactive)
         return Rejection(CAMPAIGN_NOT_FOUND, f"No campaign {body.campaign_id!r} waits for silence.")
     had = state.silence_fired.get(campaign.campaign_id) == state.active_ms
     if had or command.time_ms <= state.active_ms + (campaign.condition.days or 0) * DAY_MS:
-        return Rejection(INVALID_STATE, f"Player {state.player_id} has not been silent for so long, or has been told.")
+        return Rejection(
+            INVALID_STATE,
+            f"Player {state.player_id} has not been silent for so long, or this silence was noticed before.",
+        )
     return [SilenceNoticed(campaign.campaign_id, state.active_ms)]

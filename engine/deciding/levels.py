@@ -25,9 +25,9 @@ from engine.transition import Decision
 
 
 def follow(state: PlayerState, catalog: Catalog, rules: LoyaltyRules, events: Sequence[AnyEvent]) -> list[AnyEvent]:
-    """What a command's own events do to the level, and whose `level_up` campaigns it is now the turn of.
+    """The changes of level that follow from a command's own events, and the levels whose `level_up` campaigns fire now.
 
-    On the path of every spin: mostly nothing, and soon found out.
+    Every spin asks for this. Mostly nothing follows, and that is found out quickly.
     """
     loyalty = state.loyalty
     staked = undone = 0
@@ -70,7 +70,7 @@ def _up(state: PlayerState, rules: LoyaltyRules, qualifying: int) -> list[AnyEve
 
 
 def _back(state: PlayerState, rules: LoyaltyRules, undone: int) -> list[AnyEvent]:
-    """Lowered only while what remains no longer supports the level: what the bet never supported stays (rules §2.5)."""
+    """Lowers the level as long as the turnover supported it before the reversal, and no longer does (rules §2.5)."""
     loyalty = state.loyalty
     changes: list[AnyEvent] = []
     level, rung = loyalty.level, rules.rungs.get(loyalty.level, 0)
@@ -107,7 +107,10 @@ def _turns(
 
 
 def _supported(rules: LoyaltyRules, level: str, settled: int) -> bool:
-    """A level that left the ladder meanwhile has had its turn as well: nothing waits for it any more."""
+    """Whether closed rounds support the level.
+
+    True for a level that is no longer on the ladder: it must not wait for ever.
+    """
     rung = rules.rungs.get(level)
     return rung is None or rules.levels[rung].threshold_micro <= settled
 

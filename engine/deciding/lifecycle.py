@@ -33,7 +33,7 @@ def claim(player: Player, catalog: Catalog, command: Command, body: ClaimGrant) 
 
 @decides(ApproveGrant, while_blocked=False)
 def approve(player: Player, catalog: Catalog, command: Command, body: ApproveGrant) -> Decision:
-    """An operator's yes to a grant under review, or whose workflow asks for one."""
+    """An operator approves a grant that is under review or whose workflow asks for an approval."""
     grant = _waiting(player.state, body.grant_id, command.time_ms)
     if isinstance(grant, Rejection):
         return grant
@@ -45,7 +45,7 @@ def approve(player: Player, catalog: Catalog, command: Command, body: ApproveGra
 
 @decides(DeclineGrant)
 def decline(player: Player, catalog: Catalog, command: Command, body: DeclineGrant) -> Decision:
-    """An operator's no: it ends before it was granted, and uses up no award of its campaign (rules §6)."""
+    """An operator declines a grant: it ends before it was granted, and uses up no award of its campaign (rules §6)."""
     grant = _waiting(player.state, body.grant_id, command.time_ms)
     if isinstance(grant, Rejection):
         return grant
@@ -72,7 +72,7 @@ def release(player: Player, catalog: Catalog, command: Command, body: ReleaseGra
 
 @decides(CancelGrant)
 def cancel(player: Player, catalog: Catalog, command: Command, body: CancelGrant) -> Decision:
-    """Gives a grant, or the unused spins of a package, up; `round_open` while a round has staked its money."""
+    """Gives up a grant, or the unused spins of a package; `round_open` while a round has staked its money."""
     state = player.state
     reason = body.reason or BY_PLAYER
     package = find_package(state, body.grant_id)

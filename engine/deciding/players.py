@@ -44,5 +44,5 @@ def unblock(player: Player, catalog: Catalog, command: Command, body: Unblock) -
 
 @decides(Expire)
 def expire(player: Player, catalog: Catalog, command: Command, body: Expire) -> Decision:
-    """Lets the time come: what is over by then ends as a consequence (`engine.workflow.consequences`)."""
+    """Nothing by itself: what is over at the command's time ends as a consequence (`engine.workflow.consequences`)."""
     return []

@@ -39,7 +39,7 @@ from engine.transition import Decision
 
 @decides(AdjustPoints)
 def adjust(player: Player, catalog: Catalog, command: Command, body: AdjustPoints) -> Decision:
-    """By an operator; taking more than is available is `insufficient_points`."""
+    """An operator adds or takes points. Taking more than are available is refused with `insufficient_points`."""
     loyalty, more = player.state.loyalty, body.points * MICRO
     if more < 0 and loyalty.available + more < 0:
         return _insufficient(loyalty, -body.points)
@@ -72,7 +72,10 @@ def expire(player: Player, catalog: Catalog, command: Command, body: ExpirePoint
 
 @decides(RequestRedemption, while_blocked=False, converts=True)
 def request(player: Player, catalog: Catalog, command: Command, body: RequestRedemption) -> Decision:
-    """Locks points: `invalid_redemption`, `overloaded`, then `insufficient_points` (rules §8, redemption)."""
+    """Locks points.
+
+    Refuses with `invalid_redemption`, `overloaded`, then `insufficient_points` (rules §8, redemption).
+    """
     state = player.state
     rules = _offered(catalog.loyalty)
     if rules is None:
@@ -101,7 +104,7 @@ def _not_redeemable(rules: RedemptionRules, points: int, amount: int) -> Rejecti
     if points < rules.min_points:
         reason = f"At least {rules.min_points} points are redeemed at a time, not {points}."
     elif points % rules.step:
-        reason = f"Points are redeemed in steps of {rules.step}; {points} is none."
+        reason = f"Points are redeemed in steps of {rules.step}; {points} is not a multiple of that."
     elif amount > AMOUNT_MAX:
         reason = f"{points} points are worth more than the {AMOUNT_MAX} that can be granted at once."
     elif not amount:
@@ -120,7 +123,7 @@ def _too_many(state: PlayerState) -> Rejection | None:
 
 @decides(ConfirmRedemption, while_blocked=False, converts=True)
 def confirm(player: Player, catalog: Catalog, command: Command, body: ConfirmRedemption) -> Decision:
-    """Debits the points; what they are worth is an award and passes the gate. Too late: `invalid_state`."""
+    """Debits the points. Their worth is an award, which passes the gate. Too late: `invalid_state`."""
     state = player.state
     redemption = _locked(state, body.redemption_id)
     if isinstance(redemption, Rejection):
@@ -143,7 +146,7 @@ def cancel(player: Player, catalog: Catalog, command: Command, body: CancelRedem
 
 @decides(LapseRedemption)
 def lapse(player: Player, catalog: Catalog, command: Command, body: LapseRedemption) -> Decision:
-    """Due work: nobody has confirmed it within `lock_hours`; the points are unlocked."""
+    """Due work: nobody has confirmed the redemption within `lock_hours`, so its points are unlocked."""
     redemption = _locked(player.state, body.redemption_id)
     if isinstance(redemption, Rejection):
         return redemption

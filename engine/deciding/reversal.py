@@ -15,7 +15,10 @@ from engine.transition import Decision
 
 
 def reverse_open_round(state: PlayerState, round_: OpenRound) -> RoundReversed:
-    """All bets of an open round without results. They were not rolled back: a repeat of one gets its first answer."""
+    """All bets of an open round without results.
+
+    They get no tombstones, because nobody rolled them back: a repeated bet gets its first answer.
+    """
     return _undone(state, round_, round_.bets, ())
 
 
@@ -25,7 +28,10 @@ def reverse_open_bet(state: PlayerState, round_: OpenRound, bet: Bet) -> RoundRe
 
 
 def _undone(state: PlayerState, round_: OpenRound, bets: Sequence[Bet], tombstones: tuple[str, ...]) -> RoundReversed:
-    """What the bets recorded, with the opposite sign. Their grants are live: the round ties them."""
+    """What the bets recorded, with the opposite sign.
+
+    Their grants are live, because the round keeps them from ending.
+    """
     others = [bet for bet in round_.bets if bet not in bets]
     by_grant = dict.fromkeys(bet.grant_id for bet in bets if bet.grant_id is not None)
     return RoundReversed(
@@ -46,8 +52,10 @@ def _undone(state: PlayerState, round_: OpenRound, bets: Sequence[Bet], tombston
 
 
 def _returned(state: PlayerState, grant_id: str, bets: Sequence[Bet], others: Sequence[Bet]) -> GrantDelta:
-    """What the bets took from one grant. `others` are those that stand: with `max_bet_counts: round` a round is one in
-    the mean of counted stakes as long as any of its bets counts (rules §4).
+    """What the bets took from one grant.
+
+    `others` are the bets of the round that stand: with `max_bet_counts: round`, a round is one stake in the mean of
+    counted stakes as long as any of its bets counts (rules §4).
     """
     ours = [bet for bet in bets if bet.grant_id == grant_id]
     counting = [bet for bet in ours if bet.counted]
@@ -69,15 +77,17 @@ def _returned(state: PlayerState, grant_id: str, bets: Sequence[Bet], others: Se
 
 
 def unqualified(state: PlayerState, version: int, turnover_micro: int) -> int:
-    """What a bet at that version leaves of the qualifying turnover: nothing, if that was set anew since (rules §8)."""
+    """The change to the qualifying turnover when a bet at that version is undone; 0 if it was set anew since
+    (rules §8).
+    """
     return -turnover_micro if version > state.loyalty.reset_version else 0
 
 
 def _uncounted(grant: Grant, counted: int) -> tuple[int, int]:
     """How much of `counted` is due again, and how much was wagered beyond all that is due.
 
-    The latter is only what was wagered for free spin winnings that were rolled back since. Never more is due than was
-    required to begin with.
+    Something was wagered beyond what is due only if it was for free spin winnings that were rolled back since. Never
+    more is due again than was required at first.
     """
     beyond = min(counted, grant.wagered_beyond)
     return min(counted - beyond, grant.wager_total - grant.remaining_wager), beyond
@@ -86,14 +96,15 @@ def _uncounted(grant: Grant, counted: int) -> tuple[int, int]:
 def reverse_one_call(
     state: PlayerState, answer: RoundAnswer, done: Reversal, command_id: str, time_ms: int
 ) -> Decision:
-    """Bet and win of a one-call round together, by its recorded `done`; or `win_already_spent` (rules §3).
+    """Reverses bet and win of a one-call round together, as `done` recorded them; or `win_already_spent` (rules §3).
 
-    A grant that has completed since is reopened while its `valid_to` lies ahead: what it released comes back from the
-    real wallet first. So is one that this bet, over `max_bet`, had cancelled; if another such bet stands it is
-    cancelled again. What another bet had cancelled is corrected, as that bet's reversal may still reopen it. After
-    `valid_to` a completed grant stays completed, and what bet and win did to the money that it released is undone in
-    the real wallet. Of one that expired or was cancelled otherwise, or is forgotten, the bonus part stays removed. So a
-    reversal never takes more than the bet brought (rules §2.5).
+    The bet's grant may have ended since. Before its `valid_to`, a completed grant is reopened: what it released comes
+    back from the real wallet first. A grant that this bet, over `max_bet`, had cancelled is reopened, too; if another
+    such bet stands, it is cancelled again. A grant that another bet had cancelled is corrected while it stays
+    cancelled, because that bet's reversal may still reopen it. After its `valid_to`, a completed grant stays completed:
+    what bet and win did to the money that it released is undone in the real wallet. If the grant expired, was cancelled
+    otherwise or is forgotten, the bonus part stays removed. So a reversal never takes more than the bet brought
+    (rules §2.5).
     """
     real = answer.funds_real - done.won_real
     grant_id = done.grant_id or done.won_grant_id
@@ -136,15 +147,15 @@ def _reopens(ended: Grant, done: Reversal, time_ms: int) -> bool:
 def _may_return(ended: Grant, time_ms: int) -> bool:
     """Whether the reversal of another bet, which had cancelled the grant, can still reopen it (rules §2.5).
 
-    Then this reversal must show in it, or the order of the two would matter.
+    If it can, this reversal must correct the grant, or the order of the two reversals would matter.
     """
     return ended.state == "cancelled" and ended.void_bets > 0 and not is_over(ended, time_ms)
 
 
 def _corrected(ended: Grant, bonus: int) -> GrantDelta | None:
-    """What a completed grant would have paid out with `bonus` more in it: at most `max_cashout`, the rest was removed.
+    """What a completed grant would have paid out with `bonus` more in it: at most `max_cashout`; the rest is removed.
 
-    None if it held less than is to be taken: the win has been played on and lost.
+    None if it held less than is to be taken: the win was staked again and lost.
     """
     held = ended.released + ended.removed + bonus
     if held < 0:
@@ -183,7 +194,7 @@ def _reversed(
 def kept_awards(state: PlayerState, version: str) -> tuple[str, ...]:
     """Ids of the grants and packages that a bet at the player's `version` had triggered: they stay (rules §3).
 
-    Winnings of its own free spin are no award: the reversal takes them back.
+    The winnings of the bet's own free spin are no award: the reversal takes them back.
     """
     grants = (grant for grant in (*state.grants, *state.ended_grants) if grant.package_id is None)
     triggered = [g.grant_id for g in grants if g.state != "declined" and g.grant_id.startswith(f"g{version}-")]
@@ -192,7 +203,7 @@ def kept_awards(state: PlayerState, version: str) -> tuple[str, ...]:
 
 
 def _delta(grant: Grant, answer: RoundAnswer, done: Reversal) -> GrantDelta:
-    """The reversal's deltas on the one grant it touches: what it staked and counted, or won as free spin winnings."""
+    """The reversal's deltas on the one grant the bet touched: it staked and counted, or took free spin winnings."""
     balance = answer.funds_bonus - done.won_bonus
     if done.package_id is None:
         due, beyond = _uncounted(grant, done.counted)

@@ -17,11 +17,11 @@ from engine.transition import Decision
 
 @decides(Rollback, RollbackReportedBet, moves_turnover=True)
 def rollback(player: Player, catalog: Catalog, command: Command, body: Rollback | RollbackReportedBet) -> Decision:
-    """Reverses the bet it names, and that alone; or leaves a tombstone for one that has not come (rules §3).
+    """Reverses the bet that the command names, and no other; or leaves a tombstone if that has not come (rules §3).
 
-    The bet may be a round's, or one reported by another vertical (rules §8). Repeated: nothing moves. Refuses with
-    `round_has_result`, `round_closed`, `win_already_spent`, `not_a_bet`, or `already_processed` if the bet is too old
-    to be known.
+    The bet may be a round's, or one reported by another vertical (rules §8). A repeated rollback moves nothing. Refuses
+    with `round_has_result`, `round_closed`, `win_already_spent`, `not_a_bet`, or `already_processed` if the bet is too
+    old to be known.
     """
     bet_id, state = body.transaction_id, player.state
     digest = id_digest(bet_id)
@@ -41,7 +41,10 @@ def rollback(player: Player, catalog: Catalog, command: Command, body: Rollback 
 
 
 def forgotten(player: Player, bet_id: str) -> bool:
-    """Whether the id is known and what was done under it is not: the journal must tell before it can be reversed."""
+    """Whether the id is known but what was done under it is forgotten.
+
+    Then it can be reversed only by what the journal tells.
+    """
     window, digest = player.window, id_digest(bet_id)
     if digest not in window.older or digest in window.tombstones:
         return False
@@ -52,7 +55,7 @@ def forgotten(player: Player, bet_id: str) -> bool:
 
 
 def _past(player: Player, command: Command, bet_id: str, digest: int) -> Decision:
-    """A command that has no open round any more: as it is remembered, or as the journal tells it."""
+    """A command whose round is no longer open, as it is remembered or as the journal tells it."""
     window, past = player.window, command.facts.past_bet
     remembered = window.find(digest)
     if remembered is not None:

@@ -173,9 +173,10 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
 
 @decides(Result, moves_turnover=True)
 def result(player: Player, catalog: Catalog, command: Command, body: Result) -> Decision:
-    """Credits a win, split like the round's stakes (rules §2.4); works for blocked players and games gone.
+    """Credits a win, split like the round's stakes (rules §2.4); it works for blocked players, and for games that are
+    no longer in the catalog.
 
-    `not_a_bet` or `rolled_back` if it `settles` no bet that stands in the round. `round_refunded` if the round's
+    `not_a_bet` or `rolled_back` if `settles` names no bet that stands in the round. `round_refunded` if the round's
     time-out has refunded it: the refusal carries the win, for an operator (rules §3).
     """
     round_ = player.state.rounds.get(body.session_id)
@@ -212,10 +213,10 @@ def _refunded(player: Player, body: Result) -> Rejection | None:
 
 
 def _bonus_share(round_: OpenRound, win: int) -> tuple[str | None, int]:
-    """The grant that staked in the round, and its part of the win, so that many results split as one (rules §2.4).
+    """The grant that staked in the round, and its part of the win. Many results split as one would (rules §2.4).
 
-    Its part of all that was won so far, less what was paid before; within this win, because stakes may have come or
-    gone since the last result.
+    The grant gets its part of all that was won in the round, less what it got before. That is at least 0 and at most
+    this win: stakes may have been added or rolled back since the last result.
     """
     total = bonus = 0
     grant_id: str | None = None
@@ -241,7 +242,7 @@ def cancel(player: Player, catalog: Catalog, command: Command, body: CancelRound
 
 
 def has_result(session_id: str) -> Rejection:
-    """`round_has_result`: too late to undo."""
+    """`round_has_result`: it is too late to undo the bet or the round."""
     return Rejection(ROUND_HAS_RESULT, f"A result has been credited to round {session_id}: it can't be undone.")
 
 
@@ -253,5 +254,5 @@ def not_open(player: Player, session_id: str) -> Rejection:
 
 
 def closed(session_id: str) -> Rejection:
-    """`round_closed`: nothing can be added to it or undone."""
+    """`round_closed`: nothing in the round can be added or undone any more."""
     return Rejection(ROUND_CLOSED, f"Round {session_id} is closed.", {"session_id": session_id})

@@ -13,9 +13,10 @@ from engine.transition import Decision
 
 @decides(ExpireRound, moves_turnover=True)
 def expire_round(player: Player, catalog: Catalog, command: Command, body: ExpireRound) -> Decision:
-    """Due work, by the terms fixed when the round was opened: flagged, refunded if nothing was credited, or closed.
+    """Due work: flags, refunds or closes the round, by the terms that were fixed when it was opened.
 
-    Nothing happens if the round is settled, flagged already, or not that old.
+    A round to which something was credited is flagged instead of refunded. Nothing happens if the round is settled,
+    flagged already, or not that old.
     """
     round_ = player.state.rounds.get(body.session_id)
     if round_ is None or round_.flagged or not has_timed_out(round_, command.time_ms):
@@ -39,8 +40,10 @@ def flag_for_operator(player: Player, catalog: Catalog, command: Command, body: 
 
 @decides(ClearFlag)
 def clear_flag(player: Player, catalog: Catalog, command: Command, body: ClearFlag) -> Decision:
-    """An operator has dealt with a flagged amount outside the engine: nothing moves. `flag_not_found` otherwise."""
+    """An operator has dealt with a flagged amount outside the engine: nothing moves. Unknown: `flag_not_found`."""
     for flagged in player.state.flagged:
         if flagged.flag_id == body.flag_id:
             return [FlagCleared(flagged.flag_id, flagged.code, flagged.session_id, flagged.amount, body.reason)]
-    return Rejection(FLAG_NOT_FOUND, f"Player {player.state.player_id} has no flag {body.flag_id}, or no longer.")
+    return Rejection(
+        FLAG_NOT_FOUND, f"Player {player.state.player_id} has no flag {body.flag_id}; it may be cleared already."
+    )

@@ -13,7 +13,7 @@ from engine.transition import Decision
 
 @decides(ReportBet, while_blocked=False, converts=True, moves_turnover=True)
 def report_bet(player: Player, catalog: Catalog, command: Command, body: ReportBet) -> Decision:
-    """Counts like a spin's stake for turnover; `rollback` by its id takes it back exactly (rules §2.7, §8)."""
+    """The bet counts for turnover like a spin's stake; its rollback takes that back exactly (rules §2.7, §8)."""
     state = player.state
     turnover = converted(state, catalog, "amount", body.amount)
     if isinstance(turnover, Rejection):

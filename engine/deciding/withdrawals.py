@@ -61,7 +61,7 @@ def withdraw(player: Player, catalog: Catalog, command: Command, body: Withdraw)
 
 
 def _at_stake(state: PlayerState) -> tuple[list[Grant], list[FreeSpinPackage]]:
-    """What has `cancel_on_withdrawal`: granted bonuses, and packages; used up ones too, as a rollback may refill them.
+    """Granted bonuses and packages with `cancel_on_withdrawal`. Used up packages, too: a rollback may refill them.
 
     A grant that still waits for opt-in or approval holds no money yet and stays.
     """
@@ -94,7 +94,7 @@ def _would_be_lost(grants: list[Grant], unused: list[FreeSpinPackage]) -> Reject
     money, spins = sum(grant.balance for grant in grants), sum(package.remaining for package in unused)
     return Rejection(
         BONUS_WOULD_BE_LOST,
-        f"The withdrawal would take {money} of bonus money and {spins} free spins away: ask with forfeit_bonuses.",
+        f"The withdrawal would take {money} of bonus money and {spins} free spins away: to agree, set forfeit_bonuses.",
         {
             "grants": [{"grant_id": grant.grant_id, "balance": grant.balance} for grant in grants],
             "free_spins": [{"package_id": p.package_id, "remaining": p.remaining} for p in unused],
@@ -112,7 +112,7 @@ def _insufficient(state: PlayerState, amount: int, time_ms: int) -> Rejection:
 
 @decides(ConfirmWithdrawal)
 def confirm(player: Player, catalog: Catalog, command: Command, body: ConfirmWithdrawal) -> Decision:
-    """The money leaves; what was frozen for it, and is still there, is removed (rules §9)."""
+    """The money leaves. The bonuses that were frozen for it, and are still there, are removed (rules §9)."""
     withdrawal = _reserved(player.state, body.withdrawal_id)
     if isinstance(withdrawal, Rejection):
         return withdrawal
@@ -136,7 +136,7 @@ def _removals(state: PlayerState, withdrawal: Withdrawal) -> list[AnyEvent]:
 
 @decides(CancelWithdrawal)
 def cancel(player: Player, catalog: Catalog, command: Command, body: CancelWithdrawal) -> Decision:
-    """The money is usable again, and so is what no other open withdrawal has frozen as well (rules §9)."""
+    """The money is usable again, and so are the bonuses that no other open withdrawal has frozen (rules §9)."""
     withdrawal = _reserved(player.state, body.withdrawal_id)
     if isinstance(withdrawal, Rejection):
         return withdrawal

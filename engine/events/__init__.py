@@ -1,9 +1,9 @@
 """Events: what happened to one player, as facts with exact deltas. Applying one can never fail.
 
-Names are the platform's where it has one. They rest in the journal for years: fields are only added at the end, with a
-default; tags never change. Amounts are minor units.
+An event has the platform's name where there is one. Events stay in the journal for years: fields are only added at the
+end, with a default; tags never change. Amounts are minor units.
 
-`base`, `grants` and `loyalty` are where they are defined; everybody may import them from here.
+Some are defined in `base`, `grants` and `loyalty`; everybody may import all of them from here.
 """
 
 import msgspec
@@ -43,7 +43,7 @@ from engine.events.loyalty import RedemptionRequested as RedemptionRequested
 
 
 class PlayerRegistered(Event, tag="PlayerRegistered", frozen=True):
-    """`level`: the ladder's lowest; empty without a ladder. `exponent`: the currency's; None: not recorded."""
+    """`level` is the lowest one, empty without a ladder. `exponent` is the currency's; None: it was not recorded."""
 
     currency: str
     country: str | None
@@ -85,7 +85,7 @@ class DepositMade(Event, tag="DepositMade", frozen=True):
 class BetPlaced(Event, tag="BetPlaced", frozen=True):
     """A stake, split into `real` and `bonus` (rules §2). `opens`: the first bet of its round.
 
-    A free spin has `package_id`, its stake as `amount`, and takes nothing. `voids_grant`: over `max_bet`
+    A free spin has `package_id`, its stake as `amount`, and takes nothing. `voids_grant`: the stake is over `max_bet`
     under the policy `cancel`. `turnover_micro`: the stake in micro-EUR, 0 for a free spin (rules §2.7, §8). The first
     bet of a round that stays open fixes its time-out.
     """
@@ -112,7 +112,8 @@ class WinCredited(Event, tag="WinCredited", frozen=True):
     """`reported` is what the game said; `real` + `bonus` is what was credited (rules §2.4, §5).
 
     `grant_id` took `bonus`; for free spin winnings its amount grows by `bonus` and its wagering by `wager_added`.
-    `closes`: the round ends with this. `settles` is the bet it belongs to; None: it counts for the whole round.
+    `closes`: the round ends with this. `settles` is the bet that the win belongs to; None: it counts for the whole
+    round.
     """
 
     session_id: str
@@ -128,9 +129,9 @@ class WinCredited(Event, tag="WinCredited", frozen=True):
 class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Signed changes to one grant. `void_bets`: bets over `max_bet` that were to cancel it.
 
-    `counted_stakes` is the sum of the stakes that counted and `counted_bets` the number that their mean divides by.
-    `released` and `removed` correct what a grant that has ended, and stays so, paid out and lost. `wagered_beyond` is
-    what its standing bets have wagered beyond what is due.
+    `counted_stakes` is the sum of the stakes that counted; their mean is this sum divided by `counted_bets`. `released`
+    and `removed` are corrected for a grant that stays ended: what it paid out, and what it lost. `wagered_beyond`: by
+    how much the bets that stand have wagered more than is due.
     """
 
     grant_id: str
@@ -149,8 +150,8 @@ class GrantDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class DayDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Signed changes to one UTC day: turnover in micro-EUR, real money staked and won in minor units (rules §8).
 
-    The real money matters only if the round had counted for the cashback of that day's week: that of a round that was
-    still open had not.
+    The real money matters only if the round had been counted for the cashback of a week. A round that was still open
+    had not been counted.
     """
 
     day: int
@@ -162,11 +163,11 @@ class DayDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class RoundReversed(Event, tag="RoundReversed", frozen=True):
     """Bets of a round undone (cancel or rollback), and in a one-call round the win with them.
 
-    `real` and `grants` are signed deltas; `spins` go back to `package_id` whose total falls by `package_won`;
-    `tombstones` are the command ids that from now on answer `rolled_back`; `turnover_micro`,
-    `points_micro` and `qualifying_micro` are signed deltas too, and `days` those of the days the bets were made on.
-    `kept_grants` and packages had been triggered by the bet and stay (rules §3). `stays_open`: only the bets in
-    `tombstones` are undone, and the round goes on with the others.
+    `real` and `grants` are signed deltas; `spins` go back to `package_id`, whose total win falls by `package_won`;
+    `tombstones` are the command ids that from now on answer `rolled_back`; `turnover_micro`, `points_micro` and
+    `qualifying_micro` are signed deltas too, and `days` those of the days the bets were made on. `kept_grants` and
+    packages had been triggered by the bet and stay (rules §3). `stays_open`: only the bets in `tombstones` are undone,
+    and the round goes on with the others.
     """
 
     session_id: str
@@ -188,7 +189,7 @@ class RoundReversed(Event, tag="RoundReversed", frozen=True):
 class BetTombstoned(Event, tag="BetTombstoned", frozen=True):
     """A rollback came before its bet: a bet arriving later under `command_id` is refused.
 
-    `session_id` is set if the bet had come, and its round been cancelled, before.
+    `session_id` is set if the bet had come before and its round was cancelled.
     """
 
     command_id: str
@@ -196,9 +197,9 @@ class BetTombstoned(Event, tag="BetTombstoned", frozen=True):
 
 
 class SessionStarted(Event, tag="SessionStarted", frozen=True):
-    """`country` is the one claimed, `ip_country` the one the IP belongs to (rules §7).
+    """`country` is where the player claims to be, `ip_country` where the IP belongs to (rules §7).
 
-    `min_rtp_micro`: what the level asks of games launched from it (rules §8).
+    `min_rtp_micro`: the return to player that the level asks of games launched from the session (rules §8).
     """
 
     ip: str | None = None
@@ -213,7 +214,7 @@ class CustomEventPosted(Event, tag="CustomEventPosted", frozen=True):
 
 
 class BetReported(Event, tag="BetReported", frozen=True):
-    """A bet on another vertical: turnover only (rules §8)."""
+    """A bet on another vertical: it counts for turnover and points only (rules §8)."""
 
     game_type: str
     amount: int
@@ -233,13 +234,16 @@ class ReportedBetReversed(Event, tag="ReportedBetReversed", frozen=True):
 
 
 class RoundFlagged(Event, tag="RoundFlagged", frozen=True):
-    """Open for longer than its time-out allows: it stays open, for an operator to see (rules §3)."""
+    """The round has been open for longer than its time-out: it stays open, for an operator to see (rules §3)."""
 
     session_id: str
 
 
 class RoundTimedOut(Event, tag="RoundTimedOut", frozen=True):
-    """Its time-out ended the round: `refund` after its reversal, or `close` as it stood (rules §3)."""
+    """The time-out ended the round (rules §3).
+
+    `refund`: its bets were reversed before this event. `close`: it ended as it stood.
+    """
 
     session_id: str
     game_id: str
@@ -260,7 +264,7 @@ class FlaggedForOperator(Event, tag="FlaggedForOperator", frozen=True):
 
 
 class FlagCleared(Event, tag="FlagCleared", frozen=True):
-    """An operator has dealt with what was flagged, for the `reason` given (rules §3)."""
+    """An operator has dealt with a flagged refusal, and says how in `reason` (rules §3)."""
 
     flag_id: str
     code: str
@@ -283,7 +287,10 @@ class WithdrawalRequested(Event, tag="WithdrawalRequested", frozen=True):
 
 
 class WithdrawalConfirmed(Event, tag="WithdrawalConfirmed", frozen=True):
-    """The money has left. What it took away is in `GrantCancelled` and `FreeSpinsCancelled` before it."""
+    """The money has left.
+
+    What the withdrawal takes away is told by `GrantCancelled` and `FreeSpinsCancelled` before this event.
+    """
 
     withdrawal_id: str
     amount: int

@@ -1,4 +1,4 @@
-"""What all events are: frozen facts that rest in the journal for years."""
+"""What all events are: frozen facts that stay in the journal for years."""
 
 import msgspec
 

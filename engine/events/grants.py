@@ -10,7 +10,7 @@ from engine.state import FreeSpinPackage, Grant, GrantState
 class GrantCreated(Event, tag="GrantCreated", frozen=True):
     """A new grant as it stands: `granted` with its balance already in the bonus wallet, `initiated` or `declined`.
 
-    `award`: counts as one award of its campaign to the player, unless it was declined.
+    `award`: the grant counts as one award of its campaign to the player, unless it was declined.
     """
 
     grant: Grant
@@ -18,13 +18,13 @@ class GrantCreated(Event, tag="GrantCreated", frozen=True):
 
 
 class GrantActivated(Event, tag="GrantActivated", frozen=True):
-    """Head of the queue: now in wager."""
+    """The head of the queue is now in wager."""
 
     grant_id: str
 
 
 class BonusRedeemed(Event, tag="BonusRedeemed", frozen=True):
-    """Completed with money: `released` to the real wallet, `removed` above `max_cashout`."""
+    """The grant completed with money: `released` went to the real wallet, `removed` was above `max_cashout`."""
 
     grant_id: str
     campaign_id: str
@@ -33,14 +33,14 @@ class BonusRedeemed(Event, tag="BonusRedeemed", frozen=True):
 
 
 class GrantExhausted(Event, tag="GrantExhausted", frozen=True):
-    """Completed by being played down to nothing."""
+    """The grant completed because its money was played down to nothing."""
 
     grant_id: str
     campaign_id: str
 
 
 class GrantExpired(Event, tag="GrantExpired", frozen=True):
-    """`never_granted`: it lapsed before; it uses up no award, and what was reserved under `reservation` is returned."""
+    """`never_granted`: it lapsed before it was granted. Then it uses up no award, and its `reservation` is returned."""
 
     grant_id: str
     campaign_id: str
@@ -50,7 +50,10 @@ class GrantExpired(Event, tag="GrantExpired", frozen=True):
 
 
 class GrantCancelled(Event, tag="GrantCancelled", frozen=True):
-    """`never_granted`: given up before; it uses up no award, and what was reserved under `reservation` is returned."""
+    """`never_granted`: it was given up before it was granted.
+
+    Then it uses up no award, and its `reservation` is returned.
+    """
 
     grant_id: str
     campaign_id: str
@@ -61,9 +64,9 @@ class GrantCancelled(Event, tag="GrantCancelled", frozen=True):
 
 
 class GrantReopened(Event, tag="GrantReopened", frozen=True):
-    """A reversal undid the end of a grant that play had ended: `real` (released then) goes back into its `balance`.
+    """A reversal undid the end of a grant. `real`, which had been released, goes back into the grant's `balance`.
 
-    It returns to the queue in `state`; the reversal's own deltas follow in `RoundReversed`.
+    The grant returns to the queue in `state`; the reversal's own deltas follow in `RoundReversed`.
     """
 
     grant_id: str
@@ -73,9 +76,9 @@ class GrantReopened(Event, tag="GrantReopened", frozen=True):
 
 
 class FreeSpinsGranted(Event, tag="FreeSpinsGranted", frozen=True):
-    """A new package. `award`: counts as one award of its campaign; not so beside a grant of the same award.
+    """A new package. `award`: it counts as one award of its campaign; beside a grant of the same award it doesn't.
 
-    `reservation`: what the shared limits hold for it, if no grant names it.
+    `reservation`: the id under which the shared limits hold the award, if no grant names it.
     """
 
     package: FreeSpinPackage
@@ -115,7 +118,7 @@ class GrantApproved(Event, tag="GrantApproved", frozen=True):
 
 
 class GrantDeclined(Event, tag="GrantDeclined", frozen=True):
-    """An initiated grant ends before it was granted; it uses up no award, and its reservation is returned."""
+    """An initiated grant is declined: it uses up no award, and its `reservation` is returned."""
 
     grant_id: str
     campaign_id: str
@@ -135,7 +138,7 @@ class BonusGranted(Event, tag="BonusGranted", frozen=True):
 
 
 class GrantHeld(Event, tag="GrantHeld", frozen=True):
-    """Set aside for an operator: wagered, but for `reason` not released (rules §4)."""
+    """The grant is wagered, but because of `reason` it is set aside for an operator (rules §4)."""
 
     grant_id: str
     campaign_id: str
@@ -143,7 +146,7 @@ class GrantHeld(Event, tag="GrantHeld", frozen=True):
 
 
 class GrantHoldLifted(Event, tag="GrantHoldLifted", frozen=True):
-    """A reversed bet took away what the hold rested on: back into the queue, in `state`."""
+    """A reversed bet took away the reason of the hold: the grant goes back into the queue, in `state`."""
 
     grant_id: str
     campaign_id: str

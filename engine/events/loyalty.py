@@ -15,8 +15,8 @@ LevelReason = Literal["play", "downgrade", "forced", "reversal", "ladder_changed
 class LevelChanged(Event, tag="LevelChanged", frozen=True):
     """The player's level is now `new`, with its `privileges`. The platform also calls it `OnLevelUp`.
 
-    `forced`: by an operator, who gave the `remark`. `qualifying_micro`: the qualifying turnover is set to this,
-    and bets made until now no longer count for it; None: it goes on.
+    `forced`: by an operator, who gave the `remark`. `qualifying_micro`: the qualifying turnover is set to this, and
+    bets made until now no longer count for it. None: it is not set anew.
     """
 
     old: str
@@ -35,20 +35,20 @@ class LevelUpDue(Event, tag="LevelUpDue", frozen=True):
 
 
 class PointsAdjusted(Event, tag="PointsAdjusted", frozen=True):
-    """By an operator; signed."""
+    """An operator added points, or took them if the number is negative."""
 
     points_micro: int
     reason: str
 
 
 class PointsExpired(Event, tag="PointsExpired", frozen=True):
-    """All whole points that were available are gone: no paid bet, and no points added by hand, for too long."""
+    """All whole available points expired: for too long there was no paid bet, and no points were added by hand."""
 
     points_micro: int
 
 
 class PointsReturned(Event, tag="PointsReturned", frozen=True):
-    """The free play a redemption had paid for was never granted: its whole `points` are available again."""
+    """A redemption had paid for free play that was never granted: its whole `points` are available again."""
 
     redemption_id: str
     points: int
@@ -72,7 +72,7 @@ class RedemptionConfirmed(Event, tag="RedemptionConfirmed", frozen=True):
 
 
 class RedemptionEnded(Event, tag="RedemptionEnded", frozen=True):
-    """Not confirmed: cancelled, or `lapsed`. The points are available again."""
+    """The redemption was not confirmed: it was cancelled, or it `lapsed`. Its points are available again."""
 
     redemption_id: str
     points: int
@@ -80,10 +80,10 @@ class RedemptionEnded(Event, tag="RedemptionEnded", frozen=True):
 
 
 class CashbackSettled(Event, tag="CashbackSettled", frozen=True):
-    """A week's cashback: `percent_micro` of what was staked and not won, of real money. The grant of `amount` follows.
+    """A week's cashback: `percent_micro` of the real money that was staked and not won. The grant of `amount` follows.
 
-    `level`: the one held at its end. An `amount` of 0 has its `reason`: `under_minimum` or `player_blocked`.
-    `taken_off`: so much of the loss did not count, because losses of weeks paid before were reversed (minor units).
+    `level` is the one held at the week's end. An `amount` of 0 has a `reason`: `under_minimum` or `player_blocked`.
+    `taken_off`: how much of the loss did not count, in minor units, because losses of weeks paid before were reversed.
     """
 
     week: int

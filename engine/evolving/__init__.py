@@ -1,6 +1,6 @@
-"""Applies events to a player: adds deltas, moves things. Never refuses, never reads the catalog; is the replay too.
+"""Applies events to a player. It never refuses and never reads the catalog; replay uses it as well.
 
-Only `engine.player` calls it. `account`, `grants` and `loyalty` are its functions by topic.
+Only `engine.player` calls it. `account`, `grants` and `loyalty` hold its functions by topic.
 """
 
 from collections.abc import Callable

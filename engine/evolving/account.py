@@ -30,7 +30,7 @@ def forget_used_packages(state: PlayerState) -> None:
 
 
 def remember_signals(state: PlayerState, signals: Signals, ip_country: str | None) -> None:
-    """The last signal of each kind: awards that come without any are judged by them (rules §7)."""
+    """Keeps the last signal of each kind: awards that come without signals are judged by them (rules §7)."""
     if signals.ip is not None:
         state.ip_country = ip_country
     state.signals = latest(state.signals, signals)
@@ -42,7 +42,7 @@ def _session_started(player: Player, event: e.SessionStarted, command_id: str, t
 
 
 def _custom_event_posted(player: Player, event: e.CustomEventPosted, command_id: str, time_ms: int) -> None:
-    """It is there for the journal and for what it triggers."""
+    """Changes nothing: the event is there for the journal, and for what it triggers."""
 
 
 def _bet_reported(player: Player, event: e.BetReported, command_id: str, time_ms: int) -> None:
@@ -84,7 +84,7 @@ def _flag_cleared(player: Player, event: e.FlagCleared, command_id: str, time_ms
 
 
 def _withdrawal_requested(player: Player, event: e.WithdrawalRequested, command_id: str, time_ms: int) -> None:
-    """A frozen grant leaves its place in wager to others; it returns by the queue."""
+    """A grant that is frozen while it is in wager makes room for others; later it returns to the queue."""
     state = player.state
     withdrawal_id = event.withdrawal_id
     state.reserved += event.amount

@@ -29,7 +29,9 @@ def _count_award(state: PlayerState, key: str, more: int = 1) -> None:
 
 
 def _count_bonus(state: PlayerState, grant: Grant, sign: int) -> None:
-    """Bonus money per UTC day: counted when it is created, given back if it is never granted (rules §7)."""
+    """Bonus money per UTC day: a grant counts from its creation on; it is taken off again if it is never granted
+    (rules §7).
+    """
     if not grant.bonus_micro_eur:
         return
     day = grant.created_ms // DAY_MS
@@ -58,7 +60,7 @@ def _grant_created(player: Player, event: e.GrantCreated, command_id: str, time_
 
 
 def _reserved(state: PlayerState, reservation: str | None) -> None:
-    """What the shared limits held counts for good from now on."""
+    """Notes that the award was granted: what the shared limits hold for it counts for good from now on."""
     if reservation is not None:
         state.granted_reservations.append(id_digest(reservation))
         del state.granted_reservations[:-GRANTED_RESERVATIONS_MAX]
@@ -88,7 +90,7 @@ def _uncount(state: PlayerState, grant: Grant) -> None:
 
 
 def _bonus_granted(player: Player, event: e.BonusGranted, command_id: str, time_ms: int) -> None:
-    """The queue is first in, first out by grant time: it goes to the end (rules §4)."""
+    """The queue is first in, first out by grant time, so the grant goes to its end (rules §4)."""
     state = player.state
     if (grant := find_grant(state, event.grant_id)) is None:
         return
@@ -117,7 +119,7 @@ def _hold_lifted(player: Player, event: e.GrantHoldLifted, command_id: str, time
 
 
 def _return_to_queue(state: PlayerState, grant: Grant, place: GrantState) -> None:
-    """One grant is in wager at a time: if the one that returns is, a younger one steps back (rules §4)."""
+    """One grant is in wager at a time: if the returning one is, a younger one goes back to waiting (rules §4)."""
     if place == "in_wager":
         for other in state.grants:
             if other.state == "in_wager":
@@ -126,7 +128,7 @@ def _return_to_queue(state: PlayerState, grant: Grant, place: GrantState) -> Non
 
 
 def _recorded(player: Player, event: e.AnyEvent, command_id: str, time_ms: int) -> None:
-    """It is there for the journal and those who read it."""
+    """Changes nothing: the event is there for the journal, and for those who read it."""
 
 
 def _end(
@@ -150,9 +152,9 @@ def _bury(state: PlayerState, grant: Grant) -> None:
 
 
 def _part_ended(state: PlayerState, part: Grant | FreeSpinPackage | None, expired: bool = False) -> None:
-    """Keeps how a part of an award of free spins alone has ended: by its date, or paid out or given up (rules §6).
+    """Keeps how a part of an award of free spins alone has ended: by its date, paid out, or given up (rules §6).
 
-    An award of which nothing is left that a reversal could bring back is forgotten.
+    The award is forgotten as soon as no reversal can bring back any part of it.
     """
     if part is None or part.package_id is None or part.beside_bonus:
         return

@@ -21,7 +21,7 @@ from engine.state import (
 
 
 def accrue(loyalty: Loyalty, turnover_micro: int, points_micro: int, time_ms: int) -> None:
-    """A paid bet, or one of another vertical."""
+    """Adds a paid bet, or a bet of another vertical, to turnover and points."""
     day = time_ms // DAY_MS
     loyalty.qualifying += turnover_micro
     loyalty.available += points_micro
@@ -35,13 +35,15 @@ def accrue(loyalty: Loyalty, turnover_micro: int, points_micro: int, time_ms: in
 
 
 def count_result(loyalty: Loyalty, round_: OpenRound, won: int, ends: bool, time_ms: int) -> None:
-    """A result, or a time-out that closes (`won` 0): the round counts for the week in which it ends, with all its bets
-    that stand and all its results (rules §8, cashback). `won` is the part that this step paid to the real wallet.
+    """Counts a result, or a time-out that closes the round (`won` 0).
+
+    A round counts for the week in which it ends, with all its bets that stand and all its results (rules §8, cashback).
+    `won` is what this step paid to the real wallet.
     """
     if round_.counts_when_over:
         if ends:
             staked = 0
-            for bet in round_.bets:  # on the path of every spin: mostly one
+            for bet in round_.bets:  # every spin comes here: mostly there is one bet
                 staked += bet.real
             count_in_week(loyalty, staked, round_.won_real, time_ms)
     elif won:
@@ -56,7 +58,7 @@ def count_in_week(loyalty: Loyalty, staked: int, won: int, time_ms: int) -> None
 
 
 def take_back(loyalty: Loyalty, points_micro: int, qualifying_micro: int, days: Iterable[e.DayDelta]) -> None:
-    """A reversal's signed deltas. What a forgotten day had of the bet is forgotten with it."""
+    """Adds a reversal's signed deltas. The delta of a day that is no longer kept is left out."""
     loyalty.available += points_micro
     loyalty.lifetime += points_micro
     loyalty.qualifying += qualifying_micro
@@ -65,10 +67,11 @@ def take_back(loyalty: Loyalty, points_micro: int, qualifying_micro: int, days: 
 
 
 def take_from_week(loyalty: Loyalty, round_: OpenRound | None, days: Iterable[e.DayDelta], time_ms: int) -> None:
-    """The real money of a reversed round. `round_` is set if it was still open: then it has counted for no week yet.
+    """Takes the real money of a reversed round off its week. An open `round_` has not counted for any week yet.
 
-    A week that lasts is corrected, and so is one that is over but not reckoned, unless its loss would grow. Of a week
-    that was paid, the loss that the reversal undid is taken off the next reckoning, but no more than it was paid for.
+    The current week is corrected. A week that is over but not reckoned is corrected, too, unless its loss would grow.
+    If the week was paid, the loss that the reversal undid is taken off the next reckoning, but no more than the week
+    was paid for.
     """
     if round_ is not None and round_.counts_when_over:
         return
@@ -102,7 +105,7 @@ def _level_up_due(player: Player, event: e.LevelUpDue, command_id: str, time_ms:
 
 
 def _points_adjusted(player: Player, event: e.PointsAdjusted, command_id: str, time_ms: int) -> None:
-    """What is added restarts the months until points expire; what is taken does not (rules §8, expiry)."""
+    """Points that are added restart the months until points expire; points that are taken don't (rules §8, expiry)."""
     loyalty = player.state.loyalty
     loyalty.available += event.points_micro
     loyalty.lifetime += event.points_micro
@@ -156,7 +159,10 @@ def _end(loyalty: Loyalty, redemption_id: str, ended: RedemptionState, time_ms: 
 
 
 def _cashback_settled(player: Player, event: e.CashbackSettled, command_id: str, time_ms: int) -> None:
-    """The account of that week is closed. What was paid for, or made up for a reversal, can be reversed itself."""
+    """Closes the account of that week.
+
+    The loss that was paid for, or that made up for reversals, can be reversed later.
+    """
     loyalty = player.state.loyalty
     roll_week(loyalty, event.week + 1)
     loyalty.to_take_off -= event.taken_off

@@ -17,7 +17,7 @@ LoyaltyDue = tuple[int, type[PayCashback | LapseRedemption | SweepLevel | Expire
 def next_loyalty_due(state: PlayerState, catalog: Catalog) -> LoyaltyDue | None:
     """The first of what becomes due; at the same moment a week's cashback comes before the level that follows it.
 
-    Locked points come back in time even where the ladder has been taken away; cashback waits for a currency that was.
+    Locked points come back in time even if levels.yaml was taken away. If the player's currency was, cashback waits.
     """
     rules, loyalty = catalog.loyalty, state.loyalty
     found: LoyaltyDue | None = None
@@ -40,7 +40,7 @@ def next_loyalty_due(state: PlayerState, catalog: Catalog) -> LoyaltyDue | None:
 
 
 def loyalty_terms(catalog: Catalog) -> tuple[object, ...] | None:
-    """All that the due times here depend on."""
+    """The part of the catalog that these due times depend on."""
     rules = catalog.loyalty
     if rules is None:
         return None
@@ -69,7 +69,8 @@ def sweep_day(state: PlayerState, catalog: Catalog) -> int | None:
 
 
 def expiry_day(state: PlayerState, catalog: Catalog) -> int | None:
-    """The day whose sweep takes all available points, if no paid bet and no gift comes before; None if there are none.
+    """The day whose sweep takes all available points, if no paid bet and no points by hand come before; None: there are
+    none.
 
     Less than a whole point does not expire (rules §8, buckets).
     """
@@ -83,5 +84,5 @@ def expiry_day(state: PlayerState, catalog: Catalog) -> int | None:
 
 
 def _within_time(day: int) -> int | None:
-    """The day, or None if time ends before it (rules §10)."""
+    """The day, or None if it lies after the latest instant (rules §10)."""
     return day if day <= LATEST_DAY else None

@@ -13,12 +13,12 @@ def reached(rules: LoyaltyRules, qualifying: int) -> int:
 
 
 def rung_of(rules: LoyaltyRules, loyalty: Loyalty) -> int:
-    """The player's rung; of a level that is no longer on the ladder, the one that the next bet will lead to."""
+    """The player's rung. If the level is no longer on the ladder, it is the rung that the next bet will lead to."""
     rung = rules.rungs.get(loyalty.level)
     return reached(rules, loyalty.qualifying) if rung is None else rung
 
 
 def level_of(catalog: Catalog, state: PlayerState) -> str:
-    """The player's level; of one that is no longer on the ladder, the one that the next bet will lead to."""
+    """The player's level. If it is no longer on the ladder, it is the level that the next bet will lead to."""
     rules = catalog.loyalty
     return state.loyalty.level if rules is None else rules.levels[rung_of(rules, state.loyalty)].level_id

@@ -10,7 +10,7 @@ _NO_PRIVILEGES = Privileges()
 
 
 def privileges_of(catalog: Catalog, state: PlayerState, level: str | None = None) -> Privileges:
-    """What `level`, or else the player's own, gives; without a ladder nothing special."""
+    """What `level` gives, or the player's own level if it is None. Without a ladder nothing special."""
     rules = catalog.loyalty
     if rules is None:
         return _NO_PRIVILEGES
@@ -31,8 +31,8 @@ def whole(points_micro: int) -> int:
 def buckets(loyalty: Loyalty) -> Points:
     """The buckets in whole points: the first four add up to the last, because only `available` holds fractions.
 
-    Fractions that an earlier version let expire belong to no bucket alone: they are shown among the expired once they
-    make up a point together with those that are available.
+    An earlier version let fractions expire. Such a fraction is shown among the expired points once it makes up a whole
+    point together with the available fraction.
     """
     available, locked, spent = whole(loyalty.available), whole(loyalty.locked), whole(loyalty.spent)
     lifetime = whole(loyalty.lifetime)

@@ -1,4 +1,4 @@
-"""Turnover: stakes in micro-EUR, converted once, when the bet is placed (rules §2.7, §8). UTC days and weeks of it.
+"""Turnover: stakes in micro-EUR, converted once, when the bet is placed (rules §2.7, §8), and kept by UTC day and week.
 
 Days are counted from 1 January 1970, weeks from the Monday before it.
 """
@@ -42,7 +42,7 @@ def rolling(loyalty: Loyalty, today: int, window_days: int) -> int:
 
 
 def add_day(loyalty: Loyalty, day: int, micro_eur: int) -> None:
-    """Begins the bucket of a day later than any before; the oldest buckets are forgotten."""
+    """Begins the bucket of a day that is later than all kept ones. The oldest buckets are dropped."""
     days = loyalty.days
     gap = day - loyalty.first_day - len(days)
     if not days or gap >= TURNOVER_DAYS_MAX:
@@ -64,7 +64,7 @@ def take_from_day(loyalty: Loyalty, day: int, micro_eur: int) -> None:
 
 
 def roll_week(loyalty: Loyalty, week: int) -> None:
-    """Begins a new week's account of real money; an earlier one has been settled, or left nothing."""
+    """Begins a new week's account of real money. An earlier week has been reckoned, or left no loss."""
     if week != loyalty.week:
         loyalty.week, loyalty.week_staked, loyalty.week_won = week, 0, 0
 

@@ -12,12 +12,12 @@ from engine.state import Loyalty, PlayerState
 from engine.views import LoyaltyView, NextLevel
 
 WINDOW_DAYS: Final = 30
-"""Of the rolling turnover, where the catalog names no other."""
+"""Days of the rolling turnover if the catalog names no other number."""
 AT_RISK_DAYS: Final = 30
 
 
 def loyalty_view(state: PlayerState, catalog: Catalog, time_ms: int) -> LoyaltyView:
-    """As of `time_ms`."""
+    """The player's standing as of `time_ms` (Unix ms)."""
     loyalty, rules = state.loyalty, catalog.loyalty
     down = rules.downgrade if rules is not None else None
     falls, expires = sweep_day(state, catalog), expiry_day(state, catalog)

@@ -1,9 +1,9 @@
 """A player's state: what `evolve` folds events into. Mutable, owned by one actor, never shared.
 
-It is kept in two parts so that a snapshot of an active player stays cheap: `PlayerState` (money, grants, rounds)
-and `engine.state.window.Window` (remembered commands). `Player` holds both.
+The state is kept in two parts, so that a snapshot of an active player stays cheap: `PlayerState` (money, grants,
+rounds) and `engine.state.window.Window` (remembered commands). `Player` holds both.
 
-`window` and `invariants` belong to it. Every part of the engine but `catalog` may import it.
+`window` and `invariants` belong to it. Every part of the engine except `catalog` may import this package.
 """
 
 from typing import Literal
@@ -39,7 +39,7 @@ LIVE_GRANTS_MAX = 64
 GRANTED_RESERVATIONS_MAX = 64
 """Granted reservations remembered, so that the store can be told again after a crash, oldest dropped first."""
 BONUS_DAYS_MAX = 400
-"""UTC days for which the bonus money granted is kept: no period of a limit is longer."""
+"""UTC days for which the granted bonus money is kept. No period of a limit is longer."""
 OPEN_WITHDRAWALS_MAX = 16
 ENDED_WITHDRAWALS_MAX = 16
 """Confirmed and cancelled withdrawals that are still told from unknown ones, oldest dropped first."""
@@ -91,7 +91,7 @@ class Grant(msgspec.Struct, array_like=True):
     """One bonus bucket. `amount` was awarded, `balance` is in the bonus wallet, `wager_total` was required at first.
 
     `package_id` is set for the winnings of a free spin package, `deposit_id` for what a deposit triggered.
-    `void_after_round`: a bet over `max_bet` under the policy `cancel`; ends once its rounds are settled.
+    `void_after_round`: a bet was over `max_bet` under the policy `cancel`; the grant ends once its rounds are settled.
     """
 
     grant_id: str
@@ -116,41 +116,45 @@ class Grant(msgspec.Struct, array_like=True):
     """Money taken away at the end (cash-out cap, expiry, cancellation)."""
     reasons: tuple[str, ...] = ()
     void_bets: int = 0
-    """How many bets stand that void it; `void_after_round` is whether there are any."""
+    """How many bets stand that void the grant; `void_after_round` is whether there are any."""
     frozen: int = 0
-    """How many open withdrawals would take it: it can't be staked nor complete meanwhile (rules §9)."""
+    """How many open withdrawals would take the grant: meanwhile it can neither be staked nor complete (rules §9)."""
     created_ms: int = 0
     verdict: Verdict = "allow"
-    """The gate's, with its `reasons` (rules §7)."""
+    """The gate's verdict, with its `reasons` (rules §7)."""
     awaits_claim: bool = False
     awaits_approval: bool = False
     workflow: tuple[WorkflowTransition, ...] = ()
-    """Its path, copied when it was created; empty: the standard one. Shared with the catalog, never changed."""
+    """The grant's path, copied when it was created; empty: the standard one. It is shared with the catalog, never
+    changed.
+    """
     reservation: str | None = None
-    """What the shared limits hold for it, under this id."""
+    """The id under which the shared limits hold the award."""
     bonus_micro_eur: int = 0
     """The award's bonus money in micro-EUR, for the limits per period."""
     counted_stakes: int = 0
     counted_bets: int = 0
     """Sum and number of the stakes that counted, for `min_average_bet`."""
     held: str | None = None
-    """Why it is set aside for an operator: `min_average_bet`."""
+    """Why the grant is set aside for an operator: `min_average_bet`."""
     pending: "FreeSpinPackage | None" = None
     """The free spins that come with it, while it is not granted; their dates count from 0."""
     valid_ms: int | None = None
-    """How long it lives once granted; None: until `campaign_valid_to_ms`. Before that `valid_to_ms` is its lapse."""
+    """How long the grant lives once it is granted; None: until `campaign_valid_to_ms`. Before, `valid_to_ms` says when
+    it lapses.
+    """
     campaign_valid_to_ms: int = 0
     queued_version: int = 0
-    """Its place in the queue, if it was granted by a later version than the one in its id."""
+    """The grant's place in the queue, if it was granted at a later version than the one in its id."""
     level: str | None = None
-    """The level whose climbing triggered it: it is awarded once per level (rules §6)."""
+    """The level whose climbing triggered the award, which is given once per level (rules §6)."""
     redemption_id: str | None = None
     redeemed_points: int = 0
-    """The redemption it pays, and its whole points: they come back if it is never granted."""
+    """The redemption that paid for the grant, and its whole points: they come back if the grant is never granted."""
     beside_bonus: bool = False
-    """Winnings of free spins that came beside a bonus, which speaks for the award when awards are counted."""
+    """The grant is winnings of free spins that came beside a bonus. The award is counted by that bonus."""
     wagered_beyond: int = 0
-    """What standing bets have wagered beyond all that is due, since winnings they wagered for were rolled back."""
+    """By how much standing bets have wagered more than is due, because winnings they wagered for were rolled back."""
 
 
 class FreeSpinPackage(msgspec.Struct, array_like=True):
@@ -176,11 +180,11 @@ class FreeSpinPackage(msgspec.Struct, array_like=True):
     """How long a winnings grant lives, in ms from its creation; None: until `campaign_valid_to_ms`."""
     campaign_valid_to_ms: int
     frozen: int = 0
-    """How many open withdrawals would take it: its spins can't be used meanwhile (rules §9)."""
+    """How many open withdrawals would take the package: meanwhile its spins can't be used (rules §9)."""
     level: str | None = None
-    """As of a grant."""
+    """See `Grant.level`."""
     beside_bonus: bool = False
-    """It came beside a bonus, which speaks for the award when awards are counted (rules §6)."""
+    """The package came beside a bonus. The award is counted by that bonus (rules §6)."""
 
 
 class AwardEnd(msgspec.Struct, array_like=True):
@@ -188,15 +192,15 @@ class AwardEnd(msgspec.Struct, array_like=True):
 
     campaign_id: str
     expired: bool = False
-    """The date of a part ended it."""
+    """At least one part ended by its date."""
     otherwise: int = 0
-    """How many parts paid money out or were given up. A reversal that reopens such a grant takes it back."""
+    """How many parts paid money out or were given up. A reversal that reopens such a part lowers the number."""
 
 
 class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One stake in an open round: `amount` = `real` + `bonus` (both 0 for a free spin).
 
-    `grant_id` is the grant in wager that paid `bonus` and whose wagering fell by `counted`; `voids`: it was over
+    `grant_id` is the grant in wager that paid `bonus` and whose wagering fell by `counted`. `voids`: the bet was over
     the grant's `max_bet` under the policy `cancel`.
     """
 
@@ -211,7 +215,7 @@ class Bet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The stake in micro-EUR, converted once when it was placed (rules §2.7)."""
     points_micro: int = 0
     version: int = 0
-    """The player's version that placed it, and when: a reversal takes it back from that day."""
+    """The player's version at which the bet was placed, and when: a reversal takes its turnover off that day."""
     time_ms: int = 0
 
 
@@ -232,10 +236,10 @@ class OpenRound(msgspec.Struct, array_like=True):
     result_digests: list[int] = []
     """Ids of the results credited so far, as digests: never forgotten while the round is open (rules §3)."""
     timeout_ms: int | None = None
-    """How long it may stay open, as it was when it was opened; None: for ever."""
+    """How long the round may stay open, as fixed when it was opened; None: for ever."""
     timeout_action: TimeoutAction = "hold"
     flagged: bool = False
-    """It has passed its time-out and waits for an operator or its result (rules §3)."""
+    """The round has passed its time-out and waits for an operator or its result (rules §3)."""
     settled_bets: tuple[str, ...] = ()
     """Ids of the bets that a result has named: they can't be rolled back any more."""
     named_results: int = 0
@@ -243,8 +247,8 @@ class OpenRound(msgspec.Struct, array_like=True):
     undone_digests: tuple[int, ...] = ()
     """Ids of the bets that were rolled back while the round stayed open, as digests: never forgotten until it ends."""
     counts_when_over: bool = False
-    """Its stakes and wins count for the week in which it ends (rules §8, cashback). A round that was opened under an
-    earlier version counts each stake and win at once.
+    """The round's stakes and wins count for the week in which it ends (rules §8, cashback). In a round that an earlier
+    version opened, each stake and win counts at once.
     """
 
     @property
@@ -260,7 +264,9 @@ class OpenRound(msgspec.Struct, array_like=True):
         return None
 
     def ties(self, grant_id: str) -> bool:
-        """Whether the round staked the grant's money, counted for it or voids it: it can't end meanwhile (rules §4)."""
+        """Whether the round staked the grant's money, counted for it or voids it: meanwhile the grant can't end
+        (rules §4).
+        """
         return any(bet.grant_id == grant_id and (bet.bonus or bet.counted or bet.voids) for bet in self.bets)
 
 
@@ -293,17 +299,19 @@ class Redemption(msgspec.Struct, frozen=True, array_like=True):
 class Loyalty(msgspec.Struct, array_like=True):
     """Level, points and turnover (rules §8). Points are micro-points, turnover is micro-EUR, days count from 1970.
 
-    available + locked + spent + expired = lifetime, always. Points leave `available` in whole points only: fractions
-    are nowhere else, so that the buckets add up as shown, too.
+    available + locked + spent + expired = lifetime, always. Points leave `available` as whole points only. No other
+    bucket has fractions, so the buckets add up also as they are shown.
     """
 
     level: str = ""
-    """Empty: no ladder when the player last moved."""
+    """Empty if there was no ladder when the level was last set."""
     level_since_ms: int = 0
     forced: bool = False
     """An operator set the level: no reversal lowers it."""
     qualifying: int = 0
-    """What counts for climbing. Bets before version `reset_version` do no longer (rules §8)."""
+    """The turnover that counts for climbing. Bets up to the player's version `reset_version` no longer count
+    (rules §8).
+    """
     reset_version: int = 0
     climbed: tuple[str, ...] = ()
     """Levels climbed by bets of rounds still open: their `level_up` campaigns wait (rules §3). A level that is forced
@@ -314,7 +322,7 @@ class Loyalty(msgspec.Struct, array_like=True):
     spent: int = 0
     expired: int = 0
     lifetime: int = 0
-    """Accrued and adjusted, reversals taken off."""
+    """All points that were accrued or added by hand, less what reversals took back."""
     idle_since_ms: int = 0
     """The last paid bet, the last points added by hand, or the registration: the months until points expire count from
     here (rules §8).
@@ -329,17 +337,19 @@ class Loyalty(msgspec.Struct, array_like=True):
     week_won: int = 0
     """Real money staked and won in the rounds that ended in that week, minor units (see `loyalty.turnover.week_of`)."""
     redemptions: dict[str, Redemption] = {}
-    """Locked ones, and the last that ended: each kind oldest first."""
+    """Locked redemptions, and the last ones that ended: each kind oldest first."""
     paid_weeks: dict[int, int] = {}
-    """Weeks that cashback was paid for, oldest first: the loss that it was paid for, less what was reversed since."""
+    """Weeks that cashback was paid for, oldest first, each with the loss it was paid for, less what was reversed since.
+    """
     to_take_off: int = 0
-    """Losses of those weeks that were reversed since, minor units: the next reckonings count so much less."""
+    """Losses of those weeks that were reversed since, minor units: the next reckonings count that much less."""
 
 
 class Flagged(msgspec.Struct, frozen=True, array_like=True):
     """A refused result or rollback that an operator must look at: `code` says why, `amount` is its win (rules §3).
 
-    `transaction_id` is the bet that a rollback named; `session_id` and `amount` are empty if nothing is known of it.
+    `transaction_id` is the bet that a rollback named; `session_id` is "" and `amount` 0 if nothing is known of that
+    bet.
     """
 
     command_id: str
@@ -351,12 +361,15 @@ class Flagged(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def flag_id(self) -> str:
-        """Names it for an operator: the same refusal has the same id, on every shard and after every restart."""
+        """The id by which an operator names it.
+
+        The same refusal has the same id, on every shard and after every restart.
+        """
         return f"f{id_digest(f'{self.command_id}:{self.amount}'):016x}"
 
 
 class PlayerState(msgspec.Struct, array_like=True):
-    """All of a player but the remembered commands. `currency` is empty until the player is registered.
+    """All of a player except the remembered commands. `currency` is empty until the player is registered.
 
     `grants` are live ones in queue order (first in, first out by grant time); `ended_grants` newest last.
     `awarded` counts awards per campaign, for `limits.per_player`: what was granted, and what may still be.
@@ -382,14 +395,14 @@ class PlayerState(msgspec.Struct, array_like=True):
     reserved: int = 0
     """Real money of open withdrawals: part of `real`, but neither stakeable nor withdrawable (rules §9)."""
     withdrawals: dict[str, Withdrawal] = {}
-    """Open ones and the last ended ones: each kind oldest first."""
+    """Open withdrawals and the last ones that ended: each kind oldest first."""
     turnover_micro: int = 0
     """Stakes of the account's whole life in micro-EUR, those of open rounds included (rules §8)."""
     timed_out: dict[str, TimeoutAction] = {}
     """Rounds ended by their time-out: session id → `refund` or `close`, oldest first (rules §3)."""
     loyalty: Loyalty = msgspec.field(default_factory=Loyalty)
     signals: Signals = Signals()
-    """The last of each kind, for awards that come without any (rules §7)."""
+    """The last signal of each kind, for awards that come without signals (rules §7)."""
     ip_country: str | None = None
     """The country of the last IP."""
     deposited_micro: int = 0
@@ -399,13 +412,18 @@ class PlayerState(msgspec.Struct, array_like=True):
     granted_reservations: list[int] = []
     """The last reservations that were granted, as digests of their ids, oldest first (rule 11)."""
     silence_fired: dict[str, int] = {}
-    """`inactive` campaigns that have had their turn, and the `active_ms` of the silence it was (rules §6)."""
+    """`inactive` campaigns that have fired, each with the `active_ms` since which the player was silent then
+    (rules §6).
+    """
     active_ms: int = 0
-    """The last registration, deposit, session or bet: silence counts from here (rules §6, `inactive`)."""
+    """When the player last registered, deposited, opened a session or bet: silence counts from here (rules §6,
+    `inactive`).
+    """
     flagged: list[Flagged] = []
     """The last refusals an operator must look at, oldest first (rules §3)."""
     award_ends: dict[str, AwardEnd] = {}
-    """By package: what has ended of an award of free spins alone, as long as a reversal could bring it back."""
+    """By package: how the parts of an award of free spins alone have ended, as long as a reversal could bring one back.
+    """
 
 
 class Player:

@@ -1,7 +1,7 @@
 """The window of remembered commands: exactly-once for callers who repeat (rules §3, idempotency).
 
-The last 128 commands are kept with their answers; ids of the last 24 hours beyond those as 8-byte digests;
-tombstones of rolled back bets likewise. Compact on purpose: a full window must fit 40 KB of memory.
+The last 128 commands are kept with their answers; ids beyond those, of the last 24 hours, are kept as 8-byte digests,
+and so are tombstones of rolled back bets. All this is compact, because a full window must fit 40 KB of memory.
 """
 
 import sys
@@ -21,7 +21,7 @@ _DIGEST_BYTES = 8
 _HOUR_BYTES = 4
 
 
-@lru_cache(maxsize=64)  # a command asks twice: when it is recalled, and when it is remembered
+@lru_cache(maxsize=64)  # each command needs it twice: to be recalled, and to be remembered
 def id_digest(command_id: str) -> int:
     """The 8-byte digest of a command id, as an unsigned integer."""
     return int.from_bytes(blake2b(command_id.encode(), digest_size=8).digest())
@@ -38,7 +38,7 @@ class Remembered(NamedTuple):
 class Window:
     """Remembered commands of one player.
 
-    `older` and `tombstones` map a digest to the hour (Unix time / 3 600 s) it was accepted, oldest first.
+    `older` and `tombstones` map a digest to the hour (Unix time / 3 600 s) in which it was accepted, oldest first.
     `dropped` counts digests lost to the bound before their 24 hours were over. `real_ms` is the real time of the
     command being applied (Unix ms): ids age by it, never by a sandbox clock; it is set anew for each and not stored.
     """
@@ -83,7 +83,7 @@ class Window:
                 break
             del digests[oldest]
             if oldest in self.recent:
-                # A tombstone outlives its bet's answer: else a bet still remembered could be rolled back twice.
+                # A tombstone outlives its bet's answer: else a bet that is still remembered could be rolled back twice.
                 digests[oldest] = now_hour
             elif not expired:
                 self.dropped += 1
@@ -104,7 +104,7 @@ class Window:
 
 
 def _pack(digests: dict[int, int]) -> bytes:
-    """All digests (8 bytes each), then all hours (4 bytes each), big-endian: tens of thousands must pack in no time."""
+    """All digests (8 bytes each), then all hours (4 bytes each), big-endian: packing tens of thousands must be fast."""
     if not digests:
         return b""
     columns = array("Q", digests.keys()), array("I", digests.values())

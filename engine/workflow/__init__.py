@@ -59,7 +59,7 @@ ACTIONS: Final = {
     "emit": "records GrantMoved: from which state to which, for back-office tools",
 }
 WAITING: Final = frozenset({"wager_done", "played_out", "overdue", "void", "its_turn"})
-"""Guards that can't hold for a grant with money, wagering and time left while another, or it, is in wager."""
+"""Guards that can't hold for a grant with money, wagering and time left, while that grant or another is in wager."""
 
 
 def _move(source: str, on: str, when: str, do: str, target: str) -> WorkflowTransition:
@@ -92,7 +92,9 @@ STANDARD: Final = Workflow(
         _move("in_wager", "cancelled", "no_open_round", "remove", "cancelled"),
     ),
 )
-"""The path of rules §4. Grants that follow it carry no copy: it must never change, only be joined by others."""
+"""The path of rules §4. Grants that follow it carry no copy of it, so it must never change; another path needs another
+name.
+"""
 
 
 def may_win_more(state: PlayerState, grant: Grant) -> bool:
@@ -132,7 +134,7 @@ def _approved(state: PlayerState, grant: Grant, time_ms: int) -> bool:
 
 
 def _wager_done(state: PlayerState, grant: Grant, time_ms: int) -> bool:
-    """What a withdrawal may take away does not complete meanwhile (rules §9)."""
+    """A grant that a withdrawal may take away does not complete meanwhile (rules §9)."""
     return not grant.remaining_wager and not grant.frozen and not may_win_more(state, grant)
 
 
@@ -157,7 +159,7 @@ _GUARDS: Final[dict[str, Guard]] = {
     "void": lambda state, grant, time_ms: grant.void_after_round,
     "held": lambda state, grant, time_ms: grant.held is not None,
 }
-"""`its_turn` is about the whole queue: `consequences` asks it."""
+"""`its_turn` is about the whole queue, so `consequences` decides it."""
 
 
 class Step(NamedTuple):
@@ -169,8 +171,10 @@ class Step(NamedTuple):
 
 
 class Path(NamedTuple):
-    """A workflow made ready. `steps` by (source, event); `waits`: sources where nothing follows by itself while a
-    grant has money, wagering and time left; `names`: all guards it names from `initiated`.
+    """A workflow made ready.
+
+    `steps` by (source, event); `waits`: states where nothing follows by itself while a grant has money, wagering and
+    time left; `names`: all guards of the transitions from `initiated`.
     """
 
     steps: dict[tuple[str, str], tuple[Step, ...]]
@@ -196,7 +200,7 @@ _equal: dict[Transitions, Path] = {}
 
 
 def path(transitions: Transitions) -> Path:
-    """The workflow made ready; empty means STANDARD. Remembered by the tuple's identity, as a spin asks for it."""
+    """The workflow made ready; empty means STANDARD. A spin needs it, so it is remembered by the tuple's identity."""
     if not transitions:
         return _STANDARD_PATH
     known = _ready.get(id(transitions))
@@ -204,7 +208,7 @@ def path(transitions: Transitions) -> Path:
 
 
 def _remember(transitions: Transitions) -> Path:
-    # Snapshots bring equal tuples under many identities: bounded, and each workflow is prepared only once.
+    # Every snapshot brings another tuple, equal to those before: the cache is bounded, and equal ones share one path.
     if len(_ready) >= PATHS_MAX:
         _ready.clear()
     if len(_equal) >= PATHS_MAX:

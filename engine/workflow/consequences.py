@@ -33,7 +33,7 @@ def consequences(state: PlayerState, time_ms: int) -> list[AnyEvent]:
 
 
 def _by_itself(state: PlayerState, grant: Grant, time_ms: int) -> list[AnyEvent] | None:
-    """What becomes of one grant but for its turn. Nothing, for one that has money, wagering and time left."""
+    """The events of one grant, apart from its turn in the queue. None if it has money, wagering and time left."""
     if (
         grant.remaining_wager
         and grant.balance

@@ -1,4 +1,7 @@
-"""What a grant's step along its workflow amounts to, as events (rules §4). Decides nothing: the workflow did."""
+"""What a grant's step along its workflow amounts to, as events (rules §4).
+
+The workflow has decided; nothing is decided here.
+"""
 
 from engine.catalog import WorkflowTransition
 from engine.events import (

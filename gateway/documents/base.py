@@ -1,4 +1,4 @@
-"""The JSON of the API: money, rounds, health, problem documents; players, bonuses, loyalty, catalogs: own files.
+"""The JSON of the API that several topics share: money, rounds, health, problem documents.
 
 Field names are fixed; amounts are integers in minor units. What callers send is in `gateway.documents.requests`.
 """
@@ -48,7 +48,10 @@ class StandingJson(Json):
 
 
 class SpinAnswer(Json):
-    """A round, after a spin, bet, result or cancel, or when asked for. `flagged`: open beyond its time-out."""
+    """A round, after a spin, bet, result or cancel, or when asked for.
+
+    `flagged`: the round is open beyond its time-out.
+    """
 
     session_id: str
     round_id: str | None
@@ -70,7 +73,10 @@ class SpinAnswer(Json):
 
 
 class RollbackJson(Json):
-    """`tombstoned`: no such bet yet, and there will be none. `kept_grants` had been triggered by the bet and stay."""
+    """`tombstoned`: there is no such bet yet, and one that comes later is refused.
+
+    `kept_grants`: the bet had triggered them, and they stay.
+    """
 
     status: Literal["rolled_back", "tombstoned"]
     kept_grants: tuple[str, ...]
@@ -88,7 +94,7 @@ class RoundsJson(Json):
 
 
 class HealthJson(Json):
-    """`detail` says why not, if not."""
+    """`detail` says why the gateway is not ready, if it is not."""
 
     status: Literal["live", "ready", "not_ready"]
     detail: str = ""

@@ -17,9 +17,9 @@ from engine.deciding.syntax import EVENT_PAYLOAD_BYTES_MAX, POINTS_AT_ONCE_MAX
 IDENTIFIER = f"^{identifiers.IDENTIFIER}$"
 """Player and game ids."""
 VISIBLE = f"^{identifiers.REFERENCE}$"
-"""Other people's references: round ids, transaction ids, devices."""
+"""References that others give: round ids, transaction ids, devices."""
 OWN_ID = f"^{identifiers.OWN_ID}$"
-"""Ids Croupier gave: of rounds, grants, packages, withdrawals, redemptions."""
+"""Ids that Croupier gives: of rounds, grants, packages, withdrawals, redemptions."""
 ADVANCE_SECONDS_MAX = 10 * 365 * 86_400
 """Ten years, for one step of the sandbox clock."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -28,7 +28,7 @@ _ADDRESS: dict[str, Any] = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}], "
 _NOT_ZERO: dict[str, Any] = {"not": {"const": 0}}
 
 NO_NEWLINE = r"(?!\n)"
-"""msgspec searches with Python's `$`, which also matches before a final newline; that of JSON Schema does not."""
+"""msgspec uses Python's `$`, which also matches before a final newline. The `$` of JSON Schema does not."""
 HotIdentifier = Annotated[str, Meta(pattern=IDENTIFIER + NO_NEWLINE)]
 HotReference = Annotated[str, Meta(pattern=VISIBLE + NO_NEWLINE)]
 HotStake = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
@@ -41,7 +41,7 @@ class HotBody(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class ResultBody(HotBody):
-    """`POST /spin/{session_id}/result`. `settles`: the Idempotency-Key of the bet that it belongs to."""
+    """`POST /spin/{session_id}/result`. `settles`: the Idempotency-Key of the bet that the win belongs to."""
 
     player_id: HotIdentifier
     win: HotWin
@@ -117,7 +117,7 @@ Segment = Annotated[str, Field(pattern=f"^{identifiers.SEGMENT}$")]
 
 
 class RegisterRequest(RequestModel):
-    """`PUT /players/{player_id}`; what is left out stays as it is."""
+    """`PUT /players/{player_id}`; a field that is left out stays as it is."""
 
     currency: Annotated[str, Field(pattern=f"^{identifiers.CURRENCY}$")]
     country: Country | None = None
@@ -142,13 +142,13 @@ class GrantRequest(RequestModel):
 
 
 class ReasonRequest(RequestModel):
-    """Block and unblock."""
+    """The reason of a block, an unblock, or another decision of an operator."""
 
     reason: Reason
 
 
 class EmptyRequest(RequestModel):
-    """Nothing to say: no body at all, or `{}`."""
+    """A request without content: no body at all, or `{}`."""
 
 
 class WithdrawalRequest(RequestModel):
@@ -159,7 +159,7 @@ class WithdrawalRequest(RequestModel):
 
 
 class SessionRequest(RequestModel):
-    """`POST /players/{player_id}/sessions`; `country` is the one the player claims."""
+    """`POST /players/{player_id}/sessions`; `country` is where the player claims to be."""
 
     ip: Ip | None = None
     device: Reference | None = None
@@ -176,12 +176,12 @@ class EventRequest(RequestModel):
     payload: Annotated[dict[str, Any], AfterValidator(_small)] | None = None
 
     def canonical_payload(self) -> str:
-        """As it belongs to the command's content; "" for none."""
+        """The payload as part of the command's content; "" if there is none."""
         return "" if self.payload is None else _canonical(self.payload)
 
 
 class CodeRequest(RequestModel):
-    """`POST /players/{player_id}/codes`; a-z and A-Z are the same, and nothing else is."""
+    """`POST /players/{player_id}/codes`; a-z and A-Z are the same; all other characters differ."""
 
     code: Annotated[str, Field(min_length=1, max_length=64, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
 
@@ -200,7 +200,7 @@ class BetRollbackRequest(RequestModel):
 
 
 class PlayerRequest(RequestModel):
-    """`POST /loyalty/redemptions/{redemption_id}/confirm` and `/cancel`: whose it is."""
+    """`POST /loyalty/redemptions/{redemption_id}/confirm` and `/cancel`: the player who redeems."""
 
     player_id: Annotated[str, Field(pattern=IDENTIFIER)]
 
@@ -230,7 +230,7 @@ class RedemptionRequest(PlayerRequest):
 
 
 class CancelGrantRequest(RequestModel):
-    """`POST /players/{player_id}/bonuses/{grant_id}/cancel`; nothing, if the player gives it up."""
+    """`POST /players/{player_id}/bonuses/{grant_id}/cancel`; the player needs no reason."""
 
     reason: Reason | None = None
 

@@ -12,7 +12,10 @@ _CENT: Final = MICRO // 100
 
 
 def rfc3339(time_ms: int) -> str:
-    """Unix ms → `2026-01-01T00:00:00.000Z`. What an older journal holds beyond the latest instant is shown as that."""
+    """Unix ms → `2026-01-01T00:00:00.000Z`.
+
+    A later time, which an older journal may hold, is shown as the latest instant.
+    """
     seconds, millis = divmod(within_time(time_ms), 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
@@ -30,7 +33,7 @@ def euros(micro: int) -> str:
 
 
 def euros_up(micro: int) -> str:
-    """As `euros`, rounded up: what is still missing is never said to be less than it is (rules §8)."""
+    """Like `euros`, but rounded up, because a missing amount must not look smaller than it is (rules §8)."""
     return euros(micro + _CENT - 1)
 
 

@@ -39,12 +39,12 @@ async def json_body(headers: HeaderMap, receive: Receive, bytes_max: int) -> byt
 
 
 async def bundle_body(headers: HeaderMap, receive: Receive, bytes_max: int) -> bytes:
-    """As `json_body`, for a catalog's files: a form is taken too."""
+    """Like `json_body`, for a catalog's files; a form is accepted as well."""
     return await _body(headers, receive, bytes_max, is_json_or_form, "application/json or multipart/form-data")
 
 
 def is_json_or_form(headers: HeaderMap) -> bool:
-    """What a catalog may be sent as."""
+    """Whether the content type is one that a catalog may be sent as."""
     return is_json(headers) or is_form(headers)
 
 

@@ -1,5 +1,7 @@
-"""JSON objects in which a name occurs twice. Parsers keep the last value and say nothing, so a proxy and we could read
-different amounts out of one signed body: such a body is refused as malformed, at any depth.
+"""JSON objects in which a name occurs twice.
+
+Parsers keep the last value silently, so a proxy and Croupier could read different amounts from one signed body. Such a
+body is refused as malformed, however deep the object lies.
 """
 
 import json
@@ -12,7 +14,7 @@ from gateway.http.errors import invalid_field
 def refuse_duplicates(body: bytes) -> None:
     """Raises Refused `invalid_request` for the first name that an object of `body` has twice.
 
-    What is no JSON at all is left to whoever parses it.
+    A body that is no JSON at all passes: the parser refuses it later.
     """
     try:
         json.loads(body, object_pairs_hook=_distinct)
@@ -21,9 +23,9 @@ def refuse_duplicates(body: bytes) -> None:
 
 
 def duplicate_check(names: tuple[str, ...]) -> Callable[[bytes], None]:
-    """As `refuse_duplicates`, for a hot body that was parsed as one flat object of `names`.
+    """Like `refuse_duplicates`, for a body of the hot path that was parsed as one flat object of `names`.
 
-    Nearly always counting shows that no name can occur twice, and nothing is parsed again.
+    Counting nearly always shows that no name can occur twice. Then the body is not parsed again.
     """
     quoted = tuple(f'"{name}"'.encode() for name in names)
 

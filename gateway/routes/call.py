@@ -26,7 +26,7 @@ Lang = Annotated[str | None, Query(pattern=LANGUAGE, description="Of the texts; 
 
 
 class GatewayParts:
-    """What all requests share: the routes, the players, who may call, the cluster, and who is in control of it."""
+    """What all requests share: the routes, the players, who may call, the cluster, and its control."""
 
     def __init__(
         self, routes: RouteTable, players: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort
@@ -84,7 +84,8 @@ class Call:
     def command_id(self, caller: Caller) -> str:
         """`<caller>:<Idempotency-Key>` of this request. Raises Refused `idempotency_key_required`.
 
-        Only for a route that is declared to change something: its callers are told to send a key.
+        It may be called only in a route that is declared to change something, because only its callers are told to send
+        a key.
         """
         if not self._route().keyed:
             raise InvariantViolation("declared_change", f"{self._route().name} is declared to change nothing")
@@ -95,7 +96,7 @@ class Call:
         return await self._ask(player_id, self.command_id(self.admit()), body)
 
     async def roll_back_reported(self, player_id: str, transaction_id: str) -> Answered:
-        """As `command`, for the bet that the same caller reported under `transaction_id`."""
+        """Like `command`: rolls back the bet that the same caller reported under `transaction_id`."""
         caller = self.admit()
         body = RollbackReportedBet(f"{caller.id}:{transaction_id}")
         return await self._ask(player_id, self.command_id(caller), body)

@@ -60,7 +60,10 @@ class RequestGuard:
         self._metrics.request(f"{scope['method']} {route}" if route else "unmatched", received.code)
 
     async def _body(self, path: str, headers: HeaderMap, receive: Receive) -> bytes:
-        """The files of a catalog need more room than anything else, and are checked where they are taken apart."""
+        """Reads the body.
+
+        A catalog may be larger than any other body, and its files are checked where they are taken apart.
+        """
         if path in self._routes.form_paths:
             return await bundle_body(headers, receive, self._settings.catalog_bytes_max)
         body = await json_body(headers, receive, self._settings.body_bytes_max)
@@ -94,7 +97,7 @@ class RequestGuard:
 
 
 def _check_text(body: bytes) -> None:
-    """JSON is UTF-8: Python's parser would also guess UTF-16 and UTF-32, which are full of NULs."""
+    """Refuses JSON that is not UTF-8. Python's parser would also guess UTF-16 and UTF-32, which are full of NULs."""
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,6 +1,6 @@
 """What players read: texts of campaigns, names of levels, by language. English is the source (rules §6).
 
-`wanted` chooses the language. Every part of the gateway may import it; it imports none.
+`wanted` finds out which language a reader wants. Every part of the gateway may import this package; it imports none.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ SOURCE_LANGUAGE: Final = "en"
 
 
 class Texts(msgspec.Struct, frozen=True):
-    """`languages`: language → key → text. Languages are as their files are called: `en`, `de`, `pt-BR`."""
+    """`languages`: language → key → text. A language is named like its file: `en`, `de`, `pt-BR`."""
 
     languages: dict[str, dict[str, str]] = {}
 
     def lookup(self, language: str, key: str) -> str | None:
-        """The text in `language`, or in the wider one (`de` for `de-AT`), else in English; None if nobody wrote it.
+        """The text in `language`, or in the wider one (`de` for `de-AT`), else in English; None if there is none.
 
         Upper and lower case of `language` are the same; `*` means any language and is English.
         """
@@ -28,7 +28,7 @@ class Texts(msgspec.Struct, frozen=True):
         return None
 
     def choose(self, wanted: Sequence[str]) -> str:
-        """The first language of `wanted`, most wanted first, that there is, itself or a wider one; else English."""
+        """The first of `wanted` (most wanted first) that there are texts in, itself or a wider one; else English."""
         for language in wanted:
             for candidate in _wider(language):
                 if (found := self._named(candidate)) is not None:

@@ -1,6 +1,6 @@
 """Which languages a reader wants: what the request says, then what the browser says, then the player (rules §6).
 
-A header of somebody's browser is never a reason to refuse: what can't be read in it is passed over.
+A header of a browser is never a reason to refuse a request: the parts that can't be read are ignored.
 """
 
 import re

@@ -27,7 +27,7 @@ _LIBRARY_SOURCE = _SOURCE.replace("croupier_@HASH@", LIBRARY)
 
 
 class RedisConnection:
-    """A server that keeps the promise, or `StoreUnsuitable`. The parts of `RedisStore` are built on it."""
+    """A connection to a suitable server; else `StoreUnsuitable`. The parts of `RedisStore` are built on it."""
 
     def __init__(
         self, url: str, *, append_timeout_ms: int = APPEND_TIMEOUT_MS, call_timeout_ms: int = CALL_TIMEOUT_MS
@@ -55,13 +55,13 @@ class RedisConnection:
             await client.aclose()
             raise
         self._client = client
-        # TLS has settings that only the full client knows; its appends go the longer way.
+        # TLS has settings that only the full client knows, so with TLS appends take the slower way.
         if not self._url.startswith("rediss://"):
             self._link = RedisLink(dict(parse_url(self._url)), self._append_timeout_ms / 1000)
 
     def _new_client(self) -> Redis:
         timeout_s = self._call_timeout_ms / 1000
-        # Never a retry behind our back: the caller repeats, and knows that it does. Beyond the bound calls queue.
+        # The client must never retry by itself: the caller repeats, and knows it. Beyond the bound, calls queue.
         pool = BlockingConnectionPool.from_url(
             self._url,
             max_connections=CONNECTIONS_MAX,
@@ -117,7 +117,7 @@ class RedisConnection:
 
 
 async def answer(call: Any) -> Any:
-    """What the client answers. Raises StoreUnavailable if it doesn't."""
+    """What Redis answers through the client. Raises StoreUnavailable if it does not answer."""
     try:
         return await call
     except (RedisError, OSError) as error:

@@ -75,7 +75,7 @@ class RedisLimits(RedisConnection):
 
 
 def _award(award: WantedAward) -> tuple[Argument, ...]:
-    """As the function takes it; '' for no limit."""
+    """The award as the Redis function takes it; '' stands for no limit."""
     limits = (award.budget_micro_eur, award.per_ip, award.per_device)
     named = (award.campaign_id, award.reservation_id, award.value_micro_eur, award.bonus_micro_eur)
     return (*named, *("" if limit is None else limit for limit in limits))

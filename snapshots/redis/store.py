@@ -1,7 +1,7 @@
 """The store on Redis ≥ 7 with AOF. All writes are Redis Functions that check their fence and write in one step.
 
-What "durable" means is Redis's setting: with `appendfsync always` a lost machine loses nothing that was confirmed,
-with `everysec` up to about a second; a lost process loses nothing with either.
+What "durable" means is Redis's setting: with `appendfsync always` nothing that was confirmed is lost with the machine;
+with `everysec`, up to about a second is. If only the process dies, nothing is lost with either.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,7 +88,10 @@ class RedisStore(RedisControl, RedisLimits):
         await self._call("checkpoint", *_token(inc), checkpoint_seq, trim_seq)
 
     async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:
-        """See Store. One call for all: Redis does nothing else meanwhile, so keep the slices small."""
+        """See Store. All are written in one call.
+
+        Redis does nothing else meanwhile, so the caller should pass few at a time.
+        """
         parts: list[Argument] = []
         for record in records:
             due = "" if record.due_ms is None else record.due_ms

@@ -124,7 +124,7 @@ def _check_term(control: sqlite3.Connection, term: int) -> None:
 
 
 def _check_owned(control: sqlite3.Connection, move: SlotMove) -> None:
-    """What another shard owns already can't be given away a second time."""
+    """Raises Fenced if another shard owns a slot or player of the move: nothing can be given away twice."""
     slots = dict(control.execute("SELECT slot, shard_id FROM slots").fetchall())
     dedicated = dict(control.execute("SELECT player_id, shard_id FROM dedicated").fetchall())
     allowed = (None, move.inc.shard_id)
@@ -226,9 +226,9 @@ def get_catalog(files: Files, version: str) -> bytes | None:
 def commit_catalog(files: Files, term: int, row: CatalogRow, done: DoneRequest | None, unheld: Sequence[str]) -> None:
     """See `Store.commit_catalog`. Each shard's lock is taken once afterwards.
 
-    An append reads the number in force while it holds its shard's lock: those that read the former number are
-    through when this returns. A crash in between loses nothing, the number is in force. Where counters must be 0, all
-    shards are locked from before they are read until the number is in force.
+    An append reads the number in force while it holds its shard's lock: appends that read the former number are done
+    when this returns. A crash in between loses nothing, because the number is in force by then. Where counters must be
+    0, all shards are locked from before they are read until the number is in force.
     """
     with ExitStack() as locked, writing(files.control()) as control:
         _check_term(control, term)
@@ -249,7 +249,7 @@ def _check_unheld(files: Files, counters: Sequence[str]) -> None:
 
 
 def _put_in_force(control: sqlite3.Connection, row: CatalogRow) -> bool:
-    """Whether it was not there already."""
+    """Puts the row in force; False if it was in force already."""
     number, current = control.execute("SELECT catalog_number, catalog FROM control").fetchone()
     if current == packed(row):
         return False
@@ -331,7 +331,10 @@ def load_player(files: Files, player_id: str) -> StoredPlayer:
 
 
 def routing(files: Files) -> Routing:
-    """See `Store.routing`. The tables are read before the shards: who is named owner has claimed before."""
+    """See `Store.routing`.
+
+    The tables are read before the shards: each shard that they name has claimed before.
+    """
     control = files.control()
     control.execute("BEGIN")
     try:

@@ -33,7 +33,7 @@ _STORED = "SELECT player_id FROM due WHERE slot = ? AND player_id > ? ORDER BY p
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """The arguments of `Store.due_players`, and the dedicated players that are not asked for."""
+    """The arguments of `Store.due_players`, and the dedicated players who are not asked for."""
 
     slots: Sequence[int]
     dedicated: Sequence[str]
@@ -58,7 +58,9 @@ def put(file: sqlite3.Connection, record: SnapshotRecord) -> None:
 
 
 def due_at(files: Files, player_id: str) -> tuple[int, int | None]:
-    """Version and due time of the player's newest snapshot, the one written last; version 0 if nothing was noted."""
+    """Version and due time of the player's newest snapshot, of two equal ones the later; version 0 if nothing was
+    noted.
+    """
     query, key = "SELECT version, put_ns, due_ms FROM due WHERE slot=? AND player_id=?", (slot_of(player_id), player_id)
     rows = [row for shard_id in files.shards() for row in files.shard(shard_id).execute(query, key)]
     version, _, due_ms = max(rows, key=lambda row: row[:2], default=(0, 0, None))
@@ -66,7 +68,7 @@ def due_at(files: Files, player_id: str) -> tuple[int, int | None]:
 
 
 def due_players(files: Files, slots: Sequence[int], dedicated: Sequence[str], before_ms: int, limit: int) -> list[str]:
-    """See `Store.due_players`. While nothing is due: one query of each file's index."""
+    """See `Store.due_players`. While nothing is due, this is one query of each file's index."""
     known = [player_id for (player_id,) in files.control().execute("SELECT player_id FROM dedicated")]
     wanted = Wanted(slots, dedicated, [*set(known) - set(dedicated)], before_ms, limit)
     shards = files.shards()
@@ -75,7 +77,10 @@ def due_players(files: Files, slots: Sequence[int], dedicated: Sequence[str], be
 
 
 def _of_file(files: Files, shards: Sequence[str], shard_id: str, wanted: Wanted) -> list[_Due]:
-    """What is due by this file, without what another one knows better. Ends: each turn removes what it passes over."""
+    """What is due by this file, except where another file has a newer row.
+
+    Each turn unmarks the rows that it passes over, so the loop ends.
+    """
     file = files.shard(shard_id)
     others = [files.shard(other) for other in shards if other != shard_id]
     while True:
@@ -110,7 +115,7 @@ def _forget(file: sqlite3.Connection, stale: Sequence[_Due]) -> None:
 
 
 def stored_players(files: Files, slots: Sequence[int], limit: int, after: Place | None) -> StoredPage:
-    """See `Store.stored_players`. Ordered by slot and id; who has rows in several files comes once."""
+    """See `Store.stored_players`. Ordered by slot and id; a player with rows in several files comes once."""
     opened = [files.shard(shard_id) for shard_id in files.shards()]
     found: list[str] = []
     for slot in sorted(slot for slot in slots if after is None or slot >= after.slot):

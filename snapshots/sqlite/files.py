@@ -37,7 +37,10 @@ class Files:
         return self._connection("control.db", CONTROL)
 
     def shared(self) -> sqlite3.Connection:
-        """The file of shared limits, created once. StoreUnavailable if it is lost: nobody would know what is used."""
+        """The file of shared limits, created once.
+
+        StoreUnavailable if the file is lost, because then nobody knows what is used up.
+        """
         if "shared.db" in self._open:
             return self._open["shared.db"]
         (made,) = self.control().execute("SELECT shared_made FROM control").fetchone()
@@ -49,7 +52,10 @@ class Files:
         return connection
 
     def shard(self, shard_id: str, *, create: bool = False) -> sqlite3.Connection:
-        """The file of a shard. If there is none: Fenced if it never claimed, StoreUnavailable if the file is lost."""
+        """The file of a shard.
+
+        If there is no file: Fenced if the shard never claimed, StoreUnavailable if the file was lost.
+        """
         name = f"shard-{shard_id}.db"
         if not create and name not in self._open and not (self._folder / name).exists():
             if shard_id in self.shards():
@@ -75,7 +81,7 @@ class Files:
 
 
 def _connect(path: Path, schema: Schema) -> sqlite3.Connection:
-    # A lock file of our own: turning on WAL ignores the busy time-out when two processes create a file at once.
+    # We use a lock file, because turning on WAL ignores the busy time-out when two processes create a file at once.
     with path.with_name(".create.lock").open("w") as lock:
         flock(lock, LOCK_EX)
         connection = sqlite3.connect(
@@ -165,7 +171,7 @@ class Worker:
             work()
 
     def _deliver(self, settle: Callable[..., None], future: "Future[R]", outcome: object) -> None:
-        with suppress(RuntimeError):  # the loop is gone, and everybody who waited with it
+        with suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
             self._loop.call_soon_threadsafe(settle, future, outcome)
 
 

@@ -92,7 +92,7 @@ def reserve(file: sqlite3.Connection, claimant: Claimant, wanted: Sequence[Wante
 def _reserve_one(file: sqlite3.Connection, claimant: Claimant, award: WantedAward) -> Reservation:
     row = file.execute("SELECT state FROM reservations WHERE reservation_id=?", (award.reservation_id,)).fetchone()
     refusals: tuple[ReservationRefusal, ...] = ()
-    if row == ("held",):  # its command was never decided: by now it may be worth more, or come from elsewhere
+    if row == ("held",):  # its command was never decided; by now the award may be worth more, or come from elsewhere
         _resolve_one(file, award.reservation_id, False, claimant.now_ms)
     if row != ("granted",):
         refusals = _refusals(file, claimant, award)
@@ -132,7 +132,7 @@ def _taken(file: sqlite3.Connection, campaign_id: str, signal: str, value: str |
 
 
 def _passes(file: sqlite3.Connection, ip: str | None, bonus_micro_eur: int, per_ip: PeriodLimit, now_ms: int) -> bool:
-    """Whether the bonus money, with that of the period's UTC days, today's included, is more than the IP may have."""
+    """Whether this bonus money, and that of the period's UTC days up to today, is more than the IP may have."""
     if ip is None or bonus_micro_eur == 0:
         return False
     before = now_ms // DAY_MS - min(per_ip.period_days, PERIOD_DAYS_MAX)
@@ -185,7 +185,7 @@ def _add_grants(file: sqlite3.Connection, campaign_id: str, signal: str, value: 
 
 
 def _add_ip_bonus(file: sqlite3.Connection, ip: str, day: int, micro_eur: int) -> None:
-    """A day swept away meanwhile stays away: nothing is taken out of it."""
+    """Adds to the bonus money of an IP's day. Nothing is taken from a day that was removed as too old."""
     file.execute(
         "INSERT INTO ip_bonus VALUES (?, ?, ?)"
         " ON CONFLICT (ip, day) DO UPDATE SET micro_eur=micro_eur+excluded.micro_eur",

@@ -34,8 +34,8 @@ _SEQ_BITS = 40
 class Row(msgspec.Struct):
     """The one row of a shard's file. `nonce` is empty while nobody holds the shard.
 
-    `previous` is the last process whose lease may still run, `fenced` whom the last fence hit, `retired` the nonce
-    that said goodbye, `release` the digest of the slot move that raised the epoch last.
+    `previous` is the last process whose lease may still run, `fenced` is the owner that was fenced last, `retired` is
+    the nonce that said goodbye, `release` is the digest of the slot move that raised the epoch last.
     """
 
     epoch: int
@@ -70,7 +70,7 @@ def _held(file: sqlite3.Connection, inc: Incarnation) -> Row:
 
 
 def _lease_holder(row: Row) -> bytes:
-    """Whose lease may still run: the owner's if it ever served, else that of the one before it."""
+    """The process whose lease may still run: the owner if it ever served, else the process before it."""
     return row.owner if row.owner and (row.address or not row.previous) else row.previous
 
 
@@ -157,7 +157,10 @@ def append(
 
 
 def _check_catalog(control: sqlite3.Connection, number: int) -> None:
-    """Read while the shard's file is locked: who commits a catalog waits for that lock afterwards (rule 14)."""
+    """The number is read while the shard's file is locked.
+
+    A commit of a catalog waits for that lock afterwards (rule 14).
+    """
     (in_force,) = control.execute("SELECT catalog_number FROM control").fetchone()
     if number < in_force:
         raise Fenced(f"catalog {number} is out of force, the store is at {in_force}")
@@ -228,7 +231,7 @@ def put_snapshots(file: sqlite3.Connection, inc: Incarnation, records: Sequence[
 
 
 def _generations_to_write(file: sqlite3.Connection, record: SnapshotRecord) -> tuple[int, ...]:
-    """The row that isn't the newest; both for the newest version again; none for an older one."""
+    """The generation that isn't the newest; both if the record is of the newest version; none if it is older."""
     newest = file.execute(
         "SELECT generation, version FROM snapshots WHERE player_id=? ORDER BY version DESC LIMIT 1", (record.player_id,)
     ).fetchone()
@@ -241,7 +244,7 @@ def _generations_to_write(file: sqlite3.Connection, record: SnapshotRecord) -> t
 
 
 def load_player(file: sqlite3.Connection, player_id: str) -> tuple[list[SnapshotRecord], int]:
-    """What this file has: generations in no order, without due times, and the version released (0 if none)."""
+    """What this file has: generations in no order, without due times, and the version that was released (0 if none)."""
     rows = file.execute("SELECT version, state, window FROM snapshots WHERE player_id=?", (player_id,)).fetchall()
     released = file.execute("SELECT version FROM released WHERE player_id=?", (player_id,)).fetchone()
     return [SnapshotRecord(player_id, *row) for row in rows], released[0] if released else 0

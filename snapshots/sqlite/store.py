@@ -78,21 +78,21 @@ class SqliteStore:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> "asyncio.Future[R]":
-        """`call` on the own shard's file, in the thread for it."""
+        """Runs `call` on this process's shard file, in the thread for that file."""
         worker = self._worker(0)
         return worker.submit(lambda: call(worker.files.shard(inc.shard_id), inc, *args, **kwargs))
 
     def _on_files(
         self, call: Callable[Concatenate[Files, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> "asyncio.Future[R]":
-        """`call` on any files, in the thread for the rest."""
+        """Runs `call` on any files, in the thread for everything else."""
         worker = self._worker(1)
         return worker.submit(call, worker.files, *args, **kwargs)
 
     def _on_shared(
         self, call: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> "asyncio.Future[R]":
-        """`call` on the file of shared limits, in the thread for it."""
+        """Runs `call` on the file of shared limits, in the thread for that file."""
         worker = self._worker(2)
         return worker.submit(lambda: call(worker.files.shared(), *args, **kwargs))
 
@@ -156,7 +156,7 @@ class SqliteStore:
         gainer: str,
         versions: Mapping[str, int],
     ) -> Incarnation:
-        """See Store; `sqlite_control.release` says why a crash at any point is safe."""
+        """See Store; `snapshots.sqlite.control.release` says why a crash at any point is safe."""
         move = sqlite_control.SlotMove(inc, term, sorted(slots), sorted(dedicated), gainer, dict(versions))
         worker = self._worker(0)
         await worker.submit(sqlite_control.release, worker.files, move)
@@ -171,7 +171,7 @@ class SqliteStore:
         return await self._on_files(sqlite_control.unfinished_logs)
 
     async def load_player(self, player_id: str) -> StoredPlayer:
-        """See Store. Looks into every shard's file: players move between shards, their snapshots stay behind."""
+        """See Store. Looks into every shard's file: players move between shards, and their snapshots stay behind."""
         return await self._on_files(sqlite_control.load_player, player_id)
 
     async def due_players(

@@ -1,4 +1,4 @@
-"""The SQLite store's tallies: each shard's file counts what was appended to it, a read adds the files up. Blocking."""
+"""The SQLite store's tallies: each shard's file counts what was appended to it; reading adds the files up. Blocking."""
 
 import json
 import sqlite3
@@ -12,7 +12,7 @@ _ADD = """
 INSERT INTO tallies VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value=value+excluded.value
 WHERE typeof(value+excluded.value)='integer'
 """
-"""A sum beyond 64 bits would be a float."""
+"""The WHERE clause leaves out a sum beyond 64 bits, which SQLite would turn into a float."""
 
 
 def add(file: sqlite3.Connection, tallies: Tallies) -> None:
@@ -21,7 +21,7 @@ def add(file: sqlite3.Connection, tallies: Tallies) -> None:
 
 
 def read(files: Files, names: Sequence[str]) -> dict[str, int]:
-    """See `Store.tallies`. One file may count -1 where a player was moved on from the shard that counted 1."""
+    """See `Store.tallies`. A file may count -1, if the player was with another shard when that one counted 1."""
     wanted, total = json.dumps(names), dict.fromkeys(names, 0)
     for shard_id in files.shards():
         rows = files.shard(shard_id).execute(

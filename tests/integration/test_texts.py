@@ -155,7 +155,7 @@ def test_the_command_line(
     ("environment", "missing"),
     [
         ({}, "set LOKALISE_API_TOKEN to a token of the service"),
-        ({"LOKALISE_API_TOKEN": "t"}, "say which project: --project ID, or LOKALISE_PROJECT_ID"),
+        ({"LOKALISE_API_TOKEN": "t"}, "name the project: --project ID, or LOKALISE_PROJECT_ID"),
         ({"LOKALISE_API_TOKEN": "t", "LOKALISE_PROJECT_ID": "p"}, "pip install 'croupier[texts]'"),
     ],
 )

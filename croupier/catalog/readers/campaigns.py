@@ -1,6 +1,7 @@
 """Campaign files: read, checked against the rest of the catalog, and turned into the engine's types (rules §6).
 
-Fields nobody honours are refused, never ignored: promising anything else would be a lie to a player.
+Fields that the engine does not honour are refused, never ignored: else the file would promise players what they never
+get.
 """
 
 import re
@@ -32,7 +33,7 @@ CAMPAIGN_FIELDS: Final = (
     "claim_days",
 )
 _OF_GRANTS: Final = ("wager", "limits", "workflow", "opt_in", "claim_days")
-"""What says something about a grant; a points multiplier makes none."""
+"""Fields that describe a grant; a points multiplier makes no grant."""
 
 
 class ReadCampaign(NamedTuple):
@@ -86,7 +87,7 @@ def _campaign_id(place: Place) -> str:
 
 
 def _check(fields: Section, campaign: Campaign, words: Vocabulary) -> None:
-    """What no single field shows: dates in order, and pairs of fields that make no sense together (rules §6)."""
+    """Notes what no single field shows: dates in the wrong order, and fields that make no sense together (rules §6)."""
     start, end = fields.get("valid_from"), fields.get("valid_to")
     if start and end and campaign.valid_from_ms and 0 < campaign.valid_to_ms <= campaign.valid_from_ms:
         end.problem("valid_to is not after valid_from: the campaign would never run")
@@ -109,10 +110,12 @@ def _check_multiplier(fields: Section, words: Vocabulary) -> None:
 
 
 def _check_bonus(fields: Section, campaign: Campaign, words: Vocabulary) -> None:
-    """What a level's `bonus_multiplier` makes of the bonus is an amount like any other (rules §8)."""
+    """Notes a bonus that the highest `bonus_multiplier` of a level would make larger than an amount may be (§8)."""
     place, bonus = fields.get("award"), campaign.bonus
     if place and bonus and (most := bonus_max(bonus, words.bonus_multiplier_micro)) > AMOUNT_MAX:
-        place.problem(f"with the highest bonus_multiplier of levels.yaml it would be {most}; at most {AMOUNT_MAX}")
+        place.problem(
+            f"with the highest bonus_multiplier of levels.yaml it would be {most}; at most {AMOUNT_MAX} is allowed"
+        )
 
 
 def _check_wager(fields: Section, campaign: Campaign, words: Vocabulary) -> None:
@@ -126,19 +129,21 @@ def _check_wager(fields: Section, campaign: Campaign, words: Vocabulary) -> None
 
 
 def _check_winnings(fields: Section, campaign: Campaign) -> None:
-    """Winnings of free spins without `wager.valid_days` end with the campaign; spins can be played after it."""
+    """Notes winnings of free spins without `wager.valid_days`: they would end with the campaign, which the spins
+    outlive.
+    """
     spins, wager, award = campaign.free_spins, campaign.wager, fields.get("award")
     if award is None or spins is None or not spins.wager_multiplier_micro:
         return
     if wager is None or wager.valid_days is None:
         (fields.get("wager") or award).problem(
-            "what free spins win would expire with the campaign, at once for spins played after its end; "
+            "what free spins win would expire with the campaign, and at once if they are played after its end; "
             "write valid_days in the `wager` block"
         )
 
 
 def check_codes(read: Mapping[str, ReadCampaign]) -> None:
-    """Notes every bonus code of two campaigns that run at the same time: nobody could say which one a player means."""
+    """Notes every bonus code that two campaigns have at the same time: nobody could tell which one a player means."""
     coded = [entry for entry in read.values() if entry.campaign.condition.code]
     for index, later in enumerate(coded):
         for earlier in coded[:index]:

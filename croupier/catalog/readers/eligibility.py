@@ -69,7 +69,7 @@ def read_limits(place: Place | None) -> tuple[int, Limits]:
 
 
 def country_codes(place: Place | None) -> tuple[str, ...]:
-    """A list of countries, `NO` among them in quotes."""
+    """A list of countries. Norway's `NO` must be in quotes."""
     what = "a country; use the two capital letters of ISO 3166, like SE"
     return distinct((item, item.matching(COUNTRY_CODE, what)) for item in place.items()) if place else ()
 

@@ -9,7 +9,7 @@ from engine.catalog import FraudRule, FraudRules, PeriodLimit, Verdict
 
 SIGNALS: Final = ("shared_device", "shared_instrument", "shared_ip", "country_mismatch")
 COUNTED_SIGNALS: Final = SIGNALS[:3]
-"""Those that count other players; a country either differs or not."""
+"""The signals by which other players are counted. A country is not counted: it differs or it doesn't."""
 FRAUD_FIELDS: Final = ("window_days", "rules", "denied_countries", "max_bonus")
 WINDOW_DAYS_MAX: Final = 90
 PERIOD_DAYS_MAX: Final = 31

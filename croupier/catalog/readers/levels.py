@@ -1,4 +1,4 @@
-"""`levels.yaml`: how bets earn points, what points and levels are worth, and how one climbs and falls (rules §8).
+"""`levels.yaml`: how bets earn points, what points and levels are worth, and how players climb and fall (rules §8).
 
 Redemption and cashback become campaigns of the engine, so that what they pay is a grant like any other.
 """
@@ -56,16 +56,18 @@ OFFERS_MAX: Final = 100
 MONTHS_MAX: Final = 120
 GRACE_DAYS_MAX: Final = 3650
 REDEEMED_MAX: Final = 1_000_000_000
-"""Whole points: of a step, a minimum, and per EUR."""
+"""Whole points: the most for `step`, `min_points` and `points_per_eur`."""
 LOCK_HOURS_MAX: Final = TIMEOUT_HOURS_MAX
 FACTOR_MAX: Final = 1000
-"""Points per EUR, multipliers of game types, and wager multipliers here: any amount can be wagered so often."""
+"""The most points per EUR, and the largest multiplier of game types and of wagering in levels.yaml. Any amount can
+still be wagered so many times.
+"""
 BONUS_MULTIPLIER_MAX: Final = 100
 PER_PLAYER: Final = 2**31
 
 
 class ReadLevels(NamedTuple):
-    """The rules, and where each level is named and each block stands that players read the name of."""
+    """The rules, and the places of all that has a name for players: each level, and the blocks that grant something."""
 
     rules: LoyaltyRules
     levels: Mapping[str, Place]
@@ -73,7 +75,7 @@ class ReadLevels(NamedTuple):
 
 
 class _Rung(NamedTuple):
-    """A level and its places; `sound`: its threshold can be compared."""
+    """A level and its places in the file. `sound`: its threshold can be compared with others."""
 
     level: Level
     named: Place
@@ -141,7 +143,7 @@ def _redemption(place: Place, currencies: Mapping[str, Currency]) -> RedemptionR
 
 
 def _check_worth(least: Place, rules: RedemptionRules, currencies: Mapping[str, Currency]) -> None:
-    """The smallest redemption must be possible, and worth something in every currency."""
+    """Notes if the smallest redemption is not possible, or is worth nothing in one of the currencies."""
     if rules.min_points % rules.step:
         least.problem(f"{rules.min_points} is not a multiple of step {rules.step}: nobody could redeem so many points")
     for code, currency in currencies.items():
@@ -169,7 +171,10 @@ def _cashback(place: Place, currencies: Sequence[str]) -> CashbackRules:
 
 
 def _campaign(campaign_id: str, trigger: TriggerEvent, fields: Section) -> Campaign:
-    """What the block's grants belong to: for everybody and for ever, an amount that comes with the command."""
+    """The campaign that the block's grants belong to.
+
+    It is for everybody and for ever; the amount comes with the command.
+    """
     mistake = f"a multiplier above {FACTOR_MAX} is a mistake: nobody could wager that much"
     return Campaign(
         campaign_id=campaign_id,
@@ -189,7 +194,7 @@ def _campaign(campaign_id: str, trigger: TriggerEvent, fields: Section) -> Campa
 
 
 def _rungs(listed: Place, *, pays_cashback: bool) -> list[_Rung]:
-    """The ladder from its lowest level up, those without a usable id left out."""
+    """The ladder from its lowest level up. Levels without a usable id are left out."""
     places = listed.items()
     if len(places) > LEVELS_MAX:
         listed.problem(f"there are {len(places)} levels; at most {LEVELS_MAX} are allowed")
@@ -242,7 +247,7 @@ def _offers(place: Place) -> tuple[str, ...]:
 
 
 def _check_climb(rungs: Sequence[_Rung]) -> None:
-    """The first level is everybody's; each further one is harder to reach than the one before."""
+    """Notes a first level with a threshold above 0, and a level whose threshold is not above the one before."""
     for rung in rungs[:1]:
         if rung.sound and rung.level.threshold_micro:
             rung.threshold.problem('the first level is where everybody begins; write threshold_eur: "0"')
@@ -255,7 +260,7 @@ def _check_climb(rungs: Sequence[_Rung]) -> None:
 
 
 def _between(place: Place, low: int, high: int, reason: str) -> int:
-    """A decimal string from `low` to `high` millionths; that of "1" after a problem."""
+    """A decimal string from `low` to `high` millionths; one million after a problem."""
     value = place.decimal()
     if low <= value <= high:
         return value

@@ -1,7 +1,8 @@
-"""`locales/<lang>.json`: flat JSON objects `key → text`, with their lines, compared with what has texts (rules §6).
+"""`locales/<lang>.json`: flat JSON objects `key → text` with their lines, compared with the keys that the catalog needs
+(rules §6).
 
-Texts that are missing, in English (the source) or another language, and texts that belong to nothing are warnings:
-bonuses work without them.
+Missing texts, in English (the source) or another language, and texts that belong to nothing are warnings, because
+bonuses work without texts.
 """
 
 import json
@@ -28,7 +29,7 @@ class _Entry(NamedTuple):
 
 
 def read_locales(files: Mapping[str, bytes], problems: list[Problem]) -> tuple[Texts, dict[str, dict[str, int]]]:
-    """All `locales/*.json` of `files`, and by file the line of each key. Empty texts count as not written."""
+    """All `locales/*.json` of `files`, and the line of each key by file. An empty text counts as missing."""
     languages: dict[str, dict[str, str]] = {}
     lines: dict[str, dict[str, int]] = {}
     for name in files:
@@ -44,7 +45,7 @@ def read_locales(files: Mapping[str, bytes], problems: list[Problem]) -> tuple[T
 
 
 def _entries(file: str, content: bytes, problems: list[Problem]) -> list[_Entry]:
-    """The texts of one file; what is no text, or written twice, is noted and left out."""
+    """The texts of one file. A value that is no text, or is written twice, is noted and left out."""
     pairs = _pairs(file, content, problems)
     first: dict[str, _Entry] = {}
     for entry in pairs:
@@ -90,7 +91,7 @@ def _pairs(file: str, content: bytes, problems: list[Problem]) -> list[_Entry]:
 
 
 class _Pairs(list[tuple[str, object]]):
-    """A JSON object with its duplicates."""
+    """A JSON object that keeps duplicate keys."""
 
 
 def _key_lines(text: str) -> dict[str, list[int]]:
@@ -107,7 +108,7 @@ def _take(found: dict[str, list[int]], key: str) -> int:
 
 
 def needed_texts(campaigns: Mapping[str, ReadCampaign], levels: ReadLevels | None) -> dict[str, Place]:
-    """The keys players may read, and what each belongs to: campaigns, levels, and levels.yaml's own grants."""
+    """The keys of texts that players may read, with their places: campaigns, levels, and the grants of levels.yaml."""
     homes = {name: entry.named for name, entry in campaigns.items()} | dict(levels.blocks if levels else {})
     needed = {campaign_key(name, field): home for name, home in homes.items() for field in CAMPAIGN_TEXTS}
     return needed | {level_key(name): home for name, home in (levels.levels if levels else {}).items()}

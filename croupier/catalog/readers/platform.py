@@ -41,7 +41,10 @@ class Platform(NamedTuple):
 
 
 def read_platform(top: Place, folder: Path | None) -> Platform:
-    """`platform.yaml`. Problems are noted at their places; a geo database missing in `folder`, if given, is one."""
+    """`platform.yaml`. Problems are noted at their places.
+
+    If `folder` is given, a geo database that is missing there is a problem.
+    """
     fields = top.section(PLATFORM_FIELDS)
     order, placement, geo = (fields.get(name) for name in ("funds_order", "placement", "geo_database"))
     currencies, exponent_lines = _currencies(fields.need("currencies"))
@@ -96,7 +99,7 @@ def _flags(place: Place | None) -> dict[str, bool]:
 
 
 def _geo_database(place: Place, folder: Path | None) -> str:
-    """A path relative to the catalog folder that doesn't leave it."""
+    """A path relative to the catalog folder, which must not lead out of it."""
     text = place.text()
     path = PurePosixPath(text)
     if text and (path.is_absolute() or ".." in path.parts or "\\" in text or "\0" in text):

@@ -24,7 +24,7 @@ Basis = Literal["bonus", "bonus_plus_deposit"]
 VALID_DAYS_MAX: Final = 3650
 FREE_SPINS_MAX: Final = 10_000
 WAGER_TOTAL_MAX: Final = 1 << 61
-"""Minor units one award may require to be wagered, with the highest level's multiplier: below 2^63."""
+"""Minor units that one award may require to be wagered, with the highest multiplier of a level. It is below 2^63."""
 
 AWARD_FIELDS: Final = ("bonus", "free_spins", "points_multiplier")
 BONUS_FIELDS: Final = ("match_percent", "max", "fixed")
@@ -56,14 +56,14 @@ class Award(NamedTuple):
 
 
 class TermsReader:
-    """Reads award and wager terms: amounts are demanded for every currency the campaign is for."""
+    """Reads award and wager terms. Every currency that the campaign is for must have an amount."""
 
     def __init__(self, words: Vocabulary, demanded: Sequence[str]) -> None:
         self._words = words
         self._demanded = demanded
 
     def award(self, place: Place, kind: CampaignType) -> Award:
-        """What the type awards; anything else is noted."""
+        """The awards that the type allows; any other field is noted."""
         fields = place.section(AWARD_FIELDS)
         bonus, free_spins, points = (fields.get(name) for name in AWARD_FIELDS)
         if kind == "points_multiplier":
@@ -160,12 +160,12 @@ class TermsReader:
 
 
 def bonus_max(bonus: BonusAward, bonus_multiplier_micro: int) -> int:
-    """The most that an award can give a player whose level multiplies it so, in minor units of any currency."""
+    """The most that an award can give a player whose level has this multiplier, in minor units of any currency."""
     return times_floor(max((*bonus.fixed.values(), *bonus.max.values()), default=0), bonus_multiplier_micro)
 
 
 def wager_total_max(bonus: BonusAward, wager: WagerTerms, bonus_multiplier_micro: int) -> int:
-    """The most that such an award can require to be wagered, in minor units of any currency."""
+    """The most that an award of `bonus_max` can require to be wagered, in minor units of any currency."""
     largest = bonus_max(bonus, MICRO)
     base = bonus_max(bonus, bonus_multiplier_micro)
     if wager.basis == "bonus_plus_deposit" and bonus.match_percent_micro:
@@ -182,6 +182,6 @@ def _points(place: Place) -> int:
 
 
 def _word(fields: Section, name: str, words: Sequence[str]) -> str:
-    """One of `words`; the first is what holds when the field is left out."""
+    """One of `words`; the first one if the field is left out."""
     place = fields.get(name)
     return place.choice(words) if place else words[0]

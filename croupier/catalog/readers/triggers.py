@@ -12,7 +12,7 @@ TRIGGERS: Final[tuple[TriggerEvent, ...]] = tuple(
     event for event in get_args(TriggerEvent) if event not in ("none", "redemption", "cashback")
 )
 DEPOSIT_TRIGGERS: Final[tuple[TriggerEvent, ...]] = ("first_deposit", "deposit", "deposit_total_reached")
-"""A deposit of a known amount fires these, so that a bonus can match it."""
+"""Triggers that a deposit of a known amount fires, so that a bonus can match the deposit."""
 _DEPOSITS_ALONE: Final[tuple[TriggerEvent, ...]] = ("first_deposit", "deposit")
 EVENT_NAME: Final = re.compile(identifiers.EVENT_NAME)
 CODE: Final = re.compile(r"[A-Za-z0-9_-]{3,32}")
@@ -27,12 +27,12 @@ CONDITIONS: Final[dict[str, tuple[str, ...]]] = {
     "days": ("inactive",),
     "code": ("code",),
 }
-"""Which field says more about which trigger."""
+"""Fields that say more about a trigger, and the triggers that each belongs to."""
 OPTIONAL_CONDITIONS: Final = frozenset({"nth", "to"})
 
 
 def read_trigger(fields: Section, kind: CampaignType, words: Vocabulary) -> tuple[TriggerEvent, TriggerCondition]:
-    """The `trigger` block; a points multiplier has none, as it holds by itself."""
+    """The `trigger` block. A points multiplier has none, because it holds without a trigger."""
     if kind == "points_multiplier":
         if place := fields.get("trigger"):
             place.problem("points_multiplier has no trigger: it holds from valid_from to valid_to; remove this field")
@@ -81,7 +81,7 @@ def _condition(found: Section, event: TriggerEvent, words: Vocabulary) -> Trigge
 
 
 def _climbed(place: Place, words: Vocabulary) -> str:
-    """A level that somebody can climb to: not the first one."""
+    """A level that players can climb to: any except the first one."""
     level = known_level(place, words)
     if words.levels and level == words.levels[0]:
         place.problem(f"nobody climbs to `{level}`: everybody begins there; name a higher level")

@@ -24,13 +24,13 @@ SEGMENT: Final = re.compile(identifiers.SEGMENT)
 NO_PLAYER_ID: Final = f"a player id: use {identifiers.IDENTIFIER_WORDS}, as the API does"
 NO_GAME_ID: Final = f"a game id: use {identifiers.IDENTIFIER_WORDS}, as the API does"
 NO_SEGMENT: Final = "a segment: use 1 to 32 of a-z 0-9 _ -, as the API does"
-"""What follows `… is not` where an id has another form."""
+"""The end of a message `… is not` about an id of another form."""
 
 
 class Vocabulary(NamedTuple):
     """Words a campaign may use: the platform's currencies, games and workflows, and the levels from the lowest up.
 
-    `levels`: None without a levels.yaml. `bonus_multiplier_micro`: the largest of any level, in millionths.
+    `levels` is None without a levels.yaml. `bonus_multiplier_micro` is the largest of all levels, in millionths.
     """
 
     currencies: tuple[str, ...]
@@ -41,7 +41,10 @@ class Vocabulary(NamedTuple):
 
 
 def known(place: Place, words: Sequence[str], what: str, where: str) -> str:
-    """Text that names one of `words`; "" after a problem. `what` and `where` tell the reader what it is and lives."""
+    """Text that names one of `words`; "" after a problem.
+
+    `what` and `where` go into the message: what the text names, and which file knows it.
+    """
     text = place.text()
     if text and words and text not in words:
         place.problem(f"unknown {what} `{text[:80]}`{suggestion(text, words)}; {where} knows: {', '.join(words)}")
@@ -55,7 +58,7 @@ def known_level(place: Place, words: Vocabulary) -> str:
 
 
 def distinct(places: Iterable[tuple[Place, str]]) -> tuple[str, ...]:
-    """The texts of a list in order, empty ones left out, repetitions noted."""
+    """The texts of a list in order. Empty ones are left out, repetitions are noted."""
     seen: dict[str, int] = {}
     for place, text in places:
         if text in seen:
@@ -89,7 +92,7 @@ def percents(place: Place, words: Sequence[str], what: str, where: str) -> dict[
 
 
 def check_range(place: Place, low: Amounts, high: Amounts, what: str = "min_bet") -> None:
-    """Notes every currency in which the smallest bet (or `what` else asks for one) is above the largest."""
+    """Notes every currency in which the smallest bet, or another limit that `what` names, is above the largest bet."""
     for code in low:
         if code in high and low[code] > high[code]:
             place.problem(f"{what} {low[code]} is above max_bet {high[code]} in {code}")
@@ -113,7 +116,7 @@ def multiplier(place: Place) -> int:
 
 
 def round_timeout(place: Place | None) -> RoundTimeout | None:
-    """`{hours: 24, action: hold}`: what happens to a round open for longer (rules §3)."""
+    """`{hours: 24, action: hold}`: what happens to a round that is open for longer (rules §3)."""
     if place is None:
         return None
     fields = place.section(("hours", "action"))

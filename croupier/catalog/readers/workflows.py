@@ -1,6 +1,6 @@
 """`workflows/*.yaml`: the path of a grant as data, checked word by word and as a whole (rules §4).
 
-The words and the checks are the engine's (`engine.workflow`, `engine.workflow.check`); here they get their lines.
+The words and the checks are the engine's (`engine.workflow`, `engine.workflow.check`). This module adds the lines.
 """
 
 import re
@@ -32,7 +32,7 @@ class _Move(NamedTuple):
 
 
 def read_workflows(tops: Mapping[str, Place]) -> dict[str, Workflow]:
-    """Workflows by id, `standard` always among them: the built-in one unless a file says otherwise."""
+    """Workflows by id. `standard` is always among them: the built-in one, unless a file has that id."""
     found: dict[str, Workflow] = {}
     homes: dict[str, str] = {}
     for name, top in tops.items():
@@ -85,7 +85,9 @@ def _word(place: Place, known: Collection[str], what: str) -> str:
 
 
 def _check(listed: Place, moves: list[_Move]) -> None:
-    """What a transition can't do, and what only the whole shows, at the line it is most about."""
+    """Notes what is wrong with a transition, and what only the whole workflow shows, each at the line that it is most
+    about.
+    """
     wrong = [(move.place, reason) for move in moves for reason in check_transition(move.transition)]
     if not wrong:
         reasons = check_whole(tuple(move.transition for move in moves))

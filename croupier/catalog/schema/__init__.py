@@ -1,8 +1,8 @@
-"""JSON Schemas of the catalog's YAML files, for editors that complete and check while somebody types.
+"""JSON Schemas of the catalog's YAML files, for editors that complete and check the files while somebody types.
 
-They are made from the loader's own tables and bounds, so that both know the same fields. What only a whole catalog
-shows (currencies, games, dates in order) is left to `croupier catalog check`. After a change of the loader run
-`python -m croupier.catalog.schema`; a test fails if the files in `catalog/schema` are others.
+The schemas are made from the tables and bounds of the loader, so that both know the same fields. What only a whole
+catalog shows (currencies, games, dates in order) is left to `croupier catalog check`. After a change of the loader run
+`python -m croupier.catalog.schema`; a test fails if the files in `catalog/schema` are not up to date.
 
 Only its tests and its own program call it.
 """
@@ -112,7 +112,7 @@ def campaign() -> Schema:
 
 
 def _award_of(kind: str) -> Schema:
-    """What each type must have: its award, and a trigger unless it holds by itself."""
+    """The fields that a campaign of this type must have: its award, and a trigger unless it needs none."""
     award = {"deposit_match": "bonus", "no_deposit": "bonus"}.get(kind, kind)
     need = ["award"] if kind == "points_multiplier" else ["award", "trigger"]
     then: Schema = {"required": need, "properties": {"award": {"required": [award]}}}
@@ -298,7 +298,7 @@ def schema_text(name: str) -> str:
 
 
 def write_schemas(folder: Path) -> None:
-    """Writes all of them."""
+    """Writes all schemas."""
     folder.mkdir(exist_ok=True)
     for name in SCHEMAS:
         (folder / f"{name}.schema.json").write_text(schema_text(name))

@@ -1,4 +1,4 @@
-"""The pieces JSON Schemas of the catalog are built of; `group` refuses fields that the loader doesn't know."""
+"""The pieces of which the catalog's JSON Schemas are made. `group` refuses fields that the loader doesn't know."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -42,12 +42,12 @@ def list_of(item: Schema, most: int | None = None) -> Schema:
 
 
 def named(pattern: str, value: Schema) -> Schema:
-    """A group of any names of a form, each with such a value."""
+    """A group of fields whose names have the form `pattern`, each with a `value`."""
     return {"type": "object", "additionalProperties": False, "patternProperties": {f"^(?:{pattern})$": value}}
 
 
 def matching(pattern: str, text: str = "") -> Schema:
-    """Text of a form, as a whole."""
+    """Text that matches `pattern` as a whole."""
     schema: Schema = {"type": "string", "pattern": f"^(?:{pattern})$"}
     return schema | ({"description": text} if text else {})
 

@@ -1,1 +1,1 @@
-"""A player's bonuses. `declined` is for every route that asks for an award by name."""
+"""A player's bonuses. Every route that asks for an award by name uses `declined`."""

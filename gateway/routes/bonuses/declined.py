@@ -1,4 +1,4 @@
-"""Awards asked for by name, of which the gate may let nothing through (rules §7)."""
+"""Awards that somebody asks for by name, and what to answer if the gate declines all of them (rules §7)."""
 
 from collections.abc import Sequence
 
@@ -11,16 +11,16 @@ from gateway.routes.call import Call
 
 
 def grant_declined(declined: Sequence[GrantedJson], replayed: bool) -> Refused:
-    """`grant_declined`: the awards the gate let not through, and the names of all reasons for it, each once."""
+    """`grant_declined`: the awards that the gate declined, and the names of all its reasons, each once."""
     reasons = list(dict.fromkeys(reason for award in declined for reason in award.reasons))
-    detail = f"Declined: {', '.join(reasons)}. It is recorded with its reasons; a new key is a new attempt."
+    detail = f"Declined: {', '.join(reasons)}. The grant is recorded as declined; a new key is a new attempt."
     return Refused("grant_declined", detail, {"reasons": reasons, "declined": declined, "replayed": replayed})
 
 
 async def award(call: Call, player_id: str, body: EnterCode | GrantCampaign) -> Answered:
-    """As `Call.command`, for an award asked for by name; Refused `grant_declined` if the gate lets nothing through.
+    """Like `Call.command`, for an award asked for by name; Refused `grant_declined` if the gate declines all of it.
 
-    The declined grant is recorded and the key remembered: the same key hears it again, `replayed` (rules §7).
+    The declined grant is recorded and the key remembered: the same key gets the same refusal, `replayed` (rules §7).
     """
     outcome = await call.command(player_id, body)
     declined = declined_awards(outcome.answer)

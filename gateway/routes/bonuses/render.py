@@ -40,7 +40,7 @@ def awards(of: tuple[Granted, ...]) -> list[GrantedJson]:
 
 
 def declined_awards(answer: AnyReply) -> tuple[Granted, ...]:
-    """What the gate declined of a manual grant or code, if it let nothing through; else nothing."""
+    """The awards that the gate declined of a manual grant or code, if it declined all of them; else none."""
     if isinstance(answer, GrantAnswer):
         return (answer.granted,) if answer.granted.state == "declined" else ()
     return answer.declined if isinstance(answer, AwardsAnswer) and not answer.granted else ()
@@ -65,12 +65,12 @@ def grant_state(answer: GrantStateAnswer, player_id: str, replayed: bool) -> Gra
 
 
 def cancel_preview(view: CancelPreview) -> CancelPreviewJson:
-    """What giving it up would do."""
+    """What giving up a grant or package would do."""
     return CancelPreviewJson(RemovedJson(view.removed_bonus, view.removed_free_spins), KeptJson(view.kept_real))
 
 
 def wagered_percent(of: Grant) -> int:
-    """How much of the required wagering is done, 0 to 100, rounded down; nothing required counts as done."""
+    """How much of the required wagering is done, 0 to 100, rounded down; 100 if none is required."""
     if of.wager_total <= 0:
         return 100
     return max(0, (of.wager_total - of.remaining_wager) * 100 // of.wager_total)
@@ -117,7 +117,7 @@ def grant(of: Grant) -> GrantJson:
 
 
 def _awaits(of: Grant) -> tuple[Literal["claim", "approval"], ...]:
-    """Only an initiated grant waits, whatever it waited for once."""
+    """What an initiated grant waits for. Other grants wait for nothing, although the fields may still be set."""
     if of.state != "initiated":
         return ()
     claim: tuple[Literal["claim"], ...] = ("claim",) if of.awaits_claim else ()

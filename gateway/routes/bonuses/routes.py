@@ -1,4 +1,4 @@
-"""A player's bonuses: what there is, and what players and operators decide about them (rules §4, §6, §7)."""
+"""A player's bonuses, and what players and operators decide about them (rules §4, §6, §7)."""
 
 from typing import Annotated, Final, cast
 
@@ -63,7 +63,7 @@ async def grant(call: ThisCall, player_id: PlayerId, body: GrantRequest) -> Resp
     refuses=("grant_not_found",),
 )
 async def cancel_preview(call: ThisCall, player_id: PlayerId, grant_id: GrantId) -> Response:
-    """What giving a grant, or a free spin package, up would remove. Changes nothing."""
+    """What would be removed by giving up a grant or a free spin package. Changes nothing."""
     outcome = await call.query(player_id, GetCancelPreview(grant_id))
     return answer(render.cancel_preview(cast(CancelPreview, outcome.answer)))
 
@@ -88,7 +88,7 @@ async def claim(call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: Em
 async def cancel(
     call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: CancelGrantRequest = BY_PLAYER
 ) -> Response:
-    """The player, or an operator with a reason, gives a grant or the unused spins of a package up."""
+    """The player, or an operator with a reason, gives up a grant or the unused spins of a package."""
     return await _decide(call, player_id, CancelGrant(grant_id, body.reason or ""))
 
 
@@ -99,7 +99,7 @@ async def cancel(
     refuses=(*BLOCKED, *_GRANT),
 )
 async def approve(call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
-    """An operator's yes to a grant that waits for one."""
+    """An operator approves a grant that waits for a verdict."""
     return await _decide(call, player_id, ApproveGrant(grant_id, body.reason))
 
 
@@ -107,7 +107,7 @@ async def approve(call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: 
     "POST /players/{player_id}/bonuses/{grant_id}/decline", roles=MARKETING, answers=GrantStateJson, refuses=_GRANT
 )
 async def decline(call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
-    """An operator's no to a grant that waits for a yes."""
+    """An operator declines a grant that waits for a verdict."""
     return await _decide(call, player_id, DeclineGrant(grant_id, body.reason))
 
 

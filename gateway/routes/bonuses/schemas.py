@@ -1,4 +1,4 @@
-"""The JSON of the API: bonuses, free spins and what awards come to. Field names are fixed; amounts in minor units."""
+"""The JSON of the API: bonuses, free spins and awards. Field names are fixed; amounts in minor units."""
 
 from typing import Literal
 
@@ -38,8 +38,8 @@ class TermsJson(Json):
 class GrantJson(Json):
     """One bonus bucket; `wagered_percent` is the part of the required wagering done, rounded down.
 
-    `valid_to` of an initiated grant is when it lapses; `awaits` says what it waits for. `held`: set aside for an
-    operator; `frozen`: an open withdrawal would take it. `free_spins` come with it once it is granted.
+    `valid_to` of an initiated grant is when it lapses; `awaits` says what it waits for. `held`: the grant is set aside
+    for an operator. `frozen`: an open withdrawal would take it. `free_spins` come with the grant once it is granted.
     """
 
     grant_id: str
@@ -68,14 +68,14 @@ class BonusJson(GrantJson):
 
 
 class GrantsJson(Json):
-    """Grants, newest first; `language` is the one that was chosen, texts it lacks are English."""
+    """Grants, newest first; `language` is the one that was chosen; texts that it lacks are in English."""
 
     grants: list[BonusJson]
     language: str
 
 
 class FreeSpinsJson(Json):
-    """A free spin package. `frozen`: an open withdrawal would take it, it can't be used meanwhile."""
+    """A free spin package. `frozen`: an open withdrawal would take it, so it can't be used meanwhile."""
 
     package_id: str
     campaign_id: str
@@ -88,7 +88,7 @@ class FreeSpinsJson(Json):
 
 
 class ManualGrantJson(Json):
-    """What the operator granted. What the gate declines is the refusal `grant_declined` instead."""
+    """What the operator granted. A grant that the gate declines is the refusal `grant_declined` instead."""
 
     player_id: str
     granted: GrantedJson
@@ -122,7 +122,7 @@ class KeptJson(Json):
 
 
 class CancelPreviewJson(Json):
-    """What giving a grant, or a package, up would do."""
+    """What giving up a grant or a package would do."""
 
     removed: RemovedJson
     kept: KeptJson

@@ -1,4 +1,7 @@
-"""A candidate catalog as it is sent: JSON, or a form with one part per file. What they say is checked elsewhere."""
+"""A candidate catalog as it is sent: JSON, or a form with one part per file.
+
+The content of the files is checked elsewhere.
+"""
 
 import re
 from typing import Annotated, Final
@@ -14,7 +17,7 @@ from gateway.http.wire import HeaderMap, is_json
 FILES_MAX: Final = 2_000
 FILE_NAME_MAX: Final = 256
 FILE_FIELDS: Final = ("file", "files")
-"""Parts of these names are called as their `filename` says; any other part's name is the file's."""
+"""A part with one of these names is the file that its `filename` says; any other part's own name is the file's."""
 _BOUNDARY: Final = re.compile(rb';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;",]{1,70}))', re.IGNORECASE)
 _NAME: Final = re.compile(rb';\s*name="([^"\r\n]*)"', re.IGNORECASE)
 _FILENAME: Final = re.compile(rb';\s*filename="([^"\r\n]*)"', re.IGNORECASE)

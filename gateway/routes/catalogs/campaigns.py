@@ -1,4 +1,4 @@
-"""What the catalog in force offers, for whoever shows it to players or manages it."""
+"""The campaigns of the catalog in force, for those who show them to players or manage them."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -48,6 +48,6 @@ async def one_campaign(
 
 
 async def _shown(house: GatewayParts, found: Sequence[Campaign], language: str) -> list[CampaignJson]:
-    """With what has become of them so far."""
+    """The campaigns with what has become of them so far."""
     figures, texts = await house.control.figures(found), house.control.texts()
     return [campaign(each, texts, language, figures.get(each.campaign_id, CampaignFigures())) for each in found]

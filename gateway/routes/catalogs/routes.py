@@ -1,4 +1,4 @@
-"""The catalog as a whole: which one is in force, and putting another one there. Who may change what goes by file."""
+"""The catalog as a whole: which one is in force, and putting another one in force. Roles are checked file by file."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -19,9 +19,9 @@ from gateway.routes.catalogs.schemas import CatalogJson, CheckedJson, DeployedJs
 routes = Routes()
 
 DEPLOY_TRIES: Final = 5
-"""How often a deploy is compared anew before its caller is asked to come again."""
+"""How often a deploy is compared anew before its caller is asked to repeat it later."""
 PROBLEMS_MAX: Final = 200
-"""Of a catalog's problems so many are listed: who sees more has one cause for many."""
+"""How many of a catalog's problems are listed. If there are more, many have one cause."""
 
 
 @routes.read("GET /catalog", roles=PEOPLE, answers=CatalogJson, asks_player=False)
@@ -74,7 +74,7 @@ async def deploy(call: ThisCall) -> Response:
 async def _deploy(
     control: ControlPort, files: Mapping[str, bytes], caller: Caller, command_id: str
 ) -> Deployed | KeyTaken:
-    """Judges by what `files` change, and deploys while that holds: another deploy may come in between.
+    """Judges the caller by what `files` change, then deploys. If another deploy came in between, it judges anew.
 
     Raises Refused, ControlUnavailable.
     """
@@ -89,7 +89,7 @@ async def _deploy(
         if not isinstance(outcome, Overtaken):
             return outcome
     raise ControlUnavailable(
-        f"Nothing was deployed: {DEPLOY_TRIES} times another catalog came into force meanwhile. Repeat with the key."
+        f"Nothing was deployed: another catalog came into force {DEPLOY_TRIES} times meanwhile. Repeat with the key."
     )
 
 

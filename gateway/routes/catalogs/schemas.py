@@ -19,14 +19,14 @@ class TriggerJson(Json, omit_defaults=True):
 
 
 class CountriesJson(Json):
-    """Nobody else, and not these; empty: no restriction."""
+    """`allow`: nobody else; `deny`: everybody but these. An empty list restricts nobody."""
 
     allow: tuple[str, ...]
     deny: tuple[str, ...]
 
 
 class EligibilityJson(Json):
-    """Who a campaign is for; what is empty restricts nobody. `personal`: only players the campaign names."""
+    """Who a campaign is for; a field that is empty restricts nobody. `personal`: only players the campaign names."""
 
     countries: CountriesJson
     levels: tuple[str, ...]
@@ -48,9 +48,10 @@ class LimitsJson(Json):
 class CampaignJson(Json):
     """A campaign of the catalog in force, with its texts, and what has become of it so far, under any catalog.
 
-    `issued`: awards that reached a player, as a bonus, free spins, or both in one. `redeemed`: times that money was
-    released to a wallet, wagering done. `expired`: issued awards that ended by their date. `active`: issued and not
-    ended yet. `budget_left_eur` has two digits, rounded down; None without a budget. All None while they can't be told.
+    `issued`: awards that reached a player, as a bonus, free spins, or both in one. `redeemed`: how many times an
+    award's money was released to the wallet, its wagering done. `expired`: issued awards that ended by their date.
+    `active`: issued awards that have not ended yet. `budget_left_eur` has two digits, rounded down; None without a
+    budget. All of these are None while they can't be told.
     """
 
     campaign_id: str
@@ -89,7 +90,7 @@ class CatalogJson(Json):
 
 
 class FindingJson(Json):
-    """A problem, for which a catalog is refused, or a warning, with which it is taken."""
+    """A problem, for which a catalog is refused, or a warning, with which it is accepted."""
 
     file: str
     line: int
@@ -97,7 +98,7 @@ class FindingJson(Json):
 
 
 class CheckedJson(Json):
-    """What is wrong with a candidate catalog, and what is worth a look; without problems it can be deployed."""
+    """The problems and warnings of a candidate catalog; without problems it can be deployed."""
 
     problems: list[FindingJson]
     warnings: list[FindingJson]
@@ -113,7 +114,7 @@ class DeployedJson(Json):
 
 
 class ClockJson(Json):
-    """The time that holds now, and how far it runs ahead of real time; of a replay, as it was set then."""
+    """The time that holds now, and how far it runs ahead of real time; a replay has them as they were set then."""
 
     now: str
     offset_seconds: int

@@ -54,21 +54,21 @@ async def levels(call: ThisCall, lang: Lang = None) -> Response:
 
 @routes.read("GET /loyalty/{player_id}", roles=PLATFORM | READERS, answers=LoyaltyJson)
 async def loyalty(call: ThisCall, player_id: PlayerId) -> Response:
-    """Level, points, turnover and privileges. (Players called `levels` or `redemptions`: at `/players/…` only.)"""
+    """Level, points, turnover and privileges. (Players called `levels` or `redemptions`: see `/players/…`.)"""
     outcome = await call.query(player_id, GetLoyalty())
     return answer(render.loyalty(cast(LoyaltyView, outcome.answer)))
 
 
 @routes.read("GET /players/{player_id}/rtp", roles=PLATFORM | GAME, answers=RtpJson, refuses=("unknown_game",))
 async def rtp(call: ThisCall, player_id: PlayerId, game_id: GameId) -> Response:
-    """The return to player that the level asks of the game's variant; for its launch, it changes no running game."""
+    """The return to player that the level asks of the game's variant at launch; no running game changes."""
     outcome = await call.query(player_id, GetRtp(game_id))
     return answer(render.rtp(cast(RtpView, outcome.answer)))
 
 
 @routes.change("POST /loyalty/points/add", roles=LOYALTY, answers=PointsAdjustedJson, refuses=("insufficient_points",))
 async def add_points(call: ThisCall, body: AdjustPointsRequest) -> Response:
-    """An operator adds points, or takes them down to 0 available."""
+    """An operator adds points, or takes points away until none is available."""
     outcome = await call.command(body.player_id, AdjustPoints(body.points, body.reason))
     return answer(render.points_adjusted(cast(PointsAnswer, outcome.answer), body.player_id, outcome.replayed))
 

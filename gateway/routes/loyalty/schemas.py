@@ -6,7 +6,7 @@ from gateway.routes.bonuses.schemas import GrantedJson
 
 
 class PointsJson(Json):
-    """The buckets in whole points, each rounded down; `available` is negative if spent ones were taken back."""
+    """The buckets in whole points, each rounded down; `available` is negative if spent points were taken back."""
 
     available: int
     locked: int
@@ -51,10 +51,10 @@ class LoyaltyJson(Json):
     """Level, points and turnover; turnover has two digits, rounded down. `level` is null without a ladder,
     unless the player had one before it was taken away.
 
-    `level_since` is null while nothing has been noted of it: the ladder is newer than the player's last bet.
-    `points_expire_at`: when the available points go without a paid bet until then; null: nothing to lose, or never.
-    `downgrade_at_risk`: without further play a daily sweep of the next 30 days lowers the level. `forced`: an
-    operator set it.
+    `level_since` is null as long as it is not known, because the ladder is newer than the player's last bet.
+    `points_expire_at`: when the available points expire if there is no paid bet before; null: there are none, or they
+    never expire. `downgrade_at_risk`: without further play, a daily sweep of the next 30 days lowers the level.
+    `forced`: an operator set the level.
     """
 
     player_id: str
@@ -125,7 +125,9 @@ class LevelsJson(Json):
 
 
 class RtpJson(Json):
-    """What the level asks of the game's variant at launch; `min_rtp` is null if nothing, or while the `flag` is off."""
+    """What the level asks of the game's variant at launch; `min_rtp` is null if it asks for nothing, or while the
+    `flag` is off.
+    """
 
     min_rtp: str | None
     level: str | None

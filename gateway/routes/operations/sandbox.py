@@ -1,4 +1,4 @@
-"""Testers' time machine: served only where settings say so (rules §10)."""
+"""The sandbox clock, by which testers move time ahead; served only if settings say so (rules §10)."""
 
 from starlette.responses import Response
 

@@ -30,7 +30,7 @@ async def start_session(call: ThisCall, player_id: PlayerId, body: SessionReques
 
 @routes.change("POST /players/{player_id}/events", roles=PLATFORM, answers=AwardsJson, refuses=BLOCKED, creates=True)
 async def post_event(call: ThisCall, player_id: PlayerId, body: EventRequest) -> Response:
-    """Something happened on the platform that a campaign may wait for; the payload is not interpreted."""
+    """Tells that something happened on the platform for which a campaign may wait; the payload is not interpreted."""
     outcome = await call.command(player_id, PostEvent(body.name, body.canonical_payload()))
     return created(render.awarded(cast(AwardsAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
@@ -56,7 +56,7 @@ async def enter_code(call: ThisCall, player_id: PlayerId, body: CodeRequest) -> 
     creates=True,
 )
 async def report_bet(call: ThisCall, player_id: PlayerId, body: ReportedBetRequest) -> Response:
-    """A bet on another vertical: turnover only, no money moves here."""
+    """Reports a bet on another vertical: it counts for turnover and points, and no money moves here."""
     outcome = await call.command(player_id, ReportBet(body.amount, body.game_type))
     return created(render.reported_bet(cast(ReportedBetAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 

@@ -33,7 +33,7 @@ from gateway.spin.render import spin
 
 
 def registered(answer: RegisteredAnswer, player_id: str, replayed: bool) -> PlayerRegisteredJson:
-    """The profile."""
+    """A player's profile."""
     return PlayerRegisteredJson(player_id, answer.currency, answer.country, answer.language, answer.segments, replayed)
 
 
@@ -81,7 +81,7 @@ def session(answer: SessionAnswer, player_id: str, replayed: bool) -> SessionJso
 
 
 def awarded(answer: AwardsAnswer, player_id: str, replayed: bool) -> AwardsJson:
-    """What an event or code triggered."""
+    """What a custom event or a bonus code triggered."""
     return AwardsJson(player_id, balance(answer.balance), awards(answer.granted), awards(answer.declined), replayed)
 
 
@@ -132,12 +132,12 @@ def _reserved(of: Withdrawal) -> ReservedJson:
 
 
 def flagged(of: Flagged) -> FlaggedJson:
-    """What waits for an operator."""
+    """A flagged refusal that waits for an operator."""
     return FlaggedJson(of.flag_id, of.code, of.session_id, of.transaction_id, of.amount, rfc3339(of.flagged_ms))
 
 
 def flag_cleared(answer: FlagClearedAnswer, player_id: str, replayed: bool) -> FlagClearedJson:
-    """What an operator has dealt with."""
+    """A flagged refusal that an operator has dealt with."""
     return FlagClearedJson(
         player_id=player_id,
         flag_id=answer.flag_id,

@@ -89,7 +89,7 @@ async def unblock(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> R
     refuses=("flag_not_found",),
 )
 async def clear_flag(call: ThisCall, player_id: PlayerId, flag_id: FlagId, body: ReasonRequest) -> Response:
-    """An operator has dealt with what was flagged: it is listed no more, and nothing moves."""
+    """An operator has dealt with a flagged refusal: it is listed no more, and nothing moves."""
     outcome = await call.command(player_id, ClearFlag(flag_id, body.reason))
     return answer(render.flag_cleared(cast(FlagClearedAnswer, outcome.answer), player_id, outcome.replayed))
 

@@ -53,8 +53,9 @@ class ReservedJson(Json):
 class FlaggedJson(Json):
     """A result or rollback refused with `code`, for an operator: `amount` is the win that was not moved.
 
-    `transaction_id` is the bet that a rollback named, as `<client>:<Idempotency-Key>`; `session_id` and `amount` are ""
-    and 0 if nothing is known of it any more. `flag_id` names it for `POST /players/{player_id}/flags/{flag_id}/clear`.
+    `transaction_id` is the bet that a rollback named, as `<client>:<Idempotency-Key>`; `session_id` is "" and `amount`
+    0 if nothing is known of that bet any more. `flag_id` names the flag when it is cleared
+    (`/players/{player_id}/flags/{flag_id}/clear`).
     """
 
     flag_id: str
@@ -66,7 +67,7 @@ class FlaggedJson(Json):
 
 
 class FlagClearedJson(Json):
-    """What an operator has dealt with, and why it is listed no more."""
+    """A flagged refusal that an operator has dealt with, and how (`reason`)."""
 
     player_id: str
     flag_id: str
@@ -78,9 +79,9 @@ class FlagClearedJson(Json):
 
 
 class PlayerJson(Json):
-    """Everything about the player. `stale`: from the last snapshot, while the player is not served.
+    """Everything about the player. `stale`: this is the last snapshot, because the player is not served now.
 
-    `withdrawals` are those that wait to be confirmed or cancelled, `flagged` what waits for an operator.
+    `withdrawals` wait to be confirmed or cancelled; `flagged` refusals wait for an operator.
     """
 
     player_id: str

@@ -30,7 +30,7 @@ NOTHING: Final = EmptyRequest()
     creates=True,
 )
 async def withdraw(call: ThisCall, player_id: PlayerId, body: WithdrawalRequest) -> Response:
-    """Reserves real money; bonuses that would be lost must be agreed to."""
+    """Reserves real money. If bonuses would be lost, the request must agree to that."""
     outcome = await call.command(player_id, Withdraw(body.amount, body.forfeit_bonuses))
     return created(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
@@ -44,7 +44,7 @@ async def withdraw(call: ThisCall, player_id: PlayerId, body: WithdrawalRequest)
 async def confirm(
     call: ThisCall, player_id: PlayerId, withdrawal_id: WithdrawalId, body: EmptyRequest = NOTHING
 ) -> Response:
-    """The money has left; what was frozen for it is removed."""
+    """The money has left; the bonuses that were frozen for it are removed."""
     outcome = await call.command(player_id, ConfirmWithdrawal(withdrawal_id))
     return answer(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed))
 
@@ -58,6 +58,6 @@ async def confirm(
 async def cancel(
     call: ThisCall, player_id: PlayerId, withdrawal_id: WithdrawalId, body: EmptyRequest = NOTHING
 ) -> Response:
-    """The money is usable again, and what was frozen for it is given back."""
+    """The money is usable again, and the bonuses that were frozen for it are given back."""
     outcome = await call.command(player_id, CancelWithdrawal(withdrawal_id))
     return answer(withdrawal(cast(WithdrawalAnswer, outcome.answer), player_id, outcome.replayed))

@@ -6,10 +6,10 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from engine import answering, commands, events, queries
+from engine import answering, answers, commands, events, queries
 from engine import evolving as evolve
 from engine.answering import queries as querying
-from engine.answers import AnyAnswer
+from engine.answers import Answer, AnyAnswer
 from engine.commands import BETS, Body, CommandBody, ReportBet
 from engine.deciding import syntax
 from engine.deciding.declaring import DECLARED
@@ -80,6 +80,11 @@ def sample(kind: type) -> Any:
 def test_every_event_is_applied() -> None:
     assert set(EVENTS) == set(evolve._APPLY)
     assert defined(events, Event) == set(EVENTS)
+
+
+def test_every_answer_can_be_read_back() -> None:
+    """One that `AnyAnswer` does not name could be sent, but neither the gateway nor a snapshot could decode it."""
+    assert defined(answers, Answer) == set(get_args(AnyAnswer))
 
 
 def test_tags_are_unique() -> None:

@@ -112,7 +112,7 @@ async def test_who_is_overtaken_again_and_again_is_asked_to_come_again() -> None
         response = await send(client, "POST /catalog/deploy")
     assert (response.status_code, response.json()["code"], len(control.bases)) == (503, "outcome_unknown", 5)
     assert (response.json()["retryable"], response.headers["retry-after"]) == (True, "1")
-    assert response.json()["detail"].startswith("Nothing was deployed: 5 times another catalog came into force")
+    assert response.json()["detail"].startswith("Nothing was deployed: another catalog came into force 5 times")
 
 
 @pytest.mark.parametrize("path", ["/catalog/check", "/catalog/deploy"])
