@@ -1,4 +1,7 @@
-"""The front door of the rules: `execute` one command, `replay` one recorded transition, answer a `query`.
+"""The front door of the rules: execute one command, `replay` one recorded transition, answer a `query`.
+
+A command may need facts beyond its player. `execute_or_ask` says which, or executes at once; `execute` takes a command
+that has its facts.
 
 Live state equals replayed state at every step: both are nothing but `evolve` over the same events.
 """
@@ -12,6 +15,7 @@ from engine.commands import Command
 from engine.deciding import decide
 from engine.events import AnyEvent
 from engine.evolving import evolve
+from engine.facts import Needs
 from engine.idempotency import content_digest, recall
 from engine.queries import QueryBody
 from engine.rejections import Rejection
@@ -31,18 +35,38 @@ class Replayed(msgspec.Struct, frozen=True, gc=False):
     answer: bytes
 
 
-def execute(player: Player, catalog: Catalog, command: Command) -> Transition | Replayed | Rejection:
-    """Decides and applies one command; on a Transition `player` has changed, else it has not (rules §3).
+Outcome = Transition | Replayed | Rejection
+
+
+def execute(player: Player, catalog: Catalog, command: Command) -> Outcome:
+    """Decides one command on the facts it has, and applies it; on a Transition `player` has changed, else it has not
+    (rules §3).
 
     Raises InvariantViolation on a bug in the rules: the player must then be thrown away.
     """
+    return _execute(player, catalog, command, True)  # type: ignore[return-value]  # who is informed asks nothing
+
+
+def execute_or_ask(player: Player, catalog: Catalog, command: Command) -> Outcome | Needs:
+    """As `execute`, unless the command needs facts: then these are named, and nothing has changed (rule 11).
+
+    What it asks for follows from the very decision it made, so it names exactly the awards there will be. The command
+    is to be given to `execute` with the facts that were found.
+    """
+    return _execute(player, catalog, command, False)
+
+
+def _execute(player: Player, catalog: Catalog, command: Command, informed: bool) -> Outcome | Needs:
     content = content_digest(command.body)
     known = recall(player, command, content)
     if known is not None:
         return known if isinstance(known, Rejection) else Replayed(known)
-    decided = decide(player, catalog, command)
-    if isinstance(decided, Rejection):
-        return decided
+    decided = decide(player, catalog, command, informed)
+    return _apply(player, command, content, decided) if isinstance(decided, list) else decided
+
+
+def _apply(player: Player, command: Command, content: bytes, decided: list[AnyEvent]) -> Transition:
+    """Applies a command's events and all that follows; remembers its answer."""
     state = player.state
     player.window.real_ms = command.real_ms or command.time_ms
     round_ = state.rounds.get(getattr(command.body, "session_id", "")) if state.rounds else None
