@@ -60,9 +60,11 @@ def _execute(player: Player, catalog: Catalog, command: Command, informed: bool)
     content = content_digest(command.body)
     known = recall(player, command, content)
     if known is not None:
-        return known if isinstance(known, Rejection) else Replayed(known)
+        return known if type(known) is Rejection else Replayed(known)
     decided = decide(player, catalog, command, informed)
-    return _apply(player, command, content, decided) if isinstance(decided, list) else decided
+    if type(decided) is Rejection or type(decided) is Needs:
+        return decided
+    return _apply(player, command, content, decided)
 
 
 def _apply(player: Player, command: Command, content: bytes, decided: list[AnyEvent]) -> Transition:

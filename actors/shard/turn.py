@@ -22,7 +22,7 @@ from engine.due import next_due
 from engine.events import AnyEvent, BetPlaced, WinCredited
 from engine.facts import NO_FACTS, Needs
 from engine.player import Outcome, Replayed, execute, execute_or_ask, query
-from engine.queries import Query
+from engine.queries import QUERIES
 from engine.rejections import ALREADY_PROCESSED, ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
 from engine.state.invariants import InvariantViolation
 from engine.tally import POINTS, active_awards, tally
@@ -78,7 +78,7 @@ class Turn:
         try:
             if resident.due_ms is not None and resident.due_ms <= now and not self._run_due(resident, now):
                 self._wait_behind(reply_to, request, resident, attempt)
-            elif isinstance(request.body, Query):
+            elif type(request.body) in QUERIES:
                 self._answer_query(reply_to, request, resident, now)
             else:
                 self._run_command(reply_to, request, resident, now)
@@ -102,7 +102,7 @@ class Turn:
         started = time.perf_counter()
         command = self._command(request.command_id, request.body, resident, now)  # type: ignore[arg-type]
         outcome = execute_or_ask(resident.player, self._context.catalog, command)
-        if isinstance(outcome, Needs):
+        if type(outcome) is Needs:
             self._facts.find(resident, command, outcome, reply_to, request)
         else:
             self._settle(outcome, reply_to, request, resident, started)

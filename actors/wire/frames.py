@@ -5,7 +5,7 @@ can't be read or is larger than `FRAME_BYTES_MAX`.
 """
 
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, get_args
 
 import msgspec
 
@@ -134,7 +134,7 @@ class ShardReport(msgspec.Struct, frozen=True, array_like=True, tag="shard_repor
 
 ControlBody = ShardStatus | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock | DeployCatalog | AdvanceClock
 ControlAnswer = ShardReport | Deployed | Overtaken | ClockSet | TimeEnds | KeyTaken | Done | Failed
-CONTROL = (ShardStatus, PrepareCatalog, FinishCatalog, AbandonCatalog, SetClock, DeployCatalog, AdvanceClock)
+CONTROL = frozenset(get_args(ControlBody))
 """Bodies that carry no player: answered by the process itself, whatever the epoch, as `Kind.REPORT`."""
 
 

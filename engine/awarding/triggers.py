@@ -50,7 +50,7 @@ def _may_cross(state: PlayerState, thresholds: tuple[int, ...], first: e.AnyEven
     above = bisect_right(thresholds, settled_turnover(state))
     if above == len(thresholds):
         return False
-    staked = first.turnover_micro if isinstance(first, e.BetPlaced | e.BetReported) else 0
+    staked = first.turnover_micro if type(first) is e.BetPlaced or type(first) is e.BetReported else 0
     return thresholds[above] <= state.turnover_micro + staked
 
 

@@ -59,7 +59,7 @@ def decide(player: Player, catalog: Catalog, command: Command, informed: bool) -
     if not informed and type(body) in ROLLBACKS and rollback.forgotten(player, body.transaction_id):  # type: ignore[union-attr]
         return journal_needs(body.transaction_id)  # type: ignore[union-attr]
     decided = decide_alone(player, catalog, command)
-    if isinstance(decided, Rejection) or not may_trigger(state, catalog, command, decided):
+    if type(decided) is Rejection or not may_trigger(state, catalog, command, decided):
         return decided
     awards = proposed(state, catalog, command, decided)
     if not informed and (wanted := award_needs(player, catalog, command, awards)) is not None:
@@ -94,7 +94,7 @@ def decide_alone(player: Player, catalog: Catalog, command: Command) -> Decision
     if declared.converts and state.currency not in catalog.currencies:
         return _not_offered(state.currency)
     decided = declared.decide(player, catalog, command, body)
-    if declared.moves_turnover and catalog.loyalty is not None and not isinstance(decided, Rejection):
+    if declared.moves_turnover and catalog.loyalty is not None and type(decided) is not Rejection:
         decided += levels.follow(state, catalog, catalog.loyalty, decided)
     return decided
 
