@@ -21,6 +21,7 @@ from engine.queries import QueryBody
 from engine.rejections import Rejection
 from engine.state import Player
 from engine.state.invariants import InvariantViolation, check
+from engine.state.window import id_digest
 from engine.transition import Transition
 from engine.views import AnyReply
 from engine.workflow.consequences import consequences
@@ -57,17 +58,17 @@ def execute_or_ask(player: Player, catalog: Catalog, command: Command) -> Outcom
 
 
 def _execute(player: Player, catalog: Catalog, command: Command, informed: bool) -> Outcome | Needs:
-    content = content_digest(command.body)
-    known = recall(player, command, content)
+    digest, content = id_digest(command.id), content_digest(command.body)
+    known = recall(player, command, digest, content)
     if known is not None:
         return known if type(known) is Rejection else Replayed(known)
     decided = decide(player, catalog, command, informed)
     if type(decided) is Rejection or type(decided) is Needs:
         return decided
-    return _apply(player, command, content, decided)
+    return _apply(player, command, digest, content, decided)
 
 
-def _apply(player: Player, command: Command, content: bytes, decided: list[AnyEvent]) -> Transition:
+def _apply(player: Player, command: Command, digest: int, content: bytes, decided: list[AnyEvent]) -> Transition:
     """Applies a command's events and all that follows; remembers its answer."""
     state = player.state
     player.window.real_ms = command.real_ms or command.time_ms
@@ -87,7 +88,7 @@ def _apply(player: Player, command: Command, content: bytes, decided: list[AnyEv
         encoded,
         command.real_ms,
     )
-    _record(player, transition)
+    _record(player, transition, digest)
     return transition
 
 
@@ -104,11 +105,11 @@ def _apply_consequences(player: Player, command: Command) -> list[AnyEvent]:
     raise InvariantViolation("consequences_end", f"{player.state.player_id} still has consequences")
 
 
-def _record(player: Player, transition: Transition) -> None:
+def _record(player: Player, transition: Transition, digest: int) -> None:
     state = player.state
     state.version, state.time_ms = transition.version, transition.time_ms
     accepted_ms = transition.real_ms or transition.time_ms
-    player.window.remember(transition.command_id, transition.content, accepted_ms, transition.answer)
+    player.window.remember(digest, transition.content, accepted_ms, transition.answer)
 
 
 def replay(player: Player, transition: Transition) -> None:
@@ -116,7 +117,7 @@ def replay(player: Player, transition: Transition) -> None:
     player.window.real_ms = transition.real_ms or transition.time_ms
     for event in transition.events:
         evolve(player, event, transition.command_id, transition.time_ms)
-    _record(player, transition)
+    _record(player, transition, id_digest(transition.command_id))
 
 
 def query(player: Player, catalog: Catalog, body: QueryBody, time_ms: int) -> AnyReply | Rejection:
