@@ -29,7 +29,12 @@ class ShardSettings(msgspec.Struct, frozen=True):
     snapshot_entries: int = 300_000
     """A snapshot round starts after this many entries even before the interval is over."""
     snapshot_slice: int = 8
+    """Players encoded in one go: spins wait that long at most."""
     snapshot_batch: int = 64
+    snapshot_cpu_percent_max: int = 10
+    """Share of one core that a snapshot round takes: it rests between slices. It rests no more once `snapshot_entries`
+    commands were accepted since it began, so that a log to recover from stays bounded.
+    """
     orphan_after_ms: int = 60_000
     """The shard of the player resolves a reservation that is held for longer. It looks twice in that time (rule 11)."""
 

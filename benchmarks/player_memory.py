@@ -16,9 +16,8 @@ from msgspec.structs import replace
 from croupier.catalog import load_catalog
 from engine.catalog import Catalog
 from engine.commands import Command, CommandBody, Deposit, GrantCampaign, Register, Spin
-from engine.facts import Facts, Reservation
-from engine.needs import needs
-from engine.player import execute
+from engine.facts import Facts, Needs, Reservation
+from engine.player import Outcome, execute, execute_or_ask
 from engine.state import Player
 from engine.state.window import REMEMBERED_MAX
 from engine.transition import Transition
@@ -34,19 +33,19 @@ def _played(catalog: Catalog, player_id: str, bodies: list[CommandBody]) -> Play
     player = Player.new(player_id)
     for number, body in enumerate(bodies):
         command = Command(f"game-server:{player_id}-{number:08x}", NOW_MS + number, body)
-        done = execute(player, catalog, _with_room(player, catalog, command))
+        done = _execute(player, catalog, command)
         if not isinstance(done, Transition):
             raise TypeError(f"{body} was not accepted: {done}")
     return player
 
 
-def _with_room(player: Player, catalog: Catalog, command: Command) -> Command:
-    """The command with its facts: shared limits have room for what it awards."""
-    wanted = needs(player, catalog, command)
-    if wanted is None:
-        return command
-    held = tuple(Reservation(award.campaign_id, award.reservation_id) for award in wanted.awards)
-    return replace(command, facts=Facts(reservations=held))
+def _execute(player: Player, catalog: Catalog, command: Command) -> Outcome:
+    """What becomes of it where the shared limits have room for what it awards."""
+    outcome = execute_or_ask(player, catalog, command)
+    if not isinstance(outcome, Needs):
+        return outcome
+    held = tuple(Reservation(award.campaign_id, award.reservation_id) for award in outcome.awards)
+    return execute(player, catalog, replace(command, facts=Facts(reservations=held)))
 
 
 def idle(catalog: Catalog, number: int) -> Player:

@@ -3,7 +3,7 @@
 Only this player's mailbox waits meanwhile. The engine decides on these facts and on nothing else.
 """
 
-from typing import Literal
+from typing import Literal, final
 
 import msgspec
 
@@ -76,6 +76,7 @@ class WantedAward(msgspec.Struct, frozen=True, array_like=True):
     per_device: int | None
 
 
+@final
 class Needs(msgspec.Struct, frozen=True, array_like=True):
     """What must be looked up before the command can be decided."""
 

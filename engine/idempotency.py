@@ -7,7 +7,6 @@ import msgspec
 from engine.commands import BETS, Command, CommandBody, Result
 from engine.rejections import ALREADY_PROCESSED, IDEMPOTENCY_CONFLICT, ROLLED_BACK, Rejection
 from engine.state import Player
-from engine.state.window import id_digest
 
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -28,14 +27,14 @@ def content_digest(body: CommandBody) -> bytes:
     return blake2b(encoded, digest_size=8).digest()
 
 
-def recall(player: Player, command: Command, content: bytes) -> bytes | Rejection | None:
+def recall(player: Player, command: Command, digest: int, content: bytes) -> bytes | Rejection | None:
     """The first answer if this very command was accepted before, a refusal, or None for a command never seen.
+    `digest` is its id's, `content` its body's.
 
     In order: `idempotency_conflict`, `rolled_back` (bets only: a tombstone never hides another command's answer), the
     first answer, `already_processed`.
     """
     window = player.window
-    digest = id_digest(command.id)
     remembered = window.find(digest)
     if remembered is not None and remembered.content != content:
         return Rejection(IDEMPOTENCY_CONFLICT, f"The key of {command.id} was used for another command: use a new key.")

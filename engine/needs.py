@@ -1,44 +1,29 @@
 """What the shard must look up or reserve before a command can be decided, and what became of it after (rule 11).
 
-`needs` proposes with the very code that decides, on the same state and catalog, so that it names exactly the awards
-there will be. If the command is refused after all, whatever was reserved for it is to be returned.
+If the command is refused after all, whatever was reserved for it is to be returned.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
-from engine.awarding.awarding import Proposed, proposed
+from engine.awarding.awarding import Proposed
 from engine.awarding.gate import NO_SIGNALS, needs_reservation, own_signals, reservation_id, signals_of
-from engine.awarding.triggers import may_trigger
 from engine.catalog import Catalog
-from engine.commands import ROLLBACKS, Command
-from engine.deciding import decide_alone
-from engine.deciding.rollback import forgotten
+from engine.commands import Command
 from engine.events import BonusGranted, FreeSpinsGranted, GrantCancelled, GrantCreated, GrantDeclined, GrantExpired
 from engine.facts import Needs, WantedAward
-from engine.idempotency import content_digest, recall
-from engine.rejections import Rejection
 from engine.state import Player, PlayerState
 from engine.state.window import id_digest
 from engine.transition import Transition
 
 
-def needs(player: Player, catalog: Catalog, command: Command) -> Needs | None:
-    """None unless the command brings signals, awards something that the gate judges by facts, or is a rollback of a bet
-    that only the journal remembers. Changes nothing.
+def journal_needs(bet_id: str) -> Needs:
+    """A rollback names a bet that only the journal remembers."""
+    return Needs(NO_SIGNALS, False, past_bet=bet_id)
 
-    Cheap where it matters: a spin or result is answered at once if it can't cross a turnover some campaign waits for.
-    """
-    body = command.body
-    if not may_trigger(player.state, catalog, command):
-        if type(body) in ROLLBACKS and forgotten(player, body.transaction_id):  # type: ignore[union-attr]
-            return Needs(NO_SIGNALS, False, past_bet=body.transaction_id)  # type: ignore[union-attr]
-        return None
-    if recall(player, command, content_digest(command.body)) is not None:
-        return None
-    alone = decide_alone(player, catalog, command)
-    if isinstance(alone, Rejection):
-        return None
-    awards = proposed(player.state, catalog, command, alone)
+
+def award_needs(player: Player, catalog: Catalog, command: Command, awards: Sequence[Proposed]) -> Needs | None:
+    """None unless the command brings signals, or the gate judges one of the `awards` it triggers by facts."""
     wanted = tuple(
         _wanted(player, command, award)
         for award in awards

@@ -1,4 +1,7 @@
-"""The front door of the rules: `execute` one command, `replay` one recorded transition, answer a `query`.
+"""The front door of the rules: execute one command, `replay` one recorded transition, answer a `query`.
+
+A command may need facts beyond its player. `execute_or_ask` says which, or executes at once; `execute` takes a command
+that has its facts.
 
 Live state equals replayed state at every step: both are nothing but `evolve` over the same events.
 """
@@ -12,11 +15,13 @@ from engine.commands import Command
 from engine.deciding import decide
 from engine.events import AnyEvent
 from engine.evolving import evolve
+from engine.facts import Needs
 from engine.idempotency import content_digest, recall
 from engine.queries import QueryBody
 from engine.rejections import Rejection
 from engine.state import Player
 from engine.state.invariants import InvariantViolation, check
+from engine.state.window import id_digest
 from engine.transition import Transition
 from engine.views import AnyReply
 from engine.workflow.consequences import consequences
@@ -31,18 +36,40 @@ class Replayed(msgspec.Struct, frozen=True, gc=False):
     answer: bytes
 
 
-def execute(player: Player, catalog: Catalog, command: Command) -> Transition | Replayed | Rejection:
-    """Decides and applies one command; on a Transition `player` has changed, else it has not (rules §3).
+Outcome = Transition | Replayed | Rejection
+
+
+def execute(player: Player, catalog: Catalog, command: Command) -> Outcome:
+    """Decides one command on the facts it has, and applies it; on a Transition `player` has changed, else it has not
+    (rules §3).
 
     Raises InvariantViolation on a bug in the rules: the player must then be thrown away.
     """
-    content = content_digest(command.body)
-    known = recall(player, command, content)
+    return _execute(player, catalog, command, True)  # type: ignore[return-value]  # who is informed asks nothing
+
+
+def execute_or_ask(player: Player, catalog: Catalog, command: Command) -> Outcome | Needs:
+    """As `execute`, unless the command needs facts: then these are named, and nothing has changed (rule 11).
+
+    What it asks for follows from the very decision it made, so it names exactly the awards there will be. The command
+    is to be given to `execute` with the facts that were found.
+    """
+    return _execute(player, catalog, command, False)
+
+
+def _execute(player: Player, catalog: Catalog, command: Command, informed: bool) -> Outcome | Needs:
+    digest, content = id_digest(command.id), content_digest(command.body)
+    known = recall(player, command, digest, content)
     if known is not None:
-        return known if isinstance(known, Rejection) else Replayed(known)
-    decided = decide(player, catalog, command)
-    if isinstance(decided, Rejection):
+        return known if type(known) is Rejection else Replayed(known)
+    decided = decide(player, catalog, command, informed)
+    if type(decided) is Rejection or type(decided) is Needs:
         return decided
+    return _apply(player, command, digest, content, decided)
+
+
+def _apply(player: Player, command: Command, digest: int, content: bytes, decided: list[AnyEvent]) -> Transition:
+    """Applies a command's events and all that follows; remembers its answer."""
     state = player.state
     player.window.real_ms = command.real_ms or command.time_ms
     round_ = state.rounds.get(getattr(command.body, "session_id", "")) if state.rounds else None
@@ -61,7 +88,7 @@ def execute(player: Player, catalog: Catalog, command: Command) -> Transition | 
         encoded,
         command.real_ms,
     )
-    _record(player, transition)
+    _record(player, transition, digest)
     return transition
 
 
@@ -78,11 +105,11 @@ def _apply_consequences(player: Player, command: Command) -> list[AnyEvent]:
     raise InvariantViolation("consequences_end", f"{player.state.player_id} still has consequences")
 
 
-def _record(player: Player, transition: Transition) -> None:
+def _record(player: Player, transition: Transition, digest: int) -> None:
     state = player.state
     state.version, state.time_ms = transition.version, transition.time_ms
     accepted_ms = transition.real_ms or transition.time_ms
-    player.window.remember(transition.command_id, transition.content, accepted_ms, transition.answer)
+    player.window.remember(digest, transition.content, accepted_ms, transition.answer)
 
 
 def replay(player: Player, transition: Transition) -> None:
@@ -90,7 +117,7 @@ def replay(player: Player, transition: Transition) -> None:
     player.window.real_ms = transition.real_ms or transition.time_ms
     for event in transition.events:
         evolve(player, event, transition.command_id, transition.time_ms)
-    _record(player, transition)
+    _record(player, transition, id_digest(transition.command_id))
 
 
 def query(player: Player, catalog: Catalog, body: QueryBody, time_ms: int) -> AnyReply | Rejection:

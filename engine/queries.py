@@ -1,5 +1,7 @@
 """Queries: reads of one player's state. They change nothing and carry no idempotency key."""
 
+from typing import get_args
+
 import msgspec
 
 
@@ -44,3 +46,4 @@ class GetRtp(Query, tag="get_rtp", frozen=True):
 
 
 QueryBody = GetPlayer | GetRound | GetRounds | GetBonuses | GetCancelPreview | GetLoyalty | GetRtp
+QUERIES = frozenset(get_args(QueryBody))

@@ -1,11 +1,14 @@
 """A transition: everything one accepted command did to one player. The unit of the journal."""
 
+from typing import final
+
 import msgspec
 
 from engine.events import AnyEvent
 from engine.rejections import Rejection
 
 
+@final
 class Transition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`version` is the player's version after it: 1, 2, 3 … without gaps.
 

@@ -3,6 +3,9 @@
 A round snapshots every player that owes one. After a round the newest generations cover all that was in the log when
 it began (the checkpoint); both generations cover all that was in the log when the round before it began (the trim
 point). Rules 8 and 9 of the architecture.
+
+A round takes a bounded share of the CPU: after each slice it rests in proportion to what that took. It rests no more
+when somebody waits for it to end, or when the log has grown by a round's worth of entries meanwhile.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from actors.host.cpu_time import metered
 from actors.shard.context import ShardContext
 from snapshots.codec import encode_snapshot
 from snapshots.contract import SnapshotRecord
@@ -20,6 +24,8 @@ log = logging.getLogger("croupier.shard")
 
 PASSIVATION_SLICE = 256
 CLEAN_TRIES = 4
+WHOLE_CORE = 100
+"""Percent."""
 
 
 class Snapshotter:
@@ -30,6 +36,11 @@ class Snapshotter:
         self._round_began_seq = 0
         self._trimmed_seq = 0
         self._rounds = asyncio.Lock()
+        self._waiting = 0
+        """How many wait for a round to end, or write themselves."""
+        self._unrested_s = 0.0
+        self._hurries_at = 0
+        """How many commands have been accepted when the round under way rests no more."""
 
     async def run(self) -> None:
         """Settles inherited tails, then a round and a sweep of idle players at every interval."""
@@ -51,18 +62,22 @@ class Snapshotter:
 
     async def _pause(self) -> None:
         settings, began = self._context.settings, self._context.committer.head.seq
-        accepted = self._context.metrics.counters["shard_commands_accepted"]
+        accepted = self._accepted
         for _ in range(max(1, settings.snapshot_interval_ms // 100)):
             await asyncio.sleep(min(0.1, settings.snapshot_interval_ms / 1000))
-            now = self._context.metrics.counters["shard_commands_accepted"]
-            if now - accepted >= settings.snapshot_entries and self._context.committer.head.seq > began:
+            if self._accepted - accepted >= settings.snapshot_entries and self._context.committer.head.seq > began:
                 return
+
+    @property
+    def _accepted(self) -> int:
+        return self._context.metrics.counters["shard_commands_accepted"]
 
     async def round(self) -> None:
         """Snapshots every player that owes one, then moves checkpoint and trim point."""
         async with self._rounds:
             context = self._context
             began_seq = context.committer.head.seq
+            self._hurries_at = self._accepted + context.settings.snapshot_entries
             await self._write(list(context.residents.dirty))
             if any(player_id not in context.residents.by_id for player_id in context.residents.dirty):
                 return  # a quarantined player still owes: its entries must stay in the log
@@ -78,23 +93,40 @@ class Snapshotter:
 
         A player that goes on playing meanwhile, or can't be loaded, stays dirty: the caller looks.
         """
-        async with self._rounds:
-            owing = list(player_ids)
-            for _ in range(CLEAN_TRIES):
-                await self._write(owing)
-                owing = [player_id for player_id in owing if player_id in self._context.residents.dirty]
+        self._waiting += 1
+        try:
+            async with self._rounds:
+                owing = list(player_ids)
+                for _ in range(CLEAN_TRIES):
+                    await self._write(owing)
+                    owing = [player_id for player_id in owing if player_id in self._context.residents.dirty]
+        finally:
+            self._waiting -= 1
 
     async def _write(self, player_ids: Sequence[str]) -> None:
         size = self._context.settings.snapshot_batch
         for start in range(0, len(player_ids), size):
-            await self._write_batch(player_ids[start : start + size])
+            await metered(self._write_batch(player_ids[start : start + size]), self._spend)
+
+    def _spend(self, cpu_s: float) -> None:
+        self._context.metrics.snapshot_cpu_s += cpu_s
+        self._unrested_s += cpu_s
+
+    async def _rest(self) -> None:
+        """Others have the loop: for one turn, or for as long as the round needs to keep to its share of the CPU."""
+        await asyncio.sleep(0)  # what the slice took is known only now
+        spent_s, self._unrested_s = self._unrested_s, 0.0
+        hurried = self._waiting or self._context.draining or self._accepted >= self._hurries_at
+        percent = self._context.settings.snapshot_cpu_percent_max
+        if not hurried and percent < WHOLE_CORE:
+            await asyncio.sleep(spent_s * (WHOLE_CORE - percent) / percent)
 
     async def _write_batch(self, player_ids: Sequence[str]) -> None:
         """Encodes in slices, so that no spin waits for long; stores once the versions encoded are durable."""
         context, records, last_batch = self._context, list[SnapshotRecord](), 0
         for index, player_id in enumerate(player_ids):
             if index % context.settings.snapshot_slice == 0:
-                await asyncio.sleep(0)
+                await self._rest()
             resident = context.residents.by_id.get(player_id)
             if resident is None:
                 await self._arrive(player_id)

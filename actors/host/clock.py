@@ -11,3 +11,8 @@ def now_ms() -> int:
 def boottime_s() -> float:
     """Seconds since boot. This clock goes on while a process is stopped or the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def thread_cpu_s() -> float:
+    """CPU seconds that the calling thread has used."""
+    return time.thread_time()

@@ -81,6 +81,8 @@ class ShardMetrics(Collector):
         self.wagered_shares = 0.0
         """Sum, over the grants that ended, of the share of their wagering that was done."""
         self.grants_ended = 0
+        self.snapshot_cpu_s = 0.0
+        """CPU time of the shard's thread; a store's own threads and Redis are not counted."""
         self.gauges = {
             "shard_resident_players": 0,
             "shard_epoch": 0,
@@ -98,6 +100,9 @@ class ShardMetrics(Collector):
             yield histogram.family()
         for name, value in self.counters.items():
             yield CounterMetricFamily(name, name.replace("_", " "), value=value)
+        yield CounterMetricFamily(
+            "shard_snapshot_cpu_seconds", "CPU time of encoding and storing snapshots", value=self.snapshot_cpu_s
+        )
         yield from self._loyalty()
         yield GaugeMetricFamily("freespins_used", "Free spins played", value=self.freespins_used)
         rate = self.wagered_shares / self.grants_ended if self.grants_ended else 0.0

@@ -20,10 +20,9 @@ from actors.wire.frames import Kind, Reply, ReplyTo, Request, encode, unavailabl
 from engine.commands import Command, CommandBody, FlagForOperator, Spin
 from engine.due import next_due
 from engine.events import AnyEvent, BetPlaced, WinCredited
-from engine.facts import NO_FACTS
-from engine.needs import needs
-from engine.player import Replayed, execute, query
-from engine.queries import Query
+from engine.facts import NO_FACTS, Needs
+from engine.player import Outcome, Replayed, execute, execute_or_ask, query
+from engine.queries import QUERIES
 from engine.rejections import ALREADY_PROCESSED, ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
 from engine.state.invariants import InvariantViolation
 from engine.tally import POINTS, active_awards, tally
@@ -79,7 +78,7 @@ class Turn:
         try:
             if resident.due_ms is not None and resident.due_ms <= now and not self._run_due(resident, now):
                 self._wait_behind(reply_to, request, resident, attempt)
-            elif isinstance(request.body, Query):
+            elif type(request.body) in QUERIES:
                 self._answer_query(reply_to, request, resident, now)
             else:
                 self._run_command(reply_to, request, resident, now)
@@ -102,21 +101,19 @@ class Turn:
     def _run_command(self, reply_to: ReplyTo, request: Request, resident: Resident, now: int) -> None:
         started = time.perf_counter()
         command = self._command(request.command_id, request.body, resident, now)  # type: ignore[arg-type]
-        wanted = needs(resident.player, self._context.catalog, command)
-        if wanted is not None:
-            self._facts.find(resident, command, wanted, reply_to, request)
+        outcome = execute_or_ask(resident.player, self._context.catalog, command)
+        if type(outcome) is Needs:
+            self._facts.find(resident, command, outcome, reply_to, request)
         else:
-            self.decide(reply_to, request, resident, command, started)
+            self._settle(outcome, reply_to, request, resident, started)
 
-    def decide(
-        self, reply_to: ReplyTo, request: Request, resident: Resident, command: Command, started: float
+    def _settle(
+        self, result: Outcome, reply_to: ReplyTo, request: Request, resident: Resident, started: float
     ) -> Transition | None:
-        """Decides and applies a command whose facts are known; answers what became of it."""
-        body = command.body
-        result = execute(resident.player, self._context.catalog, command)
+        """Answers what became of a command."""
         if type(result) is Transition:
             self._commit(result, resident, reply_to, Reply(request.rid, Kind.ANSWER, Raw(result.answer)))
-            if type(body) is Spin:
+            if type(request.body) is Spin:
                 self._metrics.spin_handle.observe(time.perf_counter() - started)
         elif type(result) is Replayed:
             self._metrics.counters["shard_commands_replayed"] += 1
@@ -128,10 +125,11 @@ class Turn:
     def decide_found(
         self, resident: Resident, command: Command, reply_to: ReplyTo | None, request: Request | None, started: float
     ) -> Transition | None:
-        """As `decide`, or `decide_due` without a request: a command that had waited for its facts."""
+        """Decides a command whose facts were found; without a request it is due work."""
+        outcome = execute(resident.player, self._context.catalog, command)
         if reply_to is None or request is None:
-            return self.decide_due(resident, command)
-        return self.decide(reply_to, request, resident, command, started)
+            return self._settle_due(outcome, resident, command)
+        return self._settle(outcome, reply_to, request, resident, started)
 
     def _commit(self, done: Transition, resident: Resident, reply_to: ReplyTo | None, reply: Reply | None) -> None:
         plain, tallies = _plain(done.events), NO_TALLIES
@@ -202,16 +200,15 @@ class Turn:
             )
             if command is None:
                 raise InvariantViolation("due_work_exists", f"{resident.player.state.player_id} at {resident.due_ms}")
-            wanted = needs(resident.player, self._context.catalog, command)
-            if wanted is not None:
-                self._facts.find(resident, command, wanted, None, None)
+            outcome = execute_or_ask(resident.player, self._context.catalog, command)
+            if isinstance(outcome, Needs):
+                self._facts.find(resident, command, outcome, None, None)
             else:
-                self.decide_due(resident, command)
+                self._settle_due(outcome, resident, command)
         return resident.waiting is None
 
-    def decide_due(self, resident: Resident, command: Command) -> Transition | None:
-        """Does due work; None if it is refused, as for a blocked player: it rests until the player moves."""
-        done = execute(resident.player, self._context.catalog, command)
+    def _settle_due(self, done: Outcome, resident: Resident, command: Command) -> Transition | None:
+        """Due work was done; None if it is refused, as for a blocked player: it rests until the player moves."""
         if type(done) is Rejection:
             log.info("due work %s of %s rests: %s", command.id, resident.player.state.player_id, done.detail)
             resident.due_ms = None

@@ -1,5 +1,7 @@
 """From what a command triggers to what the player gets: every award passes the gate (rules §6, §7)."""
 
+from collections.abc import Sequence
+
 from engine.awarding.gate import Ruling, fraud_ruling, needs_reservation, over_period, reservation_for
 from engine.awarding.triggers import Proposal, proposals
 from engine.awarding.worth import Worth, award, worth
@@ -23,13 +25,14 @@ def proposed(state: PlayerState, catalog: Catalog, command: Command, events: lis
     return found
 
 
-def with_awards(state: PlayerState, catalog: Catalog, command: Command, events: list[AnyEvent]) -> Decision:
-    """The command's own events and those of all awards it triggers.
+def with_awards(
+    state: PlayerState, catalog: Catalog, command: Command, events: list[AnyEvent], awards: Sequence[Proposed]
+) -> Decision:
+    """The command's own events and those of all `awards` it triggers (`proposed`).
 
     `overloaded` if the facts were looked up for other awards than these. This happens when the catalog changed
     meanwhile; if the command is repeated, the facts are looked up anew.
     """
-    awards = proposed(state, catalog, command, events)
     if not awards:
         return events
     fraud = fraud_ruling(state, catalog, command)

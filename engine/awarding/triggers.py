@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from engine import commands as c
 from engine import events as e
-from engine.amounts import to_micro_eur
 from engine.awarding.eligibility import refusal_reason
 from engine.calendar import DAY_MS
 from engine.catalog import Campaign, Catalog, ascii_upper
@@ -34,36 +33,26 @@ class Proposal(NamedTuple):
     redeemed: tuple[str, int] | None = None
 
 
-def may_trigger(state: PlayerState, catalog: Catalog, command: Command) -> bool:
-    """Whether the command can trigger anything at all: asked on the path of every spin, so without deciding it."""
-    body = command.body
-    kind = type(body)
+def may_trigger(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> bool:
+    """Whether the accepted command with its own `events` can trigger anything: on the path of every spin mostly not,
+    and soon found out.
+    """
+    kind = type(command.body)
     if kind not in BY_PLAY:
         return kind in MATCHERS
-    stake = 0
-    if isinstance(body, c.Spin):
-        if body.win is None or body.bet is None:
-            return False  # nothing is settled, or a free spin: no turnover
-        stake = body.bet
-    elif isinstance(body, c.ReportBet):
-        stake = body.amount
-    currency = catalog.currencies.get(state.currency)
-    if currency is None:
-        return False  # it will be refused, or settles what needs no conversion
-    more = to_micro_eur(stake, currency) if stake else 0
-    index = index_of(catalog)
-    if index.thresholds and _may_cross(state, index.thresholds, more):
-        return True
-    loyalty = state.loyalty
-    return bool(loyalty.climbed) or (
-        "level_up" in index.campaigns and index.next_rung.get(loyalty.level, 0) <= loyalty.qualifying + more
-    )
+    if not events or state.currency not in catalog.currencies:
+        return False  # without its currency the catalog has nothing for the player
+    thresholds = index_of(catalog).thresholds
+    return type(events[-1]) is e.LevelUpDue or bool(thresholds and _may_cross(state, thresholds, events[0]))
 
 
-def _may_cross(state: PlayerState, thresholds: tuple[int, ...], more: int) -> bool:
-    """Whether a threshold lies above what is settled, but not above all turnover with `more` micro-EUR."""
+def _may_cross(state: PlayerState, thresholds: tuple[int, ...], first: e.AnyEvent) -> bool:
+    """Whether a threshold lies above what is settled, but not above all turnover with the `first` event's stake."""
     above = bisect_right(thresholds, settled_turnover(state))
-    return above < len(thresholds) and thresholds[above] <= state.turnover_micro + more
+    if above == len(thresholds):
+        return False
+    staked = first.turnover_micro if type(first) is e.BetPlaced or type(first) is e.BetReported else 0
+    return thresholds[above] <= state.turnover_micro + staked
 
 
 def proposals(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:

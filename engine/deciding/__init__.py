@@ -6,10 +6,10 @@ Refusals come in the order of rules §3: syntax, player, game, round state, limi
 from typing import Final
 
 from engine import commands as c
-from engine.awarding.awarding import with_awards
+from engine.awarding.awarding import proposed, with_awards
 from engine.awarding.triggers import may_trigger
 from engine.catalog import Catalog
-from engine.commands import Command
+from engine.commands import ROLLBACKS, Command
 from engine.deciding import (
     cashback,
     grants,
@@ -27,6 +27,8 @@ from engine.deciding import (
 )
 from engine.deciding.declaring import DECLARED
 from engine.events import GrantCreated
+from engine.facts import Needs
+from engine.needs import award_needs, journal_needs
 from engine.rejections import GRANT_DECLINED, PLAYER_BLOCKED, PLAYER_NOT_FOUND, UNSUPPORTED_CURRENCY, Rejection
 from engine.state import Player
 from engine.transition import Decision
@@ -48,13 +50,22 @@ _MODULES: Final = (
 """Where deciders declare themselves (`engine.deciding.declaring`)."""
 
 
-def decide(player: Player, catalog: Catalog, command: Command) -> Decision:
-    """The command's events with what it triggers, or why it is refused. What follows by itself: `consequences`."""
+def decide(player: Player, catalog: Catalog, command: Command, informed: bool) -> Decision | Needs:
+    """The command's events with what it triggers, or why it is refused. What follows by itself: `consequences`.
+
+    Unless it is `informed`, a command that needs facts is not decided: what it needs is answered instead.
+    """
+    body, state = command.body, player.state
+    if not informed and type(body) in ROLLBACKS and rollback.forgotten(player, body.transaction_id):  # type: ignore[union-attr]
+        return journal_needs(body.transaction_id)  # type: ignore[union-attr]
     decided = decide_alone(player, catalog, command)
-    if isinstance(decided, Rejection) or not may_trigger(player.state, catalog, command):
+    if type(decided) is Rejection or not may_trigger(state, catalog, command, decided):
         return decided
-    awarded = with_awards(player.state, catalog, command, decided)
-    return _paid(awarded) if type(command.body) is c.ConfirmRedemption else awarded
+    awards = proposed(state, catalog, command, decided)
+    if not informed and (wanted := award_needs(player, catalog, command, awards)) is not None:
+        return wanted
+    awarded = with_awards(state, catalog, command, decided, awards)
+    return _paid(awarded) if type(body) is c.ConfirmRedemption else awarded
 
 
 def _paid(awarded: Decision) -> Decision:
@@ -83,7 +94,7 @@ def decide_alone(player: Player, catalog: Catalog, command: Command) -> Decision
     if declared.converts and state.currency not in catalog.currencies:
         return _not_offered(state.currency)
     decided = declared.decide(player, catalog, command, body)
-    if declared.moves_turnover and catalog.loyalty is not None and not isinstance(decided, Rejection):
+    if declared.moves_turnover and catalog.loyalty is not None and type(decided) is not Rejection:
         decided += levels.follow(state, catalog, catalog.loyalty, decided)
     return decided
 

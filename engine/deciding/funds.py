@@ -1,7 +1,5 @@
 """Whose money a stake is: order of funds, the bonus rules on bets, and what a stake counts (rules §2, §4)."""
 
-from typing import NamedTuple
-
 import msgspec
 
 from engine.catalog import Catalog, Game, MaxBetCounts, WagerTerms
@@ -10,7 +8,7 @@ from engine.rejections import BONUS_MAX_BET, INSUFFICIENT_FUNDS, Rejection
 from engine.state import Grant, GrantTerms, OpenRound, PlayerState
 
 
-class Stake(NamedTuple):
+class Stake(msgspec.Struct, frozen=True, gc=False):
     """`real` + `bonus` is the stake; `grant_id` paid the bonus part and its wagering falls by `counted`."""
 
     real: int

@@ -32,9 +32,9 @@ def follow(state: PlayerState, catalog: Catalog, rules: LoyaltyRules, events: Se
     loyalty = state.loyalty
     staked = undone = 0
     for event in events:
-        if isinstance(event, BetPlaced | BetReported):
+        if type(event) is BetPlaced or type(event) is BetReported:
             staked += event.turnover_micro
-        elif isinstance(event, RoundReversed | ReportedBetReversed):
+        elif type(event) is RoundReversed or type(event) is ReportedBetReversed:
             undone += event.qualifying_micro
     changes: list[AnyEvent] = []
     if staked:

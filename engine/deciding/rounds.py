@@ -79,26 +79,25 @@ def _real_spin(
     if outside is not None:
         return outside
     turnover = converted(state, catalog, "bet", bet)
-    if isinstance(turnover, Rejection):
+    if type(turnover) is Rejection:
         return turnover
-    split = funds.stake(state, catalog, game, bet, command.time_ms)
-    if isinstance(split, Rejection):
-        return split
-    real, bonus, grant_id, counted, voids = split
+    stake = funds.stake(state, catalog, game, bet, command.time_ms)
+    if type(stake) is Rejection:
+        return stake
     session_id = f"{state.player_id}-{state.version + 1}"
     placed = BetPlaced(
         session_id,
         game.game_id,
         "real",
         bet,
-        real,
-        bonus,
-        grant_id,
-        counted,
+        stake.real,
+        stake.bonus,
+        stake.grant_id,
+        stake.counted,
         True,
         body.round_id,
         None,
-        voids,
+        stake.voids_grant,
         turnover,
         None if timeout is None else timeout.after_ms,
         "hold" if timeout is None else timeout.action,
@@ -106,9 +105,9 @@ def _real_spin(
     )
     if body.win is None:
         return [placed]
-    won_bonus = funds.bonus_share(body.win, bonus, bet)
+    won_bonus = funds.bonus_share(body.win, stake.bonus, bet)
     credited = WinCredited(
-        session_id, body.win, body.win - won_bonus, won_bonus, grant_id if won_bonus else None, 0, True
+        session_id, body.win, body.win - won_bonus, won_bonus, stake.grant_id if won_bonus else None, 0, True
     )
     return [placed, credited]
 
@@ -147,24 +146,23 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
     turnover = converted(player.state, catalog, "amount", body.amount)
     if isinstance(turnover, Rejection):
         return turnover
-    split = funds.stake(player.state, catalog, game, body.amount, command.time_ms, round_)
-    if isinstance(split, Rejection):
-        return split
-    real, bonus, grant_id, counted, voids = split
+    stake = funds.stake(player.state, catalog, game, body.amount, command.time_ms, round_)
+    if isinstance(stake, Rejection):
+        return stake
     return [
         BetPlaced(
             body.session_id,
             round_.game_id,
             "real",
             body.amount,
-            real,
-            bonus,
-            grant_id,
-            counted,
+            stake.real,
+            stake.bonus,
+            stake.grant_id,
+            stake.counted,
             False,
             round_.round_id,
             None,
-            voids,
+            stake.voids_grant,
             turnover,
             points_micro=earned(player.state, catalog, game.type, turnover, command.time_ms),
         )

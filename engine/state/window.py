@@ -6,7 +6,6 @@ and so are tombstones of rolled back bets. All this is compact, because a full w
 
 import sys
 from array import array
-from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 from typing import NamedTuple
@@ -21,7 +20,6 @@ _DIGEST_BYTES = 8
 _HOUR_BYTES = 4
 
 
-@lru_cache(maxsize=64)  # each command needs it twice: to be recalled, and to be remembered
 def id_digest(command_id: str) -> int:
     """The 8-byte digest of a command id, as an unsigned integer."""
     return int.from_bytes(blake2b(command_id.encode(), digest_size=8).digest())
@@ -60,11 +58,11 @@ class Window:
         content, hour = _HEAD.unpack_from(packed)
         return Remembered(content, hour, packed[_HEAD.size :])
 
-    def remember(self, command_id: str, content: bytes, time_ms: int, answer: bytes) -> None:
+    def remember(self, digest: int, content: bytes, time_ms: int, answer: bytes) -> None:
         """Adds an accepted command; the oldest beyond 128 becomes a digest, digests beyond 24 h go."""
         recent = self.recent
         hour = time_ms // HOUR_MS
-        recent[id_digest(command_id)] = _HEAD.pack(content, hour) + answer
+        recent[digest] = _HEAD.pack(content, hour) + answer
         if len(recent) > REMEMBERED_MAX:
             oldest = next(iter(recent))
             self._age(self.older, oldest, _HEAD.unpack_from(recent.pop(oldest))[1], hour)

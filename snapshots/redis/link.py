@@ -1,7 +1,7 @@
 """A lean connection for the one call that every batch waits for: half the latency and CPU of a pooled client.
 
 No retries and no pool: a failure of any kind drops the connection and raises `StoreUnavailable`; the next call
-connects again.
+connects again. Each call has its own deadline, kept by its own timer: `asyncio.timeout` would cost several times that.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ class _Replies(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's transports have no common base class
+        self._transport.set_write_buffer_limits(high=0)  # uvloop then writes at once, not at the end of its turn
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
@@ -44,13 +45,24 @@ class _Replies(asyncio.Protocol):
             if not future.done():
                 future.set_exception(StoreUnavailable(f"Redis: connection lost ({exc or 'closed'})"))
 
-    def ask(self, arguments: tuple[Argument, ...]) -> "asyncio.Future[object]":
+    async def ask(self, arguments: tuple[Argument, ...], deadline_s: float) -> object:
+        """The reply. TimeoutError if there is none by `deadline_s` of the loop: the connection is then dropped."""
         if self._transport is None or self._transport.is_closing():
             raise StoreUnavailable("Redis: connection lost")
-        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[object] = loop.create_future()
         self._waiting.append(future)
         self._transport.write(hiredis.pack_command(arguments))  # type: ignore[arg-type]  # its stub omits mixed tuples
-        return future
+        timer = loop.call_at(deadline_s, self._too_late, future)
+        try:
+            return await future
+        finally:
+            timer.cancel()
+
+    def _too_late(self, future: "asyncio.Future[object]") -> None:
+        if not future.done():
+            future.set_exception(TimeoutError())
+            self.close()
 
     def close(self) -> None:
         if self._transport is not None:
@@ -72,14 +84,13 @@ class RedisLink:
 
     async def call(self, *arguments: Argument) -> object:
         """The reply; an error reply is returned as `hiredis.ReplyError`. Raises StoreUnavailable if there is none."""
+        deadline_s = asyncio.get_running_loop().time() + self._timeout_s
         replies = self._replies
         try:
-            async with asyncio.timeout(self._timeout_s):
-                if replies is None or not replies.usable:
-                    replies = await self._connect()
-                return await replies.ask(arguments)
+            if replies is None or not replies.usable:
+                replies = await self._connect(deadline_s)
+            return await replies.ask(arguments, deadline_s)
         except TimeoutError:
-            self.close()
             raise StoreUnavailable(f"Redis: no answer within {self._timeout_s:g} s") from None
         except OSError as error:
             raise StoreUnavailable(f"Redis: {error}") from None
@@ -90,8 +101,8 @@ class RedisLink:
             self._replies.close()
             self._replies = None
 
-    async def _connect(self) -> _Replies:
-        async with self._connecting:
+    async def _connect(self, deadline_s: float) -> _Replies:
+        async with asyncio.timeout_at(deadline_s), self._connecting:
             if self._replies is not None and self._replies.usable:
                 return self._replies
             settings, loop = self._settings, asyncio.get_running_loop()
@@ -101,7 +112,7 @@ class RedisLink:
                 host, port = settings.get("host", "localhost"), settings.get("port", 6379)
                 _, replies = await loop.create_connection(_Replies, host, port)
             try:
-                await _greet(replies, settings)
+                await _greet(replies, settings, deadline_s)
             except BaseException:
                 replies.close()
                 raise
@@ -109,7 +120,7 @@ class RedisLink:
             return replies
 
 
-async def _greet(replies: _Replies, settings: Settings) -> None:
+async def _greet(replies: _Replies, settings: Settings, deadline_s: float) -> None:
     """Logs in and selects the database, as the URL says."""
     commands: list[tuple[Argument, ...]] = []
     if settings.get("password"):
@@ -118,6 +129,6 @@ async def _greet(replies: _Replies, settings: Settings) -> None:
     if settings.get("db"):
         commands.append(("SELECT", int(settings["db"])))
     for command in commands:
-        reply = await replies.ask(command)
+        reply = await replies.ask(command, deadline_s)
         if isinstance(reply, hiredis.ReplyError):
             raise StoreUnavailable(f"Redis: {reply}")

@@ -81,9 +81,7 @@ class ComparedPlayer:
     def _play(self, command: Command) -> Any:
         before = encode_snapshot(self.live)
         expected = self._expected(command)
-        command = self.house.informed(self.live, command, self.journal)
-        outcome = execute(self.live, self.catalog, command)
-        self.house.settle(command, outcome)
+        outcome = self.house.execute(self.live, command, self.journal)
         if not isinstance(expected, Refused | None):
             assert isinstance(outcome, Transition), f"{command}: {outcome}"
             return self._accepted(command, outcome, expected)

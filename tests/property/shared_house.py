@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from engine.commands import Command
 from engine.facts import Facts, Needs, Reservation, Seen, WantedAward
-from engine.needs import needs, reservation_fate, reservation_outcomes
+from engine.needs import reservation_fate, reservation_outcomes
+from engine.player import execute, execute_or_ask
 from engine.remembered import past_bet
 from engine.state import GRANTED_RESERVATIONS_MAX, Player
 from engine.transition import Transition
@@ -91,17 +92,22 @@ class SharedHouse:
         self.now = START_MS
         self.limits, self.crowd = SharedLimits(), Crowd()
 
-    def informed(self, player: Player, command: Command, journal: Sequence[Transition]) -> Command:
-        """The command with the facts it needs, as a shard looks them up before it decides."""
-        wanted = needs(player, self.catalog, command)
-        if wanted is None:
-            return command
+    def execute(self, player: Player, command: Command, journal: Sequence[Transition]) -> Any:
+        """What becomes of the command; facts that it needs are looked up first, as a shard does."""
+        outcome = execute_or_ask(player, self.catalog, command)
+        if isinstance(outcome, Needs):
+            command = self._informed(player, command, outcome, journal)
+            outcome = execute(player, self.catalog, command)
+        self._settle(command, outcome)
+        return outcome
+
+    def _informed(self, player: Player, command: Command, wanted: Needs, journal: Sequence[Transition]) -> Command:
         facts = self.limits.look_up(player.state.player_id, wanted)
         if wanted.past_bet is not None:
             facts = replace(facts, past_bet=past_bet(journal, wanted.past_bet))
         return Command(command.id, command.time_ms, command.body, facts)
 
-    def settle(self, command: Command, outcome: Any) -> None:
+    def _settle(self, command: Command, outcome: Any) -> None:
         """Tells the limits what became of it; a refused command leaves nothing held."""
         if isinstance(outcome, Transition):
             self.limits.settle(*reservation_outcomes(outcome))

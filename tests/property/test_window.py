@@ -29,7 +29,7 @@ def play(steps: list[tuple[int, int]]) -> tuple[Window, list[Told]]:
         window.tombstone(f"late:{number}", now)
         for index in range(count):
             command_id = f"gs:{number}-{index}"
-            window.remember(command_id, b"content!", now, command_id.encode())
+            window.remember(id_digest(command_id), b"content!", now, command_id.encode())
             told.append(Told(command_id, now))
     return window, told
 
@@ -74,7 +74,7 @@ def test_a_rebuilt_window_goes_on_exactly_like_the_first(
         now += wait_ms
         for index in range(count):
             for one in (window, rebuilt):
-                one.remember(f"gs:after-{number}-{index}", b"content!", now, b"answer")
+                one.remember(id_digest(f"gs:after-{number}-{index}"), b"content!", now, b"answer")
                 one.tombstone(f"gs:{number}-{index}", now)
     assert rebuilt.parts() == window.parts()
     assert list(rebuilt.older) == list(window.older)
@@ -84,7 +84,7 @@ def test_a_rebuilt_window_goes_on_exactly_like_the_first(
 def test_the_65_536_bound_drops_the_oldest_and_counts(more: int) -> None:
     window = Window()
     for number in range(REMEMBERED_MAX + DIGESTS_MAX + more):
-        window.remember(f"gs:{number}", b"content!", 0, b"")
+        window.remember(id_digest(f"gs:{number}"), b"content!", 0, b"")
     assert (len(window.older), window.dropped) == (DIGESTS_MAX, more)
     for number in range(more):
         assert id_digest(f"gs:{number}") not in window.older

@@ -3,6 +3,7 @@ places it, cuts wires and ends processes.
 """
 
 import asyncio
+import itertools
 import random
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -56,7 +57,13 @@ class World:
     def _patch(self, patch: pytest.MonkeyPatch) -> None:
         """Every clock and every proof of death the actors ask for is the world's."""
         times = SimpleNamespace(monotonic=self.loop.time, perf_counter=self.loop.time)
-        clocks = {"time": times, "boottime_s": self.loop.time, "now_ms": self.now_ms}
+        cpu_ms = itertools.count()  # each look at it costs one
+        clocks = {
+            "time": times,
+            "boottime_s": self.loop.time,
+            "now_ms": self.now_ms,
+            "thread_cpu_s": lambda: next(cpu_ms) / 1000,
+        }
         actors = [module for name, module in sys.modules.items() if name.startswith("actors.") and name != CLOCK]
         for module in actors:
             for name, clock in clocks.items():

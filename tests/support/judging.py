@@ -1,4 +1,4 @@
-"""A shard at the table: asks `needs` before each command, and answers with facts that a test scripts."""
+"""A shard at the table: looks up what a command asks for, and finds facts that a test scripts."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import msgspec
 from engine.catalog import Catalog, FraudRule, FraudRules, Verdict
 from engine.commands import Command
 from engine.facts import Facts, Needs, Reservation, ReservationRefusal, Seen
-from engine.needs import needs
-from tests.support.playing import Table
+from engine.player import execute_or_ask
+from tests.support.playing import Table, picture_of
 
 
 class JudgedTable(Table):
@@ -21,11 +21,14 @@ class JudgedTable(Table):
         self.asked: Needs | None = None
         super().__init__(catalog, real)
 
-    def run_command(self, command: Command) -> Any:
-        self.asked = needs(self.player, self.catalog, command)
-        if self.asked is not None:
-            command = msgspec.structs.replace(command, facts=self._facts(self.asked))
-        return super().run_command(command)
+    def decide(self, command: Command) -> Any:
+        before = picture_of(self.player)
+        outcome = execute_or_ask(self.player, self.catalog, command)
+        self.asked = outcome if isinstance(outcome, Needs) else None
+        if self.asked is None:
+            return outcome
+        assert picture_of(self.player) == before, "to ask changed the player"
+        return super().decide(msgspec.structs.replace(command, facts=self._facts(self.asked)))
 
     def _facts(self, asked: Needs) -> Facts:
         reservations = tuple(

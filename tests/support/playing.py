@@ -114,7 +114,7 @@ class Table:
 
     def run_command(self, command: Command) -> Any:
         before = picture_of(self.player)
-        outcome = execute(self.player, self.catalog, command)
+        outcome = self.decide(command)
         if not isinstance(outcome, Transition):
             assert picture_of(self.player) == before, "a refusal or a replay changed the player"
             return outcome
@@ -122,6 +122,10 @@ class Table:
         replay(self.shadow, msgspec.msgpack.decode(_encode(outcome), type=Transition))
         assert picture_of(self.shadow) == picture_of(self.player), "replayed state differs from live state"
         return outcome
+
+    def decide(self, command: Command) -> Any:
+        """What becomes of a command that nothing is looked up for."""
+        return execute(self.player, self.catalog, command)
 
     def do(self, body: CommandBody, key: str | None = None) -> Any:
         """The answer to a command that must be accepted."""

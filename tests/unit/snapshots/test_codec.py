@@ -14,8 +14,9 @@ from snapshots.codec import (
     encode_snapshot,
     read_batch,
 )
+from snapshots.contract import SnapshotRecord
 from snapshots.errors import CorruptLog, CorruptSnapshot
-from tests.support.deposits import START_MS, batch, player_at, step
+from tests.support.deposits import FORMAT_1, START_MS, batch, player_at, step
 
 
 def test_a_batch_keeps_its_entries_in_order() -> None:
@@ -88,9 +89,18 @@ def test_a_snapshot_keeps_state_and_window() -> None:
     assert (len(back.window.recent), len(back.window.older), len(back.window.tombstones)) == (128, 72, 1)
 
 
+def test_a_snapshot_that_the_version_before_wrote_is_read() -> None:
+    expected = player_at("alice", 3)
+    expected.window.tombstone("game:gone", START_MS)
+    back = decode_snapshot(FORMAT_1)
+    assert (back.state, back.window.parts()) == (expected.state, expected.window.parts())
+    again = encode_snapshot(back)
+    assert (again.state[:1], again.window[:1]) == (b"\x02", b"\x02")
+
+
 @pytest.mark.parametrize("part", ["state", "window"])
-def test_every_flipped_byte_of_a_snapshot_is_noticed(part: str) -> None:
-    record = encode_snapshot(player_at("alice", 3))
+@pytest.mark.parametrize("record", [FORMAT_1, encode_snapshot(player_at("alice", 3))])
+def test_every_flipped_byte_of_a_snapshot_is_noticed(part: str, record: SnapshotRecord) -> None:
     blob = getattr(record, part)
     for position in range(len(blob)):
         spoiled = bytearray(blob)
@@ -99,7 +109,7 @@ def test_every_flipped_byte_of_a_snapshot_is_noticed(part: str) -> None:
             decode_snapshot(replace(record, **{part: bytes(spoiled)}))
 
 
-@pytest.mark.parametrize("blob", [b"", b"\x01", b"\x01" + bytes(8), b"\x02" + bytes(20)])
+@pytest.mark.parametrize("blob", [b"", b"\x01", b"\x01" + bytes(8), b"\x02" + bytes(20), b"\x03" + bytes(20)])
 def test_a_snapshot_torn_or_of_another_format(blob: bytes) -> None:
     with pytest.raises(CorruptSnapshot, match=r"checksum|format"):
         decode_snapshot(replace(encode_snapshot(player_at("alice", 3)), state=blob))

@@ -271,7 +271,7 @@ async def test_rule_12_refused_due_work_is_not_tried_again_and_again(
         clock.pass_days(3)
         tries = []
         refusal = await table.ask("nobody", "1", spin())
-        monkeypatch.setattr("actors.shard.turn.execute", lambda player, *_: tries.append(player) or refusal)
+        monkeypatch.setattr("actors.shard.turn.execute_or_ask", lambda player, *_: tries.append(player) or refusal)
         for _ in range(3):
             await scheduler_of(table.shard).catch_up()
         assert len(tries) == 1

@@ -15,7 +15,7 @@ from actors.routing.client import ShardClient
 from actors.routing.owner_of import slot_of
 from actors.settings import ClientSettings
 from engine.commands import Deposit
-from engine.player import execute
+from engine.player import execute_or_ask
 from snapshots.codec import read_batch
 from snapshots.errors import Fenced, StoreUnavailable
 from tests.support.shard_harness import (
@@ -231,12 +231,12 @@ async def test_rule_06_a_player_who_cannot_be_loaded_keeps_the_slot_where_it_is(
 ) -> None:
     async with two_shards(tmp_path) as two:
         await two.s0.asking.seat(ALICE)
-        monkeypatch.setattr("actors.shard.turn.execute", _raises)
+        monkeypatch.setattr("actors.shard.turn.execute_or_ask", _raises)
         two.s0.faults.down = {"load_player"}
         assert (await two.s0.asking.ask(ALICE, "k1", Deposit(1))).code == "shard_unavailable"
         with pytest.raises(SlotNotClean):
             await two.move([SLOT])
-        monkeypatch.setattr("actors.shard.turn.execute", execute)
+        monkeypatch.setattr("actors.shard.turn.execute_or_ask", execute_or_ask)
         two.s0.faults.down = set()
         assert (await two.s0.asking.ask(ALICE, "k1", Deposit(1))).answer.balance.real == 1_001
 

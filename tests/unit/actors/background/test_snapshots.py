@@ -1,11 +1,16 @@
 """Rule 8: snapshots hold durable versions only, and the log behind them stays complete."""
 
 import asyncio
+import itertools
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from engine.commands import Deposit
 from snapshots.codec import decode_snapshot
+from tests.support.deposits import FORMAT_1
 from tests.support.shard_harness import LOOK, Desk, desk, snapshotter_of, spin, start_shard, table_for
 
 
@@ -153,3 +158,93 @@ async def test_a_drained_shard_leaves_nothing_in_its_log_and_nobody_to_wait_for(
         assert info.sealed and len(await store.read_log(info.log_id, info.checkpoint_seq, 10)) == 0
         async with start_shard(tmp_path, lease_ms=50_000) as second:
             assert (await second.asking.look("bob")).balance.real == 1_000
+
+
+async def test_a_store_that_the_version_before_wrote_is_loaded_and_written_anew(tmp_path: Path) -> None:
+    async with desk(tmp_path) as table:
+        await table.store.put_snapshots(table.shard.context.inc, [FORMAT_1])
+        assert (await table.look("alice")).balance.real == 200
+        await table.ask("alice", "k1", Deposit(1))
+        await snapshotter_of(table.shard).round()
+        stored = await table.store.inner.load_player("alice")
+        assert [(record.version, record.state[0]) for record in stored.generations] == [(4, 2), (3, 1)]
+
+
+class Rests:
+    """The snapshotter's pauses, as a test watches them: `taken` in seconds. Each of its steps takes 1 ms of CPU."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.taken: list[float] = []
+        self.first, self.over = asyncio.Event(), asyncio.Event()
+        looks = itertools.count()
+        monkeypatch.setattr("actors.host.cpu_time.thread_cpu_s", lambda: next(looks) / 1000)
+        world = SimpleNamespace(Lock=asyncio.Lock, sleep=self._sleep)
+        monkeypatch.setattr("actors.background.snapshotter.asyncio", world)
+
+    async def _sleep(self, seconds: float) -> None:
+        if seconds:
+            self.taken.append(seconds)
+            self.first.set()
+            await self.over.wait()
+        else:
+            await asyncio.sleep(0)
+
+
+async def seated(table: Desk, count: int) -> None:
+    for number in range(count):
+        await table.seat(f"p{number}")
+
+
+@pytest.mark.parametrize("percent", [5, 20, 50])
+async def test_a_round_rests_to_keep_to_its_share_of_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, percent: int
+) -> None:
+    async with desk(tmp_path, snapshot_cpu_percent_max=percent, snapshot_slice=2, snapshot_batch=4) as table:
+        await seated(table, 12)
+        rests = Rests(monkeypatch)
+        rests.over.set()
+        await snapshotter_of(table.shard).round()
+        spent = table.shard.context.metrics.snapshot_cpu_s
+        assert len(rests.taken) == 6
+        # The last slice and what stored it have no slice after them to rest for.
+        assert 0.75 * percent / 100 < spent / (spent + sum(rests.taken)) < 1.5 * percent / 100
+
+
+@pytest.mark.parametrize(("entries", "rests_taken"), [(1_000, 6), (0, 0)])
+async def test_a_round_rests_only_while_the_log_behind_it_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entries: int, rests_taken: int
+) -> None:
+    async with desk(tmp_path, snapshot_slice=2, snapshot_entries=entries) as table:
+        await seated(table, 12)
+        rests = Rests(monkeypatch)
+        rests.over.set()
+        await snapshotter_of(table.shard).round()
+        assert len(rests.taken) == rests_taken
+        assert all([await versions(table, f"p{number}") == [2] for number in range(12)])
+
+
+async def test_a_round_rests_no_more_once_somebody_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path, snapshot_slice=2) as table:
+        await seated(table, 12)
+        rests, snapshotter = Rests(monkeypatch), snapshotter_of(table.shard)
+        round_ = asyncio.ensure_future(snapshotter.round())
+        await rests.first.wait()
+        cleaned = asyncio.ensure_future(snapshotter.clean([f"p{number}" for number in range(12)]))
+        await asyncio.sleep(0)
+        rests.over.set()
+        await asyncio.gather(round_, cleaned)
+        assert len(rests.taken) == 1
+        assert table.shard.context.residents.dirty == {}
+
+
+async def test_what_snapshots_take_of_the_cpu_is_counted(tmp_path: Path) -> None:
+    async with desk(tmp_path) as table:
+        await table.seat("alice")
+        metrics = table.shard.context.metrics
+        assert metrics.snapshot_cpu_s == 0.0
+        await snapshotter_of(table.shard).round()
+        families = {family.name: family.samples[0] for family in metrics.collect() if family.samples}
+        counted = families["shard_snapshot_cpu_seconds"]
+        assert counted.name == "shard_snapshot_cpu_seconds_total" and 0.0 < counted.value == metrics.snapshot_cpu_s

@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 
 from engine.commands import Command, Deposit
-from engine.player import execute
+from engine.player import execute_or_ask
 from tests.support.shard_harness import LOOK, desk, spin
 
 
 class Poison:
-    """`execute` with a bug: changes the player, then raises, for the command `gs:poison`, as often as told."""
+    """`execute_or_ask` with a bug: changes the player, then raises, for the command `gs:poison`, as often as told."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
         self.left = times
-        monkeypatch.setattr("actors.shard.turn.execute", self)
+        monkeypatch.setattr("actors.shard.turn.execute_or_ask", self)
 
     def __call__(self, player: Any, catalog: Any, command: Command) -> Any:
         if command.id == "gs:poison" and self.left > 0:
             self.left -= 1
             player.state.real += 1_000_000
             raise RuntimeError("a bug in the rules")
-        return execute(player, catalog, command)
+        return execute_or_ask(player, catalog, command)
 
 
 async def test_rule_10_the_player_is_reloaded_and_the_command_tried_once_more(

@@ -22,8 +22,8 @@ from engine.commands import (
     ReportBet,
     StartSession,
 )
-from engine.facts import NO_FACTS, Facts, Reservation
-from engine.needs import needs
+from engine.facts import Facts, Needs, Reservation
+from engine.player import execute_or_ask
 from engine.transition import Transition
 from tests.support.example_catalog import SHIPPED
 from tests.support.playing import Table
@@ -38,12 +38,12 @@ class Counter(Table):
         self._keys += 1
         return self.run_command(Command(key or f"gs:{self._keys}", self.now, body))
 
-    def run_command(self, command: Command) -> Any:
-        wanted = needs(self.player, self.catalog, command)
-        if wanted is not None:
-            held = tuple(Reservation(award.campaign_id, award.reservation_id) for award in wanted.awards)
-            command = msgspec.structs.replace(command, facts=Facts(reservations=held) if held else NO_FACTS)
-        return super().run_command(command)
+    def decide(self, command: Command) -> Any:
+        outcome = execute_or_ask(self.player, self.catalog, command)
+        if not isinstance(outcome, Needs):
+            return outcome
+        held = tuple(Reservation(award.campaign_id, award.reservation_id) for award in outcome.awards)
+        return super().decide(msgspec.structs.replace(command, facts=Facts(reservations=held)))
 
 
 def table(campaign_id: str) -> Counter:

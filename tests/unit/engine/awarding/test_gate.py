@@ -20,9 +20,9 @@ from engine.commands import (
     Spin,
     StartSession,
 )
-from engine.facts import ReservationRefusal, Seen, Signals
-from engine.needs import needs, reservation_fate, reservation_outcomes
-from engine.player import execute
+from engine.facts import Needs, ReservationRefusal, Seen, Signals
+from engine.needs import reservation_fate, reservation_outcomes
+from engine.player import execute, execute_or_ask
 from engine.rejections import Rejection
 from tests.support.judging import JudgedTable, rules, with_fraud
 from tests.support.playing import DAY_MS, MILLION, START_MS, Table, campaign, catalog_with, match, spins, wager
@@ -225,8 +225,8 @@ def test_the_value_in_yen() -> None:
     table = Table(catalog_with())
     table.catalog = catalog_with(gift)
     table.player.state.currency = "JPY"
-    asked = needs(table.player, table.catalog, Command("x:1", START_MS, GrantCampaign("gift", "r")))
-    assert asked is not None
+    asked = execute_or_ask(table.player, table.catalog, Command("x:1", START_MS, GrantCampaign("gift", "r")))
+    assert isinstance(asked, Needs)
     assert asked.awards[0].bonus_micro_eur == 4_575_000
 
 

@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from engine.commands import AddBet, CancelRound, Command, Deposit, ReportBet, Result, Rollback, Spin
-from engine.facts import Facts
-from engine.needs import needs
+from engine.facts import Facts, Needs
+from engine.player import execute_or_ask
 from engine.queries import GetRound
+from engine.rejections import Rejection
 from engine.remembered import past_bet
 from engine.state.window import HOUR_MS, REMEMBERED_MAX
 from engine.transition import Transition
@@ -131,11 +132,20 @@ def long_past(table: Table) -> Table:
 def told(table: Table, bet_id: str) -> Any:
     """The rollback of a bet that the journal tells of."""
     command = Command("gs:rb", table.now, Rollback(bet_id))
-    wanted = needs(table.player, table.catalog, command)
-    assert wanted is not None
+    wanted = execute_or_ask(table.player, table.catalog, command)
+    assert isinstance(wanted, Needs)
     assert wanted.past_bet == bet_id
     found = past_bet(table.transitions, bet_id)
     return table.run_command(replace(command, facts=Facts(past_bet=found)))
+
+
+def test_a_key_that_was_used_is_refused_before_the_journal_is_asked() -> None:
+    table = Table(real=1_000)
+    table.spin(100, 0, key="gs:a")
+    long_past(table)
+    table.do(Deposit(1), "gs:rb")
+    refusal = execute_or_ask(table.player, table.catalog, Command("gs:rb", table.now, Rollback("gs:a")))
+    assert isinstance(refusal, Rejection) and refusal.code == "idempotency_conflict"
 
 
 def test_too_old_to_be_known() -> None:
@@ -188,7 +198,8 @@ def test_nothing_is_looked_for_that_is_remembered_or_unknown() -> None:
     table = Table(real=1_000)
     table.spin(100, 0, key="gs:a")
     for bet_id in ("gs:a", "gs:unknown"):
-        assert needs(table.player, table.catalog, Command("gs:rb", table.now, Rollback(bet_id))) is None
+        command = Command(f"gs:rb-{bet_id}", table.now, Rollback(bet_id))
+        assert isinstance(execute_or_ask(table.player, table.catalog, command), Transition)
 
 
 def test_never_twice_however_much_time_passes() -> None:

@@ -6,7 +6,7 @@ from engine.state.window import DIGESTS_MAX, HOUR_MS, REMEMBERED_MAX, Window, id
 def filled(count: int, time_ms: int = 0) -> Window:
     window = Window()
     for number in range(count):
-        window.remember(f"gs:{number}", b"content!", time_ms, b"answer")
+        window.remember(id_digest(f"gs:{number}"), b"content!", time_ms, b"answer")
     return window
 
 
@@ -19,7 +19,7 @@ def test_the_129th_command_turns_the_first_into_a_digest() -> None:
 
 def test_digests_beyond_24_hours_go() -> None:
     window = filled(REMEMBERED_MAX + 1)
-    window.remember("late", b"content!", 26 * HOUR_MS, b"answer")
+    window.remember(id_digest("late"), b"content!", 26 * HOUR_MS, b"answer")
     assert not window.older
 
 
