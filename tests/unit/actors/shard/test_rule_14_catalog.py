@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.host.clock import now_ms
+from actors.outcome import ask
 from actors.shard.catalog_swap import DeploymentOver
 from actors.stored_catalogs import CatalogContent, encode_content
 from actors.supervision.deploying import DeployFailed, deploy
@@ -238,7 +239,7 @@ async def test_rule_14_every_shard_decides_under_it_when_it_is_deployed(cluster:
     for number, fixed in ((2, 700), (3, 800)):
         assert await deployed(cluster, fixed) == Deployed(number, f"v{fixed}")
         for name in names:
-            granted = await cluster.client.ask(name, f"gs:g{number}", GIVE)
+            granted = await ask(cluster.client, name, f"gs:g{number}", GIVE)
             assert granted.answer.granted.amount == fixed  # type: ignore[union-attr]
     assert numbers(cluster) == {3}
 
@@ -257,10 +258,10 @@ async def test_rule_14_without_dropping_a_spin(cluster: House) -> None:
     names = players_in(range(256), 4)
     await cluster.seat(*names)
     await put(cluster.store, *range(600, 605))
-    asked = [cluster.client.ask(name, f"gs:{number}", spin(bet=10)) for number in range(10) for name in names]
+    asked = [ask(cluster.client, name, f"gs:{number}", spin(bet=10)) for number in range(10) for name in names]
     for fixed in range(600, 605):
         deploying = asyncio.ensure_future(deployed(cluster, fixed))
-        asked += [cluster.client.ask(name, f"gs:{fixed}-{number}", spin()) for number in range(5) for name in names]
+        asked += [ask(cluster.client, name, f"gs:{fixed}-{number}", spin()) for number in range(5) for name in names]
         await deploying
     outcomes = await asyncio.gather(*asked)
     assert {type(outcome).__name__ for outcome in outcomes} == {"Answered"}
@@ -307,7 +308,7 @@ async def test_rule_14_a_supervisor_killed_around_the_commit_leaves_shards_that_
     deploying = asyncio.ensure_future(deployed(cluster, 700))
     await gate.reached.wait()
     deploying.cancel()
-    granted = await cluster.client.ask("alice", "gs:g", GIVE)
+    granted = await ask(cluster.client, "alice", "gs:g", GIVE)
     assert granted.answer.granted.amount == amount  # type: ignore[union-attr]
     assert numbers(cluster) == {2 if point == "after" else 1}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from actors.outcome import ask
 from actors.stored_catalogs import encode_content
 from actors.wire.frames import DeployCatalog, Failed
 from croupier.catalog import check_bundle, check_folder
@@ -46,7 +47,7 @@ async def check(control: CatalogControl, **exponents: Any) -> list[tuple[str, in
 
 
 async def player(cluster: House, name: str, currency: str) -> None:
-    await cluster.client.ask(name, f"{name}-r", Register(currency))
+    await ask(cluster.client, name, f"{name}-r", Register(currency))
 
 
 async def test_five_thousand_yen_never_become_fifty(cluster: House) -> None:
@@ -54,7 +55,7 @@ async def test_five_thousand_yen_never_become_fifty(cluster: House) -> None:
     assert isinstance(await put(control, EUR=2, JPY=0), Deployed)
     for name in ("aya", "ren"):
         await player(cluster, name, "JPY")
-    await cluster.client.ask("aya", "d", Deposit(5_000))
+    await ask(cluster.client, "aya", "d", Deposit(5_000))
     [problem] = await check(control, EUR=2, JPY=2)
     assert problem[:2] == ("platform.yaml", 3)
     assert problem[2] == (
@@ -109,7 +110,7 @@ async def test_who_registers_between_check_and_commit_is_not_overlooked(cluster:
     asked = DeployCatalog(content.catalog.version, "ops")
     answer = await cluster.client.control((await cluster.store.routing()).supervisor, asked, 10)
     assert isinstance(answer, Failed) and "while players hold it" in answer.reason
-    await cluster.client.ask("aya", "d", Deposit(5_000))
+    await ask(cluster.client, "aya", "d", Deposit(5_000))
     assert control.catalog().currencies["JPY"].exponent == 0
 
 
