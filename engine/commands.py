@@ -88,7 +88,7 @@ class GrantCampaign(Body, tag="grant_campaign", frozen=True):
 
 
 class Block(Body, tag="block", frozen=True):
-    """Refuses bets, deposits and grants from now on; settlements still work."""
+    """Refuses bets, deposits and grants from now on; results, cancels and rollbacks still work."""
 
     reason: str
 

@@ -24,7 +24,7 @@ def pay(player: Player, catalog: Catalog, command: Command, body: PayCashback) -
     loyalty = state.loyalty
     loss = loyalty.week_staked - loyalty.week_won
     if rules is None or rules.cashback is None or loyalty.week != body.week or loss <= 0:
-        return Rejection(INVALID_STATE, f"Player {state.player_id} has no loss of week {body.week} to settle.")
+        return Rejection(INVALID_STATE, f"Player {state.player_id} has no loss of week {body.week} to reckon.")
     if command.time_ms < week_ends_ms(body.week):
         return Rejection(INVALID_STATE, f"Week {body.week} is not over.")
     percent = privileges_of(catalog, state).cashback_percent_micro

@@ -322,7 +322,7 @@ class Loyalty(msgspec.Struct, array_like=True):
     spent: int = 0
     expired: int = 0
     lifetime: int = 0
-    """All points that were accrued or added by hand, less what reversals took back."""
+    """All points that were accrued or added by hand, less what reversals or operators took."""
     idle_since_ms: int = 0
     """The last paid bet, the last points added by hand, or the registration: the months until points expire count from
     here (rules §8).

@@ -28,7 +28,7 @@ EVENTS: Final = {
     "approved": "an operator has approved it",
     "declined": "an operator has declined it",
     "lapsed": "claim_days, or the campaign's valid_to, passed before it was granted",
-    "settled": "nothing else happened: looked at after every command of the player, and at due times",
+    "settled": "nothing else happened; this is looked at after every command of the player, and at due times",
     "cancelled": "the player or an operator gives it up",
     "released": "an operator releases it although it was held",
 }
@@ -47,7 +47,7 @@ GUARDS: Final = {
     "played_out": "its money is gone, nothing can refill it, and no withdrawal freezes it",
     "no_open_round": "no open round has staked its money, counted for it or voids it",
     "overdue": "its valid_to has passed",
-    "void": "a bet over max_bet under the policy cancel stands",
+    "void": "a bet that was over max_bet under the policy cancel still stands",
     "held": "it is set aside for an operator",
 }
 ACTIONS: Final = {

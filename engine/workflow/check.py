@@ -173,7 +173,7 @@ def _has(moves: tuple[WorkflowTransition, ...], source: str, on: str, target: st
 
 
 def _waits(moves: tuple[WorkflowTransition, ...]) -> list[str]:
-    """What is asked for must be able to come: claims, approvals, releases."""
+    """Notes claims, approvals and releases that the workflow waits for, but that can never come."""
     named = {guard for move in moves if move.source == "initiated" for guard in move.when}
     problems = []
     for guards, event, who in (

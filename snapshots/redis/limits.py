@@ -50,7 +50,7 @@ class RedisLimits(RedisConnection):
         ]
 
     async def resolve_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
-        """See Store. Also forgets some of those settled long ago."""
+        """See Store. Also forgets some reservations that were resolved long ago."""
         state, sweep = "granted" if granted else "returned", SWEEP_ROWS + len(reservation_ids)
         await self._call("settle", state, RESOLVED_KEPT_MS, sweep, *reservation_ids)
 

@@ -195,7 +195,7 @@ def _add_ip_bonus(file: sqlite3.Connection, ip: str, day: int, micro_eur: int) -
 
 
 def resolve(file: sqlite3.Connection, reservation_ids: Sequence[str], granted: bool, clock_ms: int) -> None:
-    """See `Store.resolve_reservations`. Also forgets some of those settled long ago."""
+    """See `Store.resolve_reservations`. Also forgets some reservations that were resolved long ago."""
     with writing(file):
         for reservation_id in reservation_ids:
             _resolve_one(file, reservation_id, granted, clock_ms)

@@ -79,7 +79,7 @@ _GAMES: Final = list_of(matching(GAME_ID.pattern, "a game of games.yaml"))
 _ROUND_TIMEOUT: Final = group(
     ("hours", "action"),
     {
-        "hours": integer(1, TIMEOUT_HOURS_MAX, "a round open for longer"),
+        "hours": integer(1, TIMEOUT_HOURS_MAX, "a round that is open for longer times out"),
         "action": one_of(get_args(TimeoutAction), "hold (default): listed for operators"),
     },
     ("hours",),
@@ -103,8 +103,8 @@ def campaign() -> Schema:
         "wager": _wager(),
         "limits": _limits(),
         "workflow": matching(WORKFLOW_ID.pattern, "a file of workflows/; `standard` if left out"),
-        "opt_in": BOOLEAN | {"description": "the player must claim it first"},
-        "claim_days": integer(1, VALID_DAYS_MAX, "what waits for opt-in or approval lapses after so many days"),
+        "opt_in": BOOLEAN | {"description": "the player must claim the grant first"},
+        "claim_days": integer(1, VALID_DAYS_MAX, "a grant that waits for opt-in or approval lapses after so many days"),
     }
     return group(CAMPAIGN_FIELDS, fields, ("id", "type", "valid_from", "valid_to", "award")) | {
         "allOf": [_award_of(kind) for kind in get_args(CampaignType)]
@@ -122,11 +122,11 @@ def _award_of(kind: str) -> Schema:
 def _trigger() -> Schema:
     fields: dict[str, Schema] = {
         "event": one_of(TRIGGERS),
-        "nth": integer(1, NTH_MAX, "only the nth deposit"),
-        "name": matching(EVENT_NAME.pattern, "of the custom event"),
-        "eur": eur("the total to cross"),
+        "nth": integer(1, NTH_MAX, "only the nth deposit triggers"),
+        "name": matching(EVENT_NAME.pattern, "the name of the custom event"),
+        "eur": eur("the total that must be crossed"),
         "to": matching(LEVEL_ID.pattern, "the level climbed to"),
-        "days": integer(1, SILENCE_DAYS_MAX, "more than so many days of silence"),
+        "days": integer(1, SILENCE_DAYS_MAX, "the player has been silent for more than so many days"),
         "code": matching(CODE.pattern, "a-z and A-Z are the same"),
     }
     needs = [
@@ -142,7 +142,7 @@ def _eligibility() -> Schema:
         "countries": group(("allow", "deny"), {"allow": _COUNTRIES, "deny": _COUNTRIES}) | {"maxProperties": 1},
         "levels": list_of(matching(LEVEL_ID.pattern)),
         "segments": list_of(matching(SEGMENT.pattern, "one of them must be set on the player")),
-        "players": list_of(matching(PLAYER_ID.pattern, "a personal offer: only these")),
+        "players": list_of(matching(PLAYER_ID.pattern, "a personal offer to these players only")),
         "currencies": list_of(matching(CURRENCY_CODE.pattern, "all, if left out")),
         "min_deposit": amounts(0, "smallest deposit that triggers"),
     }
@@ -151,8 +151,8 @@ def _eligibility() -> Schema:
 
 def _award() -> Schema:
     bonus: dict[str, Schema] = {
-        "match_percent": DECIMAL | {"description": "of the deposit, rounded down"},
-        "max": amounts(1, "most of a match"),
+        "match_percent": DECIMAL | {"description": "percent of the deposit that are awarded, rounded down"},
+        "max": amounts(1, "the most that a match awards"),
         "fixed": amounts(1, "the bonus"),
     }
     free_spins: dict[str, Schema] = {
@@ -160,14 +160,14 @@ def _award() -> Schema:
         "bet": amounts(1, "the stake of each spin"),
         "games": _GAMES | {"minItems": 1},
         "valid_days": integer(1, VALID_DAYS_MAX),
-        "wager_multiplier": DECIMAL | {"description": 'what is won must be wagered so often; "0" pays real money'},
-        "max_win": amounts(1, "most that all spins together pay"),
+        "wager_multiplier": DECIMAL | {"description": 'how often the winnings must be wagered; "0" pays real money'},
+        "max_win": amounts(1, "the most that all spins pay together"),
     }
     choice = {"oneOf": [{"required": ["match_percent", "max"]}, {"required": ["fixed"]}]}
     fields = {
         "bonus": group(BONUS_FIELDS, bonus) | choice,
         "free_spins": group(FREE_SPINS_FIELDS, free_spins, FREE_SPINS_FIELDS[:-1]),
-        "points_multiplier": DECIMAL | {"description": "for the type of that name; above 1"},
+        "points_multiplier": DECIMAL | {"description": "only for the type of that name; a factor above 1"},
     }
     return group(AWARD_FIELDS, fields)
 
@@ -180,17 +180,17 @@ def _wager() -> Schema:
         "multiplier": DECIMAL | {"description": "how often the base must be wagered; 0 completes at once"},
         "basis": one_of(get_args(Basis)),
         "min_bet": amounts(0, "smaller stakes make no progress"),
-        "max_bet": amounts(1, "largest stake while it is in wager"),
+        "max_bet": amounts(1, "largest stake while the bonus is in wager"),
         "over_max_bet": one_of(get_args(OverMaxBet)),
         "max_bet_counts": _MAX_BET_COUNTS,
         "excluded_games": _GAMES,
         "excluded_policy": one_of(get_args(ExcludedPolicy)),
         "contribution": group(("games", "types"), contribution),
-        "valid_days": integer(1, VALID_DAYS_MAX, "from the grant; if left out, until the campaign ends"),
-        "max_cashout": amounts(0, "most that moves to the real wallet"),
-        "min_average_bet": amounts(1, "a lower mean stake is held for an operator"),
+        "valid_days": integer(1, VALID_DAYS_MAX, "days from the grant; if left out, until the campaign ends"),
+        "max_cashout": amounts(0, "the most that moves to the real wallet"),
+        "min_average_bet": amounts(1, "with a lower mean stake the bonus is held for an operator"),
         "funds_order": one_of(get_args(FundsOrder)),
-        "cancel_on_withdrawal": BOOLEAN | {"description": "a withdrawal takes it away; true if left out"},
+        "cancel_on_withdrawal": BOOLEAN | {"description": "a withdrawal takes the bonus away; true if left out"},
     }
     return group(WAGER_FIELDS, fields)
 

@@ -42,8 +42,9 @@ def _level() -> Schema:
     fields: dict[str, Schema] = {
         "id": matching(LEVEL_ID.pattern, "also the key of its name"),
         "threshold_eur": eur('turnover that reaches it; the first has "0"'),
-        "bonus_multiplier": DECIMAL | {"description": f"of campaigns' bonuses, 1 to {BONUS_MULTIPLIER_MAX}"},
-        "cashback_percent": DECIMAL | {"description": "of the week's losses of real money"},
+        "bonus_multiplier": DECIMAL
+        | {"description": f"multiplies the bonuses of campaigns, 1 to {BONUS_MULTIPLIER_MAX}"},
+        "cashback_percent": DECIMAL | {"description": "percent of the week's loss of real money"},
         "manager": one_of(MANAGERS, "who looks after the player"),
         "min_rtp": DECIMAL | {"description": "lowest return to player of a game variant, at most 1"},
         "withdrawal": one_of(WITHDRAWALS),
@@ -57,17 +58,19 @@ def _points() -> Schema:
     fields: dict[str, Schema] = {
         "per_eur": DECIMAL | {"description": "points for each EUR of a paid bet"},
         "game_multiplier": group(GAME_TYPES, dict.fromkeys(GAME_TYPES, multiplier)),
-        "expire_after_inactive_months": integer(1, MONTHS_MAX, "without a paid bet; never, if left out"),
+        "expire_after_inactive_months": integer(
+            1, MONTHS_MAX, "months without a paid bet; points never expire if left out"
+        ),
     }
     return group(POINTS_FIELDS, fields, POINTS_FIELDS[:1])
 
 
 def _redemption() -> Schema:
     fields: dict[str, Schema] = {
-        "points_per_eur": integer(1, REDEEMED_MAX, "so many points are 1 EUR of free play"),
+        "points_per_eur": integer(1, REDEEMED_MAX, "how many points are worth 1 EUR of free play"),
         "min_points": integer(1, REDEEMED_MAX, "a multiple of step"),
         "step": integer(1, REDEEMED_MAX),
-        "lock_hours": integer(1, LOCK_HOURS_MAX, "unlocked if not confirmed by then"),
+        "lock_hours": integer(1, LOCK_HOURS_MAX, "the points are unlocked if the redemption is not confirmed by then"),
     }
     return group(REDEMPTION_FIELDS, fields | _terms(), REDEMPTION_FIELDS)
 
@@ -75,8 +78,8 @@ def _redemption() -> Schema:
 def _downgrade() -> Schema:
     fields: dict[str, Schema] = {
         "rule": one_of(DOWNGRADE_RULES, "which threshold the rolling turnover must not fall below"),
-        "window_days": integer(1, TURNOVER_DAYS_MAX, "of the rolling turnover, today included"),
-        "grace_days": integer(0, GRACE_DAYS_MAX, "a level is held at least so long"),
+        "window_days": integer(1, TURNOVER_DAYS_MAX, "days of the rolling turnover, today included"),
+        "grace_days": integer(0, GRACE_DAYS_MAX, "a level is held for at least so many days"),
     }
     return group(DOWNGRADE_FIELDS, fields)
 
@@ -92,5 +95,5 @@ def _cashback() -> Schema:
 def _terms() -> dict[str, Schema]:
     return {
         "wager_multiplier": DECIMAL | {"description": "how often the grant must be wagered"},
-        "valid_days": integer(1, VALID_DAYS_MAX, "from the grant"),
+        "valid_days": integer(1, VALID_DAYS_MAX, "days from the grant"),
     }

@@ -70,7 +70,7 @@ async def deposit(call: ThisCall, player_id: PlayerId, body: DepositRequest) -> 
 
 @routes.change("POST /players/{player_id}/block", roles=PLATFORM, answers=BlockJson)
 async def block(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Response:
-    """Refuses bets, deposits and grants from now on; settlements still work."""
+    """Refuses bets, deposits and grants from now on; results, cancels and rollbacks still work."""
     outcome = await call.command(player_id, Block(body.reason))
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
 
