@@ -90,7 +90,9 @@ def decide_alone(player: Player, catalog: Catalog, command: Command) -> Decision
         return Rejection(PLAYER_NOT_FOUND, f"Player {state.player_id} is not registered: register the player first.")
     declared = DECLARED[kind]
     if state.blocked is not None and not declared.while_blocked:
-        return Rejection(PLAYER_BLOCKED, f"Player {state.player_id} is blocked; results, cancels and rollbacks still work.")
+        return Rejection(
+            PLAYER_BLOCKED, f"Player {state.player_id} is blocked; results, cancels and rollbacks still work."
+        )
     if declared.converts and state.currency not in catalog.currencies:
         return _not_offered(state.currency)
     decided = declared.decide(player, catalog, command, body)
