@@ -43,8 +43,8 @@ up: ## Starts a server on this machine; settings from CROUPIER_… in the enviro
 	@./scripts/setup.sh python
 	env -u VIRTUAL_ENV -u PYTHONPATH -u PYTHONHOME $(PY)/croupier up
 
-bench: ## Measures spins per second against the peers (needs redis-server and wrk)
-	@./scripts/setup.sh python redis wrk
+bench: ## Measures spins per second against the peers (needs redis-server, wrk and postgresql)
+	@./scripts/setup.sh python redis wrk postgresql
 	$(CLEAN_ENV) $(PY)/python -m benchmarks.run
 
 clean: ## Removes caches and build leftovers; .venv stays

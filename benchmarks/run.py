@@ -95,14 +95,14 @@ class Bench:
     def _start(self, stack: contextlib.ExitStack, name: str) -> Target:
         self._console.print(f"starting {TITLES[name]}", style="dim")
         if name in ("p0", "p4"):
-            return Target(name, stack.enter_context(servers.peer(name, self._folder)), durable=False)
+            return Target(name, stack.enter_context(servers.peer(name, self._folder)).url, durable=False)
         keys = self._folder / "keys.json"
         self._keys.write(keys)
         if name == "sqlite":
             store = f"sqlite:{self._folder / 'store'}"
         else:
-            store = stack.enter_context(servers.redis(self._folder, name.removeprefix("redis-")))
-        url = stack.enter_context(servers.croupier(name, store, keys, self._folder))
+            store = stack.enter_context(servers.redis(self._folder, name, name.removeprefix("redis-"))).url
+        url = stack.enter_context(servers.croupier(name, store, keys, self._folder)).url
         asyncio.run(client.prepare(url, self._keys.platform, self._options.players))
         return Target(name, url, durable=True)
 
