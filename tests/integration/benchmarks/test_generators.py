@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.http_socket import HttpSocket
 from benchmarks.open_loop import Generator
+from benchmarks.scale.recovery import ask_until_answered
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 BUSY = b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"
@@ -19,6 +20,7 @@ class Server:
     """Answers request by request on one connection; stalls once, refuses once, or falls silent."""
 
     def __init__(self) -> None:
+        self.requests = 0
         self.stall_at = self.refuse_at = self.silent_from = -1
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -27,14 +29,14 @@ class Server:
 
     def _serve(self) -> None:
         connection, _ = self._listener.accept()
-        number = 0
         with connection:
             while connection.recv(4096):
+                number = self.requests
+                self.requests += 1
                 if number == self.stall_at:
                     time.sleep(STALL_S)
                 if self.silent_from < 0 or number < self.silent_from:
                     connection.sendall(BUSY if number == self.refuse_at else OK)
-                number += 1
 
     def close(self) -> None:
         self._listener.close()
@@ -75,3 +77,14 @@ def test_the_rate_is_kept_and_what_is_refused_or_not_answered_is_told(
     generator = load(server, requests=50, rate=250)
     assert time.perf_counter() - started >= 49 / 250
     assert (generator.failed, len(generator.latencies_s), generator.dropped) == (1, 39, 10)
+
+
+def test_after_a_kill_each_player_is_asked_until_answered(server: Server) -> None:
+    server.refuse_at = 1
+    connection = HttpSocket(server.url)
+    started = time.perf_counter()
+    answered = ask_until_answered([connection], iter([b"GET / HTTP/1.1\r\n\r\n"] * 3), started)
+    connection.close()
+    assert len(answered) == 3
+    assert answered == sorted(answered)
+    assert server.requests == 4
