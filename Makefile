@@ -1,6 +1,6 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check simulate fuzz up bench clean
+.PHONY: help demo test test-quick check simulate fuzz up bench bench-scale clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
@@ -43,9 +43,14 @@ up: ## Starts a server on this machine; settings from CROUPIER_… in the enviro
 	@./scripts/setup.sh python
 	env -u VIRTUAL_ENV -u PYTHONPATH -u PYTHONHOME $(PY)/croupier up
 
-bench: ## Measures spins per second against the peers (needs redis-server and wrk)
+bench: ## Measures spins against the peers, 15 minutes, into README.md; make bench QUICK=1: 3 minutes, writes nothing
+	@./scripts/setup.sh python redis wrk postgresql
+	$(CLEAN_ENV) $(PY)/python -m benchmarks.run $(if $(QUICK),--quick)
+	$(if $(QUICK),,$(CLEAN_ENV) $(PY)/python -m benchmarks.report)
+
+bench-scale: ## Measures how cost grows, into docs/performance.md: players, shards, memory, recovery; SCALE="--sizes 1000"
 	@./scripts/setup.sh python redis wrk
-	$(CLEAN_ENV) $(PY)/python -m benchmarks.run
+	$(CLEAN_ENV) $(PY)/python -m benchmarks.scale $(SCALE)
 
 clean: ## Removes caches and build leftovers; .venv stays
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -14,7 +14,10 @@ class LoadFailed(Exception):
 
 
 class Sample(NamedTuple):
-    """One measurement. `generator_cpu` is wrk's CPU time per second of wall clock, in percent of one core."""
+    """One measurement. `generator_cpu` is the generator's CPU time per second of wall clock, in percent of one core.
+
+    `answer_bytes` is the size of an answer with its headers, where the generator tells it.
+    """
 
     requests: int
     per_second: int
@@ -22,6 +25,7 @@ class Sample(NamedTuple):
     p99_us: int
     max_us: int
     generator_cpu: int
+    answer_bytes: int = 0
 
 
 class Spins(NamedTuple):
@@ -58,6 +62,7 @@ def _sample(result: dict[str, Any], url: str, cpu_s: float) -> Sample:
         p99_us=result["p99_us"],
         max_us=result["max_us"],
         generator_cpu=round(100 * cpu_s / wall_s),
+        answer_bytes=round(result["bytes"] / result["requests"]),
     )
 
 

@@ -1,240 +1,209 @@
-"""`make bench`: durable one-call spins per second and their latency, Croupier beside the peers that do nothing.
+"""`make bench`: durable one-call spins per second and their latency, Croupier beside its peers.
 
-All servers run at once and take turns under load, round by round, so that noise hits them alike; medians are shown.
-Every answer must be a success and every balance must be right at the end, or there is no result.
+Servers run at once and take turns under load, round by round, so that noise hits them alike; medians are shown. Those
+with less to prove are measured afterwards, each with P0 beside it, in fewer rounds. Every answer must be a success, and
+every balance and the number of spins on record must be right at the end, or there is no result.
 """
 
 import argparse
-import asyncio
 import contextlib
-import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import client, servers
+from benchmarks import chart, open_loop, report, results, servers, shard_metrics
+from benchmarks.flood import SetupFailed
 from benchmarks.load import LoadFailed, Sample, Spins, measure
+from benchmarks.measured import FLOOR, Measured, Measurements
+from benchmarks.processes import CpuTimes
 from benchmarks.signed import Keys, write_spins
+from benchmarks.targets import SPECS, Setting, Target
 
-RESULTS: Final = Path(__file__).with_name("results.json")
 CONNECTIONS: Final = (64, 1)
-REQUESTS_PER_SECOND_MAX: Final = {64: 60_000, 1: 20_000}
-"""Above what any server here reaches: so many requests are signed for each second of warm-up."""
+ALONE_RATE_MAX: Final = 20_000
+"""So many requests are signed for each second of warm-up at one connection; at 64 the target's spec says it."""
 HEADROOM: Final = 2.5
 """After the warm-up: so many times as many requests are signed as the warm-up used."""
-WARM_UP_S: Final = 2
-TITLES: Final = {
-    "p0": "P0 FastAPI, does nothing",
-    "p4": "P4 plain ASGI, does nothing",
-    "redis-everysec": "Croupier, Redis (AOF everysec)",
-    "redis-always": "Croupier, Redis (AOF always)",
-    "sqlite": "Croupier, SQLite (default)",
-}
-
-
-DEFAULT: Final = ("p0", "p4", "redis-everysec", "sqlite")
-
-
-class Target(NamedTuple):
-    """A server under load. `durable`: it is Croupier, with players and money to check."""
-
-    name: str
-    url: str
-    durable: bool
-
-
-class Row(NamedTuple):
-    """Medians of one target."""
-
-    name: str
-    per_second_64: int
-    p50_us_64: int
-    p99_us_64: int
-    p50_us_1: int
-    p99_us_1: int
-    generator_cpu_64: int
+WARM_UP_S: Final = 1
+WIDTH: Final = 140
+"""Columns of the printed tables, whatever the terminal has."""
+QUICK: Final = ("p0", "p1", "p2", "p4", "redis-everysec")
+QUICK_OPTIONS: Final = {"rounds": 3, "seconds": 2, "players": 1_000, "open_seconds": 3, "open_rounds": 1}
+FULL_OPTIONS: Final = {"rounds": 5, "seconds": 5, "players": 10_000, "open_seconds": 10, "open_rounds": 3}
 
 
 class Bench:
     """One run: servers started on an exit stack, samples gathered by target and connections."""
 
     def __init__(self, folder: Path, options: argparse.Namespace, console: Console) -> None:
-        self._folder = folder
+        keys = Keys.fresh()
+        keys.write(folder / "keys.json")
+        self._setting = Setting(folder, keys, folder / "keys.json", options.players, options.actors)
         self._options = options
         self._console = console
-        self._keys = Keys.fresh()
         self._next_request = 0
-        self._warm: dict[tuple[str, int], int] = {}
-        self._samples: dict[tuple[str, int], list[Sample]] = {}
+        self._rates: dict[tuple[str, int], int] = {}
+        self._answered: dict[str, int] = {}
+        self._under_way: dict[str, int] = {}
+        self._rounds = 0
+        self._started = time.monotonic()
+        self.measured = Measurements()
 
-    def run(self) -> list[Row]:
+    def run(self) -> None:
         """Starts everything, measures, checks the money. Raises what the parts raise."""
+        names = self._options.targets
+        with self._running([name for name in names if not SPECS[name].extra]) as targets:
+            for _ in range(self._options.rounds):
+                self._round(targets)
+            for number in range(self._options.open_rounds):
+                self._open_round(targets, number)
+        for name in (name for name in names if SPECS[name].extra):
+            with self._running([FLOOR, name]) as targets:
+                for _ in range((self._options.rounds + 1) // 2):
+                    self._round(targets, reference=FLOOR)
+
+    @contextlib.contextmanager
+    def _running(self, names: Sequence[str]) -> Iterator[list[Target]]:
+        """The targets, ready and warm; their money is checked before they end."""
+        self._answered, self._under_way = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
         with contextlib.ExitStack() as stack:
-            targets = [self._start(stack, name) for name in self._options.targets]
+            targets = list[Target]()
+            for name in names:
+                self._say(f"starting {SPECS[name].title}")
+                targets.append(SPECS[name].start(stack, self._setting, name))
             for target in targets:
                 self._warm_up(target)
-            for number in range(self._options.rounds):
-                self._console.print(f"round {number + 1} of {self._options.rounds}", style="dim")
-                for connections in CONNECTIONS:
-                    self._round(targets, connections)
-            for target in filter(lambda target: target.durable, targets):
-                self._check_money(target)
-        return [self._row(target.name) for target in targets]
+            yield targets
+            for target in targets:
+                if target.check is not None:
+                    self._say(f"adding up the money of {SPECS[target.name].title}")
+                    target.check(self._answered[target.name], self._under_way[target.name])
 
-    def _start(self, stack: contextlib.ExitStack, name: str) -> Target:
-        self._console.print(f"starting {TITLES[name]}", style="dim")
-        if name in ("p0", "p4"):
-            return Target(name, stack.enter_context(servers.peer(name, self._folder)), durable=False)
-        keys = self._folder / "keys.json"
-        self._keys.write(keys)
-        if name == "sqlite":
-            store = f"sqlite:{self._folder / 'store'}"
-        else:
-            store = stack.enter_context(servers.redis(self._folder, name.removeprefix("redis-")))
-        url = stack.enter_context(servers.croupier(name, store, keys, self._folder))
-        asyncio.run(client.prepare(url, self._keys.platform, self._options.players))
-        return Target(name, url, durable=True)
+    def _say(self, what: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        self._console.print(f"{minutes:02}:{seconds:02} {what}", style="dim", highlight=False)
 
     def _warm_up(self, target: Target) -> None:
         for connections in CONNECTIONS:
-            rate = REQUESTS_PER_SECOND_MAX[connections]
-            sample = self._load(target, connections, WARM_UP_S, rate)
-            self._warm[target.name, connections] = int(HEADROOM * sample.per_second) + 1
+            rate = SPECS[target.name].rate_max if connections > 1 else ALONE_RATE_MAX
+            sample = self._ready(target, connections, WARM_UP_S, rate)()
+            self._rates[target.name, connections] = int(HEADROOM * sample.per_second) + 1_000
 
-    def _round(self, targets: Sequence[Target], connections: int) -> None:
+    def _round(self, targets: Sequence[Target], reference: str = "") -> None:
+        """All in turn, at 64 connections and at one; what is measured of a `reference` serves ratios only."""
+        self._rounds += 1
+        self._say(f"round {self._rounds}: {', '.join(target.name for target in targets)}")
+        for connections in CONNECTIONS:
+            for target in targets:
+                found = self._measure(target, targets, connections)
+                self.measured.add(self._rounds, connections, found, target.name == reference)
+
+    def _measure(self, target: Target, targets: Sequence[Target], connections: int) -> Measured:
+        """One sample, with what the processes and the shards say of the same seconds."""
+        seconds = self._options.seconds if connections > 1 else max(1, self._options.seconds * 3 // 5)
+        asked = shard_metrics.scrape(target.url) if target.is_croupier else None
+        load = self._ready(target, connections, seconds, self._rates[target.name, connections])
+        before = CpuTimes.now()
+        sample = load()
+        after = CpuTimes.now()
+        roots = [root for other in targets if other is not target for root in other.roots]
+        return Measured(
+            name=target.name,
+            sample=sample,
+            cpu_s=after.since(before, target.roots),
+            others_cpu=round(100 * sum(after.since(before, roots).values()) / seconds),
+            handling=None if asked is None else shard_metrics.between(asked, shard_metrics.scrape(target.url)),
+        )
+
+    def _open_round(self, targets: Sequence[Target], number: int) -> None:
+        """Half of the maximum measured before, at a fixed rate."""
         for target in targets:
-            rate = self._warm[target.name, connections]
-            sample = self._load(target, connections, self._options.seconds, rate)
-            self._samples.setdefault((target.name, connections), []).append(sample)
+            if not SPECS[target.name].open_loop or self._options.open_seconds == 0:
+                continue
+            rate = max(1, self.measured.per_second(target.name) // 2)
+            self._say(f"open loop {number + 1} of {self._options.open_rounds}: {target.name} at {rate:,} per second")
+            spins = self._signed(target, rate * self._options.open_seconds)
+            found = open_loop.measure(target.url, spins, CONNECTIONS[0], rate)
+            self._count(target, found.answered, found.dropped)
+            self.measured.add_open(target.name, found)
 
-    def _load(self, target: Target, connections: int, seconds: int, rate_max: int) -> Sample:
+    def _ready(self, target: Target, connections: int, seconds: int, rate_max: int) -> Callable[[], Sample]:
+        """A load that has signed its requests already, so that its CPU doesn't count as anybody's."""
+        spins = None if target.load is not None else self._signed(target, rate_max * (seconds + 1))
+
+        def load() -> Sample:
+            if target.load is not None:
+                sample = target.load(connections, seconds)
+            else:
+                assert spins is not None
+                sample = measure(target.url, spins, connections, seconds)
+            self._count(target, sample.requests, connections)
+            return sample
+
+        return load
+
+    def _signed(self, target: Target, count: int) -> Spins:
         """Fresh requests, signed just before: none is a repeat and none has an old timestamp."""
-        path, count = self._folder / "spins", rate_max * (seconds + 1)
-        size = write_spins(path, self._keys.game, self._next_request, count, self._options.players)
+        path = self._setting.folder / "spins"
+        size = write_spins(path, self._setting.keys.game, self._next_request, count, target.players)
         self._next_request += count
-        return measure(target.url, Spins(path, size, count), connections, seconds)
+        return Spins(path, size, count)
 
-    def _check_money(self, target: Target) -> None:
-        """Every bet was won back, so all deposits and all bonuses must still be there, to the cent."""
-        players, deposit = self._options.players, client.DEPOSIT
-        awarded = -(-players // 3)
-        expected = client.Money(players * deposit, awarded * deposit, awarded)
-        found = asyncio.run(client.money(target.url, self._keys.platform, players))
-        if found != expected:
-            raise LoadFailed(f"{target.name}: the balances are wrong: {found}, expected {expected}")
-
-    def _row(self, name: str) -> Row:
-        def median(connections: int, field: str) -> int:
-            figures: list[int] = [getattr(sample, field) for sample in self._samples[name, connections]]
-            return round(statistics.median(figures))
-
-        return Row(
-            name=name,
-            per_second_64=median(64, "per_second"),
-            p50_us_64=median(64, "p50_us"),
-            p99_us_64=median(64, "p99_us"),
-            p50_us_1=median(1, "p50_us"),
-            p99_us_1=median(1, "p99_us"),
-            generator_cpu_64=median(64, "generator_cpu"),
-        )
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    cpu = [
-        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
-    ]
-    redis = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=False).stdout
-    packages = ("ray", "fastapi", "uvicorn", "uvloop", "httptools", "redis", "msgspec")
-    return {
-        "cores": os.cpu_count(),
-        "cpu": cpu[0] if cpu else platform.machine(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "redis_server": redis.split("v=")[-1].split(" ")[0],
-        **{name: version(name) for name in packages},
-    }
-
-
-HEAD: Final = ("", "spins/s", "× P0", "p50 ms", "p99 ms", "p50 ms\n1 conn.", "p99 ms\n1 conn.", "wrk\nCPU %")
-"""64 connections unless a column says 1; wrk's CPU in percent of one core, at 64."""
-
-
-def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """The table's lines as text."""
-    floor = next((row.per_second_64 for row in rows if row.name == "p0"), None)
-    return [
-        (
-            TITLES[row.name],
-            f"{row.per_second_64:,}",
-            f"{row.per_second_64 / floor:.2f}" if floor else "–",
-            *(f"{us / 1000:.2f}" for us in (row.p50_us_64, row.p99_us_64, row.p50_us_1, row.p99_us_1)),
-            str(row.generator_cpu_64),
-        )
-        for row in rows
-    ]
-
-
-def markdown(rows: Sequence[Row]) -> str:
-    """The table for the README."""
-    lines = [
-        tuple(name.replace("\n", ", ") for name in HEAD),
-        tuple("---" if not name else "---:" for name in HEAD),
-        *cells(rows),
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _show(console: Console, rows: Sequence[Row]) -> None:
-    table = Table(title="one-call spins over 64 connections, all servers in one run")
-    for name in HEAD:
-        table.add_column(name, justify="right" if name else "left", no_wrap=bool(name))
-    for line in cells(rows):
-        table.add_row(*line)
-    console.print(table)
+    def _count(self, target: Target, answered: int, under_way: int) -> None:
+        self._answered[target.name] += answered
+        self._under_way[target.name] += under_way
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="croupier bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds; the median of each figure counts")
-    parser.add_argument("--seconds", type=int, default=5, help="seconds under load, each target, each round")
-    parser.add_argument("--players", type=int, default=10_000)
-    parser.add_argument("--targets", nargs="+", choices=TITLES, default=DEFAULT, metavar="NAME")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are written (JSON)")
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown too")
-    return parser.parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="benchmarks.run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="three minutes: fewer targets, rounds, seconds, players")
+    parser.add_argument("--rounds", type=int, help="rounds; the median of each figure counts")
+    parser.add_argument("--seconds", type=int, help="seconds under load, each target, each round")
+    parser.add_argument("--open-seconds", type=int, help="seconds at half the maximum rate; 0 for none")
+    parser.add_argument("--open-rounds", type=int)
+    parser.add_argument("--players", type=int)
+    parser.add_argument("--actors", type=int, default=50, help="players of P3: each is a process")
+    parser.add_argument("--targets", nargs="+", choices=SPECS, metavar="NAME", help=f"of {', '.join(SPECS)}")
+    parser.add_argument("--results", type=Path, help="where the figures are written (JSON); nowhere if --quick")
+    parser.add_argument("--chart", type=Path, help="where the chart is written (PNG); nowhere if --quick")
+    options = parser.parse_args(arguments)
+    for name, value in (QUICK_OPTIONS if options.quick else FULL_OPTIONS).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    if not options.quick:
+        options.results, options.chart = options.results or results.FILE, options.chart or chart.FILE
+    options.targets = options.targets or list(QUICK if options.quick else SPECS)
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark; 1 if it could not be run or a result would be worth nothing."""
-    options, console = _options(arguments), Console()
+    options, console = _options(arguments), Console(width=WIDTH)
     try:
         with tempfile.TemporaryDirectory(prefix="croupier-bench-") as folder:
-            rows = Bench(Path(folder), options, console).run()
-    except (LoadFailed, client.SetupFailed, servers.ServerFailed, OSError, EOFError) as failure:
+            bench = Bench(Path(folder), options, console)
+            bench.run()
+    except (LoadFailed, SetupFailed, servers.ServerFailed, OSError, EOFError) as failure:
         console.print(f"no result: {failure}", style="red", markup=False)
         return 1
-    _show(console, rows)
-    found = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "options": {"rounds": options.rounds, "seconds": options.seconds, "players": options.players},
-        "rows": [row._asdict() for row in rows],
-    }
-    options.results.write_text(json.dumps(found, indent=2) + "\n")
-    if options.markdown:
-        console.print(markdown(rows), soft_wrap=True, markup=False, highlight=False)
+    used = {name: getattr(options, name) for name in (*FULL_OPTIONS, "actors")}
+    found = results.Results(
+        date=results.now(),
+        machine=results.machine(),
+        options=used,
+        rows=[bench.measured.row(name, SPECS[name].title) for name in options.targets],
+        ratios=bench.measured.ratios("redis-everysec"),
+    )
+    if options.results is not None:
+        results.write(found, options.results)
+    if options.chart is not None:
+        chart.draw(found, options.chart)
+    report.show(console, found)
     return 0
 
 

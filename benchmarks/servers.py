@@ -9,34 +9,49 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 STOP_TIMEOUT_S = 30
 START_TIMEOUT_S = 120
 
 
+class Running(NamedTuple):
+    """A server that is ready: its url, and the process that all its others descend from."""
+
+    url: str
+    pid: int
+
+
 class ServerFailed(Exception):
     """A server of the run ended or stayed silent; its log says why."""
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port on the loopback that nobody listens on right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The caller's environment without settings that would change what is measured."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("CROUPIER_", "RAY_"))}
 
 
 @contextlib.contextmanager
-def _process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def process(command: Sequence[str], log: Path, user: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A child in a session of its own that writes to `log`; asked to stop at the end, and killed if it doesn't."""
-    with log.open("wb") as reply_to:
+    with log.open("wb") as output:
         child = subprocess.Popen(
-            command, stdout=reply_to, stderr=subprocess.STDOUT, cwd=ROOT, env=_environment(), start_new_session=True
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/" if user else ROOT,
+            env=environment(),
+            start_new_session=True,
+            user=user,
         )
     try:
         yield child
@@ -49,7 +64,7 @@ def _process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byt
             child.wait()
 
 
-def _wait_until(ready: Callable[[], str], child: subprocess.Popen[bytes], log: Path) -> str:
+def wait_until(ready: Callable[[], str], child: subprocess.Popen[bytes], log: Path) -> str:
     """Polls until `ready` answers something. Raises `ServerFailed` with the end of the log."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while child.poll() is None and time.monotonic() < deadline:
@@ -73,33 +88,31 @@ def _said_ready(log: Path) -> str:
 
 
 @contextlib.contextmanager
-def peer(name: str, folder: Path) -> Iterator[str]:
-    """One of `benchmarks.peers` on one uvicorn worker; answers its url."""
-    port, log = _free_port(), folder / f"{name}.log"
-    options = f"--host 127.0.0.1 --port {port} --loop uvloop --http httptools --lifespan off --no-access-log"
-    command = [sys.executable, "-m", "uvicorn", f"benchmarks.peers:{name}", *options.split(), "--log-level", "warning"]
-    with _process(command, log) as child:
-        yield _wait_until(lambda: _listening(port), child, log)
+def peer(name: str, folder: Path, arguments: Sequence[str] = (), log_name: str = "") -> Iterator[Running]:
+    """One of `benchmarks.peers` on one uvicorn worker."""
+    port, log = free_port(), folder / f"{log_name or name}.log"
+    command = [sys.executable, "-m", "benchmarks.peers", name, "--port", str(port), *arguments]
+    with process(command, log) as child:
+        yield Running(wait_until(lambda: _listening(port), child, log), child.pid)
 
 
 @contextlib.contextmanager
-def redis(folder: Path, fsync: str) -> Iterator[str]:
-    """A redis-server with AOF (`everysec` or `always`) in a folder of its own; answers its url."""
-    port, data, log = _free_port(), folder / f"redis-{fsync}", folder / f"redis-{fsync}.log"
+def redis(folder: Path, name: str, fsync: str) -> Iterator[Running]:
+    """A redis-server with AOF (`everysec` or `always`) in a folder of its own."""
+    port, data, log = free_port(), folder / f"redis-{name}", folder / f"redis-{name}.log"
     data.mkdir()
     options = f"--bind 127.0.0.1 --port {port} --appendonly yes --appendfsync {fsync} --maxmemory-policy noeviction"
     command = ["redis-server", *options.split(), "--save", "", "--dir", str(data), "--logfile", str(data / "log")]
-    with _process(command, log) as child:
-        _wait_until(lambda: _listening(port), child, log)
-        yield f"redis://127.0.0.1:{port}/0"
+    with process(command, log) as child:
+        wait_until(lambda: _listening(port), child, log)
+        yield Running(f"redis://127.0.0.1:{port}/0", child.pid)
 
 
 @contextlib.contextmanager
-def croupier(name: str, store: str, keys: Path, folder: Path) -> Iterator[str]:
-    """`croupier up` with one shard and one gateway; answers the url it says it is ready at."""
+def croupier(name: str, store: str, keys: Path, folder: Path, extra: str = "--shards 1") -> Iterator[Running]:
+    """`croupier up` with one shard and one gateway unless `extra` says otherwise; the url it says it is ready at."""
     log = folder / f"{name}.log"
-    options = (
-        f"--store {store} --shards 1 --host 127.0.0.1 --port 0 --auth hmac --keys {keys} --catalog {ROOT / 'catalog'}"
-    )
-    with _process([str(Path(sys.executable).with_name("croupier")), "up", *options.split()], log) as child:
-        yield _wait_until(lambda: _said_ready(log), child, log)
+    options = f"--store {store} --host 127.0.0.1 --port 0 --auth hmac --keys {keys} --catalog {ROOT / 'catalog'}"
+    command = [str(Path(sys.executable).with_name("croupier")), "up", *options.split(), *extra.split()]
+    with process(command, log) as child:
+        yield Running(wait_until(lambda: _said_ready(log), child, log), child.pid)

@@ -31,8 +31,8 @@ function done(summary, latency)
   for _, thread in ipairs(threads) do again = again + thread:get("reused") end
   local e = summary.errors
   io.write(string.format(
-    '\nRESULT {"requests":%d,"duration_us":%d,"failed":%d,"refused":%d,"reused":%d,' ..
+    '\nRESULT {"requests":%d,"duration_us":%d,"bytes":%d,"failed":%d,"refused":%d,"reused":%d,' ..
     '"p50_us":%d,"p99_us":%d,"max_us":%d}\n',
-    summary.requests, summary.duration, e.connect + e.read + e.write + e.timeout, e.status, again,
+    summary.requests, summary.duration, summary.bytes, e.connect + e.read + e.write + e.timeout, e.status, again,
     latency:percentile(50), latency:percentile(99), latency.max))
 end

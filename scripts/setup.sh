@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what a make target needs: `setup.sh python|redis|wrk …`. What is there already is left alone.
+# Sets up what a make target needs: `setup.sh python|redis|wrk|postgresql …`. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -85,6 +85,11 @@ setup_redis() {
 
 setup_wrk() {
     command -v wrk >/dev/null || apt_install wrk
+}
+
+# Debian keeps the server's programs off the PATH. The package starts a server of its own, which nothing here uses.
+setup_postgresql() {
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || apt_install postgresql
 }
 
 for need in "$@"; do

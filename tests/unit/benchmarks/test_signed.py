@@ -43,8 +43,8 @@ def test_the_server_believes_the_signatures(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", ["failed", "refused", "reused"])
 def test_one_answer_that_was_no_success_spoils_the_measurement(bad: str) -> None:
-    result = {"requests": 10, "duration_us": 1_000_000, "failed": 0, "refused": 0, "reused": 0}
+    result = {"requests": 10, "duration_us": 1_000_000, "bytes": 3_000, "failed": 0, "refused": 0, "reused": 0}
     result |= {"p50_us": 1, "p99_us": 2, "max_us": 3}
-    assert _sample(result, "http://x", cpu_s=0.5) == (10, 10, 1, 2, 3, 50)
+    assert _sample(result, "http://x", cpu_s=0.5) == (10, 10, 1, 2, 3, 50, 300)
     with pytest.raises(LoadFailed, match=f"1 of 10 requests were {bad}"):
         _sample(result | {bad: 1}, "http://x", cpu_s=0.5)

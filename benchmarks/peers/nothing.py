@@ -1,35 +1,13 @@
-"""The peers that do nothing: what the framework (P0) and the HTTP server (P4) cost before the first rule is read.
-
-Served by `python -m uvicorn benchmarks.peers:p0 --loop uvloop --http httptools`, one worker.
-"""
+"""The peers that do nothing: what the framework (P0) and the HTTP server (P4) cost before the first rule is read."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Header
-from pydantic import BaseModel
+
+from benchmarks.peers.documents import Balance, Mode, SpinAnswer
 
 Message = MutableMapping[str, Any]
-
-
-class Balance(BaseModel):
-    real: int
-    bonus: int
-    bonus_usable: int
-    withdrawable: int
-
-
-class SpinAnswer(BaseModel):
-    session_id: str
-    player_id: str
-    game_id: str
-    mode: Literal["real", "freespin"]
-    state: Literal["open", "closed"]
-    bet_amount: int
-    win_amount: int
-    balance: Balance
-    replayed: bool
-
 
 p0 = FastAPI(openapi_url=None)
 _BALANCE = Balance(real=10_000, bonus=0, bonus_usable=0, withdrawable=10_000)
@@ -39,7 +17,7 @@ _BALANCE = Balance(real=10_000, bonus=0, bonus_usable=0, withdrawable=10_000)
 async def spin(
     player_id: str,
     game_id: str,
-    mode: Literal["real", "freespin"],
+    mode: Mode,
     bet: int,
     idempotency_key: Annotated[str, Header()],
     win: int | None = None,
@@ -70,6 +48,6 @@ _END: Message = {"type": "http.response.body", "body": _BODY}
 async def p4(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:
-    """The smallest ASGI application: the limit of the server under it. Needs `--lifespan off`."""
+    """The smallest ASGI application: the limit of the server under it. Needs `lifespan="off"`."""
     await send(_START)
     await send(_END)

@@ -1,0 +1,80 @@
+"""What the scale curves found, as it is kept in `scale.json`."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+FILE: Final = Path(__file__).parents[1] / "scale.json"
+
+
+class Registered(msgspec.Struct):
+    """`players` registered, `resident` of them spinning. Medians over the rounds; `to_p0` within a round."""
+
+    players: int
+    resident: int
+    register_s: float
+    per_second: int
+    to_p0: float
+    cpu_us: dict[str, float]
+    store_mb: int
+
+
+class Layout(msgspec.Struct):
+    """CPU µs per spin by process with so many shards and gateways."""
+
+    shards: int
+    gateways: int
+    per_second: int
+    cpu_us: dict[str, float]
+
+
+class Memory(msgspec.Struct):
+    """KB of Python memory per resident player."""
+
+    idle_kb: float
+    busy_kb: float
+
+
+class Recovery(msgspec.Struct):
+    """A shard was killed with `resident` players in memory and `events` spins since its last snapshot round.
+
+    Seconds from the kill until the first and the last of `asked` players was answered, and the shard's own figure from
+    claiming to serving. Afterwards all balances were right.
+    """
+
+    resident: int
+    events: int
+    asked: int
+    first_s: float
+    all_s: float
+    claim_to_serve_s: float
+
+
+class Network(msgspec.Struct):
+    """Bytes per spin: between caller and gateway both ways, and what Redis received, over its socket."""
+
+    http_bytes: int
+    redis_bytes: int
+
+
+class Scale(msgspec.Struct):
+    """One run of the curves; a part that was not run is empty."""
+
+    date: str
+    machine: dict[str, str]
+    registered: list[Registered] = []
+    layouts: list[Layout] = []
+    memory: Memory | None = None
+    recovery: list[Recovery] = []
+    network: Network | None = None
+
+
+def write(found: Scale, path: Path) -> None:
+    """As indented JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+
+
+def read(path: Path) -> Scale:
+    """Raises OSError, msgspec.ValidationError."""
+    return msgspec.json.decode(path.read_bytes(), type=Scale)
