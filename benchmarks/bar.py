@@ -37,6 +37,10 @@ def _ratio(other: str) -> Callable[[Results], float | None]:
     return lambda results: results.ratios.get(other)
 
 
+def _inverse(other: str) -> Callable[[Results], float | None]:
+    return lambda results: 1 / results.ratios[other] if results.ratios.get(other) else None
+
+
 def _row(figure: Callable[[Row], float | None]) -> Callable[[Results], float | None]:
     def find(results: Results) -> float | None:
         row = results.row(CROUPIER)
@@ -56,6 +60,7 @@ MEASURES: Final = (
     Measure("durable spins/s, × P4", _ratio("p4"), 0.5, True, 0.6),
     Measure("p50 at 1 connection, × P0", _row(lambda row: row.p50_1_to_p0), 1.7, False, 1.5),
     Measure("p50 at 1 connection", _row(lambda row: row.p50_us_1 / 1000), 0.45, False, unit="ms"),
+    Measure("spin stream, × the HTTP figure", _inverse("stream"), 2, True),
     Measure("open loop at half the maximum, p99", _open(lambda row: row.p99_us / 1000), 10, False, unit="ms"),
     Measure("open loop at half the maximum, p99.9", _open(lambda row: row.p999_us / 1000), 50, False, unit="ms"),
     Measure("open loop, dropped or failed", _open(lambda row: row.dropped + row.failed), 0, False),

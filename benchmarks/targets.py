@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks import client, servers, shard_metrics, two_calls
+from benchmarks import client, servers, shard_metrics, stream_load, two_calls
 from benchmarks.load import LoadFailed, Sample
 from benchmarks.postgres import postgres
 from benchmarks.signed import Keys
@@ -125,20 +125,28 @@ def croupier_on(
     return Target(name, running.url, (running.pid, *roots), setting.players, check, is_croupier=True)
 
 
-def _two_calls(stack: contextlib.ExitStack, setting: Setting, name: str) -> Target:
-    """The same with rounds that are opened and settled by two calls; a server of its own."""
-    running = stack.enter_context(servers.redis(setting.folder, name, "everysec"))
-    target = croupier_on(stack, setting, name, running.url, (running.pid,))
-    runs = iter(range(1_000_000))
+Generator = Callable[[str, Path, int, int, int, int], Sample]
+"""Loads a url with a keys file: players, connections, seconds, number of the run."""
 
-    def load(connections: int, seconds: int) -> Sample:
-        return two_calls.measure(target.url, setting.keys_file, setting.players, connections, seconds, next(runs))
 
-    def check(answered: int, _slack: int) -> None:
-        found = client.money(target.url, setting.keys.platform, setting.players)
-        checked(name, found, answered, setting.players, answered, 0)
+def _generated(generator: Generator) -> Callable[[contextlib.ExitStack, Setting, str], Target]:
+    """The same with another generator than wrk; a server of its own."""
 
-    return target._replace(load=load, check=check)
+    def start(stack: contextlib.ExitStack, setting: Setting, name: str) -> Target:
+        running = stack.enter_context(servers.redis(setting.folder, name, "everysec"))
+        target = croupier_on(stack, setting, name, running.url, (running.pid,))
+        runs = iter(range(1_000_000))
+
+        def load(connections: int, seconds: int) -> Sample:
+            return generator(target.url, setting.keys_file, setting.players, connections, seconds, next(runs))
+
+        def check(answered: int, _slack: int) -> None:
+            found = client.money(target.url, setting.keys.platform, setting.players)
+            checked(name, found, answered, setting.players, answered, 0)
+
+        return target._replace(load=load, check=check)
+
+    return start
 
 
 def checked(name: str, found: client.Money, spins: int, players: int, answered: int, slack: int) -> None:
@@ -161,5 +169,6 @@ SPECS: Final = {
     "redis-everysec": Spec("Croupier, Redis (AOF everysec)", _croupier, open_loop=True),
     "redis-always": Spec("Croupier, Redis (AOF always)", _croupier, extra=True),
     "sqlite": Spec("Croupier, SQLite (default)", _croupier, extra=True),
-    "two-calls": Spec("Croupier, Redis (AOF everysec), two calls", _two_calls, extra=True),
+    "two-calls": Spec("Croupier, Redis (AOF everysec), two calls", _generated(two_calls.measure), extra=True),
+    "stream": Spec("Croupier, Redis (AOF everysec), spin stream", _generated(stream_load.measure), extra=True),
 }
