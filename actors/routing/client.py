@@ -90,8 +90,10 @@ class ShardClient:
 
     async def stop(self) -> None:
         """Ends the tasks and hangs up; what is under way is answered."""
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for channel in list(self._channels.values()):
             channel.close()
         waiting, self._under_way, self._parked = [*self._under_way.values(), *self._parked], {}, []
