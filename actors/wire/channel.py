@@ -11,11 +11,12 @@ from actors.wire.frames import FrameError, FrameSplitter, Reply, Request, Reques
 from actors.wire.handshake import NONCE_BYTES, PROOF_BYTES, ClientHandshake, HandshakeError
 from snapshots.contract import Address
 
-REQUESTS_PER_FRAME = 4
+REQUESTS_PER_FRAME = 16
 """So many requests leave at once, without waiting for the end of the loop's turn.
 
-With 64 requests in a turn gateway and shard would otherwise take turns, each idle while the other works: 7 700
-instead of 11 700 spins/s, measured.
+A frame costs the shard a wake-up, and the store an append: with 16 requests in it the CPU per spin is a third less than
+with 4, measured at 64 connections. With all 64 of a turn in it, gateway and shard would take turns, each idle while the
+other works.
 """
 OnReply = Callable[[Reply], None]
 OnLost = Callable[["Channel"], None]
