@@ -38,10 +38,10 @@ class OpenLoopRow(msgspec.Struct):
 class Row(msgspec.Struct):
     """Medians of one target over `rounds`; ratios are medians of the ratios within one round.
 
-    `cpu_us` is CPU microseconds per spin by process at 64 connections. In percent of one core, meanwhile: `others_cpu` is
-    what the other targets' idle processes took, `foreign_cpu` what did not belong to the run. `handle_*` are upper bounds
-    of histogram buckets in the shard; `snapshot_cpu_share` is the part of the shard's CPU that snapshots took, 0 to 1,
-    where the shard tells it.
+    `cpu_us` is CPU microseconds per spin by process at 64 connections. In percent of one core, meanwhile: `others_cpu`
+    is what the other targets' idle processes took, `foreign_cpu` what did not belong to the run. `handle_*` are upper
+    bounds of histogram buckets in the shard; `snapshot_cpu_share` is the part of the shard's CPU that snapshots took,
+    0 to 1, where the shard tells it.
     """
 
     name: str
