@@ -18,13 +18,18 @@ FLOOR: Final = "p0"
 
 
 class Measured(NamedTuple):
-    """One sample of a target, the CPU seconds of its processes, and percent of a core that all others' took."""
+    """One sample of a target and the CPU seconds of its processes.
+
+    In percent of one core: `others_cpu` is what the run's other servers took, `foreign_cpu` what
+    took the machine's time without belonging to the run.
+    """
 
     name: str
     sample: Sample
     cpu_s: dict[str, float]
     others_cpu: int
     handling: Handling | None
+    foreign_cpu: int = 0
 
 
 class Measurements:
@@ -89,6 +94,7 @@ class Measurements:
             generator_cpu=self._median(name, MANY, lambda sample: sample.generator_cpu),
             cpu_us=_cpu_us(many),
             others_cpu=round(statistics.median(measured.others_cpu for measured in many)),
+            foreign_cpu=round(statistics.median(measured.foreign_cpu for measured in many)),
             handle_p50_us=_known_median(handling.p50_us for handling in handlings),
             handle_p99_us=_known_median(handling.p99_us for handling in handlings),
             snapshot_cpu_share=_snapshot_share(handled),

@@ -24,9 +24,9 @@ DRAIN_S: Final = 5
 """How long after the last request its answer is waited for."""
 LATENCY_US_MAX: Final = 120_000_000
 SATURATED_CPU: Final = 85
-"""Percent of a core from which the generator itself may be what is slow."""
+"""Percent of a core from which the generator itself may be what is slow: see `saturated`."""
 LATE_US_MAX: Final = 2_000
-"""The same, by how late it sent one in a hundred requests although a connection was free."""
+"""The same where it sent one in a hundred requests later than this although a connection was free."""
 
 
 class OpenLoop(NamedTuple):

@@ -71,16 +71,23 @@ def family(table: Iterable[Process], roots: Iterable[int]) -> list[Process]:
     return [process for process in listed if process.pid in known]
 
 
-class CpuTimes:
-    """CPU seconds by process at one moment."""
+def parse_busy_s(text: str) -> float:
+    """CPU seconds of all cores since boot that were not idle, from /proc/stat; what other guests took is among them."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, text.split("\n", 1)[0].split()[1:9])
+    return (user + nice + system + irq + softirq + steal) * TICK_S
 
-    def __init__(self, table: Iterable[Process]) -> None:
+
+class CpuTimes:
+    """CPU seconds by process at one moment, and of the whole machine."""
+
+    def __init__(self, table: Iterable[Process], busy_s: float = 0.0) -> None:
         self.table = list(table)
+        self.busy_s = busy_s
 
     @classmethod
     def now(cls) -> "CpuTimes":
         """As it is."""
-        return cls(process_table())
+        return cls(process_table(), parse_busy_s(Path("/proc/stat").read_text()))
 
     def since(self, before: "CpuTimes", roots: Iterable[int]) -> dict[str, float]:
         """CPU seconds by role that the family of `roots` used since `before`; a new process counts from its start."""

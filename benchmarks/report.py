@@ -14,6 +14,8 @@ from rich.table import Table
 from benchmarks import bar, chart, results
 from benchmarks.results import OpenLoopRow, Results, Row
 
+FOREIGN_CPU_MAX: Final = 20
+"""Percent of a core beyond which figures say more about the machine than about the servers."""
 README: Final = results.FILE.parents[1] / "README.md"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 Line = tuple[str, ...]
@@ -70,7 +72,7 @@ def open_lines(found: Results) -> list[Line]:
 
 def _open_line(title: str, row: OpenLoopRow) -> Line:
     figures = map(_ms, (row.p50_us, row.p99_us, row.p999_us, row.max_us))
-    mark = " (saturated)" if row.saturated else ""
+    mark = " (late)" if row.saturated else ""
     return (title, f"{row.rate:,}", *figures, str(row.dropped), str(row.failed), f"{row.generator_cpu}{mark}")
 
 
@@ -101,8 +103,14 @@ def remarks(found: Results) -> list[str]:
     told.append(f"The load generator took up to {busiest} % of a core of the same machine.")
     idle = max((row.others_cpu for row in found.rows), default=0)
     told.append(f"The servers that were not under load took up to {idle} % of a core meanwhile.")
+    foreign = max((row.foreign_cpu or 0 for row in found.rows), default=0)
+    if foreign > FOREIGN_CPU_MAX:
+        told.append(
+            f"What does not belong to the run took up to {foreign} % of a core: run it again on a quiet machine."
+        )
     told.extend(
-        f"The open loop's generator was itself too slow for {row.title}: its latencies are upper bounds."
+        f"Against {row.title} the open loop sent late itself (p99 {_ms(row.open_loop.late_p99_us)} ms, at"
+        f" {row.open_loop.generator_cpu} % CPU): its latencies are upper bounds."
         for row in found.rows
         if row.open_loop is not None and row.open_loop.saturated
     )

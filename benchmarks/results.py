@@ -38,9 +38,10 @@ class OpenLoopRow(msgspec.Struct):
 class Row(msgspec.Struct):
     """Medians of one target over `rounds`; ratios are medians of the ratios within one round.
 
-    `cpu_us` is CPU microseconds per spin by process at 64 connections; `others_cpu` percent of a core that the other
-    targets' idle processes took meanwhile. `handle_*` are upper bounds of histogram buckets in the shard;
-    `snapshot_cpu_share` is the part of the shard's CPU that snapshots took, 0 to 1, where the shard tells it.
+    `cpu_us` is CPU microseconds per spin by process at 64 connections. In percent of one core, meanwhile: `others_cpu`
+    is what the other targets' idle processes took, `foreign_cpu` what did not belong to the run. `handle_*` are upper
+    bounds of histogram buckets in the shard; `snapshot_cpu_share` is the part of the shard's CPU that snapshots took,
+    0 to 1, where the shard tells it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Row(msgspec.Struct):
     generator_cpu: int
     cpu_us: dict[str, float]
     others_cpu: int
+    foreign_cpu: int | None = None
     handle_p50_us: int | None = None
     handle_p99_us: int | None = None
     snapshot_cpu_share: float | None = None

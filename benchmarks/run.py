@@ -111,12 +111,16 @@ class Bench:
         before = CpuTimes.now()
         sample = load()
         after = CpuTimes.now()
-        roots = [root for other in targets if other is not target for root in other.roots]
+        cpu_s = after.since(before, target.roots)
+        idle = [root for other in targets if other is not target for root in other.roots]
+        others_s = sum(after.since(before, idle).values())
+        known_s = sum(cpu_s.values()) + others_s + sample.generator_cpu / 100 * seconds
         return Measured(
             name=target.name,
             sample=sample,
-            cpu_s=after.since(before, target.roots),
-            others_cpu=round(100 * sum(after.since(before, roots).values()) / seconds),
+            cpu_s=cpu_s,
+            others_cpu=round(100 * others_s / seconds),
+            foreign_cpu=round(100 * (after.busy_s - before.busy_s - known_s) / seconds),
             handling=None if asked is None else shard_metrics.between(asked, shard_metrics.scrape(target.url)),
         )
 

@@ -25,6 +25,9 @@ class Casino(ThreadingHTTPServer):
         self.settled = 0
         self.lock = threading.Lock()
 
+    def handle_error(self, *_: object) -> None:
+        """A caller that gives up closes its connections in the middle of something."""
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

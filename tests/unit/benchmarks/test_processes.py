@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import TICK_S, CpuTimes, Process, family, parse_stat, process_table, role, us_per_spin
+from benchmarks.processes import (
+    TICK_S,
+    CpuTimes,
+    Process,
+    family,
+    parse_busy_s,
+    parse_stat,
+    process_table,
+    role,
+    us_per_spin,
+)
 
 STAT = "71 (a (b) c) S 70 71 71 0 -1 4194560 5122 0 0 0 250 150 7 9 20 0 4 0 1199 240 1 0 0\n"
 
@@ -25,6 +35,11 @@ def test_what_was_used_since_by_role() -> None:
     used = after.since(before, [1])
     assert used == {"redis": 1, "gateway": 2, "shard": 0.5}
     assert us_per_spin(used, 10_000) == {"gateway": 200, "redis": 100, "shard": 50}
+
+
+def test_the_machine_is_busy_with_everything_but_idling_and_waiting_for_disks() -> None:
+    text = "cpu  1 2 4 8000 9000 8 16 32 64 128\ncpu0 1 1 1 1 1 1 1 1 1 1\n"
+    assert parse_busy_s(text) == (1 + 2 + 4 + 8 + 16 + 32) * TICK_S
 
 
 @pytest.mark.parametrize(

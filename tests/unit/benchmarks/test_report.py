@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import results
-from benchmarks.report import BEGIN, END, README, insert, markdown
-from benchmarks.results import Results, Row, build
+from benchmarks.report import BEGIN, END, README, insert, markdown, remarks
+from benchmarks.results import OpenLoopRow, Results, Row, build
 
 
 def row(name: str, per_second: int) -> Row:
@@ -56,3 +56,13 @@ def test_the_readme_quotes_the_results_that_are_checked_in() -> None:
 )
 def test_the_build_of_the_interpreter(variables: dict[str, object], expected: str) -> None:
     assert build(variables) == expected
+
+
+def test_a_busy_machine_and_a_late_generator_are_told() -> None:
+    busy, late = row("p0", 4_000), row("redis-everysec", 10_000)
+    busy.foreign_cpu = 55
+    late.open_loop = OpenLoopRow(2_000, 1, 2, 3, 4, 0, 0, 18, 8_500, True)
+    told = " ".join(remarks(Results(FOUND.date, FOUND.machine, FOUND.options, [busy, late], {})))
+    assert "took up to 55 % of a core: run it again" in told
+    assert "Against T redis-everysec the open loop sent late itself (p99 8.50 ms, at 18 % CPU)" in told
+    assert "run it again" not in " ".join(remarks(FOUND))
