@@ -100,7 +100,10 @@ async def serve(
     waiting = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
+        ending_s = loop.time()
         await app.streams.end()
+        left_s = settings.shutdown_timeout_s - (loop.time() - ending_s)
+        config.timeout_graceful_shutdown = max(1, round(left_s))
         server.should_exit = True
         await serving
     finally:

@@ -120,9 +120,9 @@ class ShardClient:
             self._connect(row.address)
             return False
         rid = self._next_rid = self._next_rid + 1
+        channel.send(row.epoch, Request(rid, asked.player_id, asked.command_id, asked.body))
         self._under_way[rid] = asked
         asked.sent, asked.channel = True, channel
-        channel.send(row.epoch, Request(rid, asked.player_id, asked.command_id, asked.body))
         return True
 
     def _row_of(self, player_id: str) -> ShardRow | None:

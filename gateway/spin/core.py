@@ -53,7 +53,7 @@ class SpinCore:
         except Refused as refused:
             self.refuse(route.name, refused, respond, started_ns)
         except Exception:
-            self._fail(route, respond, started_ns)
+            self.fail(route, respond, started_ns)
         else:
             self.ask(route, player_id, command, body, respond, started_ns)
 
@@ -77,7 +77,7 @@ class SpinCore:
             self._players.submit(player_id, command, body, exchange.finish)
         except Exception:
             self._in_flight -= 1
-            self._fail(route, respond, started_ns)
+            self.fail(route, respond, started_ns)
 
     def finish(self, exchange: "_Exchange", outcome: Outcome) -> None:
         """Answers with what the player said."""
@@ -90,7 +90,7 @@ class SpinCore:
                 answer, code = refusal(outcome), outcome.code  # type: ignore[arg-type, union-attr]
             respond(answer)
         except Exception:
-            self._fail(route, respond, exchange.started_ns)
+            self.fail(route, respond, exchange.started_ns)
         else:
             self.count(route.name, code, perf_counter_ns() - exchange.started_ns)
 
@@ -99,7 +99,8 @@ class SpinCore:
         respond(refused.answer())
         self.count(route, refused.code, perf_counter_ns() - started_ns)
 
-    def _fail(self, route: HotRoute, respond: Respond, started_ns: int) -> None:
+    def fail(self, route: HotRoute, respond: Respond, started_ns: int) -> None:
+        """Answers after a bug; to be called where its exception is caught."""
         logger.exception("%s failed", route.name)
         respond(internal_error())
         self.count(route.name, "internal_error", perf_counter_ns() - started_ns)

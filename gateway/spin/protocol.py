@@ -35,6 +35,23 @@ _LINE_ENDS: Final = [b"\r\n" * count for count in range(HEADERS_MAX + 1)]
 _LEFT_TO_UVICORN: Final = frozenset(
     (b"transfer-encoding", b"expect", b"upgrade", b"te", b"trailer", b"keep-alive", b"proxy-connection")
 )
+_SPACE: Final = ord(" ")
+_USUAL_NAMES: Final = (
+    b"host",
+    b"connection",
+    b"content-length",
+    b"content-type",
+    b"accept",
+    b"accept-encoding",
+    b"user-agent",
+    b"authorization",
+    b"x-api-key",
+    b"x-request-timestamp",
+    b"x-request-sign",
+    b"idempotency-key",
+)
+_KNOWN_NAMES: Final = {spelt: name for name in _USUAL_NAMES for spelt in (name, name.title())}
+"""Names of headers as they are sent, and in lower case. Others are learned, up to a limit."""
 _NAMES_MAX: Final = 1_024
 _CLOSE: Final = b"connection: close\r\n"
 
@@ -92,11 +109,6 @@ def _simple_headers(lines: list[bytes]) -> dict[bytes, bytes] | None:
     return headers if keeps_alive else None
 
 
-_SPACE: Final = ord(" ")
-_KNOWN_NAMES: Final[dict[bytes, bytes]] = {}
-"""Names of headers as they were sent, and in lower case: the few that occur again and again."""
-
-
 def _learned(name: bytes) -> bytes | None:
     """The name in lower case; None if it is none, or of a header whose meaning is uvicorn's business."""
     lower = name.lower()
@@ -141,7 +153,7 @@ class SpinProtocol(HttpProtocol):
         if self._spinning or self._held or self.flow.write_paused:
             self._hold(data)
         elif not (self._free() and self._served(data)):
-            self._idle_since = None
+            self._is_not_idle()
             super().data_received(data)
 
     def _free(self) -> bool:
@@ -155,8 +167,8 @@ class SpinProtocol(HttpProtocol):
         route, session_id = find(request.path)
         if route is None or not self._takes(request.sent, route, session_id):
             return False
-        self._unset_keepalive_if_required()
-        self._spinning, self._idle_since, self._held = True, None, request.rest
+        self._is_not_idle()
+        self._spinning, self._held = True, request.rest
         self._core.serve(route, session_id, request.sent, self._respond)
         return True
 
@@ -173,9 +185,9 @@ class SpinProtocol(HttpProtocol):
         if self.transport.is_closing():
             return
         reply = answer.reply()
-        last = _CLOSE if self._ending else b""
+        last = _CLOSE if self._ending and not self._held else b""
         self.transport.write(b"%b%d\r\n%b\r\n%b" % (self._head(reply), len(reply.body), last, reply.body))
-        if self._ending:
+        if last:
             self.transport.close()
         elif self._held:
             self.loop.call_soon(self._go_on)
@@ -196,6 +208,7 @@ class SpinProtocol(HttpProtocol):
     # --- bytes that came too early
 
     def _hold(self, data: bytes) -> None:
+        self._is_not_idle()
         self._held += data
         if len(self._held) > HELD_BYTES_MAX:
             self.flow.pause_reading()
@@ -206,6 +219,8 @@ class SpinProtocol(HttpProtocol):
             held, self._held = self._held, b""
             self.flow.resume_reading()
             self.data_received(held)
+            if self._ending and not self._spinning:
+                super().shutdown()
 
     def resume_writing(self) -> None:
         """The peer reads again: so do we."""
@@ -226,6 +241,11 @@ class SpinProtocol(HttpProtocol):
 
     # --- the end of a connection
 
+    def _is_not_idle(self) -> None:
+        """Something has come: neither our timer nor uvicorn's may end the connection."""
+        self._idle_since = None
+        self._unset_keepalive_if_required()
+
     def _wait_for_more(self) -> None:
         """One timer for many spins: when it rings, it looks how long the connection has really been idle."""
         self._idle_since = self.loop.time()
@@ -243,8 +263,8 @@ class SpinProtocol(HttpProtocol):
             self.timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
-        """The server ends: a spin under way is answered first."""
-        if self._spinning:
+        """The server ends: a spin under way is answered first, and what came after it."""
+        if self._spinning or self._held:
             self._ending = True
         else:
             super().shutdown()

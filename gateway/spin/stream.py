@@ -22,7 +22,7 @@ from gateway.access.roles import GAME
 from gateway.documents import stream as ops
 from gateway.http.bodies import not_as_documented, single_headers
 from gateway.http.errors import Refused, invalid, invalid_field
-from gateway.http.wire import Answer, HeaderMap, HttpRequest, Receive, Scope, Send, target
+from gateway.http.wire import Answer, HeaderMap, HttpRequest, Message, Receive, Scope, Send, target
 from gateway.metrics import GatewayMetrics
 from gateway.settings import GatewaySettings
 from gateway.spin import hot_routes as hot
@@ -36,7 +36,10 @@ ROUTE: Final = f"GET {hot.STREAM_PATH}"
 SERVER_ENDS: Final = (1001, "the server ends")
 NOT_BINARY: Final = (1003, "messages must be binary")
 NOT_MESSAGEPACK: Final = (1007, "messages must be MessagePack arrays")
+FAILED: Final = (1011, "internal error")
 KEY_CHANGED: Final = (4401, "the key is not what it was")
+WRITE_TIMEOUT_PINGS: Final = 2
+"""A client that reads nothing for so many intervals of pings is gone."""
 End = tuple[int, str]
 """A close code, and why."""
 
@@ -53,6 +56,8 @@ _decode_apart = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _decode_one = msgspec.msgpack.Decoder(ops.AnyOp).decode
 _decode_number = msgspec.msgpack.Decoder(ops.Numbered).decode
 _encode = msgspec.msgpack.Encoder().encode
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What the decoders raise for bytes that are no MessagePack, or not of the documented types."""
 
 
 class SpinStreams:
@@ -74,11 +79,11 @@ class SpinStreams:
             await refuse_upgrade(scope, send, refused)
             return
         self._metrics.request(ROUTE, "ok")
-        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
         stream = Stream(self._core, caller, self._settings)
         self._open[stream] = headers, self._auth.standing(headers)
         self._count()
         try:
+            await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
             await stream.serve(receive, send)
         finally:
             del self._open[stream]
@@ -153,10 +158,8 @@ class Stream:
         try:
             end = await self._end
             reader.cancel()
-            if end is not None:
-                await writer
-                code, reason = end
-                await send({"type": "websocket.close", "code": code, "reason": reason})
+            if end is not None and await writer:
+                await self._send(send, {"type": "websocket.close", "code": end[0], "reason": end[1]})
         finally:
             reader.cancel()
             writer.cancel()
@@ -176,17 +179,17 @@ class Stream:
                     self.end(NOT_BINARY)
                     return
                 await self._take(data)
-        except msgspec.MsgspecError:
+        except _UNREADABLE:
             self.end(NOT_MESSAGEPACK)
         except Exception:
             logger.exception("a stream of %s failed", self._caller.id)
-            self.end((1011, "internal error"))
+            self.end(FAILED)
 
     async def _take(self, data: bytes) -> None:
-        """Starts every request of a message, in order. Raises MsgspecError if it is no array at all."""
+        """Starts every request of a message, in order. Raises one of `_UNREADABLE` if it is no array at all."""
         try:
             requests: Sequence[ops.AnyOp | msgspec.Raw] = _decode_all(data)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeDecodeError):
             requests = _decode_apart(data)
         for request in requests:
             while self._under_way >= self._settings.stream_in_flight_max:
@@ -205,7 +208,7 @@ class Stream:
             request = _decode_one(raw)
         except msgspec.ValidationError as error:
             refused = not_as_documented(error)
-        except msgspec.MsgspecError:
+        except _UNREADABLE:
             refused = invalid_field("request", "is not valid MessagePack")
         else:
             self._start(request)
@@ -217,10 +220,12 @@ class Stream:
         started_ns = perf_counter_ns()
         route, respond = _ROUTES[type(request)], _Pending(self, request.id).respond
         try:
-            command = "" if isinstance(request, ops.RoundOp) else keyed(self._caller, request.key)
             body = _BUILD[type(request)](request, getattr(request, "session_id", ""))
+            command = "" if isinstance(request, ops.RoundOp) else keyed(self._caller, request.key)
         except Refused as refused:
             self._core.refuse(route.name, refused, respond, started_ns)
+        except Exception:
+            self._core.fail(route, respond, started_ns)
         else:
             self._core.ask(route, request.player_id, command, of_caller(body, self._caller.id), respond, started_ns)
 
@@ -233,21 +238,35 @@ class Stream:
             ops.StreamAnswer(number, answer.status, answer.document, None if after is None else int(after))
         )
         self._answers.append(msgspec.Raw(encoded))
-        self._under_way -= 1
         self._news.set()
-        self._room.set()
 
-    async def _write(self, send: Send) -> None:
-        """Sends answers until the stream has ended and all that was under way is answered."""
-        while True:
-            if self._answers:
-                answers, self._answers = self._answers, []
-                await send({"type": "websocket.send", "bytes": _encode(answers)})
-            elif self._end.done() and not self._under_way:
-                return
-            else:
+    async def _write(self, send: Send) -> bool:
+        """Sends answers until the stream has ended and all that was under way is answered; False: the client is gone.
+
+        A request is under way until its answer has left: a client that doesn't read is not read from either.
+        """
+        while self._answers or self._under_way or not self._end.done():
+            if not self._answers:
                 self._news.clear()
                 await self._news.wait()
+                continue
+            answers, self._answers = self._answers, []
+            if not await self._send(send, {"type": "websocket.send", "bytes": _encode(answers)}):
+                self.end(None)
+                return False
+            self._under_way -= len(answers)
+            self._room.set()
+        return True
+
+    async def _send(self, send: Send, message: Message) -> bool:
+        """Whether the client took it in time."""
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_PINGS * self._settings.stream_ping_s):
+                await send(message)
+        except Exception as failure:
+            logger.info("a stream of %s takes no answers: %r", self._caller.id, failure)
+            return False
+        return True
 
 
 class _Pending:
@@ -282,5 +301,5 @@ def _number(raw: msgspec.Raw) -> int | None:
     """The id of a request that can't be read, if at least that can."""
     try:
         return _decode_number(raw).id
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return None

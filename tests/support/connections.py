@@ -22,10 +22,13 @@ class MemoryTransport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.written_too_late = b""
         self.closed = self.paused = False
 
     def write(self, data: Any) -> None:
-        if not self.closed:
+        if self.closed:
+            self.written_too_late += bytes(data)
+        else:
             self.written += bytes(data)
 
     def close(self) -> None:

@@ -373,6 +373,40 @@ async def test_a_spin_under_way_is_answered_before_the_server_ends() -> None:
     assert connection.transport.closed and b"connection: close\r\n" in connection.transport.written
 
 
+@pytest.mark.parametrize("turns", [1, 5])
+@pytest.mark.parametrize("followed_by", [b"", SPIN, SPIN * 2, VALID["result"] + CASES["other path"]])
+async def test_what_came_before_the_server_ends_is_answered_as_uvicorn_would(turns: int, followed_by: bytes) -> None:
+    found = []
+    for spinning in (True, False):
+        app = app_with(SlowPlayers(turns), ProofAuth(KEYS, clock=lambda: NOW_S))
+        connection = MemoryConnection(app, spinning)
+        connection.protocol.data_received(SPIN + followed_by)
+        connection.protocol.shutdown()
+        await connection.until_quiet()
+        found.append((connection.transport.written, connection.transport.closed))
+        connection.hang_up()
+    assert found[0] == found[1]
+    assert found[0][0].count(b"connection: close\r\n") == 1 and found[0][1]
+
+
+async def test_half_a_request_is_not_waited_for_when_the_server_ends() -> None:
+    connection, _ = await connection_with()
+    connection.protocol.data_received(SPIN + SPIN[:40])
+    connection.protocol.shutdown()
+    await connection.until_quiet()
+    assert connection.transport.closed and connection.transport.written.count(b"HTTP/1.1 200 OK") == 1
+
+
+async def test_a_request_that_waits_for_the_peer_to_read_keeps_the_connection_alive() -> None:
+    connection, _ = await connection_with(turns=0)
+    await connection.feed([SPIN])
+    connection.protocol.pause_writing()
+    connection.protocol.data_received(SPIN)
+    connection.protocol._look_whether_idle()  # type: ignore[union-attr]
+    assert not connection.transport.closed and connection.protocol._idle_since is None  # type: ignore[union-attr]
+    connection.hang_up()
+
+
 async def test_an_idle_connection_is_closed_at_once_when_the_server_ends() -> None:
     connection, _ = await connection_with(turns=0)
     await connection.feed([SPIN])
@@ -385,7 +419,8 @@ async def test_who_hangs_up_misses_the_answer_and_nothing_else() -> None:
     connection.protocol.data_received(SPIN)
     connection.hang_up()
     await connection.until_quiet()
-    assert connection.transport.written == b"" and len(players.asked) == 1
+    assert connection.transport.written == connection.transport.written_too_late == b"" and len(players.asked) == 1
+    assert connection.protocol._idle_timer is None  # type: ignore[union-attr]
 
 
 async def test_an_idle_connection_ends_after_the_keep_alive_time_and_not_before(
@@ -395,6 +430,7 @@ async def test_an_idle_connection_ends_after_the_keep_alive_time_and_not_before(
     now_s = 1_000.0
     monkeypatch.setattr(connection.protocol.loop, "time", lambda: now_s, raising=False)
     await connection.feed([SPIN])
+    assert connection.protocol._idle_timer is not None  # type: ignore[union-attr]
     now_s += 99.0
     await connection.feed([SPIN])
     now_s += 99.0

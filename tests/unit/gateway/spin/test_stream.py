@@ -15,6 +15,7 @@ from gateway.access.auth import Authenticator, ProofAuth
 from gateway.access.keys import ApiKey, ApiKeys
 from gateway.documents.stream import SpinOp
 from gateway.settings import GatewaySettings
+from gateway.spin import stream
 from gateway.spin.stream import SUBPROTOCOL
 from tests.support.gateway_doubles import ROUND, Asked, ScriptedPlayers, app_with, calling
 from tests.unit.gateway.access.test_auth import NOW_S, SECRET, sign
@@ -48,6 +49,9 @@ class Client:
         self._incoming: asyncio.Queue[Any] = asyncio.Queue()
         self._outgoing: asyncio.Queue[Any] = asyncio.Queue()
         self.messages_read = 0
+        self.reads = asyncio.Event()
+        """Cleared for a client that takes nothing."""
+        self.reads.set()
         scope = {
             "type": "websocket",
             "path": path.partition("?")[0],
@@ -58,7 +62,11 @@ class Client:
             "extensions": {"websocket.http.response": {}},
         }
         self._incoming.put_nowait({"type": "websocket.connect"})
-        self.serving = asyncio.ensure_future(app(scope, self._receive, self._outgoing.put))
+        self.serving = asyncio.ensure_future(app(scope, self._receive, self._deliver))
+
+    async def _deliver(self, message: Any) -> None:
+        await self.reads.wait()
+        self._outgoing.put_nowait(message)
 
     async def _receive(self) -> Any:
         message = await self._incoming.get()
@@ -203,6 +211,79 @@ async def test_a_request_without_a_number_is_answered_without_one(request_: Any)
         client.send(request_, SPIN)
         wrong, right = await client.message()
     assert (wrong["id"], wrong["status"], right["status"]) == (None, 400, 200)
+
+
+BAD_TEXT = msgspec.msgpack.encode([SPIN])[1:].replace(b"p1", b"\xff\xfe")
+DEEP = b"\x91" * 20_000
+
+
+@pytest.mark.parametrize("before", [SPIN, 5])
+async def test_text_that_is_no_utf8_spoils_its_request_and_no_other(before: Any) -> None:
+    async with connected() as client:
+        client.send_bytes(
+            b"\x93" + msgspec.msgpack.encode(before) + BAD_TEXT + msgspec.msgpack.encode(SPIN | {"id": 3})
+        )
+        answers = await client.message()
+    assert [answer["status"] for answer in answers] == [200 if before is SPIN else 400, 400, 200]
+    assert answers[1]["body"]["code"] == "invalid_request"
+
+
+async def test_nesting_without_end_ends_the_stream() -> None:
+    async with connected() as client:
+        client.send_bytes(DEEP)
+        assert (await client.event())["code"] == 1007
+
+
+async def test_a_client_that_does_not_read_is_not_read_from() -> None:
+    players = ScriptedPlayers()
+    async with connected(players, settings=GatewaySettings(stream_in_flight_max=10)) as client:
+        client.reads.clear()
+        for _ in range(20):
+            client.send(*(SPIN | {"id": number} for number in range(100)))
+        await client.settled()
+        assert (len(players.asked), client.messages_read) == (10, 2)
+        client.reads.set()
+        answered = 0
+        while answered < 2_000:
+            answered += len(await client.message())
+        assert len(players.asked) == 2_000
+
+
+async def test_refusals_without_end_come_in_messages_of_a_bounded_number() -> None:
+    async with connected(settings=GatewaySettings(stream_in_flight_max=10)) as client:
+        client.send(*[None] * 5_000)
+        found = [len(await client.message()) for _ in range(500)]
+    assert found == [10] * 500
+
+
+async def test_who_takes_no_answers_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.spin.stream.WRITE_TIMEOUT_PINGS", 0)
+    app = app_with()
+    client = Client(app, {}, [SUBPROTOCOL], "/spin/stream")
+    await client.event()
+    await client.message()
+    client.reads.clear()
+    client.send(SPIN)
+    await asyncio.wait_for(client.serving, 5)
+    assert app.state.metrics.streams == 0 and client.silent()
+
+
+async def test_a_failure_inside_is_answered_and_leaves_no_request_under_way(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(stream._BUILD, SpinOp, lambda request, session_id: 1 // 0)
+    async with connected(settings=GatewaySettings(stream_in_flight_max=1)) as client:
+        for _ in range(3):
+            client.send(SPIN)
+            answer = await client.answer()
+            assert (answer["status"], answer["body"]["code"]) == (500, "internal_error")
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_the_syntax_is_checked_before_the_key_as_over_http() -> None:
+    async with connected() as client:
+        client.send({name: value for name, value in SPIN.items() if name not in ("key", "bet")})
+        assert (await client.answer())["body"]["code"] == "invalid_request"
 
 
 async def test_unavailable_says_when_to_ask_again() -> None:
