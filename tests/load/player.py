@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tests.load.asking import Caller, Document, Request, Role, Unexpected
+from tests.load.asking import Caller, Document, Request, Role
 from tests.load.ledger import Books, Package
 from tests.load.tally import Tally
 from tests.load.terms import CURRENCY, Campaign, Shelf
@@ -317,37 +317,3 @@ class Player:
 
 def _grants(view: dict[str, Any]) -> list[tuple[int, int]]:
     return sorted((grant["balance"], grant["remaining_wager"]) for grant in view["grants"])
-
-
-class Seat:
-    """Where players sit, one after the other: who has played enough, or met something unexpected, makes room."""
-
-    def __init__(self, newcomer: Callable[[], Player], tally: Tally) -> None:
-        self._newcomer, self._tally = newcomer, tally
-        self._player: Player | None = None
-
-    def step(self) -> None:
-        """The player's next step; a seat that is free gets a newcomer."""
-        try:
-            if self._player is None:
-                player = self._newcomer()
-                player.arrive()
-                self._player = player
-            else:
-                self._player.step()
-        except Unexpected as unexpected:
-            self._tally.differs(f"{self._player.player_id if self._player else 'newcomer'}: {unexpected}")
-            self._player = None
-            return
-        if self._player.has_played_enough:
-            self.leave()
-
-    def leave(self) -> None:
-        """The player reconciles and goes."""
-        player, self._player = self._player, None
-        if player is None:
-            return
-        try:
-            player.reconcile()
-        except Unexpected as unexpected:
-            self._tally.differs(f"{player.player_id}: {unexpected}")
