@@ -113,7 +113,9 @@ class Caller:
         return outcome
 
     def _attempt(self, request: Request, expects: Container[str]) -> Outcome:
-        return self._send(request, self.proof.headers(request), lambda reply: self._judged(reply, request, expects))
+        outcome = self._send(request, self.proof.headers(request), lambda reply: self._judged(reply, request, expects))
+        self._tally.count("failed", is_error(outcome))
+        return outcome
 
     def _judged(self, reply: Reply, request: Request, expects: Container[str]) -> Outcome:
         if reply.status in (200, 201):

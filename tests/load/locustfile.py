@@ -176,7 +176,6 @@ def conclude(environment: Environment, **_: Any) -> None:
     total = environment.stats.total
     figures = Figures(
         requests=total.num_requests,
-        failures=total.num_failures,
         exceptions=sum(found["count"] for found in environment.runner.exceptions.values()),
         p99_ms=total.get_response_time_percentile(0.99) or 0.0,
     )
