@@ -25,9 +25,9 @@ TOKEN_VALID_S = 86_400
 
 def main(arguments: Sequence[str]) -> int:
     """Runs; 0 if locust's verdict is good and the server has neither failed inside nor ended badly."""
-    parser = ArgumentParser(prog="python -m tests.load", description=__doc__, add_help=False)
-    parser.add_argument("--store", choices=("redis", "sqlite"), default="redis")
-    parser.add_argument("--shards", default="2")
+    parser = ArgumentParser(prog="python -m tests.load", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--store", choices=("redis", "sqlite"), default="redis", help="in a temporary folder")
+    parser.add_argument("--shards", default="2", help="of the server")
     chosen, for_locust = parser.parse_known_args(arguments)
     with tempfile.TemporaryDirectory(prefix="croupier-load-") as name:
         folder = Path(name)

@@ -8,5 +8,5 @@ import tests.load.settings
 import tests.load.verdict  # noqa: F401  # what can be tested without locust, is
 
 
-def test_neither_pytest_nor_the_plain_modules_bring_locust_in() -> None:
+def test_the_plain_modules_do_not_bring_locust_in() -> None:
     assert {"locust", "gevent"} & sys.modules.keys() == set()
