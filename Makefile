@@ -1,6 +1,6 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check simulate fuzz up bench bench-scale clean
+.PHONY: help demo test test-quick check simulate fuzz load up bench bench-scale clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
@@ -38,6 +38,10 @@ check: ## Format, lint, types, import contracts: what CI checks
 fuzz: ## Sends 10 000 odd requests to a real server by its OpenAPI document; writes docs/fuzz.md
 	@./scripts/setup.sh python
 	$(CLEAN_ENV) $(PY)/python -m tests.fuzz
+
+load: ## Plays with locust for a minute against a server of its own: make load ARGS="--load-shape spike"; see docs/load-tests.md
+	@./scripts/setup.sh python redis load
+	$(CLEAN_ENV) $(PY)/python -m tests.load $(ARGS)
 
 up: ## Starts a server on this machine; settings from CROUPIER_… in the environment
 	@./scripts/setup.sh python

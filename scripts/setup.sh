@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what a make target needs: `setup.sh python|redis|wrk|postgresql …`. What is there already is left alone.
+# Sets up what a make target needs: `setup.sh python|redis|wrk|postgresql|load …`. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -73,6 +73,17 @@ setup_python() {
     fi
     say "installing the project, its client and its tools into .venv (minutes the first time)"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -e clients/python
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+# Locust has an extra of its own: only the load test imports it, and nobody else has to install gevent.
+setup_load() {
+    local stamp=.venv/.installed-load wanted
+    setup_python
+    wanted="$(<.venv/.installed)"
+    [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && return
+    say "installing locust into .venv"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[load]'
     printf '%s\n' "$wanted" >"$stamp"
 }
 

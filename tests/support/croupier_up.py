@@ -40,9 +40,9 @@ def croupier(
     return subprocess.run(command, capture_output=True, text=True, env=env or environment(), timeout=timeout)
 
 
-def token(role: str, subject: str = "ann") -> str:
+def token(role: str, subject: str = "ann", valid_s: int = 300) -> str:
     """A bearer token."""
-    claims = {"iss": ISSUER, "sub": subject, "role": role, "exp": int(time.time()) + 300}
+    claims = {"iss": ISSUER, "sub": subject, "role": role, "exp": int(time.time()) + valid_s}
     return jwt.encode(claims, TOKEN_KEY, algorithm="HS256", headers={"kid": "k1"})
 
 
