@@ -78,8 +78,19 @@ class Books:
         return sum(package.left for package in self.packages)
 
     def copy(self) -> "Books":
-        """The books as they are now, which a rollback must restore exactly."""
+        """The books as they are now, to which a rollback leads back."""
         return copy.deepcopy(self)
+
+    def rolled_back(self, before: "Books") -> "Books":
+        """The books once the last round was rolled back, which began with the books `before`.
+
+        Everything is as it was then, save one thing: winnings that the round has opened stay in the queue, empty, for
+        as long as their package has spins.
+        """
+        for opened in self.buckets[len(before.buckets) :]:
+            place = next(index for index, package in enumerate(self.packages) if package is opened.package)
+            before.buckets.append(Bucket(0, 0, opened.wager, before.packages[place]))
+        return before
 
     def award(self, campaign: Campaign, deposit: int = 0) -> None:
         """Takes an award in: its bonus joins the queue at the end, its free spins can be used at once."""

@@ -51,6 +51,7 @@ class Manners:
 
     pause: Callable[[], object]
     repeat_share: float = REPEAT_SHARE
+    rollback_share: float = ROLLBACK_SHARE
 
 
 class Player:
@@ -100,12 +101,15 @@ class Player:
 
     def arrive(self) -> None:
         """Registers, deposits, and opens a session. Half of the first deposits are too small for the welcome bonus."""
-        body = {"currency": CURRENCY, "country": "SE", "segments": self._segments}
-        target = f"/players/{self.player_id}"
-        self._tally.count("players")
-        self._ask(self._request("register", "platform", target, body, "PUT"))
+        self.register()
         self.deposit(self._luck.choice((500, self._luck.randrange(10, 61) * 100)))
         self.open_session()
+
+    def register(self) -> None:
+        """The account, in the segments that chance has chosen."""
+        self._tally.count("players")
+        body = {"currency": CURRENCY, "country": "SE", "segments": self._segments}
+        self._ask(self._request("register", "platform", f"/players/{self.player_id}", body, "PUT"))
 
     def deposit(self, amount: int) -> None:
         """Adds real money, and the bonuses that a deposit triggers."""
@@ -241,7 +245,7 @@ class Player:
         if self._luck.random() < TWO_CALL_SHARE:
             self._two_calls(game, stake, package, win)
         else:
-            self._one_call(game, stake, package, win)
+            self.one_call(game, stake, package, win)
 
     def _spin(self, name: str, game: str, stake: int, package: Package | None, more: str) -> Request:
         mode = "real" if package is None else "freespin"
@@ -257,14 +261,16 @@ class Player:
             parts = self.books.bet(game, stake)
         self._expect("stake", (stake, *parts), (answer["bet_amount"], *answer["funds"].values()))
 
-    def _one_call(self, game: str, stake: int, package: Package | None, win: int) -> None:
+    def one_call(self, game: str, stake: int, package: Package | None, win: int) -> None:
         before = self.books.copy()
         spin = self._spin("spin, one call", game, stake, package, f"&win={win}")
         answer = self._ask(spin)
         self._stake(answer, game, stake, package)
         self._expect("win", ("closed", self.books.win(win)), (answer["state"], answer["win_amount"]))
         self._check("a spin in one call", answer)
-        if self._luck.random() < ROLLBACK_SHARE:
+        # The last free spin may have ended a bonus that its rollback does not bring back: the books don't know which.
+        may_roll_back = package is None or package.left > 0
+        if may_roll_back and self._luck.random() < self._manners.rollback_share:
             self._roll_back(spin, before)
 
     def _two_calls(self, game: str, stake: int, package: Package | None, win: int) -> None:
@@ -276,7 +282,7 @@ class Player:
         if self._luck.random() < ROUND_OPEN_SHARE:
             self._be_impatient(game, stake, answer["session_id"])
         self._manners.pause()
-        if self._luck.random() < ROLLBACK_SHARE:
+        if self._luck.random() < self._manners.rollback_share:
             self._roll_back(spin, before)
             return
         body = {"player_id": self.player_id, "win": win}
@@ -291,10 +297,10 @@ class Player:
         )
 
     def _roll_back(self, spin: Request, before: Books) -> None:
-        """Takes the bet back: the books are as before. The bet is refused if it comes again."""
+        """Takes the bet back, alone."""
         body = {"player_id": self.player_id, "transaction_id": spin.key}
         answer = self._ask(self._request("rollback", "game_server", "/spin/rollback", body))
-        self.books = before
+        self.books = self.books.rolled_back(before)
         self._expect("rollback", "rolled_back", answer["status"])
         self._check("a rollback", answer)
         self._tally.count("rollbacks")

@@ -102,3 +102,17 @@ def test_a_copy_stays_as_it_was() -> None:
     assert books != before
     assert (before.balance["bonus"], before.spins) == (0, 1)
     assert isinstance(before.usable(SLOT, 10), Package)
+
+
+def test_rolled_back_winnings_keep_their_place_and_all_else_is_as_before() -> None:
+    books = Books(real=70)
+    books.award(bonus(100))
+    books.award(spins(count=2, times=10))
+    before = books.copy()
+    spin(books, 50)
+    books = books.rolled_back(before)
+    books.award(bonus(200))
+    assert [bucket.balance for bucket in books.buckets] == [100, 0, 200]
+    assert (books.real, books.spins) == (70, 2)
+    spin(books, 30)
+    assert [bucket.balance for bucket in books.buckets] == [100, 30, 200]
