@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -13,6 +14,8 @@ from actors.wire.handshake import HandshakeError, ServerHandshake
 log = logging.getLogger("croupier.shard")
 
 Handler = Callable[["Connection", RequestFrame], None]
+FRAMES_MAX = 64
+"""So many frames may wait before a connection is not read from."""
 WRITE_BUFFER_MAX = 64 * 1024 * 1024
 """A peer that reads nothing while this many bytes wait for it is disconnected."""
 
@@ -27,6 +30,9 @@ class Connection(asyncio.Protocol):
         self._limit = limit
         self._splitter = FrameSplitter()
         self._early = b""
+        self._frames: deque[bytes] = deque()
+        """What has come and is not yet acted on."""
+        self._paused = False
         self._outbox: list[Reply] = []
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
@@ -47,17 +53,49 @@ class Connection(asyncio.Protocol):
         """Forgets the peer; replies under way to it are dropped."""
         self._open.discard(self)
         self._transport = None
+        self._frames.clear()
 
     def data_received(self, data: bytes) -> None:
         """Handshake first, frames from then on. Whatever can't be read closes the connection."""
         try:
             if self._handshake is not None:
                 data = self._shake(data)
-            for body in self._splitter.feed(data):
-                self._handler(self, decode_requests(body))
-        except (FrameError, HandshakeError, MsgspecError) as problem:
+            bodies = self._splitter.feed(data)
+        except (FrameError, HandshakeError) as problem:
             log.warning("connection closed: %s", problem)
             self.close()
+            return
+        waiting = bool(self._frames)
+        self._frames.extend(bodies)
+        if len(self._frames) > FRAMES_MAX:
+            self._pause()
+        if not waiting:
+            self._next_frame()
+
+    def _next_frame(self) -> None:
+        """Acts on one frame; the next one comes in the loop's next turn, when what this one decided is on its way."""
+        if not self._frames:
+            return
+        body = self._frames.popleft()
+        if self._frames:
+            self._loop.call_soon(self._next_frame)
+        elif self._paused:
+            self._resume()
+        try:
+            self._handler(self, decode_requests(body))
+        except MsgspecError as problem:
+            log.warning("connection closed: %s", problem)
+            self.close()
+
+    def _pause(self) -> None:
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        self._paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _shake(self, data: bytes) -> bytes:
         assert self._handshake is not None and self._transport is not None
@@ -88,7 +126,8 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def close(self) -> None:
-        """Sends what is queued, then hangs up."""
+        """Sends what is queued, then hangs up; frames that wait are the next connection's."""
+        self._frames.clear()
         if self._transport is not None:
             if self._outbox:
                 self._flush()
