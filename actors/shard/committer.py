@@ -31,6 +31,8 @@ OUTCOME_UNKNOWN = Raw(
 )
 
 
+CROWDED_FROM = 4
+"""Entries of a batch from which on the next append waits one turn of the loop (decision 0009)."""
 Waiting = tuple[ReplyTo, Reply]
 Held = tuple[ReplyTo, Reply, bool]
 """A reply that waits for a batch; True if it acknowledges an entry of it, False if it also needs a fresh lease."""
@@ -75,6 +77,8 @@ class Committer:
         self._pending = _Batch(1)
         self._in_flight: _Batch | None = None
         self._in_flight_since = 0.0
+        self._crowded = False
+        """Whether the last batch was large, so that the next one is worth a turn of the loop."""
         self._lease_waiters: list[Waiting] = []
         self._wake = asyncio.Event()
         self._durable_waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -187,6 +191,8 @@ class Committer:
             self._wake.clear()
             try:
                 while self._pending.entries:
+                    if self._crowded:
+                        await asyncio.sleep(0)  # a frame that has come joins this append
                     await self._commit()
             except Fenced as refusal:
                 log.warning("fenced: %s", refusal)
@@ -203,6 +209,7 @@ class Committer:
             self._in_flight, self._in_flight_since = batch, time.monotonic()
             await self._append(encode_batch(batch.entries), batch.tallies)
             self._in_flight, self._in_flight_since = None, 0.0
+        self._crowded = len(batch.entries) >= CROWDED_FROM
         self.durable = batch.number
         self._metrics.batch_size.observe(len(batch.entries))
         self._release(batch)
