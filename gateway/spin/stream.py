@@ -1,7 +1,7 @@
 """`WS /spin/stream`: many spins under way on one connection, in MessagePack (docs/stream.md).
 
 The commands, their checks, refusals and metrics are those of HTTP: every request goes through the same `SpinCore`.
-A stream reads messages while it may have more requests under way, and writes all answers of a turn of the loop as one
+A stream reads messages while it may have more requests under way, and writes answers that come together as one
 message. Authentication is at the connection's beginning, and again whenever keys are replaced.
 """
 
@@ -38,6 +38,7 @@ NOT_BINARY: Final = (1003, "messages must be binary")
 NOT_MESSAGEPACK: Final = (1007, "messages must be MessagePack arrays")
 FAILED: Final = (1011, "internal error")
 KEY_CHANGED: Final = (4401, "the key is not what it was")
+ANSWERS_GATHERED_MAX: Final = 64
 WRITE_TIMEOUT_PINGS: Final = 2
 """A client that reads nothing for so many intervals of pings is gone."""
 End = tuple[int, str]
@@ -250,6 +251,7 @@ class Stream:
                 self._news.clear()
                 await self._news.wait()
                 continue
+            await self._gather()
             answers, self._answers = self._answers, []
             if not await self._send(send, {"type": "websocket.send", "bytes": _encode(answers)}):
                 self.end(None)
@@ -257,6 +259,13 @@ class Stream:
             self._under_way -= len(answers)
             self._room.set()
         return True
+
+    async def _gather(self) -> None:
+        """Lets the answers of the next turns join while more come: a message costs as much as many answers."""
+        seen = 0
+        while seen < len(self._answers) < min(self._under_way, ANSWERS_GATHERED_MAX):
+            seen = len(self._answers)
+            await asyncio.sleep(0)
 
     async def _send(self, send: Send, message: Message) -> bool:
         """Whether the client took it in time."""
