@@ -23,11 +23,13 @@ WRITE_BUFFER_MAX = 64 * 1024 * 1024
 class Connection(asyncio.Protocol):
     """A connected gateway or supervisor. Implements `frames.ReplyTo`."""
 
-    def __init__(self, secret: bytes, handler: Handler, open_connections: set["Connection"], limit: int) -> None:
+    def __init__(
+        self, secret: bytes, handler: Handler, open_connections: set["Connection"], has_room: Callable[[], bool]
+    ) -> None:
         self._handshake: ServerHandshake | None = ServerHandshake(secret)
         self._handler = handler
         self._open = open_connections
-        self._limit = limit
+        self._has_room = has_room
         self._splitter = FrameSplitter()
         self._early = b""
         self._frames: deque[bytes] = deque()
@@ -38,11 +40,11 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greets the peer, or hangs up if there are too many."""
+        """Greets the peer, or hangs up if there are too many, or the process listens no more."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=0)  # uvloop then writes at once, not at the end of its turn
-        if len(self._open) >= self._limit:
-            log.warning("connection refused: %d are open", self._limit)
+        if not self._has_room():
+            log.warning("connection refused: %d are open", len(self._open))
             self._transport.close()
             return
         self._open.add(self)

@@ -16,9 +16,14 @@ class Listener:
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
         self._folder: SocketFolder | None = None
+        self._closed = False
 
     def _connection(self) -> Connection:
-        return Connection(self._secret, self._handler, self._connections, self._limit)
+        return Connection(self._secret, self._handler, self._connections, self._has_room)
+
+    def _has_room(self) -> bool:
+        """A connection that was accepted just before `close` is made after it: it must not be forgotten open."""
+        return not self._closed and len(self._connections) < self._limit
 
     async def open(self, bind_host: str, name: str, metrics_port: int = 0) -> Address:
         """Listens; answers where. Raises OSError."""
@@ -28,12 +33,13 @@ class Listener:
         unix_server = await loop.create_unix_server(self._connection, str(path))
         path.chmod(0o600)
         tcp_server = await loop.create_server(self._connection, bind_host, 0)
-        self._servers = [unix_server, tcp_server]
+        self._servers, self._closed = [unix_server, tcp_server], False
         port = tcp_server.sockets[0].getsockname()[1]
         return Address(bind_host, port, str(path), host_id(), metrics_port)
 
     def close(self) -> None:
         """Sends what is queued and hangs up on everybody."""
+        self._closed = True
         for server in self._servers:
             server.close()
         for connection in list(self._connections):

@@ -7,6 +7,7 @@ from actors.wire.channel import REPLIES_PER_TURN, Channel
 from actors.wire.connection import FRAMES_MAX, Connection
 from actors.wire.frames import NIL, Kind, Reply, Request, RequestFrame, encode, framed
 from actors.wire.handshake import ClientHandshake, ServerHandshake
+from actors.wire.listening import Listener
 from tests.support.connections import MemoryTransport
 from tests.support.shard_harness import LOOK
 
@@ -24,7 +25,7 @@ class Transport(MemoryTransport):
 
 
 def connected(handler: Callable[[Connection, RequestFrame], None]) -> tuple[Connection, Transport]:
-    connection, transport = Connection(SECRET, handler, set(), 10), Transport()
+    connection, transport = Connection(SECRET, handler, set(), lambda: True), Transport()
     connection.connection_made(transport)
     connection.data_received(ClientHandshake(SECRET).answer(transport.written))
     return connection, transport
@@ -44,6 +45,14 @@ def frames(*rids: int) -> bytes:
 
 def replies(*rids: int) -> bytes:
     return framed(encode([Reply(rid, Kind.NOT_OWNER, NIL) for rid in rids]))
+
+
+async def test_who_is_connected_after_the_listener_has_closed_is_hung_up_on() -> None:
+    listener = Listener("secret", lambda _, frame: None, 10)
+    listener.close()
+    connection, transport = listener._connection(), Transport()
+    connection.connection_made(transport)
+    assert transport.closed and transport.written == b""
 
 
 async def test_frames_that_come_together_are_acted_on_one_per_turn_and_in_order() -> None:
