@@ -5,9 +5,8 @@
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
 LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter CROUPIER_% RAY_%,$(.VARIABLES))
-# Two processes: tests of one module stay together, because they share servers. In the order of the folders, so that the
-# short ones of tests/unit come last and nobody waits for the other.
-PARALLEL := --numprocesses 2 --dist loadscope --no-loadscope-reorder
+# Two processes: tests of one module stay together, because they share servers.
+PARALLEL := --numprocesses 2 --dist loadscope
 CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
 
 help: ## Lists the targets
