@@ -12,7 +12,7 @@ from gateway.http.protocol import HttpProtocol
 from gateway.spin.protocol import SpinProtocol
 
 DATE = b"Sat, 28 Nov 2026 12:00:00 GMT"
-TURNS_MAX = 20_000
+TURNS_MAX = 2_000
 QUIET_TURNS = 12
 
 
