@@ -7,7 +7,6 @@ is the result. Requests are signed beforehand (`signed.write_spins`).
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from hdrh.histogram import HdrHistogram
 
+from benchmarks.generator import cpu_s
 from benchmarks.http_socket import HttpSocket, connected, readable
 from benchmarks.load import LoadFailed, Spins
 
@@ -116,9 +116,9 @@ def run(url: str, spins: Spins, connections: int, rate: float) -> OpenLoop:
     records = [content[at : at + size] for at in range(0, spins.records * size, size)]
     with connected(url, connections) as sockets:
         generator = Generator(sockets, records, rate)
-        started, cpu = time.perf_counter(), _cpu_s()
+        started, cpu = time.perf_counter(), cpu_s()
         generator.run()
-        share = (_cpu_s() - cpu) / (time.perf_counter() - started)
+        share = (cpu_s() - cpu) / (time.perf_counter() - started)
     return _result(generator, rate, share)
 
 
@@ -144,11 +144,6 @@ def _histogram(seconds: list[float]) -> HdrHistogram:
     for value in seconds:
         histogram.record_value(max(1, round(value * 1e6)))
     return histogram
-
-
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 def measure(url: str, spins: Spins, connections: int, rate: int) -> OpenLoop:

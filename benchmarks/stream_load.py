@@ -8,10 +8,6 @@ with one. The generator is Python, its CPU counts for more than wrk's, and the f
 import argparse
 import asyncio
 import json
-import resource
-import statistics
-import subprocess
-import sys
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -19,7 +15,8 @@ from typing import Any, Final
 
 import uvloop
 
-from benchmarks.load import LoadFailed, Sample
+from benchmarks.generator import cpu_s, in_a_process, sample
+from benchmarks.load import Sample
 from benchmarks.signed import BET, GAME, player
 from croupier_client import AsyncCroupier, SpinStream
 
@@ -51,37 +48,16 @@ async def run(url: str, key: dict[str, str], players: int, connections: int, sec
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(AsyncCroupier(url, key_id=key["id"], secret=key["secret"]))
         opened = [await stack.enter_async_context(client.stream()) for _ in range(streams)]
-        spinners, wall, cpu = Spinners(players, run_id, seconds), time.perf_counter(), _cpu_s()
+        spinners, wall, cpu = Spinners(players, run_id, seconds), time.perf_counter(), cpu_s()
         places = [(stream, number * each + place) for number, stream in enumerate(opened) for place in range(each)]
         await asyncio.gather(*(spinners.spin(stream, first, len(places)) for stream, first in places))
-        return _sample(spinners.latencies_s, time.perf_counter() - wall, _cpu_s() - cpu)
-
-
-def _sample(latencies_s: list[float], wall_s: float, cpu_s: float) -> Sample:
-    cuts = statistics.quantiles(latencies_s, n=100)
-    return Sample(
-        requests=len(latencies_s),
-        per_second=round(len(latencies_s) / wall_s),
-        p50_us=round(cuts[49] * 1e6),
-        p99_us=round(cuts[98] * 1e6),
-        max_us=round(max(latencies_s) * 1e6),
-        generator_cpu=round(100 * cpu_s / wall_s),
-    )
-
-
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+        return sample(spinners.latencies_s, time.perf_counter() - wall, cpu_s() - cpu)
 
 
 def measure(url: str, keys: Path, players: int, connections: int, seconds: int, run_id: int) -> Sample:
     """The same in a process of its own, signed with the first key of `keys`. Raises LoadFailed."""
-    command = [sys.executable, "-m", "benchmarks.stream_load", url, str(keys)]
-    numbers = map(str, (players, connections, seconds, run_id))
-    ran = subprocess.run([*command, *numbers], capture_output=True, text=True, check=False, timeout=seconds + 60)
-    if ran.returncode:
-        raise LoadFailed(f"the stream of {url} failed: {ran.stderr[-500:]}")
-    return Sample(**json.loads(ran.stdout))
+    numbers = (players, connections, seconds, run_id)
+    return in_a_process("benchmarks.stream_load", url, keys, *numbers, timeout_s=seconds + 60)
 
 
 def main() -> None:

@@ -7,14 +7,11 @@ here is both calls together. `python -m benchmarks.two_calls` prints one JSON li
 
 import argparse
 import json
-import resource
-import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.generator import cpu_s, in_a_process, sample
 from benchmarks.http_socket import Answer, HttpSocket, connected, readable
 from benchmarks.load import LoadFailed, Sample
 from benchmarks.signed import BET, GAME, Key, player, request
@@ -69,7 +66,7 @@ def run(url: str, key: Key, players: int, connections: int, seconds: float, run_
 def _spin(spinners: list[Spinner], seconds: float, run_id: int) -> dict[str, Any]:
     connections = len(spinners)
     active = {spinner.socket: spinner for spinner in spinners}
-    started, cpu = time.perf_counter(), _cpu_s()
+    started, cpu = time.perf_counter(), cpu_s()
     for spinner in spinners:
         spinner.open_round(connections, run_id)
     while active:
@@ -82,35 +79,13 @@ def _spin(spinners: list[Spinner], seconds: float, run_id: int) -> dict[str, Any
             if answer and active[connection].answered(answer, connections, run_id, done):
                 del active[connection]
     wall = time.perf_counter() - started
-    return _figures([one for spinner in spinners for one in spinner.latencies_s], wall, _cpu_s() - cpu)
-
-
-def _figures(latencies_s: list[float], wall_s: float, cpu_s: float) -> dict[str, Any]:
-    cuts = statistics.quantiles(latencies_s, n=100)
-    sample = Sample(
-        requests=len(latencies_s),
-        per_second=round(len(latencies_s) / wall_s),
-        p50_us=round(cuts[49] * 1e6),
-        p99_us=round(cuts[98] * 1e6),
-        max_us=round(max(latencies_s) * 1e6),
-        generator_cpu=round(100 * cpu_s / wall_s),
-    )
-    return sample._asdict()
-
-
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    return sample([one for spinner in spinners for one in spinner.latencies_s], wall, cpu_s() - cpu)._asdict()
 
 
 def measure(url: str, keys: Path, players: int, connections: int, seconds: int, run_id: int) -> Sample:
     """The same in a process of its own, signed with the first key of `keys`. Raises LoadFailed."""
-    command = [sys.executable, "-m", "benchmarks.two_calls", url, str(keys)]
-    numbers = map(str, (players, connections, seconds, run_id))
-    ran = subprocess.run([*command, *numbers], capture_output=True, text=True, check=False, timeout=seconds + 60)
-    if ran.returncode:
-        raise LoadFailed(f"two calls against {url} failed: {ran.stderr[-500:]}")
-    return Sample(**json.loads(ran.stdout))
+    numbers = (players, connections, seconds, run_id)
+    return in_a_process("benchmarks.two_calls", url, keys, *numbers, timeout_s=seconds + 60)
 
 
 def main() -> None:

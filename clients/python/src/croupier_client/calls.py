@@ -5,6 +5,7 @@ A call is the very map that the stream sends: `op` is its tag, and what is left 
 
 import re
 import secrets
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
@@ -47,9 +48,9 @@ class Call(msgspec.Struct, Generic[AnswerT], tag_field="op", omit_defaults=True,
     id: int = 0
     key: str = ""
 
+    @abstractmethod
     def over_http(self) -> HttpRequest:
         """The same as one HTTP request; the key goes into a header."""
-        raise NotImplementedError
 
 
 class Spin(Call[SpinAnswer], tag="spin"):
