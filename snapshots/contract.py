@@ -36,6 +36,9 @@ from snapshots.records import LogInfo as LogInfo
 from snapshots.records import LogRecord as LogRecord
 from snapshots.records import Owner as Owner
 from snapshots.records import Place as Place
+from snapshots.records import Handover as Handover
+from snapshots.records import Position as Position
+from snapshots.records import Reader as Reader
 from snapshots.records import Routing as Routing
 from snapshots.records import ShardRow as ShardRow
 from snapshots.records import SnapshotRecord as SnapshotRecord
@@ -279,3 +282,25 @@ class Store(Protocol):
 
     async def routing(self) -> Routing:
         """The whole table; readable by anyone."""
+
+    # --- readers of the journal, each fenced like a shard
+
+    async def claim_reader(self, name: str, nonce: str) -> Reader:
+        """Raises the reader's epoch by one: from then on every write of its predecessor is refused.
+
+        Repeating the call with the same nonce gives the same claim.
+        """
+
+    async def commit_reader(
+        self, reader: Reader, positions: Mapping[str, Position], notes: Mapping[str, bytes | None]
+    ) -> None:
+        """Moves the reader's cursors, by shard, never down, and writes its notes (None removes one): all or nothing."""
+
+    async def reader_positions(self, name: str) -> Mapping[str, Position]:
+        """The reader's cursors, by shard; readable by anyone."""
+
+    async def reader_notes(self, name: str, prefix: str = "", after: str = "", limit: int = 1_000) -> Mapping[str, bytes]:
+        """The reader's notes whose key begins with `prefix` and is above `after`, in the order of their keys."""
+
+    async def handovers(self) -> Sequence[Handover]:
+        """Every change of shards that a reader may not have passed yet, in the order of their numbers."""

@@ -86,6 +86,35 @@ class LogInfo(msgspec.Struct, frozen=True):
     trimmed_seq: int
 
 
+class Position(msgspec.Struct, frozen=True, order=True, array_like=True):
+    """How far a reader has come with a shard: all of its logs below `epoch`, and that one up to record `seq`."""
+
+    epoch: int
+    seq: int
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """The fencing token of a reader of the journal: only its latest claim may write."""
+
+    name: str
+    epoch: int
+    nonce: str
+
+
+class Handover(msgspec.Struct, frozen=True, array_like=True):
+    """Players who changed shards. Entries of theirs in the gainer's logs follow those in `log_id` up to `seq`.
+
+    `number` only grows; `place` is a slot, or the id of a dedicated player.
+    """
+
+    number: int
+    place: int | str
+    loser: str
+    log_id: str
+    seq: int
+    gainer: str
+
+
 class Claim(msgspec.Struct, frozen=True):
     """A won claim. `previous` is the process that held the shard before, unless it retired cleanly."""
 
