@@ -72,11 +72,12 @@ class Bench:
     def _running(self, names: Sequence[str]) -> Iterator[list[Target]]:
         """The targets, ready and warm; their money is checked before they end."""
         self._answered, self._under_way = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+        setting = self._setting._replace(folder=Path(tempfile.mkdtemp(dir=self._setting.folder)))
         with contextlib.ExitStack() as stack:
             targets = list[Target]()
             for name in names:
                 self._say(f"starting {SPECS[name].title}")
-                targets.append(SPECS[name].start(stack, self._setting, name))
+                targets.append(SPECS[name].start(stack, setting, name))
             for target in targets:
                 self._warm_up(target)
             yield targets
