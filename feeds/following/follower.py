@@ -1,4 +1,4 @@
-"""A reader of the journal in its process: claims its name, opens a sink, reads, and begins again when the sink fails."""
+"""A reader of the journal in its process: claims its name, opens a sink, reads, begins again if the sink fails."""
 
 import asyncio
 import logging

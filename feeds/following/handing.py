@@ -1,8 +1,8 @@
 """Which entries must wait because their players came from another shard whose log is not read far enough.
 
-Waiting can't end in a circle. An entry waits for records that were appended before the handover, and itself was appended
-after it. So of all tasks that wait, the one whose entry was appended first waits for a shard whose task is at a record
-appended before that, and therefore doesn't wait.
+Waiting can't end in a circle. An entry waits for records that were appended before the handover, and itself was
+appended after it. So of all tasks that wait, the one whose entry was appended first waits for a shard whose task is at
+a record appended before that, and therefore doesn't wait.
 """
 
 import asyncio

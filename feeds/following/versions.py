@@ -16,8 +16,8 @@ STOPPED_MAX = 10_000
 class Versions:
     """The last versions of the players seen lately. Whoever is not known may come with any version.
 
-    A reader begins with each shard at a cursor of its own. So of a player who moved between shards, it may get version 4
-    again but not 5, which has left for good. Entries that were there when the reader began are therefore not checked.
+    A reader begins with each shard at a cursor of its own. So of a player who moved between shards, it may get version
+    4 again but not 5, which has left for good. Entries that were there when the reader began are not checked.
     """
 
     def __init__(self, metrics: ReaderMetrics, players_max: int = PLAYERS_MAX) -> None:
