@@ -11,7 +11,7 @@ from actors.wire.frames import ReaderState
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How a reader does. `trouble` is why it does not read now, else empty. Lag: the worst shard's, and of all shards."""
+    """How a reader does. `trouble` is why it does not read now, else empty. `lag_s` is that of the worst shard."""
 
     trouble: str
     lag_s: float

@@ -364,7 +364,7 @@ class SupervisorProcess:
             self._controls(connection, request)
 
     async def _control(self, body: ControlBody) -> ControlAnswer:
-        """Answers about readers at once. Carries out the others one after the other, each once, never while slots move."""
+        """Answers about readers at once; carries out the rest one after the other, each once, not while slots move."""
         if isinstance(body, ReadersStatus):
             return ReadersReport(()) if self._readers is None else self._readers.report()
         if isinstance(body, AskReader):

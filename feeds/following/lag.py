@@ -1,8 +1,7 @@
 """How old the oldest record is that has not left for good. Bounded, whatever the age."""
 
-import time
+import asyncio
 from collections import deque
-from collections.abc import Callable
 
 from snapshots.contract import Position
 
@@ -11,10 +10,10 @@ RESOLUTION = 100
 
 
 class Lag:
-    """The ends of one shard's logs, and when each was first seen. `clock` is monotonic, in seconds."""
+    """The ends of one shard's logs, and when each was first seen, by the clock of the loop that it is made on."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
+        self._clock = asyncio.get_running_loop().time
         self._ends: deque[tuple[Position, float]] = deque()
 
     def saw(self, end: Position) -> None:

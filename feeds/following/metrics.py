@@ -22,11 +22,11 @@ class ReaderMetrics(Collector):
         self.record_bytes = 0.0
         """Mean size of the records read lately."""
         self._holds_journal = holds_journal
-        self._stalls: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
+        self.stalls: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
 
     def stalled(self, reason: str) -> None:
         """The reader, a shard or a player does not go on."""
-        self._stalls[reason] += 1
+        self.stalls[reason] += 1
 
     def read(self, size: int) -> None:
         """A record of that many bytes was read."""
@@ -49,7 +49,7 @@ class ReaderMetrics(Collector):
             position.add_metric((shard_id, str(at.epoch)), at.seq)
         yield from (seconds, records, position)
         stalls = CounterMetricFamily("reader_stalled", "How often it did not go on, by reason", labels=("reason",))
-        for reason, count in list(self._stalls.items()):
+        for reason, count in list(self.stalls.items()):
             stalls.add_metric((reason,), count)
         yield stalls
         if self._holds_journal:

@@ -1,8 +1,8 @@
 """The logs as the store lists them, and up to where a record can't be lost any more (the horizon)."""
 
-import time
+import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from snapshots.contract import NOWHERE, LogInfo, Position
 from snapshots.rows import log_origin
@@ -11,12 +11,12 @@ Ends = deque[tuple[float, int]]
 
 
 class JournalView:
-    """What was seen of the journal. `clock` is monotonic, in seconds."""
+    """What was seen of the journal. It belongs to the loop that it is made on, whose clock it uses."""
 
-    def __init__(self, horizon_ms: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, horizon_ms: int) -> None:
         self.looks = 0
         """How often the logs were listed."""
-        self._horizon_s, self._clock = horizon_ms / 1000, clock
+        self._horizon_s, self._clock = horizon_ms / 1000, asyncio.get_running_loop().time
         self._logs: dict[str, list[LogInfo]] = {}
         self._ends: dict[str, Ends] = {}
         """Of each log, when it was seen to end where."""
