@@ -10,6 +10,9 @@ from snapshots.contract import Position
 
 REASONS = ("version_gap", "corrupt", "trimmed", "sink_failed", "store_unavailable")
 
+MEAN_OVER = 1_000
+"""Records that the mean size is of, about."""
+
 
 class ReaderMetrics(Collector):
     """Lag, position and stalls of one reader. `holds_journal`: what it has not read is kept in the store."""
@@ -21,6 +24,7 @@ class ReaderMetrics(Collector):
         self.positions: dict[str, Position] = {}
         self.record_bytes = 0.0
         """Mean size of the records read lately."""
+        self._read = 0
         self._holds_journal = holds_journal
         self.stalls: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
 
@@ -30,7 +34,8 @@ class ReaderMetrics(Collector):
 
     def read(self, size: int) -> None:
         """A record of that many bytes was read."""
-        self.record_bytes += (size - self.record_bytes) / 100 if self.record_bytes else size
+        self._read = min(self._read + 1, MEAN_OVER)
+        self.record_bytes += (size - self.record_bytes) / self._read
 
     def held_bytes(self) -> int:
         """An estimate of the records in the store that this reader has not read: their number times the mean size."""

@@ -75,12 +75,19 @@ class SimReaders:
     async def check(self, players: list[str]) -> None:
         """Everything leaves once it is calm, and is what the journal says."""
         for name, topic in self.topics.items():
-            while not await self._running[name][-1].follower.settle(30):
+            while not await self._settled(name):
                 await asyncio.sleep(1)
             for player_id in players:
                 assert topic.of(player_id) == [entry.done for entry in self._world.journal.of(player_id)], name
             stalls = {f"{name} {reason}" for process in self._running[name] for reason in _bugs(process.metrics)}
             assert stalls == set()
+
+    async def _settled(self, name: str) -> bool:
+        """Whether the process that holds the claim has settled everything; another one is started if all are fenced."""
+        alive = [process for process in self._running[name] if not process.task.done()]
+        if not alive:
+            self._running[name].append(self._new(name))
+        return any([await process.follower.settle(30) for process in alive])
 
     async def close(self) -> None:
         for processes in self._running.values():

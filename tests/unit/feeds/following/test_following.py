@@ -39,12 +39,13 @@ class Writer:
 
     def __init__(self, store: FaultyStore) -> None:
         self.store = store
+        self.claims = 0
         self.heads: dict[str, LogHead] = {}
         self.incs: dict[str, Incarnation] = {}
 
     async def claim(self, shard_id: str) -> None:
-        nonce = f"n{len(self.heads)}"
-        self.incs[shard_id] = (await self.store.claim(shard_id, OWNER, nonce)).incarnation
+        self.claims += 1
+        self.incs[shard_id] = (await self.store.claim(shard_id, OWNER, f"n{self.claims}")).incarnation
         self.heads[shard_id] = LogHead()
 
     async def write(self, shard_id: str, *payloads: bytes) -> None:
@@ -123,12 +124,14 @@ async def test_what_is_settled_is_not_read_again_and_what_is_not_is(writer: Writ
     await writer.write("s0", *deposits("alice", [1, 2]))
     async with following(writer.store, sinks):
         await until_at(writer, "s0", Position(1, 2))
+    sinks.made.clear()
     sinks.next_ones.append(RecordingSink())
     sinks.next_ones[0].settles = False
     await writer.write("s0", *deposits("alice", [3, 4]))
     async with following(writer.store, sinks):
         assert (await sinks.has(2)).versions() == {"alice": [3, 4]}
     assert sinks.last.closed
+    sinks.made.clear()
     async with following(writer.store, sinks):
         assert (await sinks.has(2)).versions() == {"alice": [3, 4]}
         await until_at(writer, "s0", Position(1, 4))
