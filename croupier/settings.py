@@ -9,8 +9,9 @@ from typing import get_args
 
 import msgspec
 
-from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
+from actors.settings import ClientSettings, ReaderPlan, ShardSettings, SupervisorSettings
 from gateway.settings import AuthMode, GatewaySettings, bind_allowed
+from snapshots.contract import ARCHIVE
 
 SHARDS_MAX = 64
 GATEWAYS_MAX = 64
@@ -46,6 +47,10 @@ class Settings(msgspec.Struct, frozen=True):
     behind.
     """
     log_level: str = "WARNING"
+    readers: tuple[ReaderPlan, ...] = ()
+    """The readers of the journal that are configured, the archive among them."""
+    no_archive: bool = False
+    """Whether `croupier up` runs without the archive, so that nothing holds the journal."""
     take_over: bool = False
     """Whether `croupier up` takes the store from another one that runs on it, instead of refusing to start."""
 
@@ -62,6 +67,10 @@ class Settings(msgspec.Struct, frozen=True):
     def auth_mode(self) -> AuthMode:
         """How callers prove who they are."""
         return self.auth or ("open" if self.keys is None else "hmac")
+
+    def reader_plans(self) -> tuple[ReaderPlan, ...]:
+        """The readers that run."""
+        return tuple(plan for plan in self.readers if not (self.no_archive and plan.name == ARCHIVE))
 
     def client(self) -> ClientSettings:
         """The settings of the channel to the shards."""

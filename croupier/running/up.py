@@ -181,6 +181,7 @@ def _deployment(settings: Settings, content: CatalogContent, instance: str) -> "
         content=content,
         log_level=settings.log_level,
         instance=instance,
+        readers=settings.reader_plans(),
         take_over=settings.take_over,
     )
     return deployment
