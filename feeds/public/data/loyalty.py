@@ -83,8 +83,9 @@ class PointsRedemptionEnded(PublicData, frozen=True):
 class CashbackSettled(PublicData, frozen=True):
     """A week's cashback: `percent_micro` millionths of the real money staked and not won; a bonus of `amount` follows.
 
-    `week` counts weeks from Monday to Sunday, 0 being that of 1 January 1970; `level` was held at its end. An `amount` of 0 has a `reason`.
-    `taken_off` of the loss did not count because losses of weeks paid before were reversed.
+    `week` counts weeks from Monday to Sunday, 0 being that of 1 January 1970. `level` was held at the week's end. An
+    `amount` of 0 has a `reason`. `taken_off`: how much of the loss did not count, because losses of weeks paid before
+    were reversed.
     """
 
     week: int
