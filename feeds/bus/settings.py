@@ -22,8 +22,12 @@ class FamilyTopics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     money: TopicName | None = "croupier.money"
 
     def __post_init__(self) -> None:
-        if not any(getattr(self, family) for family in get_args(Family)):
+        if not any(self.by_family().values()):
             raise ValueError("must name a topic for at least one family")
+
+    def by_family(self) -> dict[Family, str | None]:
+        """The topic of each family, None if its events are not published."""
+        return {family: getattr(self, family) for family in get_args(Family)}
 
 
 class BusSettings(Brokers, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,8 +70,7 @@ class BusSettings(Brokers, frozen=True, forbid_unknown_fields=True, kw_only=True
         """The topic of each family, None if its events are not published."""
         if self.topic is not None:
             return dict.fromkeys(get_args(Family), self.topic)
-        topics = self.topics or FamilyTopics()
-        return {family: getattr(topics, family) for family in get_args(Family)}
+        return (self.topics or FamilyTopics()).by_family()
 
     def producer(self) -> dict[str, str | int | float | bool]:
         """What librdkafka's producer needs to keep what `docs/events.md` promises. Raises CredentialMissing.
