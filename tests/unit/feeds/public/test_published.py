@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from feeds.public.catalogue import EVENTS, FAMILIES
+from feeds.public.reference import DOCUMENT, renewed
 from feeds.public.schemas import files, schema_file
 from tests.unit.feeds.public.golden import FOLDER, Golden, as_json, entries, told
 
@@ -60,6 +61,12 @@ def test_what_would_break_consumers_is_found(change: Any, complaint: str) -> Non
 def test_the_files_of_schemas_are_those_of_the_code() -> None:
     """`python -m feeds.public.schemas` writes them."""
     assert {path.name: path.read_text() for path in SCHEMAS.glob("*.json")} == files()
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    """`python -m feeds.public.reference` writes it."""
+    document = (SCHEMAS.parents[1] / DOCUMENT).read_text()
+    assert document == renewed(document)
 
 
 def test_every_event_has_golden_entries() -> None:
