@@ -29,6 +29,7 @@ from snapshots.records import Address as Address
 from snapshots.records import CatalogRow as CatalogRow
 from snapshots.records import Claim as Claim
 from snapshots.records import DoneRequest as DoneRequest
+from snapshots.records import Handover as Handover
 from snapshots.records import HeldReservation as HeldReservation
 from snapshots.records import Incarnation as Incarnation
 from snapshots.records import LogHead as LogHead
@@ -36,7 +37,6 @@ from snapshots.records import LogInfo as LogInfo
 from snapshots.records import LogRecord as LogRecord
 from snapshots.records import Owner as Owner
 from snapshots.records import Place as Place
-from snapshots.records import Handover as Handover
 from snapshots.records import Position as Position
 from snapshots.records import Reader as Reader
 from snapshots.records import Routing as Routing
