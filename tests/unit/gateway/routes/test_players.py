@@ -54,6 +54,7 @@ MONEY = {"real": 9_900, "bonus": 500, "bonus_usable": 300, "withdrawable": 9_900
         ),
         ("POST", "/players/p1/block", {"reason": "chargeback"}, Block("chargeback")),
         ("POST", "/players/p1/unblock", {"reason": "geklärt"}, Unblock("geklärt")),
+        ("POST", "/players/p1/erase", {"reason": "asked"}, ErasePlayer("asked")),
         ("POST", "/players/p1/bonuses", {"campaign_id": "gift", "reason": "sorry"}, GrantCampaign("gift", "sorry")),
         ("GET", "/players/p1", None, GetPlayer()),
         ("GET", "/players/p1/rounds", None, GetRounds(20)),
