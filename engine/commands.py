@@ -100,7 +100,7 @@ class Unblock(Body, tag="unblock", frozen=True):
 
 
 class ErasePlayer(Body, frozen=True, tag="erase_player"):
-    """The player's personal data is to go for good; ledger facts stay (rules §1). Final: it can't be taken back."""
+    """The player's personal data is to go for good; ledger facts stay (rules §3). Final: it can't be taken back."""
 
     reason: str
 

@@ -48,7 +48,7 @@ def unblock(player: Player, catalog: Catalog, command: Command, body: Unblock) -
 
 @decides(ErasePlayer)
 def erase(player: Player, catalog: Catalog, command: Command, body: ErasePlayer) -> Decision:
-    """Erases personal data once nothing is owed to the player any more; nothing happens the second time (rules §1)."""
+    """Erases personal data once nothing is owed to the player any more; nothing happens the second time (rules §3)."""
     state = player.state
     if state.erased_ms is not None:
         return []

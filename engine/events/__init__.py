@@ -70,7 +70,7 @@ class PlayerUnblocked(Event, tag="PlayerUnblocked", frozen=True):
 
 
 class PlayerErased(Event, tag="PlayerErased", frozen=True):
-    """Whatever tells who the player is was erased: the account is closed for good (rules §1)."""
+    """Whatever tells who the player is was erased: the account is closed for good (rules §3)."""
 
     reason: str
 

@@ -425,7 +425,7 @@ class PlayerState(msgspec.Struct, array_like=True):
     """By package: how the parts of an award of free spins alone have ended, as long as a reversal could bring one back.
     """
     erased_ms: int | None = None
-    """When the player's personal data was erased (rules §1); such a player stays blocked."""
+    """When the player's personal data was erased (rules §3); such a player stays blocked."""
 
 
 class Player:

@@ -15,6 +15,7 @@ from engine.answers import (
     Balance,
     BlockAnswer,
     DepositAnswer,
+    ErasedAnswer,
     FlagClearedAnswer,
     GrantAnswer,
     Granted,

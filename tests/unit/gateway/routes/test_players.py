@@ -16,6 +16,7 @@ from engine.commands import (
     ConfirmWithdrawal,
     DeclineGrant,
     Deposit,
+    ErasePlayer,
     EnterCode,
     GrantCampaign,
     PostEvent,
