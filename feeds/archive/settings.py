@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from snapshots.archive.bucket import ArchivePlace
+from snapshots.archive.place import ArchivePlace
 from snapshots.credentials import Credential
 
 SpoolBytes = Annotated[int, Meta(ge=1_048_576, le=2**50)]

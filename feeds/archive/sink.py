@@ -24,7 +24,7 @@ from feeds.archive.settings import ArchiveSettings
 from feeds.archive.spool import Spool, SpoolFull, advanced, frame
 from feeds.archive.uploading import Uploader, first_taken, newest_number
 from feeds.reading import Followed, Notes, SinkFailed
-from snapshots.archive.bucket import Bucket
+from snapshots.archive.place import Bucket
 from snapshots.archive.catalogue import Catalogue
 from snapshots.archive.format import Found, archived, encode_record, search
 from snapshots.archive.index import End

@@ -80,6 +80,7 @@ class Spool:
         self.open_bytes = self._begin_bytes = 0
         """Bytes in the file that is written to."""
         self._cut_bytes: dict[Path, int] = {}
+        self._held = 0
 
     def open(self, now_ms: int) -> tuple[dict[str, End], list[CutFile]]:
         """Takes the folder, and cuts what a former life left open. Answers how far the archive has come according to
@@ -145,7 +146,8 @@ class Spool:
         to = self._folder / f"{self._number:012d}-{now_ms}.cut"
         os.close(self._handle)
         self._handle = -1
-        self._cut_bytes[to], self.open_bytes = self.open_bytes, 0
+        self._hold(to, self.open_bytes)
+        self.open_bytes = 0
         self._disk.rename(path, to)
         return _cut_file(to)
 
@@ -153,18 +155,19 @@ class Spool:
         """Its records are in a stored segment, with which the archive has come to `ends`."""
         self._disk.replace(self._folder / "last", frame(msgspec.msgpack.encode((file.number, ends))))
         self._disk.remove(file.path)
-        self._cut_bytes.pop(file.path, None)
+        self._hold(file.path, 0)
 
     def renumber(self, file: CutFile, number: int) -> None:
         """Gives a waiting file another number, because its own is taken."""
         to = file.path.with_name(f"{number:012d}-{file.cut_ms}.cut")
-        self._cut_bytes[to] = self._cut_bytes.pop(file.path, 0)
+        self._hold(to, self._cut_bytes.get(file.path, 0))
+        self._hold(file.path, 0)
         self._disk.rename(file.path, to)
 
     @property
     def bytes(self) -> int:
         """All that the spool holds."""
-        return self.open_bytes + sum(self._cut_bytes.values())
+        return self.open_bytes + self._held
 
     def close(self) -> None:
         """Lets go of the folder. What is in it stays."""
@@ -172,6 +175,12 @@ class Spool:
             if handle >= 0:
                 os.close(handle)
         self._handle = self._lock = -1
+
+    def _hold(self, path: Path, size: int) -> None:
+        self._cut_bytes[path] = size
+        if not size:
+            del self._cut_bytes[path]
+        self._held = sum(self._cut_bytes.values())
 
     def _write(self, content: bytes) -> None:
         try:
@@ -198,7 +207,7 @@ class Spool:
     def _standing(self) -> dict[str, End]:
         ends: dict[str, End] = {}
         for file in self.waiting():
-            self._cut_bytes[file.path] = file.path.stat().st_size
+            self._hold(file.path, file.path.stat().st_size)
             before, records = read_file(file.path)
             _advance(ends, before)
             _advance(ends, _ends_of(records))

@@ -9,7 +9,7 @@ from actors.routing.breaker import Breaker
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.spool import CutFile, Spool, read_file
 from feeds.reading import SinkFailed
-from snapshots.archive.bucket import Bucket
+from snapshots.archive.place import Bucket
 from snapshots.archive.naming import SEGMENTS, day_of, number_of, segment_name
 from snapshots.archive.segment import Built, build_segment
 from snapshots.errors import AlreadyStored, ArchiveUnavailable, CorruptArchive

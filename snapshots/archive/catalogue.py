@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from snapshots.archive.bucket import Bucket
+from snapshots.archive.place import Bucket
 from snapshots.archive.index import HEAD_GUESS_BYTES, Head, decode_head, decode_players, head_bytes, partition_of
 from snapshots.archive.naming import INDEX
 

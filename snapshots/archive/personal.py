@@ -7,13 +7,13 @@ are.
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import asdict, replace
 
 from engine import events as e
-from engine.answers import AnyAnswer, RegisteredAnswer
+from engine.answers import Answer, RegisteredAnswer
 from engine.remembered import decode_answer
 from engine.transition import Transition
 
@@ -25,11 +25,12 @@ PERSONAL_EVENTS: Final[Mapping[type[e.Event], tuple[str, ...]]] = {
 }
 """By event: its personal fields. None takes their place."""
 
-PERSONAL_ANSWERS: Final[Mapping[type[AnyAnswer], tuple[str, ...]]] = {RegisteredAnswer: ("country", "language")}
+PERSONAL_ANSWERS: Final[Mapping[type[Answer], tuple[str, ...]]] = {RegisteredAnswer: ("country", "language")}
 
 MAY_MATTER: Final = re.compile(b"PlayerErased|" + b"|".join(kind.__name__.encode() for kind in PERSONAL_EVENTS))
 """Finds, in encoded bytes, all that may hold personal fields or erase them: an event's tag is written out in them."""
 
+_Fact = TypeVar("_Fact", bound=msgspec.Struct)
 _NO_CONTENT = bytes(8)
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -44,7 +45,7 @@ def without_personal(transition: Transition) -> Transition | None:
     return replace(transition, events=events, answer=_ENCODER.encode(blanked), content=_NO_CONTENT)
 
 
-def _blanked(fact: T, personal: Mapping[type, tuple[str, ...]]) -> T:
+def _blanked(fact: _Fact, personal: Mapping[type[Any], tuple[str, ...]]) -> _Fact:
     fields = personal.get(type(fact))
     if fields is None:
         return fact

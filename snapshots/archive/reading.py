@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from snapshots.archive.bucket import Bucket
+from snapshots.archive.place import Bucket
 from snapshots.archive.catalogue import Catalogue
 from snapshots.archive.format import ArchivedRecord, ReadRecord, opened, public_payload
 from snapshots.archive.index import End, Head
@@ -86,6 +86,13 @@ class ArchivedRecords:
         """How far the archive's segments go, by shard. Raises ArchiveUnavailable, CorruptArchive."""
         newest = await self._catalogue.newest()
         return {} if newest is None else newest.ends
+
+    async def history(
+        self, player_id: str, since_ms: int, cursors: Mapping[str, Position], logs: Sequence[LogInfo]
+    ) -> list[KeyedEntry]:
+        """See `snapshots.recovery.PlayerArchive`."""
+        demand_overlap(await self.ends(), cursors, logs)
+        return await self.player_entries(player_id, since_ms)
 
     async def player_entries(self, player_id: str, since_ms: int) -> list[KeyedEntry]:
         """A player's entries without personal fields, from all that was archived since the day of `since_ms` (Unix ms).
