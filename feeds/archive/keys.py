@@ -6,25 +6,32 @@ import logging
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
 from feeds.archive.settings import ArchiveSettings
 from feeds.reading import Notes, SinkFailed
-from snapshots.archive.sealing import ERASED, KEY_SIZE, NOTE_PREFIX, read_key, unwrap, wrap
+from snapshots.archive.sealing import ERASED, KEY_SIZE, decode_note, encode_note, note_name, read_key, unwrap, wrap
 from snapshots.credentials import CredentialMissing
 
 log = logging.getLogger("croupier.archive")
 
 KEYS_CACHED_MAX = 20_000
+NOTES_CACHED_MAX = 4_096
 
 
 class KeyBook:
-    """Keys by player. New ones and erasures are handed out as notes, to be written before, or after, the records."""
+    """Keys by player, and the notes in which they are kept. What changed is handed out with `changes`, for the caller to
+    write; `written` says that it is in the store.
+    """
 
     def __init__(self, notes: Notes, kek: bytes) -> None:
         self._notes, self._kek = notes, kek
-        self._known: OrderedDict[str, bytes | None] = OrderedDict()
-        self._unwritten: dict[str, bytes] = {}
+        self._keys: OrderedDict[str, bytes | None] = OrderedDict()
+        self._kept: OrderedDict[str, dict[str, bytes]] = OrderedDict()
+        """The last notes that were needed, by name."""
+        self._changed: set[str] = set()
+        self._on_their_way: set[str] = set()
         self._one_by_one = asyncio.Lock()
 
     async def keys(self, players: Iterable[str]) -> Mapping[str, bytes | None]:
@@ -32,42 +39,61 @@ class KeyBook:
         async with self._one_by_one:
             return {player_id: await self._key(player_id) for player_id in players}
 
-    def erase(self, player_id: str) -> None:
-        """From now on the player has no key. What keeps it so is a note: the caller writes `erasures`."""
-        self._unwritten.pop(player_id, None)
-        self._know(player_id, None)
+    async def erase(self, player_id: str) -> bool:
+        """From now on the player has no key. Answers whether that is new. Raises as `keys`."""
+        async with self._one_by_one:
+            note = await self._note(player_id)
+            if note.get(player_id) == ERASED:
+                return False
+            self._change(player_id, note, ERASED, None)
+            return True
 
-    def take_new(self) -> dict[str, bytes]:
-        """Notes of the keys that were made since the last call."""
-        taken, self._unwritten = self._unwritten, {}
-        return taken
+    def changes(self) -> dict[str, bytes]:
+        """The notes that changed since the last call."""
+        self._on_their_way, self._changed = self._changed, set()
+        return {name: encode_note(self._kept[name]) for name in self._on_their_way}
+
+    def written(self) -> None:
+        """What `changes` handed out is in the store: it can be read again from there."""
+        self._on_their_way = set()
 
     async def _key(self, player_id: str) -> bytes | None:
-        if player_id in self._known:
-            self._known.move_to_end(player_id)
-            return self._known[player_id]
-        name = note_name(player_id)
-        note = self._unwritten.get(player_id) or (await self._notes.read(name, limit=1)).get(name)
-        key = os.urandom(KEY_SIZE) if note is None else unwrap(self._kek, player_id, note)
-        if note is None and key is not None:
-            self._unwritten[player_id] = wrap(self._kek, player_id, key)
-        self._know(player_id, key)
+        if player_id in self._keys:
+            self._keys.move_to_end(player_id)
+            return self._keys[player_id]
+        note = await self._note(player_id)
+        wrapped = note.get(player_id)
+        if wrapped is not None:
+            key = unwrap(self._kek, player_id, wrapped)
+            self._know(player_id, key)
+            return key
+        key = os.urandom(KEY_SIZE)
+        self._change(player_id, note, wrap(self._kek, player_id, key), key)
         return key
 
+    async def _note(self, player_id: str) -> dict[str, bytes]:
+        name = note_name(player_id)
+        if name not in self._kept:
+            self._kept[name] = decode_note((await self._notes.read(name, limit=1)).get(name))
+            self._let_go()
+        self._kept.move_to_end(name)
+        return self._kept[name]
+
+    def _change(self, player_id: str, note: dict[str, bytes], wrapped: bytes, key: bytes | None) -> None:
+        note[player_id] = wrapped
+        self._changed.add(note_name(player_id))
+        self._know(player_id, key)
+
     def _know(self, player_id: str, key: bytes | None) -> None:
-        self._known[player_id] = key
-        if len(self._known) > KEYS_CACHED_MAX:
-            self._known.popitem(last=False)
+        self._keys[player_id] = key
+        if len(self._keys) > KEYS_CACHED_MAX:
+            self._keys.popitem(last=False)
 
-
-def note_name(player_id: str) -> str:
-    """Under which name a player's key is noted."""
-    return NOTE_PREFIX + player_id
-
-
-def erasures(players: Iterable[str]) -> dict[str, bytes]:
-    """Notes that take the place of keys for good."""
-    return {note_name(player_id): ERASED for player_id in players}
+    def _let_go(self) -> None:
+        """The oldest notes, but none that the store does not have yet."""
+        for name in list(islice(self._kept, max(0, len(self._kept) - NOTES_CACHED_MAX))):
+            if name not in self._changed and name not in self._on_their_way:
+                del self._kept[name]
 
 
 def key_encryption_key(settings: ArchiveSettings) -> bytes:

@@ -5,14 +5,13 @@ from snapshots.contract import Position
 
 
 class Pending:
-    """One group of records that goes to the disk together, and what is to be done with it."""
+    """One group of records that goes to the disk together, and how far each shard has come with it."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.bytes = 0
         self.ends: dict[str, End] = {}
         self.positions: dict[str, Position] = {}
-        self.erased: list[str] = []
 
     def add(self, frame: bytes, shard_id: str, end: End) -> None:
         """One more record."""

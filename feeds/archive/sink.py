@@ -8,16 +8,16 @@ position and dropped.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from actors.routing.breaker import Breaker
 from feeds.archive.disk import Disk
-from feeds.archive.keys import KeyBook, erasures
+from feeds.archive.keys import KeyBook
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.pending import Pending
 from feeds.archive.settings import ArchiveSettings
@@ -33,8 +33,11 @@ from snapshots.errors import ArchiveUnavailable, StoreError, StoreUnavailable
 
 log = logging.getLogger("croupier.archive")
 
+_Told = TypeVar("_Told")
+
 BUFFER_BYTES_MAX = 4_194_304
 """Bytes that wait in memory for the disk; beyond, `take` waits."""
+NOTES_AT_ONCE = 256
 RETRY_S = 0.5
 LOOK_S = 20.0
 """How long the archive may take to tell, at the start, how far it has come."""
@@ -129,28 +132,32 @@ class ArchiveSink:
             self._check_chain(followed, known)
             await self._add(followed, found)
         self._seen.add(shard_id)
-        self._note(followed, found)
+        await self._erase(found)
+        self._pending.positions[shard_id] = followed.position
+        self._more.set()
 
     async def _add(self, followed: Followed, found: Found) -> None:
         """`_taken` moves last: what comes in between is of other shards."""
         record, place = followed.record, (followed.shard_id, followed.position.epoch, followed.log_id)
         keys: Mapping[str, bytes | None] = {}
         if found.personal:
-            try:
-                keys = await self._keys.keys(dict.fromkeys(one.entry.player_id for one in found.personal))
-            except StoreError as error:
-                raise SinkFailed(f"Keys of players can't be read: {error}") from error
+            keys = await self._known(self._keys.keys(dict.fromkeys(one.entry.player_id for one in found.personal)))
             self._metrics.sealed.inc(len(found.personal))
         end = End(followed.position.epoch, record.seq, followed.log_id, record.hash)
         self._pending.add(frame(encode_record(archived(place, record, found.personal, keys))), followed.shard_id, end)
         self._taken[followed.shard_id] = end
 
-    def _note(self, followed: Followed, found: Found) -> None:
-        self._pending.positions[followed.shard_id] = followed.position
+    async def _erase(self, found: Found) -> None:
+        """In a record that comes again, too: the last life may have ended before the key was destroyed."""
         for player_id in found.erased:
-            self._keys.erase(player_id)
-            self._pending.erased.append(player_id)
-        self._more.set()
+            if await self._known(self._keys.erase(player_id)):
+                self._metrics.erased.inc()
+
+    async def _known(self, asked: Awaitable[_Told]) -> _Told:
+        try:
+            return await asked
+        except StoreError as error:
+            raise SinkFailed(f"Keys of players can't be read: {error}") from error
 
     def _check_chain(self, followed: Followed, known: End | None) -> None:
         """The record follows the one before it. What was lost before this life began is counted and told, and the
@@ -214,19 +221,17 @@ class ArchiveSink:
         return self._left_s() == 0.0
 
     async def _flush(self) -> None:
-        """Keys first, then what is sealed under them, then the erasures, which the next life repeats if it must."""
+        """Keys first, new ones and destroyed ones, then the records that they belong to."""
         batch, self._pending = self._pending, Pending()
-        keys = self._keys.take_new()
+        keys = list(self._keys.changes().items())
         self._room.set()
-        if keys:
-            await self._write_notes(keys)
+        for begin in range(0, len(keys), NOTES_AT_ONCE):
+            await self._write_notes(dict(keys[begin : begin + NOTES_AT_ONCE]))
+        self._keys.written()
         if batch.frames:
             await self._append(b"".join(batch.frames))
             self._stored = advanced(self._stored, batch.ends)
             self._metrics.records.inc(len(batch.frames))
-        if batch.erased:
-            await self._write_notes(erasures(batch.erased))
-            self._metrics.erased.inc(len(batch.erased))
         self._settled |= batch.positions
 
     async def _write_notes(self, notes: Mapping[str, bytes]) -> None:
