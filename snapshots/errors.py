@@ -29,7 +29,7 @@ class StoreUnavailable(StoreError):
 
 
 class ArchiveUnavailable(StoreUnavailable):
-    """The archive's folder or bucket gave no answer, or what is asked for is still on its way there: ask again later."""
+    """The archive's folder or bucket gave no answer, or what is asked for is still on its way: ask again later."""
 
 
 class AlreadyStored(StoreError):

@@ -21,8 +21,9 @@ NOTES_CACHED_MAX = 4_096
 
 
 class KeyBook:
-    """Keys by player, and the notes in which they are kept. What changed is handed out with `changes`, for the caller to
-    write; `written` says that it is in the store.
+    """Keys by player, and the notes in which they are kept.
+
+    What changed is handed out with `changes`, for the caller to write; `written` says that it is in the store.
     """
 
     def __init__(self, notes: Notes, kek: bytes) -> None:

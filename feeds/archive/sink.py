@@ -24,10 +24,10 @@ from feeds.archive.settings import ArchiveSettings
 from feeds.archive.spool import Spool, SpoolFull, advanced, frame
 from feeds.archive.uploading import Uploader, first_taken, newest_number
 from feeds.reading import Followed, Notes, SinkFailed
-from snapshots.archive.place import Bucket
 from snapshots.archive.catalogue import Catalogue
 from snapshots.archive.format import Found, archived, encode_record, search
 from snapshots.archive.index import End
+from snapshots.archive.place import Bucket
 from snapshots.contract import GENESIS, Position, next_hash
 from snapshots.errors import ArchiveUnavailable, StoreError, StoreUnavailable
 
@@ -181,7 +181,7 @@ class ArchiveSink:
     async def ask(self, request: bytes) -> bytes:
         """Whatever is asked: how the archive stands."""
         state = {
-            "spool_bytes": self._spool.bytes,
+            "spool_bytes": self._spool.held_bytes,
             "segments_waiting": len(self._spool.waiting()),
             "breaker": self._breaker.state,
             "failure": None if self._failure is None else str(self._failure),
@@ -278,7 +278,7 @@ class ArchiveSink:
         if self._metrics.full:
             log.warning("the archive takes records again")
         self._metrics.show_full(False)
-        self._metrics.spool_bytes.set(self._spool.bytes)
+        self._metrics.spool_bytes.set(self._spool.held_bytes)
 
     async def _cut(self) -> None:
         try:
@@ -288,7 +288,7 @@ class ArchiveSink:
         self._uploader.wake()
 
     def _brought(self) -> None:
-        self._metrics.spool_bytes.set(self._spool.bytes)
+        self._metrics.spool_bytes.set(self._spool.held_bytes)
         self._room_on_disk.set()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

@@ -136,8 +136,8 @@ class Spool:
         """Writes whole frames, on the disk when it returns. Raises SpoolFull if there is no room for them; then nothing
         of them stays.
         """
-        if self.bytes + len(frames) > self._bytes_max and (self._cut_bytes or self.has_records):
-            raise SpoolFull(f"the spool {self._folder} has {self.bytes} bytes, of at most {self._bytes_max}")
+        if self.held_bytes + len(frames) > self._bytes_max and (self._cut_bytes or self.has_records):
+            raise SpoolFull(f"the spool {self._folder} has {self.held_bytes} bytes, of at most {self._bytes_max}")
         self._write(frames)
 
     def cut(self, now_ms: int) -> CutFile:
@@ -165,7 +165,7 @@ class Spool:
         self._disk.rename(file.path, to)
 
     @property
-    def bytes(self) -> int:
+    def held_bytes(self) -> int:
         """All that the spool holds."""
         return self.open_bytes + self._held
 
@@ -237,4 +237,3 @@ def advanced(ends: Mapping[str, End], more: Mapping[str, End]) -> dict[str, End]
 def _cut_file(path: Path) -> CutFile:
     number, _, cut_ms = path.stem.partition("-")
     return CutFile(path, int(number), int(cut_ms))
-

@@ -9,8 +9,8 @@ from actors.routing.breaker import Breaker
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.spool import CutFile, Spool, read_file
 from feeds.reading import SinkFailed
-from snapshots.archive.place import Bucket
 from snapshots.archive.naming import SEGMENTS, day_of, number_of, segment_name
+from snapshots.archive.place import Bucket
 from snapshots.archive.segment import Built, build_segment
 from snapshots.errors import AlreadyStored, ArchiveUnavailable, CorruptArchive
 
@@ -23,9 +23,7 @@ RETRY_MAX_S = 30.0
 class Uploader:
     """Brings away what waits in the spool, oldest first. `brought` is called after each file."""
 
-    def __init__(
-        self, bucket: Bucket, spool: Spool, disk: Executor, breaker: Breaker, metrics: ArchiveMetrics
-    ) -> None:
+    def __init__(self, bucket: Bucket, spool: Spool, disk: Executor, breaker: Breaker, metrics: ArchiveMetrics) -> None:
         self._bucket, self._spool, self._disk, self._breaker, self._metrics = bucket, spool, disk, breaker, metrics
         self._more = asyncio.Event()
 
@@ -111,5 +109,3 @@ async def _is_stored(bucket: Bucket, file: CutFile) -> bool:
     if name not in await bucket.names(f"{SEGMENTS}/{day}"):
         return False
     return await bucket.get(name) == (await build(file)).segment
-
-

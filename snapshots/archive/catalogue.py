@@ -3,9 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from snapshots.archive.place import Bucket
 from snapshots.archive.index import HEAD_GUESS_BYTES, Head, decode_head, decode_players, head_bytes, partition_of
 from snapshots.archive.naming import INDEX
+from snapshots.archive.place import Bucket
 
 HEADS_CACHED_MAX = 512
 

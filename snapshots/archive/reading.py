@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from snapshots.archive.place import Bucket
 from snapshots.archive.catalogue import Catalogue
 from snapshots.archive.format import ArchivedRecord, ReadRecord, opened, public_payload
 from snapshots.archive.index import End, Head
 from snapshots.archive.naming import day_of
+from snapshots.archive.place import Bucket
 from snapshots.archive.sealing import KeyRing
 from snapshots.archive.segment import read_block
 from snapshots.codec import KeyedEntry, decode_batch
@@ -24,7 +24,7 @@ BLOCKS_KEPT_MAX = 4
 
 
 class ArchivedLog(msgspec.Struct, frozen=True):
-    """A log that the archive holds up to `last_seq`. `complete`: a later log of the shard is there, so nothing comes."""
+    """A log that the archive holds up to `last_seq`; `complete`: a later log of the shard is there, so no more comes."""
 
     log_id: str
     epoch: int

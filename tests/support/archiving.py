@@ -144,7 +144,9 @@ class FaultyBucket:
 class Archive:
     """A sink in a folder, and what is around it. `changes` are settings."""
 
-    def __init__(self, folder: Path, notes: MemoryNotes | None = None, disk: Disk | None = None, **changes: Any) -> None:
+    def __init__(
+        self, folder: Path, notes: MemoryNotes | None = None, disk: Disk | None = None, **changes: Any
+    ) -> None:
         self.folder, self.notes, self.disk = folder, notes or MemoryNotes(), disk
         given: dict[str, Any] = {
             "place": ArchivePlace(str(folder / "archive")),

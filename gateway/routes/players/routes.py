@@ -82,18 +82,14 @@ async def block(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Res
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
 
 
-@routes.change(
-    "POST /players/{player_id}/unblock", roles=PLATFORM, answers=BlockJson, refuses=("player_erased",)
-)
+@routes.change("POST /players/{player_id}/unblock", roles=PLATFORM, answers=BlockJson, refuses=("player_erased",))
 async def unblock(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Response:
     """Lifts a block."""
     outcome = await call.command(player_id, Unblock(body.reason))
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
 
 
-@routes.change(
-    "POST /players/{player_id}/erase", roles=SUPPORT, answers=ErasedJson, refuses=("account_not_empty",)
-)
+@routes.change("POST /players/{player_id}/erase", roles=SUPPORT, answers=ErasedJson, refuses=("account_not_empty",))
 async def erase(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Response:
     """Erases personal data for good and closes the account; what was played and paid stays on record."""
     outcome = await call.command(player_id, ErasePlayer(body.reason))

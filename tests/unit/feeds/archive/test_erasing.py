@@ -39,7 +39,9 @@ async def test_after_it_ledger_facts_stay_and_personal_fields_are_gone(tmp_path:
     assert isinstance(made, DepositMade)
     assert (made.amount, made.nth, made.ip) == (10_000, 1, None)
     assert registered.content == bytes(8), "an address can be guessed back from a digest"
-    events = [event for record in found for entry in decode_batch(record.payload) for event in decode_entry(entry).events]
+    events = [
+        event for record in found for entry in decode_batch(record.payload) for event in decode_entry(entry).events
+    ]
     assert len([event for event in events if isinstance(event, BetPlaced)]) == 3
     assert len([event for event in events if isinstance(event, PlayerErased)]) == 1
 
@@ -113,7 +115,9 @@ def test_a_key_is_bound_to_its_player_and_to_the_key_above_it() -> None:
 
 
 def test_the_key_file_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
-    settings = ArchiveSettings(ArchivePlace(str(tmp_path)), str(tmp_path), key_file=str(tmp_path / "keys" / "archive.key"))
+    settings = ArchiveSettings(
+        ArchivePlace(str(tmp_path)), str(tmp_path), key_file=str(tmp_path / "keys" / "archive.key")
+    )
     key = key_encryption_key(settings)
     assert (tmp_path / "keys" / "archive.key").stat().st_mode & 0o777 == 0o600
     assert key_encryption_key(settings) == key
@@ -123,7 +127,7 @@ def test_the_key_file_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_key_that_is_none_is_told_in_plain_words(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCHIVE_KEY", text)
     settings = ArchiveSettings(ArchivePlace(str(tmp_path)), str(tmp_path), key=Credential(env="ARCHIVE_KEY"))
-    with pytest.raises(SinkFailed, match="must be 32 bytes|ARCHIVE_KEY is not set"):
+    with pytest.raises(SinkFailed, match=r"must be 32 bytes|ARCHIVE_KEY is not set"):
         key_encryption_key(settings)
 
 

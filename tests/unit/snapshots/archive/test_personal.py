@@ -12,12 +12,25 @@ from snapshots.codec import decode_batch, decode_entry, encode_batch, encode_ent
 from snapshots.contract import GENESIS, LogRecord, next_hash
 from tests.support.archiving import IP, PlayedLog
 
-TELLING = {"ip", "device", "country", "ip_country", "payment_instrument", "language", "email", "phone", "name", "address"}
+TELLING = {
+    "ip",
+    "device",
+    "country",
+    "ip_country",
+    "payment_instrument",
+    "language",
+    "email",
+    "phone",
+    "name",
+    "address",
+}
 NOT_PERSONAL = {(events.CustomEventPosted, "name")}
 PLACE = ("s0", 1, "s0-1")
 
 
-@pytest.mark.parametrize("kind", [*get_args(events.AnyEvent), *get_args(answers.AnyAnswer)], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [*get_args(events.AnyEvent), *get_args(answers.AnyAnswer)], ids=lambda kind: kind.__name__
+)
 def test_a_field_that_tells_of_a_person_is_in_the_table(kind: type) -> None:
     known = {**PERSONAL_EVENTS, **PERSONAL_ANSWERS}.get(kind, ())
     telling = {field for field in kind.__struct_fields__ if field in TELLING and (kind, field) not in NOT_PERSONAL}
