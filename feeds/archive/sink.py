@@ -73,6 +73,7 @@ class ArchiveSink:
         self._settled: dict[str, Position] = {}
         self._next_number = 1
         self._begun_s = 0.0
+        self._cut_ms = 0
         self._failure: SinkFailed | None = None
         self._more, self._room, self._room_on_disk = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -96,6 +97,8 @@ class ArchiveSink:
             if last is None and not waiting:
                 raise SinkFailed(f"The archive can't begin: {failure}") from failure
             log.warning("the archive does not answer; records stay in the spool meanwhile: %s", failure)
+        except StoreError as error:
+            raise SinkFailed(f"The archive can't be read: {error}") from error
         self._next_number, self._taken, self._stored = number + 1, dict(ends), dict(ends)
         self._start(self._flushing())
         self._start(self._uploader.run(self._brought))
@@ -103,6 +106,7 @@ class ArchiveSink:
     async def _look(self, number: int, ends: Mapping[str, End]) -> tuple[int, dict[str, End]]:
         """What the archive itself says; files whose numbers somebody else has used get new ones."""
         newest = await Catalogue(self._bucket).newest()
+        self._cut_ms = 0 if newest is None else newest.cut_ms
         stored = await newest_number(self._bucket)
         waiting = self._spool.waiting()
         taken = await first_taken(self._bucket, waiting, stored)
@@ -281,8 +285,10 @@ class ArchiveSink:
         self._metrics.spool_bytes.set(self._spool.held_bytes)
 
     async def _cut(self) -> None:
+        """A clock that goes back must not put a segment on an earlier day than the one before it."""
+        self._cut_ms = max(self._cut_ms, self._now_ms())
         try:
-            await self._on_disk(self._spool.cut, self._now_ms())
+            await self._on_disk(self._spool.cut, self._cut_ms)
         except OSError as error:
             raise SinkFailed(f"The archive's spool can't be written: {error}") from error
         self._uploader.wake()

@@ -13,7 +13,7 @@ from obstore.store import LocalStore, S3Store
 from snapshots.archive.place import ArchivePlace, Bucket
 from snapshots.errors import AlreadyStored, ArchiveUnavailable, StoreUnsuitable
 
-REQUEST_TIMEOUT_S = 20
+REQUEST_TIMEOUT_S = 30
 _RETRIES = 2
 
 

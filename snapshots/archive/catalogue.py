@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from snapshots.archive.index import HEAD_GUESS_BYTES, Head, decode_head, decode_players, head_bytes, partition_of
-from snapshots.archive.naming import INDEX
+from snapshots.archive.naming import INDEX, day_of, number_of
 from snapshots.archive.place import Bucket
 
 HEADS_CACHED_MAX = 512
@@ -62,6 +62,15 @@ class Catalogue:
             else:
                 low = middle + 1
         return await self.head(names[low]) if low < len(names) else None
+
+    async def before(self, head: Head) -> Head | None:
+        """The head of the index before; None if there is none. Raises ArchiveUnavailable, CorruptArchive."""
+        day = day_of(head.cut_ms)
+        names = [name for name in await self.names(day) if number_of(name) < head.number]
+        if not names:
+            earlier = [other for other in await self.days() if other < day]
+            names = await self.names(earlier[-1]) if earlier else []
+        return await self.head(names[-1]) if names else None
 
     async def blocks_of(self, name: str, player_id: str) -> list[int]:
         """The numbers of the segment's blocks that have entries of a player. Raises as `head`."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from engine.events import PlayerErased
-from snapshots.archive.personal import MAY_MATTER, without_personal
+from snapshots.archive.personal import may_matter, without_personal
 from snapshots.archive.sealing import seal, unseal
 from snapshots.codec import KeyedEntry, checksum, decode_batch, decode_entry, encode_entry
 from snapshots.errors import CorruptArchive, CorruptLog
@@ -110,12 +110,12 @@ def _check(record: ArchivedRecord) -> None:
 
 def search(payload: bytes) -> Found:
     """What the batch holds of persons. Nearly all batches are told apart by one look at their bytes."""
-    if MAY_MATTER.search(payload) is None:
+    if not may_matter(payload):
         return NOTHING
     personal: list[Personal] = []
     erased: list[str] = []
     for entry in decode_batch(payload):
-        if MAY_MATTER.search(entry.data) is not None:
+        if may_matter(entry.data):
             _search_entry(entry, personal, erased)
     return Found(personal, erased)
 

@@ -5,7 +5,6 @@ The digest of a command's content is personal with them, because it can be guess
 are.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
@@ -27,12 +26,16 @@ PERSONAL_EVENTS: Final[Mapping[type[e.Event], tuple[str, ...]]] = {
 
 PERSONAL_ANSWERS: Final[Mapping[type[Answer], tuple[str, ...]]] = {RegisteredAnswer: ("country", "language")}
 
-MAY_MATTER: Final = re.compile(b"PlayerErased|" + b"|".join(kind.__name__.encode() for kind in PERSONAL_EVENTS))
-"""Finds, in encoded bytes, all that may hold personal fields or erase them: an event's tag is written out in them."""
+_TAGS: Final = tuple(kind.__name__.encode() for kind in (e.PlayerErased, *PERSONAL_EVENTS))
 
 _Fact = TypeVar("_Fact", bound=msgspec.Struct)
 _NO_CONTENT = bytes(8)
 _ENCODER = msgspec.msgpack.Encoder()
+
+
+def may_matter(encoded: bytes) -> bool:
+    """Whether encoded entries may hold personal fields, or erase them: an event's tag is written out in its bytes."""
+    return any(tag in encoded for tag in _TAGS)
 
 
 def without_personal(transition: Transition) -> Transition | None:

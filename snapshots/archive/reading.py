@@ -19,12 +19,16 @@ from snapshots.errors import ArchiveUnavailable
 
 AT_ONCE_MAX = 16
 """Segments that are looked into at the same time for one player."""
+LOOKED_BACK_MAX = 64
+"""Segments that are looked into before the one that was found, which an archiver may have stored that was replaced
+since: what it says of other shards is older than what is said before it.
+"""
 PLACES_KEPT_MAX = 256
 BLOCKS_KEPT_MAX = 4
 
 
 class ArchivedLog(msgspec.Struct, frozen=True):
-    """A log that the archive holds up to `last_seq`; `complete`: a later log of the shard is there, so no more comes."""
+    """A log that the archive holds up to `last_seq`; `complete`: a later one of its shard is there, so no more comes."""
 
     log_id: str
     epoch: int
@@ -130,6 +134,10 @@ class ArchivedRecords:
             return end is not None and end.place >= wanted
 
         head = await self._catalogue.first(reaches)
+        for _ in range(LOOKED_BACK_MAX):
+            if head is None or _holds(head, log_id, after_seq + 1):
+                break
+            head = await self._catalogue.before(head)
         span = head.logs.get(log_id) if head is not None else None
         return _Place(after_seq, head, span.first_block) if head is not None and span is not None else None
 
@@ -150,8 +158,8 @@ class ArchivedRecords:
         ]
         if within:
             return max(within, key=lambda end: end.epoch)
-        before = await self._catalogue.first(lambda other: other.number >= head.number - 1)
-        return before.ends.get(shard_id) if before is not None and before.number < head.number else None
+        before = await self._catalogue.before(head)
+        return before.ends.get(shard_id) if before is not None else None
 
     async def _block(self, head: Head, block: int) -> Sequence[ArchivedRecord]:
         key = head.segment, block
@@ -177,6 +185,11 @@ class ArchivedRecords:
         self._places.move_to_end(log_id)
         if len(self._places) > PLACES_KEPT_MAX:
             self._places.popitem(last=False)
+
+
+def _holds(head: Head, log_id: str, seq: int) -> bool:
+    span = head.logs.get(log_id)
+    return span is not None and span.first_seq <= seq <= span.last_seq
 
 
 def _epoch(log_id: str) -> int:
