@@ -97,8 +97,8 @@ async def measure(records: list[Followed], batch: int, folder: Path) -> str:
     stored = sum(path.stat().st_size for path in (folder / "archive").rglob("*") if path.is_file())
     raw = sum(len(followed.record.payload) for followed in records)
     return (
-        f"{events} events in records of {batch}: {events / took:,.0f} events/s, {cpu / events * 1e6:.1f} µs CPU per event, "
-        f"{raw / events:.0f} bytes per event, {stored / raw:.0%} of them stored"
+        f"{events} events in records of {batch}: {events / took:,.0f} events/s, "
+        f"{cpu / events * 1e6:.1f} µs CPU per event, {raw / events:.0f} bytes per event, {stored / raw:.0%} of them stored"
     )
 
 

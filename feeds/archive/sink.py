@@ -89,7 +89,8 @@ class ArchiveSink:
             raise SinkFailed(f"The archive's spool can't be used: {error}") from error
         number, known = last or (0, {})
         ends = advanced(ends, known)
-        number = max(number, *(file.number for file in waiting), 0) if waiting else number
+        for file in waiting:
+            number, self._cut_ms = max(number, file.number), max(self._cut_ms, file.cut_ms)
         try:
             async with asyncio.timeout(LOOK_S):
                 number, ends = await self._look(number, ends)
@@ -106,7 +107,7 @@ class ArchiveSink:
     async def _look(self, number: int, ends: Mapping[str, End]) -> tuple[int, dict[str, End]]:
         """What the archive itself says; files whose numbers somebody else has used get new ones."""
         newest = await Catalogue(self._bucket).newest()
-        self._cut_ms = 0 if newest is None else newest.cut_ms
+        self._cut_ms = max(self._cut_ms, 0 if newest is None else newest.cut_ms)
         stored = await newest_number(self._bucket)
         waiting = self._spool.waiting()
         taken = await first_taken(self._bucket, waiting, stored)

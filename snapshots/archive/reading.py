@@ -28,7 +28,7 @@ BLOCKS_KEPT_MAX = 4
 
 
 class ArchivedLog(msgspec.Struct, frozen=True):
-    """A log that the archive holds up to `last_seq`; `complete`: a later one of its shard is there, so no more comes."""
+    """A log that the archive holds up to `last_seq`; `complete`: a later one of its shard is there, so it has ended."""
 
     log_id: str
     epoch: int
