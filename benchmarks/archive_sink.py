@@ -98,7 +98,8 @@ async def measure(records: list[Followed], batch: int, folder: Path) -> str:
     raw = sum(len(followed.record.payload) for followed in records)
     return (
         f"{events} events in records of {batch}: {events / took:,.0f} events/s, "
-        f"{cpu / events * 1e6:.1f} µs CPU per event, {raw / events:.0f} bytes per event, {stored / raw:.0%} of them stored"
+        f"{cpu / events * 1e6:.1f} µs CPU per event, {raw / events:.0f} bytes per event, "
+        f"{stored / raw:.0%} of them stored"
     )
 
 

@@ -158,7 +158,15 @@ def archived(
     pieces.append(record.payload[begin:])
     shard_id, epoch, log_id = place
     return ArchivedRecord(
-        RECORD_FORMAT, shard_id, epoch, log_id, record.seq, record.previous, record.hash, pieces, sealed
+        format=RECORD_FORMAT,
+        shard_id=shard_id,
+        epoch=epoch,
+        log_id=log_id,
+        seq=record.seq,
+        previous=record.previous,
+        hash=record.hash,
+        pieces=pieces,
+        sealed=sealed,
     )
 
 

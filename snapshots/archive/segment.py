@@ -99,8 +99,15 @@ def build_segment(number: int, cut_ms: int, before: Mapping[str, End], records: 
     partitions = encode_players(builder.players)
     day = day_of(cut_ms)
     name = segment_name(day, number)
-    sizes = [len(part) for part in partitions]
-    head = Head(number, name, cut_ms, builder.logs, builder.ends, builder.blocks, sizes)
+    head = Head(
+        number=number,
+        segment=name,
+        cut_ms=cut_ms,
+        logs=builder.logs,
+        ends=builder.ends,
+        blocks=builder.blocks,
+        partitions=[len(part) for part in partitions],
+    )
     index = encode_index(head, partitions)
     return Built(name, b"".join(builder.frames), index_name(day, number), index, builder.ends)
 

@@ -27,11 +27,11 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def place(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ArchivePlace:
+def place(endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ArchivePlace:
     monkeypatch.setenv("ARCHIVE_ID", "who")
     monkeypatch.setenv("ARCHIVE_SECRET", "what nobody else knows")
     make_bucket(endpoint)
-    return ArchivePlace("s3://journal/casino/eu", endpoint, "eu-north-1", *keys())
+    return ArchivePlace(f"s3://journal/casino/{request.node.name}", endpoint, "eu-north-1", *keys())
 
 
 def keys() -> tuple[Credential, Credential]:

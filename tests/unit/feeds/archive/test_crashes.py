@@ -28,17 +28,19 @@ class Fate:
     def __init__(self, dice: random.Random) -> None:
         self._dice, self._steps = dice, dice.randrange(1, 40)
 
-    @property
-    def over(self) -> bool:
-        return self._steps <= 0
-
-    def step(self, happen: Callable[[], Any]) -> Any:
+    def happens(self) -> bool:
+        """Whether one more step is carried out; the last one perhaps, and nobody hears of it (`check`)."""
         self._steps -= 1
-        if self._steps > 0:
-            return happen()
-        if self._steps == 0 and self._dice.random() < 0.5:
+        return self._steps > 0 or (self._steps == 0 and self._dice.random() < 0.5)
+
+    def check(self) -> None:
+        if self._steps <= 0:
+            raise Crashed
+
+    def step(self, happen: Callable[[], Any]) -> None:
+        if self.happens():
             happen()
-        raise Crashed
+        self.check()
 
 
 class MortalDisk(Disk):
@@ -48,13 +50,9 @@ class MortalDisk(Disk):
         self._fate, self._dice = fate, dice
 
     def append(self, handle: int, content: bytes) -> None:
-        if not self._fate.over:
-            try:
-                self._fate.step(lambda: super(MortalDisk, self).append(handle, content))
-                return
-            except Crashed:
-                super().append(handle, content[: self._dice.randrange(len(content))])
-        raise Crashed
+        whole = self._fate.happens()
+        super().append(handle, content if whole else content[: self._dice.randrange(len(content))])
+        self._fate.check()
 
     def rename(self, path: Path, to: Path) -> None:
         self._fate.step(lambda: super(MortalDisk, self).rename(path, to))
@@ -72,7 +70,9 @@ class MortalBucket(FaultyBucket):
     fate: Fate
 
     async def put_new(self, name: str, content: bytes) -> None:
-        await self.fate.step(lambda: self.real.put_new(name, content))
+        if self.fate.happens():
+            await self.real.put_new(name, content)
+        self.fate.check()
 
 
 async def one_life(folder: Path, notes: MemoryNotes, played: PlayedLog, cursor: int, dice: random.Random) -> int:
