@@ -1,5 +1,6 @@
 """What the bus in counts."""
 
+from contextlib import suppress
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -48,7 +49,8 @@ class BusInMetrics:
 
     def lag_gone(self, topic: str, partition: int) -> None:
         """The partition is read by another process now."""
-        self._lag.remove(topic, str(partition))
+        with suppress(KeyError):  # nothing was told of it yet
+            self._lag.remove(topic, str(partition))
 
     def paused(self, topic: str, partitions: int) -> None:
         """How many partitions of a topic are paused."""

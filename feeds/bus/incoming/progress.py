@@ -8,14 +8,24 @@ from feeds.bus.incoming.reading import Incoming
 from feeds.bus.incoming.record import Partition, Record
 
 
+class Mark:
+    """The place of one message among the others of its partition; it holds nothing of the message itself."""
+
+    __slots__ = ("done", "offset")
+
+    def __init__(self, offset: int) -> None:
+        self.offset, self.done = offset, False
+
+
 class Taken:
     """A message in hand: read already, into a command or the reason why it is none."""
 
-    __slots__ = ("content", "done", "progress", "record")
+    __slots__ = ("content", "mark", "progress", "record")
 
-    def __init__(self, record: Record, content: Incoming | EventRefused, progress: "Progress") -> None:
-        self.record, self.content, self.progress = record, content, progress
-        self.done = False
+    def __init__(
+        self, record: Record, content: Incoming | EventRefused, progress: "Progress", mark: Mark
+    ) -> None:
+        self.record, self.content, self.progress, self.mark = record, content, progress, mark
 
 
 class Progress:
@@ -25,28 +35,30 @@ class Progress:
         self.place = place
         self.holds = 0
         """Messages that want nothing more to come from this partition while they wait for a repetition."""
+        self.under_way = 0
+        """Messages that are being tried or kept."""
         self.gone = asyncio.Event()
         """The partition is somebody else's: what is not under way is not begun."""
         self._next = next_offset
-        self._open: deque[Taken] = deque()
+        self._open: deque[Mark] = deque()
 
     def take(self, record: Record, content: Incoming | EventRefused) -> Taken:
         """The next message. The broker may leave offsets out, but never goes back."""
-        taken = Taken(record, content, self)
-        self._open.append(taken)
+        mark = Mark(record.offset)
+        self._open.append(mark)
         self._next = record.offset + 1
-        return taken
+        return Taken(record, content, self, mark)
 
     @property
     def committable(self) -> int:
         """The offset to begin at after a restart: all below it are finished."""
         while self._open and self._open[0].done:
             self._open.popleft()
-        return self._open[0].record.offset if self._open else self._next
+        return self._open[0].offset if self._open else self._next
 
     @property
     def open(self) -> int:
-        """Messages since the lowest one that is not finished."""
+        """Messages from the lowest one on that is not finished."""
         return len(self._open)
 
     async def gone_within(self, seconds: float) -> bool:

@@ -29,6 +29,11 @@ class Room:
         """Whether one more may come in."""
         return self._events < self._events_max and self._bytes < self._bytes_max
 
+    @property
+    def half_empty(self) -> bool:
+        """Whether so much has left that reading is worth to begin again."""
+        return 2 * self._events <= self._events_max and 2 * self._bytes <= self._bytes_max
+
     def wait(self, timeout_s: float) -> bool:
         """Waits for room; whether there is some."""
         with self._given:
