@@ -135,3 +135,12 @@ async def until(what: str, holds: Callable[[], bool], timeout_s: float = 30) -> 
     while not holds():
         assert time.monotonic() < deadline, f"still not: {what}"
         await asyncio.sleep(0.02)
+
+
+def letters(kafka: MockKafka, topic: str = DEAD) -> list[dict[str, str]]:
+    """The headers of all dead letters, with `value` and `key`."""
+    found = []
+    for message in kafka.read([topic]):
+        headers = {name: (value or b"").decode() for name, value in message.headers() or ()}
+        found.append(headers | {"value": repr(message.value()), "key": repr(message.key())})
+    return found

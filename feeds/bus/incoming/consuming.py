@@ -1,4 +1,4 @@
-"""The consumer's thread: all calls of librdkafka's consumer are made here. It hands messages over and does as it is told.
+"""The consumer's thread: all calls of librdkafka's consumer are made here. It hands messages over and obeys the loop.
 
 Where a partition begins: the higher of the group's offset and our own watermark; if there is neither, the topic was
 never read, and the settings say where it begins. A place that the broker no longer has is an error and never a silent
@@ -14,10 +14,10 @@ from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from feeds.bus.incoming.intake import LET_GO_S, Intake
+from feeds.bus.incoming.intake import Intake
 from feeds.bus.incoming.metrics import BusInMetrics
 from feeds.bus.incoming.record import Partition, Record
-from feeds.bus.incoming.settings import BusInSettings
+from feeds.bus.incoming.settings import CLIENT_ID, BusInSettings
 
 log = logging.getLogger("croupier.bus_in")
 T = TypeVar("T")
@@ -25,7 +25,7 @@ T = TypeVar("T")
 POLL_S: Final = 0.05
 BATCH_MAX: Final = 500
 ROOM_S: Final = 1.0
-"""When there is no room for so long, the thread pauses all partitions and goes on polling, so that it stays a member."""
+"""Without room for so long, the thread pauses all partitions and goes on polling, so that it stays in the group."""
 COMMIT_S: Final = 0.5
 LAG_S: Final = 2.0
 BROKER_S: Final = 10.0
@@ -235,7 +235,7 @@ class ConsumerThread:
 
 def consumer_config(settings: BusInSettings) -> dict[str, Any]:
     """What librdkafka is told; how much it fetches ahead is bounded, too. Raises CredentialMissing."""
-    config: dict[str, Any] = settings.client() | {
+    config: dict[str, Any] = settings.client(CLIENT_ID) | {
         "group.id": settings.group,
         "group.protocol": settings.group_protocol,
         "enable.auto.commit": False,

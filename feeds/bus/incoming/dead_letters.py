@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from actors.routing.breaker import Breaker
 from feeds.bus.incoming.cloud_events import EventRefused
 from feeds.bus.incoming.record import MessageHeaders, Record
-from feeds.bus.incoming.settings import MEGABYTE, BusInSettings
+from feeds.bus.incoming.settings import CLIENT_ID, MEGABYTE, BusInSettings
 
 log = logging.getLogger("croupier.bus_in")
 
@@ -60,7 +60,7 @@ class DurableProducer:
 
     def _new(self) -> Producer:
         return Producer(
-            self._settings.client()
+            self._settings.client(CLIENT_ID)
             | {
                 "enable.idempotence": True,
                 "message.timeout.ms": 0,

@@ -27,9 +27,7 @@ class BusInMetrics:
         self._lag = Gauge("bus_in_lag_records", "Messages not finished", ["topic", "partition"], registry=registry)
         self._paused = Gauge("bus_in_paused", "Partitions not read now", ["topic"], registry=registry)
         self._waiting = Gauge("bus_in_waiting_events", "Messages in memory", registry=registry)
-        self._breakers = Gauge(
-            "breaker_state", "0 closed, 1 half open, 2 open", ["name"], registry=registry
-        )  # fmt: skip
+        self._breakers = Gauge("breaker_state", "0 closed, 1 half open, 2 open", ["breaker"], registry=registry)
 
     def event(self, topic: str, outcome: EventOutcome) -> None:
         """Counts one message."""

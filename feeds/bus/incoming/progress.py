@@ -22,9 +22,7 @@ class Taken:
 
     __slots__ = ("content", "mark", "progress", "record")
 
-    def __init__(
-        self, record: Record, content: Incoming | EventRefused, progress: "Progress", mark: Mark
-    ) -> None:
+    def __init__(self, record: Record, content: Incoming | EventRefused, progress: "Progress", mark: Mark) -> None:
         self.record, self.content, self.progress, self.mark = record, content, progress, mark
 
 
