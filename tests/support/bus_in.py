@@ -33,7 +33,8 @@ def settings(kafka: MockKafka, **changes: Any) -> BusInSettings:
         "topics": [{"name": TOPIC, "types": [DEPOSIT, "com.croupier.PostEvent.v1"]}],
         "first_start": "earliest",
     }
-    return msgspec.convert(document | changes, BusInSettings)
+    sound = msgspec.convert(document | changes, BusInSettings)
+    return msgspec.structs.replace(sound, session_timeout_s=1)  # the mock cluster waits for it when somebody leaves
 
 
 class Event:

@@ -20,6 +20,7 @@ from feeds.bus.incoming.record import Partition, Record
 from feeds.bus.incoming.settings import CLIENT_ID, BusInSettings
 
 log = logging.getLogger("croupier.bus_in")
+library_log = logging.getLogger("croupier.bus_in.librdkafka")
 T = TypeVar("T")
 
 POLL_S: Final = 0.05
@@ -41,7 +42,7 @@ class ConsumerThread:
         self._settings, self._intake, self._metrics = settings, intake, metrics
         self._loop = asyncio.get_running_loop()
         self._stopping = threading.Event()
-        self._consumer = Consumer(consumer_config(settings), logger=log)
+        self._consumer = Consumer(consumer_config(settings), logger=library_log)
         self._assigned: set[Partition] = set()
         self._paused: set[Partition] = set()
         self._committed: dict[Partition, int] = {}
@@ -248,7 +249,8 @@ def consumer_config(settings: BusInSettings) -> dict[str, Any]:
         "isolation.level": "read_committed",
     }
     if settings.group_protocol == "classic":
-        config |= {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 15_000}
+        config["partition.assignment.strategy"] = "cooperative-sticky"
+        config["session.timeout.ms"] = settings.session_timeout_s * 1_000
     return config
 
 

@@ -20,6 +20,7 @@ from feeds.bus.incoming.record import MessageHeaders, Record
 from feeds.bus.incoming.settings import CLIENT_ID, MEGABYTE, BusInSettings
 
 log = logging.getLogger("croupier.bus_in")
+library_log = logging.getLogger("croupier.bus_in.librdkafka")
 
 OWN_HEADERS: Final = frozenset(
     ("x-error-code", "x-error-detail", "x-original-topic", "x-original-partition", "x-original-offset")
@@ -68,7 +69,7 @@ class DurableProducer:
                 "compression.type": "zstd",
                 "linger.ms": 2,
             },
-            logger=log,
+            logger=library_log,
         )
 
     def _collect(self) -> None:

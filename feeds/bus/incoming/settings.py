@@ -36,6 +36,8 @@ class BusInSettings(Brokers, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The consumer group. Processes with the same group share the partitions."""
     group_protocol: Literal["classic", "consumer"] = "classic"
     """`consumer` (KIP-848) needs brokers of version 4; `classic` rebalances cooperatively, too."""
+    session_timeout_s: Annotated[int, Meta(ge=6, le=300)] = 15
+    """A process that was killed keeps its partitions for so long. With `consumer`, the brokers say how long."""
     dead_letter_suffix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,29}\Z")] = ".dead-letters"
     """A dead letter of topic T goes to the topic T + this."""
     event_bytes_max: Annotated[int, Meta(ge=1_024, le=16 * MEGABYTE)] = 64 * 1_024

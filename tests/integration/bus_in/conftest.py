@@ -12,6 +12,7 @@ from tests.support.reader_store import MemoryReaders
 @pytest.fixture
 def kafka() -> Iterator[MockKafka]:
     with mock_kafka(brokers=1) as cluster:
+        cluster.form_groups_within(50)
         cluster.create_topic(TOPIC, 4)
         cluster.create_topic(DEAD, 2)
         yield cluster
