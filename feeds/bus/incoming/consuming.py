@@ -251,6 +251,7 @@ def consumer_config(settings: BusInSettings) -> dict[str, Any]:
     if settings.group_protocol == "classic":
         config["partition.assignment.strategy"] = "cooperative-sticky"
         config["session.timeout.ms"] = settings.session_timeout_s * 1_000
+        config["heartbeat.interval.ms"] = settings.session_timeout_s * 200
     return config
 
 

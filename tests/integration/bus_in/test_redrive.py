@@ -7,6 +7,7 @@ from tests.support.bus_in import (
     TOPIC,
     Event,
     RememberingPlayers,
+    Running,
     bus_in,
     letters,
     produce,
@@ -57,6 +58,6 @@ async def test_the_limit_ends_a_run_and_the_next_goes_on_there(
     assert [redrive(settings(kafka), TOPIC, None, 3, lambda *_: None) for _ in range(4)] == [3, 3, 1, 0]
 
 
-def dead(running: "object") -> float:
+def dead(running: Running) -> float:
     codes = ("invalid_data", PLAYER_NOT_FOUND)
-    return sum(running.value("bus_in_dead_letters_total", code=code) for code in codes)  # type: ignore[attr-defined]
+    return sum(running.value("bus_in_dead_letters_total", code=code) for code in codes)
