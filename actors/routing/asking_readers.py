@@ -2,6 +2,7 @@
 
 from actors.routing.client import ShardClient
 from actors.wire.frames import AskReader, Failed, ReaderSaid, ReadersReport, ReadersStatus
+from snapshots.contract import Address
 
 ASK_TIMEOUT_S = 35.0
 
@@ -12,9 +13,8 @@ class ReaderUnavailable(Exception):
 
 async def ask_reader(client: ShardClient, name: str, request: bytes, timeout_s: float = ASK_TIMEOUT_S) -> bytes:
     """The reader's answer; request and answer are JSON. Raises ReaderUnavailable."""
-    routing = client.routing
     try:
-        answer = await client.control(routing and routing.supervisor, AskReader(name, request), timeout_s)
+        answer = await client.control(_supervisor(client), AskReader(name, request), timeout_s)
     except (OSError, TimeoutError) as failure:
         raise ReaderUnavailable(f"the supervisor does not answer: {str(failure) or 'it is silent'}") from failure
     if not isinstance(answer, ReaderSaid):
@@ -24,6 +24,9 @@ async def ask_reader(client: ShardClient, name: str, request: bytes, timeout_s: 
 
 async def reader_states(client: ShardClient, timeout_s: float) -> ReadersReport:
     """All configured readers as the supervisor sees them. Raises OSError, TimeoutError."""
-    routing = client.routing
-    answer = await client.control(routing and routing.supervisor, ReadersStatus(), timeout_s)
+    answer = await client.control(_supervisor(client), ReadersStatus(), timeout_s)
     return answer if isinstance(answer, ReadersReport) else ReadersReport(())
+
+
+def _supervisor(client: ShardClient) -> Address | None:
+    return None if client.routing is None else client.routing.supervisor

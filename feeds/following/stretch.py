@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 
 from feeds.following.lag import Lag
 from feeds.following.metrics import ReaderMetrics
@@ -40,25 +40,31 @@ class Stretch:
         self._since_commit = 0
         self._enough = asyncio.Event()
         self._committing = asyncio.Lock()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._followed = set[str]()
 
     async def run(self) -> None:
         """Reads and commits until it is cancelled. Raises SinkFailed, Fenced, or what else a sink raises."""
-        tasks = {asyncio.create_task(self._look_often(), name="look"), asyncio.create_task(self._commit_often())}
+        self._spawn(self._look_often(), "look")
+        self._spawn(self._commit_often(), "commit")
         try:
-            known = set[str]()
-            while True:
-                new = set(self._view.shards()) - known
-                known |= new
-                tasks |= {asyncio.create_task(ShardReading(self._reading, name).run(), name=name) for name in new}
-                waiting = asyncio.create_task(self._reading.looked.wait())
-                done, _ = await asyncio.wait({*tasks, waiting}, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
-                for task in done & tasks:
-                    task.result()
+            await self._failure
         finally:
-            for task in tasks:
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """A task that fails ends the stretch; none ends otherwise, unless it is cancelled."""
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None and not self._failure.done():
+            self._failure.set_exception(failure)
 
     async def _take(self, followed: Followed) -> None:
         await self._sink.take(followed)
@@ -84,6 +90,9 @@ class Stretch:
             return
         for shard_id, end in self._view.ends().items():
             self._lags.setdefault(shard_id, Lag()).saw(end)
+        for shard_id in set(self._view.shards()) - self._followed:
+            self._followed.add(shard_id)
+            self._spawn(ShardReading(self._reading, shard_id).run(), f"shard {shard_id}")
         self._reading.looked.made()
 
     # --- committing
