@@ -65,7 +65,7 @@ class Spinner:
         """Keeps `under_way` spins under way until the time is over. Raises LoadFailed unless each is accepted."""
         await connection.send(self._requests(under_way))
         while self._sent_at:
-            settled = self._settle(_decode(await connection.recv()))
+            settled = self._settle(_decode(await connection.recv(decode=False)))
             if time.perf_counter() < until:
                 await connection.send(self._requests(settled))
 

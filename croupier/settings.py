@@ -9,9 +9,9 @@ from typing import get_args
 
 import msgspec
 
-from actors.settings import ClientSettings, ReaderPlan, ShardSettings, SupervisorSettings
+from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
 from gateway.settings import AuthMode, GatewaySettings, bind_allowed
-from snapshots.contract import ARCHIVE
+from snapshots.archive.place import ArchivePlace
 
 SHARDS_MAX = 64
 GATEWAYS_MAX = 64
@@ -47,8 +47,6 @@ class Settings(msgspec.Struct, frozen=True):
     behind.
     """
     log_level: str = "WARNING"
-    readers: tuple[ReaderPlan, ...] = ()
-    """The readers of the journal that are configured, the archive among them."""
     no_archive: bool = False
     """Whether `croupier up` runs without the archive, so that nothing holds the journal."""
     take_over: bool = False
@@ -68,10 +66,6 @@ class Settings(msgspec.Struct, frozen=True):
         """How callers prove who they are."""
         return self.auth or ("open" if self.keys is None else "hmac")
 
-    def reader_plans(self) -> tuple[ReaderPlan, ...]:
-        """The readers that run."""
-        return tuple(plan for plan in self.readers if not (self.no_archive and plan.name == ARCHIVE))
-
     def client(self) -> ClientSettings:
         """The settings of the channel to the shards."""
         return ClientSettings()
@@ -80,14 +74,15 @@ class Settings(msgspec.Struct, frozen=True):
         """The supervisor's settings."""
         return SupervisorSettings(shards=self.shards, spares=self.spares)
 
-    def shard(self, bind_host: str) -> ShardSettings:
-        """The shards' settings."""
+    def shard(self, bind_host: str, archive: ArchivePlace | None = None) -> ShardSettings:
+        """The shards' settings; `archive` is where rollbacks of old bets look."""
         return ShardSettings(
             store_url=self.store,
             cluster_secret=self.cluster_secret,
             bind_host=bind_host,
             catalog_dir=str(self.catalog.resolve()),
             orphan_after_ms=self.orphan_after_s * 1_000,
+            archive=archive,
         )
 
 
