@@ -104,10 +104,12 @@ def test_all_that_happened_is_passed_on_in_order_whatever_dies(house: House) -> 
         _kill_reader(house, "bus")
         load.more_spins(300)
         move(house.server, house.store, range(0, 256, 2), "s0")
+        before = {name: house.readers()[name]["pid"] for name in NAMES}
         os.kill(house.process("Supervisor"), signal.SIGKILL)
         load.more_spins(300)
     load.reconcile()
-    wait_until("the supervisor is back", lambda: house.reads("archive") and house.reads("bus"), 40)
+    for name, pid in before.items():
+        wait_until(f"the next supervisor has its {name}", lambda name=name, pid=pid: house.reads(name, but_not=pid), 40)
     assert house.server.stop() == 0
     versions = asyncio.run(_versions(house.store, load.player_ids))
     assert min(versions.values()) > 10
