@@ -120,6 +120,7 @@ class CroupierUp:
         auth: str = "hmac",
         subcommand: str = "up",
         archive: bool = False,
+        module: str = "croupier",
         **env: str,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +128,7 @@ class CroupierUp:
         self.farewell = ""
         """All it wrote to standard output after its URL, once it has been stopped."""
         keys = ["--keys", str(keys_file(folder))] if auth == "hmac" else []
-        command = [sys.executable, "-m", "croupier", subcommand, "--store", store, "--port", "0", "--auth", auth]
+        command = [sys.executable, "-m", module, subcommand, "--store", store, "--port", "0", "--auth", auth]
         if subcommand == "up" and not archive:
             command.append("--no-archive")
         with self._log.open("wb") as log:
