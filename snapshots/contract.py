@@ -299,7 +299,9 @@ class Store(Protocol):
     async def reader_positions(self, name: str) -> Mapping[str, Position]:
         """The reader's cursors, by shard; readable by anyone."""
 
-    async def reader_notes(self, name: str, prefix: str = "", after: str = "", limit: int = 1_000) -> Mapping[str, bytes]:
+    async def reader_notes(
+        self, name: str, prefix: str = "", after: str = "", limit: int = 1_000
+    ) -> Mapping[str, bytes]:
         """The reader's notes whose key begins with `prefix` and is above `after`, in the order of their keys."""
 
     async def handovers(self) -> Sequence[Handover]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from itertools import groupby
+from random import Random
 
 import pytest
 from confluent_kafka import KafkaError, Message
@@ -188,6 +189,25 @@ async def test_repeats_after_a_restart_are_harmless(kafka: MockKafka) -> None:
     messages = kafka.read([TOPIC])
     assert deduplicated(messages) == expected(journal)
     assert len(messages) > sum(map(len, expected(journal).values()))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_reader_that_is_killed_at_any_moment_leaves_nothing_out(kafka: MockKafka, seed: int) -> None:
+    """Between taking and delivery, delivery and cursor: the next one begins at the cursor that was committed last."""
+    random = Random(seed)
+    journal = played(seed=seed, players=12, spins=4_000)
+    reader = Bus(kafka, waiting_events_max=400, linger_ms=random.choice((0, 3, 15))).reader(journal)
+    kills = 0
+    while not reader.done:
+        reading = asyncio.create_task(reader.read_once())
+        await asyncio.wait([reading], timeout=random.uniform(0.02, 0.25))
+        kills += reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    assert kills > 1
+    assert reader.failures == []
+    messages = kafka.read([TOPIC])
+    assert deduplicated(messages) == expected(journal)
+    assert one_partition_per_player(messages)
 
 
 async def test_another_number_of_partitions_stops_the_bus_until_it_is_acknowledged(kafka: MockKafka) -> None:
