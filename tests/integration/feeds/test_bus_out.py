@@ -16,6 +16,7 @@ from feeds.bus.kafka_out import KafkaOut
 from feeds.bus.settings import BusSettings, FamilyTopics
 from feeds.public.mapping import public_events
 from feeds.reading import Followed, SinkFailed
+from tests.integration.feeds.topic import deduplicated, header
 from tests.support.kafka import PRODUCE, MockKafka, mock_kafka
 from tests.support.notes import MemoryNotes
 from tests.support.played_journal import played, records, spin, transitions
@@ -47,23 +48,6 @@ class Bus:
 
     def metric(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
-
-
-def header(message: Message[bytes, bytes], name: str) -> str:
-    return dict(message.headers() or [])[name].decode()
-
-
-def deduplicated(messages: list[Message[bytes, bytes]]) -> dict[str, list[str]]:
-    """By player, the ids of events as a consumer sees them that drops what is not above the last one it handled."""
-    seen: dict[str, list[str]] = {}
-    last: dict[str, tuple[int, int]] = {}
-    for message in messages:
-        player_id = header(message, "ce_subject")
-        version, n = map(int, header(message, "ce_sequence").split("."))
-        if (version, n) > last.get(player_id, (0, 0)):
-            last[player_id] = (version, n)
-            seen.setdefault(player_id, []).append(header(message, "ce_id"))
-    return seen
 
 
 def expected(journal: list[Followed]) -> dict[str, list[str]]:
