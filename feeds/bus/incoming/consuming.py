@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from feeds.bus.incoming.intake import Intake
 from feeds.bus.incoming.metrics import BusInMetrics
-from feeds.bus.incoming.record import Partition, Record
+from feeds.bus.incoming.record import Partition, Record, headers_of
 from feeds.bus.incoming.settings import CLIENT_ID, BusInSettings
 
 log = logging.getLogger("croupier.bus_in")
@@ -130,9 +130,9 @@ class ConsumerThread:
             topic=topic,
             partition=partition,
             offset=offset,
-            key=_raw(message.key()),
-            value=_raw(message.value()) or b"",
-            headers=tuple((name, _raw(value)) for name, value in message.headers() or ()),
+            key=message.key(),
+            value=message.value() or b"",
+            headers=headers_of(message),
             seen_ms=int(time.time() * 1_000),
         )
 
@@ -259,7 +259,3 @@ def _partitions(places: "Mapping[Partition, int] | set[Partition]") -> list[Topi
     if isinstance(places, Mapping):
         return [TopicPartition(topic, partition, offset) for (topic, partition), offset in places.items()]
     return [TopicPartition(topic, partition) for topic, partition in places]
-
-
-def _raw(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
