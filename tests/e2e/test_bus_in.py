@@ -28,7 +28,9 @@ class BusIn:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=env)
         assert self.process.stdout is not None
-        line = self.process.stdout.readline() if select.select([self.process.stdout], [], [], START_TIMEOUT_S)[0] else ""
+        line = (
+            self.process.stdout.readline() if select.select([self.process.stdout], [], [], START_TIMEOUT_S)[0] else ""
+        )
         assert line.startswith("ready http://"), self._log.read_text()
         self.metrics_url = line.split()[1]
 

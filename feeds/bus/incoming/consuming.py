@@ -35,6 +35,10 @@ CALL_S: Final = 90.0
 """For answers of the loop; longer than it may wait for the store."""
 
 
+class FencedOff(Exception):
+    """This consumer is behind the times: a new one asks the group what is its own."""
+
+
 class ConsumerThread:
     """One consumer from its subscription to its end. `ended` tells the exception that ended it, or None."""
 
@@ -80,6 +84,8 @@ class ConsumerThread:
         return None
 
     def _round(self) -> None:
+        if self._intake.fenced:
+            raise FencedOff("another process has taken one of its partitions")
         now = time.monotonic()
         self._pause()
         if now >= self._commit_at:
