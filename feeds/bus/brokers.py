@@ -7,8 +7,8 @@ from msgspec import Meta
 
 from feeds.credentials import Credential
 
-TopicName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,220}\Z", description="1 to 220 of A-Z a-z 0-9 . _ -")]
-Server = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:\[\]_-]{1,255}:[0-9]{1,5}\Z", description="HOST:PORT")]
+TopicName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,220}$", description="1 to 220 of A-Z a-z 0-9 . _ -")]
+Server = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:\[\]_-]{1,255}:[0-9]{1,5}$", description="HOST:PORT")]
 FilePath = Annotated[str, Meta(min_length=1, max_length=4_096)]
 
 _PROTOCOLS: Final = {

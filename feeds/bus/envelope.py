@@ -1,13 +1,11 @@
 """A public event as a Kafka message: CloudEvents 1.0 in binary mode, the data as JSON."""
 
-from typing import Final
-
 import msgspec
 
-from feeds.public.event import SCHEMA_VERSION, PublicEvent, ce_type, instant
+from feeds.public.event import PublicEvent, ce_type, instant
+from feeds.public.schemas import schema_file, schema_urn
 
 Headers = list[tuple[str, str]]
-URN: Final = "urn:croupier:events:"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -48,6 +46,4 @@ class Envelope:
 
 def schema_uri(name: str, schemas_url: str | None) -> str:
     """What names the schema of the event called `name`."""
-    if schemas_url is None:
-        return f"{URN}{name}:v{SCHEMA_VERSION}"
-    return f"{schemas_url}{name}.v{SCHEMA_VERSION}.json"
+    return schema_urn(name) if schemas_url is None else f"{schemas_url}{schema_file(name)}"

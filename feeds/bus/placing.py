@@ -27,8 +27,7 @@ def murmur2(key: bytes) -> int:
 class Placing:
     """The partitions of one topic, as many as there were when the bus began: a player stays where it is.
 
-    The client would follow a new number of partitions as soon as it hears of it, and move players whose events are under
-    way.
+    The client by itself would follow a new number of partitions as soon as it hears of it.
     """
 
     def __init__(self, partitions: int) -> None:

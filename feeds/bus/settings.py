@@ -22,14 +22,18 @@ class FamilyTopics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     money: TopicName | None = "croupier.money"
 
     def __post_init__(self) -> None:
-        if not any(getattr(self, family) for family in get_args(Family)):
+        if not any(self.by_family().values()):
             raise ValueError("must name a topic for at least one family")
+
+    def by_family(self) -> dict[Family, str | None]:
+        """The topic of each family, None if its events are not published."""
+        return {family: getattr(self, family) for family in get_args(Family)}
 
 
 class BusSettings(Brokers, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Public events to Kafka, in the order of each player's versions, at least once. Topics must exist."""
 
-    installation: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")] = "croupier"
+    installation: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "croupier"
     """Names this Croupier: the source of its events is `/croupier/<installation>`."""
     topic: TopicName | None = None
     """One topic for all events, in the place of `topics`."""
@@ -41,7 +45,7 @@ class BusSettings(Brokers, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Topic: its new number of partitions. A changed number moves players to other partitions, so that it stops the
     bus until it is acknowledged here.
     """
-    schemas_url: Annotated[str, Meta(pattern=r"^https?://[!-~]{1,1000}/\Z")] | None = None
+    schemas_url: Annotated[str, Meta(pattern=r"^https?://[!-~]{1,1000}/$")] | None = None
     """Where the platform serves the folder of schemas, ending in `/`; without it, events name their schema by a URN."""
     linger_ms: Annotated[int, Meta(ge=0, le=1_000)] = 20
     """How long an event may wait for others, so that they travel together."""
@@ -66,8 +70,7 @@ class BusSettings(Brokers, frozen=True, forbid_unknown_fields=True, kw_only=True
         """The topic of each family, None if its events are not published."""
         if self.topic is not None:
             return dict.fromkeys(get_args(Family), self.topic)
-        topics = self.topics or FamilyTopics()
-        return {family: getattr(topics, family) for family in get_args(Family)}
+        return (self.topics or FamilyTopics()).by_family()
 
     def producer(self) -> dict[str, str | int | float | bool]:
         """What librdkafka's producer needs to keep what `docs/events.md` promises. Raises CredentialMissing.

@@ -98,6 +98,10 @@ class MockKafka:
         push = self._library.rd_kafka_mock_push_request_errors_array
         push(self._cluster, ctypes.c_int16(api_key), ctypes.c_size_t(len(codes)), array)
 
+    def spoil(self, topic: str, error: int) -> None:
+        """What the brokers say of the topic from now on: a code of `KafkaError`."""
+        self._library.rd_kafka_mock_topic_set_error(self._cluster, topic.encode(), ctypes.c_int(error))
+
     def _call(self, name: str, *arguments: Any) -> None:
         result = getattr(self._library, f"rd_kafka_mock_{name}")(self._cluster, *arguments)
         assert result == 0, f"{name}{arguments} answered {result}"

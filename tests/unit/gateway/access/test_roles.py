@@ -22,6 +22,7 @@ MATRIX = """
     POST /players/{player_id}/deposits    . x . . . . .
     POST /players/{player_id}/block       . x . . . . .
     POST /players/{player_id}/unblock     . x . . . . .
+    POST /players/{player_id}/erase       . . . . x . .
     POST /players/{player_id}/flags/{flag_id}/clear  . . . . x . .
     POST /players/{player_id}/withdrawals . x . . . . .
     POST /players/{player_id}/withdrawals/{withdrawal_id}/confirm  . x . . . . .
@@ -58,6 +59,7 @@ MATRIX = """
     GET /health/ready                     x x x x x x x
     GET /metrics                          x x x x x x x
     GET /metrics/targets                  x x x x x x x
+    GET /asyncapi.json                    x x x x x x x
 """
 ALLOWED = {
     (" ".join(words[:2]), role): mark == "x"
