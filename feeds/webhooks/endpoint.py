@@ -40,12 +40,19 @@ from snapshots.contract import Position
 log = logging.getLogger("croupier.webhooks")
 
 UNNOTED_MAX: Final = 256
-"""Messages that wait without a note; beyond it all are noted, so that the cursor does not wait for a slow endpoint."""
+UNNOTED_MS: Final = 5_000
+"""So many messages wait without a note, and for so long; then all are noted, so that no cursor waits for an endpoint
+that is slow.
+"""
 BREAKER_OPEN_S: Final = 30.0
 LOOK_S: Final = 1.0
 """How long the endpoint sleeps at most."""
 SENT_KEPT_MS: Final = 7 * 24 * 3_600_000
 """A note of what was sent is removed after this, even if its shard is never heard of again."""
+
+
+NOWHERE: Final = Origin("", Position(0, 0))
+"""Of what was not read from the journal now."""
 
 
 class Endpoint:
@@ -72,7 +79,7 @@ class Endpoint:
         self._lanes = Lanes(durable_only=self._latest)
         self._ledger, self._metrics, self._now_ms = ledger, metrics, now_ms
         self._chance = chance or random.Random()
-        self._unnoted: set[Entry] = set()
+        self._unnoted: dict[Entry, None] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._wake, self._roomy = asyncio.Event(), asyncio.Event()
         self._rest_until_ms = 0
@@ -112,8 +119,10 @@ class Endpoint:
             lane.sent = sent_decoder.decode(value)
             lane.newest = max(lane.newest, lane.sent.place)
         for key, value in (await self._ledger.pages(f"lane/{self.name}/")).items():
-            lane, rest = self._lanes.of(key.rpartition("/")[2]), rest_decoder.decode(value)
-            lane.attempts, lane.next_ms = rest.attempts, rest.next_ms
+            resting = self._lanes.known(key.rpartition("/")[2])
+            if resting is not None:
+                rest = rest_decoder.decode(value)
+                resting.attempts, resting.next_ms = rest.attempts, rest.next_ms
         for lane in list(self._lanes):
             self._lanes.schedule(lane, self._now_ms())
 
@@ -131,10 +140,16 @@ class Endpoint:
 
     async def room(self) -> None:
         """Waits until another message may be offered."""
-        while not self.disabled and max(self.held, len(self._lanes)) >= self.settings.owed_max:
+        if self.has_room():
+            return
+        log.warning("webhook %s: %d events wait, as many as may; the reader waits for it", self.name, self.held)
+        while not self.has_room():
             self._roomy.clear()
-            log.warning("webhook %s: %d events wait, as many as may; the reader waits for it", self.name, self.held)
             await self._roomy.wait()
+
+    def has_room(self) -> bool:
+        """Whether another message may be offered."""
+        return bool(self.disabled) or max(self.held, len(self._lanes)) < self.settings.owed_max
 
     def offer(self, message: Message, origin: Origin, debt: Debt) -> None:
         """Takes a message that must be delivered. What it is owed for is settled when it was, or when it is noted."""
@@ -149,7 +164,7 @@ class Endpoint:
             self._too_large(lane, message)
             return
         debt.owe()
-        self._line_up(lane, Entry(message, origin, debt))
+        self._line_up(lane, Entry(message, origin, debt, self._now_ms()))
 
     def _too_large(self, lane: Lane, message: Message) -> None:
         self._count("too_large")
@@ -164,7 +179,7 @@ class Endpoint:
             self._lanes.held += 1
         else:
             self._count("superseded")
-        self._unnoted.add(entry)
+        self._unnoted[entry] = None
         if self._latest or noted_before or not self._flows() or len(self._unnoted) > UNNOTED_MAX:
             self._note_all([earlier] if earlier is not None else [])
         self._lanes.schedule(lane, self._now_ms())
@@ -176,7 +191,7 @@ class Endpoint:
     def _note_all(self, gone: Iterable[Entry] = ()) -> None:
         """Notes all that is not noted yet, in one write with the removal of what is gone."""
         changes: dict[str, bytes | None] = {self._key(entry): None for entry in gone}
-        entries, self._unnoted = self._unnoted, set()
+        entries, self._unnoted = list(self._unnoted), {}
         for entry in entries:
             entry.noted = True
             changes[self._key(entry)] = encode(Owed(entry.message, entry.origin))
@@ -186,8 +201,27 @@ class Endpoint:
         for entry in entries:
             entry.durable = True
             entry.settle()
-            self._lanes.schedule(self._lanes.of(entry.message.player_id), self._now_ms())
+            lane = self._lanes.known(entry.message.player_id)
+            if lane is not None:
+                self._lanes.schedule(lane, self._now_ms())
         self._wake.set()
+
+    def _note_what_waits_long(self) -> None:
+        oldest = next(iter(self._unnoted), None)
+        if oldest is not None and self._now_ms() - oldest.since_ms >= UNNOTED_MS:
+            self._note_all()
+
+    def again(self, message: Message) -> bool:
+        """Lines a message up that was told or given up before, after what its player is owed; False: it is owed."""
+        lane = self._lanes.of(message.player_id)
+        if any(entry.message.place == message.place for entry in lane.entries):
+            return False
+        lane.entries.append(Entry(message, NOWHERE, None))
+        self._lanes.held += 1
+        self._ledger.write({place_key("owed", self.name, message): encode(Owed(message, NOWHERE))})
+        self._lanes.schedule(lane, self._now_ms())
+        self._wake.set()
+        return True
 
     # --- sending
 
@@ -195,6 +229,7 @@ class Endpoint:
         while True:
             self._wake.clear()
             self._start_what_may_go()
+            self._note_what_waits_long()
             self._show()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._sleep_s()):
@@ -242,10 +277,14 @@ class Endpoint:
         self._lanes.drop_if_done(lane)
 
     def _delivered(self, lane: Lane, entry: Entry) -> None:
-        was = self.breaker.state
-        self.breaker.succeeded()
         self.keeper.succeeded()
         self._finish(lane, entry)
+        self._answers()
+
+    def _answers(self) -> None:
+        """The endpoint works. If it did not before, all that rested for its sake goes on."""
+        was = self.breaker.state
+        self.breaker.succeeded()
         if was != "closed":
             self._lanes.wake_all(self._now_ms())
 
@@ -265,7 +304,7 @@ class Endpoint:
 
     def _take_out(self, lane: Lane, entry: Entry) -> None:
         lane.entries.popleft()
-        self._unnoted.discard(entry)
+        self._unnoted.pop(entry, None)
         if self._lanes.has(lane):
             self._lanes.held -= 1
             self._roomy.set()
@@ -273,10 +312,12 @@ class Endpoint:
     # --- failures
 
     def _failed(self, lane: Lane, entry: Entry, attempt: Attempt) -> None:
+        if self.disabled:
+            return
         lane.attempts += 1
         lane.own_fault = attempt.blames_message
         if lane.own_fault:
-            self.breaker.succeeded()
+            self._answers()
         else:
             self.breaker.failed(attempt.why)
         hopeless = self.keeper.failed()
@@ -338,6 +379,7 @@ class Endpoint:
         """Sends again: first what is owed since before. Raises StoreError, SinkFailed."""
         if not self.disabled:
             return
+        await asyncio.gather(*self._running, return_exceptions=True)
         await self._ledger.flush()
         self.breaker.succeeded()
         self._rest_until_ms = 0
@@ -350,6 +392,23 @@ class Endpoint:
         self._wake.set()
 
     # --- what is known of cursors, and what is shown
+
+    @property
+    def state(self) -> str:
+        """In one word: `ok`, `failing`, `slowed`, `open` (its breaker) or `disabled`."""
+        if self.disabled:
+            return "disabled"
+        if self.breaker.state != "closed":
+            return "open"
+        if self._rest_until_ms > self._now_ms():
+            return "slowed"
+        return "failing" if self.keeper.current.failing_since_ms else "ok"
+
+    @property
+    def lag_ms(self) -> int:
+        """How long ago the oldest event happened that waits."""
+        first = [lane.entries[0].message.time_ms for lane in self._lanes if lane.entries]
+        return max(0, self._now_ms() - min(first)) if first else 0
 
     def passed(self, committed: Mapping[str, Position]) -> None:
         """The reader's cursors have come so far: what was sent from before need not be remembered."""

@@ -15,10 +15,10 @@ NOWHERE: Place = (0, -1)
 class Entry:
     """One message in a lane. `noted`: a note of it is written or on its way; `durable`: it is written."""
 
-    __slots__ = ("debt", "durable", "message", "noted", "origin")
+    __slots__ = ("debt", "durable", "message", "noted", "origin", "since_ms")
 
-    def __init__(self, message: Message, origin: Origin, debt: Debt | None) -> None:
-        self.message, self.origin, self.debt = message, origin, debt
+    def __init__(self, message: Message, origin: Origin, debt: Debt | None, since_ms: int = 0) -> None:
+        self.message, self.origin, self.debt, self.since_ms = message, origin, debt, since_ms
         self.noted = self.durable = debt is None
         """What comes without a debt comes from the notes."""
 
@@ -103,6 +103,10 @@ class Lanes:
         if lane is None:
             lane = self._lanes[player_id] = Lane(player_id)
         return lane
+
+    def known(self, player_id: str) -> Lane | None:
+        """The player's lane, if there is one."""
+        return self._lanes.get(player_id)
 
     def has(self, lane: Lane) -> bool:
         """Whether it is still one of these."""

@@ -71,7 +71,7 @@ class Sender:
         began = time.monotonic()
         try:
             status, wait_ms = await self._post(message, headers or {})
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ValueError) as problem:
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as problem:
             refused = _refused(problem)
             return Attempt("refused" if refused else "failed", 0, _ms_since(began), refused or _words(problem))
         if 200 <= status < 300:

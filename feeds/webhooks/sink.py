@@ -1,8 +1,6 @@
 """The sink of the reader `webhooks`: hands each public event to the endpoints that want it."""
 
 import asyncio
-import logging
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -16,7 +14,9 @@ from feeds.webhooks.endpoint import Endpoint
 from feeds.webhooks.ledger import Ledger
 from feeds.webhooks.messages import message_of
 from feeds.webhooks.metrics import WebhookMetrics
+from feeds.webhooks.operators import Operators
 from feeds.webhooks.owed import Origin
+from feeds.webhooks.replaying import Lookup, Replays
 from feeds.webhooks.sending import Sender
 from feeds.webhooks.settings import WebhooksSettings
 from feeds.webhooks.signing import Signer
@@ -44,6 +44,7 @@ class WebhooksSink:
         notes: Notes,
         metrics: WebhookMetrics,
         now_ms: Callable[[], int] = real_ms,
+        lookup: Lookup | None = None,
     ) -> None:
         self._settings, self._signers, self._metrics, self._now_ms = settings, signers, metrics, now_ms
         self._ledger = Ledger(notes)
@@ -51,6 +52,7 @@ class WebhooksSink:
         self._wanted: dict[str, list[Endpoint]] = {}
         self._told: deque[tuple[float, Mapping[str, Position]]] = deque()
         self.endpoints: dict[str, Endpoint] = {}
+        self._operators = Operators(self.endpoints, Replays(notes, lookup), now_ms)
 
     async def open(self) -> None:
         """See Sink."""
@@ -102,8 +104,9 @@ class WebhooksSink:
         return settled
 
     async def ask(self, request: bytes) -> bytes:
-        """See Sink."""
-        raise NotImplementedError
+        """See Sink; `operators` tells what may be asked."""
+        self._ledger.check()
+        return await self._operators.answer(request)
 
     async def close(self) -> None:
         """See Sink."""
