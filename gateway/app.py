@@ -18,7 +18,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.openapi import document
 from gateway.ports import ClusterPort, ControlPort, ControlUnavailable
 from gateway.route_table import MODULES, ROUTES
-from gateway.routes.call import GatewayParts
+from gateway.routes.call import NO_EVENTS, GatewayParts
 from gateway.routes.operations import sandbox
 from gateway.routes.request_guard import RECEIVED, RequestGuard
 from gateway.settings import GatewaySettings
@@ -75,13 +75,21 @@ class GatewayApp(FastAPI):
 
 
 def create_app(
-    players: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort, settings: GatewaySettings
+    players: Players,
+    auth: Authenticator,
+    cluster: ClusterPort,
+    control: ControlPort,
+    settings: GatewaySettings,
+    events: bytes = NO_EVENTS,
 ) -> GatewayApp:
-    """Wires the application. It owns nothing that must be closed: `players` and both ports belong to the caller."""
+    """Wires the application. It owns nothing that must be closed: `players` and both ports belong to the caller.
+
+    `events` is the AsyncAPI document, JSON, of what leaves beside the answers.
+    """
     metrics = GatewayMetrics()
     core = SpinCore(players, auth, metrics, settings)
     app = GatewayApp(core, SpinStreams(core, auth, metrics, settings))
-    app.state.parts = GatewayParts(ROUTES, players, auth, cluster, control)
+    app.state.parts = GatewayParts(ROUTES, players, auth, cluster, control, events)
     app.state.metrics = metrics
     for module in (*MODULES, sandbox) if settings.sandbox else MODULES:
         app.include_router(module.routes.router)

@@ -15,9 +15,11 @@ from croupier.deploying.control import CatalogControl
 from croupier.deploying.watching import watch_catalog
 from croupier.running.keys_watch import KeysWatch
 from croupier.settings import Settings
+from feeds.bus.settings import FamilyTopics
+from feeds.public.asyncapi import document
 from gateway.access.auth import Authenticator, OpenAuth, ProofAuth
 from gateway.access.keys import parse_keys, read_keys
-from gateway.app import create_app
+from gateway.app import VERSION, create_app
 from gateway.serve import OnReady, serve, url_of
 from snapshots.opening import open_store
 
@@ -40,7 +42,8 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         asyncio.create_task(control.run(), name="catalog"),
     ]
     authenticator = _authenticator(settings, following)
-    app = create_app(client, authenticator, view, control, settings.gateway())
+    events = document(FamilyTopics().by_family(), VERSION)
+    app = create_app(client, authenticator, view, control, settings.gateway(), events)
     app.openapi()  # the document is built now, not under load
     rarely_collect_garbage()
     stop = asyncio.Event()

@@ -1,6 +1,7 @@
 """A public event, whatever carries it: its id, its type, its player, its place, and its data."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -52,4 +53,10 @@ def ce_type(name: str) -> str:
 def instant(time_ms: int) -> str:
     """A time (Unix ms) in RFC 3339, as CloudEvents want it: `2026-03-01T12:00:00.000Z`."""
     seconds, thousandths = divmod(time_ms, 1_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{thousandths:03d}Z"
+    return f"{_second(seconds)}.{thousandths:03d}Z"
+
+
+@lru_cache(maxsize=1_024)
+def _second(since_1970: int) -> str:
+    """Events come in the order of time: most are of a second that was just written."""
+    return f"{datetime.fromtimestamp(since_1970, UTC):%Y-%m-%dT%H:%M:%S}"

@@ -1,6 +1,6 @@
 """What a FastAPI route needs to get from a validated request to a player's answer."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from fastapi import Depends, Path, Query, Request
@@ -24,18 +24,28 @@ from gateway.texts.wanted import LANGUAGE, wanted
 PlayerId = Annotated[str, Path(pattern=IDENTIFIER)]
 Lang = Annotated[str | None, Query(pattern=LANGUAGE, description="Of the texts; else Accept-Language, else English")]
 
+NO_EVENTS: Final = b"{}"
+"""The document of a gateway that was told of no events."""
+
 
 class GatewayParts:
-    """What all requests share: the routes, the players, who may call, the cluster, and its control."""
+    """What all requests share: the routes, the players, who may call, the cluster, its control, what leaves it."""
 
     def __init__(
-        self, routes: RouteTable, players: Players, auth: Authenticator, cluster: ClusterPort, control: ControlPort
+        self,
+        routes: RouteTable,
+        players: Players,
+        auth: Authenticator,
+        cluster: ClusterPort,
+        control: ControlPort,
+        events: bytes = NO_EVENTS,
     ) -> None:
         self.routes = routes
         self.players = players
         self.auth = auth
         self.cluster = cluster
         self.control = control
+        self.events = events
 
 
 class Call:

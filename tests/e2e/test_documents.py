@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from feeds.public.catalogue import FAMILIES
 from gateway.route_table import ROUTES
 from tests.e2e.sandbox import Sandbox
 from tests.support.croupier_up import Api
@@ -17,6 +18,13 @@ def test_every_route_is_in_the_document_hot_ones_included(sandbox: Sandbox) -> N
     spin = document["paths"]["/spin"]["post"]
     assert {"200", "400", "401", "402", "409", "503"} <= set(spin["responses"])
     assert "Idempotency-Key" in [parameter["name"] for parameter in spin["parameters"]]
+
+
+def test_every_public_event_is_in_the_document_of_the_bus(api: Api) -> None:
+    document = api.plain("GET", "/asyncapi.json").json()
+    told = {name for channel in document["channels"].values() for name in channel["messages"]}
+    assert told == set(FAMILIES)
+    assert document["channels"]["bets"]["address"] == "croupier.bets"
 
 
 def test_the_docs_page_is_served(api: Api) -> None:

@@ -357,6 +357,7 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /health/ready": Sample("/health/ready"),
     "GET /metrics": Sample("/metrics"),
     "GET /metrics/targets": Sample("/metrics/targets"),
+    "GET /asyncapi.json": Sample("/asyncapi.json"),
 }
 KEYED = [name for name, route in ROUTES.items() if route.keyed]
 """What changes something, and needs a key."""

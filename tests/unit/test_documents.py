@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("engine", "snapshots", "actors", "gateway", "croupier")
+PACKAGES = ("engine", "snapshots", "actors", "feeds", "gateway", "croupier")
 
 
 def test_every_rule_the_code_cites_is_a_section_of_the_rules() -> None:

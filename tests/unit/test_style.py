@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("engine", "snapshots", "actors", "gateway", "croupier")
+PACKAGES = ("engine", "snapshots", "actors", "feeds", "gateway", "croupier")
 BY_POSITION_MAX = 6
 """Arguments of one call, beyond which they are named."""
 BY_POSITION = {

@@ -14,23 +14,22 @@ Public = PublicData | tuple[PublicData, ...]
 
 
 def _bet_placed(event: e.BetPlaced, told: Told) -> Public:
-    """Positional arguments: most of all events are made here."""
     bet = p.BetPlaced(
-        told.player_id,
-        told.command_id,
-        event.session_id,
-        event.game_id,
-        event.mode,
-        event.amount,
-        event.real,
-        event.bonus,
-        event.opens,
-        event.turnover_micro,
-        event.counted,
-        event.round_id,
-        event.grant_id,
-        event.package_id,
-        told.currency,
+        player_id=told.player_id,
+        command_id=told.command_id,
+        session_id=event.session_id,
+        game_id=event.game_id,
+        mode=event.mode,
+        amount=event.amount,
+        real=event.real,
+        bonus=event.bonus,
+        opens_round=event.opens,
+        turnover_micro_eur=event.turnover_micro,
+        counted=event.counted,
+        round_id=event.round_id,
+        grant_id=event.grant_id,
+        package_id=event.package_id,
+        currency=told.currency,
     )
     if event.package_id is not None:
         used = FreeSpinsUsed(
@@ -45,18 +44,18 @@ def _bet_placed(event: e.BetPlaced, told: Told) -> Public:
 def _win_credited(event: e.WinCredited, told: Told) -> Public:
     ours = told.session_id == event.session_id
     return p.WinCredited(
-        told.player_id,
-        told.command_id,
-        event.session_id,
-        event.reported,
-        event.real,
-        event.bonus,
-        event.closes,
-        event.grant_id,
-        event.settles,
-        told.game_id if ours else None,
-        told.round_id if ours else None,
-        told.currency,
+        player_id=told.player_id,
+        command_id=told.command_id,
+        session_id=event.session_id,
+        reported=event.reported,
+        real=event.real,
+        bonus=event.bonus,
+        closes_round=event.closes,
+        grant_id=event.grant_id,
+        bet_command_id=event.settles,
+        game_id=told.game_id if ours else None,
+        round_id=told.round_id if ours else None,
+        currency=told.currency,
     )
 
 

@@ -11,7 +11,13 @@ from feeds.public.from_journal.told import Told
 
 def _deposit_made(event: e.DepositMade, told: Told) -> PublicData:
     return p.DepositMade(
-        told.player_id, told.command_id, event.deposit_id, event.amount, event.nth, event.micro_eur, told.currency
+        player_id=told.player_id,
+        command_id=told.command_id,
+        deposit_id=event.deposit_id,
+        amount=event.amount,
+        nth=event.nth,
+        amount_micro_eur=event.micro_eur,
+        currency=told.currency,
     )
 
 

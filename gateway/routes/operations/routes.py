@@ -47,6 +47,13 @@ async def metric_targets(request: Request) -> Response:
     return JSONResponse([dict(entry) for entry in house.cluster.metric_targets()])
 
 
+@routes.read("GET /asyncapi.json", roles=PUBLIC, answers=None, asks_player=False)
+async def asyncapi(request: Request) -> Response:
+    """The AsyncAPI document of the event bus: topics, events, and the schemas of their data."""
+    house: GatewayParts = request.app.state.parts
+    return Response(house.events, media_type="application/json")
+
+
 @routes.read("GET /cluster", roles=OPS | SUPPORT | AUDITOR, answers=ClusterJson, asks_player=False)
 async def cluster(call: ThisCall) -> Response:
     """Shards, epochs, slots and players."""

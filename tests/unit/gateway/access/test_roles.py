@@ -58,6 +58,7 @@ MATRIX = """
     GET /health/ready                     x x x x x x x
     GET /metrics                          x x x x x x x
     GET /metrics/targets                  x x x x x x x
+    GET /asyncapi.json                    x x x x x x x
 """
 ALLOWED = {
     (" ".join(words[:2]), role): mark == "x"

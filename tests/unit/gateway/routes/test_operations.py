@@ -1,6 +1,9 @@
 """Health, discovery and the cluster."""
 
-from tests.support.gateway_doubles import app_with, calling
+from gateway.access.auth import OpenAuth
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from tests.support.gateway_doubles import QuietCluster, ScriptedControl, ScriptedPlayers, app_with, calling
 
 
 async def test_alive_even_while_not_ready() -> None:
@@ -23,3 +26,12 @@ async def test_cluster_and_targets() -> None:
         assert (await client.get("/cluster")).json() == {"shards": [{"shard_id": "s0", "epoch": 3}]}
         targets = (await client.get("/metrics/targets")).json()
     assert targets == [{"targets": ["127.0.0.1:8080"], "labels": {"role": "gateway"}}]
+
+
+async def test_the_document_of_events_is_served_as_it_was_given() -> None:
+    app = create_app(
+        ScriptedPlayers(), OpenAuth(), QuietCluster(""), ScriptedControl(), GatewaySettings(), b'{"asyncapi":"3.0.0"}'
+    )
+    async with calling(app) as client:
+        served = await client.get("/asyncapi.json")
+    assert (served.json(), served.headers["content-type"]) == ({"asyncapi": "3.0.0"}, "application/json")

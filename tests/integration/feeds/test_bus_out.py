@@ -1,0 +1,245 @@
+"""The bus out against librdkafka's mock cluster: real sockets, brokers that fail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from itertools import groupby
+
+import pytest
+from confluent_kafka import KafkaError, Message
+from prometheus_client import CollectorRegistry
+
+from feeds.bus.kafka_out import KafkaOut
+from feeds.bus.settings import BusSettings, FamilyTopics
+from feeds.public.mapping import public_events
+from feeds.reading import Followed, SinkFailed
+from tests.support.kafka import METADATA, PRODUCE, MockKafka, mock_kafka
+from tests.support.notes import MemoryNotes
+from tests.support.played_journal import played, records, spin, transitions
+from tests.support.reader_double import ReaderDouble
+
+TOPIC = "events"
+
+
+@pytest.fixture
+def kafka() -> Iterator[MockKafka]:
+    with mock_kafka() as cluster:
+        cluster.create_topic(TOPIC, partitions=4)
+        yield cluster
+
+
+class Bus:
+    """A bus over one cluster, with the notes and metrics of all its sinks."""
+
+    def __init__(self, kafka: MockKafka, **settings: object) -> None:
+        chosen = {"topic": TOPIC, "linger_ms": 1} | settings
+        self.settings = BusSettings(brokers=tuple(kafka.bootstrap_servers.split(",")), **chosen)  # type: ignore[arg-type]
+        self.notes, self.registry = MemoryNotes(), CollectorRegistry()
+
+    def sink(self) -> KafkaOut:
+        return KafkaOut(self.settings, self.notes, self.registry)
+
+    def reader(self, journal: list[Followed]) -> ReaderDouble:
+        return ReaderDouble(journal, self.sink)
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+def header(message: Message[bytes, bytes], name: str) -> str:
+    return dict(message.headers() or [])[name].decode()
+
+
+def deduplicated(messages: list[Message[bytes, bytes]]) -> dict[str, list[str]]:
+    """By player, the ids of events as a consumer sees them that drops what is not above the last one it handled."""
+    seen: dict[str, list[str]] = {}
+    last: dict[str, tuple[int, int]] = {}
+    for message in messages:
+        player_id = header(message, "ce_subject")
+        version, n = map(int, header(message, "ce_sequence").split("."))
+        if (version, n) > last.get(player_id, (0, 0)):
+            last[player_id] = (version, n)
+            seen.setdefault(player_id, []).append(header(message, "ce_id"))
+    return seen
+
+
+def expected(journal: list[Followed]) -> dict[str, list[str]]:
+    told: dict[str, list[str]] = {}
+    for transition in transitions(journal):
+        told.setdefault(transition.player_id, []).extend(event.id for event in public_events(transition))
+    return told
+
+
+def one_partition_per_player(messages: list[Message[bytes, bytes]]) -> bool:
+    by_player = sorted((message.key() or b"", message.partition() or 0) for message in messages)
+    return all(len({part for _, part in group}) == 1 for _, group in groupby(by_player, key=lambda pair: pair[0]))
+
+
+async def test_every_event_leaves_in_the_order_of_its_player(kafka: MockKafka) -> None:
+    journal = played(seed=1, players=20, spins=2_000)
+    bus = Bus(kafka)
+    await bus.reader(journal).read_all()
+    messages = kafka.read([TOPIC])
+    assert deduplicated(messages) == expected(journal)
+    assert len(messages) == sum(map(len, expected(journal).values()))
+    assert one_partition_per_player(messages)
+    assert bus.metric("bus_out_delivered_total") == len(messages)
+
+
+async def test_a_message_is_a_cloud_event_in_binary_mode(kafka: MockKafka) -> None:
+    bus = Bus(kafka, installation="casino-1")
+    await bus.reader(records([[spin("anna", 1)]])).read_all()
+    bet, points, win = kafka.read([TOPIC])
+    assert bet.key() == b"anna"
+    assert {name: value.decode() for name, value in bet.headers() or []} == {
+        "ce_specversion": "1.0",
+        "ce_id": "anna-1-0",
+        "ce_source": "/croupier/casino-1",
+        "ce_type": "com.croupier.BetPlaced.v1",
+        "ce_subject": "anna",
+        "ce_time": "2025-10-09T08:53:20.001Z",
+        "ce_sequence": "1.0",
+        "ce_dataschema": "urn:croupier:events:BetPlaced:v1",
+        "content-type": "application/json",
+    }
+    assert [header(message, "ce_sequence") for message in (points, win)] == ["1.1", "1.4"]
+    data = json.loads(win.value() or b"")
+    assert (data["player_id"], data["real"], data["currency"], data["game_id"]) == ("anna", 20, "EUR", "book")
+
+
+async def test_families_have_topics_of_their_own_or_are_left_out(kafka: MockKafka) -> None:
+    kafka.create_topic("points")
+    bus = Bus(kafka, topic=None, topics=FamilyTopics(TOPIC, TOPIC, None, "points", None))
+    await bus.reader(records([[spin("anna", 1)]])).read_all()
+    assert [header(message, "ce_type") for message in kafka.read(["points"])] == ["com.croupier.PointsAccrued.v1"]
+    assert len(kafka.read([TOPIC])) == 2
+
+
+async def test_brokers_that_are_down_for_a_while_cost_nothing_but_time(kafka: MockKafka) -> None:
+    journal = played(seed=2, players=5, spins=3_000)
+    bus = Bus(kafka, waiting_events_max=500)
+    reader = bus.reader(journal)
+    reading = asyncio.create_task(reader.read_all())
+    while not reader.cursor.seq:
+        await asyncio.sleep(0.01)
+    kafka.all_down()
+    await asyncio.sleep(1.5)
+    held = bus.metric("bus_out_waiting_events")
+    stood = reader.cursor
+    assert bus.metric("breaker_state", breaker="bus") > 0
+    await asyncio.sleep(0.5)
+    assert held <= 500
+    assert reader.cursor == stood
+    kafka.all_up()
+    await reading
+    assert reader.failures == []
+    assert deduplicated(kafka.read([TOPIC])) == expected(journal)
+    assert bus.metric("breaker_state", breaker="bus") == 0
+
+
+async def test_the_order_stays_when_leaders_move_and_requests_are_repeated(kafka: MockKafka) -> None:
+    journal = played(seed=3, players=10, spins=3_000)
+    reader = Bus(kafka).reader(journal)
+    reading = asyncio.create_task(reader.read_all())
+    for turn in range(8):
+        for partition in range(4):
+            kafka.lead(TOPIC, partition, 1 + (turn + partition) % 3)
+        kafka.fail(PRODUCE, [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.REQUEST_TIMED_OUT])
+        await asyncio.sleep(0.05)
+    await reading
+    assert reader.failures == []
+    assert deduplicated(kafka.read([TOPIC])) == expected(journal)
+
+
+@pytest.mark.parametrize(
+    "error", [KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD]
+)
+async def test_an_error_that_would_leave_a_gap_begins_again_at_the_cursor(kafka: MockKafka, error: int) -> None:
+    """Each player's messages share a partition, and the mock would take later ones of it: so only one is under way."""
+    journal = records([[spin("anna", version)] for version in range(1, 201)])
+    bus = Bus(kafka)
+    reader = bus.reader(journal)
+    kafka.fail(PRODUCE, [0, error])
+    await reader.read_all()
+    assert len(reader.failures) == 1
+    assert bus.metric("bus_out_stops_total", reason="fatal") + bus.metric("bus_out_stops_total", reason="delivery") == 1
+    messages = kafka.read([TOPIC])
+    assert len(messages) >= 600
+    assert {header(message, "ce_id") for message in messages} == set(expected(journal)["anna"])
+
+
+async def test_repeats_after_a_restart_are_harmless(kafka: MockKafka) -> None:
+    journal = played(seed=4, players=8, spins=600)
+    bus = Bus(kafka)
+    for upto in (150, 400, len(journal)):
+        sink = bus.sink()
+        await sink.open()
+        for record in journal[max(0, upto - 300) : upto]:
+            await sink.take(record)
+        while sink.settled().get("shard-1") != journal[upto - 1].position:
+            await asyncio.sleep(0.01)
+        await sink.close()
+    messages = kafka.read([TOPIC])
+    assert deduplicated(messages) == expected(journal)
+    assert len(messages) > sum(map(len, expected(journal).values()))
+
+
+async def test_another_number_of_partitions_stops_the_bus_until_it_is_acknowledged(kafka: MockKafka) -> None:
+    bus = Bus(kafka)
+    await bus.reader(records([[spin("anna", 1)]])).read_all()
+    bus.notes.kept["partitions:events"] = b"3"
+    with pytest.raises(SinkFailed, match=r"topic events had 3 partitions and has 4.*acknowledged: \{?events: 4"):
+        await opened(bus.sink())
+    acknowledged = Bus(kafka, partitions_acknowledged={TOPIC: 4})
+    acknowledged.notes = bus.notes
+    await opened(acknowledged.sink())
+    assert bus.notes.kept["partitions:events"] == b"4"
+    await opened(bus.sink())
+    assert bus.metric("bus_out_stops_total", reason="partitions") == 1
+
+
+async def test_a_topic_that_is_not_there_is_named(kafka: MockKafka) -> None:
+    kafka.fail(METADATA, [KafkaError.UNKNOWN_TOPIC_OR_PART] * 10)
+    with pytest.raises(SinkFailed, match="topic events can't be used"):
+        await opened(Bus(kafka, connect_timeout_s=2).sink())
+
+
+async def test_brokers_that_do_not_answer_at_the_start_are_said(kafka: MockKafka) -> None:
+    kafka.all_down()
+    with pytest.raises(SinkFailed, match="the brokers don't tell about topic events"):
+        await opened(Bus(kafka, connect_timeout_s=0.5).sink())
+
+
+async def test_an_event_that_is_too_large_stops_the_bus_and_is_named(kafka: MockKafka) -> None:
+    bus = Bus(kafka, event_bytes_max=16_384)
+    large = spin("anna" * 5_000, 1)
+    with pytest.raises(SinkFailed, match=r"event (anna)+-1-0 has \d+ bytes: raise event_bytes_max"):
+        await opened(bus.sink(), records([[large]])[0])
+    assert bus.metric("bus_out_stops_total", reason="too_large") == 1
+
+
+async def test_an_operator_who_asks_sees_the_state(kafka: MockKafka) -> None:
+    sink = Bus(kafka).sink()
+    await sink.open()
+    state = json.loads(await sink.ask(b"{}"))
+    await sink.close()
+    assert state == {
+        "breaker": "closed",
+        "waiting_events": 0,
+        "waiting_bytes": 0,
+        "open_records": 0,
+        "partitions": {TOPIC: 4},
+        "stopped": None,
+    }
+
+
+async def opened(sink: KafkaOut, *taken: Followed) -> None:
+    """Opens a sink, lets it take these records, and closes it whatever happens."""
+    try:
+        await sink.open()
+        for record in taken:
+            await sink.take(record)
+    finally:
+        await sink.close()
