@@ -78,7 +78,7 @@ class Endpoint:
         self._latest = settings.delivers == "latest"
         self._lanes = Lanes(durable_only=self._latest)
         self._ledger, self._metrics, self._now_ms = ledger, metrics, now_ms
-        self._chance = chance or random.Random()
+        self.chance = chance or random.Random()
         self._unnoted: dict[Entry, None] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._wake, self._roomy = asyncio.Event(), asyncio.Event()
@@ -336,7 +336,7 @@ class Endpoint:
         asked_ms = min(attempt.retry_after_ms, RETRY_AFTER_MAX_MS)
         if asked_ms:
             self._rest_until_ms = max(self._rest_until_ms, now + asked_ms)
-        lane.next_ms = now + max(wait_ms(lane.attempts, self._chance), asked_ms)
+        lane.next_ms = now + max(wait_ms(lane.attempts, self.chance), asked_ms)
         rest = encode(Rest(lane.attempts, lane.next_ms))
         self._ledger.write({player_key("lane", self.name, lane.player_id): rest})
         successor = lane.successor() if self._latest else None
@@ -390,6 +390,15 @@ class Endpoint:
             self._lanes.schedule(lane, self._now_ms())
         self._show()
         self._wake.set()
+
+    def look(self) -> None:
+        """Time may have passed: looks at once what is due."""
+        self._wake.set()
+
+    @property
+    def under_way(self) -> int:
+        """Attempts that are being made."""
+        return len(self._running)
 
     # --- what is known of cursors, and what is shown
 
