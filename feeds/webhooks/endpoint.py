@@ -300,7 +300,14 @@ class Endpoint:
         self._take_out(lane, entry)
         if not entry.noted:
             entry.settle()
-        self._ledger.write(changes)
+        lane.busy = self._latest  # until it is noted what was sent: else a restart could send it after what follows
+        self._ledger.write(changes, lambda: self._let_go(lane))
+
+    def _let_go(self, lane: Lane) -> None:
+        lane.busy = False
+        self._lanes.schedule(lane, self._now_ms())
+        self._lanes.drop_if_done(lane)
+        self._wake.set()
 
     def _take_out(self, lane: Lane, entry: Entry) -> None:
         lane.entries.popleft()
@@ -349,8 +356,9 @@ class Endpoint:
         successor.message = successor.message.instead_of(entry.message)
         self._take_out(lane, entry)
         self._count("superseded")
+        successor.durable = False
         noted = encode(Owed(successor.message, successor.origin))
-        self._ledger.write({self._key(entry): None, self._key(successor): noted})
+        self._ledger.write({self._key(entry): None, self._key(successor): noted}, lambda: self._noted([successor]))
 
     def _give_up(self, lane: Lane, entry: Entry, why: str) -> None:
         self._count("dead")
