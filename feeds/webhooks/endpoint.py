@@ -300,7 +300,10 @@ class Endpoint:
         self._take_out(lane, entry)
         if not entry.noted:
             entry.settle()
-        lane.busy = self._latest  # until it is noted what was sent: else a restart could send it after what follows
+        if not self._latest:
+            self._ledger.write(changes)
+            return
+        lane.busy = True  # until it is noted what was sent: else a restart could send it after what follows
         self._ledger.write(changes, lambda: self._let_go(lane))
 
     def _let_go(self, lane: Lane) -> None:
