@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from croupier.bus_command import add_bus, add_bus_in
 from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
@@ -49,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="play 20 000 spins, kill a shard half-way, reconcile every balance"))
     _add_status(commands.add_parser("status", help="show shards, epochs, slots and players of a running Croupier"))
     add_catalog(commands.add_parser("catalog", help="check, deploy and translate a catalog folder"))
+    add_bus_in(commands.add_parser("bus-in", help="read the event bus: what other systems tell becomes commands"))
+    add_bus(commands.add_parser("bus", help="send dead letters of the event bus back"))
     return parser
 
 
@@ -95,6 +98,8 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orphan-after", dest="orphan_after_s", type=int, metavar="SECONDS",
                         default=env("CROUPIER_ORPHAN_AFTER", "60"),
                         help="age at which a bonus reservation left by a crash is resolved (%(default)s)")  # fmt: skip
+    parser.add_argument("--no-archive", action="store_true", default=os.environ.get("CROUPIER_NO_ARCHIVE"),
+                        help="run without the archive of the journal: what is trimmed is gone")  # fmt: skip
     parser.add_argument("--take-over", action="store_true", default=os.environ.get("CROUPIER_TAKE_OVER"),
                         help="take the store over from a running `croupier up`, which then ends")  # fmt: skip
     parser.set_defaults(command=_up)
@@ -163,7 +168,8 @@ def _up(options: argparse.Namespace) -> int:
 
     names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s")
     more = {name: getattr(options, name) for name in names}
-    settings = _settings(options, **more, take_over=_switch("take_over", options.take_over))
+    more |= {name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive")}
+    settings = _settings(options, **more)
     try:
         run_until_signalled(settings, lambda url: print(f"ready {url}", flush=True))
     except CannotStart as problem:

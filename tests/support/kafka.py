@@ -85,12 +85,22 @@ class MockKafka:
         """Moves the leadership of a partition."""
         self._call("partition_set_leader", topic.encode(), partition, broker)
 
+    def form_groups_within(self, delay_ms: int) -> None:
+        """How long a new consumer group waits for more members; 3 s unless it is told."""
+        delay = self._library.rd_kafka_mock_group_initial_rebalance_delay_ms
+        delay.restype = None
+        delay(self._cluster, ctypes.c_int32(delay_ms))
+
     def fail(self, api_key: int, errors: Iterable[int]) -> None:
         """The next requests of that kind, at whichever broker, are answered with these codes of `KafkaError`."""
         codes = list(errors)
         array = (ctypes.c_int * len(codes))(*codes)
         push = self._library.rd_kafka_mock_push_request_errors_array
         push(self._cluster, ctypes.c_int16(api_key), ctypes.c_size_t(len(codes)), array)
+
+    def spoil(self, topic: str, error: int) -> None:
+        """What the brokers say of the topic from now on: a code of `KafkaError`."""
+        self._library.rd_kafka_mock_topic_set_error(self._cluster, topic.encode(), ctypes.c_int(error))
 
     def _call(self, name: str, *arguments: Any) -> None:
         result = getattr(self._library, f"rd_kafka_mock_{name}")(self._cluster, *arguments)
