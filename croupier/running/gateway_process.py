@@ -11,8 +11,8 @@ from actors.routing.client import ShardClient
 from actors.routing.cluster_view import ClusterView
 from croupier.deploying.control import CatalogControl
 from croupier.deploying.watching import watch_catalog
+from croupier.running.asked_readers import AskedReaders
 from croupier.running.keys_watch import KeysWatch
-from croupier.running.readers import AskedReaders
 from croupier.running.stopping import stop_with_parent
 from croupier.settings import Settings
 from feeds.bus.settings import FamilyTopics
