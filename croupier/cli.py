@@ -12,6 +12,7 @@ from croupier.bus_command import add_bus, add_bus_in
 from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
+from croupier.webhooks_command import add_webhooks
 from gateway.access.keys import KeysInvalid
 from gateway.serve import BindRefused, bind
 from snapshots.errors import StoreUnsuitable
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     add_catalog(commands.add_parser("catalog", help="check, deploy and translate a catalog folder"))
     add_bus_in(commands.add_parser("bus-in", help="read the event bus: what other systems tell becomes commands"))
     add_bus(commands.add_parser("bus", help="send dead letters of the event bus back"))
+    add_webhooks(commands.add_parser("webhooks", help="list, test, replay, enable and disable webhook endpoints"))
     return parser
 
 
