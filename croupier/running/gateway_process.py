@@ -1,9 +1,7 @@
 """`croupier gateway`: one gateway process. It needs no Ray: routes come from the store, spins go over the channel."""
 
 import asyncio
-import os
 import socket
-import sys
 import threading
 
 import uvloop
@@ -14,6 +12,7 @@ from actors.routing.cluster_view import ClusterView
 from croupier.deploying.control import CatalogControl
 from croupier.deploying.watching import watch_catalog
 from croupier.running.keys_watch import KeysWatch
+from croupier.running.stopping import stop_with_parent
 from croupier.settings import Settings
 from feeds.bus.settings import FamilyTopics
 from feeds.public.asyncapi import document
@@ -47,7 +46,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
     app.openapi()  # the document is built now, not under load
     rarely_collect_garbage()
     stop = asyncio.Event()
-    _stop_with_parent(stop)
+    stop_with_parent(stop)
     stopped = threading.Event()
     if settings.catalog_watch:
         watch_catalog(settings.catalog, control, app.state.metrics.registry, stopped)
@@ -70,9 +69,3 @@ def _authenticator(settings: Settings, following: "list[asyncio.Task[None]]") ->
     watch = KeysWatch(settings.keys, raw, proof.replace)
     following.append(asyncio.create_task(watch.run(), name="keys"))
     return proof
-
-
-def _stop_with_parent(stop: asyncio.Event) -> None:
-    """Stops this process when `croupier up` ends, which holds the other end of our standard input."""
-    if os.environ.get("CROUPIER_PARENT_PIPE") == "1":
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)

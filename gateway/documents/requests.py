@@ -1,8 +1,6 @@
 """What callers send: patterns of ids and texts, hot bodies (msgspec structs), all others (strict pydantic models)."""
 
-import json
 import re
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 import msgspec
@@ -11,8 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from engine import identifiers
 from engine.amounts import AMOUNT_MAX
+from engine.canonical import canonical_address, canonical_payload
 from engine.catalog import GameType
-from engine.deciding.syntax import EVENT_PAYLOAD_BYTES_MAX, POINTS_AT_ONCE_MAX
+from engine.deciding.syntax import POINTS_AT_ONCE_MAX
 
 IDENTIFIER = f"^{identifiers.IDENTIFIER}$"
 """Player and game ids."""
@@ -75,12 +74,6 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-def _address(text: str) -> str:
-    if "%" in text:
-        raise ValueError("an address without a zone is expected")
-    return str(ip_address(text))
-
-
 def _one_line(text: str) -> str:
     if _CONTROL.search(text):
         raise ValueError("must be one line, without control characters")
@@ -93,24 +86,14 @@ def _some(points: int) -> int:
     return points
 
 
-def _canonical(payload: dict[str, Any]) -> str:
-    """JSON without spaces, members sorted by name: the same for every way to write the same payload."""
-    return json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
 def _small(payload: dict[str, Any]) -> dict[str, Any]:
-    try:
-        size = len(_canonical(payload).encode())
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-    if size > EVENT_PAYLOAD_BYTES_MAX:
-        raise ValueError(f"must have at most {EVENT_PAYLOAD_BYTES_MAX} bytes as JSON")
+    canonical_payload(payload)
     return payload
 
 
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
 Country = Annotated[str, Field(pattern=f"^{identifiers.COUNTRY}$")]
-Ip = Annotated[str, Field(max_length=45, json_schema_extra=_ADDRESS), AfterValidator(_address)]
+Ip = Annotated[str, Field(max_length=45, json_schema_extra=_ADDRESS), AfterValidator(canonical_address)]
 Reference = Annotated[str, Field(pattern=VISIBLE)]
 Reason = Annotated[str, Field(min_length=1, max_length=500, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
 Segment = Annotated[str, Field(pattern=f"^{identifiers.SEGMENT}$")]
@@ -177,7 +160,7 @@ class EventRequest(RequestModel):
 
     def canonical_payload(self) -> str:
         """The payload as part of the command's content; "" if there is none."""
-        return "" if self.payload is None else _canonical(self.payload)
+        return "" if self.payload is None else canonical_payload(self.payload)
 
 
 class CodeRequest(RequestModel):

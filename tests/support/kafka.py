@@ -85,6 +85,12 @@ class MockKafka:
         """Moves the leadership of a partition."""
         self._call("partition_set_leader", topic.encode(), partition, broker)
 
+    def form_groups_within(self, delay_ms: int) -> None:
+        """How long a new consumer group waits for more members; 3 s unless it is told."""
+        delay = self._library.rd_kafka_mock_group_initial_rebalance_delay_ms
+        delay.restype = None
+        delay(self._cluster, ctypes.c_int32(delay_ms))
+
     def fail(self, api_key: int, errors: Iterable[int]) -> None:
         """The next requests of that kind, at whichever broker, are answered with these codes of `KafkaError`."""
         codes = list(errors)

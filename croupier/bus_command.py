@@ -1,0 +1,122 @@
+"""`croupier bus-in` and `croupier bus …`: reads the event bus, and sends dead letters back to where they came from."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+import yaml
+from confluent_kafka import KafkaException
+
+from croupier.settings import LOG_LEVELS, SettingsInvalid, default_store
+from feeds.bus.incoming.settings import BusInSettings
+from feeds.credentials import CredentialMissing
+
+FAILED = 1
+LIMIT_MAX = 1_000_000
+
+
+def add_bus_in(parser: argparse.ArgumentParser) -> None:
+    """The options of `croupier bus-in`."""
+    env = os.environ.get
+    _add_file(parser)
+    parser.add_argument("--store", default=env("CROUPIER_STORE") or default_store(os.environ), metavar="URL",
+                        help="sqlite:DIR or redis://HOST:PORT/DB (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--cluster-secret-file", type=Path, default=env("CROUPIER_CLUSTER_SECRET_FILE"), metavar="FILE",
+                        help="the secret that gateways and shards share (or CROUPIER_CLUSTER_SECRET)")  # fmt: skip
+    parser.add_argument("--metrics-host", default=env("CROUPIER_METRICS_HOST", "127.0.0.1"), metavar="HOST",
+                        help="address of /metrics (%(default)s)")  # fmt: skip
+    parser.add_argument("--metrics-port", type=int, default=env("CROUPIER_METRICS_PORT", "0"), metavar="PORT",
+                        help="port of /metrics; 0 picks a free one (%(default)s)")  # fmt: skip
+    parser.add_argument("--log-level", default=env("CROUPIER_LOG_LEVEL", "WARNING"), choices=LOG_LEVELS)
+    parser.set_defaults(command=_bus_in)
+
+
+def add_bus(parser: argparse.ArgumentParser) -> None:
+    """The actions of `croupier bus`."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    redrive = actions.add_parser("redrive", help="send dead letters back to the topic where they came from")
+    _add_file(redrive)
+    redrive.add_argument("--topic", required=True, help="the topic of the original messages")
+    redrive.add_argument("--code", help="only letters with this x-error-code")
+    redrive.add_argument("--limit", type=int, default=1_000, metavar="N", help="at most so many (%(default)s)")
+    redrive.set_defaults(command=_redrive)
+
+
+def _add_file(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("CROUPIER_INTEGRATIONS")
+    parser.add_argument("--integrations", type=Path, default=default, metavar="FILE",
+                        help="integrations.yaml, whose section bus_in is used")  # fmt: skip
+
+
+def bus_in_section(path: Path | None) -> BusInSettings:
+    """The section `bus_in` of the file. Raises SettingsInvalid."""
+    if path is None:
+        raise SettingsInvalid("the event bus needs --integrations FILE (or CROUPIER_INTEGRATIONS)")
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise SettingsInvalid(f"--integrations {path} can't be read: {problem}") from problem
+    if not isinstance(document, dict) or document.get("bus_in") is None:
+        raise SettingsInvalid(f"--integrations {path} has no section bus_in")
+    try:
+        return msgspec.convert(document["bus_in"], BusInSettings)
+    except msgspec.ValidationError as problem:
+        raise SettingsInvalid(f"--integrations {path}: bus_in: {problem}") from problem
+
+
+def _secret(options: argparse.Namespace) -> str:
+    if options.cluster_secret_file is not None:
+        try:
+            return str(options.cluster_secret_file.read_text().strip())
+        except OSError as problem:
+            raise SettingsInvalid(
+                f"--cluster-secret-file {options.cluster_secret_file}: {problem.strerror}"
+            ) from problem
+    secret = os.environ.get("CROUPIER_CLUSTER_SECRET", "")
+    if not secret:
+        raise SettingsInvalid("bus-in needs the shards' secret: set CROUPIER_CLUSTER_SECRET or --cluster-secret-file")
+    return secret
+
+
+def _bus_in(options: argparse.Namespace) -> int:
+    import logging
+
+    from croupier.running.bus_in_process import run_bus_in
+
+    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings, secret = bus_in_section(options.integrations), _secret(options)
+    try:
+        run_bus_in(
+            settings,
+            options.store,
+            secret,
+            (options.metrics_host, options.metrics_port),
+            lambda url: print(f"ready {url}", flush=True),
+        )
+    except (CredentialMissing, KafkaException, OSError) as problem:
+        raise SettingsInvalid(f"bus-in can't start: {problem}") from problem
+    return 0
+
+
+def _redrive(options: argparse.Namespace) -> int:
+    from feeds.bus.redrive import RedriveFailed, redrive
+
+    settings = bus_in_section(options.integrations)
+    topics = [topic.name for topic in settings.topics]
+    if options.topic not in topics:
+        raise SettingsInvalid(f"--topic {options.topic}: the section bus_in reads {', '.join(topics)}")
+    if not 1 <= options.limit <= LIMIT_MAX:
+        raise SettingsInvalid(f"--limit {options.limit}: from 1 to {LIMIT_MAX} are possible")
+    try:
+        sent = redrive(settings, options.topic, options.code, options.limit, _progress)
+    except (RedriveFailed, CredentialMissing) as problem:
+        print(f"croupier: {problem}", file=sys.stderr)
+        return FAILED
+    print(f"{sent} dead letters sent back to {options.topic}")
+    return 0
+
+
+def _progress(sent: int, looked_at: int) -> None:
+    print(f"{sent} sent back, {looked_at} looked at", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""The bus in on real sockets: a mock cluster of librdkafka."""

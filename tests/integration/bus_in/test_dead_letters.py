@@ -1,0 +1,79 @@
+"""What can never be applied is kept with its bytes and its reason, and nobody behind it waits."""
+
+import pytest
+
+from engine.rejections import PLAYER_BLOCKED, PLAYER_NOT_FOUND, Rejection
+from tests.support.bus_in import TOPIC, Event, RememberingPlayers, bus_in, letters, produce, until
+from tests.support.kafka import MockKafka
+from tests.support.reader_store import MemoryReaders
+
+HOUR_S = 3_600
+
+
+@pytest.mark.parametrize(
+    ("code", "event"),
+    [
+        ("undecodable", Event("ann", specversion=None)),
+        ("undecodable", Event("ann", specversion="0.3")),
+        ("undecodable", Event("ann", b"\xff\xfe", **{"content-type": "text/plain", "specversion": None})),
+        ("invalid_event", Event("ann", time=None)),
+        ("invalid_event", Event("ann", time="yesterday")),
+        ("invalid_event", Event("no such player!", key="k")),
+        ("invalid_event", Event("ann", id="")),
+        ("invalid_event", Event("ann", source=None)),
+        ("unknown_type", Event("ann", type="com.croupier.StartSession.v1")),
+        ("unknown_type", Event("ann", type="com.somebody.Else.v7")),
+        ("invalid_data", Event("ann", b"not json")),
+        ("invalid_data", Event("ann", {"amount": -5})),
+        ("invalid_data", Event("ann", {"amount": 5, "curency": "EUR"})),
+        ("invalid_data", Event("ann", {"amount": 5, "ip": "999.1.1.1"})),
+        ("invalid_data", Event("ann", b"[" * 60_000)),
+        ("too_old", Event("ann", age_s=23.1 * HOUR_S)),
+        ("time_ahead", Event("ann", age_s=-HOUR_S)),
+        ("too_large", Event("ann", b"x" * 70_000)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_poison_is_kept_and_the_next_event_is_applied(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders, code: str, event: Event
+) -> None:
+    good = Event("ann")
+    produce(kafka, event, good, partition=0)
+    async with bus_in(kafka, players, store) as running:
+        await until("the good one is applied", lambda: good.command_id in players.applied)
+        await until("it is counted", lambda: running.value("bus_in_dead_letters_total", code=code) == 1)
+        await until("both are finished", lambda: store.next_of(TOPIC, 0) == 2)
+    (letter,) = letters(kafka)
+    assert (letter["x-error-code"], letter["value"]) == (code, repr(event.value))
+    assert (letter["x-original-topic"], letter["x-original-partition"], letter["x-original-offset"]) == (
+        TOPIC,
+        "0",
+        "0",
+    )
+    assert all(letter[name] == value.decode() for name, value in event.headers)
+    assert letter["x-first-seen"] and letter["x-error-detail"]
+    assert list(players.applied) == [good.command_id]
+
+
+@pytest.mark.parametrize("code", [PLAYER_NOT_FOUND, PLAYER_BLOCKED])
+async def test_what_the_player_refuses_for_good_is_kept(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders, code: str
+) -> None:
+    refused, good = Event("bob"), Event("ann")
+    players.outcome_of = lambda player_id, _: Rejection(code, "no") if player_id == "bob" else None
+    produce(kafka, refused, good, partition=0)
+    async with bus_in(kafka, players, store):
+        await until("both are finished", lambda: store.next_of(TOPIC, 0) == 2)
+    assert [letter["x-error-code"] for letter in letters(kafka)] == [code]
+    assert list(players.applied) == [good.command_id]
+
+
+async def test_a_message_of_5_megabytes_is_kept_whole(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders
+) -> None:
+    produce(kafka, Event("ann", b"x" * 5_000_000), partition=0)
+    async with bus_in(kafka, players, store):
+        await until("it is finished", lambda: store.next_of(TOPIC, 0) == 1)
+    (letter,) = letters(kafka)
+    assert letter["x-error-code"] == "too_large"
+    assert len(letter["value"]) == 5_000_003
