@@ -1,0 +1,25 @@
+"""Makes the sink of the reader `webhooks`."""
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from feeds.credentials import CredentialMissing
+from feeds.reading import Notes, Sink, SinkFailed
+from feeds.webhooks.metrics import metrics_of
+from feeds.webhooks.settings import EndpointSettings, WebhooksSettings
+from feeds.webhooks.signing import SecretUnusable, Signer
+from feeds.webhooks.sink import WebhooksSink
+
+
+async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Sink:
+    """`settings` is a WebhooksSettings as JSON. Raises SinkFailed if a secret is missing or has the wrong form."""
+    read = msgspec.json.decode(settings, type=WebhooksSettings)
+    signers = {name: _signer(name, endpoint) for name, endpoint in read.endpoints.items()}
+    return WebhooksSink(read, signers, notes, metrics_of(registry))
+
+
+def _signer(name: str, settings: EndpointSettings) -> Signer:
+    try:
+        return Signer([secret.read() for secret in settings.secrets])
+    except (CredentialMissing, SecretUnusable) as problem:
+        raise SinkFailed(f"webhook {name}: {problem}") from problem
