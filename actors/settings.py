@@ -2,6 +2,8 @@
 
 import msgspec
 
+from snapshots.archive.place import ArchivePlace
+
 
 class ShardSettings(msgspec.Struct, frozen=True):
     """How one shard process behaves."""
@@ -37,6 +39,8 @@ class ShardSettings(msgspec.Struct, frozen=True):
     """
     orphan_after_ms: int = 60_000
     """The shard of the player resolves a reservation that is held for longer. It looks twice in that time (rule 11)."""
+    archive: ArchivePlace | None = None
+    """Where rollbacks of bets look that the journal holds no more (rules §3); None: nowhere."""
 
 
 class ClientSettings(msgspec.Struct, frozen=True):

@@ -161,6 +161,12 @@ class BlockAnswer(Answer, tag="block", frozen=True):
     reason: str
 
 
+class ErasedAnswer(Answer, tag="erased", frozen=True):
+    """The player's personal data was erased at `erased_ms` (Unix ms)."""
+
+    erased_ms: int
+
+
 class DueAnswer(Answer, tag="due", frozen=True):
     """The work that was due on `subject_id` is done."""
 
@@ -286,4 +292,5 @@ AnyAnswer = (
     | PointsAnswer
     | LevelAnswer
     | RedemptionAnswer
+    | ErasedAnswer
 )

@@ -99,6 +99,12 @@ class Unblock(Body, tag="unblock", frozen=True):
     reason: str
 
 
+class ErasePlayer(Body, frozen=True, tag="erase_player"):
+    """The player's personal data is to go for good; ledger facts stay (rules §3). Final: it can't be taken back."""
+
+    reason: str
+
+
 class Expire(Body, tag="expire", frozen=True):
     """Due work: `subject_id` (a grant or package) has reached its `valid_to`. Issued by the shard only."""
 
@@ -322,6 +328,7 @@ CommandBody = (
     | SweepLevel
     | ExpirePoints
     | PayCashback
+    | ErasePlayer
 )
 
 

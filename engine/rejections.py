@@ -61,6 +61,8 @@ INSUFFICIENT_POINTS: Final = "insufficient_points"
 INVALID_REDEMPTION: Final = "invalid_redemption"
 REDEMPTION_NOT_FOUND: Final = "redemption_not_found"
 LEVEL_NOT_FOUND: Final = "level_not_found"
+PLAYER_ERASED: Final = "player_erased"
+ACCOUNT_NOT_EMPTY: Final = "account_not_empty"
 
 CODES: Final = frozenset(value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str))
 

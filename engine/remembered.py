@@ -4,12 +4,15 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from engine.answers import CANCELLED, AnyAnswer, RoundAnswer
+from engine.answers import CANCELLED, AnyAnswer, DepositAnswer, RegisteredAnswer, RoundAnswer, SessionAnswer
 from engine.facts import PastBet
 from engine.state.window import Window
 from engine.transition import Transition
 
 _ANSWERS: msgspec.msgpack.Decoder[AnyAnswer] = msgspec.msgpack.Decoder(AnyAnswer)
+
+PERSONAL = (RegisteredAnswer, DepositAnswer, SessionAnswer)
+"""Answers to the commands that bring personal data."""
 
 
 def decode_answer(encoded: bytes) -> AnyAnswer:
@@ -37,6 +40,15 @@ def round_answers(window: Window, session_id: str = "") -> Iterator[RoundAnswer]
 def newest_answer(window: Window, session_id: str) -> RoundAnswer | None:
     """The last remembered answer about a round; None if the round is unknown or long past."""
     return next(round_answers(window, session_id), None)
+
+
+def personal_commands(window: Window) -> list[int]:
+    """Digests of the remembered commands that brought personal data with them."""
+    return [
+        digest
+        for digest in window.recent
+        if (found := window.find(digest)) is not None and isinstance(decode_answer(found.answer), PERSONAL)
+    ]
 
 
 def past_bet(history: Iterable[Transition], command_id: str) -> PastBet | None:

@@ -80,6 +80,7 @@ class PlayerView(msgspec.Struct, frozen=True, array_like=True, tag="player"):
     loyalty: LoyaltyView | None = None
     flagged: tuple[Flagged, ...] = ()
     """Refused results and rollbacks that wait for an operator, oldest first."""
+    erased_ms: int | None = None
 
 
 class RoundsView(msgspec.Struct, frozen=True, array_like=True, tag="rounds"):

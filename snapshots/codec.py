@@ -67,6 +67,11 @@ def encode_entry(transition: Transition) -> bytes:
     return _encoder.encode(transition)
 
 
+def checksum(data: bytes) -> int:
+    """The checksum of an encoded entry."""
+    return crc32(data)
+
+
 def encode_batch(
     entries: Sequence[tuple[str, int, bytes]],
     released_slots: Sequence[int] = (),

@@ -29,6 +29,7 @@ from snapshots.records import Address as Address
 from snapshots.records import CatalogRow as CatalogRow
 from snapshots.records import Claim as Claim
 from snapshots.records import DoneRequest as DoneRequest
+from snapshots.records import Handover as Handover
 from snapshots.records import HeldReservation as HeldReservation
 from snapshots.records import Incarnation as Incarnation
 from snapshots.records import LogHead as LogHead
@@ -36,7 +37,6 @@ from snapshots.records import LogInfo as LogInfo
 from snapshots.records import LogRecord as LogRecord
 from snapshots.records import Owner as Owner
 from snapshots.records import Place as Place
-from snapshots.records import Handover as Handover
 from snapshots.records import Position as Position
 from snapshots.records import Reader as Reader
 from snapshots.records import Routing as Routing
@@ -299,7 +299,9 @@ class Store(Protocol):
     async def reader_positions(self, name: str) -> Mapping[str, Position]:
         """The reader's cursors, by shard; readable by anyone."""
 
-    async def reader_notes(self, name: str, prefix: str = "", after: str = "", limit: int = 1_000) -> Mapping[str, bytes]:
+    async def reader_notes(
+        self, name: str, prefix: str = "", after: str = "", limit: int = 1_000
+    ) -> Mapping[str, bytes]:
         """The reader's notes whose key begins with `prefix` and is above `after`, in the order of their keys."""
 
     async def handovers(self) -> Sequence[Handover]:

@@ -3,12 +3,15 @@
 StoreError
 ├── StoreUnsuitable     the store can't be used at all: wrong version, wrong settings, unreachable at start
 ├── StoreUnavailable    no answer: the outcome of the write is unknown; repeat the identical call
+│   └── ArchiveUnavailable  the archive gave no answer, or has not stored yet what it was asked for
+├── AlreadyStored       the archive has another object under that name: somebody else writes to it
 ├── Fenced              a definite refusal: another incarnation or term owns this; stop at once
 ├── TermHeld            another instance of Croupier holds the supervisor's term, and its lease runs
 ├── StillHeld           a definite refusal: players hold what the change would spoil; nothing was changed
 └── Corrupt             bytes that don't match their checksum
     ├── CorruptSnapshot
     ├── CorruptLog
+    ├── CorruptArchive
     └── VersionGap      entries of a player are missing between snapshot and tail
 """
 
@@ -23,6 +26,14 @@ class StoreUnsuitable(StoreError):
 
 class StoreUnavailable(StoreError):
     """No answer from the store. Whether the write happened is unknown; the identical write may be repeated."""
+
+
+class ArchiveUnavailable(StoreUnavailable):
+    """The archive's folder or bucket gave no answer, or what is asked for is still on its way: ask again later."""
+
+
+class AlreadyStored(StoreError):
+    """The archive holds another object under a name that was to be new: a second archiver writes to it."""
 
 
 class Fenced(StoreError):
@@ -54,6 +65,10 @@ class CorruptSnapshot(Corrupt):
 
 class CorruptLog(Corrupt):
     """A log record can't be read."""
+
+
+class CorruptArchive(Corrupt):
+    """An object of the archive, or the key of one, can't be read."""
 
 
 class VersionGap(Corrupt):

@@ -4,14 +4,14 @@ A player is loaded only if every version from its snapshot to its last durable e
 stop that player and nobody else.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from engine.player import replay
 from engine.state import Player
 from engine.transition import Transition
 from snapshots.codec import KeyedEntry, decode_batch, decode_entry, decode_snapshot, owners
-from snapshots.contract import GENESIS, LogInfo, LogRecord, SnapshotRecord, Store, next_hash
+from snapshots.contract import DAY_MS, GENESIS, LogInfo, LogRecord, Position, SnapshotRecord, Store, next_hash
 from snapshots.errors import CorruptLog, CorruptSnapshot, VersionGap
 
 PAGE_RECORDS = 256
@@ -112,7 +112,7 @@ async def load_player(store: Store, player_id: str, tail: Sequence[KeyedEntry] =
     player, damage = _first_intact(player_id, generations)
     entries = list(tail)
     if damage is not None:
-        entries += await _all_logs(store, player_id)
+        entries += await _all_logs(store, player_id, await store.unfinished_logs())
     try:
         _bring_forward(player, entries)
         _demand_version(player, max(stored.minimum_version, newest))
@@ -133,19 +133,39 @@ def _first_intact(player_id: str, generations: Sequence[SnapshotRecord]) -> tupl
     return Player.new(player_id), damage
 
 
-async def player_history(store: Store, player_id: str) -> list[Transition]:
-    """All that the journal still holds of a player, oldest first, as far back as it is not trimmed.
+class PlayerArchive(Protocol):
+    """What the archive tells of a player, where there is one (`snapshots.archive.reading.ArchivedRecords`)."""
+
+    async def history(
+        self, player_id: str, since_ms: int, cursors: Mapping[str, Position], logs: Sequence[LogInfo]
+    ) -> list[KeyedEntry]:
+        """The player's entries since about `since_ms` (Unix ms), without personal fields, in any order.
+
+        `cursors` is how far the archive's reader has come, `logs` what the journal holds: if a record is no longer in
+        the journal and not yet in the archive, ArchiveUnavailable is raised, as when the archive does not answer.
+        """
+
+
+async def player_history(store: Store, player_id: str, archive: PlayerArchive | None = None) -> list[Transition]:
+    """All that the journal still holds of a player, oldest first, and behind its trim points the last 24 hours of the
+    archive, if there is one.
 
     It reads every unfinished log from its trim point on, so it is for the rare questions that memory can't answer.
-    Raises CorruptLog if an entry of the player may be damaged.
+    Raises CorruptLog if an entry of the player may be damaged, ArchiveUnavailable if the archive can't tell now.
     """
-    entries = {entry.version: entry for entry in await _all_logs(store, player_id)}
+    logs = await store.unfinished_logs()
+    entries = {entry.version: entry for entry in await _all_logs(store, player_id, logs)}
+    if archive is not None:
+        cursors = await store.reader_positions("archive")
+        since_ms = await store.clock_ms() - DAY_MS
+        for entry in await archive.history(player_id, since_ms, cursors, logs):
+            entries.setdefault(entry.version, entry)
     return [decode_entry(entries[version]) for version in sorted(entries)]
 
 
-async def _all_logs(store: Store, player_id: str) -> list[KeyedEntry]:
+async def _all_logs(store: Store, player_id: str, logs: Sequence[LogInfo]) -> list[KeyedEntry]:
     found: list[KeyedEntry] = []
-    for log in await store.unfinished_logs():
+    for log in logs:
         found += await read_player(store, log.log_id, player_id, log.trimmed_seq)
     return found
 

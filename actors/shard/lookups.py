@@ -21,7 +21,7 @@ from engine.remembered import past_bet
 from engine.transition import Transition
 from snapshots.contract import HeldReservation
 from snapshots.errors import CorruptLog, Fenced, StoreError, StoreUnavailable
-from snapshots.recovery import player_history
+from snapshots.recovery import PlayerArchive, player_history
 
 log = logging.getLogger("croupier.shard")
 
@@ -47,6 +47,7 @@ class FactFinder:
         self._last_held: HeldReservation | None = None
         """How far the look for orphans has come; it begins again after the last one."""
         self._reading = asyncio.Semaphore(1)
+        self._opened: PlayerArchive | None = None
 
     def find(
         self, resident: Resident, command: Command, wanted: Needs, reply_to: ReplyTo | None, request: Request | None
@@ -142,10 +143,19 @@ class FactFinder:
         async with self._reading:
             await self._context.committer.until_durable(resident.batch)
             try:
-                return past_bet(await player_history(self._context.store, player_id), command_id)
+                return past_bet(await player_history(self._context.store, player_id, self._archive()), command_id)
             except CorruptLog as damage:
                 log.error("the history of player %s can't be read: %s", player_id, damage)
                 return None
+
+    def _archive(self) -> PlayerArchive | None:
+        """Opened when it is first needed: only then are the libraries loaded that it takes."""
+        place = self._context.settings.archive
+        if self._opened is None and place is not None:
+            from snapshots.archive.opening import open_archive
+
+            self._opened = open_archive(place)
+        return self._opened
 
     async def _decide(
         self,

@@ -17,6 +17,7 @@ from engine.answers import (
     BlockAnswer,
     DepositAnswer,
     DueAnswer,
+    ErasedAnswer,
     FlagClearedAnswer,
     GrantAnswer,
     Granted,
@@ -163,6 +164,10 @@ def _registered(state: PlayerState, command: Command, events: Events, round_: Op
 
 def _block(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
     return BlockAnswer(state.blocked is not None, command.body.reason)  # type: ignore[union-attr]
+
+
+def _erase(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
+    return ErasedAnswer(command.time_ms if state.erased_ms is None else state.erased_ms)
 
 
 def _deposit(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
@@ -357,6 +362,7 @@ _ANSWERS: dict[type, Callable[[PlayerState, Any, Events, OpenRound | None], Answ
     c.Register: _registered,
     c.Block: _block,
     c.Unblock: _block,
+    c.ErasePlayer: _erase,
     c.Deposit: _deposit,
     c.GrantCampaign: _grant,
     c.Expire: _due,

@@ -55,6 +55,7 @@ def _player(player: Player, catalog: Catalog, body: q.GetPlayer, time_ms: int) -
         withdrawals=tuple(w for w in state.withdrawals.values() if w.state == "reserved"),
         loyalty=loyalty_view(state, catalog, time_ms),
         flagged=tuple(state.flagged),
+        erased_ms=state.erased_ms,
     )
 
 

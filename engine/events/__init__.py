@@ -69,6 +69,12 @@ class PlayerUnblocked(Event, tag="PlayerUnblocked", frozen=True):
     reason: str
 
 
+class PlayerErased(Event, tag="PlayerErased", frozen=True):
+    """Whatever tells who the player is was erased: the account is closed for good (rules §3)."""
+
+    reason: str
+
+
 class DepositMade(Event, tag="DepositMade", frozen=True):
     """The player's `nth` deposit."""
 
@@ -353,4 +359,5 @@ AnyEvent = (
     | RedemptionConfirmed
     | RedemptionEnded
     | CashbackSettled
+    | PlayerErased
 )

@@ -9,6 +9,7 @@ from engine import events as e
 from engine.evolving.loyalty import accrue, count_result, take_back
 from engine.facts import Signals
 from engine.holdings import find_grant, find_package, in_play, latest
+from engine.remembered import personal_commands
 from engine.state import (
     ENDED_PACKAGES_MAX,
     ENDED_WITHDRAWALS_MAX,
@@ -20,6 +21,9 @@ from engine.state import (
     Withdrawal,
     WithdrawalState,
 )
+
+ERASED = "erased"
+"""Why an erased player is blocked."""
 
 
 def forget_used_packages(state: PlayerState) -> None:
@@ -83,6 +87,17 @@ def _flag_cleared(player: Player, event: e.FlagCleared, command_id: str, time_ms
     state.flagged = [flagged for flagged in state.flagged if flagged.flag_id != event.flag_id]
 
 
+def _erased(player: Player, event: e.PlayerErased, command_id: str, time_ms: int) -> None:
+    """Answers that name what was erased, and digests of the commands that brought it, are forgotten with it."""
+    state = player.state
+    state.country = state.language = state.ip_country = None
+    state.segments = ()
+    state.signals = Signals()
+    state.blocked, state.erased_ms = ERASED, time_ms
+    window = player.window
+    window.forget_answers(personal_commands(window), window.real_ms)
+
+
 def _withdrawal_requested(player: Player, event: e.WithdrawalRequested, command_id: str, time_ms: int) -> None:
     """A grant that is frozen while it is in wager makes room for others; later it returns to the queue."""
     state = player.state
@@ -144,6 +159,7 @@ ACCOUNT: dict[type[e.Event], Callable[[Player, Any, str, int], None]] = {
     e.RoundTimedOut: _round_timed_out,
     e.FlaggedForOperator: _flagged_for_operator,
     e.FlagCleared: _flag_cleared,
+    e.PlayerErased: _erased,
     e.WithdrawalRequested: _withdrawal_requested,
     e.WithdrawalConfirmed: _withdrawal_confirmed,
     e.WithdrawalCancelled: _withdrawal_cancelled,

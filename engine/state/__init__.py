@@ -424,6 +424,8 @@ class PlayerState(msgspec.Struct, array_like=True):
     award_ends: dict[str, AwardEnd] = {}
     """By package: how the parts of an award of free spins alone have ended, as long as a reversal could bring one back.
     """
+    erased_ms: int | None = None
+    """When the player's personal data was erased (rules §3); such a player stays blocked."""
 
 
 class Player:

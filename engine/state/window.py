@@ -6,6 +6,7 @@ and so are tombstones of rolled back bets. All this is compact, because a full w
 
 import sys
 from array import array
+from collections.abc import Iterable
 from hashlib import blake2b
 from struct import Struct
 from typing import NamedTuple
@@ -71,6 +72,11 @@ class Window:
         """From now on the id answers `rolled_back`."""
         hour = time_ms // HOUR_MS
         self._age(self.tombstones, id_digest(command_id), hour, hour)
+
+    def forget_answers(self, digests: Iterable[int], time_ms: int) -> None:
+        """Of these commands only the ids are known from now on: a repeat is `already_processed`."""
+        for digest in digests:
+            self._age(self.older, digest, _HEAD.unpack_from(self.recent.pop(digest))[1], time_ms // HOUR_MS)
 
     def _age(self, digests: dict[int, int], digest: int, hour: int, now_hour: int) -> None:
         digests[digest] = hour

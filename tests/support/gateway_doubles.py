@@ -15,6 +15,7 @@ from engine.answers import (
     Balance,
     BlockAnswer,
     DepositAnswer,
+    ErasedAnswer,
     FlagClearedAnswer,
     GrantAnswer,
     Granted,
@@ -114,6 +115,7 @@ REPLIES: Mapping[type, AnyReply] = {
     c.GrantCampaign: GrantAnswer(Granted("gift", None, 0, "k-1", 20), BALANCE),
     c.Block: BlockAnswer(True, "fraud"),
     c.Unblock: BlockAnswer(False, "cleared"),
+    c.ErasePlayer: ErasedAnswer(1_700_000_000_000),
     c.ClearFlag: FlagClearedAnswer("f0123456789abcdef", "win_already_spent", "s-1", 500, "settled by hand"),
     c.Rollback: RollbackAnswer("rolled_back", ("g-1",), "s-1", BALANCE),
     c.RollbackReportedBet: RollbackAnswer("tombstoned", (), None, BALANCE),
@@ -319,6 +321,7 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /players/{player_id}/deposits": Sample("/players/p1/deposits", {"amount": 10_000}),
     "POST /players/{player_id}/block": Sample("/players/p1/block", {"reason": "fraud"}),
     "POST /players/{player_id}/unblock": Sample("/players/p1/unblock", {"reason": "cleared"}),
+    "POST /players/{player_id}/erase": Sample("/players/p1/erase", {"reason": "asked for by mail"}),
     "POST /players/{player_id}/flags/{flag_id}/clear": Sample(
         "/players/p1/flags/f0123456789abcdef/clear", {"reason": "settled by hand"}
     ),

@@ -20,7 +20,11 @@ routes = Routes()
 
 
 @routes.change(
-    "POST /players/{player_id}/sessions", roles=PLATFORM, answers=SessionJson, refuses=("geo_blocked",), creates=True
+    "POST /players/{player_id}/sessions",
+    roles=PLATFORM,
+    answers=SessionJson,
+    refuses=("geo_blocked", "player_erased"),
+    creates=True,
 )
 async def start_session(call: ThisCall, player_id: PlayerId, body: SessionRequest) -> Response:
     """The player opens a session; the answer has the rounds to be resumed."""

@@ -4,6 +4,7 @@ from engine.answers import (
     AwardsAnswer,
     BlockAnswer,
     DepositAnswer,
+    ErasedAnswer,
     FlagClearedAnswer,
     RegisteredAnswer,
     ReportedBetAnswer,
@@ -20,6 +21,7 @@ from gateway.routes.players.schemas import (
     AwardsJson,
     BlockJson,
     DepositJson,
+    ErasedJson,
     FlagClearedJson,
     FlaggedJson,
     PlayerJson,
@@ -107,6 +109,11 @@ def block(answer: BlockAnswer, player_id: str, replayed: bool) -> BlockJson:
     return BlockJson(player_id, answer.blocked, answer.reason, replayed)
 
 
+def erased(answer: ErasedAnswer, player_id: str, replayed: bool) -> ErasedJson:
+    """The erasure, for good."""
+    return ErasedJson(player_id, rfc3339(answer.erased_ms), replayed)
+
+
 def player(view: PlayerView, stale: bool = False) -> PlayerJson:
     """Everything about a player."""
     return PlayerJson(
@@ -124,6 +131,7 @@ def player(view: PlayerView, stale: bool = False) -> PlayerJson:
         withdrawals=[_reserved(of) for of in view.withdrawals],
         loyalty=None if view.loyalty is None else loyalty(view.loyalty),
         flagged=[flagged(of) for of in view.flagged],
+        erased_at=None if view.erased_ms is None else rfc3339(view.erased_ms),
     )
 
 

@@ -6,8 +6,8 @@ from fastapi import Path, Query
 from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
-from engine.answers import BlockAnswer, DepositAnswer, FlagClearedAnswer, RegisteredAnswer
-from engine.commands import Block, ClearFlag, Deposit, Register, Unblock
+from engine.answers import BlockAnswer, DepositAnswer, ErasedAnswer, FlagClearedAnswer, RegisteredAnswer
+from engine.commands import Block, ClearFlag, Deposit, ErasePlayer, Register, Unblock
 from engine.queries import GetPlayer, GetRounds
 from engine.views import PlayerView, RoundsView
 from gateway.access.roles import GAME, PLATFORM, READERS, SUPPORT
@@ -16,7 +16,14 @@ from gateway.documents.base import RoundsJson
 from gateway.documents.requests import OWN_ID, DepositRequest, ReasonRequest, RegisterRequest
 from gateway.routes.call import PlayerId, ThisCall, answer, created
 from gateway.routes.players import render
-from gateway.routes.players.schemas import BlockJson, DepositJson, FlagClearedJson, PlayerJson, PlayerRegisteredJson
+from gateway.routes.players.schemas import (
+    BlockJson,
+    DepositJson,
+    ErasedJson,
+    FlagClearedJson,
+    PlayerJson,
+    PlayerRegisteredJson,
+)
 from gateway.spin.render import spin
 
 routes = Routes()
@@ -39,7 +46,7 @@ Limit = Annotated[int, Field(ge=1, le=ROUNDS_MAX), BeforeValidator(_digits), Que
     "PUT /players/{player_id}",
     roles=PLATFORM,
     answers=PlayerRegisteredJson,
-    refuses=("player_exists", "unsupported_currency"),
+    refuses=("player_exists", "unsupported_currency", "player_erased"),
     creates=True,
 )
 async def register(call: ThisCall, player_id: PlayerId, body: RegisterRequest) -> Response:
@@ -75,11 +82,18 @@ async def block(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Res
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
 
 
-@routes.change("POST /players/{player_id}/unblock", roles=PLATFORM, answers=BlockJson)
+@routes.change("POST /players/{player_id}/unblock", roles=PLATFORM, answers=BlockJson, refuses=("player_erased",))
 async def unblock(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Response:
     """Lifts a block."""
     outcome = await call.command(player_id, Unblock(body.reason))
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
+
+
+@routes.change("POST /players/{player_id}/erase", roles=SUPPORT, answers=ErasedJson, refuses=("account_not_empty",))
+async def erase(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Response:
+    """Erases personal data for good and closes the account; what was played and paid stays on record."""
+    outcome = await call.command(player_id, ErasePlayer(body.reason))
+    return answer(render.erased(cast(ErasedAnswer, outcome.answer), player_id, outcome.replayed))
 
 
 @routes.change(

@@ -40,6 +40,14 @@ class BlockJson(Json):
     replayed: bool
 
 
+class ErasedJson(Json):
+    """When the player's personal data was erased."""
+
+    player_id: str
+    erased_at: str
+    replayed: bool
+
+
 class ReservedJson(Json):
     """A withdrawal under way; `grants` and `packages` are the ids of what its confirmation removes."""
 
@@ -81,7 +89,8 @@ class FlagClearedJson(Json):
 class PlayerJson(Json):
     """Everything about the player. `stale`: this is the last snapshot, because the player is not served now.
 
-    `withdrawals` wait to be confirmed or cancelled; `flagged` refusals wait for an operator.
+    `withdrawals` wait to be confirmed or cancelled; `flagged` refusals wait for an operator. `erased_at`: when the
+    player's personal data was erased.
     """
 
     player_id: str
@@ -98,6 +107,7 @@ class PlayerJson(Json):
     withdrawals: list[ReservedJson]
     loyalty: LoyaltyJson | None
     flagged: list[FlaggedJson]
+    erased_at: str | None
 
 
 class WithdrawalJson(ReservedJson):

@@ -22,6 +22,7 @@ MATRIX = """
     POST /players/{player_id}/deposits    . x . . . . .
     POST /players/{player_id}/block       . x . . . . .
     POST /players/{player_id}/unblock     . x . . . . .
+    POST /players/{player_id}/erase       . . . . x . .
     POST /players/{player_id}/flags/{flag_id}/clear  . . . . x . .
     POST /players/{player_id}/withdrawals . x . . . . .
     POST /players/{player_id}/withdrawals/{withdrawal_id}/confirm  . x . . . . .

@@ -80,6 +80,7 @@ REEF = "game_id=coral-reef&mode=real"
 FREE = "game_id=book-of-dunes&mode=freespin"
 REGISTER = Step("PUT", "/players/p1", {"currency": "EUR"})
 BLOCK = Step("POST", "/players/p1/block", {"reason": "fraud"})
+ERASE = Step("POST", "/players/p1/erase", {"reason": "asked"})
 DAY = Step("POST", "/sandbox/clock", {"advance_seconds": 86_400})
 RICH = (REGISTER, deposit(100_000))
 OPEN = (*RICH, spin(f"{DUNES}&bet=100"))
@@ -116,6 +117,8 @@ BY_THE_RULES: Mapping[str, Sequence[Step]] = {
     "insufficient_funds": [REGISTER, deposit(99), spin(f"{DUNES}&bet=100")],
     "idempotency_conflict": [REGISTER, deposit(100, "same"), deposit(200, "same")],
     "already_processed": [REGISTER, deposit(1, "first"), *[deposit(1)] * REMEMBERED_MAX, deposit(1, "first")],
+    "player_erased": [REGISTER, ERASE, REGISTER],
+    "account_not_empty": [*RICH, ERASE],
     "geo_blocked": [REGISTER, Step("POST", "/players/p1/sessions", {"country": "KP"})],
     "code_not_found": [REGISTER, Step("POST", "/players/p1/codes", {"code": "nobodys"})],
     "grant_not_found": [REGISTER, Step("POST", "/players/p1/bonuses/g1-1/claim")],

@@ -1,0 +1,124 @@
+"""Players' keys for writing: made when they are first needed, and destroyed when the player is erased."""
+
+import asyncio
+import base64
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+
+from feeds.archive.settings import ArchiveSettings
+from feeds.reading import Notes, SinkFailed
+from snapshots.archive.sealing import ERASED, KEY_SIZE, decode_note, encode_note, note_name, read_key, unwrap, wrap
+from snapshots.credentials import CredentialMissing
+
+log = logging.getLogger("croupier.archive")
+
+KEYS_CACHED_MAX = 20_000
+NOTES_CACHED_MAX = 4_096
+
+
+class KeyBook:
+    """Keys by player, and the notes in which they are kept.
+
+    What changed is handed out with `changes`, for the caller to write; `written` says that it is in the store.
+    """
+
+    def __init__(self, notes: Notes, kek: bytes) -> None:
+        self._notes, self._kek = notes, kek
+        self._keys: OrderedDict[str, bytes | None] = OrderedDict()
+        self._kept: OrderedDict[str, dict[str, bytes]] = OrderedDict()
+        """The last notes that were needed, by name."""
+        self._changed: set[str] = set()
+        self._on_their_way: set[str] = set()
+        self._one_by_one = asyncio.Lock()
+
+    async def keys(self, players: Iterable[str]) -> Mapping[str, bytes | None]:
+        """The key of each; None if it was destroyed. Who has none yet gets one. Raises StoreError, CorruptArchive."""
+        async with self._one_by_one:
+            return {player_id: await self._key(player_id) for player_id in players}
+
+    async def erase(self, player_id: str) -> bool:
+        """From now on the player has no key. Answers whether that is new. Raises as `keys`."""
+        async with self._one_by_one:
+            note = await self._note(player_id)
+            if note.get(player_id) == ERASED:
+                return False
+            self._change(player_id, note, ERASED, None)
+            return True
+
+    def changes(self) -> dict[str, bytes]:
+        """The notes that changed since the last call."""
+        self._on_their_way, self._changed = self._changed, set()
+        return {name: encode_note(self._kept[name]) for name in self._on_their_way}
+
+    def written(self) -> None:
+        """What `changes` handed out is in the store: it can be read again from there."""
+        self._on_their_way = set()
+
+    async def _key(self, player_id: str) -> bytes | None:
+        if player_id in self._keys:
+            self._keys.move_to_end(player_id)
+            return self._keys[player_id]
+        note = await self._note(player_id)
+        wrapped = note.get(player_id)
+        if wrapped is not None:
+            key = unwrap(self._kek, player_id, wrapped)
+            self._know(player_id, key)
+            return key
+        key = os.urandom(KEY_SIZE)
+        self._change(player_id, note, wrap(self._kek, player_id, key), key)
+        return key
+
+    async def _note(self, player_id: str) -> dict[str, bytes]:
+        name = note_name(player_id)
+        if name not in self._kept:
+            self._kept[name] = decode_note((await self._notes.read(name, limit=1)).get(name))
+            self._let_go()
+        self._kept.move_to_end(name)
+        return self._kept[name]
+
+    def _change(self, player_id: str, note: dict[str, bytes], wrapped: bytes, key: bytes | None) -> None:
+        note[player_id] = wrapped
+        self._changed.add(note_name(player_id))
+        self._know(player_id, key)
+
+    def _know(self, player_id: str, key: bytes | None) -> None:
+        self._keys[player_id] = key
+        if len(self._keys) > KEYS_CACHED_MAX:
+            self._keys.popitem(last=False)
+
+    def _let_go(self) -> None:
+        """The oldest notes, but none that the store does not have yet."""
+        for name in list(islice(self._kept, max(0, len(self._kept) - NOTES_CACHED_MAX))):
+            if name not in self._changed and name not in self._on_their_way:
+                del self._kept[name]
+
+
+def key_encryption_key(settings: ArchiveSettings) -> bytes:
+    """The key that wraps all others. Raises SinkFailed if there is none where the settings say."""
+    try:
+        text = _made(Path(str(settings.key_file))) if settings.key is None else settings.key.read()
+        return read_key(text)
+    except (CredentialMissing, OSError, ValueError) as error:
+        raise SinkFailed(f"The archive has no key: {error}") from error
+
+
+def _made(path: Path) -> str:
+    if path.exists():
+        return path.read_text()
+    text = base64.b64encode(os.urandom(KEY_SIZE)).decode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, text.encode() + b"\n")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    log.warning(
+        "made the archive's key in %s: keep a copy elsewhere, personal data in the archive can't be read without it",
+        path,
+    )
+    return text
