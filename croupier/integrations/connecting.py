@@ -119,7 +119,8 @@ def _topics(settings: Brokers, wanted: Iterable[str]) -> str:
     try:
         known = client.list_topics(timeout=TIMEOUT_S).topics
     except KafkaException as problem:
-        raise NotAsItShould(f"no broker answers: {heard[-1] if heard else problem.args[0].str()}") from problem
+        client.poll(0)  # hands out why
+        raise NotAsItShould(f"no broker answers: {heard[0] if heard else problem.args[0].str()}") from problem
     absent = sorted(topic for topic in wanted if topic not in known)
     if absent:
         raise NotAsItShould(f"the brokers answer, but have no topic {', '.join(absent)}")
