@@ -5,8 +5,8 @@
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
 LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter CROUPIER_% RAY_%,$(.VARIABLES))
-# Two processes: tests of one module stay together, because they share servers.
-PARALLEL := --numprocesses 2 --dist loadscope
+# Three processes on two cores, because many tests wait. Tests of one module stay together: they share servers.
+PARALLEL := --numprocesses 3 --dist loadscope
 CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
 
 help: ## Lists the targets

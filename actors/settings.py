@@ -74,3 +74,20 @@ class SupervisorSettings(msgspec.Struct, frozen=True):
     term_lease_ms: int = 5_000
     """How long an instance that was killed keeps others from its store. Ray restarts a supervisor faster than that."""
     term_renew_ms: int = 1_000
+
+
+class ReaderPlan(msgspec.Struct, frozen=True):
+    """A reader of the journal that the supervisor keeps running.
+
+    The dotted paths name functions of packages that actors don't know. `runner` is a
+    `actors.supervision.reader_ports.Runner`; `factory` and `archive` are for the runner (see `feeds.following.runner`).
+    """
+
+    name: str
+    factory: str
+    settings: bytes = b"{}"
+    """JSON."""
+    runner: str = "feeds.following.runner.run"
+    archive: str = ""
+    """Makes the reading of what the store has trimmed; empty if there is no archive."""
+    archive_settings: bytes = b"{}"

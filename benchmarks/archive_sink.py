@@ -10,7 +10,7 @@ import asyncio
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -50,7 +50,7 @@ class NoNotes:
         """The one note that the sink asks for."""
         return {prefix: self.kept[prefix]} if prefix in self.kept else {}
 
-    async def write(self, notes: "dict[str, bytes | None]") -> None:  # type: ignore[override]
+    async def write(self, notes: Mapping[str, bytes | None]) -> None:
         """Keeps them."""
         self.kept |= {key: value for key, value in notes.items() if value is not None}
 

@@ -1,7 +1,7 @@
 """`make bench`: durable one-call spins per second and their latency, Croupier beside its peers.
 
 Servers run at once and take turns under load, round by round, so that noise hits them alike; medians are shown. Those
-with less to prove are measured afterwards, each with P0 beside it, in fewer rounds. Every answer must be a success, and
+with less to prove are measured afterwards, beside P0 alone, in fewer rounds. Every answer must be a success, and
 every balance and the number of spins on record must be right at the end, or there is no result.
 """
 
@@ -19,7 +19,7 @@ from rich.console import Console
 from benchmarks import chart, open_loop, report, results, servers, shard_metrics
 from benchmarks.flood import SetupFailed
 from benchmarks.load import LoadFailed, Sample, Spins, measure
-from benchmarks.measured import FLOOR, Measured, Measurements
+from benchmarks.measured import Measured, Measurements
 from benchmarks.processes import CpuTimes
 from benchmarks.signed import Keys, write_spins
 from benchmarks.targets import SPECS, Setting, Target
@@ -57,25 +57,27 @@ class Bench:
     def run(self) -> None:
         """Starts everything, measures, checks the money. Raises what the parts raise."""
         names = self._options.targets
-        with self._running([name for name in names if not SPECS[name].extra]) as targets:
+        with self._running([name for name in names if not SPECS[name].beside]) as targets:
             for _ in range(self._options.rounds):
                 self._round(targets)
             for number in range(self._options.open_rounds):
                 self._open_round(targets, number)
-        for name in (name for name in names if SPECS[name].extra):
-            with self._running([FLOOR, name]) as targets:
-                for _ in range((self._options.rounds + 1) // 2):
-                    self._round(targets, reference=FLOOR)
+        for name in names:
+            if beside := SPECS[name].beside:
+                with self._running([*beside, name]) as targets:
+                    for _ in range((self._options.rounds + 1) // 2):
+                        self._round(targets, beside)
 
     @contextlib.contextmanager
     def _running(self, names: Sequence[str]) -> Iterator[list[Target]]:
         """The targets, ready and warm; their money is checked before they end."""
         self._answered, self._under_way = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+        setting = self._setting._replace(folder=Path(tempfile.mkdtemp(dir=self._setting.folder)))
         with contextlib.ExitStack() as stack:
             targets = list[Target]()
             for name in names:
                 self._say(f"starting {SPECS[name].title}")
-                targets.append(SPECS[name].start(stack, self._setting, name))
+                targets.append(SPECS[name].start(stack, setting, name))
             for target in targets:
                 self._warm_up(target)
             yield targets
@@ -94,14 +96,14 @@ class Bench:
             sample = self._ready(target, connections, WARM_UP_S, rate)()
             self._rates[target.name, connections] = int(HEADROOM * sample.per_second) + 1_000
 
-    def _round(self, targets: Sequence[Target], reference: str = "") -> None:
-        """All in turn, at 64 connections and at one; what is measured of a `reference` serves ratios only."""
+    def _round(self, targets: Sequence[Target], references: Sequence[str] = ()) -> None:
+        """All in turn, at 64 connections and at one; what is measured of `references` serves ratios only."""
         self._rounds += 1
         self._say(f"round {self._rounds}: {', '.join(target.name for target in targets)}")
         for connections in CONNECTIONS:
             for target in targets:
                 found = self._measure(target, targets, connections)
-                self.measured.add(self._rounds, connections, found, target.name == reference)
+                self.measured.add(self._rounds, connections, found, target.name in references)
 
     def _measure(self, target: Target, targets: Sequence[Target], connections: int) -> Measured:
         """One sample, with what the processes and the shards say of the same seconds."""

@@ -49,13 +49,13 @@ class Target(NamedTuple):
 class Spec(NamedTuple):
     """A target before it is started. `rate_max` is more than it reaches at 64 connections.
 
-    An `extra` is measured after the others, in fewer rounds, with P0 alone beside it: fifty idle actors, or three more
-    idle clusters of Ray, take so much CPU that everything else would look slower than it is.
+    One with names in `beside` is measured after the others, in fewer rounds, beside these alone: fifty idle actors, or
+    three more idle clusters of Ray, take so much CPU that everything else would look slower than it is.
     """
 
     title: str
     start: Callable[[contextlib.ExitStack, Setting, str], Target]
-    extra: bool = False
+    beside: tuple[str, ...] = ()
     open_loop: bool = False
     rate_max: int = 30_000
 
@@ -163,12 +163,14 @@ SPECS: Final = {
     "p0": Spec("P0 FastAPI, does nothing", _nothing, open_loop=True),
     "p1": Spec("P1 FastAPI + Redis function (AOF everysec)", _p1, open_loop=True),
     "p2": Spec("P2 FastAPI + PostgreSQL (commit synced)", _p2, open_loop=True),
-    "p2-async": Spec("P2 with synchronous_commit off", _p2, extra=True),
-    "p3": Spec("P3 Ray actor per player", _p3, extra=True),
+    "p2-async": Spec("P2 with synchronous_commit off", _p2, beside=("p0",)),
+    "p3": Spec("P3 Ray actor per player", _p3, beside=("p0",)),
     "p4": Spec("P4 plain ASGI, does nothing", _nothing, rate_max=60_000),
     "redis-everysec": Spec("Croupier, Redis (AOF everysec)", _croupier, open_loop=True),
-    "redis-always": Spec("Croupier, Redis (AOF always)", _croupier, extra=True),
-    "sqlite": Spec("Croupier, SQLite (default)", _croupier, extra=True),
-    "two-calls": Spec("Croupier, Redis (AOF everysec), two calls", _generated(two_calls.measure), extra=True),
-    "stream": Spec("Croupier, Redis (AOF everysec), spin stream", _generated(stream_load.measure), extra=True),
+    "redis-always": Spec("Croupier, Redis (AOF always)", _croupier, beside=("p0",)),
+    "sqlite": Spec("Croupier, SQLite (default)", _croupier, beside=("p0",)),
+    "two-calls": Spec("Croupier, Redis (AOF everysec), two calls", _generated(two_calls.measure), beside=("p0",)),
+    "stream": Spec(
+        "Croupier, Redis (AOF everysec), spin stream", _generated(stream_load.measure), beside=("p0", "redis-everysec")
+    ),
 }

@@ -104,6 +104,8 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orphan-after", dest="orphan_after_s", type=int, metavar="SECONDS",
                         default=env("CROUPIER_ORPHAN_AFTER", "60"),
                         help="age at which a bonus reservation left by a crash is resolved (%(default)s)")  # fmt: skip
+    parser.add_argument("--no-archive", action="store_true", default=os.environ.get("CROUPIER_NO_ARCHIVE"),
+                        help="run without the archive of the journal: what is trimmed is gone")  # fmt: skip
     parser.add_argument("--take-over", action="store_true", default=os.environ.get("CROUPIER_TAKE_OVER"),
                         help="take the store over from a running `croupier up`, which then ends")  # fmt: skip
     parser.set_defaults(command=_up)
@@ -172,7 +174,8 @@ def _up(options: argparse.Namespace) -> int:
 
     names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s")
     more = {name: getattr(options, name) for name in names}
-    settings = _settings(options, **more, take_over=_switch("take_over", options.take_over))
+    more |= {name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive")}
+    settings = _settings(options, **more)
     try:
         run_until_signalled(settings, lambda url: print(f"ready {url}", flush=True))
     except CannotStart as problem:

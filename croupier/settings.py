@@ -11,6 +11,7 @@ import msgspec
 
 from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
 from gateway.settings import AuthMode, GatewaySettings, bind_allowed
+from snapshots.archive.place import ArchivePlace
 
 SHARDS_MAX = 64
 GATEWAYS_MAX = 64
@@ -46,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True):
     behind.
     """
     log_level: str = "WARNING"
+    no_archive: bool = False
+    """Whether `croupier up` runs without the archive, so that nothing holds the journal."""
     take_over: bool = False
     """Whether `croupier up` takes the store from another one that runs on it, instead of refusing to start."""
 
@@ -71,14 +74,15 @@ class Settings(msgspec.Struct, frozen=True):
         """The supervisor's settings."""
         return SupervisorSettings(shards=self.shards, spares=self.spares)
 
-    def shard(self, bind_host: str) -> ShardSettings:
-        """The shards' settings."""
+    def shard(self, bind_host: str, archive: ArchivePlace | None = None) -> ShardSettings:
+        """The shards' settings; `archive` is where rollbacks of old bets look."""
         return ShardSettings(
             store_url=self.store,
             cluster_secret=self.cluster_secret,
             bind_host=bind_host,
             catalog_dir=str(self.catalog.resolve()),
             orphan_after_ms=self.orphan_after_s * 1_000,
+            archive=archive,
         )
 
 

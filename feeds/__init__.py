@@ -1,4 +1,4 @@
-"""What leaves the engine, and how the world outside reaches it: readers of the journal, archive, bus, webhooks, notices.
+"""What leaves the engine, and how the world outside reaches it: archive, bus, webhooks, notices.
 
 Readers run behind the journal, never on the path of a spin.
 """

@@ -1,13 +1,15 @@
 """The HTTP application: FastAPI for everything, except that `/spin*` goes straight to the hot path inside it."""
 
 from collections.abc import Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Players
@@ -91,8 +93,7 @@ def create_app(
     app = GatewayApp(core, SpinStreams(core, auth, metrics, settings))
     app.state.parts = GatewayParts(ROUTES, players, auth, cluster, control, events)
     app.state.metrics = metrics
-    for module in (*MODULES, sandbox) if settings.sandbox else MODULES:
-        app.include_router(module.routes.router)
+    app.router.routes.extend(_routes(settings.sandbox))
     app.add_middleware(RequestGuard, routes=ROUTES, metrics=metrics, settings=settings)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RefusedByPlayer, _refused)
@@ -100,6 +101,15 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _framework)
     return app
+
+
+@cache
+def _routes(with_sandbox: bool) -> list[BaseRoute]:
+    """All routes of FastAPI's. They hold nothing of an application, so a process analyses them once."""
+    router = APIRouter(redirect_slashes=False)
+    for module in (*MODULES, sandbox) if with_sandbox else MODULES:
+        router.include_router(module.routes.router)
+    return router.routes
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -17,7 +17,7 @@ class ClusterPort(Protocol):
         """Shards, epochs, slots, players: the JSON of `GET /cluster`."""
 
     def metric_targets(self) -> Sequence[Mapping[str, Any]]:
-        """Prometheus HTTP service discovery: `{"targets": ["host:port"], "labels": {…}}` per gateway and shard."""
+        """Prometheus HTTP service discovery: `{"targets": ["host:port"], "labels": {…}}` per gateway, shard, reader."""
 
 
 class Finding(NamedTuple):

@@ -15,11 +15,16 @@ from typing import Protocol
 
 from engine.catalog import PeriodLimit
 from engine.facts import Reservation, Seen, Signals, WantedAward
+from snapshots.records import ARCHIVE as ARCHIVE
 from snapshots.records import CATALOGS_KEPT as CATALOGS_KEPT
 from snapshots.records import DAY_MS as DAY_MS
 from snapshots.records import GENESIS as GENESIS
 from snapshots.records import HASH_SIZE as HASH_SIZE
 from snapshots.records import NO_TALLIES as NO_TALLIES
+from snapshots.records import NOTE_KEY_BYTES_MAX as NOTE_KEY_BYTES_MAX
+from snapshots.records import NOTE_VALUE_BYTES_MAX as NOTE_VALUE_BYTES_MAX
+from snapshots.records import NOTES_MAX as NOTES_MAX
+from snapshots.records import NOWHERE as NOWHERE
 from snapshots.records import PERIOD_DAYS_MAX as PERIOD_DAYS_MAX
 from snapshots.records import REQUESTS_KEPT as REQUESTS_KEPT
 from snapshots.records import RESOLVED_KEPT_MS as RESOLVED_KEPT_MS
@@ -103,13 +108,16 @@ class Store(Protocol):
         """The named counters, summed over all that any shard ever appended; 0 for a counter that nobody added to."""
 
     async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
-        """Moves the own log's checkpoint up (never down) and removes records up to `trim_seq` ≤ checkpoint."""
+        """Moves the own log's checkpoint up (never down) and removes records up to `trim_seq` ≤ checkpoint.
+
+        If there is an archive, records beyond its cursor stay (see `claim_reader`).
+        """
 
     async def read_log(self, log_id: str, after_seq: int, limit: int) -> Sequence[LogRecord]:
         """Records with seq > after_seq in order, at most `limit`. Bytes as stored: the caller verifies them."""
 
     async def unfinished_logs(self) -> Sequence[LogInfo]:
-        """All logs, sealed or live, that are not finished; in order of (shard, epoch)."""
+        """All logs, sealed or live, that recovery may need, so none that is finished; in order of (shard, epoch)."""
 
     # --- shard: snapshots
 
@@ -281,23 +289,34 @@ class Store(Protocol):
         """
 
     async def finish_log(self, term: int, log_id: str) -> None:
-        """Removes a sealed log, which is allowed once every owner has snapshots beyond it. A live log is `Fenced`."""
+        """Recovery needs a sealed log no more: every owner has snapshots beyond it. A live log is `Fenced`.
+
+        The log is removed, or left to readers until `sweep_journal` finds that they need it no more either.
+        """
 
     async def routing(self) -> Routing:
         """The whole table; readable by anyone."""
 
     # --- readers of the journal, each fenced like a shard
 
+    async def horizon_ms(self) -> int:
+        """For how long after it was seen a record may still be lost with the store's machine; 0: it can't."""
+
     async def claim_reader(self, name: str, nonce: str) -> Reader:
         """Raises the reader's epoch by one: from then on every write of its predecessor is refused.
 
-        Repeating the call with the same nonce gives the same claim.
+        A reader who was not known begins at the oldest records that the store has. Repeating the call with the same
+        nonce gives the same claim. Once `archive` is claimed, nothing is trimmed that it has not read.
         """
 
     async def commit_reader(
         self, reader: Reader, positions: Mapping[str, Position], notes: Mapping[str, bytes | None]
     ) -> None:
-        """Moves the reader's cursors, by shard, never down, and writes its notes (None removes one): all or nothing."""
+        """Moves the reader's cursors, by shard, never down, and writes its notes (None removes one): all or nothing.
+
+        A note's key has at most `NOTE_KEY_BYTES_MAX` bytes and its value `NOTE_VALUE_BYTES_MAX`, else ValueError. A
+        reader has at most `NOTES_MAX` notes, else `NotesFull`.
+        """
 
     async def reader_positions(self, name: str) -> Mapping[str, Position]:
         """The reader's cursors, by shard; readable by anyone."""
@@ -307,5 +326,21 @@ class Store(Protocol):
     ) -> Mapping[str, bytes]:
         """The reader's notes whose key begins with `prefix` and is above `after`, in the order of their keys."""
 
-    async def handovers(self) -> Sequence[Handover]:
-        """Every change of shards that a reader may not have passed yet, in the order of their numbers."""
+    async def forget_reader(self, term: int, name: str) -> None:
+        """The reader is given up: its cursors are removed, it holds nothing, and its writes are refused.
+
+        Its notes stay. Claimed again it begins as if it had not been known. A reader nobody knows is fine.
+        """
+
+    async def journal_logs(self) -> Sequence[LogInfo]:
+        """All logs that a reader may not have passed, finished ones too; in order of (shard, epoch)."""
+
+    async def handovers(self, after: int = 0) -> Sequence[Handover]:
+        """Changes of shards that a reader may not have passed, with numbers above `after`, in their order."""
+
+    async def sweep_journal(self, term: int) -> None:
+        """Removes what readers need no more.
+
+        That is: records of finished logs which the archive has read; finished logs which every reader has passed;
+        handovers which every reader has passed and whose loser's records the store has no more.
+        """

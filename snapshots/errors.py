@@ -8,6 +8,7 @@ StoreError
 ├── Fenced              a definite refusal: another incarnation or term owns this; stop at once
 ├── TermHeld            another instance of Croupier holds the supervisor's term, and its lease runs
 ├── StillHeld           a definite refusal: players hold what the change would spoil; nothing was changed
+├── NotesFull           a definite refusal: a reader of the journal has as many notes as it may have
 └── Corrupt             bytes that don't match their checksum
     ├── CorruptSnapshot
     ├── CorruptLog
@@ -53,6 +54,10 @@ class TermHeld(StoreError):
 
 class StillHeld(StoreError):
     """The store refused a catalog: a counter that must be 0 for it is not. Nothing was changed."""
+
+
+class NotesFull(StoreError):
+    """The store refused a reader's notes: there would be too many. Nothing was changed."""
 
 
 class Corrupt(StoreError):

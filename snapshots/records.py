@@ -17,6 +17,12 @@ PERIOD_DAYS_MAX = 366
 RESOLVED_KEPT_MS = 2 * DAY_MS
 REQUESTS_KEPT = 128
 CATALOGS_KEPT = 16
+ARCHIVE = "archive"
+"""The one reader that holds the journal: what it has not read is not trimmed."""
+NOTE_KEY_BYTES_MAX = 512
+NOTE_VALUE_BYTES_MAX = 256 * 1024
+NOTES_MAX = 200_000
+"""Per reader."""
 Tallies = Mapping[str, int]
 NO_TALLIES: Tallies = MappingProxyType({})
 
@@ -73,10 +79,11 @@ class LogRecord(msgspec.Struct, frozen=True):
 
 
 class LogInfo(msgspec.Struct, frozen=True):
-    """A log that may hold entries no snapshot covers yet.
+    """A log as the store has it.
 
     Entries up to `checkpoint_seq` are covered by each player's newest snapshot. Those up to `trimmed_seq` were covered
-    by both generations and are removed. `sealed`: nobody can append any more.
+    by both generations and are removed. `sealed`: nobody can append any more. `last_seq` is the last record that was
+    appended. `finished`: recovery needs it no more; what is left of it is for readers.
     """
 
     log_id: str
@@ -84,6 +91,8 @@ class LogInfo(msgspec.Struct, frozen=True):
     sealed: bool
     checkpoint_seq: int
     trimmed_seq: int
+    last_seq: int = 0
+    finished: bool = False
 
 
 class Position(msgspec.Struct, frozen=True, order=True, array_like=True):
@@ -91,6 +100,10 @@ class Position(msgspec.Struct, frozen=True, order=True, array_like=True):
 
     epoch: int
     seq: int
+
+
+NOWHERE = Position(0, 0)
+"""Before all that a shard ever wrote."""
 
 
 class Reader(msgspec.Struct, frozen=True):
@@ -102,17 +115,20 @@ class Reader(msgspec.Struct, frozen=True):
 
 
 class Handover(msgspec.Struct, frozen=True, array_like=True):
-    """Players who changed shards. Entries of theirs in the gainer's logs follow those in `log_id` up to `seq`.
+    """Players who changed shards: those of `slots`, and the dedicated `players`.
 
-    `number` only grows; `place` is a slot, or the id of a dedicated player.
+    What the gainer writes of them after its position `gained` follows what the loser wrote up to `left`. `number` only
+    grows. Example: s0 gives slot 7 to s1. Entries of slot 7 in logs of s1 after `gained` wait until the logs of s0 are
+    read up to `left`.
     """
 
     number: int
-    place: int | str
+    slots: Sequence[int]
+    players: Sequence[str]
     loser: str
-    log_id: str
-    seq: int
+    left: Position
     gainer: str
+    gained: Position
 
 
 class Claim(msgspec.Struct, frozen=True):

@@ -1,10 +1,11 @@
 """How both backends write down names and addresses. Empty bytes stand for None."""
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
-from snapshots.contract import Address, CatalogRow, Owner
+from snapshots.contract import NOTE_KEY_BYTES_MAX, NOTE_VALUE_BYTES_MAX, Address, CatalogRow, Owner
 
 _SHARD_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _owner = msgspec.msgpack.Decoder(Owner)
@@ -24,6 +25,17 @@ def checked_trim(checkpoint_seq: int, trim_seq: int) -> None:
     """Raises ValueError if the trim would remove what no snapshot covers."""
     if trim_seq > checkpoint_seq:
         raise ValueError(f"trim {trim_seq} is above checkpoint {checkpoint_seq}")
+
+
+def checked_notes(notes: Mapping[str, bytes | None]) -> dict[bytes, bytes | None]:
+    """The notes by the bytes of their keys. Raises ValueError if one is empty or too long."""
+    by_key = {key.encode(): value for key, value in notes.items()}
+    for key, value in by_key.items():
+        if not 0 < len(key) <= NOTE_KEY_BYTES_MAX:
+            raise ValueError(f"a note's key has 1 to {NOTE_KEY_BYTES_MAX} bytes, not {len(key)}")
+        if value is not None and len(value) > NOTE_VALUE_BYTES_MAX:
+            raise ValueError(f"note {key!r} has {len(value)} bytes; at most {NOTE_VALUE_BYTES_MAX} are possible")
+    return by_key
 
 
 def log_name(shard_id: str, epoch: int) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import ray
 
-from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
+from actors.settings import ClientSettings, ReaderPlan, ShardSettings, SupervisorSettings
 from actors.stored_catalogs import CatalogContent
 
 ACTOR_OPTIONS: dict[str, Any] = {
@@ -27,6 +27,8 @@ class Deployment(msgspec.Struct, frozen=True):
     log_level: str = "INFO"
     instance: str = ""
     """The name under which this Croupier holds the term; the same for a supervisor that Ray restarts."""
+    readers: tuple[ReaderPlan, ...] = ()
+    """The readers of the journal that run."""
     take_over: bool = False
     """Whether the supervisor takes the term even from another instance that lives."""
 

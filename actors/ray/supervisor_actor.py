@@ -11,8 +11,10 @@ import ray
 from actors.host.loop_thread import LoopThread
 from actors.ray.cluster import RayCluster
 from actors.ray.deployment import Deployment, node_address
+from actors.ray.reader_cluster import RayReaderCluster
 from actors.routing.client import ShardClient
 from actors.supervision.ports import ActivationFailed, ShardDied
+from actors.supervision.readers import ReaderWatch
 from actors.supervision.supervisor import SupervisorProcess
 from snapshots.errors import StoreError, TermHeld
 from snapshots.opening import open_store
@@ -105,6 +107,7 @@ async def _supervising(config: Deployment, deployment: bytes) -> SupervisorProce
         bind_host=bind_host,
         holder=config.instance,
         take_over=config.take_over,
+        readers=ReaderWatch(config.readers, RayReaderCluster(deployment)),
     )
     await process.start()
     return process

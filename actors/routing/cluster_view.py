@@ -5,8 +5,11 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
+from actors.routing.asking_readers import reader_states
 from actors.routing.client import ShardClient
-from actors.wire.frames import ShardReport
+from actors.wire.frames import ReaderState, ShardReport
 from snapshots.contract import Routing, ShardRow
 
 log = logging.getLogger("croupier.client")
@@ -21,13 +24,15 @@ class ClusterView:
     def __init__(self, client: ShardClient, gateway_target: str) -> None:
         self._client, self._gateway_target = client, gateway_target
         self._reports: dict[str, ShardReport] = {}
+        self._readers: Sequence[ReaderState] = ()
 
     async def run(self) -> None:
-        """Asks every shard about itself, every two seconds."""
+        """Asks every shard about itself, and the supervisor about readers, every two seconds."""
         while True:
             rows = list(self._routing.shards.values()) if self._routing else []
             reports = await asyncio.gather(*(self._ask(row) for row in rows if row.address is not None))
             self._reports = {report.shard_id: report for report in reports if report is not None}
+            self._readers = await self._ask_readers()
             await asyncio.sleep(REFRESH_S)
 
     async def _ask(self, row: ShardRow) -> ShardReport | None:
@@ -36,6 +41,15 @@ class ClusterView:
         except (OSError, TimeoutError) as failure:
             log.info("shard %s does not report: %s", row.shard_id, failure)
             return None
+
+    async def _ask_readers(self) -> Sequence[ReaderState]:
+        if self._routing is None or self._routing.supervisor is None:
+            return ()
+        try:
+            return (await reader_states(self._client, REPORT_TIMEOUT_S)).readers
+        except (OSError, TimeoutError) as failure:
+            log.info("the supervisor does not report on readers: %s", failure)
+            return [replace(state, trouble="the supervisor does not report") for state in self._readers]
 
     @property
     def _routing(self) -> Routing | None:
@@ -54,9 +68,10 @@ class ClusterView:
         """The JSON of `GET /cluster`."""
         routing = self._routing
         if routing is None:
-            return {"term": 0, "shards": [], "dedicated": {}}
+            return {"term": 0, "shards": [], "dedicated": {}, "readers": []}
         shards = [self._shard(routing, row) for row in routing.shards.values() if row.owner is not None]
-        return {"term": routing.term, "shards": shards, "dedicated": dict(routing.dedicated)}
+        readers = [_reader(state) for state in self._readers]
+        return {"term": routing.term, "shards": shards, "dedicated": dict(routing.dedicated), "readers": readers}
 
     def _shard(self, routing: Routing, row: ShardRow) -> dict[str, Any]:
         report = self._reports.get(row.shard_id)
@@ -73,10 +88,25 @@ class ClusterView:
         }
 
     def metric_targets(self) -> Sequence[dict[str, Any]]:
-        """Prometheus HTTP service discovery: this gateway and every serving shard."""
+        """Prometheus HTTP service discovery: this gateway, every serving shard, every reader."""
         targets = [{"targets": [self._gateway_target], "labels": {"job": "croupier-gateway"}}]
         for row in self._routing.shards.values() if self._routing else ():
             if row.address is not None and row.address.metrics_port:
                 target = f"{row.address.host}:{row.address.metrics_port}"
                 targets.append({"targets": [target], "labels": {"job": "croupier-shard", "shard": row.shard_id}})
+        for state in self._readers:
+            if state.metrics_port:
+                labels = {"job": "croupier-reader", "reader": state.name}
+                targets.append({"targets": [f"{state.host}:{state.metrics_port}"], "labels": labels})
         return targets
+
+
+def _reader(state: ReaderState) -> dict[str, Any]:
+    return {
+        "name": state.name,
+        "pid": state.pid or None,
+        "reading": not state.trouble,
+        "trouble": state.trouble or None,
+        "lag_seconds": round(state.lag_s, 3),
+        "lag_records": state.lag_records,
+    }

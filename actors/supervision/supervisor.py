@@ -19,16 +19,20 @@ from actors.shard.catalog_swap import unheld_counters
 from actors.stored_catalogs import CatalogContent, encode_content, next_row
 from actors.supervision.deploying import advance_clock, await_due_work, deploy, recall
 from actors.supervision.ports import ActivationFailed, Cluster, ShardDied, ShardHandle
+from actors.supervision.readers import ReaderWatch
 from actors.supervision.terms import take_term
 from actors.wire.connection import Connection
 from actors.wire.controls import Controls
 from actors.wire.frames import (
     AdvanceClock,
+    AskReader,
     ClockSet,
     ControlAnswer,
     ControlBody,
     DeployCatalog,
     Failed,
+    ReadersReport,
+    ReadersStatus,
     RequestFrame,
     ShardReport,
 )
@@ -63,6 +67,7 @@ class SupervisorProcess:
         bind_host: str,
         holder: str = "",
         take_over: bool = False,
+        readers: ReaderWatch | None = None,
     ) -> None:
         self.term = 0
         self.lost: str | None = None
@@ -72,6 +77,7 @@ class SupervisorProcess:
         self._dedicated = {player_id: dedicated_shard(player_id) for player_id in catalog.catalog.dedicated_players}
         self._catalog, self._bind_host = catalog, bind_host
         self._holder, self._take_over = holder, take_over
+        self._readers = readers
         self._controls = Controls(self._control)
         self._listener = Listener(cluster_secret, self._handle, CONTROL_CONNECTIONS_MAX)
         self._lease_s = lease_ms / 1000
@@ -114,9 +120,13 @@ class SupervisorProcess:
         if len(missing) == len(self.wanted):
             await self._assign_all(routing)
             await self._put_in_force(routing)
+        if self._readers is not None:
+            await self._readers.begin(self._store, self.term)
         await asyncio.gather(*(self._activate_first(shard_id) for shard_id in missing))
         await self._store.listen(self.term, await self._listen())
         self._spawn(self._watch(), "watch")
+        if self._readers is not None:
+            self._readers.start()
 
     async def _put_in_force(self, routing: Routing) -> None:
         """Puts the catalog in force that this Croupier was started with.
@@ -217,6 +227,8 @@ class SupervisorProcess:
         if self.lost is None:
             log.warning("another supervisor has taken over: %s", refusal)
             self.lost = str(refusal)
+            if self._readers is not None:
+                self._readers.give_up()
         self._stopping = True
 
     async def _await_death(self, shard_id: str, handle: ShardHandle) -> None:
@@ -233,6 +245,7 @@ class SupervisorProcess:
                 await self._probe_all()
                 if beats % FINISH_LOGS_EVERY == 0:
                     await self._finish_logs()
+                    await self._sweep_journal()
             except Fenced as refusal:
                 self._lose(refusal)
                 return
@@ -285,6 +298,11 @@ class SupervisorProcess:
         for info in sealed:
             if info.log_id not in needed:
                 await self._store.finish_log(self.term, info.log_id)
+
+    async def _sweep_journal(self) -> None:
+        """Removes what readers of the journal need no more."""
+        if any(info.finished for info in await self._store.journal_logs()) or await self._store.handovers():
+            await self._store.sweep_journal(self.term)
 
     # --- recovery
 
@@ -346,7 +364,11 @@ class SupervisorProcess:
             self._controls(connection, request)
 
     async def _control(self, body: ControlBody) -> ControlAnswer:
-        """Carries out requests one after the other, each once, and never while slots move."""
+        """Answers about readers at once; carries out the rest one after the other, each once, not while slots move."""
+        if isinstance(body, ReadersStatus):
+            return ReadersReport(()) if self._readers is None else self._readers.report()
+        if isinstance(body, AskReader):
+            return Failed("no readers are configured") if self._readers is None else await self._readers.ask(body)
         async with self._moving:
             if not isinstance(body, DeployCatalog | AdvanceClock):
                 return Failed("a supervisor does not know this request")
@@ -386,6 +408,8 @@ class SupervisorProcess:
                 handle.dismiss()
         for handle in self._spares:
             handle.dismiss()
+        if self._readers is not None:
+            await self._readers.stop()
         self._listener.close()
         await self._client.stop()
         with suppress(StoreError):  # the term is lost already, or its lease ends by itself

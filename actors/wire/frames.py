@@ -77,6 +77,44 @@ class AdvanceClock(msgspec.Struct, frozen=True, array_like=True, tag="advance_cl
     keyed: Keyed | None = None
 
 
+class ReadersStatus(msgspec.Struct, frozen=True, array_like=True, tag="readers_status"):
+    """Gateway → supervisor: asks about the readers of the journal; answered with `ReadersReport`."""
+
+
+class AskReader(msgspec.Struct, frozen=True, array_like=True, tag="ask_reader"):
+    """Gateway → supervisor: passes a question, JSON, on to a reader. `ReaderSaid` or `Failed`."""
+
+    name: str
+    request: bytes
+
+
+class ReaderSaid(msgspec.Struct, frozen=True, array_like=True, tag="reader_said"):
+    """What the reader answered, JSON."""
+
+    answer: bytes
+
+
+class ReaderState(msgspec.Struct, frozen=True, array_like=True):
+    """A reader of the journal. `trouble` is why it does not read now, else empty.
+
+    `lag_s` is the age of the oldest record that has not left; `lag_records` is how many have not.
+    """
+
+    name: str
+    pid: int = 0
+    trouble: str = ""
+    lag_s: float = 0.0
+    lag_records: int = 0
+    host: str = ""
+    metrics_port: int = 0
+
+
+class ReadersReport(msgspec.Struct, frozen=True, array_like=True, tag="readers_report"):
+    """All readers that are configured."""
+
+    readers: tuple[ReaderState, ...]
+
+
 class Deployed(msgspec.Struct, frozen=True, array_like=True, tag="deployed"):
     """The catalog in force, and what putting it there changed. `replayed`: it had been put there before."""
 
@@ -131,8 +169,12 @@ class ShardReport(msgspec.Struct, frozen=True, array_like=True, tag="shard_repor
     needs_logs: tuple[str, ...]
 
 
-ControlBody = ShardStatus | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock | DeployCatalog | AdvanceClock
-ControlAnswer = ShardReport | Deployed | Overtaken | ClockSet | TimeEnds | KeyTaken | Done | Failed
+ShardControl = ShardStatus | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock
+SupervisorControl = DeployCatalog | AdvanceClock | ReadersStatus | AskReader
+ControlBody = ShardControl | SupervisorControl
+ControlAnswer = (
+    ShardReport | Deployed | Overtaken | ClockSet | TimeEnds | KeyTaken | ReaderSaid | ReadersReport | Done | Failed
+)
 CONTROL = frozenset(get_args(ControlBody))
 """Bodies that carry no player: answered by the process itself, whatever the epoch, as `Kind.REPORT`."""
 

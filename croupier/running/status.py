@@ -25,7 +25,10 @@ def show_status(url: str, token: str | None) -> int:
     except (URLError, OSError, ValueError, HTTPException) as problem:
         print(f"croupier: no Croupier answers at {url}: {getattr(problem, 'reason', problem)}", file=sys.stderr)
         return 1
-    Console().print(_table(cluster))
+    console = Console()
+    console.print(_table(cluster))
+    if cluster.get("readers"):
+        console.print(_readers(cluster["readers"]))
     return 0 if cluster["shards"] and all(shard["serving"] for shard in cluster["shards"]) else 1
 
 
@@ -34,6 +37,17 @@ def _detail(refused: HTTPError) -> str:
         return str(json.load(refused)["detail"])
     except (ValueError, KeyError, TypeError):
         return str(refused.reason)
+
+
+def _readers(readers: list[dict[str, Any]]) -> Table:
+    """Readers of the journal: what they are behind, and why they don't read, if they don't."""
+    table = Table(title="Readers of the journal", title_justify="left")
+    columns = ("name", "pid", "reading", "lag_seconds", "lag_records", "trouble")
+    for name in columns:
+        table.add_column(name.replace("_", " "))
+    for reader in readers:
+        table.add_row(*("–" if reader[name] is None else str(reader[name]) for name in columns))
+    return table
 
 
 def _table(cluster: dict[str, Any]) -> Table:

@@ -22,6 +22,7 @@ from croupier.catalog import Checked, check_folder
 from croupier.catalog.folder import read_folder
 from croupier.deploying.control import content_of
 from croupier.deploying.exponents import catalog_in_force, exponent_problems
+from croupier.running.readers import archive_of, plans
 from croupier.settings import Settings
 from gateway.access.keys import load_keys
 from gateway.serve import BACKLOG, bind, url_of
@@ -174,13 +175,15 @@ def _start_ray(settings: Settings) -> None:
 
 def _deployment(settings: Settings, content: CatalogContent, instance: str) -> "Deployment":
     shard_host = settings.shard_host or ("127.0.0.1" if settings.ray_address is None else "")
+    archive = archive_of(settings, os.environ)
     deployment: Deployment = _ray().Deployment(
-        shard=settings.shard(shard_host),
+        shard=settings.shard(shard_host, None if archive is None else archive.place),
         client=settings.client(),
         supervisor=settings.supervisor(),
         content=content,
         log_level=settings.log_level,
         instance=instance,
+        readers=plans(settings.store, archive, {}),
         take_over=settings.take_over,
     )
     return deployment

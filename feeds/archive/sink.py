@@ -8,7 +8,7 @@ position and dropped.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ from snapshots.archive.format import Found, archived, encode_record, search
 from snapshots.archive.index import End
 from snapshots.archive.place import Bucket
 from snapshots.contract import GENESIS, Position, next_hash
-from snapshots.errors import ArchiveUnavailable, StoreError, StoreUnavailable
+from snapshots.errors import ArchiveUnavailable, CorruptLog, StoreError, StoreUnavailable
 
 log = logging.getLogger("croupier.archive")
 
@@ -101,8 +101,8 @@ class ArchiveSink:
         except StoreError as error:
             raise SinkFailed(f"The archive can't be read: {error}") from error
         self._next_number, self._taken, self._stored = number + 1, dict(ends), dict(ends)
-        self._start(self._flushing())
-        self._start(self._uploader.run(self._brought))
+        self._start(self._flushing)
+        self._start(lambda: self._uploader.run(self._brought))
 
     async def _look(self, number: int, ends: Mapping[str, End]) -> tuple[int, dict[str, End]]:
         """What the archive itself says; files whose numbers somebody else has used get new ones."""
@@ -129,7 +129,10 @@ class ArchiveSink:
         record, shard_id = followed.record, followed.shard_id
         if next_hash(record.previous, record.payload) != record.hash:
             raise SinkFailed(f"Log {followed.log_id} record {record.seq} fails its hash: it can't be archived.")
-        found = search(record.payload)
+        try:
+            found = search(record.payload)
+        except CorruptLog as error:
+            raise SinkFailed(f"Log {followed.log_id} record {record.seq} can't be archived: {error}") from error
         known = self._taken.get(shard_id)
         if known is not None and (followed.position.epoch, followed.position.seq) <= known.place:
             self._metrics.duplicates.inc()
@@ -298,14 +301,14 @@ class ArchiveSink:
         self._metrics.spool_bytes.set(self._spool.held_bytes)
         self._room_on_disk.set()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.get_running_loop().create_task(self._watched(work), name="archive")
         self._tasks.append(task)
 
-    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _watched(self, work: Callable[[], Awaitable[None]]) -> None:
         """Whatever ends a task ends the sink: the next `take` says so."""
         try:
-            await work
+            await work()
         except SinkFailed as failure:
             self._failure = failure
         except Exception as error:

@@ -112,14 +112,15 @@ class Spool:
 
     def begin(self, number: int, ends: Mapping[str, End]) -> None:
         """From now on records go to the file that will be segment `number`. Raises SpoolFull, OSError."""
-        path = self._folder / f"{number:012d}.open"
-        self._number = number
-        self._handle = self._disk.open(path)
-        self.open_bytes = os.fstat(self._handle).st_size
-        if self.open_bytes:
+        self._number, self.open_bytes = number, 0
+        self._handle = self._disk.open(self._folder / f"{number:012d}.open")
+        try:
             self._disk.truncate(self._handle, 0)
-            self.open_bytes = 0
-        self._write(frame(msgspec.msgpack.encode(ends)))
+            self._write(frame(msgspec.msgpack.encode(ends)))
+        except BaseException:
+            os.close(self._handle)
+            self._handle = -1
+            raise
         self._begin_bytes = self.open_bytes
 
     @property

@@ -68,7 +68,7 @@ class Uploader:
         """The index comes after its segment: what the index names is there."""
         built = await build(file)
         await self._bucket.put_new(built.segment_name, built.segment)
-        await self._bucket.put_new(built.index_name, built.index)
+        await self._bucket.put_new(built.index_name, built.index_bytes)
         await asyncio.get_running_loop().run_in_executor(self._disk, self._spool.remove, file, built.ends)
         self._metrics.segments.inc()
         self._metrics.segment_bytes.inc(len(built.segment))

@@ -108,9 +108,10 @@ class MetricTargetJson(Json):
 
 
 class ClusterJson(Json):
-    """Shards, epochs, slots and players as this gateway knows them."""
+    """Shards, epochs, slots and players as this gateway knows them, and the readers of the journal."""
 
     shards: list[dict[str, Any]]
+    readers: list[dict[str, Any]] = []
 
 
 class ProblemError(Json):

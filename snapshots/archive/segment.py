@@ -22,7 +22,7 @@ class Built(NamedTuple):
     segment_name: str
     segment: bytes
     index_name: str
-    index: bytes
+    index_bytes: bytes
     ends: Mapping[str, End]
 
 

@@ -20,7 +20,9 @@ from snapshots.contract import (
 from snapshots.redis.connection import PREFIX, RedisConnection, answer
 from snapshots.redis.link import Argument
 from snapshots.rows import address_of, catalog_of, owner_of, packed
+from snapshots.slots import slot_of
 
+_DEDICATED = f"{PREFIX}dedicated"
 _CATALOGS, _REQUESTS = f"{PREFIX}catalogs", f"{PREFIX}requests"
 _done = msgspec.msgpack.Decoder(DoneRequest)
 
@@ -78,8 +80,10 @@ class RedisControl(RedisConnection):
         """See Store."""
         flat_slots = [str(part) for pair in slots.items() for part in pair]
         flat_dedicated = [part for pair in dedicated.items() for part in pair]
+        alone = [player.decode() for player in await answer(self._redis.hkeys(_DEDICATED))]
+        places = {player_id: str(slot_of(player_id)) for player_id in (*alone, *dedicated)}
         encode = msgspec.msgpack.encode
-        await self._call("assign", term, encode(flat_slots), encode(flat_dedicated))
+        await self._call("assign", term, encode(flat_slots), encode(flat_dedicated), encode(places))
 
     async def fence(self, term: int, shard_id: str) -> Owner | None:
         """See Store. A shard nobody ever claimed has no owner to fence: None."""

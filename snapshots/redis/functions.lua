@@ -15,10 +15,12 @@
 --   slots              hash    slot -> shard
 --   dedicated          hash    player -> shard
 --   shards, logs       set     shard ids; ids of logs that are not finished
+--   logs:finished      set     ids of finished logs that readers may need
+--   handovers          hash    number -> MessagePack of {slots, players, loser, epoch, seq, gainer, epoch, seq}
 --   shard:<id>         hash    epoch nonce owner address log seq hash previous
 --                              fenced retired release
 --   log:<id>           stream  <seq>-0 -> p payload, q previous hash, h hash
---   logmeta:<id>       hash    shard epoch checkpoint trimmed
+--   logmeta:<id>       hash    shard epoch checkpoint trimmed; last: once it is not the shard's newest log any more
 --   player:<id>        hash    av as aw, bv bs bw: version, state, window of two generations; due: of the newest;
 --                              min: version released
 --
@@ -29,6 +31,7 @@ local CONTROL, SLOTS, DEDICATED = PREFIX .. 'control', PREFIX .. 'slots', PREFIX
 local SHARDS, LOGS, CATALOGS = PREFIX .. 'shards', PREFIX .. 'logs', PREFIX .. 'catalogs'
 local STORED, REQUESTS, REQUEST_ORDER = CATALOGS .. ':stored', PREFIX .. 'requests', PREFIX .. 'requests:order'
 local TALLIES = PREFIX .. 'tallies'
+local FINISHED, HANDOVERS, ARCHIVE = PREFIX .. 'logs:finished', PREFIX .. 'handovers', 'archive'
 
 local function shard_key(id) return PREFIX .. 'shard:' .. id end
 local function log_key(id) return PREFIX .. 'log:' .. id end
@@ -68,6 +71,57 @@ local function now_ms()
   return string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
 end
 
+-- Positions of readers in a shard's logs are {epoch of the log, seq}.
+
+local function before(a, b) return a[1] < b[1] or (a[1] == b[1] and a[2] < b[2]) end
+
+local function place(at) return string.format('%.0f %.0f', at[1], at[2]) end
+
+-- Where the shard's newest log stands.
+local function shard_position(id)
+  local now = fields(shard_key(id), 'log', 'seq')
+  return {tonumber(string.match(now[1], '%-(%d+)$')) or 0, tonumber(now[2]) or 0}
+end
+
+local function cursor_of(name, shard)
+  local at = text(redis.call('HGET', PREFIX .. 'reader:' .. name .. ':cursors', shard))
+  local epoch, seq = string.match(at, '(%d+) (%d+)')
+  return {tonumber(epoch) or 0, tonumber(seq) or 0}
+end
+
+-- The last record of a log. Of logs sealed by a version that noted no end, the stream knows it.
+local function last_seq(log, shard)
+  local now = fields(shard_key(shard), 'log', 'seq')
+  if now[1] == log then return tonumber(now[2]) end
+  local meta = fields(meta_key(log), 'last', 'trimmed')
+  if meta[1] ~= '' then return tonumber(meta[1]) end
+  local stream = redis.pcall('XINFO', 'STREAM', log_key(log))
+  for i = 1, #stream, 2 do
+    if stream[i] == 'last-generated-id' then return tonumber(string.match(stream[i + 1], '^%d+')) end
+  end
+  return tonumber(meta[2])
+end
+
+-- Before which position no record is left, for each shard that has logs.
+local function log_starts()
+  local starts = {}
+  for _, set in ipairs({LOGS, FINISHED}) do
+    for _, log in ipairs(redis.call('SMEMBERS', set)) do
+      local meta = fields(meta_key(log), 'shard', 'epoch', 'trimmed')
+      local at = {tonumber(meta[2]), tonumber(meta[3])}
+      if not starts[meta[1]] or before(at, starts[meta[1]]) then starts[meta[1]] = at end
+    end
+  end
+  return starts
+end
+
+-- The loser's slots and players go to the gainer; both logs are noted as they stand.
+local function note_handover(slots, players, loser, gainer)
+  local left, gained = shard_position(loser), shard_position(gainer)
+  local body = cmsgpack.pack({slots, players, loser, left[1], left[2], gainer, gained[1], gained[2]})
+  redis.call('HSET', HANDOVERS, redis.call('HINCRBY', CONTROL, 'handover', 1), body)
+end
+
 -- Whose lease may still run: the owner's if it ever served, else that of the one before it.
 local function lease_holder(owner, address, previous)
   if owner ~= '' and (address ~= '' or previous == '') then return owner end
@@ -83,6 +137,9 @@ local function claim(_, args)
   local epoch = string.format('%.0f', (tonumber(now[1]) or 0) + 1)
   local log = id .. '-' .. epoch
   local previous = lease_holder(now[4], now[5], now[6])
+  if now[3] ~= '' and redis.call('EXISTS', meta_key(now[3])) == 1 then
+    redis.call('HSET', meta_key(now[3]), 'last', text(redis.call('HGET', key, 'seq')))
+  end
   redis.call('HSET', key, 'epoch', epoch, 'nonce', nonce, 'owner', owner, 'address', '', 'log', log, 'seq', '0',
     'hash', genesis, 'previous', previous, 'fenced', '', 'retired', '', 'release', '')
   redis.call('HSET', meta_key(log), 'shard', id, 'epoch', epoch, 'checkpoint', '0', 'trimmed', '0')
@@ -151,10 +208,15 @@ local function checkpoint(_, args)
   if to > last then
     return refuse('log ' .. args[4] .. ' ends at ' .. last .. ': no checkpoint at ' .. args[5])
   end
-  local meta = fields(meta_key(args[4]), 'checkpoint', 'trimmed')
+  local meta = fields(meta_key(args[4]), 'checkpoint', 'trimmed', 'epoch')
+  if redis.call('HEXISTS', PREFIX .. 'readers', ARCHIVE) == 1 then
+    local read = cursor_of(ARCHIVE, args[1])
+    if read[1] == tonumber(meta[3]) then trim = math.min(trim, read[2]) end
+    if read[1] < tonumber(meta[3]) then trim = 0 end
+  end
   if to > tonumber(meta[1]) then redis.call('HSET', meta_key(args[4]), 'checkpoint', args[5]) end
   if trim > tonumber(meta[2]) then
-    redis.call('HSET', meta_key(args[4]), 'trimmed', args[6])
+    redis.call('HSET', meta_key(args[4]), 'trimmed', string.format('%.0f', trim))
     redis.call('XTRIM', log_key(args[4]), 'MINID', string.format('%.0f-0', trim + 1))
   end
   return 1
@@ -205,6 +267,7 @@ local function release_slots(_, args)
     or owned_elsewhere(SLOTS, id, move[1]) or owned_elsewhere(DEDICATED, id, move[2])
   if refusal then return refusal end
   redis.call('HSET', key, 'epoch', args[8], 'release', args[7])
+  note_handover(move[1], move[2], id, gainer)
   for _, slot in ipairs(move[1]) do redis.call('HSET', SLOTS, slot, gainer) end
   for _, player in ipairs(move[2]) do redis.call('HSET', DEDICATED, player, gainer) end
   for _, pair in ipairs(move[3]) do
@@ -328,11 +391,50 @@ local function commit_catalog(_, args)
   return 1
 end
 
--- term, MessagePack of {slot, shard, …}, MessagePack of {player, shard, …}
+-- Notes what is about to change; owners are '' where there are none. slots: {slot, shard, …}; players: {player, owner
+-- before, owner after, …}
+local function note_assigned(slots, players)
+  local moves, order = {}, {}
+  local function moved(kind, name, loser, gainer)
+    if loser == '' or gainer == '' or loser == gainer then return end
+    local pair = loser .. '\n' .. gainer
+    if not moves[pair] then
+      moves[pair] = {{}, {}, loser, gainer}
+      order[#order + 1] = pair
+    end
+    table.insert(moves[pair][kind], name)
+  end
+  for i = 1, #slots, 2 do moved(1, slots[i], text(redis.call('HGET', SLOTS, slots[i])), slots[i + 1]) end
+  for i = 1, #players, 3 do moved(2, players[i], players[i + 1], players[i + 2]) end
+  for _, pair in ipairs(order) do
+    local move = moves[pair]
+    note_handover(move[1], move[2], move[3], move[4])
+  end
+end
+
+-- Of each player who is or will be dedicated, the shard before and after: {player, before, after, …}. slot_of answers
+-- the slot of such a player.
+local function dedicated_moves(slots, dedicated, slot_of)
+  local to, alone, players = {}, {}, {}
+  for i = 1, #slots, 2 do to[slots[i]] = slots[i + 1] end
+  for i = 1, #dedicated, 2 do alone[dedicated[i]] = dedicated[i + 1] end
+  for player, slot in pairs(slot_of) do
+    local here = text(redis.call('HGET', SLOTS, slot))
+    local was = text(redis.call('HGET', DEDICATED, player))
+    players[#players + 1] = player
+    players[#players + 1] = was ~= '' and was or here
+    players[#players + 1] = alone[player] or to[slot] or here
+  end
+  return players
+end
+
+-- term, MessagePack of {slot, shard, …}, MessagePack of {player, shard, …}, MessagePack of {player: slot} of all who are
+-- or will be dedicated; the caller has read who is, which only the holder of the term changes.
 local function assign(_, args)
   local refusal = not_term(args[1])
   if refusal then return refusal end
   local slots, dedicated = cmsgpack.unpack(args[2]), cmsgpack.unpack(args[3])
+  note_assigned(slots, dedicated_moves(slots, dedicated, cmsgpack.unpack(args[4])))
   for i = 1, #slots, 2 do redis.call('HSET', SLOTS, slots[i], slots[i + 1]) end
   redis.call('DEL', DEDICATED)
   for i = 1, #dedicated, 2 do redis.call('HSET', DEDICATED, dedicated[i], dedicated[i + 1]) end
@@ -356,26 +458,19 @@ local function is_live(log, shard)
   return now[1] ~= '' and now[2] == log
 end
 
--- term, log
-local function finish_log(_, args)
-  local refusal = not_term(args[1])
-  if refusal then return refusal end
-  local shard = text(redis.call('HGET', meta_key(args[2]), 'shard'))
-  if is_live(args[2], shard) then return refuse('log ' .. args[2] .. ' is live') end
-  redis.call('UNLINK', log_key(args[2]), meta_key(args[2]))
-  redis.call('SREM', LOGS, args[2])
-  return 1
-end
-
--- -> {log, shard, epoch, live, checkpoint, trimmed} of each log
-local function unfinished_logs()
-  local found = {}
-  for i, log in ipairs(redis.call('SMEMBERS', LOGS)) do
+-- {log, shard, epoch, live, checkpoint, trimmed, last, finished} of each log in the set, added to those found
+local function described(set, finished, found)
+  for _, log in ipairs(redis.call('SMEMBERS', set)) do
     local meta = fields(meta_key(log), 'shard', 'epoch', 'checkpoint', 'trimmed')
-    found[i] = {log, meta[1], meta[2], is_live(log, meta[1]) and 1 or 0, meta[3], meta[4]}
+    found[#found + 1] = {log, meta[1], meta[2], is_live(log, meta[1]) and 1 or 0, meta[3], meta[4],
+      last_seq(log, meta[1]), finished}
   end
   return found
 end
+
+local function unfinished_logs() return described(LOGS, 0, {}) end
+
+local function journal_logs() return described(FINISHED, 1, described(LOGS, 0, {})) end
 
 -- -> term, slots, dedicated, {shard, epoch, owner, address, log} of each shard, supervisor, catalog, clock
 local function routing()
@@ -411,6 +506,6 @@ register('put_catalog', put_catalog, WRITES)
 register('commit_catalog', commit_catalog, WRITES)
 register('assign', assign, WRITES)
 register('fence', fence, WRITES)
-register('finish_log', finish_log, WRITES)
 register('unfinished_logs', unfinished_logs, READS)
+register('journal_logs', journal_logs, READS)
 register('routing', routing, READS)

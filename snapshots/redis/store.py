@@ -31,6 +31,7 @@ from snapshots.redis.connection import LIBRARY, PREFIX, answer
 from snapshots.redis.control import RedisControl
 from snapshots.redis.limits import RedisLimits
 from snapshots.redis.link import Argument
+from snapshots.redis.readers import RedisReaders, logs_of
 from snapshots.rows import checked_claim, checked_trim, owner_of, packed
 from snapshots.slots import slot_of
 
@@ -38,7 +39,7 @@ _APPEND = f"{LIBRARY}_append"
 _TALLIES = f"{PREFIX}tallies"
 
 
-class RedisStore(RedisControl, RedisLimits):
+class RedisStore(RedisControl, RedisLimits, RedisReaders):
     """See `snapshots.contract.Store`. `url`: redis://, rediss:// or unix://."""
 
     async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
@@ -122,12 +123,7 @@ class RedisStore(RedisControl, RedisLimits):
 
     async def unfinished_logs(self) -> Sequence[LogInfo]:
         """See Store."""
-        rows = await self._call("unfinished_logs")
-        rows.sort(key=lambda row: (row[1], int(row[2])))
-        return [
-            LogInfo(log.decode(), shard.decode(), not live, int(checkpointed), int(trimmed))
-            for log, shard, _, live, checkpointed, trimmed in rows
-        ]
+        return logs_of(await self._call("unfinished_logs"))
 
     async def load_player(self, player_id: str) -> StoredPlayer:
         """See Store."""

@@ -1,6 +1,7 @@
 """What the SQLite store does across files: routing table, terms, slot moves, players wherever they are. Blocking.
 
-Locks are always taken in the order control file, then one shard's file: no two transactions can wait for each other.
+Locks are always taken in the order control file, `readers.db`, shards' files: no two transactions can wait for each
+other.
 """
 
 import os
@@ -20,6 +21,7 @@ from snapshots.contract import (
     CatalogRow,
     Claim,
     DoneRequest,
+    Handover,
     Incarnation,
     LogInfo,
     LogRecord,
@@ -31,6 +33,8 @@ from snapshots.contract import (
 from snapshots.errors import Fenced, StillHeld, StoreError, StoreUnsuitable, TermHeld
 from snapshots.rows import address_of, catalog_of, log_origin, packed
 from snapshots.sqlite import due as sqlite_due
+from snapshots.sqlite import handovers as sqlite_handovers
+from snapshots.sqlite import readers as sqlite_readers
 from snapshots.sqlite import shard as sqlite_shard
 from snapshots.sqlite import tallies as sqlite_tallies
 from snapshots.sqlite.files import Files, store_error, writing
@@ -70,6 +74,7 @@ def _try_files(folder: Path) -> None:
     files = Files(folder)
     try:
         files.shared()
+        files.readers()
         for shard_id in files.shards():
             files.shard(shard_id)
     except sqlite3.Error as error:
@@ -110,6 +115,7 @@ def release(files: Files, move: SlotMove) -> None:
         _check_owned(control, move)
         if not sqlite_shard.was_released(file, move.inc, request):
             sqlite_shard.release(file, move.inc, request, move.versions)
+        sqlite_handovers.note(files, move.slots, move.dedicated, move.inc.shard_id, move.gainer)
         _put_slots(control, dict.fromkeys(move.slots, move.gainer))
         control.executemany(
             "INSERT OR REPLACE INTO dedicated VALUES (?, ?)", [(player, move.gainer) for player in move.dedicated]
@@ -266,6 +272,7 @@ def assign(files: Files, term: int, slots: Mapping[int, str], dedicated: Mapping
     control = files.control()
     with writing(control):
         _check_term(control, term)
+        sqlite_handovers.note_assigned(files, slots, dedicated)
         _put_slots(control, slots)
         control.execute("DELETE FROM dedicated")
         control.executemany("INSERT INTO dedicated VALUES (?, ?)", dedicated.items())
@@ -285,6 +292,22 @@ def finish_log(files: Files, term: int, log_id: str) -> None:
         _check_term(control, term)
         if shard_id in files.shards():
             sqlite_shard.finish_log(files.shard(shard_id), log_id)
+    sweep_journal(files, term)
+
+
+def sweep_journal(files: Files, term: int) -> None:
+    """See `Store.sweep_journal`."""
+    sqlite_readers.sweep(files, lambda control: _check_term(control, term))
+
+
+def forget_reader(files: Files, term: int, name: str) -> None:
+    """See `Store.forget_reader`."""
+    sqlite_readers.forget(files, lambda control: _check_term(control, term), name)
+
+
+def handovers(files: Files, after: int) -> list[Handover]:
+    """See `Store.handovers`."""
+    return sqlite_handovers.read(files.control(), after)
 
 
 def read_log(files: Files, log_id: str, after_seq: int, limit: int) -> list[LogRecord]:

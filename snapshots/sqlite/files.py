@@ -1,6 +1,7 @@
 """The files of the SQLite store and the thread that works on them.
 
-One `control.db`, one `shared.db` for the limits that all players share, one `shard-<id>.db` per shard.
+One `control.db`, one `shared.db` for the limits that all players share, one `readers.db` for the journal's readers, one
+`shard-<id>.db` per shard.
 
 Each file is in WAL mode with `synchronous=FULL`: a commit that returned is on disk.
 """
@@ -16,7 +17,7 @@ from threading import Thread
 from typing import ParamSpec, TypeVar
 
 from snapshots.errors import Corrupt, Fenced, StoreError, StoreUnavailable, StoreUnsuitable
-from snapshots.sqlite.schema import CONTROL, SCHEMA_VERSION, SHARD, SHARED, Schema
+from snapshots.sqlite.schema import CONTROL, READERS, SCHEMA_VERSION, SHARD, SHARED, Schema
 
 BUSY_TIMEOUT_S = 5
 _CACHED_STATEMENTS = 64
@@ -41,14 +42,25 @@ class Files:
 
         StoreUnavailable if the file is lost, because then nobody knows what is used up.
         """
-        if "shared.db" in self._open:
-            return self._open["shared.db"]
-        (made,) = self.control().execute("SELECT shared_made FROM control").fetchone()
-        if made and not (self._folder / "shared.db").exists():
-            raise StoreUnavailable(f"{self._folder / 'shared.db'} is missing")
-        connection = self._connection("shared.db", SHARED)
+        return self._made_once("shared", SHARED)
+
+    def readers(self) -> sqlite3.Connection:
+        """The file of the journal's readers, created once.
+
+        StoreUnavailable if the file is lost, because then nobody knows what the archive still needs.
+        """
+        return self._made_once("readers", READERS)
+
+    def _made_once(self, name: str, schema: Schema) -> sqlite3.Connection:
+        file_name = f"{name}.db"
+        if file_name in self._open:
+            return self._open[file_name]
+        (made,) = self.control().execute(f"SELECT {name}_made FROM control").fetchone()  # noqa: S608 names of our own
+        if made and not (self._folder / file_name).exists():
+            raise StoreUnavailable(f"{self._folder / file_name} is missing")
+        connection = self._connection(file_name, schema)
         if not made:
-            self.control().execute("UPDATE control SET shared_made=1")
+            self.control().execute(f"UPDATE control SET {name}_made=1")  # noqa: S608
         return connection
 
     def shard(self, shard_id: str, *, create: bool = False) -> sqlite3.Connection:

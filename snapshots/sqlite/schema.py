@@ -5,7 +5,7 @@ A new file takes all steps, an older one those it lacks; a step that was release
 
 Schema = tuple[str, ...]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _CONTROL_1 = """
 CREATE TABLE control (id INTEGER PRIMARY KEY CHECK (id = 1), term INTEGER NOT NULL);
@@ -40,6 +40,12 @@ ALTER TABLE control ADD COLUMN holder TEXT NOT NULL DEFAULT '';
 ALTER TABLE control ADD COLUMN held_until_ms INTEGER NOT NULL DEFAULT 0
 """
 
+# Changes of shards, for readers of the journal; `readers_made` is set once there is a file of readers.
+_CONTROL_5 = """
+ALTER TABLE control ADD COLUMN readers_made INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE handovers (number INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL)
+"""
+
 # `at` is (epoch of the log << 40) + sequence: appending goes to the end of one B-tree, without a second index.
 _SHARD_1 = """
 CREATE TABLE shard (
@@ -65,6 +71,22 @@ CREATE INDEX due_by_time ON due (slot, due_ms) WHERE due_ms IS NOT NULL
 # What was counted with the appends to this file: a counter is the sum over all files.
 _SHARD_3 = "CREATE TABLE tallies (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID"
 
+# `last_seq` is -1 in the shard's newest log, which grows. A `finished` log is there for readers only.
+_SHARD_5 = """
+ALTER TABLE logs ADD COLUMN last_seq INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE logs ADD COLUMN finished INTEGER NOT NULL DEFAULT 0
+"""
+
+# `known` is 0 once the reader was forgotten.
+_READERS_5 = """
+CREATE TABLE readers (
+    name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, nonce TEXT NOT NULL, known INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE cursors (
+    name TEXT NOT NULL, shard_id TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (name, shard_id)) WITHOUT ROWID;
+CREATE TABLE notes (name TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (name, key))
+"""
+
 # `used_by` counts grants of a campaign per IP and device; `ip_bonus` is bonus money per IP and UTC day.
 _SHARED_2 = """
 CREATE TABLE reservations (
@@ -87,6 +109,7 @@ CREATE INDEX seen_latest ON seen (signal, value, last_ms);
 CREATE INDEX seen_by_time ON seen (last_ms)
 """
 
-CONTROL: Schema = (_CONTROL_1, _CONTROL_2, _CONTROL_3, _CONTROL_4)
-SHARD: Schema = (_SHARD_1, _SHARD_2, _SHARD_3, "")
-SHARED: Schema = ("", _SHARED_2, "", "")
+CONTROL: Schema = (_CONTROL_1, _CONTROL_2, _CONTROL_3, _CONTROL_4, _CONTROL_5)
+SHARD: Schema = (_SHARD_1, _SHARD_2, _SHARD_3, "", _SHARD_5)
+SHARED: Schema = ("", _SHARED_2, "", "", "")
+READERS: Schema = ("", "", "", "", _READERS_5)

@@ -4,7 +4,8 @@ Each write is one transaction that checks the fence first (rule 2).
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -17,6 +18,7 @@ from snapshots.contract import (
     LogInfo,
     LogRecord,
     Owner,
+    Position,
     ShardRow,
     SnapshotRecord,
     Tallies,
@@ -27,6 +29,7 @@ from snapshots.rows import address_of, log_name, log_origin, owner_of, packed
 from snapshots.sqlite import due as sqlite_due
 from snapshots.sqlite import tallies as sqlite_tallies
 from snapshots.sqlite.files import Files, writing
+from snapshots.sqlite.holding import trimmable
 
 _SEQ_BITS = 40
 
@@ -88,7 +91,8 @@ def claim(file: sqlite3.Connection, shard_id: str, owner: Owner, nonce: str) -> 
                 " fenced=x'', retired='', release=x''",
                 (epoch, nonce, packed(owner), epoch, GENESIS, previous),
             )
-            file.execute("INSERT INTO logs VALUES (?, 0, 0)", (epoch,))
+            file.execute("UPDATE logs SET last_seq=? WHERE epoch=?", (row.seq, row.log_epoch))
+            file.execute("INSERT INTO logs (epoch, checkpoint_seq, trimmed_seq) VALUES (?, 0, 0)", (epoch,))
     return Claim(Incarnation(shard_id, epoch, nonce, log_name(shard_id, log_epoch)), owner_of(previous))
 
 
@@ -166,12 +170,15 @@ def _check_catalog(control: sqlite3.Connection, number: int) -> None:
         raise Fenced(f"catalog {number} is out of force, the store is at {in_force}")
 
 
-def checkpoint(file: sqlite3.Connection, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
+def checkpoint(files: Files, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
     """See `Store.checkpoint`."""
+    files.readers()  # is made, if it must be, before the shard is locked
+    file = files.shard(inc.shard_id)
     with writing(file):
         row = _held(file, inc)
         if checkpoint_seq > row.seq:
             raise Fenced(f"log {inc.log_id} ends at {row.seq}: no checkpoint at {checkpoint_seq}")
+        trim_seq = trimmable(files, inc.shard_id, row.log_epoch, trim_seq)
         file.execute(
             "UPDATE logs SET checkpoint_seq=max(checkpoint_seq, ?), trimmed_seq=max(trimmed_seq, ?) WHERE epoch=?",
             (checkpoint_seq, trim_seq, row.log_epoch),
@@ -190,14 +197,62 @@ def read_log(file: sqlite3.Connection, log_epoch: int, after_seq: int, limit: in
     return [LogRecord(at - first, previous, digest, payload) for at, previous, digest, payload in rows]
 
 
+def position(file: sqlite3.Connection) -> Position:
+    """Where the shard's newest log stands; (0, 0) if there was none."""
+    row = read_row(file)
+    return Position(row.log_epoch, row.seq)
+
+
 def logs(file: sqlite3.Connection, shard_id: str) -> list[LogInfo]:
     """The shard's unfinished logs, oldest first."""
-    row = read_row(file)
-    found = file.execute("SELECT epoch, checkpoint_seq, trimmed_seq FROM logs ORDER BY epoch").fetchall()
-    return [
-        LogInfo(log_name(shard_id, epoch), shard_id, not _is_live(row, epoch), checkpointed, trimmed)
-        for epoch, checkpointed, trimmed in found
-    ]
+    return [log for log in all_logs(file, shard_id) if not log.finished]
+
+
+_LOGS = "SELECT epoch, checkpoint_seq, trimmed_seq, last_seq, finished FROM logs ORDER BY epoch"
+
+
+def all_logs(file: sqlite3.Connection, shard_id: str) -> list[LogInfo]:
+    """The shard's logs that somebody may need, oldest first, all as they stood at one moment."""
+    with _reading(file):
+        row, found = read_row(file), file.execute(_LOGS).fetchall()
+        return [
+            LogInfo(
+                log_id=log_name(shard_id, epoch),
+                shard_id=shard_id,
+                sealed=not _is_live(row, epoch),
+                checkpoint_seq=checkpointed,
+                trimmed_seq=trimmed,
+                last_seq=_last_seq(file, row, epoch, trimmed, last),
+                finished=bool(finished),
+            )
+            for epoch, checkpointed, trimmed, last, finished in found
+        ]
+
+
+@contextmanager
+def _reading(file: sqlite3.Connection) -> Iterator[None]:
+    """One view of the file, that of the transaction if one is under way."""
+    if file.in_transaction:
+        yield
+        return
+    file.execute("BEGIN")
+    try:
+        yield
+    finally:
+        file.execute("COMMIT")
+
+
+def _last_seq(file: sqlite3.Connection, row: Row, log_epoch: int, trimmed_seq: int, noted: int) -> int:
+    """The last record of a log. Logs sealed by a version that noted no end are looked at."""
+    if row.log_epoch == log_epoch:
+        return row.seq
+    if noted >= 0:
+        return noted
+    first = log_epoch << _SEQ_BITS
+    (last,) = file.execute(
+        "SELECT max(at) FROM records WHERE at > ? AND at < ?", (first, first + (1 << _SEQ_BITS))
+    ).fetchone()
+    return trimmed_seq if last is None else int(last) - first
 
 
 def _is_live(row: Row, log_epoch: int) -> bool:
@@ -205,14 +260,37 @@ def _is_live(row: Row, log_epoch: int) -> bool:
 
 
 def finish_log(file: sqlite3.Connection, log_id: str) -> None:
-    """See `Store.finish_log`; the caller has checked the term and holds it."""
+    """See `Store.finish_log`; the caller has checked the term and holds it, and sweeps afterwards."""
     log_epoch = log_origin(log_id)[1]
     with writing(file):
         if _is_live(read_row(file), log_epoch):
             raise Fenced(f"log {log_id} is live")
-        first = log_epoch << _SEQ_BITS
-        file.execute("DELETE FROM records WHERE at >= ? AND at < ?", (first, first + (1 << _SEQ_BITS)))
-        file.execute("DELETE FROM logs WHERE epoch=?", (log_epoch,))
+        file.execute("UPDATE logs SET finished=1 WHERE epoch=?", (log_epoch,))
+
+
+def sweep(file: sqlite3.Connection, shard_id: str, passed: Position | None, archived: Position | None) -> Position:
+    """Removes what readers need no more of finished logs; answers before which position no record is left.
+
+    `passed` is what all readers have passed (None: there are none), `archived` what the archive has (None: no archive).
+    """
+    with writing(file):
+        end = position(file)
+        for log in all_logs(file, shard_id):
+            log_epoch = log_origin(log.log_id)[1]
+            whole = Position(log_epoch, log.last_seq)
+            if not log.finished or (archived is not None and archived < whole):
+                return Position(log_epoch, log.trimmed_seq)
+            _remove_records(file, log_epoch, log.last_seq)
+            if passed is not None and passed < whole:
+                return whole
+            file.execute("DELETE FROM logs WHERE epoch=?", (log_epoch,))
+    return Position(end.epoch + 1, 0)
+
+
+def _remove_records(file: sqlite3.Connection, log_epoch: int, last_seq: int) -> None:
+    first = log_epoch << _SEQ_BITS
+    file.execute("DELETE FROM records WHERE at >= ? AND at < ?", (first, first + (1 << _SEQ_BITS)))
+    file.execute("UPDATE logs SET trimmed_seq=? WHERE epoch=?", (last_seq, log_epoch))
 
 
 def put_snapshots(file: sqlite3.Connection, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:

@@ -19,6 +19,7 @@ from snapshots.contract import (
     CatalogRow,
     Claim,
     DoneRequest,
+    Handover,
     HeldReservation,
     Incarnation,
     LogHead,
@@ -26,6 +27,8 @@ from snapshots.contract import (
     LogRecord,
     Owner,
     Place,
+    Position,
+    Reader,
     Routing,
     SnapshotRecord,
     StoredPage,
@@ -39,6 +42,7 @@ from snapshots.sqlite import control as sqlite_control
 from snapshots.sqlite import disk as sqlite_disk
 from snapshots.sqlite import due as sqlite_due
 from snapshots.sqlite import limits as sqlite_limits
+from snapshots.sqlite import readers as sqlite_readers
 from snapshots.sqlite import shard as sqlite_shard
 from snapshots.sqlite import tallies as sqlite_tallies
 from snapshots.sqlite.files import Files, Worker
@@ -146,7 +150,8 @@ class SqliteStore:
     async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
         """See Store. ValueError if `trim_seq` is above `checkpoint_seq`."""
         checked_trim(checkpoint_seq, trim_seq)
-        await self._on_shard(sqlite_shard.checkpoint, inc, checkpoint_seq, trim_seq)
+        worker = self._worker(0)
+        await worker.submit(sqlite_shard.checkpoint, worker.files, inc, checkpoint_seq, trim_seq)
 
     async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:
         """See Store."""
@@ -286,3 +291,44 @@ class SqliteStore:
     async def routing(self) -> Routing:
         """See Store."""
         return await self._on_files(sqlite_control.routing)
+
+    async def horizon_ms(self) -> int:
+        """See Store. What was committed is on disk."""
+        return 0
+
+    async def claim_reader(self, name: str, nonce: str) -> Reader:
+        """See Store."""
+        checked_claim(name, nonce)
+        return await self._on_files(sqlite_readers.claim, name, nonce)
+
+    async def commit_reader(
+        self, reader: Reader, positions: Mapping[str, Position], notes: Mapping[str, bytes | None]
+    ) -> None:
+        """See Store."""
+        await self._on_files(sqlite_readers.commit, reader, dict(positions), dict(notes))
+
+    async def reader_positions(self, name: str) -> Mapping[str, Position]:
+        """See Store."""
+        return await self._on_files(sqlite_readers.positions, name)
+
+    async def reader_notes(
+        self, name: str, prefix: str = "", after: str = "", limit: int = 1_000
+    ) -> Mapping[str, bytes]:
+        """See Store."""
+        return await self._on_files(sqlite_readers.notes, name, prefix, after, limit)
+
+    async def forget_reader(self, term: int, name: str) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.forget_reader, term, name)
+
+    async def journal_logs(self) -> Sequence[LogInfo]:
+        """See Store."""
+        return await self._on_files(sqlite_readers.journal_logs)
+
+    async def handovers(self, after: int = 0) -> Sequence[Handover]:
+        """See Store."""
+        return await self._on_files(sqlite_control.handovers, after)
+
+    async def sweep_journal(self, term: int) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control.sweep_journal, term)

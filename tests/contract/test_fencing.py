@@ -37,6 +37,7 @@ TERM_WRITES: dict[str, TermWrite] = {
     "listen": lambda store, inc, term: store.listen(term, ADDRESS),
     "commit_catalog": lambda store, inc, term: store.commit_catalog(term, CATALOG),
     "advance_clock": lambda store, inc, term: store.advance_clock(term, 60_000),
+    "forget_reader": lambda store, inc, term: store.forget_reader(term, "bus"),
 }
 
 
@@ -46,7 +47,8 @@ async def everything(store: Store) -> tuple[object, ...]:
     records = [await store.read_log(log.log_id, 0, 100) for log in logs]
     players: Sequence[object] = [await store.load_player(player_id) for player_id in ("alice", "vip")]
     due = await store.due_players(range(256), ["vip"], 10**15, 10)
-    return await store.routing(), logs, records, players, due, await store.due_marks()
+    readers = await store.reader_positions("bus"), await store.handovers()
+    return await store.routing(), logs, records, players, due, await store.due_marks(), readers
 
 
 async def serving(store: Store) -> tuple[Incarnation, LogHead, int]:
@@ -57,6 +59,7 @@ async def serving(store: Store) -> tuple[Incarnation, LogHead, int]:
     await store.assign(term, {3: "s0"}, {"vip": "s0"})
     await store.put_snapshots(inc, [replace(SNAPSHOT, version=3, due_ms=7_000)])
     await store.put_catalog("c1", b"content")
+    await store.claim_reader("bus", "n")
     gone = (await store.claim("s1", OTHER, "n1")).incarnation
     await store.append(gone, LogHead(), b"left behind")
     await store.retire(gone)

@@ -78,7 +78,7 @@ async def test_a_checkpoint_only_moves_up_and_trims_what_it_is_told(store: Store
     head = await fill(store, inc, [b"%d" % number for number in range(1, 6)])
     await store.checkpoint(inc, 4, 2)
     await store.checkpoint(inc, 3, 1)
-    assert await store.unfinished_logs() == [LogInfo("s0-1", "s0", False, 4, 2)]
+    assert await store.unfinished_logs() == [LogInfo("s0-1", "s0", False, 4, 2, 5)]
     assert [r.seq for r in await store.read_log(inc.log_id, 0, 10)] == [3, 4, 5]
     await store.checkpoint(inc, 5, 5)
     assert list(await store.read_log(inc.log_id, 0, 10)) == []
@@ -92,7 +92,7 @@ async def test_a_checkpoint_beyond_the_log_or_a_trim_beyond_the_checkpoint_is_re
         await store.checkpoint(inc, 2, 0)
     with pytest.raises(ValueError):
         await store.checkpoint(inc, 0, 1)
-    assert await store.unfinished_logs() == [LogInfo("s0-1", "s0", False, 0, 0)]
+    assert await store.unfinished_logs() == [LogInfo("s0-1", "s0", False, 0, 0, 1)]
 
 
 async def test_only_a_sealed_log_is_finished_and_only_itself(store: Store) -> None:

@@ -23,18 +23,15 @@ OFFER = bonus_campaign("offer", "{event: manual}", eur=500, more="opt_in: true\n
 FIGURES = ("issued", "redeemed", "expired", "active", "budget_left_eur")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "redis"])
-def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("figures")
     catalog = shipped(folder / "catalog", quick=QUICK, offer=OFFER)
     with ExitStack() as running:
-        store = f"sqlite:{folder / 'store'}"
-        if request.param == "redis":
-            redis = RedisServer(folder / "redis").start()
-            running.callback(redis.stop)
-            store = f"{redis.url}/0"
+        redis = RedisServer(folder / "redis").start()
+        running.callback(redis.stop)
         options = ("--shards", "2", "--spares", "1", "--sandbox", "--catalog", str(catalog))
-        server = CroupierUp(folder / "up", store, *options)
+        server = CroupierUp(folder / "up", f"{redis.url}/0", *options)
         yield Sandbox(server, catalog)
         assert server.stop() == 0
 

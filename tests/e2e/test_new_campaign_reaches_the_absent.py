@@ -9,7 +9,6 @@ import pytest
 from tests.e2e.sandbox import DAY_S, Sandbox
 from tests.support.catalog_folder import bonus_campaign, bundle, shipped
 from tests.support.croupier_up import CroupierUp
-from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -36,19 +35,10 @@ def granted(sandbox: Sandbox) -> float:
     return sandbox.metrics("croupier-shard")["bonuses_granted_total"]
 
 
-@pytest.fixture(params=["sqlite", "redis"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:{tmp_path / 'store'}"
-        return
-    server = RedisServer(tmp_path / "redis", appendfsync="everysec").start()
-    yield server.url
-    server.stop()
-
-
-def test_a_silence_is_noticed_by_a_campaign_deployed_after_a_restart(tmp_path: Path, store: str) -> None:
+def test_a_silence_is_noticed_by_a_campaign_deployed_after_a_restart(tmp_path: Path) -> None:
     """Five days of silence are worth 3.00 EUR; whoever plays in between isn't silent. Nobody asks for the others."""
     shipped(tmp_path / "catalog")
+    store = f"sqlite:{tmp_path / 'store'}"
     with life(tmp_path, "first", store) as sandbox:
         players = [sandbox.player(deposit=1_000) for _ in range(PLAYERS)]
     with life(tmp_path, "second", store) as sandbox:

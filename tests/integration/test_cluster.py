@@ -160,6 +160,7 @@ def test_a_shard_killed_under_load_loses_nothing_and_is_back_in_time(cluster: Cl
     load.reconcile()
 
 
+@pytest.mark.parametrize("backend", ["redis"], indirect=True)
 class TestStoppedShard:
     """SIGSTOP until it has been replaced, SIGCONT: it acknowledges nothing, answers nothing stale, and goes away."""
 

@@ -22,6 +22,7 @@ from snapshots.errors import StoreError
 from tests.simulation.bonuses import VERSIONS, catalog
 from tests.simulation.counting import check_tallies
 from tests.simulation.customers import Customer, Ledger
+from tests.simulation.readers import SimReaders
 from tests.simulation.reckoning import check_bonuses, fill_up, live_on
 from tests.simulation.virtual_time import VirtualTimeLoop
 from tests.simulation.world import SHARDS, SimProcess, World
@@ -43,7 +44,8 @@ PLAYERS, CUSTOMERS, LOOKERS, COMMANDS = 4, 10, 2, 60
 class Trouble:
     """Everything that can happen to a cluster, at random. `counts` tells what did."""
 
-    def __init__(self, world: World, players: list[str]) -> None:
+    def __init__(self, world: World, readers: SimReaders, players: list[str]) -> None:
+        self._readers = readers
         self._world, self._rng = world, random.Random(world.rng.random())
         self._slots = [slot_of(player_id) for player_id in players]
         self.counts: dict[str, int] = {}
@@ -52,7 +54,7 @@ class Trouble:
         self.supervisor = await self._world.supervise()
         happenings = [self._kill, self._isolate, self._isolate, self._stall, self._cut_off, self._clock]
         happenings += [self._move, self._move, self._move, self._new_supervisor]
-        happenings += [self._deploy, self._deploy, self._advance_clock]
+        happenings += [self._deploy, self._deploy, self._advance_clock, self._reader, self._reader, self._reader]
         while True:
             await asyncio.sleep(self._rng.expovariate(4))
             happening = self._rng.choice(happenings)
@@ -114,6 +116,9 @@ class Trouble:
         await asyncio.wait([asking], timeout=self._rng.uniform(0.01, 3))
         asking.add_done_callback(_expected)
 
+    async def _reader(self) -> None:
+        await self._readers.trouble()
+
     async def _clock(self) -> None:
         self._world.clock_off_ms = self._rng.choice((0, 0, -900, 900, -5_000, 5_000))
 
@@ -133,7 +138,9 @@ async def simulate(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> dict[s
     """One history; answers what happened in it. Raises AssertionError if a promise was broken."""
     world, ledger = World(folder, seed, patch), Ledger()
     players = players_in(range(256), PLAYERS)
-    trouble = Trouble(world, players)
+    readers = SimReaders(world)
+    await readers.until_known()
+    trouble = Trouble(world, readers, players)
     troubling = asyncio.ensure_future(trouble.run())
     customers = [Customer(world, ledger, n, players, looks=n >= CUSTOMERS - LOOKERS) for n in range(CUSTOMERS)]
     await asyncio.gather(*(customer.play(COMMANDS) for customer in customers))
@@ -150,12 +157,20 @@ async def simulate(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> dict[s
     await reconcile(world, ledger, customers, players)
     await check_bonuses(world, ledger, players)
     await check_tallies(world, players)
+    await readers.check(players)
+    await readers.close()
     world.abandon(supervisor)
     assert world.broken_tasks == []
     for process in world.processes:
         process.kill()
         await process.store.close()
-    summary = {"seconds": round(world.loop.time(), 3), "processes": len(world.processes), "trouble": trouble.counts}
+    repeats = {name: topic.repeats for name, topic in readers.topics.items()}
+    summary = {
+        "repeats": repeats,
+        "seconds": round(world.loop.time(), 3),
+        "processes": len(world.processes),
+        "trouble": trouble.counts,
+    }
     return summary | {"accepted": len(ledger.settled()), "asked": len(ledger.asked)}
 
 

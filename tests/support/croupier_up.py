@@ -113,6 +113,7 @@ class CroupierUp:
         self, folder: Path, store: str, *options: str, auth: str = "hmac", subcommand: str = "up", **env: str
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.store = store
         self._log = folder / "stderr"
         self.farewell = ""
         """All it wrote to standard output after its URL, once it has been stopped."""

@@ -42,7 +42,7 @@ async def metrics(request: Request) -> Response:
 
 @routes.read("GET /metrics/targets", roles=PUBLIC, answers=None, asks_player=False)
 async def metric_targets(request: Request) -> Response:
-    """Prometheus HTTP service discovery of every gateway and shard."""
+    """Prometheus HTTP service discovery of every gateway, shard and reader."""
     house: GatewayParts = request.app.state.parts
     return JSONResponse([dict(entry) for entry in house.cluster.metric_targets()])
 
@@ -56,6 +56,6 @@ async def asyncapi(request: Request) -> Response:
 
 @routes.read("GET /cluster", roles=OPS | SUPPORT | AUDITOR, answers=ClusterJson, asks_player=False)
 async def cluster(call: ThisCall) -> Response:
-    """Shards, epochs, slots and players."""
+    """Shards, epochs, slots and players; readers of the journal."""
     call.admit()
     return JSONResponse(dict(call.parts.cluster.cluster()))

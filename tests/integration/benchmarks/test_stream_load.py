@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from benchmarks.load import LoadFailed
 from benchmarks.signed import Keys
 from benchmarks.stream_load import IN_FLIGHT, STREAMS, run
-from croupier_client import Refused
 from engine.rejections import Rejection
 from gateway.serve import bind, serve
 from gateway.settings import GatewaySettings
@@ -40,5 +40,5 @@ async def test_every_spin_counts_once(connections: int, under_way: int) -> None:
 
 async def test_a_refused_spin_spoils_the_measurement() -> None:
     async with serving(ScriptedPlayers(Rejection("round_open", "One is open."))) as url:
-        with pytest.raises(Refused, match="round_open"):
+        with pytest.raises(LoadFailed, match="request 0 was answered with 409"):
             await run(url, KEY, 1_000, 1, 0.3, 1)

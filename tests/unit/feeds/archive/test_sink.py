@@ -113,7 +113,7 @@ async def test_a_first_start_with_a_broken_bucket_is_told_to_the_operator(tmp_pa
 
 async def test_a_full_spool_makes_take_wait_until_segments_have_left(tmp_path: Path) -> None:
     played = PlayedLog()
-    records = [played.arrive("alice"), *played.spins("alice", 4_000)]
+    records = [played.arrive("alice"), *played.spins("alice", 8_000)]
     async with Archive(tmp_path, spool_bytes_max=LARGE, failures_max=1, open_s=0.05) as archive:
         archive.bucket.broken = True
         taking = asyncio.create_task(take_all(archive, records))
@@ -174,7 +174,7 @@ async def test_a_broken_chain_is_never_archived(tmp_path: Path) -> None:
         await archive.sink.take(records[0])
         with pytest.raises(SinkFailed, match="record 3 does not follow record 1"):
             await archive.sink.take(records[2])
-        wrong = LogRecord(2, played.records[0].hash, played.records[1].hash, b"other bytes")
+        wrong = LogRecord(2, played.records[0].hash, played.records[1].hash, played.records[2].payload)
         with pytest.raises(SinkFailed, match="record 2 fails its hash"):
             await archive.sink.take(played.followed(wrong))
 

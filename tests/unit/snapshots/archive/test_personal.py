@@ -67,7 +67,7 @@ def test_with_the_key_it_is_the_journals_own_bytes(bodies: tuple[object, ...]) -
 
 def test_an_entry_without_personal_fields_stays_as_it_is() -> None:
     record = record_of(Spin("book", "real", 10, 0), StartSession(), Deposit(5))
-    assert search(record.payload).personal == ()
+    assert not search(record.payload).personal
 
 
 def test_a_damaged_entry_is_sealed_whole() -> None:
