@@ -11,6 +11,8 @@ from pathlib import Path
 from croupier.bus_command import add_bus, add_bus_in
 from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
+from croupier.integrations import IntegrationsInvalid
+from croupier.integrations_command import add_integrations
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
 from croupier.webhooks_command import add_webhooks
 from gateway.access.keys import KeysInvalid
@@ -29,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CatalogInvalid as problem:
         print(problem, file=sys.stderr)
         print(f"the catalog can't be used: {len(problem.problems)} problem(s), listed above", file=sys.stderr)
+    except IntegrationsInvalid as problem:
+        print(problem, file=sys.stderr)
+        print(f"the integrations can't be used: {len(problem.problems)} problem(s), listed above", file=sys.stderr)
     except (SettingsInvalid, KeysInvalid, BindRefused, StoreUnsuitable) as problem:
         print(f"croupier: {problem}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -51,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="play 20 000 spins, kill a shard half-way, reconcile every balance"))
     _add_status(commands.add_parser("status", help="show shards, epochs, slots and players of a running Croupier"))
     add_catalog(commands.add_parser("catalog", help="check, deploy and translate a catalog folder"))
+    add_integrations(commands.add_parser("integrations", help="check integrations.yaml"))
     add_bus_in(commands.add_parser("bus-in", help="read the event bus: what other systems tell becomes commands"))
     add_bus(commands.add_parser("bus", help="send dead letters of the event bus back"))
     add_webhooks(commands.add_parser("webhooks", help="list, test, replay, enable and disable webhook endpoints"))
