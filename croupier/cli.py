@@ -12,7 +12,7 @@ from croupier.bus_command import add_bus, add_bus_in
 from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
 from croupier.integrations import IntegrationsInvalid
-from croupier.integrations_command import add_integrations
+from croupier.integrations_command import add_integrations, add_integrations_file
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
 from croupier.webhooks_command import add_webhooks
 from gateway.access.keys import KeysInvalid
@@ -106,6 +106,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orphan-after", dest="orphan_after_s", type=int, metavar="SECONDS",
                         default=env("CROUPIER_ORPHAN_AFTER", "60"),
                         help="age at which a bonus reservation left by a crash is resolved (%(default)s)")  # fmt: skip
+    add_integrations_file(parser)
     parser.add_argument("--no-archive", action="store_true", default=os.environ.get("CROUPIER_NO_ARCHIVE"),
                         help="run without the archive of the journal: what is trimmed is gone")  # fmt: skip
     parser.add_argument("--take-over", action="store_true", default=os.environ.get("CROUPIER_TAKE_OVER"),
@@ -174,7 +175,7 @@ def _switch(name: str, given: bool | str | None) -> bool:
 def _up(options: argparse.Namespace) -> int:
     from croupier.running.up import CannotStart, TakenOver, run_until_signalled
 
-    names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s")
+    names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s", "integrations")
     more = {name: getattr(options, name) for name in names}
     more |= {name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive")}
     settings = _settings(options, **more)

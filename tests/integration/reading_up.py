@@ -10,7 +10,7 @@ import msgspec
 
 from actors.settings import ReaderPlan
 from croupier import cli
-from croupier.settings import Settings
+from croupier.running import up
 
 NAMES = ("archive", "bus")
 
@@ -24,13 +24,8 @@ def plans() -> tuple[ReaderPlan, ...]:
 
 
 def main() -> int:
-    """The command line, with readers in its settings."""
-    checked = cli.checked
-
-    def with_readers(settings: Settings) -> Settings:
-        return checked(msgspec.structs.replace(settings, readers=plans()))
-
-    cli.checked = with_readers
+    """The command line, with these readers in the place of those that are configured."""
+    up.reader_plans = lambda *_: plans()
     return cli.main()
 
 

@@ -11,8 +11,9 @@ import yaml
 
 from croupier.cli import main
 from croupier.integrations import IntegrationsInvalid, check_file, load_integrations
-from croupier.integrations.plans import FACTORIES, archive_beside, reader_choices
+from croupier.integrations.plans import FACTORIES, archive_of, default_archive, reader_plans
 from croupier.integrations.schema import FILE, schema_text
+from croupier.settings import Settings
 from feeds.integrations import Integrations
 
 ROOT = Path(__file__).parents[4]
@@ -50,7 +51,7 @@ def test_every_section_of_the_example_is_used_by_the_processes() -> None:
     found = load_integrations(EXAMPLE, with_secrets=True)
     assert found.bus is not None and found.bus.brokers == ("kafka-1.example.com:9093", "kafka-2.example.com:9093")
     assert found.webhooks is not None and found.webhooks.endpoints["ledger"].delivers == "every"
-    assert [choice.name for choice in reader_choices(found, "redis://localhost", False)] == list(FACTORIES)
+    assert names_of(found) == list(FACTORIES)
 
 
 MISTAKES = [
@@ -135,18 +136,32 @@ def test_without_a_file_the_command_asks_for_one(
     assert "name the file: croupier integrations check FILE" in capsys.readouterr().err
 
 
-def test_the_archive_is_on_by_default_beside_a_sqlite_store() -> None:
+def names_of(integrations: Integrations, **options: Any) -> list[str]:
+    """The readers that run."""
+    settings = Settings(**{"store": "redis://localhost", "catalog": ROOT / "catalog"} | options)
+    archive = archive_of(integrations, settings, {"HOME": "/home/ops"})
+    return [plan.name for plan in reader_plans(integrations, archive, settings.store)]
+
+
+def test_the_archive_is_on_by_default_on_one_machine() -> None:
     nothing = Integrations()
-    assert [choice.name for choice in reader_choices(nothing, "sqlite:/data/croupier", False)] == ["archive"]
-    assert reader_choices(nothing, "sqlite:/data/croupier", True) == ()
-    assert reader_choices(nothing, "redis://localhost", False) == ()
-    beside = archive_beside("sqlite:/data/croupier")
-    assert beside is not None and beside.place.url == "/data/croupier/archive"
+    assert names_of(nothing) == names_of(nothing, store="sqlite:/data/croupier") == ["archive"]
+    assert names_of(nothing, no_archive=True) == names_of(nothing, ray_address="node:6379") == []
+    assert default_archive("sqlite:/data/croupier", {}).place.url == "/data/croupier/archive"
+    of_redis = default_archive("redis://localhost", {"XDG_STATE_HOME": "/state"}).place.url
+    assert of_redis.startswith("/state/croupier/archive-of-") and of_redis.endswith("/archive")
 
 
 def test_no_archive_is_stronger_than_the_file() -> None:
     found = load_integrations(EXAMPLE, with_secrets=True)
-    assert "archive" not in [choice.name for choice in reader_choices(found, "redis://localhost", True)]
+    assert "archive" not in names_of(found, no_archive=True)
+
+
+def test_other_readers_find_in_the_archive_what_the_store_has_trimmed() -> None:
+    found = load_integrations(EXAMPLE, with_secrets=True)
+    settings = Settings(store="redis://localhost", catalog=ROOT / "catalog")
+    plans = reader_plans(found, archive_of(found, settings, {}), settings.store)
+    assert {plan.name: bool(plan.archive) for plan in plans} == {"archive": False, "bus": True, "webhooks": True}
 
 
 @pytest.mark.parametrize("path", FACTORIES.values())
@@ -168,5 +183,7 @@ def test_editors_see_the_same_mistakes(text: str, fine: bool) -> None:
 
 def test_fields_are_described_for_editors() -> None:
     schema = json.loads(schema_text())
-    assert schema["$defs"]["ArchiveSettings"]["properties"]["spool_bytes_max"]["description"].startswith("When the spool")
+    assert schema["$defs"]["ArchiveSettings"]["properties"]["spool_bytes_max"]["description"].startswith(
+        "When the spool"
+    )
     assert all("description" in definition for definition in schema["$defs"].values())
