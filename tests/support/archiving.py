@@ -38,6 +38,8 @@ class MemoryNotes:
         self.written: list[Mapping[str, bytes | None]] = []
 
     async def read(self, prefix: str = "", after: str = "", limit: int = 1_000) -> Mapping[str, bytes]:
+        if prefix in self.kept and limit == 1:
+            return {prefix: self.kept[prefix]}
         found = sorted(key for key in self.kept if key.startswith(prefix) and key > after)
         return {key: self.kept[key] for key in found[:limit]}
 
