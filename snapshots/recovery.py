@@ -142,7 +142,7 @@ class PlayerArchive(Protocol):
         """The player's entries since about `since_ms` (Unix ms), without personal fields, in any order.
 
         `cursors` is how far the archive's reader has come, `logs` what the journal holds: if a record is no longer in
-        the journal and not yet in the archive, ArchiveUnavailable is raised, as when the archive does not answer.
+        the journal and not yet in the archive, ArchiveBehind is raised; ArchiveUnavailable if there is no answer.
         """
 
 

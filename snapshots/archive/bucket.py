@@ -17,6 +17,7 @@ from snapshots.errors import AlreadyStored, ArchiveUnavailable, StoreUnsuitable
 REQUEST_TIMEOUT_S = 30
 SYNCED_MAX = 16
 _RETRIES = 2
+_FAILURES = (BaseError, OSError, ValueError)
 
 
 def open_bucket(place: ArchivePlace) -> Bucket:
@@ -72,7 +73,7 @@ class ObjectBucket:
         except AlreadyExistsError:
             if await self.get(name) != content:
                 raise AlreadyStored(f"{name} holds something else: another archiver writes here.") from None
-        except (BaseError, OSError) as error:
+        except _FAILURES as error:
             raise _unavailable(name, error) from error
         if self._folder is not None:
             await asyncio.to_thread(self._sync, self._folder, self._folder / name)
@@ -82,14 +83,14 @@ class ObjectBucket:
         try:
             answer = await obstore.get_async(self._store, name)
             return bytes(await answer.bytes_async())
-        except (BaseError, OSError) as error:
+        except _FAILURES as error:
             raise _unavailable(name, error) from error
 
     async def get_range(self, name: str, start: int, length: int) -> bytes:
         """See Bucket."""
         try:
             return bytes(await obstore.get_range_async(self._store, name, start=start, length=length))
-        except (BaseError, OSError) as error:
+        except _FAILURES as error:
             raise _unavailable(name, error) from error
 
     async def folders(self, prefix: str) -> list[str]:
@@ -119,7 +120,7 @@ class ObjectBucket:
     async def _list(self, prefix: str) -> Mapping[str, Any]:
         try:
             return await obstore.list_with_delimiter_async(self._store, prefix)
-        except (BaseError, OSError) as error:
+        except _FAILURES as error:
             raise _unavailable(prefix, error) from error
 
 
