@@ -39,7 +39,7 @@ BUFFER_BYTES_MAX = 4_194_304
 """Bytes that wait in memory for the disk; beyond, `take` waits."""
 NOTES_AT_ONCE = 256
 RETRY_S = 0.5
-LOOK_S = 20.0
+LOOK_S = 8.0
 """How long the archive may take to tell, at the start, how far it has come."""
 
 
@@ -83,6 +83,15 @@ class ArchiveSink:
         the archive can tell how far the archive has come.
         """
         try:
+            await self._go_on()
+        except BaseException:
+            await self._on_disk(self._spool.close)  # so that the next one can have it
+            raise
+        self._start(self._flushing)
+        self._start(lambda: self._uploader.run(self._brought))
+
+    async def _go_on(self) -> None:
+        try:
             ends, waiting = await self._on_disk(self._spool.open, self._now_ms())
             last = await self._on_disk(self._spool.last)
         except OSError as error:
@@ -101,8 +110,6 @@ class ArchiveSink:
         except StoreError as error:
             raise SinkFailed(f"The archive can't be read: {error}") from error
         self._next_number, self._taken, self._stored = number + 1, dict(ends), dict(ends)
-        self._start(self._flushing)
-        self._start(lambda: self._uploader.run(self._brought))
 
     async def _look(self, number: int, ends: Mapping[str, End]) -> tuple[int, dict[str, End]]:
         """What the archive itself says; files whose numbers somebody else has used get new ones."""
@@ -169,15 +176,20 @@ class ArchiveSink:
 
     def _check_chain(self, followed: Followed, known: End | None) -> None:
         """The record follows the one before it. What was lost before this life began is counted and told, and the
-        archive goes on: nobody could bring it back.
+        archive goes on: nobody could bring it back. An archive may begin in the middle of a log.
         """
         record = followed.record
-        same = known is not None and known.log_id == followed.log_id
-        seq, previous = (known.seq, known.hash) if known is not None and same else (0, GENESIS)
+        if known is None:
+            log.info(
+                "the archive of shard %s begins with log %s record %d", followed.shard_id, followed.log_id, record.seq
+            )
+            return
+        same = known.log_id == followed.log_id
+        seq, previous = (known.seq, known.hash) if same else (0, GENESIS)
         if (record.seq, record.previous) == (seq + 1, previous):
             return
         message = f"log {followed.log_id}: record {record.seq} does not follow record {seq}, the last one archived"
-        if followed.shard_id in self._seen:
+        if same and followed.shard_id in self._seen:
             raise SinkFailed(f"The archive's chain is broken, {message}.")
         self._metrics.gaps.inc()
         log.error("records are missing in the archive, %s", message)
