@@ -21,6 +21,7 @@ from feeds.archive.disk import Disk
 from feeds.reading import SinkFailed
 from snapshots.archive.format import decode_record
 from snapshots.archive.index import End
+from snapshots.errors import CorruptArchive
 
 log = logging.getLogger("croupier.archive")
 
@@ -63,10 +64,14 @@ def read_frames(content: bytes) -> tuple[list[bytes], int]:
 
 
 def read_file(path: Path) -> tuple[Mapping[str, End], Sequence[bytes]]:
-    """How far the archive had come before the file, and its records, encoded. Raises OSError."""
-    frames, _ = read_frames(path.read_bytes())
-    if not frames:
-        return {}, ()
+    """How far the archive had come before a file that was cut, and its records, encoded.
+
+    Raises OSError, and CorruptArchive if the file is not as it was cut: nothing of it is passed over in silence.
+    """
+    content = path.read_bytes()
+    frames, whole = read_frames(content)
+    if not frames or whole != len(content):
+        raise CorruptArchive(f"the spool's file {path} is damaged after {whole} of {len(content)} bytes")
     return _ENDS.decode(frames[0]), frames[1:]
 
 
