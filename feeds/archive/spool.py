@@ -21,6 +21,7 @@ from feeds.archive.disk import Disk
 from feeds.reading import SinkFailed
 from snapshots.archive.format import decode_record
 from snapshots.archive.index import End
+from snapshots.errors import CorruptArchive
 
 log = logging.getLogger("croupier.archive")
 
@@ -63,10 +64,14 @@ def read_frames(content: bytes) -> tuple[list[bytes], int]:
 
 
 def read_file(path: Path) -> tuple[Mapping[str, End], Sequence[bytes]]:
-    """How far the archive had come before the file, and its records, encoded. Raises OSError."""
-    frames, _ = read_frames(path.read_bytes())
-    if not frames:
-        return {}, ()
+    """How far the archive had come before a file that was cut, and its records, encoded.
+
+    Raises OSError, and CorruptArchive if the file is not as it was cut: nothing of it is passed over in silence.
+    """
+    content = path.read_bytes()
+    frames, whole = read_frames(content)
+    if not frames or whole != len(content):
+        raise CorruptArchive(f"the spool's file {path} is damaged after {whole} of {len(content)} bytes")
     return _ENDS.decode(frames[0]), frames[1:]
 
 
@@ -154,8 +159,15 @@ class Spool:
 
     def remove(self, file: CutFile, ends: Mapping[str, End]) -> None:
         """Its records are in a stored segment, with which the archive has come to `ends`."""
-        self._disk.replace(self._folder / "last", frame(msgspec.msgpack.encode((file.number, ends))))
-        self._disk.remove(file.path)
+        last = frame(msgspec.msgpack.encode((file.number, ends)))
+        try:
+            self._disk.replace(self._folder / "last", last)
+            self._disk.remove(file.path)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            self._disk.remove(file.path)  # makes room
+            self._disk.replace(self._folder / "last", last)
         self._hold(file.path, 0)
 
     def renumber(self, file: CutFile, number: int) -> None:
