@@ -10,10 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from feeds.bus.settings import BusSettings
 from tests.integration.feeds.topic import deduplicated
 from tests.integration.load import Load
 from tests.integration.ray_side import move
@@ -38,15 +36,12 @@ class House:
 
     def up(self) -> CroupierUp:
         """Starts it, for the first time or again."""
-        settings = BusSettings(
-            brokers=tuple(self.kafka.bootstrap_servers.split(",")), topic=TOPIC, waiting_events_max=2_000, linger_ms=5
-        )
-        env = {
-            "BUS_SETTINGS": msgspec.json.encode(settings).decode(),
-            "WITNESS": str(self.witness),
-            "PYTHONPATH": str(ROOT),
-        }
-        options = ("--shards", "2", "--spares", "1")
+        integrations = self._folder / "integrations.yaml"
+        brokers = ", ".join(self.kafka.bootstrap_servers.split(","))
+        bus = f"bus: {{brokers: [{brokers}], topic: {TOPIC}, waiting_events_max: 2000, linger_ms: 5}}"
+        integrations.write_text(bus)
+        options = ("--shards", "2", "--spares", "1", "--integrations", str(integrations))
+        env = {"WITNESS": str(self.witness), "PYTHONPATH": str(ROOT)}
         return CroupierUp(self._folder / "up", self.store, *options, module="tests.integration.feeds.bus_up", **env)
 
     def end(self) -> None:
@@ -103,6 +98,8 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 def test_the_topic_holds_what_the_journal_holds_whatever_dies(house: House) -> None:
     kafka = house.kafka
     wait_until("the bus reads", lambda: house.reads("bus"), 40)
+    document = house.server.api.plain("GET", "/asyncapi.json").json()
+    assert document["channels"]["bets"]["address"] == TOPIC
     with Load(house.server, "bus", count=16) as load:
         load.more_spins(300)
         house.kill_bus()
