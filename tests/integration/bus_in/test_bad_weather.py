@@ -97,6 +97,23 @@ async def test_a_store_that_is_away_delays_the_commit_and_loses_nothing(
     assert committed(kafka, "croupier")[0] == 2
 
 
+async def test_brokers_that_are_down_for_a_while_cost_time_only(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders
+) -> None:
+    events = [Event(f"p{number % 30}") for number in range(600)]
+    produce(kafka, *events[:300])
+    async with bus_in(kafka, players, store) as running:
+        await until("some are applied", lambda: len(players.applied) == 300)
+        kafka.all_down()
+        await asyncio.sleep(3)
+        assert not running.task.done()
+        kafka.all_up()
+        produce(kafka, *events[300:])
+        await until("all are applied", lambda: len(players.applied) == 600)
+    for player_id in {event.key for event in events}:
+        assert players.ids_of(player_id) == [event.command_id for event in events if event.key == player_id]
+
+
 async def test_consumers_come_and_go_and_all_is_applied_once_in_order(
     kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders
 ) -> None:
