@@ -87,10 +87,12 @@ class WebhooksSink:
     async def _tell(self, transition: Transition, origin: Origin, debt: Debt) -> None:
         happened_ms = transition.real_ms or transition.time_ms
         for event in public_events(transition):
-            for endpoint in self._wanted.get(event.type, ()):
-                if happened_ms >= endpoint.keeper.current.begin_ms:
+            wanted = self._wanted.get(event.type)
+            message = message_of(event) if wanted else None
+            for endpoint in wanted or ():
+                if message is not None and happened_ms >= endpoint.keeper.current.begin_ms:
                     await endpoint.room()
-                    endpoint.offer(message_of(event), origin, debt)
+                    endpoint.offer(message, origin, debt)
 
     def settled(self) -> Mapping[str, Position]:
         """See Sink."""
