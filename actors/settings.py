@@ -39,6 +39,10 @@ class ShardSettings(msgspec.Struct, frozen=True):
     """
     orphan_after_ms: int = 60_000
     """The shard of the player resolves a reservation that is held for longer. It looks twice in that time (rule 11)."""
+    fill_stop_percent: int = 85
+    """When the store is so full, new bets are refused as `overloaded`."""
+    fill_resume_percent: int = 80
+    """Below that they are accepted again."""
     archive: ArchivePlace | None = None
     """Where rollbacks of bets look that the journal holds no more (rules §3); None: nowhere."""
 

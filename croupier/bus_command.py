@@ -5,10 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-import msgspec
-import yaml
 from confluent_kafka import KafkaException
 
+from croupier.integrations import load_integrations
 from croupier.settings import LOG_LEVELS, SettingsInvalid, default_store
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.credentials import CredentialMissing
@@ -51,19 +50,13 @@ def _add_file(parser: argparse.ArgumentParser) -> None:
 
 
 def bus_in_section(path: Path | None) -> BusInSettings:
-    """The section `bus_in` of the file. Raises SettingsInvalid."""
+    """The section `bus_in` of the file. Raises SettingsInvalid, IntegrationsInvalid."""
     if path is None:
         raise SettingsInvalid("the event bus needs --integrations FILE (or CROUPIER_INTEGRATIONS)")
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        raise SettingsInvalid(f"--integrations {path} can't be read: {problem}") from problem
-    if not isinstance(document, dict) or document.get("bus_in") is None:
+    section = load_integrations(path, with_secrets=True).bus_in
+    if section is None:
         raise SettingsInvalid(f"--integrations {path} has no section bus_in")
-    try:
-        return msgspec.convert(document["bus_in"], BusInSettings)
-    except msgspec.ValidationError as problem:
-        raise SettingsInvalid(f"--integrations {path}: bus_in: {problem}") from problem
+    return section
 
 
 def _secret(options: argparse.Namespace) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 from croupier.bus_command import add_bus, add_bus_in
 from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
+from croupier.integrations import IntegrationsInvalid
+from croupier.integrations_command import add_integrations, add_integrations_file
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
 from croupier.webhooks_command import add_webhooks
 from gateway.access.keys import KeysInvalid
@@ -29,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CatalogInvalid as problem:
         print(problem, file=sys.stderr)
         print(f"the catalog can't be used: {len(problem.problems)} problem(s), listed above", file=sys.stderr)
+    except IntegrationsInvalid as problem:
+        print(problem, file=sys.stderr)
+        print(f"the integrations can't be used: {len(problem.problems)} problem(s), listed above", file=sys.stderr)
     except (SettingsInvalid, KeysInvalid, BindRefused, StoreUnsuitable) as problem:
         print(f"croupier: {problem}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -51,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="play 20 000 spins, kill a shard half-way, reconcile every balance"))
     _add_status(commands.add_parser("status", help="show shards, epochs, slots and players of a running Croupier"))
     add_catalog(commands.add_parser("catalog", help="check, deploy and translate a catalog folder"))
+    add_integrations(commands.add_parser("integrations", help="check integrations.yaml"))
     add_bus_in(commands.add_parser("bus-in", help="read the event bus: what other systems tell becomes commands"))
     add_bus(commands.add_parser("bus", help="send dead letters of the event bus back"))
     add_webhooks(commands.add_parser("webhooks", help="list, test, replay, enable and disable webhook endpoints"))
@@ -100,6 +106,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orphan-after", dest="orphan_after_s", type=int, metavar="SECONDS",
                         default=env("CROUPIER_ORPHAN_AFTER", "60"),
                         help="age at which a bonus reservation left by a crash is resolved (%(default)s)")  # fmt: skip
+    add_integrations_file(parser)
     parser.add_argument("--no-archive", action="store_true", default=os.environ.get("CROUPIER_NO_ARCHIVE"),
                         help="run without the archive of the journal: what is trimmed is gone")  # fmt: skip
     parser.add_argument("--take-over", action="store_true", default=os.environ.get("CROUPIER_TAKE_OVER"),
@@ -111,6 +118,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
 def _add_gateway(parser: argparse.ArgumentParser) -> None:
     _add_serving(parser)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
+    add_integrations_file(parser)
     parser.set_defaults(command=_gateway)
     _add_sandbox_and_watch(parser)
 
@@ -168,7 +176,7 @@ def _switch(name: str, given: bool | str | None) -> bool:
 def _up(options: argparse.Namespace) -> int:
     from croupier.running.up import CannotStart, TakenOver, run_until_signalled
 
-    names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s")
+    names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s", "integrations")
     more = {name: getattr(options, name) for name in names}
     more |= {name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive")}
     settings = _settings(options, **more)
@@ -186,7 +194,7 @@ def _up(options: argparse.Namespace) -> int:
 def _gateway(options: argparse.Namespace) -> int:
     from croupier.running.gateway_process import run_gateway
 
-    settings = _settings(options)
+    settings = _settings(options, integrations=options.integrations)
     if options.fd is None and not (os.environ.get("CROUPIER_CLUSTER_SECRET") or options.cluster_secret_file):
         raise SettingsInvalid(
             "a gateway needs the shards' secret: set CROUPIER_CLUSTER_SECRET or --cluster-secret-file"

@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True):
     behind.
     """
     log_level: str = "WARNING"
+    integrations: Path | None = None
+    """integrations.yaml: the world outside (`croupier.integrations`)."""
     no_archive: bool = False
     """Whether `croupier up` runs without the archive, so that nothing holds the journal."""
     take_over: bool = False

@@ -57,6 +57,11 @@ def execute_or_ask(player: Player, catalog: Catalog, command: Command) -> Outcom
     return _execute(player, catalog, command, False)
 
 
+def is_known(player: Player, command: Command) -> bool:
+    """Whether the command's id has been used: what it is answered then needs no new transition."""
+    return recall(player, command, id_digest(command.id), content_digest(command.body)) is not None
+
+
 def _execute(player: Player, catalog: Catalog, command: Command, informed: bool) -> Outcome | Needs:
     digest, content = id_digest(command.id), content_digest(command.body)
     known = recall(player, command, digest, content)

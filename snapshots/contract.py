@@ -66,6 +66,9 @@ class Store(Protocol):
     async def clock_ms(self) -> int:
         """The store's clock, Unix ms."""
 
+    async def fill(self) -> float | None:
+        """The share of the store's room that is in use, from 0 to about 1; None if the store sets itself no limit."""
+
     # --- shard: claim and lease
 
     async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:

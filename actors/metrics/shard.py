@@ -83,7 +83,9 @@ class ShardMetrics(Collector):
         self.grants_ended = 0
         self.snapshot_cpu_s = 0.0
         """CPU time of the shard's thread; a store's own threads and Redis are not counted."""
-        self.gauges = {
+        self.gauges: dict[str, float] = {
+            "store_fill_ratio": 0,
+            "shard_bets_stopped": 0,
             "shard_resident_players": 0,
             "shard_epoch": 0,
             "shard_clock_skew_ms": 0,

@@ -53,6 +53,8 @@ class ShardContext:
         self.clock_ok = True
         self.paused = False
         """A catalog is being swapped: nothing is decided meanwhile."""
+        self.bets_stopped = False
+        """The store is nearly full: commands that place a bet are refused."""
         self.draining = False
         self.ended = False
         self.misrouted = False
@@ -104,6 +106,16 @@ class ShardContext:
         if in_time != self.clock_ok:
             log.warning("clock %d ms off the store's: %s", skew_ms, "serving again" if in_time else "not serving")
         self.clock_ok = in_time
+
+    def stop_bets(self) -> None:
+        """New bets are refused until `allow_bets`."""
+        self.bets_stopped = True
+        self.metrics.gauges["shard_bets_stopped"] = 1
+
+    def allow_bets(self) -> None:
+        """New bets are accepted."""
+        self.bets_stopped = False
+        self.metrics.gauges["shard_bets_stopped"] = 0
 
     def pause(self) -> None:
         """Nothing is decided until `resume`."""

@@ -17,11 +17,11 @@ from actors.shard.loading import Loader
 from actors.shard.lookups import FactFinder
 from actors.shard.residents import Resident
 from actors.wire.frames import Kind, Reply, ReplyTo, Request, encode, unavailable
-from engine.commands import Command, CommandBody, FlagForOperator, Spin
+from engine.commands import BETS, Command, CommandBody, FlagForOperator, Spin
 from engine.due import next_due
 from engine.events import AnyEvent, BetPlaced, WinCredited
 from engine.facts import NO_FACTS, Needs
-from engine.player import Outcome, Replayed, execute, execute_or_ask, query
+from engine.player import Outcome, Replayed, execute, execute_or_ask, is_known, query
 from engine.queries import QUERIES
 from engine.rejections import ALREADY_PROCESSED, ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
 from engine.state.invariants import InvariantViolation
@@ -35,6 +35,8 @@ log = logging.getLogger("croupier.shard")
 
 ONE_CALL = 2
 """Events of a one-call spin that is `_plain`: its bet and its win."""
+STOPPED_RETRY_S = 5
+"""When callers may try again whose bets were refused because the store is nearly full."""
 ATTEMPTS_MAX = 2
 """A command whose deciding or applying raises is tried once more on a freshly loaded player (rule 10)."""
 
@@ -101,11 +103,22 @@ class Turn:
     def _run_command(self, reply_to: ReplyTo, request: Request, resident: Resident, now: int) -> None:
         started = time.perf_counter()
         command = self._command(request.command_id, request.body, resident, now)  # type: ignore[arg-type]
+        if self._context.bets_stopped and self._stops(reply_to, request, resident, command):
+            return
         outcome = execute_or_ask(resident.player, self._context.catalog, command)
         if type(outcome) is Needs:
             self._facts.find(resident, command, outcome, reply_to, request)
         else:
             self._settle(outcome, reply_to, request, resident, started)
+
+    def _stops(self, reply_to: ReplyTo, request: Request, resident: Resident, command: Command) -> bool:
+        """Whether this is a new bet, which is refused while the store is nearly full. A repeat gets its first answer."""
+        if type(request.body) not in BETS or is_known(resident.player, command):
+            return False
+        self._metrics.count("shard_overloaded")
+        reply_to.reply(unavailable(request.rid, "overloaded", "The store is nearly full.", STOPPED_RETRY_S))
+        self._drop_unregistered(resident)
+        return True
 
     def _settle(
         self, result: Outcome, reply_to: ReplyTo, request: Request, resident: Resident, started: float

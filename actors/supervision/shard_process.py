@@ -16,6 +16,7 @@ from actors.background.due_sweep import DueSweep
 from actors.background.due_work import Scheduler
 from actors.background.slot_moves import SlotMoves
 from actors.background.snapshotter import Snapshotter
+from actors.background.store_fill import StoreFill
 from actors.host.clock import boottime_s, now_ms
 from actors.host.processes import is_gone, this_process
 from actors.metrics.shard import ShardMetrics
@@ -134,12 +135,14 @@ class ShardProcess:
 
     def _start_background(self) -> None:
         assert self._snapshotter is not None and self._scheduler is not None and self._due_sweep is not None
+        assert self.shard is not None
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._heartbeats(), name="heartbeats"),
             loop.create_task(self._snapshotter.run(), name="snapshots"),
             loop.create_task(self._scheduler.run(), name="due work"),
             loop.create_task(self._due_sweep.run(), name="index of due work"),
+            loop.create_task(StoreFill(self.shard.context).run(), name="room of the store"),
         ]
 
     async def _catalog_in_force(self, routing: Routing) -> tuple[int, Catalog]:

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from feeds.behind import Bytes, Minutes
 from snapshots.archive.place import ArchivePlace
 from snapshots.credentials import Credential
 
@@ -36,6 +37,10 @@ class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After so many failed uploads in a row the breaker opens."""
     open_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0
     """For how many seconds the breaker then lets no upload through."""
+    alert_after_minutes: Minutes = 10
+    """Operators are alerted when the oldest record that is not archived is so old."""
+    alert_after_bytes: Bytes = 1_073_741_824
+    """Operators are alerted when the store keeps so much of the journal for the archive."""
 
     def __post_init__(self) -> None:
         if (self.key is None) == (self.key_file is None):

@@ -7,7 +7,7 @@ that comes again is applied once: its command has the same id.
 import asyncio
 import logging
 import time
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
@@ -73,7 +73,8 @@ async def _one_consumer(consumer: ConsumerThread, stop: asyncio.Event) -> Except
     """Until it ends by itself or is told to stop; its failure."""
     stopping = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait([consumer.ended, stopping], return_when=asyncio.FIRST_COMPLETED)
+        waited: list[asyncio.Future[Any]] = [consumer.ended, stopping]
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
         consumer.stop()

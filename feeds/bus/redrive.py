@@ -13,6 +13,7 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from feeds.bus.incoming.dead_letters import MESSAGE_BYTES_MAX, OMITTED, OWN_HEADERS
+from feeds.bus.incoming.record import headers_of
 from feeds.bus.incoming.settings import CLIENT_ID, BusInSettings
 
 BATCH_MAX: Final = 200
@@ -112,14 +113,15 @@ class _Run:
                 return
 
     def _wanted(self, message: Message) -> bool:
-        headers = dict(message.headers() or ())
+        headers = dict(headers_of(message))
         if OMITTED in headers:
             return False
         return self._code is None or headers.get("x-error-code") == self._code.encode()
 
     def _send(self, message: Message) -> None:
-        headers = [(name, value) for name, value in message.headers() or () if name not in OWN_HEADERS]
-        headers = [header for header in headers if header[0] != REDRIVEN]
+        headers: list[tuple[str, str | bytes | None]] = [
+            (name, value) for name, value in headers_of(message) if name not in OWN_HEADERS and name != REDRIVEN
+        ]
         headers.append((REDRIVEN, datetime.now(UTC).isoformat(timespec="seconds").encode()))
         self._producer.produce(self._topic, message.value(), message.key(), headers=headers, on_delivery=self._answered)
         self._producer.poll(0)

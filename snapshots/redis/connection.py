@@ -117,6 +117,13 @@ class RedisConnection:
         seconds, micros = await answer(self._redis.time())
         return int(seconds) * 1000 + int(micros) // 1000
 
+    async def fill(self) -> float | None:
+        """How much of `maxmemory` is in use, by the count that Redis itself goes by; None without `maxmemory`."""
+        memory = await answer(self._redis.info("memory"))
+        room = int(memory["maxmemory"])
+        used = int(memory["used_memory"]) - int(memory.get("mem_not_counted_for_evict", 0))
+        return used / room if room else None
+
 
 async def answer(call: Any) -> Any:
     """What Redis answers through the client. Raises StoreUnavailable if it does not answer."""

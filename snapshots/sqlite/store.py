@@ -39,6 +39,7 @@ from snapshots.contract import (
 from snapshots.errors import StoreUnavailable
 from snapshots.rows import checked_claim, checked_trim
 from snapshots.sqlite import control as sqlite_control
+from snapshots.sqlite import disk as sqlite_disk
 from snapshots.sqlite import due as sqlite_due
 from snapshots.sqlite import limits as sqlite_limits
 from snapshots.sqlite import readers as sqlite_readers
@@ -103,6 +104,10 @@ class SqliteStore:
     async def clock_ms(self) -> int:
         """The clock of this machine: an embedded store has no other."""
         return time.time_ns() // 1_000_000
+
+    async def fill(self) -> float | None:
+        """See Store. The room is that of the folder's disk (`snapshots.sqlite.disk`)."""
+        return await self._on_files(lambda _: sqlite_disk.fill(self._folder))
 
     async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
         """See Store. ValueError if the shard id or the nonce can't be one."""

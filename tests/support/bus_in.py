@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from actors.outcome import Answered, OnOutcome, Outcome
 from engine.commands import CommandBody
 from engine.queries import QueryBody
+from feeds.bus.incoming.record import headers_of
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.bus.kafka_in import run
 from tests.support.gateway_doubles import REPLIES, ROUND
@@ -142,6 +143,6 @@ def letters(kafka: MockKafka, topic: str = DEAD) -> list[dict[str, str]]:
     """The headers of all dead letters, with `value` and `key`."""
     found = []
     for message in kafka.read([topic]):
-        headers = {name: (value or b"").decode() for name, value in message.headers() or ()}
+        headers = {name: (value or b"").decode() for name, value in headers_of(message)}
         found.append(headers | {"value": repr(message.value()), "key": repr(message.key())})
     return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from snapshots.contract import Position, Reader
+from snapshots.contract import Position, Reader, Routing
 from snapshots.errors import Fenced, StoreUnavailable
 
 
@@ -45,9 +45,14 @@ class MemoryReaders:
         found = sorted(item for item in self._notes.get(name, {}).items() if item[0].startswith(prefix))
         return dict([item for item in found if item[0] > after][:limit])
 
+    async def routing(self) -> Routing:
+        """See the contract: nobody serves."""
+        self._check()
+        return Routing(term=0, slots=(), dedicated={}, shards={})
+
     def next_of(self, topic: str, partition: int) -> int | None:
         """The watermark of the bus in."""
-        note = self._notes.get(f"bus-in:{topic}:{partition}", {}).get("next")
+        note = self._notes.get(f"bus-in.{topic}.{partition}", {}).get("next")
         return None if note is None else int(note)
 
     def _check(self) -> None:

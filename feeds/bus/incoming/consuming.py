@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from feeds.bus.incoming.intake import Intake
 from feeds.bus.incoming.metrics import BusInMetrics
-from feeds.bus.incoming.record import Partition, Record
+from feeds.bus.incoming.record import Partition, Record, headers_of
 from feeds.bus.incoming.settings import CLIENT_ID, BusInSettings
 
 log = logging.getLogger("croupier.bus_in")
@@ -33,6 +33,10 @@ BROKER_S: Final = 10.0
 """For questions to the broker."""
 CALL_S: Final = 90.0
 """For answers of the loop; longer than it may wait for the store."""
+
+
+class FencedOff(Exception):
+    """This consumer is behind the times: a new one asks the group what is its own."""
 
 
 class ConsumerThread:
@@ -80,6 +84,8 @@ class ConsumerThread:
         return None
 
     def _round(self) -> None:
+        if self._intake.fenced:
+            raise FencedOff("another process has taken one of its partitions")
         now = time.monotonic()
         self._pause()
         if now >= self._commit_at:
@@ -130,9 +136,9 @@ class ConsumerThread:
             topic=topic,
             partition=partition,
             offset=offset,
-            key=_raw(message.key()),
-            value=_raw(message.value()) or b"",
-            headers=tuple((name, _raw(value)) for name, value in message.headers() or ()),
+            key=message.key(),
+            value=message.value() or b"",
+            headers=headers_of(message),
             seen_ms=int(time.time() * 1_000),
         )
 
@@ -243,7 +249,8 @@ def consumer_config(settings: BusInSettings) -> dict[str, Any]:
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
         "queued.max.messages.kbytes": 8_192,
-        "queued.min.messages": 2_000,
+        "queued.min.messages": 10_000,
+        "fetch.queue.backoff.ms": 10,
         "fetch.message.max.bytes": 1_048_576,
         "fetch.wait.max.ms": 100,
         "isolation.level": "read_committed",
@@ -259,7 +266,3 @@ def _partitions(places: "Mapping[Partition, int] | set[Partition]") -> list[Topi
     if isinstance(places, Mapping):
         return [TopicPartition(topic, partition, offset) for (topic, partition), offset in places.items()]
     return [TopicPartition(topic, partition) for topic, partition in places]
-
-
-def _raw(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value

@@ -8,6 +8,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import count
 from typing import Final
 
 from actors.outcome import Answered
@@ -29,6 +31,8 @@ log = logging.getLogger("croupier.bus_in")
 
 LOOK_S: Final = 0.05
 WATERMARK_S: Final = 0.5
+TURNS_OUT_OF_THE_WAY: Final = 120
+"""Once in so many times: a minute."""
 LET_GO_S: Final = 5.0
 CLAIM_RETRY_S, CLAIM_MAX_S = 0.5, 60.0
 SHARE_OF_A_LANE: Final = 16
@@ -51,6 +55,8 @@ class Intake:
         """Partitions of which nothing should come now. Only ever replaced."""
         self.committable: Mapping[Partition, int] = {}
         """What is finished and noted in our own store. Only ever replaced."""
+        self.fenced = False
+        """Another process has taken a partition that this one believed to have: the consumer must begin again."""
         self._attempts, self._dead_letters = attempts, dead_letters
         self._watermarks, self._metrics = watermarks, metrics
         self._reader = Reader(settings)
@@ -74,6 +80,7 @@ class Intake:
 
     async def claim(self, places: Sequence[Partition]) -> Mapping[Partition, int | None]:
         """Takes partitions over: where each was left. Raises StoreError when the store stays away for a minute."""
+        self.fenced = False
         deadline = time.monotonic() + CLAIM_MAX_S
         while True:
             try:
@@ -190,10 +197,13 @@ class Intake:
 
     async def _note(self) -> None:
         """Notes again and again in our own store what is finished; only then may it be committed at the broker."""
-        while True:
+        for turn in count(1):
             await asyncio.sleep(WATERMARK_S)
             for progress in list(self._partitions.values()):
                 await self._try_note(progress)
+            if turn % TURNS_OUT_OF_THE_WAY == 0:
+                with suppress(StoreError):  # tried again soon; a fenced claim is found by the next note
+                    await self._watermarks.keep_out_of_the_way()
 
     async def _try_note(self, progress: Progress) -> None:
         offset = progress.committable
@@ -201,6 +211,7 @@ class Intake:
             await self._watermarks.write(progress.place, offset)
         except Fenced:
             log.warning("%s/%d is another process's now: nothing more is done for it", *progress.place)
+            self.fenced = self.fenced or not progress.gone.is_set()
             progress.gone.set()
         except StoreError as failure:
             log.warning("the watermark of %s/%d can't be written: %s", *progress.place, failure)

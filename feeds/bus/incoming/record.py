@@ -1,6 +1,7 @@
 """A message as the broker has it, on its way through the lanes."""
 
 import msgspec
+from confluent_kafka import Message
 
 Partition = tuple[str, int]
 """A topic and the number of one of its partitions."""
@@ -37,3 +38,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}@{self.offset}"
+
+
+def headers_of(message: Message) -> MessageHeaders:
+    """As they were sent. The library gives pairs of text and bytes, though its types allow more."""
+    sent = message.headers() or []
+    assert isinstance(sent, list)
+    return tuple((name, value.encode() if isinstance(value, str) else value) for name, value in sent)

@@ -1,0 +1,156 @@
+"""Tries what `integrations.yaml` names: brokers, bucket, endpoints. Nothing is written or sent there.
+
+Every attempt has a time-out, and all of them run at the same time.
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import Awaitable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from feeds.archive.settings import ArchiveSettings
+from feeds.bus.brokers import Brokers
+from feeds.bus.incoming.settings import BusInSettings
+from feeds.bus.settings import BusSettings
+from feeds.credentials import CredentialMissing
+from feeds.integrations import Integrations
+from feeds.webhooks.addresses import AddressGuard, AddressRefused
+from feeds.webhooks.settings import EndpointSettings
+from snapshots.archive.bucket import open_bucket
+from snapshots.errors import StoreError
+
+TIMEOUT_S: Final = 10.0
+ADDRESSES_MAX: Final = 4
+"""Addresses of an endpoint that are tried one after the other."""
+
+
+class Attempt(NamedTuple):
+    """What was tried, and how it went: `failure` is None if it answered as it should."""
+
+    what: str
+    failure: str | None
+    found: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.found}" if self.failure is None else f"{self.what}: FAILED: {self.failure}"
+
+
+class NotAsItShould(Exception):
+    """It answered, but not so that it could be used. The message says why."""
+
+
+async def try_all(integrations: Integrations) -> Sequence[Attempt]:
+    """One attempt for each thing that the file names, in the file's order."""
+    trials: list[tuple[str, Awaitable[str]]] = []
+    if integrations.archive is not None:
+        trials.append((f"archive at {integrations.archive.place.url}", _archive(integrations.archive)))
+    if integrations.bus is not None:
+        trials.append((_brokers_name("bus", integrations.bus), _bus(integrations.bus)))
+    if integrations.bus_in is not None:
+        trials.append((_brokers_name("bus_in", integrations.bus_in), _bus_in(integrations.bus_in)))
+    if integrations.webhooks is not None:
+        for name, endpoint in integrations.webhooks.endpoints.items():
+            trials.append((f"webhook {name} at {urlsplit(endpoint.url).netloc}", _endpoint(endpoint)))
+    return await asyncio.gather(*(_attempt(what, trial) for what, trial in trials))
+
+
+async def _attempt(what: str, trial: Awaitable[str]) -> Attempt:
+    try:
+        async with asyncio.timeout(TIMEOUT_S + 2):
+            return Attempt(what, None, await trial)
+    except TimeoutError:
+        return Attempt(what, f"no answer within {TIMEOUT_S:g} s")
+    except (OSError, StoreError, CredentialMissing, NotAsItShould) as problem:
+        return Attempt(what, str(problem) or type(problem).__name__)
+
+
+# --- the archive
+
+
+async def _archive(settings: ArchiveSettings) -> str:
+    place = settings.place
+    for folder in [settings.spool, *([] if "://" in place.url else [place.url])]:
+        _check_folder(Path(folder))
+    if "://" not in place.url:
+        return "folder and spool can be written"
+    days = await open_bucket(place).folders("segments")
+    return f"the bucket answers ({'nothing is archived yet' if not days else f'archived from {days[0]} on'}); " \
+        "the spool can be written"  # fmt: skip
+
+
+def _check_folder(folder: Path) -> None:
+    """Whether the folder can be written, or made where it is to be."""
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise NotAsItShould(f"{folder} can't be written: {there} is no folder, or not one of this user's")
+
+
+# --- brokers
+
+
+def _brokers_name(section: str, brokers: Brokers) -> str:
+    return f"{section} at {', '.join(brokers.brokers)}"
+
+
+async def _bus(settings: BusSettings) -> str:
+    wanted = {topic for topic in settings.by_family().values() if topic is not None}
+    return await asyncio.to_thread(_topics, settings, wanted)
+
+
+async def _bus_in(settings: BusInSettings) -> str:
+    names = [topic.name for topic in settings.topics]
+    return await asyncio.to_thread(_topics, settings, {*names, *map(settings.dead_letters_of, names)})
+
+
+def _topics(settings: Brokers, wanted: Iterable[str]) -> str:
+    """Asks the brokers for their topics. Raises NotAsItShould if there are not all."""
+    heard: list[str] = []
+    client = AdminClient(
+        settings.client("croupier-check") | {"error_cb": lambda error: heard.append(error.str()), "log_level": 0}
+    )
+    try:
+        known = client.list_topics(timeout=TIMEOUT_S).topics
+    except KafkaException as problem:
+        client.poll(0)  # hands out why
+        raise NotAsItShould(f"no broker answers: {heard[0] if heard else problem.args[0].str()}") from problem
+    absent = sorted(topic for topic in wanted if topic not in known)
+    if absent:
+        raise NotAsItShould(f"the brokers answer, but have no topic {', '.join(absent)}")
+    counts = ", ".join(f"{topic} ({len(known[topic].partitions)} partitions)" for topic in sorted(wanted))
+    return f"the brokers answer, and have {counts}"
+
+
+# --- endpoints
+
+
+async def _endpoint(settings: EndpointSettings) -> str:
+    """Connects as a delivery would, to addresses that are allowed only, and says goodbye without a request."""
+    parts = urlsplit(settings.url)
+    host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
+    guard, problem = AddressGuard(settings.networks), OSError("its name has no address")
+    for info in infos[:ADDRESSES_MAX]:
+        address = str(info[4][0])
+        try:
+            guard.check(address)
+            await _connect(address, port, host if parts.scheme == "https" else None)
+        except (AddressRefused, OSError) as failure:
+            problem = failure
+        else:
+            return f"{address} accepts connections{' with TLS' if parts.scheme == 'https' else ''}; nothing was sent"
+    raise problem
+
+
+async def _connect(address: str, port: int, tls_name: str | None) -> None:
+    context = ssl.create_default_context() if tls_name is not None else None
+    async with asyncio.timeout(TIMEOUT_S):
+        _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=tls_name)
+    writer.close()

@@ -1,0 +1,24 @@
+"""`integrations.yaml` as it is used: one section for each way between the engine and the platform around it.
+
+Each section is the settings of its own package, so that a limit is written in one place only.
+"""
+
+import msgspec
+
+from feeds.archive.settings import ArchiveSettings
+from feeds.bus.incoming.settings import BusInSettings
+from feeds.bus.settings import BusSettings
+from feeds.webhooks.settings import WebhooksSettings
+
+
+class Integrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of the world outside is connected. A section that is left out is off; for the archive there is a default."""
+
+    archive: ArchiveSettings | None = None
+    """Where the journal goes when the store trims it. Without this section: a folder beside a SQLite store."""
+    bus: BusSettings | None = None
+    """Public events to Kafka."""
+    bus_in: BusInSettings | None = None
+    """Events of other systems that become commands."""
+    webhooks: WebhooksSettings | None = None
+    """Public events to HTTP endpoints of the platform."""
