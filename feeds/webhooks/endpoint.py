@@ -36,6 +36,7 @@ class Endpoint:
         name: str,
         settings: EndpointSettings,
         *,
+        owed_max: int,
         ledger: Ledger,
         sender: Sender,
         metrics: WebhookMetrics,
@@ -47,7 +48,7 @@ class Endpoint:
         self.chance = random.Random()
         self._wake = asyncio.Event()
         latest = settings.delivers == "latest"
-        self.table = Table(name, ledger, now_ms, latest=latest, held_max=settings.owed_max, wake=self._wake)
+        self.table = Table(name, ledger, now_ms, latest=latest, held_max=owed_max, wake=self._wake)
         self._ledger, self._metrics, self._now_ms = ledger, metrics, now_ms
         self._running: set[asyncio.Task[None]] = set()
         self._rest_until_ms = 0

@@ -53,6 +53,19 @@ def test_a_mistake_is_told_in_words(changes: dict[str, Any], reason: str) -> Non
         read(**changes)
 
 
+def many(count: int, **changes: Any) -> WebhooksSettings:
+    endpoints = {f"e{number}": {**GOOD, **changes} for number in range(count)}
+    return msgspec.json.decode(msgspec.json.encode({"endpoints": endpoints}), type=WebhooksSettings)
+
+
+def test_what_may_wait_is_shared_and_bounded() -> None:
+    assert many(1).owed_max("e0") == 10_000
+    assert many(32).owed_max("e31") == 1_875
+    assert many(6, owed_max=10_000).owed_max("e0") == 10_000
+    with pytest.raises(msgspec.ValidationError, match="all endpoints together must be at most 60000"):
+        many(7, owed_max=10_000)
+
+
 def test_names_of_endpoints_can_be_typed() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(msgspec.json.encode({"endpoints": {"p m/s": GOOD}}), type=WebhooksSettings)
