@@ -14,6 +14,7 @@ from croupier.settings import Settings
 from feeds.archive.behind import BehindTrimPoint
 from feeds.archive.settings import ArchiveSettings
 from feeds.integrations import Integrations
+from feeds.webhooks.settings import WebhooksSettings
 from snapshots.archive.place import ArchivePlace
 from snapshots.contract import ARCHIVE
 
@@ -60,12 +61,19 @@ def default_archive(store: str, environment: Mapping[str, str]) -> ArchiveSettin
 def reader_plans(integrations: Integrations, archive: ArchiveSettings | None, store: str) -> tuple[ReaderPlan, ...]:
     """The readers that run. `archive` is the archive in use, `store` the store's URL."""
     behind = None if archive is None else msgspec.json.encode(BehindTrimPoint(archive, store))
-    sections = {ARCHIVE: archive, "bus": integrations.bus, "webhooks": integrations.webhooks}
+    sections = {ARCHIVE: archive, "bus": integrations.bus, "webhooks": _webhooks(integrations.webhooks, archive)}
     return tuple(
         _plan(name, section, None if name == ARCHIVE else behind)
         for name, section in sections.items()
         if section is not None
     )
+
+
+def _webhooks(section: WebhooksSettings | None, archive: ArchiveSettings | None) -> WebhooksSettings | None:
+    """Replays look into the archive in use, unless the section names another."""
+    if section is None or archive is None or section.archive is not None:
+        return section
+    return msgspec.structs.replace(section, archive=archive.place)
 
 
 def _plan(name: str, section: msgspec.Struct, behind: bytes | None) -> ReaderPlan:

@@ -44,6 +44,7 @@ async def test_a_hanging_endpoint_blocks_nobody_and_no_cursor() -> None:
         await alive.until_accepted(20)
         await settle(sink, journal)
         assert len(notes.under("owed/dead/")) == 20
+        await until_rests(sink)
         [first, second] = (await asked(sink, do="list"))["endpoints"]
         assert (first["state"], first["owed"], second["state"], second["owed"]) == ("open", 20, "ok", 0)
         assert len(dead.received) < 20, "the breaker ended the attempts"
@@ -211,6 +212,22 @@ async def test_when_too_much_is_owed_the_reader_waits_and_loses_nothing() -> Non
         await hurry(sink, clock, 6)
         await receiver.until_accepted(150)
         await taking
+
+
+async def test_an_endpoint_that_is_configured_no_more_leaves_nothing() -> None:
+    journal, notes = Journal(), KilledNotes()
+    for player in range(3):
+        journal.add(f"p{player}")
+    async with receiving(answering(500)) as receiver:
+        both = {"crm": settings(receiver.url, **EVERY), "pms": settings(receiver.url)}
+        async with sinking(notes, both) as sink:
+            await take(sink, journal)
+            await settle(sink, journal)
+            await until_rests(sink)
+        assert len(notes.under("owed/crm/")) == 3
+        async with sinking(notes, {"pms": settings(receiver.url)}) as sink:
+            assert [key for key in notes.kept if "crm" in key] == []
+            assert len(notes.under("owed/pms/")) == 3
 
 
 # --- addresses
