@@ -104,6 +104,10 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orphan-after", dest="orphan_after_s", type=int, metavar="SECONDS",
                         default=env("CROUPIER_ORPHAN_AFTER", "60"),
                         help="age at which a bonus reservation left by a crash is resolved (%(default)s)")  # fmt: skip
+    parser.add_argument("--integrations", type=Path, default=env("CROUPIER_INTEGRATIONS"), metavar="FILE",
+                        help="integrations.yaml: archive, event bus, webhooks and notices")  # fmt: skip
+    parser.add_argument("--no-bus-in", action="store_true", default=env("CROUPIER_NO_BUS_IN"),
+                        help="leave the section bus_in to `croupier bus-in`")  # fmt: skip
     parser.add_argument("--no-archive", action="store_true", default=os.environ.get("CROUPIER_NO_ARCHIVE"),
                         help="run without the archive of the journal: what is trimmed is gone")  # fmt: skip
     parser.add_argument("--take-over", action="store_true", default=os.environ.get("CROUPIER_TAKE_OVER"),
@@ -172,9 +176,9 @@ def _switch(name: str, given: bool | str | None) -> bool:
 def _up(options: argparse.Namespace) -> int:
     from croupier.running.up import CannotStart, TakenOver, run_until_signalled
 
-    names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s")
+    names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s", "integrations")
     more = {name: getattr(options, name) for name in names}
-    more |= {name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive")}
+    more |= {name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive", "no_bus_in")}
     settings = _settings(options, **more)
     try:
         run_until_signalled(settings, lambda url: print(f"ready {url}", flush=True))

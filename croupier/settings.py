@@ -47,6 +47,10 @@ class Settings(msgspec.Struct, frozen=True):
     behind.
     """
     log_level: str = "WARNING"
+    integrations: Path | None = None
+    """integrations.yaml: what of the world outside is connected."""
+    no_bus_in: bool = False
+    """Whether the section `bus_in` is left to processes of their own, `croupier bus-in`."""
     no_archive: bool = False
     """Whether `croupier up` runs without the archive, so that nothing holds the journal."""
     take_over: bool = False

@@ -22,8 +22,10 @@ from croupier.catalog import Checked, check_folder
 from croupier.catalog.folder import read_folder
 from croupier.deploying.control import content_of
 from croupier.deploying.exponents import catalog_in_force, exponent_problems
-from croupier.running.readers import archive_of, plans
+from croupier.running.bus_in_child import BusInChild
+from croupier.running.readers import archive_of, integrations_of, plans, reader_sections
 from croupier.settings import Settings
+from feeds.integrations import Integrations
 from gateway.access.keys import load_keys
 from gateway.serve import BACKLOG, bind, url_of
 from snapshots.contract import Store, TermLease
@@ -58,12 +60,16 @@ class Running:
     `stop` drains and ends everything.
     """
 
-    def __init__(self, url: str, supervisor: "RunningSupervisor", gateways: "Gateways") -> None:
+    def __init__(
+        self, url: str, supervisor: "RunningSupervisor", gateways: "Gateways", bus_in: BusInChild | None
+    ) -> None:
         self.url, self.supervisor = url, supervisor
-        self._gateways = gateways
+        self._gateways, self._bus_in = gateways, bus_in
 
     def stop(self) -> None:
-        """Gateways finish what they have, shards drain, snapshot and retire, Ray ends."""
+        """Gateways and bus-in finish what they have, shards drain, snapshot and retire, Ray ends."""
+        if self._bus_in is not None:
+            self._bus_in.stop()
         self._gateways.stop()
         try:
             self.supervisor.stop()
@@ -72,12 +78,16 @@ class Running:
 
 
 def start(settings: Settings) -> Running:
-    """Starts everything and returns when it serves. Raises CannotStart, BindRefused, CatalogInvalid or KeysInvalid."""
+    """Starts everything and returns when it serves.
+
+    Raises CannotStart, BindRefused, CatalogInvalid, IntegrationsInvalid or KeysInvalid.
+    """
     files = read_folder(settings.catalog)
     checked = check_folder(settings.catalog).sound()
     content = content_of(checked, files)
     if settings.keys is not None:
         load_keys(settings.keys)
+    integrations = integrations_of(settings)
     instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     check_store(settings, checked, instance)
     listener = bind(settings.host, settings.port)
@@ -87,7 +97,7 @@ def start(settings: Settings) -> Running:
     try:
         if settings.ray_address is not None and not _ray().RunningSupervisor.exists():
             await_term(settings, instance)
-        supervisor = _ray().RunningSupervisor(_deployment(settings, content, instance))
+        supervisor = _ray().RunningSupervisor(_deployment(settings, content, instance, integrations))
         failure = supervisor.wait_ready()
         if failure is not None:
             raise CannotStart(failure)
@@ -96,7 +106,16 @@ def start(settings: Settings) -> Running:
     except BaseException:
         _ray().stop_ray()
         raise
-    return Running(url, supervisor, gateways)
+    return Running(url, supervisor, gateways, _bus_in(settings, integrations))
+
+
+def _bus_in(settings: Settings, integrations: Integrations) -> BusInChild | None:
+    """The bus in, if it is configured and not left to others."""
+    if settings.integrations is None or integrations.bus_in is None or settings.no_bus_in:
+        return None
+    child = BusInChild(settings, settings.integrations)
+    child.start()
+    return child
 
 
 def check_store(settings: Settings, checked: Checked, instance: str) -> None:
@@ -173,9 +192,11 @@ def _start_ray(settings: Settings) -> None:
         raise CannotStart(f"Croupier can't start or join the Ray cluster {where}: {problem}") from problem
 
 
-def _deployment(settings: Settings, content: CatalogContent, instance: str) -> "Deployment":
+def _deployment(
+    settings: Settings, content: CatalogContent, instance: str, integrations: Integrations
+) -> "Deployment":
     shard_host = settings.shard_host or ("127.0.0.1" if settings.ray_address is None else "")
-    archive = archive_of(settings, os.environ)
+    archive = archive_of(settings, os.environ, integrations.archive)
     deployment: Deployment = _ray().Deployment(
         shard=settings.shard(shard_host, None if archive is None else archive.place),
         client=settings.client(),
@@ -183,7 +204,7 @@ def _deployment(settings: Settings, content: CatalogContent, instance: str) -> "
         content=content,
         log_level=settings.log_level,
         instance=instance,
-        readers=plans(settings.store, archive, {}),
+        readers=plans(settings.store, archive, reader_sections(integrations)),
         take_over=settings.take_over,
     )
     return deployment

@@ -11,8 +11,9 @@ import yaml
 
 from croupier.cli import main
 from croupier.integrations import IntegrationsInvalid, check_file, load_integrations
-from croupier.integrations.plans import FACTORIES, archive_beside, reader_choices
 from croupier.integrations.schema import FILE, schema_text
+from croupier.running.readers import FACTORIES, archive_of, integrations_of, plans, reader_sections
+from croupier.settings import Settings
 from feeds.integrations import Integrations
 
 ROOT = Path(__file__).parents[4]
@@ -50,7 +51,6 @@ def test_every_section_of_the_example_is_used_by_the_processes() -> None:
     found = load_integrations(EXAMPLE, with_secrets=True)
     assert found.bus is not None and found.bus.brokers == ("kafka-1.example.com:9093", "kafka-2.example.com:9093")
     assert found.webhooks is not None and found.webhooks.endpoints["ledger"].delivers == "every"
-    assert [choice.name for choice in reader_choices(found, "redis://localhost", False)] == list(FACTORIES)
 
 
 MISTAKES = [
@@ -135,18 +135,42 @@ def test_without_a_file_the_command_asks_for_one(
     assert "name the file: croupier integrations check FILE" in capsys.readouterr().err
 
 
+def settings(store: str = "sqlite:/data/croupier", **more: Any) -> Settings:
+    return Settings(store=store, catalog=ROOT / "catalog", **more)
+
+
+def running(settings: Settings) -> list[str]:
+    """The readers that run, in order."""
+    found = integrations_of(settings)
+    archive = archive_of(settings, {"HOME": "/home/me"}, found.archive)
+    return [plan.name for plan in plans(settings.store, archive, reader_sections(found))]
+
+
 def test_the_archive_is_on_by_default_beside_a_sqlite_store() -> None:
-    nothing = Integrations()
-    assert [choice.name for choice in reader_choices(nothing, "sqlite:/data/croupier", False)] == ["archive"]
-    assert reader_choices(nothing, "sqlite:/data/croupier", True) == ()
-    assert reader_choices(nothing, "redis://localhost", False) == ()
-    beside = archive_beside("sqlite:/data/croupier")
+    assert running(settings()) == ["archive"]
+    assert running(settings(no_archive=True)) == []
+    beside = archive_of(settings(), {})
     assert beside is not None and beside.place.url == "/data/croupier/archive"
 
 
-def test_no_archive_is_stronger_than_the_file() -> None:
-    found = load_integrations(EXAMPLE, with_secrets=True)
-    assert "archive" not in [choice.name for choice in reader_choices(found, "redis://localhost", True)]
+def test_the_file_says_where_the_archive_is_and_no_archive_is_stronger() -> None:
+    configured = settings("redis://localhost", ray_address="head:6380", integrations=EXAMPLE)
+    assert running(configured) == list(FACTORIES)
+    archive = archive_of(configured, {}, integrations_of(configured).archive)
+    assert archive is not None and archive.place.url == "s3://casino-archive/croupier"
+    assert "archive" not in running(settings(integrations=EXAMPLE, no_archive=True))
+
+
+def test_up_refuses_a_file_with_mistakes_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "integrations.yaml"
+    path.write_text("buss: {}\n")
+    assert main(["up", "--store", f"sqlite:{tmp_path / 'store'}", "--integrations", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert f"{path}:1: unknown field `buss` (did you mean `bus`?)" in said
+    assert "the integrations can't be used: 1 problem(s), listed above" in said
+    assert not (tmp_path / "store").exists()
 
 
 @pytest.mark.parametrize("path", FACTORIES.values())
