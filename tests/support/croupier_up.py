@@ -107,10 +107,21 @@ class Api:
 
 
 class CroupierUp:
-    """One running `croupier up`, or `croupier gateway`. Whoever starts it ends it with `stop` or `kill_everything`."""
+    """One running `croupier up`, or `croupier gateway`. Whoever starts it ends it with `stop` or `kill_everything`.
+
+    It has no archive unless that is asked for: a process less to start and to settle for all who don't look at it.
+    """
 
     def __init__(
-        self, folder: Path, store: str, *options: str, auth: str = "hmac", subcommand: str = "up", **env: str
+        self,
+        folder: Path,
+        store: str,
+        *options: str,
+        auth: str = "hmac",
+        subcommand: str = "up",
+        archive: bool = False,
+        module: str = "croupier",
+        **env: str,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.store = store
@@ -118,7 +129,9 @@ class CroupierUp:
         self.farewell = ""
         """All it wrote to standard output after its URL, once it has been stopped."""
         keys = ["--keys", str(keys_file(folder))] if auth == "hmac" else []
-        command = [sys.executable, "-m", "croupier", subcommand, "--store", store, "--port", "0", "--auth", auth]
+        command = [sys.executable, "-m", module, subcommand, "--store", store, "--port", "0", "--auth", auth]
+        if subcommand == "up" and not archive:
+            command.append("--no-archive")
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, *keys, *options], stdout=subprocess.PIPE, stderr=log, text=True,
