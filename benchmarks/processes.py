@@ -18,6 +18,7 @@ _ROLES: Final = tuple(
         (r"^ray::PlayerShard", "shard"),
         (r"^ray::PlayerActor", "actors"),
         (r"^ray::Supervisor", "supervisor"),
+        (r"^ray::Reader", "readers"),
         (r"croupier gateway", "gateway"),
         (r"croupier up", "croupier up"),
         (r"^ray::|/ray/|raylet|gcs_server", "ray"),

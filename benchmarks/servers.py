@@ -109,10 +109,16 @@ def redis(folder: Path, name: str, fsync: str) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def croupier(name: str, store: str, keys: Path, folder: Path, extra: str = "--shards 1") -> Iterator[Running]:
-    """`croupier up` with one shard and one gateway unless `extra` says otherwise; the url it says it is ready at."""
+def croupier(
+    name: str, store: str, keys: Path, folder: Path, extra: str = "--shards 1", *, archive: bool = False
+) -> Iterator[Running]:
+    """`croupier up` with one shard and one gateway unless `extra` says otherwise; the url it says it is ready at.
+
+    What readers of the journal cost is measured apart (`benchmarks.readers`), so there is no archive by itself.
+    """
     log = folder / f"{name}.log"
     options = f"--store {store} --host 127.0.0.1 --port 0 --auth hmac --keys {keys} --catalog {ROOT / 'catalog'}"
     command = [str(Path(sys.executable).with_name("croupier")), "up", *options.split(), *extra.split()]
+    command += [] if archive else ["--no-archive"]
     with process(command, log) as child:
         yield Running(wait_until(lambda: _said_ready(log), child, log), child.pid)

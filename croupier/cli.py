@@ -12,8 +12,9 @@ from croupier.bus_command import add_bus, add_bus_in
 from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
 from croupier.integrations import IntegrationsInvalid
-from croupier.integrations_command import add_integrations
+from croupier.integrations_command import add_integrations, add_integrations_file
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
+from croupier.webhooks_command import add_webhooks
 from gateway.access.keys import KeysInvalid
 from gateway.serve import BindRefused, bind
 from snapshots.errors import StoreUnsuitable
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add_integrations(commands.add_parser("integrations", help="check integrations.yaml"))
     add_bus_in(commands.add_parser("bus-in", help="read the event bus: what other systems tell becomes commands"))
     add_bus(commands.add_parser("bus", help="send dead letters of the event bus back"))
+    add_webhooks(commands.add_parser("webhooks", help="list, test, replay, enable and disable webhook endpoints"))
     return parser
 
 
@@ -104,10 +106,9 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orphan-after", dest="orphan_after_s", type=int, metavar="SECONDS",
                         default=env("CROUPIER_ORPHAN_AFTER", "60"),
                         help="age at which a bonus reservation left by a crash is resolved (%(default)s)")  # fmt: skip
-    parser.add_argument("--integrations", type=Path, default=env("CROUPIER_INTEGRATIONS"), metavar="FILE",
-                        help="integrations.yaml: archive, event bus, webhooks and notices")  # fmt: skip
-    parser.add_argument("--no-bus-in", action="store_true", default=env("CROUPIER_NO_BUS_IN"),
-                        help="leave the section bus_in to `croupier bus-in`")  # fmt: skip
+    add_integrations_file(parser)
+    parser.add_argument("--no-bus-in", action="store_true", default=os.environ.get("CROUPIER_NO_BUS_IN"),
+                        help="leave the section bus_in to processes of their own, `croupier bus-in`")  # fmt: skip
     parser.add_argument("--no-archive", action="store_true", default=os.environ.get("CROUPIER_NO_ARCHIVE"),
                         help="run without the archive of the journal: what is trimmed is gone")  # fmt: skip
     parser.add_argument("--take-over", action="store_true", default=os.environ.get("CROUPIER_TAKE_OVER"),

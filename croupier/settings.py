@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True):
     """
     log_level: str = "WARNING"
     integrations: Path | None = None
-    """integrations.yaml: what of the world outside is connected."""
+    """integrations.yaml: the world outside (`croupier.integrations`)."""
     no_bus_in: bool = False
     """Whether the section `bus_in` is left to processes of their own, `croupier bus-in`."""
     no_archive: bool = False

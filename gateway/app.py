@@ -18,7 +18,7 @@ from gateway.http.errors import FieldError, Refused, RefusedByPlayer, invalid, i
 from gateway.http.wire import head_as_get
 from gateway.metrics import GatewayMetrics
 from gateway.openapi import document
-from gateway.ports import ClusterPort, ControlPort, ControlUnavailable
+from gateway.ports import ClusterPort, ControlPort, ControlUnavailable, ReadersPort
 from gateway.route_table import MODULES, ROUTES
 from gateway.routes.call import NO_EVENTS, GatewayParts
 from gateway.routes.operations import sandbox
@@ -83,15 +83,18 @@ def create_app(
     control: ControlPort,
     settings: GatewaySettings,
     events: bytes = NO_EVENTS,
+    readers: ReadersPort | None = None,
 ) -> GatewayApp:
-    """Wires the application. It owns nothing that must be closed: `players` and both ports belong to the caller.
+    """Wires the application. It owns nothing that must be closed: `players` and all ports belong to the caller.
 
-    `events` is the AsyncAPI document, JSON, of what leaves beside the answers.
+    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers` nobody can ask them.
     """
     metrics = GatewayMetrics()
     core = SpinCore(players, auth, metrics, settings)
     app = GatewayApp(core, SpinStreams(core, auth, metrics, settings))
-    app.state.parts = GatewayParts(ROUTES, players, auth, cluster, control, events)
+    app.state.parts = GatewayParts(
+        routes=ROUTES, players=players, auth=auth, cluster=cluster, control=control, events=events, readers=readers
+    )
     app.state.metrics = metrics
     app.router.routes.extend(_routes(settings.sandbox))
     app.add_middleware(RequestGuard, routes=ROUTES, metrics=metrics, settings=settings)

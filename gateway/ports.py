@@ -108,6 +108,13 @@ class ControlUnavailable(Exception):
     """The supervisor or the store did not answer in time. The request may be done or not; it is safe to repeat it."""
 
 
+class ReadersPort(Protocol):
+    """The readers of the journal, wherever they run."""
+
+    async def ask_reader(self, name: str, request: bytes) -> bytes:
+        """What an operator asks of the reader `name`; both are JSON. Raises ControlUnavailable."""
+
+
 class ControlPort(Protocol):
     """The catalog and the sandbox clock.
 

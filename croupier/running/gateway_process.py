@@ -11,6 +11,7 @@ from actors.routing.client import ShardClient
 from actors.routing.cluster_view import ClusterView
 from croupier.deploying.control import CatalogControl
 from croupier.deploying.watching import watch_catalog
+from croupier.running.asked_readers import AskedReaders
 from croupier.running.keys_watch import KeysWatch
 from croupier.running.stopping import stop_with_parent
 from croupier.settings import Settings
@@ -42,7 +43,15 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
     ]
     authenticator = _authenticator(settings, following)
     events = document(FamilyTopics().by_family(), VERSION)
-    app = create_app(client, authenticator, view, control, settings.gateway(), events)
+    app = create_app(
+        players=client,
+        auth=authenticator,
+        cluster=view,
+        control=control,
+        settings=settings.gateway(),
+        events=events,
+        readers=AskedReaders(client),
+    )
     app.openapi()  # the document is built now, not under load
     rarely_collect_garbage()
     stop = asyncio.Event()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.error import URLError
@@ -22,8 +22,9 @@ from croupier.catalog import Checked, check_folder
 from croupier.catalog.folder import read_folder
 from croupier.deploying.control import content_of
 from croupier.deploying.exponents import catalog_in_force, exponent_problems
-from croupier.running.bus_in_child import BusInChild
-from croupier.running.readers import archive_of, integrations_of, plans, reader_sections
+from croupier.integrations import load_integrations
+from croupier.integrations.plans import archive_of, reader_plans
+from croupier.running.children import Children
 from croupier.settings import Settings
 from feeds.integrations import Integrations
 from gateway.access.keys import load_keys
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("croupier")
 
 GATEWAY_START_TIMEOUT_S = 60
-GATEWAY_STOP_TIMEOUT_S = 20
-GATEWAY_RESTART_PAUSE_S = 1.0
 LOST_LOOK_S = 0.5
 RAY_ENVIRONMENT = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 """Without this, Ray workers start at nice 15, and shards would be the last to get a CPU."""
@@ -60,16 +59,13 @@ class Running:
     `stop` drains and ends everything.
     """
 
-    def __init__(
-        self, url: str, supervisor: "RunningSupervisor", gateways: "Gateways", bus_in: BusInChild | None
-    ) -> None:
+    def __init__(self, url: str, supervisor: "RunningSupervisor", gateways: "Gateways", bus: Children) -> None:
         self.url, self.supervisor = url, supervisor
-        self._gateways, self._bus_in = gateways, bus_in
+        self._gateways, self._bus = gateways, bus
 
     def stop(self) -> None:
-        """Gateways and bus-in finish what they have, shards drain, snapshot and retire, Ray ends."""
-        if self._bus_in is not None:
-            self._bus_in.stop()
+        """Gateways finish what they have, shards drain, snapshot and retire, Ray ends."""
+        self._bus.stop()
         self._gateways.stop()
         try:
             self.supervisor.stop()
@@ -78,9 +74,8 @@ class Running:
 
 
 def start(settings: Settings) -> Running:
-    """Starts everything and returns when it serves.
-
-    Raises CannotStart, BindRefused, CatalogInvalid, IntegrationsInvalid or KeysInvalid.
+    """Starts everything and returns when it serves. Raises CannotStart, BindRefused, CatalogInvalid, KeysInvalid,
+    IntegrationsInvalid.
     """
     files = read_folder(settings.catalog)
     checked = check_folder(settings.catalog).sound()
@@ -97,25 +92,29 @@ def start(settings: Settings) -> Running:
     try:
         if settings.ray_address is not None and not _ray().RunningSupervisor.exists():
             await_term(settings, instance)
-        supervisor = _ray().RunningSupervisor(_deployment(settings, content, instance, integrations))
+        supervisor = _ray().RunningSupervisor(_deployment(settings, integrations, content, instance))
         failure = supervisor.wait_ready()
         if failure is not None:
             raise CannotStart(failure)
         gateways = Gateways(settings, listener)
         gateways.start()
+        bus = bus_in(settings, integrations)
+        bus.start()
+        bus.watch()
     except BaseException:
         _ray().stop_ray()
         raise
-    return Running(url, supervisor, gateways, _bus_in(settings, integrations))
+    return Running(url, supervisor, gateways, bus)
 
 
-def _bus_in(settings: Settings, integrations: Integrations) -> BusInChild | None:
-    """The bus in, if it is configured and not left to others."""
-    if settings.integrations is None or integrations.bus_in is None or settings.no_bus_in:
-        return None
-    child = BusInChild(settings, settings.integrations)
-    child.start()
-    return child
+def integrations_of(settings: Settings) -> Integrations:
+    """What of the world outside is connected. Raises IntegrationsInvalid, also for a secret that is not there.
+
+    On a Ray cluster the readers run on other machines: whether the secrets are there is not known here.
+    """
+    if settings.integrations is None:
+        return Integrations()
+    return load_integrations(settings.integrations, with_secrets=settings.ray_address is None)
 
 
 def check_store(settings: Settings, checked: Checked, instance: str) -> None:
@@ -192,11 +191,9 @@ def _start_ray(settings: Settings) -> None:
         raise CannotStart(f"Croupier can't start or join the Ray cluster {where}: {problem}") from problem
 
 
-def _deployment(
-    settings: Settings, content: CatalogContent, instance: str, integrations: Integrations
-) -> "Deployment":
+def _deployment(settings: Settings, integrations: Integrations, content: CatalogContent, instance: str) -> "Deployment":
     shard_host = settings.shard_host or ("127.0.0.1" if settings.ray_address is None else "")
-    archive = archive_of(settings, os.environ, integrations.archive)
+    archive = archive_of(integrations, settings, os.environ)
     deployment: Deployment = _ray().Deployment(
         shard=settings.shard(shard_host, None if archive is None else archive.place),
         client=settings.client(),
@@ -204,7 +201,7 @@ def _deployment(
         content=content,
         log_level=settings.log_level,
         instance=instance,
-        readers=plans(settings.store, archive, reader_sections(integrations)),
+        readers=reader_plans(integrations, archive, settings.store),
         take_over=settings.take_over,
     )
     return deployment
@@ -215,29 +212,25 @@ class Gateways:
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._settings, self._listener = settings, listener
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._stopping = threading.Event()
+        self._children = Children("gateway", settings.gateways, self._launch)
 
     def start(self) -> None:
         """Starts all gateways, waits until they serve, and from then on replaces those that die."""
-        self._processes = [self._launch(number) for number in range(self._settings.gateways)]
-        if self._processes:
+        self._children.start()
+        if self._settings.gateways:
             self._await_ready()
-            threading.Thread(target=self._watch, name="gateways", daemon=True).start()
+            self._children.watch()
         else:
             self._listener.close()
 
     def _launch(self, number: int) -> "subprocess.Popen[bytes]":
         settings, fd = self._settings, self._listener.fileno()
-        command = [sys.executable, "-m", "croupier", "gateway", "--fd", str(fd), "--host", settings.host]
+        command = ["gateway", "--fd", str(fd), "--host", settings.host]
         command += ["--store", settings.store, "--catalog", str(settings.catalog), "--auth", settings.auth_mode]
         command += ["--keys", str(settings.keys)] if settings.keys is not None else []
         command += ["--sandbox"] if settings.sandbox else []
         watches = settings.catalog_watch and number == 0
-        environment = {**os.environ, "CROUPIER_CLUSTER_SECRET": settings.cluster_secret}
-        environment |= {"CROUPIER_LOG_LEVEL": settings.log_level, "CROUPIER_PARENT_PIPE": "1"}
-        environment |= {"CROUPIER_CATALOG_WATCH": "1" if watches else "0"}
-        return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[fd], env=environment, start_new_session=True)
+        return _child(settings, command, [fd], CROUPIER_CATALOG_WATCH="1" if watches else "0")
 
     def _await_ready(self) -> None:
         url = (
@@ -246,9 +239,9 @@ class Gateways:
         )
         deadline = time.monotonic() + GATEWAY_START_TIMEOUT_S
         while time.monotonic() < deadline:
-            dead = [process for process in self._processes if process.poll() is not None]
-            if dead:
-                raise CannotStart(f"a gateway ended at start with exit code {dead[0].returncode}")
+            dead = self._children.ended()
+            if dead is not None:
+                raise CannotStart(f"a gateway ended at start with exit code {dead.returncode}")
             try:
                 with urlopen(url, timeout=1):
                     return
@@ -256,27 +249,32 @@ class Gateways:
                 time.sleep(0.05)
         raise CannotStart(f"the gateways did not become ready within {GATEWAY_START_TIMEOUT_S} s")
 
-    def _watch(self) -> None:
-        while not self._stopping.wait(GATEWAY_RESTART_PAUSE_S):
-            for index, process in enumerate(self._processes):
-                if process.poll() is not None and not self._stopping.is_set():
-                    log.error(
-                        "gateway %d ended with exit code %d; another one is started", process.pid, process.returncode
-                    )
-                    self._processes[index] = self._launch(index)
-
     def stop(self) -> None:
-        """Sends SIGTERM to each gateway, and SIGKILL to those that don't finish in time."""
-        self._stopping.set()
-        for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(GATEWAY_STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """Ends all gateways."""
+        self._children.stop()
         self._listener.close()
+
+
+def bus_in(settings: Settings, integrations: Integrations) -> Children:
+    """The process that reads the event bus, if that is configured and not left to others."""
+
+    def launch(_number: int) -> "subprocess.Popen[bytes]":
+        return _child(settings, ["bus-in", "--integrations", str(settings.integrations), "--store", settings.store])
+
+    return Children("bus-in", 0 if integrations.bus_in is None or settings.no_bus_in else 1, launch)
+
+
+def _child(
+    settings: Settings, arguments: Sequence[str], sockets: Sequence[int] = (), **more: str
+) -> "subprocess.Popen[bytes]":
+    """A process of this Croupier that knows no Ray. It ends when this process does, by the pipe it gets as its input."""
+    environment = {**os.environ, "CROUPIER_CLUSTER_SECRET": settings.cluster_secret}
+    environment |= {"CROUPIER_LOG_LEVEL": settings.log_level, "CROUPIER_PARENT_PIPE": "1"} | more
+    command = [sys.executable, "-m", "croupier", *arguments]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=None if sockets else subprocess.DEVNULL, pass_fds=sockets,
+        env=environment, start_new_session=True,
+    )  # fmt: skip
 
 
 def run_until_signalled(settings: Settings, announce: Callable[[str], None]) -> None:

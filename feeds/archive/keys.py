@@ -107,18 +107,28 @@ def key_encryption_key(settings: ArchiveSettings) -> bytes:
 
 
 def _made(path: Path) -> str:
-    if path.exists():
-        return path.read_text()
-    text = base64.b64encode(os.urandom(KEY_SIZE)).decode()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """The file's text. Of several processes that make it at once, one does: a file is there whole or not at all."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+        _write_secret(new, base64.b64encode(os.urandom(KEY_SIZE)) + b"\n")
+        try:
+            os.link(new, path)
+            log.warning(
+                "made the archive's key in %s: keep a copy elsewhere, without it personal data in the archive is lost",
+                path,
+            )
+        except FileExistsError:
+            pass
+        finally:
+            new.unlink()
+    return path.read_text()
+
+
+def _write_secret(path: Path, content: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(handle, text.encode() + b"\n")
+        os.write(handle, content)
         os.fsync(handle)
     finally:
         os.close(handle)
-    log.warning(
-        "made the archive's key in %s: keep a copy elsewhere, personal data in the archive can't be read without it",
-        path,
-    )
-    return text

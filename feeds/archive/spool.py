@@ -206,13 +206,14 @@ class Spool:
         self._disk.rename(path, path.with_name(f"{path.stem}-{now_ms}.cut"))
 
     def _standing(self) -> dict[str, End]:
-        ends: dict[str, End] = {}
-        for file in self.waiting():
+        """The newest file is enough: its beginning tells what was before it."""
+        waiting = self.waiting()
+        for file in waiting:
             self._hold(file.path, file.path.stat().st_size)
-            before, records = read_file(file.path)
-            _advance(ends, before)
-            _advance(ends, _ends_of(records))
-        return ends
+        if not waiting:
+            return {}
+        before, records = read_file(waiting[-1].path)
+        return advanced(before, _ends_of(records))
 
 
 def _ends_of(records: Sequence[bytes]) -> dict[str, End]:
@@ -222,16 +223,12 @@ def _ends_of(records: Sequence[bytes]) -> dict[str, End]:
     return ends
 
 
-def _advance(ends: dict[str, End], more: Mapping[str, End]) -> None:
-    for shard_id, end in more.items():
-        if shard_id not in ends or ends[shard_id].place < end.place:
-            ends[shard_id] = end
-
-
 def advanced(ends: Mapping[str, End], more: Mapping[str, End]) -> dict[str, End]:
     """By shard, the farther of both."""
     both = dict(ends)
-    _advance(both, more)
+    for shard_id, end in more.items():
+        if shard_id not in both or both[shard_id].place < end.place:
+            both[shard_id] = end
     return both
 
 

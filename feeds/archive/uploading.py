@@ -9,6 +9,9 @@ from actors.routing.breaker import Breaker
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.spool import CutFile, Spool, read_file
 from feeds.reading import SinkFailed
+from snapshots.archive.catalogue import Catalogue
+from snapshots.archive.folding import build_fold, fold_name, is_due, names_to_fold, put_fold
+from snapshots.archive.index import read_index
 from snapshots.archive.naming import SEGMENTS, day_of, number_of, segment_name
 from snapshots.archive.place import Bucket
 from snapshots.archive.segment import Built, build_segment
@@ -69,10 +72,18 @@ class Uploader:
         built = await build(file)
         await self._bucket.put_new(built.segment_name, built.segment)
         await self._bucket.put_new(built.index_name, built.index_bytes)
+        if is_due(file.number):
+            await self._fold(file)
         await asyncio.get_running_loop().run_in_executor(self._disk, self._spool.remove, file, built.ends)
         self._metrics.segments.inc()
         self._metrics.segment_bytes.inc(len(built.segment))
         log.debug("stored %s, %d bytes", built.segment_name, len(built.segment))
+
+    async def _fold(self, file: CutFile) -> None:
+        names = await names_to_fold(Catalogue(self._bucket), file.number)
+        indexes = [await self._bucket.get(name) for name in names]
+        content = await asyncio.to_thread(lambda: build_fold([read_index(index) for index in indexes]))
+        await put_fold(self._bucket, fold_name(file.cut_ms, file.number), content)
 
 
 async def build(file: CutFile) -> Built:

@@ -5,7 +5,8 @@ import msgspec
 from feeds.public.event import PublicEvent, ce_type, instant
 from feeds.public.schemas import schema_file, schema_urn
 
-Headers = list[tuple[str, str]]
+Headers = list[tuple[str, str | bytes | None]]
+"""As librdkafka takes them."""
 _encode = msgspec.json.Encoder().encode
 
 

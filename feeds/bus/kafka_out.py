@@ -21,6 +21,7 @@ from feeds.bus.producing import Producing, Stopped, Told
 from feeds.bus.settings import BusSettings
 from feeds.credentials import CredentialMissing
 from feeds.public.catalogue import FAMILIES
+from feeds.public.event import PublicEvent
 from feeds.public.mapping import public_events
 from feeds.reading import Followed, Notes, SinkFailed
 from feeds.settling import Debt, Settling
@@ -59,7 +60,6 @@ class KafkaOut:
         self._breaker = Breaker("bus", failures_max=1, open_s=BREAKER_OPEN_S)
         self._envelope = Envelope(settings.installation, settings.schemas_url)
         self._topics = {name: settings.by_family()[family] for name, family in FAMILIES.items()}
-        self._produced = {name: self._metrics.produced.labels(family) for name, family in FAMILIES.items()}
         self._settling = Settling()
         self._placing: dict[str, Placing] = {}
         self._producing: Producing | None = None
@@ -91,13 +91,9 @@ class KafkaOut:
             except CorruptLog as error:
                 raise self._failed(Stopped("journal", f"record {followed.position} can't be read: {error}")) from error
             for event in public_events(transition):
-                topic = self._topics[event.type]
-                if topic is None:
-                    continue
-                value = self._envelope.value(event)
-                await self._produce(topic, event.player_id, value, self._envelope.headers(event), debt)
-                self._produced[event.type].inc()
+                await self._produce(event, debt)
         debt.pay()
+        await asyncio.sleep(0)  # others come in between, however much there is to read
 
     def settled(self) -> Mapping[str, Position]:
         """By shard, up to where the brokers have acknowledged everything. Raises SinkFailed."""
@@ -132,27 +128,30 @@ class KafkaOut:
             producing, topics, self._notes, settings.partitions_acknowledged, settings.connect_timeout_s
         )
 
-    async def _produce(
-        self, topic: str, player_id: str, value: bytes, headers: list[tuple[str, str]], debt: Debt
-    ) -> None:
+    async def _produce(self, event: PublicEvent, debt: Debt) -> None:
+        topic = self._topics[event.type]
+        if topic is None:
+            return
+        value = self._envelope.value(event)
         if len(value) > self._settings.event_bytes_max:
-            raise self._failed(_too_large(headers, value, self._settings.event_bytes_max))
-        partition = self._placing[topic].of(player_id)
-        while True:
-            if not self._has_room():
-                await self._room()
-            producing = self._check()
-            try:
-                sent = producing.send(topic, partition, player_id, value, headers, debt)
-            except Stopped as stopped:
-                raise self._failed(stopped) from stopped
-            if sent:
-                break
+            raise self._failed(_too_large(event, value, self._settings.event_bytes_max))
+        if not self._has_room():
+            await self._room()
+        while not self._send(topic, event, value, debt):
             self._breaker.gave_up()
             await self._pause()
+            await self._room()
         debt.owe()
         self._waiting += 1
         self._waiting_bytes += len(value)
+
+    def _send(self, topic: str, event: PublicEvent, value: bytes, debt: Debt) -> bool:
+        producing = self._check()
+        partition = self._placing[topic].of(event.player_id)
+        try:
+            return producing.send(topic, partition, event.player_id, value, self._envelope.headers(event), debt)
+        except Stopped as stopped:
+            raise self._failed(stopped) from stopped
 
     def _has_room(self) -> bool:
         settings = self._settings
@@ -240,8 +239,7 @@ class KafkaOut:
         return SinkFailed(str(self._stopped))
 
 
-def _too_large(headers: list[tuple[str, str]], value: bytes, limit: int) -> Stopped:
-    event_id = dict(headers)["ce_id"]
+def _too_large(event: PublicEvent, value: bytes, limit: int) -> Stopped:
     return Stopped(
-        "too_large", f"event {event_id} has {len(value)} bytes: raise event_bytes_max ({limit}), and that of the topic"
+        "too_large", f"event {event.id} has {len(value)} bytes: raise event_bytes_max ({limit}), and that of the topic"
     )

@@ -10,9 +10,6 @@ class BusMetrics:
     """The metrics of one registry, made once for all sinks that follow each other in it."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.produced = Counter(
-            "bus_out_events_total", "Public events handed to the producer, repeats too", ["family"], registry=registry
-        )
         self.delivered = Counter(
             "bus_out_delivered_total", "Public events that the brokers acknowledged", registry=registry
         )

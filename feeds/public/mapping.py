@@ -44,7 +44,7 @@ def public_events(transition: Transition) -> list[PublicEvent]:
             continue
         made = mapping(event, beside)
         n = place * PLACES_PER_EVENT
-        if type(made) is not tuple:
+        if not isinstance(made, tuple):
             public.append(PublicEvent(type(made).__name__, version, n, player_id, time_ms, made))
             continue
         for beyond, data in enumerate(made):

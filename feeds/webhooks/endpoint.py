@@ -74,7 +74,8 @@ class Endpoint:
         self.keeper = Keeper(name, ledger, now_ms)
         self.sender = sender
         self.breaker = breaker or Breaker(f"webhook:{name}", open_s=BREAKER_OPEN_S)
-        self.dead = 0
+        self.dead: set[str] = set()
+        """Keys of what was given up and is kept for a replay."""
         self._latest = settings.delivers == "latest"
         self._lanes = Lanes(durable_only=self._latest)
         self._ledger, self._metrics, self._now_ms = ledger, metrics, now_ms
@@ -91,7 +92,7 @@ class Endpoint:
         """Takes over what is noted, and begins to send. Raises StoreError."""
         standing = await self._ledger.pages(f"endpoint/{self.name}")
         self.keeper.load(standing.get(f"endpoint/{self.name}"), self.settings)
-        self.dead = len(await self._ledger.pages(f"dead/{self.name}/"))
+        self.dead = set(await self._ledger.pages(f"dead/{self.name}/"))
         if not self.disabled:
             await self._load()
         self._show()
@@ -218,7 +219,9 @@ class Endpoint:
             return False
         lane.entries.append(Entry(message, NOWHERE, None))
         self._lanes.held += 1
-        self._ledger.write({place_key("owed", self.name, message): encode(Owed(message, NOWHERE))})
+        dead_key = place_key("dead", self.name, message)
+        self.dead.discard(dead_key)
+        self._ledger.write({place_key("owed", self.name, message): encode(Owed(message, NOWHERE)), dead_key: None})
         self._lanes.schedule(lane, self._now_ms())
         self._wake.set()
         return True
@@ -300,7 +303,17 @@ class Endpoint:
         self._take_out(lane, entry)
         if not entry.noted:
             entry.settle()
-        self._ledger.write(changes)
+        if not self._latest:
+            self._ledger.write(changes)
+            return
+        lane.busy = True  # until it is noted what was sent: else a restart could send it after what follows
+        self._ledger.write(changes, lambda: self._let_go(lane))
+
+    def _let_go(self, lane: Lane) -> None:
+        lane.busy = False
+        self._lanes.schedule(lane, self._now_ms())
+        self._lanes.drop_if_done(lane)
+        self._wake.set()
 
     def _take_out(self, lane: Lane, entry: Entry) -> None:
         lane.entries.popleft()
@@ -349,17 +362,19 @@ class Endpoint:
         successor.message = successor.message.instead_of(entry.message)
         self._take_out(lane, entry)
         self._count("superseded")
+        successor.durable = False
         noted = encode(Owed(successor.message, successor.origin))
-        self._ledger.write({self._key(entry): None, self._key(successor): noted})
+        self._ledger.write({self._key(entry): None, self._key(successor): noted}, lambda: self._noted([successor]))
 
     def _give_up(self, lane: Lane, entry: Entry, why: str) -> None:
         self._count("dead")
         log.error(
             "webhook %s: event %s is given up after %d attempts: %s", self.name, entry.message.id, ATTEMPTS_MAX, why
         )
-        if self.dead < DEAD_MAX:
-            self.dead += 1
-            self._ledger.write({place_key("dead", self.name, entry.message): encode(Owed(entry.message, entry.origin))})
+        if len(self.dead) < DEAD_MAX:
+            key = place_key("dead", self.name, entry.message)
+            self.dead.add(key)
+            self._ledger.write({key: encode(Owed(entry.message, entry.origin))})
         self._finish(lane, entry)
 
     # --- disabling

@@ -18,6 +18,7 @@ from feeds.public.event import instant
 from feeds.webhooks.endpoint import Endpoint
 from feeds.webhooks.messages import Message
 from feeds.webhooks.replaying import NotReplayed, Replays
+from snapshots.errors import Corrupt, StoreUnavailable
 
 IDS_MAX: Final = 100
 
@@ -164,6 +165,8 @@ class Operators:
             replayed, missing = await self._replays.by_id(endpoint, asked.ids)
         except NotReplayed as problem:
             return Refusal("replay_impossible", str(problem))
+        except (StoreUnavailable, Corrupt) as problem:
+            return Refusal("replay_impossible", f"The archive can't be read: {problem}")
         return ReplayReport(endpoint.name, replayed, missing)
 
 
@@ -179,7 +182,7 @@ def report(endpoint: Endpoint) -> EndpointReport:
         why=standing.disabled,
         owed=endpoint.held,
         lag_ms=endpoint.lag_ms,
-        dead=endpoint.dead,
+        dead=len(endpoint.dead),
         last_success=_instant(standing.last_success_ms),
         failing_since=_instant(standing.failing_since_ms),
         disabled_since=_instant(standing.disabled_ms),

@@ -21,8 +21,8 @@ class Lookup(Protocol):
     async def player_entries(self, player_id: str, since_ms: int) -> Sequence[KeyedEntry]:
         """A player's entries from the day of `since_ms` (Unix ms) on. Raises StoreError."""
 
-    def entries_between(self, from_ms: int, to_ms: int) -> AsyncIterator[KeyedEntry]:
-        """All entries of that time or about that time; those of a player in their order. Raises StoreError."""
+    def entries_since(self, from_ms: int) -> AsyncIterator[KeyedEntry]:
+        """All entries from the day of `from_ms` (Unix ms) on; those of a player in their order. Raises StoreError."""
 
 
 class Replays:
@@ -49,7 +49,7 @@ class Replays:
         if self._lookup is None:
             raise NotReplayed("A replay by time needs the archive, and this deployment gives webhooks none.")
         replayed = 0
-        async for keyed in self._lookup.entries_between(from_ms, to_ms):
+        async for keyed in self._lookup.entries_since(from_ms):
             for message in _messages(keyed, endpoint.settings.events):
                 if not from_ms <= message.time_ms < to_ms:
                     continue

@@ -52,7 +52,9 @@ class Sender:
         self._secure = urlsplit(settings.url).scheme == "https"
         guard = AddressGuard(settings.networks)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=settings.connections, socket_factory=guard.socket, ttl_dns_cache=10),
+            connector=aiohttp.TCPConnector(
+                limit=settings.connections, socket_factory=guard.socket, use_dns_cache=False
+            ),
             timeout=aiohttp.ClientTimeout(total=settings.timeout_ms / 1_000),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,

@@ -8,6 +8,7 @@ import msgspec
 
 from feeds.credentials import Credential
 from feeds.public.catalogue import FAMILIES
+from snapshots.archive.place import ArchivePlace
 
 ENDPOINTS_MAX: Final = 32
 DEFAULT_EVENTS: Final = ("LevelChanged", "PlayerBlocked", "PlayerUnblocked")
@@ -59,9 +60,13 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebhooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`endpoints` by the names that commands, metrics and logs call them."""
+    """`endpoints` by the names that commands, metrics and logs call them.
+
+    `archive`: where events that are to be replayed are looked up. Without it only those that were given up can be.
+    """
 
     endpoints: Annotated[dict[Name, EndpointSettings], msgspec.Meta(max_length=ENDPOINTS_MAX)]
+    archive: ArchivePlace | None = None
 
 
 def _check_url(url: str, allow_http: bool) -> None:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from engine import identifiers
 from engine.amounts import AMOUNT_MAX
+from engine.calendar import LATEST_MS
 from engine.canonical import canonical_address, canonical_payload
 from engine.catalog import GameType
 from engine.deciding.syntax import POINTS_AT_ONCE_MAX
@@ -21,6 +22,8 @@ OWN_ID = f"^{identifiers.OWN_ID}$"
 """Ids that Croupier gives: of rounds, grants, packages, withdrawals, redemptions."""
 ADVANCE_SECONDS_MAX = 10 * 365 * 86_400
 """Ten years, for one step of the sandbox clock."""
+REPLAYED_IDS_MAX = 100
+"""Events that one replay may name."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ONE_LINE: dict[str, Any] = {"pattern": r"^[^\x00-\x1f\x7f]*$"}
 _ADDRESS: dict[str, Any] = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}], "minLength": 2}
@@ -132,6 +135,14 @@ class ReasonRequest(RequestModel):
 
 class EmptyRequest(RequestModel):
     """A request without content: no body at all, or `{}`."""
+
+
+class ReplayRequest(RequestModel):
+    """`POST /webhooks/{name}/replay`: either `ids` of events, or when they happened (Unix ms; no `to_ms`: until now)."""
+
+    ids: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=REPLAYED_IDS_MAX)] = []
+    from_ms: Annotated[int | None, Field(ge=0, le=LATEST_MS)] = None
+    to_ms: Annotated[int | None, Field(ge=0, le=LATEST_MS)] = None
 
 
 class WithdrawalRequest(RequestModel):

@@ -45,6 +45,8 @@ TABLE: Final[dict[str, Row]] = {
     "withdrawal_not_found": Row(404, "No such withdrawal", "fix_request"),
     "redemption_not_found": Row(404, "No such redemption", "fix_request"),
     "flag_not_found": Row(404, "Nothing is flagged under this id", "refresh"),
+    "webhook_not_found": Row(404, "No such webhook endpoint", "fix_request"),
+    "replay_impossible": Row(409, "The events can't be sent again", "fix_request"),
     "level_not_found": Row(404, "No such level", "fix_request"),
     "method_not_allowed": Row(405, "The route does not know this method", "fix_request"),
     "body_too_large": Row(413, "The body is too large", "fix_request"),

@@ -17,7 +17,7 @@ from gateway.documents.base import Json
 from gateway.documents.requests import IDENTIFIER
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
-from gateway.ports import ClusterPort, ControlPort
+from gateway.ports import ClusterPort, ControlPort, ReadersPort
 from gateway.routes.request_guard import RECEIVED, ReceivedRequest
 from gateway.texts.wanted import LANGUAGE, wanted
 
@@ -39,6 +39,7 @@ class GatewayParts:
         cluster: ClusterPort,
         control: ControlPort,
         events: bytes = NO_EVENTS,
+        readers: ReadersPort | None = None,
     ) -> None:
         self.routes = routes
         self.players = players
@@ -46,6 +47,7 @@ class GatewayParts:
         self.cluster = cluster
         self.control = control
         self.events = events
+        self.readers = readers
 
 
 class Call:

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from snapshots.archive.index import HEAD_GUESS_BYTES, Head, decode_head, decode_players, head_bytes, partition_of
+from snapshots.archive.index import HEAD_GUESS_BYTES, Head, decode_head, head_bytes
 from snapshots.archive.naming import INDEX, day_of, number_of
 from snapshots.archive.place import Bucket
 
@@ -15,7 +15,7 @@ class Catalogue:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._heads: OrderedDict[str, tuple[Head, int]] = OrderedDict()
+        self._heads: OrderedDict[str, Head] = OrderedDict()
 
     async def days(self) -> list[str]:
         """All days that have segments, oldest first: `2026/11/28`. Raises ArchiveUnavailable."""
@@ -28,10 +28,6 @@ class Catalogue:
     async def names(self, day: str) -> list[str]:
         """The indexes of a day, oldest first. Raises ArchiveUnavailable."""
         return await self._bucket.names(f"{INDEX}/{day}")
-
-    async def head(self, name: str) -> Head:
-        """The head of an index. Raises ArchiveUnavailable, CorruptArchive."""
-        return (await self._measured(name))[0]
 
     async def newest(self) -> Head | None:
         """The head of the newest index; None if there is none yet. Raises ArchiveUnavailable, CorruptArchive."""
@@ -72,16 +68,8 @@ class Catalogue:
             names = await self.names(earlier[-1]) if earlier else []
         return await self.head(names[-1]) if names else None
 
-    async def blocks_of(self, name: str, player_id: str) -> list[int]:
-        """The numbers of the segment's blocks that have entries of a player. Raises as `head`."""
-        head, begin = await self._measured(name)
-        wanted = partition_of(player_id, len(head.partitions))
-        begin += sum(head.partitions[:wanted])
-        partition = await self._bucket.get_range(name, begin, head.partitions[wanted])
-        return decode_players(partition).get(player_id, [])
-
-    async def _measured(self, name: str) -> tuple[Head, int]:
-        """The head, and at which byte the partitions begin."""
+    async def head(self, name: str) -> Head:
+        """The head of an index. Raises ArchiveUnavailable, CorruptArchive."""
         known = self._heads.get(name)
         if known is not None:
             self._heads.move_to_end(name)
@@ -90,7 +78,7 @@ class Catalogue:
         length = head_bytes(start)
         if length > len(start):
             start = await self._bucket.get_range(name, 0, length)
-        self._heads[name] = decode_head(start), length
+        self._heads[name] = decode_head(start)
         if len(self._heads) > HEADS_CACHED_MAX:
             self._heads.popitem(last=False)
         return self._heads[name]

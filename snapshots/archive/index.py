@@ -6,7 +6,7 @@ how far the archive had come with every shard, so that a place in a log is found
 
 from collections.abc import Mapping, Sequence
 from struct import Struct
-from typing import Final
+from typing import Final, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -19,7 +19,10 @@ HEAD_GUESS_BYTES = 8_192
 PARTITION_PLAYERS = 256
 PARTITIONS_MAX = 4_096
 _PREFIX: Final = Struct(">4sI")
-_MARK = b"CRI1"
+INDEX_MARK = b"CRI1"
+FOLD_MARK = b"CRF1"
+"""With which an object begins: what it is, and of which format."""
+_Head = TypeVar("_Head")
 
 
 class End(msgspec.Struct, frozen=True, array_like=True):
@@ -86,33 +89,54 @@ def partition_of(player_id: str, count: int) -> int:
 
 
 def encode_index(head: Head, partitions: Sequence[bytes]) -> bytes:
-    """The whole object."""
+    """The whole index."""
+    return encode_object(INDEX_MARK, head, partitions)
+
+
+def encode_object(mark: bytes, head: msgspec.Struct, partitions: Sequence[bytes]) -> bytes:
+    """A head, and partitions behind it."""
     encoded = zstandard.ZstdCompressor(level=3, write_checksum=True).compress(_encoder.encode(head))
-    return b"".join((_PREFIX.pack(_MARK, len(encoded)), encoded, *partitions))
+    return b"".join((_PREFIX.pack(mark, len(encoded)), encoded, *partitions))
 
 
 def head_bytes(start: bytes) -> int:
     """How many bytes of the object the head takes, its prefix included. Raises CorruptArchive."""
     if len(start) < _PREFIX.size:
         raise CorruptArchive("an index of the archive is cut off")
-    mark, length = _PREFIX.unpack_from(start)
-    if mark != _MARK:
-        raise CorruptArchive(f"an index of the archive begins with {mark!r}, this version of Croupier reads {_MARK!r}")
+    _, length = _PREFIX.unpack_from(start)
     return _PREFIX.size + int(length)
 
 
 def decode_head(start: bytes) -> Head:
     """The head, from at least the first `head_bytes` of the object. Raises CorruptArchive."""
-    return _head.decode(_unpacked(start[_PREFIX.size : head_bytes(start)]))
+    return decode_object(start, INDEX_MARK, _head)
+
+
+def decode_object(start: bytes, mark: bytes, decoder: "msgspec.msgpack.Decoder[_Head]") -> _Head:
+    """The head of an object that must begin with `mark`. Raises CorruptArchive."""
+    length = head_bytes(start)
+    if start[: len(mark)] != mark:
+        raise CorruptArchive(f"an index begins with {start[:4]!r}; this version of Croupier reads {mark!r}")
+    return _decoded(start[_PREFIX.size : length], decoder)
+
+
+def read_index(content: bytes) -> tuple[Head, dict[str, list[int]]]:
+    """A whole index: its head, and by player the numbers of the blocks. Raises CorruptArchive."""
+    head, begin = decode_head(content), head_bytes(content)
+    players: dict[str, list[int]] = {}
+    for length in head.partitions:
+        players |= decode_players(content[begin : begin + length])
+        begin += length
+    return head, players
 
 
 def decode_players(partition: bytes) -> dict[str, list[int]]:
     """One partition. Raises CorruptArchive."""
-    return _players.decode(_unpacked(partition))
+    return _decoded(partition, _players)
 
 
-def _unpacked(frame: bytes) -> bytes:
+def _decoded(frame: bytes, decoder: "msgspec.msgpack.Decoder[_Head]") -> _Head:
     try:
-        return zstandard.ZstdDecompressor().decompress(frame)
-    except zstandard.ZstdError as error:
+        return decoder.decode(zstandard.ZstdDecompressor().decompress(frame))
+    except (zstandard.ZstdError, msgspec.DecodeError) as error:
         raise CorruptArchive(f"an index of the archive is damaged: {error}") from None

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 SEGMENTS = "segments"
 INDEX = "index"
-DAY_MS = 86_400_000
+FOLDS = "folds"
 
 
 def day_of(time_ms: int) -> str:

@@ -26,7 +26,7 @@ PERSONAL_EVENTS: Final[Mapping[type[e.Event], tuple[str, ...]]] = {
 
 PERSONAL_ANSWERS: Final[Mapping[type[Answer], tuple[str, ...]]] = {RegisteredAnswer: ("country", "language")}
 
-_TAGS: Final[tuple[bytes, ...]] = tuple(kind.__name__.encode() for kind in [e.PlayerErased, *PERSONAL_EVENTS])
+_TAGS: Final = (b"PlayerErased", *(kind.__name__.encode() for kind in PERSONAL_EVENTS))
 
 _Fact = TypeVar("_Fact", bound=msgspec.Struct)
 _NO_CONTENT = bytes(8)

@@ -1,15 +1,14 @@
 """Reading the archive: a log behind its trim point, and what became of a player."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from snapshots.archive.catalogue import Catalogue
+from snapshots.archive.finding import blocks_of
 from snapshots.archive.format import ArchivedRecord, ReadRecord, opened, public_payload
 from snapshots.archive.index import End, Head
-from snapshots.archive.naming import day_of
 from snapshots.archive.place import Bucket
 from snapshots.archive.sealing import KeyRing
 from snapshots.archive.segment import read_block
@@ -17,8 +16,6 @@ from snapshots.codec import KeyedEntry, decode_batch
 from snapshots.contract import LogInfo, Position
 from snapshots.errors import ArchiveUnavailable
 
-AT_ONCE_MAX = 16
-"""Segments that are looked into at the same time for one player."""
 LOOKED_BACK_MAX = 64
 """Segments that are looked into before the one that was found, which an archiver may have stored that was replaced
 since: what it says of other shards is older than what is said before it.
@@ -103,22 +100,10 @@ class ArchivedRecords:
 
         Raises ArchiveUnavailable, CorruptArchive.
         """
-        names: list[str] = []
-        for day in await self._catalogue.days():
-            if day >= day_of(since_ms):
-                names += await self._catalogue.names(day)
         found: list[KeyedEntry] = []
-        for begin in range(0, len(names), AT_ONCE_MAX):
-            some = names[begin : begin + AT_ONCE_MAX]
-            for entries in await asyncio.gather(*(self._entries(name, player_id) for name in some)):
-                found += entries
-        return found
-
-    async def _entries(self, name: str, player_id: str) -> list[KeyedEntry]:
-        found: list[KeyedEntry] = []
-        for block in await self._catalogue.blocks_of(name, player_id):
-            head = await self._catalogue.head(name)
-            for record in await self._read_block(head, block):
+        for place in await blocks_of(self._bucket, player_id, since_ms):
+            frame = await self._bucket.get_range(place.segment, place.offset, place.length)
+            for record in read_block(frame):
                 found += [entry for entry in decode_batch(public_payload(record)) if entry.player_id == player_id]
         return found
 

@@ -43,9 +43,8 @@ class RedisReaders(RedisConnection):
         moved = [part for shard_id, at in positions.items() for part in (shard_id, str(at.epoch), str(at.seq))]
         removed = [key for key, value in by_key.items() if value is None]
         written: list[Argument] = [part for key, value in by_key.items() if value is not None for part in (key, value)]
-        token = reader.name, reader.epoch, reader.nonce
-        encoded = msgspec.msgpack.encode(moved)
-        await self._call("commit_reader", *token, NOTES_MAX, encoded, len(removed), *removed, *written)
+        changes: list[Argument] = [msgspec.msgpack.encode(moved), len(removed), *removed, *written]
+        await self._call("commit_reader", reader.name, reader.epoch, reader.nonce, NOTES_MAX, *changes)
 
     async def reader_positions(self, name: str) -> Mapping[str, Position]:
         """See Store."""
@@ -81,7 +80,15 @@ class RedisReaders(RedisConnection):
 def _handover(number: int, body: bytes) -> Handover:
     slots, players, loser, left_epoch, left_seq, gainer, gained_epoch, gained_seq = _body.decode(body)
     left, gained = Position(left_epoch, left_seq), Position(gained_epoch, gained_seq)
-    return Handover(number, [int(slot) for slot in slots], players, loser, left, gainer, gained)
+    return Handover(
+        number=number,
+        slots=[int(slot) for slot in slots],
+        players=players,
+        loser=loser,
+        left=left,
+        gainer=gainer,
+        gained=gained,
+    )
 
 
 def _positions(flat: Mapping[bytes, bytes]) -> dict[str, Position]:
@@ -92,6 +99,14 @@ def logs_of(rows: list[Any]) -> list[LogInfo]:
     """Logs as `functions.lua` describes them, in order of (shard, epoch)."""
     rows.sort(key=lambda row: (row[1], int(row[2])))
     return [
-        LogInfo(log.decode(), shard.decode(), not live, int(checkpointed), int(trimmed), int(last), bool(finished))
+        LogInfo(
+            log_id=log.decode(),
+            shard_id=shard.decode(),
+            sealed=not live,
+            checkpoint_seq=int(checkpointed),
+            trimmed_seq=int(trimmed),
+            last_seq=int(last),
+            finished=bool(finished),
+        )
         for log, shard, _, live, checkpointed, trimmed, last, finished in rows
     ]

@@ -1,5 +1,6 @@
 """Stand-ins for what the gateway talks to, and the smallest valid request of every route."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -58,6 +59,7 @@ from gateway.ports import (
     KeyTaken,
     Overtaken,
     Population,
+    ReadersPort,
     SandboxClock,
     TimeEnds,
 )
@@ -260,6 +262,41 @@ class ScriptedControl:
         return SandboxClock(NOW_MS + ahead_ms, ahead_ms, replayed)
 
 
+ENDPOINT: Mapping[str, Any] = {
+    "name": "pms",
+    "url": "https://pms.example/hooks",
+    "mode": "latest",
+    "events": ["LevelChanged"],
+    "state": "ok",
+    "why": "",
+    "owed": 2,
+    "lag_ms": 1_500,
+    "dead": 0,
+    "last_success": "2026-01-01T00:00:00.000Z",
+    "failing_since": None,
+    "disabled_since": None,
+}
+READER_ANSWERS: Mapping[str, Any] = {
+    "list": {"endpoints": [ENDPOINT]},
+    "test": {"endpoint": "pms", "outcome": "delivered", "status": 204, "ms": 12, "detail": ""},
+    "replay": {"endpoint": "pms", "replayed": 1, "missing": [], "next_ms": None},
+    "enable": ENDPOINT,
+    "disable": ENDPOINT,
+}
+
+
+class ScriptedReaders:
+    """Answers everything plausibly, or with `said`; remembers what it was asked."""
+
+    def __init__(self, said: Mapping[str, Any] | None = None) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self._said = said
+
+    async def ask_reader(self, name: str, request: bytes) -> bytes:
+        self.asked.append((name, json.loads(request)))
+        return json.dumps(self._said or READER_ANSWERS[self.asked[-1][1]["do"]]).encode()
+
+
 class RoleAuth:
     """Every caller has exactly the given roles."""
 
@@ -285,10 +322,18 @@ def app_with(
     settings: GatewaySettings = SANDBOX,
     not_ready: str = "",
     control: ControlPort | None = None,
+    readers: ReadersPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready)
-    return create_app(players or ScriptedPlayers(), auth or OpenAuth(), cluster, control or ScriptedControl(), settings)
+    return create_app(
+        players=players or ScriptedPlayers(),
+        auth=auth or OpenAuth(),
+        cluster=cluster,
+        control=control or ScriptedControl(),
+        settings=settings,
+        readers=readers or ScriptedReaders(),
+    )
 
 
 @asynccontextmanager
@@ -355,6 +400,11 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /catalog/check": Sample("/catalog/check", {"files": {"games.yaml": "games: {}"}}),
     "POST /catalog/deploy": Sample("/catalog/deploy", {"files": {"games.yaml": "games: {}"}}),
     "POST /sandbox/clock": Sample("/sandbox/clock", {"advance_seconds": 60}),
+    "GET /webhooks": Sample("/webhooks"),
+    "POST /webhooks/{name}/test": Sample("/webhooks/pms/test"),
+    "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),
+    "POST /webhooks/{name}/enable": Sample("/webhooks/pms/enable"),
+    "POST /webhooks/{name}/disable": Sample("/webhooks/pms/disable"),
     "GET /cluster": Sample("/cluster"),
     "GET /health/live": Sample("/health/live"),
     "GET /health/ready": Sample("/health/ready"),

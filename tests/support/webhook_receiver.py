@@ -113,8 +113,8 @@ def closing_mid_answer() -> Script:
 
 
 @asynccontextmanager
-async def receiving(script: Script | None = None) -> AsyncIterator[Receiver]:
-    """A receiver on a free port of loopback."""
+async def receiving(script: Script | None = None, host: str = "127.0.0.1") -> AsyncIterator[Receiver]:
+    """A receiver on a free port of loopback; `host` is the address to listen on."""
     receiver = Receiver()
     if script is not None:
         receiver.script = script
@@ -122,7 +122,7 @@ async def receiving(script: Script | None = None) -> AsyncIterator[Receiver]:
     app.router.add_post("/{path:.*}", receiver.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, host, 0)
     await site.start()
     assert site._server is not None
     port = site._server.sockets[0].getsockname()[1]

@@ -100,7 +100,7 @@ class Journal:
         """As the archive answers (see `Lookup`)."""
         return [entry for record in self.records for entry in record.entries if entry.player_id == player_id]
 
-    async def entries_between(self, from_ms: int, to_ms: int) -> AsyncIterator[KeyedEntry]:
+    async def entries_since(self, from_ms: int) -> AsyncIterator[KeyedEntry]:
         """As the archive answers (see `Lookup`)."""
         for record in self.records:
             for entry in record.entries:

@@ -135,6 +135,7 @@ class DeadLetters:
                     whole = False
                     continue
                 self._breaker.failed(f"dead letter of {record}: {failure}")
+                log.warning("the dead letter of %s can't be kept yet: %s", record, failure)
             else:
                 self._breaker.succeeded()
                 return

@@ -37,6 +37,10 @@ class PlayerUnblocked(PublicData, frozen=True):
     reason: str
 
 
+class PlayerErased(PublicData, frozen=True):
+    """The player's personal data was erased for good: erase yours, too. Facts of the ledger stay."""
+
+
 class SessionStarted(PublicData, frozen=True):
     """The player came in. `min_rtp_micro`: the return to player that the level asks of games, in millionths."""
 

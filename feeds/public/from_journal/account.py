@@ -34,6 +34,11 @@ def _unblocked(event: e.PlayerUnblocked, told: Told) -> PublicData:
     return p.PlayerUnblocked(told.player_id, told.command_id, event.reason)
 
 
+def _erased(event: e.PlayerErased, told: Told) -> PublicData:
+    """The reason stays inside: it may tell of the person."""
+    return p.PlayerErased(told.player_id, told.command_id)
+
+
 def _session_started(event: e.SessionStarted, told: Told) -> PublicData:
     """IP, device and countries stay inside."""
     return p.SessionStarted(told.player_id, told.command_id, event.min_rtp_micro)
@@ -44,5 +49,6 @@ ACCOUNT: dict[type[e.Event], Callable[[Any, Told], PublicData]] = {
     e.PlayerUpdated: _updated,
     e.PlayerBlocked: _blocked,
     e.PlayerUnblocked: _unblocked,
+    e.PlayerErased: _erased,
     e.SessionStarted: _session_started,
 }

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from itertools import groupby
+from random import Random
 
 import pytest
 from confluent_kafka import KafkaError, Message
@@ -15,6 +16,7 @@ from feeds.bus.kafka_out import KafkaOut
 from feeds.bus.settings import BusSettings, FamilyTopics
 from feeds.public.mapping import public_events
 from feeds.reading import Followed, SinkFailed
+from tests.integration.feeds.topic import deduplicated, header
 from tests.support.kafka import PRODUCE, MockKafka, mock_kafka
 from tests.support.notes import MemoryNotes
 from tests.support.played_journal import played, records, spin, transitions
@@ -46,23 +48,6 @@ class Bus:
 
     def metric(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
-
-
-def header(message: Message[bytes, bytes], name: str) -> str:
-    return dict(message.headers() or [])[name].decode()
-
-
-def deduplicated(messages: list[Message[bytes, bytes]]) -> dict[str, list[str]]:
-    """By player, the ids of events as a consumer sees them that drops what is not above the last one it handled."""
-    seen: dict[str, list[str]] = {}
-    last: dict[str, tuple[int, int]] = {}
-    for message in messages:
-        player_id = header(message, "ce_subject")
-        version, n = map(int, header(message, "ce_sequence").split("."))
-        if (version, n) > last.get(player_id, (0, 0)):
-            last[player_id] = (version, n)
-            seen.setdefault(player_id, []).append(header(message, "ce_id"))
-    return seen
 
 
 def expected(journal: list[Followed]) -> dict[str, list[str]]:
@@ -188,6 +173,25 @@ async def test_repeats_after_a_restart_are_harmless(kafka: MockKafka) -> None:
     messages = kafka.read([TOPIC])
     assert deduplicated(messages) == expected(journal)
     assert len(messages) > sum(map(len, expected(journal).values()))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_reader_that_is_killed_at_any_moment_leaves_nothing_out(kafka: MockKafka, seed: int) -> None:
+    """Between taking and delivery, delivery and cursor: the next one begins at the cursor that was committed last."""
+    random = Random(seed)
+    journal = played(seed=seed, players=12, spins=4_000)
+    reader = Bus(kafka, waiting_events_max=400, linger_ms=random.choice((0, 3, 15))).reader(journal)
+    kills = 0
+    while not reader.done:
+        reading = asyncio.create_task(reader.read_once())
+        await asyncio.wait([reading], timeout=random.uniform(0.02, 0.25))
+        kills += reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    assert kills > 1
+    assert reader.failures == []
+    messages = kafka.read([TOPIC])
+    assert deduplicated(messages) == expected(journal)
+    assert one_partition_per_player(messages)
 
 
 async def test_another_number_of_partitions_stops_the_bus_until_it_is_acknowledged(kafka: MockKafka) -> None:

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
 from engine import events as e
-from feeds.webhooks.sink import WebhooksSink, real_ms
+from feeds.webhooks.sink import real_ms
+from tests.integration.feeds.webhooks.waiting import hurry, settle, take, until_rests
 from tests.support.webhook_receiver import (
     answering,
     receiving,
@@ -25,24 +26,6 @@ from tests.support.webhook_world import (
 )
 
 EVERY = {"events": ("LevelChanged", "PlayerBlocked", "PlayerUnblocked", "DepositMade"), "mode": "every"}
-
-
-async def take(sink: WebhooksSink, journal: Journal) -> None:
-    for record in journal.records:
-        await sink.take(record)
-
-
-async def settle(sink: WebhooksSink, journal: Journal) -> None:
-    """Waits until all of the journal has left, or is noted."""
-    async with asyncio.timeout(20):
-        while sink.settled().get(journal.shard_id) != journal.end:
-            await asyncio.sleep(0.01)
-
-
-async def hurry(sink: WebhooksSink, clock: Clock, seconds: float) -> None:
-    clock.advance(seconds)
-    for endpoint in sink.endpoints.values():
-        endpoint.look()
 
 
 async def test_an_event_arrives_signed_as_the_standard_asks() -> None:
@@ -140,9 +123,3 @@ async def test_attempts_follow_the_schedule_and_a_refused_event_is_given_up_at_l
         receiver.script = answering(204)
         await receiver.until_accepted(2)
     assert receiver.accepted[-1].id == "p1-1-0"
-
-
-async def until_rests(sink: WebhooksSink) -> None:
-    async with asyncio.timeout(5):
-        while any(endpoint.under_way for endpoint in sink.endpoints.values()):
-            await asyncio.sleep(0.005)

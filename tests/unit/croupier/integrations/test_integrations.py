@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 import yaml
 
 from croupier.cli import main
 from croupier.integrations import IntegrationsInvalid, check_file, load_integrations
+from croupier.integrations.plans import FACTORIES, archive_of, default_archive, reader_plans
 from croupier.integrations.schema import FILE, schema_text
-from croupier.running.readers import FACTORIES, archive_of, integrations_of, plans, reader_sections
+from croupier.running.up import bus_in, integrations_of
 from croupier.settings import Settings
 from feeds.integrations import Integrations
 
@@ -51,6 +53,7 @@ def test_every_section_of_the_example_is_used_by_the_processes() -> None:
     found = load_integrations(EXAMPLE, with_secrets=True)
     assert found.bus is not None and found.bus.brokers == ("kafka-1.example.com:9093", "kafka-2.example.com:9093")
     assert found.webhooks is not None and found.webhooks.endpoints["ledger"].delivers == "every"
+    assert names_of(found) == list(FACTORIES)
 
 
 MISTAKES = [
@@ -135,30 +138,25 @@ def test_without_a_file_the_command_asks_for_one(
     assert "name the file: croupier integrations check FILE" in capsys.readouterr().err
 
 
-def settings(store: str = "sqlite:/data/croupier", **more: Any) -> Settings:
-    return Settings(store=store, catalog=ROOT / "catalog", **more)
+def names_of(integrations: Integrations, **options: Any) -> list[str]:
+    """The readers that run."""
+    settings = Settings(**{"store": "redis://localhost", "catalog": ROOT / "catalog"} | options)
+    archive = archive_of(integrations, settings, {"HOME": "/home/ops"})
+    return [plan.name for plan in reader_plans(integrations, archive, settings.store)]
 
 
-def running(settings: Settings) -> list[str]:
-    """The readers that run, in order."""
-    found = integrations_of(settings)
-    archive = archive_of(settings, {"HOME": "/home/me"}, found.archive)
-    return [plan.name for plan in plans(settings.store, archive, reader_sections(found))]
+def test_the_archive_is_on_by_default_on_one_machine() -> None:
+    nothing = Integrations()
+    assert names_of(nothing) == names_of(nothing, store="sqlite:/data/croupier") == ["archive"]
+    assert names_of(nothing, no_archive=True) == names_of(nothing, ray_address="node:6379") == []
+    assert default_archive("sqlite:/data/croupier", {}).place.url == "/data/croupier/archive"
+    of_redis = default_archive("redis://localhost", {"XDG_STATE_HOME": "/state"}).place.url
+    assert of_redis.startswith("/state/croupier/archive-of-") and of_redis.endswith("/archive")
 
 
-def test_the_archive_is_on_by_default_beside_a_sqlite_store() -> None:
-    assert running(settings()) == ["archive"]
-    assert running(settings(no_archive=True)) == []
-    beside = archive_of(settings(), {})
-    assert beside is not None and beside.place.url == "/data/croupier/archive"
-
-
-def test_the_file_says_where_the_archive_is_and_no_archive_is_stronger() -> None:
-    configured = settings("redis://localhost", ray_address="head:6380", integrations=EXAMPLE)
-    assert running(configured) == list(FACTORIES)
-    archive = archive_of(configured, {}, integrations_of(configured).archive)
-    assert archive is not None and archive.place.url == "s3://casino-archive/croupier"
-    assert "archive" not in running(settings(integrations=EXAMPLE, no_archive=True))
+def test_no_archive_is_stronger_than_the_file() -> None:
+    found = load_integrations(EXAMPLE, with_secrets=True)
+    assert "archive" not in names_of(found, no_archive=True)
 
 
 def test_up_refuses_a_file_with_mistakes_before_anything_starts(
@@ -171,6 +169,28 @@ def test_up_refuses_a_file_with_mistakes_before_anything_starts(
     assert f"{path}:1: unknown field `buss` (did you mean `bus`?)" in said
     assert "the integrations can't be used: 1 problem(s), listed above" in said
     assert not (tmp_path / "store").exists()
+
+
+def test_secrets_of_a_ray_cluster_are_not_looked_for_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KAFKA_PASSWORD")
+    here = Settings(store="redis://localhost", catalog=ROOT / "catalog", integrations=EXAMPLE)
+    with pytest.raises(IntegrationsInvalid, match="KAFKA_PASSWORD is not set"):
+        integrations_of(here)
+    assert integrations_of(msgspec.structs.replace(here, ray_address="head:6380")).bus is not None
+
+
+def test_the_bus_in_is_left_to_others_on_request() -> None:
+    found = load_integrations(EXAMPLE, with_secrets=True)
+    settings = Settings(store="redis://localhost", catalog=ROOT / "catalog", integrations=EXAMPLE)
+    assert bus_in(settings, found)._count == 1
+    assert bus_in(msgspec.structs.replace(settings, no_bus_in=True), found)._count == 0
+
+
+def test_other_readers_find_in_the_archive_what_the_store_has_trimmed() -> None:
+    found = load_integrations(EXAMPLE, with_secrets=True)
+    settings = Settings(store="redis://localhost", catalog=ROOT / "catalog")
+    plans = reader_plans(found, archive_of(found, settings, {}), settings.store)
+    assert {plan.name: bool(plan.archive) for plan in plans} == {"archive": False, "bus": True, "webhooks": True}
 
 
 @pytest.mark.parametrize("path", FACTORIES.values())
@@ -192,5 +212,7 @@ def test_editors_see_the_same_mistakes(text: str, fine: bool) -> None:
 
 def test_fields_are_described_for_editors() -> None:
     schema = json.loads(schema_text())
-    assert schema["$defs"]["ArchiveSettings"]["properties"]["spool_bytes_max"]["description"].startswith("When the spool")
+    assert schema["$defs"]["ArchiveSettings"]["properties"]["spool_bytes_max"]["description"].startswith(
+        "When the spool"
+    )
     assert all("description" in definition for definition in schema["$defs"].values())

@@ -1,5 +1,6 @@
 """Erasing a player: what was personal is gone from the archive, what was played and paid is not."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,14 @@ def test_the_key_file_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     key = key_encryption_key(settings)
     assert (tmp_path / "keys" / "archive.key").stat().st_mode & 0o777 == 0o600
     assert key_encryption_key(settings) == key
+
+
+def test_all_who_make_the_key_file_at_once_have_the_same_key(tmp_path: Path) -> None:
+    settings = ArchiveSettings(ArchivePlace(str(tmp_path)), str(tmp_path), key_file=str(tmp_path / "archive.key"))
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: key_encryption_key(settings), range(64)))
+    assert len(keys) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["archive.key"]
 
 
 @pytest.mark.parametrize("text", ["", "short", "0" * 63, "ab" * 31])

@@ -237,6 +237,7 @@ _EVENTS: Final[list[tuple[tuple[e.AnyEvent, ...], bytes]]] = [
     ((e.RedemptionEnded("rd1", 500, True),), REDEMPTION),
     ((e.CashbackSettled(2_910, "silver", 10_000, 4_000, 50_000, 300, "", 100),), b""),
     ((e.CashbackSettled(2_911, "silver", 100, 40, 50_000, 0, "under_minimum"),), b""),
+    ((e.PlayerErased("asked by her mother"),), b""),
 ]
 
 TRANSITIONS: Final[list[Transition]] = [

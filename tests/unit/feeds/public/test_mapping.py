@@ -13,7 +13,7 @@ from tests.support.played_journal import spin, transition
 from tests.unit.feeds.public.golden import as_json
 from tests.unit.feeds.public.samples import TRANSITIONS, of_round
 
-PERSONAL = (b"203.0.113.9", b"device-1", b"card-1", b"friend of the house")
+PERSONAL = (b"203.0.113.9", b"device-1", b"card-1", b"friend of the house", b"her mother")
 
 
 def test_every_event_of_the_journal_is_told_or_left_out_on_purpose() -> None:

@@ -54,6 +54,11 @@ MATRIX = """
     POST /catalog/check                   . . x x . x .
     POST /catalog/deploy                  . . x x . x .
     POST /sandbox/clock                   . x . . . x .
+    GET /webhooks                         . . . . . x .
+    POST /webhooks/{name}/test            . . . . . x .
+    POST /webhooks/{name}/replay          . . . . . x .
+    POST /webhooks/{name}/enable          . . . . . x .
+    POST /webhooks/{name}/disable         . . . . . x .
     GET /cluster                          . . . . x x x
     GET /health/live                      x x x x x x x
     GET /health/ready                     x x x x x x x

@@ -23,7 +23,15 @@ from gateway.app import GatewayApp
 from gateway.http.errors import TABLE
 from gateway.ports import Checked, Finding, KeyTaken, SandboxClock
 from tests.support.engine_players import EnginePlayers
-from tests.support.gateway_doubles import SPIN, RoleAuth, ScriptedControl, ScriptedPlayers, app_with, calling
+from tests.support.gateway_doubles import (
+    SPIN,
+    RoleAuth,
+    ScriptedControl,
+    ScriptedPlayers,
+    ScriptedReaders,
+    app_with,
+    calling,
+)
 
 
 class Step(NamedTuple):
@@ -263,6 +271,15 @@ async def test_forbidden(path: str) -> None:
         check(await client.get(path), "forbidden")
 
 
+@pytest.mark.parametrize("code", ["webhook_not_found", "replay_impossible"])
+async def test_refusals_of_a_reader(code: str) -> None:
+    readers = ScriptedReaders({"refused": code, "detail": "Words of the reader."})
+    async with calling(app_with(readers=readers)) as client:
+        response = await client.post("/webhooks/crm/replay", json={"ids": ["p1-1-0"]})
+    check(response, code)
+    assert response.json()["detail"] == "Words of the reader."
+
+
 async def test_catalog_invalid_lists_the_problems() -> None:
     problem = Finding("campaigns/a.yaml", 7, "write `multiplier` in quotes")
     control = ScriptedControl(Checked((problem,), (), ("campaigns/a.yaml",), 7))
@@ -312,7 +329,7 @@ def test_every_refusal_has_a_row() -> None:
 
 def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
-    others.add("catalog_invalid")
+    others |= {"catalog_invalid", "webhook_not_found", "replay_impossible"}
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 
 

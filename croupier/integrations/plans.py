@@ -1,0 +1,75 @@
+"""Which readers of the journal `croupier up` runs, and with what."""
+
+import logging
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from actors.settings import ReaderPlan
+from croupier.settings import Settings
+from feeds.archive.behind import BehindTrimPoint
+from feeds.archive.settings import ArchiveSettings
+from feeds.integrations import Integrations
+from snapshots.archive.place import ArchivePlace
+from snapshots.contract import ARCHIVE
+
+log = logging.getLogger("croupier")
+
+FACTORIES: Final = {
+    ARCHIVE: "feeds.archive.making.make",
+    "bus": "feeds.bus.making.make",
+    "webhooks": "feeds.webhooks.making.make",
+}
+"""Section of the file and name of its reader: what makes the reader's sink."""
+BEHIND: Final = "feeds.archive.behind.make"
+
+
+def archive_of(
+    integrations: Integrations, settings: Settings, environment: Mapping[str, str]
+) -> ArchiveSettings | None:
+    """The archive that is used: none, the configured one, or folders on this machine.
+
+    A Croupier of several machines has none by itself, because each would write into folders of its own.
+    """
+    if settings.no_archive:
+        return None
+    if integrations.archive is None and settings.ray_address is not None:
+        log.warning("there is no archive: on a Ray cluster, name its bucket in the section archive of --integrations")
+        return None
+    return integrations.archive or default_archive(settings.store, environment)
+
+
+def default_archive(store: str, environment: Mapping[str, str]) -> ArchiveSettings:
+    """In the folder of a SQLite store; for Redis, which has no folder, in the user's state folder."""
+    kind, _, where = store.partition(":")
+    if kind == "sqlite":
+        home = Path(where)
+    else:
+        state = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", "/var/lib"), ".local/state")
+        home = Path(state) / "croupier" / f"archive-of-{sha256(store.encode()).hexdigest()[:12]}"
+    folder = home.absolute() / "archive"
+    return ArchiveSettings(
+        place=ArchivePlace(str(folder)), spool=str(folder / "spool"), key_file=str(folder / "keys" / "archive.key")
+    )
+
+
+def reader_plans(integrations: Integrations, archive: ArchiveSettings | None, store: str) -> tuple[ReaderPlan, ...]:
+    """The readers that run. `archive` is the archive in use, `store` the store's URL."""
+    behind = None if archive is None else msgspec.json.encode(BehindTrimPoint(archive, store))
+    sections = {ARCHIVE: archive, "bus": integrations.bus, "webhooks": integrations.webhooks}
+    return tuple(
+        _plan(name, section, None if name == ARCHIVE else behind)
+        for name, section in sections.items()
+        if section is not None
+    )
+
+
+def _plan(name: str, section: msgspec.Struct, behind: bytes | None) -> ReaderPlan:
+    plan = ReaderPlan(name, FACTORIES[name], msgspec.json.encode(section))
+    if behind is None:
+        return plan
+    return msgspec.structs.replace(plan, archive=BEHIND, archive_settings=behind)

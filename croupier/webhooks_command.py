@@ -1,0 +1,149 @@
+"""`croupier webhooks …`: how endpoints stand, tests, replays, disabling and enabling, asked of a gateway."""
+
+import argparse
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from http.client import HTTPException
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+from rich.console import Console
+from rich.table import Table
+
+TIMEOUT_S: Final = 70
+"""A test waits for the endpoint, at most a minute."""
+FAILED: Final = 1
+
+
+def add_webhooks(parser: argparse.ArgumentParser) -> None:
+    """The actions of `croupier webhooks`."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="show how all endpoints stand; exit 1 if one is disabled")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    _add_gateway(listing, _list)
+    test = actions.add_parser("test", help="send a signed test event; exit 1 if it is not answered with 2xx")
+    _add_endpoint(test, _test)
+    replay = actions.add_parser("replay", help="send events again, by id or by time")
+    replay.add_argument("--id", action="append", default=[], dest="ids", metavar="ID", help="<player>-<version>-<n>")
+    replay.add_argument("--from", dest="begin", metavar="TIME", type=_time_ms, help="like 2026-03-01T12:00:00Z")
+    replay.add_argument("--to", dest="end", metavar="TIME", type=_time_ms, help="(default: now)")
+    _add_endpoint(replay, _replay)
+    _add_endpoint(actions.add_parser("enable", help="send to a disabled endpoint again"), _enable)
+    _add_endpoint(actions.add_parser("disable", help="send nothing to an endpoint until it is enabled"), _disable)
+
+
+def _add_endpoint(parser: argparse.ArgumentParser, command: Any) -> None:
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="its name in integrations.yaml")
+    _add_gateway(parser, command)
+
+
+def _add_gateway(parser: argparse.ArgumentParser, command: Any) -> None:
+    default = os.environ.get("CROUPIER_URL", "http://127.0.0.1:8080")
+    parser.add_argument("--url", default=default, help="the URL of a gateway (%(default)s)")
+    parser.add_argument("--token", default=os.environ.get("CROUPIER_TOKEN"), help="bearer token of role ops")
+    parser.set_defaults(command=command)
+
+
+def _time_ms(text: str) -> int:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 2026-03-01T12:00:00Z") from None
+    if time.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no time zone: write Z for UTC")
+    return int(time.timestamp() * 1_000)
+
+
+def _list(options: argparse.Namespace) -> int:
+    found = _ask(options, "GET", "/webhooks")
+    if found is None:
+        return FAILED
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        Console().print(_table(found["endpoints"]))
+    return FAILED if any(endpoint["state"] == "disabled" for endpoint in found["endpoints"]) else 0
+
+
+def _table(endpoints: list[dict[str, Any]]) -> Table:
+    table = Table(title="Webhooks", title_justify="left")
+    for column in ("name", "mode", "state", "owed", "lag", "dead", "last success", "url"):
+        table.add_column(column)
+    for endpoint in endpoints:
+        state = f"{endpoint['state']}: {endpoint['why']}" if endpoint["why"] else endpoint["state"]
+        numbers = (str(endpoint["owed"]), f"{endpoint['lag_ms'] / 1_000:.1f} s", str(endpoint["dead"]))
+        table.add_row(
+            endpoint["name"], endpoint["mode"], state, *numbers, endpoint["last_success"] or "–", endpoint["url"]
+        )
+    return table
+
+
+def _test(options: argparse.Namespace) -> int:
+    said = _ask(options, "POST", f"/webhooks/{quote(options.endpoint, safe='')}/test", {})
+    if said is None:
+        return FAILED
+    if said["outcome"] == "delivered":
+        print(f"{options.endpoint} answered {said['status']} after {said['ms']} ms")
+        return 0
+    print(f"croupier: {options.endpoint}: {said['detail']} ({said['ms']} ms)", file=sys.stderr)
+    return FAILED
+
+
+def _replay(options: argparse.Namespace) -> int:
+    body = {"ids": options.ids, "from_ms": options.begin, "to_ms": options.end}
+    asked = {name: value for name, value in body.items() if value not in (None, [])}
+    said = _ask(options, "POST", f"/webhooks/{quote(options.endpoint, safe='')}/replay", asked)
+    if said is None:
+        return FAILED
+    print(f"{said['replayed']} events are sent to {options.endpoint} again")
+    for missing in said["missing"]:
+        print(f"croupier: {missing} was not found; the archive lags behind by a minute", file=sys.stderr)
+    if said["next_ms"] is not None:
+        rest = datetime.fromtimestamp(said["next_ms"] / 1_000, UTC).isoformat()
+        print(f"there is no room for more now: repeat with --from {rest}")
+    return FAILED if said["missing"] else 0
+
+
+def _enable(options: argparse.Namespace) -> int:
+    return _switch(options, "enable")
+
+
+def _disable(options: argparse.Namespace) -> int:
+    return _switch(options, "disable")
+
+
+def _switch(options: argparse.Namespace, verb: str) -> int:
+    said = _ask(options, "POST", f"/webhooks/{quote(options.endpoint, safe='')}/{verb}", {})
+    if said is None:
+        return FAILED
+    print(f"{options.endpoint} is {said['state']}, {said['owed']} events are owed")
+    return 0
+
+
+def _ask(options: argparse.Namespace, method: str, path: str, body: object | None = None) -> dict[str, Any] | None:
+    """The answer; None after saying why there is none."""
+    headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
+    data = None if body is None else json.dumps(body).encode()
+    headers |= {} if data is None else {"Content-Type": "application/json"}
+    request = Request(options.url.rstrip("/") + path, data, headers, method=method)
+    try:
+        with urlopen(request, timeout=TIMEOUT_S) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except HTTPError as refused:
+        print(f"croupier: {options.url} refused with {refused.code}: {_detail(refused)}", file=sys.stderr)
+    except (URLError, OSError, ValueError, HTTPException) as problem:
+        reason = getattr(problem, "reason", problem)
+        print(f"croupier: no Croupier answers at {options.url}: {reason}", file=sys.stderr)
+    return None
+
+
+def _detail(refused: HTTPError) -> str:
+    try:
+        return str(json.load(refused)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return str(refused.reason)

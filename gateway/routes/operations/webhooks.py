@@ -1,0 +1,146 @@
+"""Webhooks as operators see them: how endpoints stand, tests, replays, disabling and enabling.
+
+The requests go to the reader `webhooks`, wherever it runs; it keeps the endpoints and decides.
+"""
+
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from fastapi import Path
+from starlette.responses import Response
+
+from gateway.access.roles import OPS
+from gateway.declaring import CONTROL, Routes
+from gateway.documents.base import Json
+from gateway.documents.requests import EmptyRequest, ReplayRequest
+from gateway.http.errors import Refused, invalid_field
+from gateway.ports import ControlUnavailable
+from gateway.routes.call import ThisCall, answer
+
+routes = Routes()
+
+READER: Final = "webhooks"
+ENDPOINT: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+NOT_FOUND: Final = ("webhook_not_found",)
+
+NOTHING: Final = EmptyRequest()
+
+EndpointName = Annotated[str, Path(pattern=ENDPOINT)]
+
+
+class WebhookJson(Json):
+    """One endpoint. `state` is `ok`, `failing`, `slowed`, `open` (its breaker) or `disabled`, then `why` says why.
+
+    `owed` events wait, the oldest of them for `lag_ms`. `dead` ones were given up and can be replayed.
+    """
+
+    name: str
+    url: str
+    mode: str
+    events: list[str]
+    state: str
+    why: str
+    owed: int
+    lag_ms: int
+    dead: int
+    last_success: str | None
+    failing_since: str | None
+    disabled_since: str | None
+
+
+class WebhooksJson(Json):
+    """All endpoints."""
+
+    endpoints: list[WebhookJson]
+
+
+class WebhookTestJson(Json):
+    """What the endpoint answered to a test event, after `ms`. `status` 0: nothing; then `detail` says why."""
+
+    endpoint: str
+    outcome: str
+    status: int
+    ms: int
+    detail: str
+
+
+class WebhookReplayJson(Json):
+    """So many events were lined up to be sent again; ids in `missing` were not found.
+
+    `next_ms`: there was no room for what happened from then on (Unix ms). Repeat from there when less is owed.
+    """
+
+    endpoint: str
+    replayed: int
+    missing: list[str]
+    next_ms: int | None
+
+
+class _Said(msgspec.Struct):
+    refused: str = ""
+    detail: str = ""
+
+
+_Answer = TypeVar("_Answer", bound=Json)
+
+
+@routes.read("GET /webhooks", roles=OPS, answers=WebhooksJson, refuses=CONTROL, asks_player=False)
+async def listed(call: ThisCall) -> Response:
+    """How all webhook endpoints stand."""
+    call.admit()
+    return answer(await _ask(call, {"do": "list"}, WebhooksJson))
+
+
+@routes.read(
+    "POST /webhooks/{name}/test", roles=OPS, answers=WebhookTestJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
+)
+async def try_out(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
+    """Sends a signed test event to an endpoint at once, and tells what it answered."""
+    call.admit()
+    return answer(await _ask(call, {"do": "test", "endpoint": name}, WebhookTestJson))
+
+
+@routes.read(
+    "POST /webhooks/{name}/replay",
+    roles=OPS,
+    answers=WebhookReplayJson,
+    refuses=(*NOT_FOUND, "replay_impossible", *CONTROL),
+    asks_player=False,
+)
+async def replayed(call: ThisCall, name: EndpointName, body: ReplayRequest) -> Response:
+    """Sends events again, by their ids or by the time they happened; they keep their ids."""
+    call.admit()
+    asked = {"do": "replay", "endpoint": name, **body.model_dump(exclude_none=True)}
+    return answer(await _ask(call, asked, WebhookReplayJson))
+
+
+@routes.read(
+    "POST /webhooks/{name}/enable", roles=OPS, answers=WebhookJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
+)
+async def enabled(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
+    """Sends to an endpoint again: what it was owed when it was disabled first, then what happens from now on."""
+    call.admit()
+    return answer(await _ask(call, {"do": "enable", "endpoint": name}, WebhookJson))
+
+
+@routes.read(
+    "POST /webhooks/{name}/disable", roles=OPS, answers=WebhookJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
+)
+async def disabled(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
+    """Sends nothing to an endpoint until it is enabled again."""
+    call.admit()
+    return answer(await _ask(call, {"do": "disable", "endpoint": name}, WebhookJson))
+
+
+async def _ask(call: ThisCall, asked: dict[str, object], type_: type[_Answer]) -> _Answer:
+    """The reader's answer. Raises Refused, ControlUnavailable."""
+    readers = call.parts.readers
+    if readers is None:
+        raise ControlUnavailable("This gateway does not know the readers of the journal.")
+    said = await readers.ask_reader(READER, msgspec.json.encode(asked))
+    refusal = msgspec.json.decode(said, type=_Said)
+    if refusal.refused == "invalid_request":
+        raise invalid_field("body", refusal.detail)
+    if refusal.refused:
+        raise Refused(refusal.refused, refusal.detail)
+    return msgspec.json.decode(said, type=type_)

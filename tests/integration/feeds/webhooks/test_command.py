@@ -1,0 +1,111 @@
+"""`croupier webhooks …` against a server on a real socket."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from croupier.cli import main
+from tests.support.gateway_doubles import ENDPOINT, READER_ANSWERS
+
+
+class Gateway:
+    """Answers each path with a document, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {
+            "/webhooks": (200, READER_ANSWERS["list"]),
+            **{f"/webhooks/pms/{verb}": (200, said) for verb, said in READER_ANSWERS.items()},
+        }
+        self.asked: list[tuple[str, str, Any, str | None]] = []
+        self.url = ""
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    double = Gateway()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer()
+
+        def do_POST(self) -> None:
+            self.answer()
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            token = self.headers.get("authorization")
+            double.asked.append((self.command, self.path, json.loads(body) if body else None, token))
+            status, said = double.answers[self.path]
+            content = json.dumps(said).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    double.url = f"http://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield double
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def run(gateway: Gateway, *words: str) -> int:
+    return main(["webhooks", *words, "--url", gateway.url, "--token", "t"])
+
+
+def test_list_as_json_is_what_the_gateway_says(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(gateway, "list", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"endpoints": [ENDPOINT]}
+    assert gateway.asked == [("GET", "/webhooks", None, "Bearer t")]
+
+
+def test_a_disabled_endpoint_is_a_failure(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.answers["/webhooks"] = (200, {"endpoints": [{**ENDPOINT, "state": "disabled", "why": "gone"}]})
+    assert run(gateway, "list") == 1
+    shown = capsys.readouterr().out
+    assert "disabled" in shown and "gone" in shown
+
+
+def test_a_test_that_fails_says_why(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(gateway, "test", "pms") == 0
+    gateway.answers["/webhooks/pms/test"] = (
+        200,
+        {"endpoint": "pms", "outcome": "failed", "status": 401, "ms": 7, "detail": "it answered 401"},
+    )
+    assert run(gateway, "test", "pms") == 1
+    assert "it answered 401" in capsys.readouterr().err
+
+
+def test_a_replay_names_ids_or_times(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(gateway, "replay", "pms", "--id", "p1-3-0", "--id", "p1-4-0") == 0
+    assert run(gateway, "replay", "pms", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T01:00:00+01:00") == 0
+    assert [asked[2] for asked in gateway.asked] == [
+        {"ids": ["p1-3-0", "p1-4-0"]},
+        {"from_ms": 1_767_225_600_000, "to_ms": 1_767_225_600_000},
+    ]
+    assert "1 events are sent to pms again" in capsys.readouterr().out
+
+
+def test_a_time_without_zone_is_refused_in_words(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(gateway, "replay", "pms", "--from", "2026-01-01T00:00:00")
+    assert "has no time zone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["enable", "disable"])
+def test_an_endpoint_is_switched(gateway: Gateway, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(gateway, verb, "pms") == 0
+    assert gateway.asked == [("POST", f"/webhooks/pms/{verb}", {}, "Bearer t")]
+    gateway.answers[f"/webhooks/pms/{verb}"] = (404, {"detail": "There is no endpoint 'pms'; there are: crm."})
+    assert run(gateway, verb, "pms") == 1
+    assert "there are: crm" in capsys.readouterr().err
