@@ -2,6 +2,7 @@
 
 import pytest
 
+from feeds.bus.incoming.watermarks import Watermarks, unix_ms
 from feeds.bus.start_at import start_at
 from tests.support.bus_in import TOPIC, Event, RememberingPlayers, bus_in, produce, settings, until
 from tests.support.kafka import MockKafka
@@ -35,3 +36,14 @@ async def test_latest_passes_what_is_there_and_nothing_that_comes(
     async with bus_in(kafka, players, store, first_start="latest"):
         await until("the new one is applied", lambda: new.command_id in players.applied)
     assert list(players.applied) == [new.command_id]
+
+
+async def test_nothing_is_missed_of_a_partition_that_is_added_later(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders
+) -> None:
+    long_ago = Watermarks(store, lambda: unix_ms() - 3_600_000)
+    await long_ago.claim((TOPIC, 0))
+    await long_ago.write((TOPIC, 0), 0)
+    produce(kafka, added := Event("ann"), partition=3)
+    async with bus_in(kafka, players, store, first_start="latest"):
+        await until("it is applied", lambda: added.command_id in players.applied)

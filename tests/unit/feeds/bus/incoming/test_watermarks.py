@@ -2,7 +2,7 @@
 
 import pytest
 
-from feeds.bus.incoming.watermarks import Watermarks, reader_name
+from feeds.bus.incoming.watermarks import FIRST_START_MS, Left, Watermarks, reader_name
 from snapshots.errors import Fenced
 from snapshots.rows import checked_claim
 from tests.support.reader_store import MemoryReaders
@@ -13,9 +13,20 @@ PLACE = ("cashier", 3)
 async def test_a_partition_goes_on_where_it_was_left() -> None:
     store = MemoryReaders()
     first = Watermarks(store)
-    assert await first.claim(PLACE) is None
+    assert await first.claim(PLACE) == Left(None, known_topic=False)
     await first.write(PLACE, 17)
-    assert await Watermarks(store).claim(PLACE) == 17
+    assert await Watermarks(store).claim(PLACE) == Left(17, known_topic=False)
+
+
+async def test_a_partition_that_comes_later_belongs_to_a_known_topic() -> None:
+    store, now_ms = MemoryReaders(), 1_000_000
+    watermarks = Watermarks(store, lambda: now_ms)
+    await watermarks.claim(("cashier", 0))
+    now_ms += FIRST_START_MS
+    assert not (await watermarks.claim(("cashier", 1))).known_topic, "processes that start together are still at it"
+    now_ms += 1
+    assert await watermarks.claim(("cashier", 2)) == Left(None, known_topic=True)
+    assert not (await watermarks.claim(("other", 2))).known_topic
 
 
 async def test_a_watermark_never_goes_back_unless_it_is_set() -> None:
