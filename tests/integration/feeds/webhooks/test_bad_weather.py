@@ -44,6 +44,7 @@ async def test_a_hanging_endpoint_blocks_nobody_and_no_cursor() -> None:
         await alive.until_accepted(20)
         await settle(sink, journal)
         assert len(notes.under("owed/dead/")) == 20
+        await until_rests(sink)
         [first, second] = (await asked(sink, do="list"))["endpoints"]
         assert (first["state"], first["owed"], second["state"], second["owed"]) == ("open", 20, "ok", 0)
         assert len(dead.received) < 20, "the breaker ended the attempts"
