@@ -120,6 +120,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
 def _add_gateway(parser: argparse.ArgumentParser) -> None:
     _add_serving(parser)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
+    add_integrations_file(parser)
     parser.set_defaults(command=_gateway)
     _add_sandbox_and_watch(parser)
 
@@ -195,7 +196,7 @@ def _up(options: argparse.Namespace) -> int:
 def _gateway(options: argparse.Namespace) -> int:
     from croupier.running.gateway_process import run_gateway
 
-    settings = _settings(options)
+    settings = _settings(options, integrations=options.integrations)
     if options.fd is None and not (os.environ.get("CROUPIER_CLUSTER_SECRET") or options.cluster_secret_file):
         raise SettingsInvalid(
             "a gateway needs the shards' secret: set CROUPIER_CLUSTER_SECRET or --cluster-secret-file"

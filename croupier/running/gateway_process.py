@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from collections.abc import Mapping
 
 import uvloop
 
@@ -11,12 +12,14 @@ from actors.routing.client import ShardClient
 from actors.routing.cluster_view import ClusterView
 from croupier.deploying.control import CatalogControl
 from croupier.deploying.watching import watch_catalog
+from croupier.integrations import load_integrations
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.keys_watch import KeysWatch
 from croupier.running.stopping import stop_with_parent
 from croupier.settings import Settings
 from feeds.bus.settings import FamilyTopics
 from feeds.public.asyncapi import document
+from feeds.public.event import Family
 from gateway.access.auth import Authenticator, OpenAuth, ProofAuth
 from gateway.access.keys import parse_keys, read_keys
 from gateway.app import VERSION, create_app
@@ -42,14 +45,13 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         asyncio.create_task(control.run(), name="catalog"),
     ]
     authenticator = _authenticator(settings, following)
-    events = document(FamilyTopics().by_family(), VERSION)
     app = create_app(
         players=client,
         auth=authenticator,
         cluster=view,
         control=control,
         settings=settings.gateway(),
-        events=events,
+        events=document(_topics(settings), VERSION),
         readers=AskedReaders(client),
     )
     app.openapi()  # the document is built now, not under load
@@ -67,6 +69,14 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
             task.cancel()
         await client.stop()
         await store.close()
+
+
+def _topics(settings: Settings) -> Mapping[Family, str | None]:
+    """Where public events go, or would go with a bus of which nothing else was said. Raises IntegrationsInvalid."""
+    if settings.integrations is None:
+        return FamilyTopics().by_family()
+    bus = load_integrations(settings.integrations, with_secrets=False).bus
+    return FamilyTopics().by_family() if bus is None else bus.by_family()
 
 
 def _authenticator(settings: Settings, following: "list[asyncio.Task[None]]") -> Authenticator:

@@ -229,6 +229,7 @@ class Gateways:
         command += ["--store", settings.store, "--catalog", str(settings.catalog), "--auth", settings.auth_mode]
         command += ["--keys", str(settings.keys)] if settings.keys is not None else []
         command += ["--sandbox"] if settings.sandbox else []
+        command += ["--integrations", str(settings.integrations)] if settings.integrations is not None else []
         watches = settings.catalog_watch and number == 0
         return _child(settings, command, [fd], CROUPIER_CATALOG_WATCH="1" if watches else "0")
 

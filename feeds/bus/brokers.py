@@ -1,11 +1,12 @@
 """How the brokers of an event bus are reached: addresses, TLS, login. Secrets are only named here."""
 
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from feeds.credentials import Credential
+from feeds.credentials import Credential, CredentialMissing
 
 TopicName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,220}$", description="1 to 220 of A-Z a-z 0-9 . _ -")]
 Server = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:\[\]_-]{1,255}:[0-9]{1,5}$", description="HOST:PORT")]
@@ -18,6 +19,22 @@ _PROTOCOLS: Final = {
     (True, True): "sasl_ssl",
 }
 """By (with a login, with TLS)."""
+
+
+_FILES: Final = {
+    "ca_file": "ssl.ca.location",
+    "certificate_file": "ssl.certificate.location",
+    "key_file": "ssl.key.location",
+}
+
+
+def _readable(name: str, path: str) -> str:
+    """The library does not say which file it can't read."""
+    try:
+        with Path(path).open("rb"):
+            return path
+    except OSError as error:
+        raise CredentialMissing(f"{name} {path} can't be read: {error.strerror}") from error
 
 
 class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,18 +71,16 @@ class Brokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError("key_password is given without key_file")
 
     def client(self, client_id: str) -> dict[str, str | int | float | bool]:
-        """What a client of librdkafka needs to reach the brokers. Raises CredentialMissing."""
+        """What a client of librdkafka needs to reach the brokers. Raises CredentialMissing, of files too."""
         chosen: dict[str, str | int | float | bool] = {
             "bootstrap.servers": ",".join(self.brokers),
             "client.id": client_id,
             "security.protocol": _PROTOCOLS[self.login is not None, self.tls],
         }
-        files = {
-            "ssl.ca.location": self.ca_file,
-            "ssl.certificate.location": self.certificate_file,
-            "ssl.key.location": self.key_file,
-        }
-        chosen |= {name: path for name, path in files.items() if path is not None}
+        for name, option in _FILES.items():
+            path = getattr(self, name)
+            if path is not None:
+                chosen[option] = _readable(name, path)
         if self.key_password is not None:
             chosen["ssl.key.password"] = self.key_password.read()
         if self.login is not None:

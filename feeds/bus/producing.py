@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -23,7 +24,7 @@ library_log = logging.getLogger("croupier.bus.librdkafka")
 POLL_S: Final = 0.1
 BETWEEN_POLLS_S: Final = 0.002
 """A rest after deliveries, in which others gather: waking for each one would cost more than handling it."""
-CLOSE_TIMEOUT_S: Final = 2.0
+CLOSE_TIMEOUT_S: Final = 1.0
 _OUT_OF_REACH: Final = frozenset(
     {
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001  # the library has no public name for its own codes
@@ -66,8 +67,8 @@ class Producing:
         self._ending = False
         try:
             self._producer: Producer = Producer({**settings, "error_cb": self._erred, "logger": library_log})
-        except (KafkaException, ValueError) as error:
-            raise Stopped("settings", f"the settings of the bus can't be used: {error}") from error
+        except KafkaException as error:
+            raise Stopped("settings", f"the settings of the bus can't be used: {_said(error)}") from error
         self._thread = threading.Thread(target=self._poll, name="bus-producer", daemon=True)
         self._thread.start()
 
@@ -82,7 +83,7 @@ class Producing:
         except BufferError:
             return False
         except KafkaException as error:
-            raise Stopped("fatal", f"the producer refused an event for {topic}: {error.args[0]}") from error
+            raise Stopped("fatal", f"the producer refused an event for {topic}: {_said(error)}") from error
         return True
 
     def partitions(self, topic: str, timeout_s: float) -> int:
@@ -90,21 +91,38 @@ class Producing:
         try:
             described = self._producer.list_topics(topic, timeout=timeout_s).topics[topic]
         except KafkaException as error:
-            raise Stopped("unreachable", f"the brokers don't tell about topic {topic}: {error.args[0]}") from error
+            raise Stopped("unreachable", f"the brokers don't tell about topic {topic}: {_said(error)}") from error
         if described.error is not None:
-            raise Stopped("settings", f"topic {topic} can't be used: {described.error}")
+            raise Stopped("settings", f"topic {topic} can't be used: {described.error.str()}")
         return len(described.partitions)
 
     def close(self) -> None:
-        """Drops what was not delivered and ends the thread. It blocks for up to `CLOSE_TIMEOUT_S`."""
+        """Drops what was not sent and ends all threads. It blocks for a few times `CLOSE_TIMEOUT_S` at the worst.
+
+        The producer and its callbacks know each other: it ends only when it has told the fate of every message, and is
+        forgotten here.
+        """
         self._ending = True
-        self._producer.purge()
         self._thread.join(CLOSE_TIMEOUT_S)
+        self._drop(in_flight=False)
+        if len(self._producer):
+            self._drop(in_flight=True)
+        del self._producer
+
+    def _drop(self, *, in_flight: bool) -> None:
+        """To drop what is in flight is a fatal error, because nobody knows whether it has arrived."""
+        self._producer.purge(in_flight=in_flight)
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        while len(self._producer) and time.monotonic() < deadline:
+            with suppress(KafkaException):
+                self._producer.poll(POLL_S)
 
     def _poll(self) -> None:
         while not self._ending:
             try:
                 self._producer.poll(POLL_S)
+            except KafkaException as error:  # how the library tells a fatal one, whatever its callbacks
+                self._told.stopped = Stopped("fatal", f"the producer had to give up: {_said(error)}")
             except Exception as error:
                 log.exception("bus: the producer's thread met a bug")
                 self._told.stopped = Stopped("fatal", f"the producer can't be polled: {error}")
@@ -125,11 +143,15 @@ class Producing:
         if error is None:
             self._told.landed.append((debt, size))
         elif not self._ending and self._told.stopped is None:
-            self._told.stopped = Stopped("delivery", f"an event for {message.topic()} was not delivered: {error}")
+            self._told.stopped = Stopped("delivery", f"an event for {message.topic()} was not delivered: {error.str()}")
 
     def _erred(self, error: KafkaError) -> None:
         """Called by the thread's poll, too. What librdkafka deals with by itself is in its log."""
-        if error.fatal():
-            self._told.stopped = Stopped("fatal", f"the producer had to give up: {error}")
-        elif error.code() in _OUT_OF_REACH:
-            self._told.unreachable = str(error)
+        if error.code() in _OUT_OF_REACH:
+            self._told.unreachable = error.str()
+
+
+def _said(error: KafkaException) -> str:
+    """In the library's words, without its codes."""
+    told: KafkaError = error.args[0]
+    return told.str().strip()

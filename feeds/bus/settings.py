@@ -10,6 +10,8 @@ from feeds.bus.brokers import Brokers, TopicName
 from feeds.public.event import Family
 
 MEGABYTE = 1_048_576
+RECONNECT_MAX_MS = 2_000
+"""How long a broker that does not answer is left alone at most."""
 
 
 class FamilyTopics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,6 +87,7 @@ class BusSettings(Brokers, frozen=True, forbid_unknown_fields=True, kw_only=True
             "message.timeout.ms": 0,
             "compression.type": "zstd",
             "linger.ms": self.linger_ms,
+            "reconnect.backoff.max.ms": RECONNECT_MAX_MS,
             "message.max.bytes": max(1_000_000, self.event_bytes_max + 65_536),
             "queue.buffering.max.messages": self.waiting_events_max + 1_000,
             "queue.buffering.max.kbytes": self.waiting_bytes_max // 1_024 + 1_024,

@@ -59,6 +59,10 @@ class MockKafka:
         """A topic that does not exist yet, with every broker a replica of each partition."""
         self._call("topic_create", topic.encode(), partitions, len(self.brokers))
 
+    def delete_topic(self, topic: str) -> None:
+        """The topic is gone with its messages."""
+        self._call("topic_delete", topic.encode())
+
     def down(self, broker: int) -> None:
         """Closes the broker's connections and refuses new ones."""
         self._call("broker_set_down", broker)

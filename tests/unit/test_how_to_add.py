@@ -11,6 +11,7 @@ FILE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*/[a-z_]+\.(?:py|lua|md))`")
 EXAMPLES = {
     "A command": r"ClearFlag|FlagCleared|flag_cleared",
     "A trigger of campaigns": r"inactive|INACTIVE|silence",
+    "A public event": r"PlayerErased",
     "A refusal": r"flag_not_found",
     "A call of the store": r"held_reservations",
     "A field of a campaign": r"max_bet_counts",

@@ -1,6 +1,6 @@
-"""`croupier` with a bus, and a witness beside it: `python -m tests.integration.feeds.bus_up up …`, for the tests.
+"""`croupier` with a witness beside its readers: `python -m tests.integration.feeds.bus_up up …`, for the tests.
 
-BUS_SETTINGS is the section `bus` as JSON; WITNESS is the file into which a second reader writes what the journal holds.
+WITNESS is the file into which that reader writes what the journal holds.
 """
 
 import os
@@ -56,18 +56,15 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Wi
 
 
 def main() -> int:
-    """The command line, with two readers more."""
-    plans = up.plans
+    """The command line, with one reader more."""
+    plans = up.reader_plans
 
-    def with_bus(*arguments: object) -> tuple[ReaderPlan, ...]:
+    def with_witness(*arguments: object) -> tuple[ReaderPlan, ...]:
         witness = msgspec.json.encode(os.environ["WITNESS"])
-        return (
-            *plans(*arguments),  # type: ignore[arg-type]
-            ReaderPlan("bus", "feeds.bus.making.make", os.environ["BUS_SETTINGS"].encode()),
-            ReaderPlan("notices", "tests.integration.feeds.bus_up.make", witness),
-        )
+        plan = ReaderPlan("notices", "tests.integration.feeds.bus_up.make", witness)
+        return (*plans(*arguments), plan)  # type: ignore[arg-type]
 
-    up.plans = with_bus
+    up.reader_plans = with_witness
     return cli.main()
 
 

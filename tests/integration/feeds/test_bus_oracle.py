@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from feeds.bus.settings import BusSettings
 from tests.integration.feeds.topic import deduplicated
 from tests.integration.load import Load
 from tests.integration.ray_side import move
@@ -24,6 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 
 ROOT = Path(__file__).resolve().parents[3]
 TOPIC = "croupier.events"
+STOP_MAX_S = 30
 
 
 class House:
@@ -31,16 +31,18 @@ class House:
 
     def __init__(self, folder: Path, store: str, kafka: MockKafka) -> None:
         self.store, self.kafka, self.witness = store, kafka, folder / "witness"
-        settings = BusSettings(
-            brokers=tuple(kafka.bootstrap_servers.split(",")), topic=TOPIC, waiting_events_max=2_000, linger_ms=5
-        )
-        env = {
-            "BUS_SETTINGS": msgspec.json.encode(settings).decode(),
-            "WITNESS": str(self.witness),
-            "PYTHONPATH": str(ROOT),
-        }
-        options = ("--shards", "2", "--spares", "1")
-        self.server = CroupierUp(folder / "up", store, *options, module="tests.integration.feeds.bus_up", **env)
+        self._folder = folder
+        self.server = self.up()
+
+    def up(self) -> CroupierUp:
+        """Starts it, for the first time or again."""
+        integrations = self._folder / "integrations.yaml"
+        brokers = ", ".join(self.kafka.bootstrap_servers.split(","))
+        bus = f"bus: {{brokers: [{brokers}], topic: {TOPIC}, waiting_events_max: 2000, linger_ms: 5}}"
+        integrations.write_text(bus)
+        options = ("--shards", "2", "--spares", "1", "--integrations", str(integrations))
+        env = {"WITNESS": str(self.witness), "PYTHONPATH": str(ROOT)}
+        return CroupierUp(self._folder / "up", self.store, *options, module="tests.integration.feeds.bus_up", **env)
 
     def end(self) -> None:
         """Leaves nothing behind when a test has failed."""
@@ -96,6 +98,8 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 def test_the_topic_holds_what_the_journal_holds_whatever_dies(house: House) -> None:
     kafka = house.kafka
     wait_until("the bus reads", lambda: house.reads("bus"), 40)
+    document = house.server.api.plain("GET", "/asyncapi.json").json()
+    assert document["channels"]["bets"]["address"] == TOPIC
     with Load(house.server, "bus", count=16) as load:
         load.more_spins(300)
         house.kill_bus()
@@ -117,3 +121,23 @@ def test_the_topic_holds_what_the_journal_holds_whatever_dies(house: House) -> N
     assert set(load.player_ids) <= set(journal)
     assert min(map(len, journal.values())) > 20
     assert deduplicated(kafka.read([TOPIC])) == journal
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_what_a_stop_left_behind_while_brokers_were_down_is_told_after_the_next_start(house: House) -> None:
+    wait_until("the bus reads", lambda: house.reads("bus"), 40)
+    with Load(house.server, "stop", count=8) as load:
+        load.more_spins(100)
+        house.kafka.all_down()
+        load.more_spins(200)
+    load.reconcile()
+    stopping = time.monotonic()
+    assert house.server.stop() == 0
+    assert time.monotonic() - stopping < STOP_MAX_S
+    house.kafka.all_up()
+    told = deduplicated(house.kafka.read([TOPIC]))
+    journal = house.journal()
+    assert told != journal
+    house.server = house.up()
+    wait_until("all is told", lambda: deduplicated(house.kafka.read([TOPIC], quiet_s=0.3)) == journal, 60)
+    assert house.server.stop() == 0

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 from random import Random
 
 import pytest
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, Message, Producer
 from prometheus_client import CollectorRegistry
 
+from feeds.bus.brokers import Login
 from feeds.bus.kafka_out import KafkaOut
 from feeds.bus.settings import BusSettings, FamilyTopics
+from feeds.credentials import Credential
 from feeds.public.mapping import public_events
 from feeds.reading import Followed, SinkFailed
 from tests.integration.feeds.topic import deduplicated, header
@@ -206,6 +210,77 @@ async def test_another_number_of_partitions_stops_the_bus_until_it_is_acknowledg
     assert bus.notes.kept["partitions:events"] == b"4"
     await opened(bus.sink())
     assert bus.metric("bus_out_stops_total", reason="partitions") == 1
+
+
+async def test_partitions_that_are_added_meanwhile_stop_the_bus(
+    kafka: MockKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feeds.bus.kafka_out.TOPICS_LOOK_S", 0.05)
+    sink = Bus(kafka).sink()
+    await sink.open()
+    kafka.delete_topic(TOPIC)
+    kafka.create_topic(TOPIC, partitions=6)
+    await asyncio.sleep(0.5)
+    with pytest.raises(SinkFailed, match="topic events had 4 partitions and has 6"):
+        sink.settled()
+    await sink.close()
+
+
+async def test_players_lie_where_java_would_put_them(kafka: MockKafka) -> None:
+    players = [f"player-{number}" for number in range(300)] + ["ключ", "x", "a" * 200]
+    await Bus(kafka).reader(records([[spin(player_id, 1)] for player_id in players])).read_all()
+    ours = {message.key(): message.partition() for message in kafka.read([TOPIC])}
+    kafka.create_topic("theirs", partitions=4)
+    theirs: Producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "partitioner": "murmur2_random"})
+    for player_id in players:
+        theirs.produce("theirs", b"", player_id)
+    theirs.flush(10)
+    assert ours == {message.key(): message.partition() for message in kafka.read(["theirs"])}
+
+
+@pytest.mark.parametrize("error", [KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.MSG_SIZE_TOO_LARGE])
+async def test_a_failure_is_noticed_though_nothing_more_comes(kafka: MockKafka, error: int) -> None:
+    journal = records([[spin("anna", 1)]])
+    kafka.fail(PRODUCE, [error])
+    reader = Bus(kafka).reader(journal)
+    await reader.read_all()
+    assert len(reader.failures) == 1
+    assert deduplicated(kafka.read([TOPIC])) == expected(journal)
+
+
+@pytest.mark.parametrize("down", [False, True])
+async def test_a_closed_bus_leaves_no_thread_behind(kafka: MockKafka, down: bool) -> None:
+    """Each failure opens a new one: threads of the old ones would add up."""
+    before = len(os.listdir("/proc/self/task"))
+    for _ in range(3):
+        sink = Bus(kafka).sink()
+        await sink.open()
+        if down:
+            kafka.all_down()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                for record in played(seed=8, players=20, spins=300):
+                    await sink.take(record)
+        await sink.close()
+        kafka.all_up()
+    assert len(os.listdir("/proc/self/task")) <= before + 1  # one of asyncio's own pool
+
+
+async def test_settings_that_the_client_refuses_are_said(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = Bus(kafka, tls=True, ca_file="/nowhere/ca.pem")
+    with pytest.raises(SinkFailed, match=r"ca_file /nowhere/ca\.pem can't be read: No such file or directory"):
+        await opened(bus.sink())
+    monkeypatch.setattr(BusSettings, "producer", lambda settings: {"linger.ms": -1})
+    with pytest.raises(SinkFailed, match=r"the settings of the bus can't be used: .*queue.buffering.max.ms"):
+        await opened(bus.sink())
+    assert bus.metric("bus_out_stops_total", reason="settings") == 2
+
+
+async def test_a_password_that_is_not_there_is_missed(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BUS_PASSWORD", raising=False)
+    login = Login(user="croupier", password=Credential(env="BUS_PASSWORD"))
+    with pytest.raises(SinkFailed, match="environment variable BUS_PASSWORD is not set or empty"):
+        await opened(Bus(kafka, login=login).sink())
 
 
 async def test_a_topic_that_is_not_there_is_named(kafka: MockKafka) -> None:

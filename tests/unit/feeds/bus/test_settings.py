@@ -57,6 +57,9 @@ def test_mistakes_are_named(more: str, complaint: str) -> None:
 
 def test_a_login_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUS_PASSWORD", "s3cret")
+    monkeypatch.chdir(tmp_path)
+    for name in ("ca.pem", "own.pem", "own.key"):
+        (tmp_path / name).touch()
     settings = read(
         '"tls": true, "ca_file": "ca.pem", "certificate_file": "own.pem", "key_file": "own.key",'
         ' "login": {"user": "croupier", "password": {"env": "BUS_PASSWORD"}}'
