@@ -90,6 +90,7 @@ class ShardMetrics(Collector):
             "shard_epoch": 0,
             "shard_clock_skew_ms": 0,
             "shard_due_slots_to_sweep": 0,
+            "archive_breaker_state": 0,
         }
 
     def count(self, name: str, amount: int = 1) -> None:

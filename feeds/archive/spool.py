@@ -154,8 +154,15 @@ class Spool:
 
     def remove(self, file: CutFile, ends: Mapping[str, End]) -> None:
         """Its records are in a stored segment, with which the archive has come to `ends`."""
-        self._disk.replace(self._folder / "last", frame(msgspec.msgpack.encode((file.number, ends))))
-        self._disk.remove(file.path)
+        last = frame(msgspec.msgpack.encode((file.number, ends)))
+        try:
+            self._disk.replace(self._folder / "last", last)
+            self._disk.remove(file.path)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            self._disk.remove(file.path)  # makes room
+            self._disk.replace(self._folder / "last", last)
         self._hold(file.path, 0)
 
     def renumber(self, file: CutFile, number: int) -> None:
