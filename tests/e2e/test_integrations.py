@@ -165,7 +165,6 @@ def settled(seen: dict[str, dict[str, float]]) -> bool:
         and total(seen["archive"], "archive_segments_total") >= 1
         and total(seen["archive"], "archive_upload_failures_total") == 0
         and total(seen["archive"], "archive_spool_full") == 0
-        and total(seen["bus"], "bus_out_events_total", 'family="bets"') >= 20
         and total(seen["bus"], "bus_out_delivered_total") >= 23
         and total(seen["bus"], "bus_out_waiting_events") == 0
         and total(seen["webhooks"], "webhook_deliveries_total", 'outcome="delivered"') == 2
