@@ -62,7 +62,7 @@ async def test_a_probe_ends_the_outage_and_all_that_rested_follows_in_order() ->
         breaker = sink.endpoints["crm"].breaker
         report = await one_failure(sink, journal)
         assert (report["state"], report["owed"]) == ("open", 24)
-        assert value(registry, "breaker_state", name="webhook:crm") == 2
+        assert value(registry, "breaker_state", breaker="webhook:crm") == 2
         failed = len(receiver.received)
         age(breaker, 31)
         await hurry(sink, clock, 6)
@@ -75,7 +75,7 @@ async def test_a_probe_ends_the_outage_and_all_that_rested_follows_in_order() ->
         await receiver.until_accepted(24)
         assert all(places == [(1, 0), (2, 0), (3, 0)] for places in receiver.places().values())
         await until_rests(sink)
-        assert value(registry, "breaker_state", name="webhook:crm") == 0
+        assert value(registry, "breaker_state", breaker="webhook:crm") == 0
 
 
 @pytest.mark.parametrize(
