@@ -76,7 +76,7 @@ class Agenda:
         """Reads what a former process left; answers those that it was sending. Raises StoreError."""
         interrupted, after = [], ""
         while page := await self._notes.read(PREFIX, after, PAGE):
-            after = next(reversed(page))
+            after = max(page)
             for owed in map(decode_owed, page.values()):
                 if owed.stage == "done":
                     self._done[owed.key] = (self._clock(), owed.shard_id, owed.position)

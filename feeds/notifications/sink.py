@@ -109,8 +109,11 @@ class NoticesSink:
             self._channels[name] = AppriseChannel(name, channel)
         if settings.mail is not None:
             self._channels[MAIL] = MailChannel(settings.mail)
-        for breaking in (*self._asked.values(), *self._channels.values()):
-            self._metrics.watch(breaking.breaker)
+        for outside in self._outside():
+            self._metrics.watch(outside.breaker)
+
+    def _outside(self) -> list[Asked | Channel]:
+        return [*self._asked.values(), *self._channels.values()]
 
     async def close(self) -> None:
         """See Sink."""
@@ -123,8 +126,8 @@ class NoticesSink:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
-        for closing in (*self._channels.values(), *self._asked.values()):
-            await closing.close()
+        for outside in self._outside():
+            await outside.close()
 
     # --- taking
 
@@ -229,8 +232,7 @@ class NoticesSink:
 
     async def ask(self, request: bytes) -> bytes:
         """See Sink. Any question is answered with what waits and which breakers are open."""
-        breaking = (*self._asked.values(), *self._channels.values())
-        breakers = {each.breaker.name: each.breaker.state for each in breaking}
+        breakers = {outside.breaker.name: outside.breaker.state for outside in self._outside()}
         return msgspec.json.encode(
             {"waiting": len(self._agenda), "timers": len(self._timers.table), "breakers": breakers}
         )

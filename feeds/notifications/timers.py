@@ -48,7 +48,7 @@ class Timers:
         """Raises StoreError."""
         after = ""
         while page := await self._notes.read(PREFIX, after, PAGE):
-            after = next(reversed(page))
+            after = max(page)
             for key, value in page.items():
                 timer = _decode(value)
                 self.table.put(key, timer.due_ms, timer)

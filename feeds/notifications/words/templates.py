@@ -32,7 +32,7 @@ SAMPLE: Final[Mapping[str, str]] = {
     "points": "500",
     "expires": "2026-03-01 12:00",
 }
-_SAMPLES: Final = ({}, {"reason": "downgrade"}, {"unsubscribe_url": ""})
+_SAMPLES: Final[tuple[Mapping[str, str], ...]] = ({}, {"reason": "downgrade"}, {"unsubscribe_url": ""})
 """Both ways of the choices that texts make."""
 
 _FILTERS: Final = ("capitalize", "default", "e", "escape", "lower", "title", "trim", "upper")
