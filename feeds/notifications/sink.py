@@ -80,7 +80,7 @@ class NoticesSink:
     async def open(self) -> None:
         """See Sink."""
         texts, key = TextsInForce(self._settings), _unsubscribe_key(self._settings)
-        self._connect()
+        await self._connect()
         engine = self._asked.get("engine")
         judge = Judge(self._settings, Contacts(self._asked["pam"], self._clock), engine)
         self._delivering = Delivering(
@@ -100,13 +100,13 @@ class NoticesSink:
             await self._delivering.interrupted(owed)
         self._looking = asyncio.create_task(self._look_often(), name="notices")
 
-    def _connect(self) -> None:
+    async def _connect(self) -> None:
         settings = self._settings
         self._asked["pam"] = Asked("pam", settings.pam)
         if settings.engine is not None:
             self._asked["engine"] = Asked("engine", settings.engine)
         for name, channel in settings.channels.items():
-            self._channels[name] = AppriseChannel(name, channel)
+            self._channels[name] = await asyncio.to_thread(AppriseChannel, name, channel)  # the library loads slowly
         if settings.mail is not None:
             self._channels[MAIL] = MailChannel(settings.mail)
         for outside in self._outside():

@@ -1,10 +1,9 @@
-"""What notices meet: a mail server, a service that Apprise posts to, the platform and a gateway; all on real sockets."""
+"""What notices meet, on real sockets: a mail server, a service that Apprise posts to, the platform, a gateway."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
@@ -14,7 +13,6 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from prometheus_client import CollectorRegistry
 
@@ -68,22 +66,18 @@ CONTACT: dict[str, Any] = {
 
 
 class MailServer:
-    """An SMTP server in a thread. `script` may answer a DATA instead of "250 OK"; `mails` were accepted."""
+    """An SMTP server. `script` may answer a DATA instead of "250 OK"; `mails` were accepted."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.attempts: list[EmailMessage] = []
         self.script: Callable[[int], str | None] = lambda _: None
         self.rcpt_script: Callable[[str], str | None] = lambda _: None
-        self.hold = threading.Event()
+        self.hold = asyncio.Event()
         self.hold.set()
-        self._controller = Controller(self, hostname="127.0.0.1", port=0)
-
-    @property
-    def port(self) -> int:
-        assert self._controller.server is not None
-        port: int = self._controller.server.sockets[0].getsockname()[1]
-        return port
+        self.port = 0
+        self._connections: list[SMTP] = []
+        self._server: asyncio.Server | None = None
 
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -102,8 +96,7 @@ class MailServer:
         mail = message_from_bytes(content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.attempts.append(mail)
-        while not self.hold.is_set():
-            await asyncio.sleep(0.01)
+        await self.hold.wait()
         said = self.script(len(self.attempts))
         if said == "break":
             assert server.transport is not None
@@ -114,15 +107,26 @@ class MailServer:
         self.mails.append(mail)
         return "250 OK"
 
-    def start(self) -> None:
-        """Listens on a free port."""
-        self._controller.start()
+    async def start(self) -> None:
+        """Listens, on the port it had before."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connected, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
-    def stop(self) -> None:
-        """Ends the server and its thread."""
+    async def stop(self) -> None:
+        """Ends the server and its connections."""
         self.hold.set()
-        if self._controller.server is not None:
-            self._controller.stop()
+        if self._server is not None:
+            self._server.close()
+            for connection in self._connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
+            await self._server.wait_closed()
+
+    def _connected(self) -> SMTP:
+        made = SMTP(self, hostname="mail.example", loop=asyncio.get_running_loop())
+        self._connections.append(made)
+        return made
 
 
 class World:
@@ -246,11 +250,11 @@ async def notice_world(folder: Path) -> AsyncIterator[World]:
     await site.start()
     host, port = runner.addresses[0][:2]
     world.url = f"http://{host}:{port}"
-    world.mail.start()
+    await world.mail.start()
     try:
         yield world
     finally:
-        world.mail.stop()
+        await world.mail.stop()
         await runner.cleanup()
 
 

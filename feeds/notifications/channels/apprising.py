@@ -1,6 +1,7 @@
 """SMS, push and all other channels by Apprise, whose calls block: each channel has a bounded pool of threads."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -110,4 +111,5 @@ def _library(name: str) -> Any:
         import apprise
     except ModuleNotFoundError as missing:
         raise SinkFailed(f"notices: channel {name} needs Apprise: pip install 'croupier[notices]'") from missing
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its lines name addresses and URLs
     return apprise
