@@ -24,6 +24,7 @@ FACTORIES: Final = {
     ARCHIVE: "feeds.archive.making.make",
     "bus": "feeds.bus.making.make",
     "webhooks": "feeds.webhooks.making.make",
+    "notices": "feeds.notifications.making.make",
 }
 """Section of the file and name of its reader: what makes the reader's sink."""
 BEHIND: Final = "feeds.archive.behind.make"
@@ -61,7 +62,12 @@ def default_archive(store: str, environment: Mapping[str, str]) -> ArchiveSettin
 def reader_plans(integrations: Integrations, archive: ArchiveSettings | None, store: str) -> tuple[ReaderPlan, ...]:
     """The readers that run. `archive` is the archive in use, `store` the store's URL."""
     behind = None if archive is None else msgspec.json.encode(BehindTrimPoint(archive, store))
-    sections = {ARCHIVE: archive, "bus": integrations.bus, "webhooks": _webhooks(integrations.webhooks, archive)}
+    sections = {
+        ARCHIVE: archive,
+        "bus": integrations.bus,
+        "webhooks": _webhooks(integrations.webhooks, archive),
+        "notices": integrations.notices,
+    }
     return tuple(
         _plan(name, section, None if name == ARCHIVE else behind)
         for name, section in sections.items()
