@@ -1,4 +1,4 @@
-"""The archive under real load and real kills: each player's versions without a gap, byte by byte what the chain says."""
+"""The archive under real load and real kills: each version of each player, byte by byte what the chain says."""
 
 import asyncio
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from croupier.integrations.plans import default_archive
 from prometheus_client import CollectorRegistry
 
-from croupier.integrations.plans import default_archive
 from feeds.archive.making import make
 from feeds.archive.settings import ArchiveSettings
 from snapshots.archive.opening import open_archive
