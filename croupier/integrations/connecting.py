@@ -8,7 +8,7 @@ import os
 import ssl
 from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from confluent_kafka import KafkaException
@@ -113,9 +113,8 @@ async def _bus_in(settings: BusInSettings) -> str:
 def _topics(settings: Brokers, wanted: Iterable[str]) -> str:
     """Asks the brokers for their topics. Raises NotAsItShould if there are not all."""
     heard: list[str] = []
-    client = AdminClient(
-        settings.client("croupier-check") | {"error_cb": lambda error: heard.append(error.str()), "log_level": 0}
-    )
+    asking: dict[str, Any] = {"error_cb": lambda error: heard.append(error.str()), "log_level": 0}
+    client = AdminClient(settings.client("croupier-check") | asking)
     try:
         known = client.list_topics(timeout=TIMEOUT_S).topics
     except KafkaException as problem:
