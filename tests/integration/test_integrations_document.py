@@ -16,7 +16,7 @@ TOLD = [("ann", 1, 0), ("ann", 1, 1), ("bob", 1, 0), ("ann", 2, 0), ("ann", 1, 1
 def consumer_of_the_page(brokers: str, quiet_s: int) -> str:
     """The page's code, on other brokers, until nothing comes for so long."""
     [code] = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
-    assert len(code.splitlines()) <= 22
+    assert len([line for line in code.splitlines() if line]) <= 20
     return str(code).replace("kafka-1:9092", brokers).replace("poll(60)", f"poll({quiet_s})")
 
 
