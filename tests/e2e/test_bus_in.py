@@ -124,10 +124,11 @@ def test_a_shard_that_is_killed_meanwhile_costs_time_only(
     for player_id in players:
         register(up.api, player_id, deposit=0)
     bus_in = BusIn(tmp_path, up.store, file)
-    produce(kafka, *(Event(player_id, {"amount": 1}) for _ in range(400) for player_id in players))
+    produce(kafka, *(Event(player_id, {"amount": 1}) for _ in range(200) for player_id in players))
     wait_until("some are applied", lambda: total(up, players) > 100, 40)
     for shard in up.api.shards().values():
         os.kill(shard["pid"], signal.SIGKILL)
+    produce(kafka, *(Event(player_id, {"amount": 1}) for _ in range(200) for player_id in players))
     wait_until("all are applied", lambda: all(balance(up, player_id) == 400 for player_id in players), 90)
     assert bus_in.end() == 0
 

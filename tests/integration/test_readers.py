@@ -40,7 +40,9 @@ class House:
     def up(self) -> CroupierUp:
         env = {"FOLDER_OF_READERS": str(self.folder), "PYTHONPATH": str(ROOT), "CROUPIER_CLUSTER_SECRET": SECRET}
         options = ("--shards", "2", "--spares", "1", *self.options)
-        return CroupierUp(self.folder / "up", self.store, *options, module="tests.integration.reading_up", **env)
+        return CroupierUp(
+            self.folder / "up", self.store, *options, module="tests.integration.reading_up", archive=True, **env
+        )
 
     def end(self) -> None:
         """Leaves nothing behind when a test has failed."""

@@ -29,8 +29,13 @@ _ids = count(1)
 
 def settings(kafka: MockKafka, **changes: Any) -> BusInSettings:
     """One topic of deposits, read from its beginning."""
+    return settings_of(kafka.bootstrap_servers, **changes)
+
+
+def settings_of(brokers: str, **changes: Any) -> BusInSettings:
+    """As `settings`, for brokers of another process."""
     document: dict[str, Any] = {
-        "brokers": kafka.bootstrap_servers.split(","),
+        "brokers": brokers.split(","),
         "topics": [{"name": TOPIC, "types": [DEPOSIT, "com.croupier.PostEvent.v1"]}],
         "first_start": "earliest",
     }

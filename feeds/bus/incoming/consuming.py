@@ -15,13 +15,13 @@ from typing import Any, Final, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from feeds.bus.incoming.intake import Intake
+from feeds.bus.incoming.library_log import library_log
 from feeds.bus.incoming.metrics import BusInMetrics
 from feeds.bus.incoming.record import Partition, Record, headers_of
 from feeds.bus.incoming.settings import CLIENT_ID, BusInSettings
 from feeds.bus.incoming.watermarks import Left
 
 log = logging.getLogger("croupier.bus_in")
-library_log = logging.getLogger("croupier.bus_in.librdkafka")
 T = TypeVar("T")
 
 POLL_S: Final = 0.05

@@ -16,7 +16,10 @@ TYPES = ["Deposit", "ReportBet", "RollBackBet", "StartSession", "PostEvent"]
 SETTINGS = msgspec.convert(
     {
         "brokers": ["localhost:9092"],
-        "topics": [{"name": "all", "types": [f"com.croupier.{name}.v1" for name in TYPES]}],
+        "topics": [
+            {"name": "all", "types": [f"com.croupier.{name}.v1" for name in TYPES]},
+            {"name": "sports", "types": ["com.croupier.Deposit.v1"], "sources": ["sports"]},
+        ],
         "first_start": "latest",
     },
     BusInSettings,
@@ -125,6 +128,13 @@ def test_what_is_wrong_is_said_in_the_senders_words(code: str, words: str, sent:
     refused = refusal(sent)
     assert refused.code == code
     assert words in refused.detail
+
+
+def test_a_topic_may_be_for_some_sources_only() -> None:
+    own, strange = binary("Deposit", {"amount": 1}), binary("Deposit", {"amount": 1}, source="poker")
+    assert read(msgspec.structs.replace(own, topic="sports")).body == Deposit(1)
+    assert refusal(msgspec.structs.replace(strange, topic="sports")).code == "unknown_source"
+    assert read(strange).body == Deposit(1)
 
 
 @pytest.mark.parametrize(
