@@ -182,7 +182,7 @@ def report(endpoint: Endpoint) -> EndpointReport:
         why=standing.disabled,
         owed=endpoint.held,
         lag_ms=endpoint.lag_ms,
-        dead=len(endpoint.dead),
+        dead=len(endpoint.table.dead),
         last_success=_instant(standing.last_success_ms),
         failing_since=_instant(standing.failing_since_ms),
         disabled_since=_instant(standing.disabled_ms),

@@ -138,7 +138,7 @@ class EmptyRequest(RequestModel):
 
 
 class ReplayRequest(RequestModel):
-    """`POST /webhooks/{name}/replay`: either `ids` of events, or when they happened (Unix ms; no `to_ms`: until now)."""
+    """`POST /webhooks/{name}/replay`: either `ids` of events, or when they happened (Unix ms), by default until now."""
 
     ids: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=REPLAYED_IDS_MAX)] = []
     from_ms: Annotated[int | None, Field(ge=0, le=LATEST_MS)] = None

@@ -214,6 +214,22 @@ async def test_when_too_much_is_owed_the_reader_waits_and_loses_nothing() -> Non
         await taking
 
 
+async def test_an_endpoint_that_is_configured_no_more_leaves_nothing() -> None:
+    journal, notes = Journal(), KilledNotes()
+    for player in range(3):
+        journal.add(f"p{player}")
+    async with receiving(answering(500)) as receiver:
+        both = {"crm": settings(receiver.url, **EVERY), "pms": settings(receiver.url)}
+        async with sinking(notes, both) as sink:
+            await take(sink, journal)
+            await settle(sink, journal)
+            await until_rests(sink)
+        assert len(notes.under("owed/crm/")) == 3
+        async with sinking(notes, {"pms": settings(receiver.url)}) as sink:
+            assert [key for key in notes.kept if "crm" in key] == []
+            assert len(notes.under("owed/pms/")) == 3
+
+
 # --- addresses
 
 

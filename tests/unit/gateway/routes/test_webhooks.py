@@ -33,6 +33,17 @@ async def test_all_endpoints_are_listed() -> None:
         assert (await client.get("/webhooks")).json() == {"endpoints": [ENDPOINT]}
 
 
+async def test_an_endpoint_with_a_reader_of_its_own_is_asked_for_there() -> None:
+    readers = ScriptedReaders()
+    app = app_with(readers=readers, reader_names=("archive", "webhooks", "webhooks-crm"))
+    async with calling(app) as client:
+        listed = await client.get("/webhooks")
+        await client.post("/webhooks/crm/test")
+        await client.post("/webhooks/pms/test")
+    assert [name for name, _ in readers.asked] == ["webhooks", "webhooks-crm", "webhooks-crm", "webhooks"]
+    assert listed.json() == {"endpoints": [ENDPOINT, ENDPOINT]}
+
+
 async def test_what_the_reader_finds_malformed_is_an_invalid_request() -> None:
     readers = ScriptedReaders({"refused": "invalid_request", "detail": "name either ids or from_ms"})
     async with calling(app_with(readers=readers)) as client:
