@@ -1,14 +1,15 @@
-"""How fast one process reads the journal's records and has Kafka acknowledge their events: python -m benchmarks.bus_out
+"""How fast one process reads the journal and has Kafka acknowledge its events: python -m benchmarks.bus_out [SPINS]
 
-The brokers are librdkafka's mock cluster in a process of its own on the loopback. The journal lies in memory: reading
-the store is measured elsewhere.
+The brokers are librdkafka's mock cluster in a process of its own on the loopback; the journal lies in a SQLite folder,
+and all of it is there before the reader begins, as after an outage. A spin is told as three events.
 """
 
 import asyncio
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry
@@ -16,16 +17,21 @@ from prometheus_client import CollectorRegistry
 from feeds.bus.envelope import Envelope
 from feeds.bus.kafka_out import KafkaOut
 from feeds.bus.settings import BusSettings
+from feeds.following.follower import Follower
+from feeds.following.metrics import ReaderMetrics
 from feeds.public.mapping import public_events
-from feeds.reading import Followed
+from feeds.reading import Followed, Notes, Sink
 from snapshots.codec import decode_entry
+from snapshots.contract import LogHead, Owner, Position, Store
+from snapshots.opening import open_store
 from tests.support.kafka import mock_kafka
-from tests.support.notes import MemoryNotes
 from tests.support.played_journal import played
 
 SPINS = 100_000
 PLAYERS = 2_000
 TOPIC = "events"
+BATCH_MAX = 50
+EVENTS_PER_SPIN = 3
 
 
 @contextmanager
@@ -46,34 +52,44 @@ def serve() -> None:
         sys.stdin.read()
 
 
-def mapping(journal: list[Followed]) -> None:
+def mapping(journal: Sequence[Followed]) -> None:
     """Decoding, mapping and rendering alone."""
     envelope = Envelope("bench", None)
-    started, count = time.process_time(), 0
+    wall, cpu, count = time.perf_counter(), time.process_time(), 0
     for record in journal:
         for keyed in record.entries:
             for event in public_events(decode_entry(keyed)):
                 envelope.value(event)
                 envelope.headers(event)
                 count += 1
-    report("decoding, mapping, rendering", count, time.process_time() - started, time.process_time() - started)
+    report("decoding, mapping, rendering", count, time.perf_counter() - wall, time.process_time() - cpu)
 
 
-async def producing(journal: list[Followed], servers: str) -> None:
-    """Until everything is acknowledged."""
-    settings = BusSettings(brokers=tuple(servers.split(",")), topic=TOPIC)
-    registry = CollectorRegistry()
-    sink = KafkaOut(settings, MemoryNotes(), registry)
-    await sink.open()
-    wall, cpu = time.perf_counter(), time.process_time()
+async def append(store: Store, journal: Sequence[Followed]) -> Position:
+    """Writes all of it into one shard's log; answers its end."""
+    claim = await store.claim("shard-1", Owner("bench", 1, 1), "bench")
+    head = LogHead()
     for record in journal:
-        await sink.take(record)
-    while sink.settled().get("shard-1") != journal[-1].position:
-        await asyncio.sleep(0.005)
+        head = await store.append(claim.incarnation, head, record.record.payload)
+    return Position(claim.incarnation.epoch, head.seq)
+
+
+async def following(store: Store, servers: str, end: Position) -> None:
+    """From the first record until the cursor stands at the last one."""
+    settings = BusSettings(brokers=tuple(servers.split(",")), topic=TOPIC)
+
+    async def make(notes: Notes) -> Sink:
+        return KafkaOut(settings, notes, CollectorRegistry())
+
+    follower = Follower(store, "bus", make, ReaderMetrics(holds_journal=False))
+    wall, cpu = time.perf_counter(), time.process_time()
+    running = asyncio.create_task(follower.run())
+    while (await store.reader_positions("bus")).get("shard-1") != end:
+        await asyncio.sleep(0.05)
     seconds, burnt = time.perf_counter() - wall, time.process_time() - cpu
-    delivered = registry.get_sample_value("bus_out_delivered_total") or 0
-    await sink.close()
-    report("decoding to acknowledged", int(delivered), seconds, burnt)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    report("from the store to the committed cursor", spins() * EVENTS_PER_SPIN, seconds, burnt)
 
 
 def report(what: str, events: int, seconds: float, cpu_s: float) -> None:
@@ -81,15 +97,32 @@ def report(what: str, events: int, seconds: float, cpu_s: float) -> None:
     print(f"{what}: {events} events, {events / seconds:,.0f}/s, {cpu_s / events * 1e6:.1f} us of CPU per event")
 
 
+def spins() -> int:
+    """How many the journal has."""
+    return int(sys.argv[1]) if len(sys.argv) > 1 else SPINS
+
+
+async def measure(servers: str, folder: str) -> None:
+    """Both measurements over one journal."""
+    journal = played(seed=7, players=PLAYERS, spins=spins(), batch_max=BATCH_MAX)
+    mapping(journal)
+    store = open_store(f"sqlite:{folder}")
+    await store.open()
+    try:
+        end = await append(store, journal)
+        journal.clear()
+        await following(store, servers, end)
+    finally:
+        await store.close()
+
+
 def main() -> None:
-    """Runs both measurements."""
+    """Runs the measurements, or the brokers."""
     if sys.argv[1:] == ["--brokers"]:
         serve()
         return
-    journal = played(seed=7, players=PLAYERS, spins=SPINS, batch_max=50)
-    mapping(journal)
-    with brokers() as servers:
-        asyncio.run(producing(journal, servers))
+    with brokers() as servers, tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure(servers, folder))
 
 
 if __name__ == "__main__":

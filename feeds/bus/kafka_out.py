@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from actors.routing.breaker import NUMBERS, Breaker
 from feeds.bus.envelope import Envelope
-from feeds.bus.metrics import metrics_of
+from feeds.bus.metrics import BusMetrics
 from feeds.bus.partitions import changed, counted
 from feeds.bus.placing import Placing
 from feeds.bus.producing import Producing, Stopped, Told
@@ -56,7 +56,7 @@ class KafkaOut:
 
     def __init__(self, settings: BusSettings, notes: Notes, registry: CollectorRegistry) -> None:
         self._settings, self._notes = settings, notes
-        self._metrics = metrics_of(registry)
+        self._metrics = BusMetrics(registry)
         self._breaker = Breaker("bus", failures_max=1, open_s=BREAKER_OPEN_S)
         self._envelope = Envelope(settings.installation, settings.schemas_url)
         self._topics = {name: settings.by_family()[family] for name, family in FAMILIES.items()}
@@ -230,7 +230,7 @@ class KafkaOut:
         """The first reason is the one that counts."""
         if self._stopped is None:
             log.error("bus: stopped: %s", stopped)
-            self._metrics.stops.labels(stopped.reason).inc()
+            self._metrics.stopped.labels(stopped.reason).set(1)
             self._stopped = stopped
         self._changed.set()
 
