@@ -12,7 +12,7 @@ from snapshots.archive.catalogue import Catalogue
 from snapshots.archive.index import End
 from snapshots.archive.naming import SEGMENTS, day_of, number_of, segment_name
 from snapshots.archive.place import Bucket
-from snapshots.errors import ArchiveUnavailable, StoreError
+from snapshots.errors import ArchiveUnavailable, CorruptArchive, StoreError
 
 log = logging.getLogger("croupier.archive")
 
@@ -39,7 +39,7 @@ async def resume(bucket: Bucket, spool: Spool, on_disk: OnDisk, now_ms: int) -> 
     try:
         ends, waiting = await on_disk(spool.open, now_ms)
         last = await on_disk(spool.last)
-    except OSError as error:
+    except (OSError, CorruptArchive) as error:
         raise SinkFailed(f"The archive's spool can't be used: {error}") from error
     number, known = last or (0, {})
     numbers, cuts = [file.number for file in waiting], [file.cut_ms for file in waiting]

@@ -145,6 +145,11 @@ class FullDisk(Disk):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         super().replace(path, content)
 
+    def open(self, path: Path) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().open(path)
+
     def append(self, handle: int, content: bytes) -> None:
         if self.full:
             super().append(handle, content[: len(content) // 2])
@@ -216,6 +221,23 @@ async def test_an_archive_may_begin_in_the_middle_of_a_log(tmp_path: Path) -> No
         await archive.until_stored(4)
         assert archive.metric("gaps_total") == 0
         assert [record.seq for record in await archive.reading().read_log("s0-1", 2, 10)] == [3, 4]
+
+
+async def test_a_damaged_file_of_the_spool_is_named_and_kept(tmp_path: Path) -> None:
+    """What is behind the damage may be all there is of it: an operator must look."""
+    played = PlayedLog()
+    async with Archive(tmp_path, segment_age_s=60) as first:
+        await take_all(first, [played.arrive("alice"), *played.spins("alice", 5)])
+        await first.until_settled(Position(1, 6))
+        [path] = (tmp_path / "spool").glob("*.open")
+    cut = path.with_name(f"{path.stem}-1.cut")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    cut.write_bytes(content)
+    path.unlink()
+    with pytest.raises(SinkFailed, match=r"-1\.cut is damaged after \d+ of \d+ bytes"):
+        await Archive(tmp_path, first.notes).sink.open()
+    assert cut.read_bytes() == content
 
 
 async def test_a_start_that_failed_leaves_the_spool_to_the_next_one(tmp_path: Path) -> None:
