@@ -24,6 +24,7 @@ FACTORIES: Final = {
     ARCHIVE: "feeds.archive.making.make",
     "bus": "feeds.bus.making.make",
     "webhooks": "feeds.webhooks.making.make",
+    "notices": "feeds.notifications.making.make",
 }
 """Section of the file and name of its reader, up to the first hyphen: what makes the reader's sink."""
 BEHIND: Final = "feeds.archive.behind.make"
@@ -63,6 +64,7 @@ def reader_plans(integrations: Integrations, archive: ArchiveSettings | None, st
     behind = None if archive is None else msgspec.json.encode(BehindTrimPoint(archive, store))
     sections: dict[str, msgspec.Struct | None] = {ARCHIVE: archive, "bus": integrations.bus}
     sections |= _webhooks(integrations.webhooks, archive)
+    sections["notices"] = integrations.notices
     return tuple(
         _plan(name, section, None if name == ARCHIVE else behind)
         for name, section in sections.items()
