@@ -105,7 +105,9 @@ class Metrics:
             found["bus-in"] = scraped(f"http://127.0.0.1:{BUS_IN_PORT}/metrics")
         return found
 
-    async def until(self, what: str, holds: Callable[[dict[str, dict[str, float]]], bool], timeout_s: float = 40) -> None:
+    async def until(
+        self, what: str, holds: Callable[[dict[str, dict[str, float]]], bool], timeout_s: float = 40
+    ) -> None:
         """Scrapes until it holds."""
         seen: dict[str, dict[str, float]] = {}
         try:
@@ -117,7 +119,9 @@ class Metrics:
                     await asyncio.sleep(0.2)
         except TimeoutError:
             shown = {name: {k: v for k, v in each.items() if "python_" not in k} for name, each in seen.items()}
-            raise AssertionError(f"still not: {what}: {json.dumps(shown, indent=1)}; {self._up.stderr()[-3000:]}") from None
+            raise AssertionError(
+                f"still not: {what}: {json.dumps(shown, indent=1)}; {self._up.stderr()[-3000:]}"
+            ) from None
 
 
 def total(samples: dict[str, float], name: str, *labels: str) -> float:
@@ -187,18 +191,22 @@ async def check_weather(up: CroupierUp, kafka: MockKafka, receiver: Receiver, me
     await asyncio.to_thread(up.api.platform, "POST", "/players/ann/deposits", {"amount": 900})
     await metrics.until(
         "the trouble shows",
-        lambda seen: total(seen["bus"], "reader_lag_records") > 0
-        and total(seen["bus"], "breaker_state") > 0
-        and total(seen["webhooks"], "webhook_deliveries_total", 'outcome="failed"') > 0
-        and total(seen["webhooks"], "webhook_owed") == 1,
+        lambda seen: (
+            total(seen["bus"], "reader_lag_records") > 0
+            and total(seen["bus"], "breaker_state") > 0
+            and total(seen["webhooks"], "webhook_deliveries_total", 'outcome="failed"') > 0
+            and total(seen["webhooks"], "webhook_owed") == 1
+        ),
     )
     kafka.all_up()
     receiver.script = answering(204)
     await metrics.until(
         "all is made up for",
-        lambda seen: total(seen["bus"], "reader_lag_records") == 0
-        and total(seen["bus"], "breaker_state") == 0
-        and total(seen["webhooks"], "webhook_owed") == 0,
+        lambda seen: (
+            total(seen["bus"], "reader_lag_records") == 0
+            and total(seen["bus"], "breaker_state") == 0
+            and total(seen["webhooks"], "webhook_owed") == 0
+        ),
         90,
     )
     assert receiver.accepted[-1].json["data"]["amount"] == 900
