@@ -105,7 +105,8 @@ async def test_the_reader_over_a_store_tells_in_the_words_of_the_catalog_in_forc
     await store.put_catalog("v1", encode_content(content))
     await store.commit_catalog(await store.take_term(), CatalogRow(1, "v1", 1, "ops"))
     inc = (await store.claim("s0", Owner("host-1", 100, 5_000), "n")).incarnation
-    settings = world.settings(catalog=None, store=world.secret("store", url))
+    off = {"begin": "00:00", "end": "00:00"}
+    settings = world.settings(catalog=None, store=world.secret("store", url), quiet_hours=off)
     registry = CollectorRegistry()
     ended: list[str] = []
     world.contacts["p1"] = {
@@ -118,7 +119,7 @@ async def test_the_reader_over_a_store_tells_in_the_words_of_the_catalog_in_forc
     try:
         world.now_ms = real_ms()
         [entry] = world.happens("p1", level_changed("gold", "silver", "play")).entries
-        await store.append(inc, LogHead(), encode_batch([(entry.player_id, entry.version, entry.data)]))
+        await store.append(inc, LogHead(), encode_batch([(entry.player_id, entry.version, entry.data)]), 1)
         await world.until(lambda: len(world.mail.mails) == 1, 15)
         assert await reader.settle(5)
         assert (await store.reader_positions("notices"))["s0"].seq == 1
