@@ -174,7 +174,7 @@ class Delivering:
             url = unsubscribe_url(unsubscribe, self._key, owed)
         where = zone(go.zone, self._settings.time_zone)
         try:
-            return wording(owed, go.contact, where, self._texts.now(), self._settings.currencies, url)
+            return wording(owed, go.contact, where, self._texts.now, self._settings.currencies, url)
         except TemplateUnsound as problem:
             log.error("notices: %s can't be written: %s", owed.id, problem)
             return None

@@ -64,6 +64,7 @@ class NoticesSink:
             notes, settings.before_ms("bonus_expiring"), settings.before_ms("points_expiring"), settings.timers_max
         )
         self._reasons = Reasons(settings, self._agenda, self._timers, metrics, now_ms)
+        self._texts = TextsInForce(settings)
         self._channels: dict[str, Channel] = {}
         self._asked: dict[str, Asked] = {}
         self._settled: dict[str, Position] = {}
@@ -72,14 +73,15 @@ class NoticesSink:
         self._forgot_s = clock()
         self._changed = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
-        self._looking: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
 
     # --- opening and closing
 
     async def open(self) -> None:
         """See Sink."""
-        texts, key = TextsInForce(self._settings), _unsubscribe_key(self._settings)
+        key = _unsubscribe_key(self._settings)
+        await self._texts.open()
         await self._connect()
         engine = self._asked.get("engine")
         judge = Judge(self._settings, Contacts(self._asked["pam"], self._clock), engine)
@@ -88,7 +90,7 @@ class NoticesSink:
             notes=self._notes,
             agenda=self._agenda,
             judge=judge,
-            texts=texts,
+            texts=self._texts,
             channels=self._channels,
             unsubscribe_key=key,
             metrics=self._metrics,
@@ -98,7 +100,10 @@ class NoticesSink:
         await self._timers.load()
         for owed in await self._agenda.load():
             await self._delivering.interrupted(owed)
-        self._looking = asyncio.create_task(self._look_often(), name="notices")
+        self._running = [
+            asyncio.create_task(self._look_often(), name="notices"),
+            asyncio.create_task(self._texts.look_often(), name="texts of notices"),
+        ]
 
     async def _connect(self) -> None:
         settings = self._settings
@@ -117,9 +122,9 @@ class NoticesSink:
 
     async def close(self) -> None:
         """See Sink."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         if self._sending:
             await asyncio.wait(self._sending, timeout=CLOSE_TIMEOUT_S)
         late = list(self._sending)
@@ -128,6 +133,7 @@ class NoticesSink:
         await asyncio.gather(*late, return_exceptions=True)
         for outside in self._outside():
             await outside.close()
+        await self._texts.close()
 
     # --- taking
 

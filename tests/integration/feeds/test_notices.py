@@ -476,15 +476,18 @@ async def test_a_text_that_is_missing_is_named(world: World) -> None:
 async def test_texts_that_become_wrong_leave_those_before_in_use(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("feeds.notifications.words.texts.LOOK_AGAIN_S", 0)
+    monkeypatch.setattr("feeds.notifications.words.texts.LOOK_AGAIN_S", 0.05)
     async with world.sink() as sink:
         texts = dict.fromkeys(("notice.level_changed.subject", "notice.level_changed.text"), "{{ name }}")
         world.write_texts("en", texts)
         with caplog.at_level(logging.ERROR):
+            await world.until(lambda: "stay in use" in caplog.text)
             await sink.take(world.happens("p1", level_changed()))
             await world.until(lambda: world.count("email", "sent") == 1)
         assert "`notice.level_changed.subject`: 'name' is undefined" in caplog.text
-        world.write_texts("en", dict.fromkeys(texts, "New words"))
+        with caplog.at_level(logging.INFO):
+            world.write_texts("en", dict.fromkeys(texts, "New words"))
+            await world.until(lambda: "read again" in caplog.text)
         await sink.take(world.happens("p2", level_changed()))
         await world.until(lambda: world.count("email", "sent") == 2)
     assert [mail["Subject"] for mail in world.mail.mails] == ["You are Gold now", "New words"]
