@@ -1,4 +1,4 @@
-"""The archive that `croupier up` keeps by default: it holds the journal byte by byte, and forgets persons on request."""
+"""The archive that `croupier up` keeps by default: the journal byte by byte, without persons who were erased."""
 
 import asyncio
 from pathlib import Path
