@@ -14,8 +14,8 @@ from urllib.request import Request, urlopen
 from rich.console import Console
 from rich.table import Table
 
-TIMEOUT_S: Final = 70
-"""A test waits for the endpoint, at most a minute."""
+TIMEOUT_S: Final = 45
+"""A test waits for the endpoint, at most half a minute."""
 FAILED: Final = 1
 
 
