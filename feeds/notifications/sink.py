@@ -5,6 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -32,7 +33,7 @@ from snapshots.errors import CorruptLog, Fenced, StoreError
 log = logging.getLogger("croupier.notices")
 
 SENDING_MAX: Final = 16
-"""Notices that are on their way at the same time."""
+"""Notices that are on their way at the same time, by channel."""
 LOOK_AGAIN_S: Final = 0.5
 FORGET_EVERY_S: Final = 5.0
 FORGET_MAX: Final = 500
@@ -72,7 +73,7 @@ class NoticesSink:
         self._committed: Mapping[str, Position] = {}
         self._forgot_s = clock()
         self._changed = asyncio.Event()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[str, set[asyncio.Task[None]]] = {}
         self._running: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
 
@@ -125,15 +126,19 @@ class NoticesSink:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        if self._sending:
-            await asyncio.wait(self._sending, timeout=CLOSE_TIMEOUT_S)
-        late = list(self._sending)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await self._finish()
         for outside in self._outside():
             await outside.close()
         await self._texts.close()
+
+    async def _finish(self) -> None:
+        """Waits for notices that are on their way, for a bounded time."""
+        sending = [task for tasks in self._sending.values() for task in tasks]
+        if sending:
+            _, late = await asyncio.wait(sending, timeout=CLOSE_TIMEOUT_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     # --- taking
 
@@ -206,15 +211,20 @@ class NoticesSink:
             raise
         except StoreError as failure:
             log.warning("notices: the store does not take notes: %s", failure)
-        for owed in self._agenda.take_due(self._now_ms(), SENDING_MAX - len(self._sending)):
-            task = asyncio.create_task(self._delivering.deliver(owed), name=f"notice {owed.key}")
-            self._sending.add(task)
-            task.add_done_callback(self._sent)
+        for channel in self._agenda.channels():
+            self._begin(channel)
         self._metrics.waiting.set(len(self._agenda))
         self._metrics.timers.set(len(self._timers.table))
 
-    def _sent(self, task: "asyncio.Task[None]") -> None:
-        self._sending.discard(task)
+    def _begin(self, channel: str) -> None:
+        sending = self._sending.setdefault(channel, set())
+        for owed in self._agenda.take_due(channel, self._now_ms(), SENDING_MAX - len(sending)):
+            task = asyncio.create_task(self._delivering.deliver(owed), name=f"notice {owed.key}")
+            sending.add(task)
+            task.add_done_callback(partial(self._sent, sending))
+
+    def _sent(self, sending: "set[asyncio.Task[None]]", task: "asyncio.Task[None]") -> None:
+        sending.discard(task)
         self._changed.set()
         if not task.cancelled() and (failure := task.exception()) is not None:
             self._fail(failure)
