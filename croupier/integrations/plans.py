@@ -46,16 +46,21 @@ def archive_of(
 
 
 def default_archive(store: str, environment: Mapping[str, str]) -> ArchiveSettings:
-    """In the folder of a SQLite store; for Redis, which has no folder, in the user's state folder."""
+    """In the folder of a SQLite store; for Redis, which has no folder, in the user's state folder.
+
+    The key lies beside the archive, not in it: a copy of the archive does not take the key along.
+    """
     kind, _, where = store.partition(":")
     if kind == "sqlite":
         home = Path(where)
     else:
         state = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", "/var/lib"), ".local/state")
         home = Path(state) / "croupier" / f"archive-of-{sha256(store.encode()).hexdigest()[:12]}"
-    folder = home.absolute() / "archive"
+    home = home.absolute()
     return ArchiveSettings(
-        place=ArchivePlace(str(folder)), spool=str(folder / "spool"), key_file=str(folder / "keys" / "archive.key")
+        place=ArchivePlace(str(home / "archive")),
+        spool=str(home / "archive-spool"),
+        key_file=str(home / "archive.key"),
     )
 
 
