@@ -12,8 +12,8 @@ from snapshots.contract import LogRecord, Position
 class Followed(msgspec.Struct, frozen=True):
     """One record that the store can't lose any more, with the entries of its batch, still encoded.
 
-    `entries` may lack some of the batch, which come later in a record of their own: those whose player's former shard
-    has not been read far enough (see `feeds.following`). `record` is always the whole.
+    `entries` lacks those that this reader has passed on already, and those of players who are stopped because a version
+    is missing (see `feeds.following.versions`). `record` is always the whole.
     """
 
     shard_id: str
@@ -33,8 +33,8 @@ class Sink(Protocol):
         """Takes one record; waits while there is no room for more.
 
         Records of a shard come in their order, entries of a player in the order of their versions, both from the last
-        committed position on: so some may come again after a restart. Raises SinkFailed if the reader must begin again
-        at its cursors.
+        committed position on: so some may come again after a restart. Records of several shards are given at the same
+        time, those of one shard one after the other. Raises SinkFailed if the reader must begin again at its cursors.
         """
 
     def settled(self) -> Mapping[str, Position]:

@@ -20,7 +20,7 @@ log = logging.getLogger("croupier.supervisor")
 PROBE_S = 1.0
 SILENT_S = 10.0
 """A reader that answers no probe for this long is replaced."""
-SETTLE_S = 10.0
+SETTLE_S = 5.0
 """How long readers may go on at the end, so that what the shards wrote last leaves."""
 ASK_S = 30.0
 REST_LOOK_S = 0.1

@@ -34,7 +34,7 @@ class Archived(Protocol):
 
 
 class Trimmed(StoreError):
-    """Records that this reader has not read are gone from the store, and no archive has them."""
+    """Records that this reader has not read are gone from the store, and the archive does not have them."""
 
 
 class Reading:
@@ -128,12 +128,15 @@ class ShardReading:
     async def _read_page(self, info: LogInfo, limit: int) -> bool:
         after_seq = self.position.seq
         stored = after_seq >= info.trimmed_seq
+        if not stored and self._reading.archived is None:
+            self._skip(info)
+            return True
         if stored:
             records = await self._reading.store.read_log(info.log_id, after_seq, limit)
             if records and records[0].seq > after_seq + 1:  # trimmed since the logs were listed
                 return False
         else:
-            records = await self._read_archived(info, limit)
+            records = await self._read_archived(self._reading.archived, info, limit)
         if not records:
             return False
         await self._reading.handovers.refresh()
@@ -144,13 +147,20 @@ class ShardReading:
         self._stalled = ""
         return True
 
-    async def _read_archived(self, info: LogInfo, limit: int) -> Sequence[LogRecord]:
-        seq, archived = self.position.seq, self._reading.archived
-        records = await archived.read_log(info.log_id, seq, limit) if archived is not None else ()
+    def _skip(self, info: LogInfo) -> None:
+        """Goes on behind the trim point. Whoever runs without an archive has chosen that what is trimmed is gone."""
+        log.error("%s; there is no archive, so they are lost to this reader", _trimmed(info, self.position.seq))
+        self._reading.metrics.stalled("trimmed")
+        self._reading.versions.forget()
+        self._move(Position(self.position.epoch, info.trimmed_seq), None)
+
+    async def _read_archived(self, archived: Archived | None, info: LogInfo, limit: int) -> Sequence[LogRecord]:
+        assert archived is not None
+        records = await archived.read_log(info.log_id, self.position.seq, limit)
         if not records:
             raise Trimmed(
-                f"records {seq + 1} to {info.trimmed_seq} of log {info.log_id} are gone from the store,"
-                " and no archive has them"
+                f"{_trimmed(info, self.position.seq)}, and the archive does not have them;"
+                " start once with --no-archive to go on without them"
             )
         return records
 
@@ -185,6 +195,10 @@ class ShardReading:
         """So many records at once that a page has about `PAGE_BYTES`."""
         mean = max(1, sum(len(record.payload) for record in records) // len(records))
         self._page_records = max(1, min(PAGE_RECORDS_MAX, 2 * self._page_records, PAGE_BYTES // mean))
+
+
+def _trimmed(info: LogInfo, seq: int) -> str:
+    return f"records {seq + 1} to {info.trimmed_seq} of log {info.log_id} are gone from the store"
 
 
 def _age_s(entry: KeyedEntry) -> float:

@@ -34,6 +34,10 @@ class Versions:
                 self._last[entry.player_id] = max(entry.version, self._last[entry.player_id])
         return [entry for entry in entries if entry.player_id not in self._stopped]
 
+    def forget(self) -> None:
+        """Entries of unknown players were left out: whoever comes next may have any version."""
+        self._last.clear()
+
     def _follows(self, entry: KeyedEntry) -> bool:
         player_id, version = entry.player_id, entry.version
         if player_id in self._stopped:

@@ -74,6 +74,38 @@ async def test_an_append_without_an_answer_may_be_repeated(server: RedisServer, 
     assert [record.payload for record in await store.read_log(inc.log_id, 0, 10)] == [b"one", b"two"]
 
 
+@pytest.mark.parametrize(("appendfsync", "horizon_ms"), [("always", 0), ("everysec", 2_000), ("no", 60_000)])
+async def test_what_readers_pass_on_waits_for_redis_to_sync(
+    server: RedisServer, store: RedisStore, appendfsync: str, horizon_ms: int
+) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("appendfsync", appendfsync)
+    assert await store.horizon_ms() == horizon_ms
+
+
+async def test_a_redis_that_keeps_its_settings_to_itself_is_taken_to_sync_once_a_second(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, appendfsync="always", extra="--rename-command CONFIG HIDDEN").start()
+    store = RedisStore(server.url)
+    await store.open()
+    assert await store.horizon_ms() == 2_000
+    await store.close()
+    server.stop()
+
+
+async def test_logs_sealed_by_an_older_version_end_where_their_stream_ended(
+    server: RedisServer, store: RedisStore
+) -> None:
+    inc = (await store.claim("s0", OWNER, "n1")).incarnation
+    head = LogHead()
+    for number in range(5):
+        head = await store.append(inc, head, b"batch %d" % number)
+    await store.checkpoint(inc, 5, 5)
+    await store.claim("s0", OWNER, "n2")
+    with redis.Redis.from_url(server.url) as client:
+        assert client.hdel("croupier:logmeta:s0-1", "last") == 1
+    assert [(log.log_id, log.last_seq) for log in await store.journal_logs()] == [("s0-1", 5), ("s0-2", 0)]
+
+
 def signal_server(server: RedisServer, signal: int) -> None:
     os.kill(server.pid, signal)
 

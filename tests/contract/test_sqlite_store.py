@@ -87,7 +87,9 @@ async def test_a_folder_of_schema_1_is_brought_up_and_loses_nothing(tmp_path: Pa
         (control, "INSERT INTO slots VALUES (3, 's0')"),
         (control, "INSERT INTO shards VALUES ('s0')"),
         (shard, "UPDATE shard SET epoch=2, nonce='n', log_epoch=2, hash=zeroblob(16)"),
+        (shard, "INSERT INTO logs VALUES (1, 4, 4)"),
         (shard, "INSERT INTO logs VALUES (2, 0, 0)"),
+        (shard, f"INSERT INTO records VALUES ({(1 << 40) + 5}, x'', x'', x'')"),
         (shard, "INSERT INTO snapshots VALUES ('alice', 0, 7, x'01', x'02')"),
     ):
         execute(path, statement)
@@ -99,8 +101,19 @@ async def test_a_folder_of_schema_1_is_brought_up_and_loses_nothing(tmp_path: Pa
     assert await store.due_players(range(256), [], 10**15, 10) == []
     assert (await store.append(Incarnation("s0", 2, "n", "s0-2"), LogHead(), b"one", 0, {"players": 1})).seq == 1
     assert await store.tallies(["players"]) == {"players": 1}
+    assert [(log.log_id, log.last_seq) for log in await store.journal_logs()] == [("s0-1", 5), ("s0-2", 1)]
     assert [execute(path, "PRAGMA user_version") for path in (control, shard)] == [[(5,)], [(5,)]]
     await store.close()
+
+
+async def test_a_lost_file_of_readers_is_never_taken_for_an_archive_that_needs_nothing(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    await store.claim_reader("archive", "n")
+    await store.close()
+    (tmp_path / "store" / "readers.db").unlink()
+    with pytest.raises(StoreUnsuitable, match=r"readers\.db is missing"):
+        await SqliteStore(tmp_path / "store").open()
 
 
 async def test_lost_shared_limits_are_never_taken_for_unused_ones(store: SqliteStore, tmp_path: Path) -> None:

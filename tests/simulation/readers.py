@@ -6,6 +6,7 @@ the store has trimmed. A consumer who drops repeats must see every player's vers
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 
 from feeds.following.follower import Follower
 from feeds.following.metrics import ReaderMetrics
@@ -24,6 +25,8 @@ class SimReader:
     def __init__(self, world: World, name: str, topic: Topic, shelf: Shelf) -> None:
         self._rng, self._topic, self._shelf, self._name = random.Random(world.rng.random()), topic, shelf, name
         self._store: SimStore = world.store()
+        horizon_ms = self._rng.choice((0, 0, 150))
+        self._store.horizon_ms = _answering(horizon_ms)  # type: ignore[method-assign]
         archived = shelf if name == BUS else None
         self.metrics = ReaderMetrics(holds_journal=name == ARCHIVE)
         self.follower = Follower(self._store, name, self._make, self.metrics, archived)  # type: ignore[arg-type]
@@ -94,6 +97,13 @@ class SimReaders:
         for processes in self._running.values():
             for process in processes:
                 await process.kill()
+
+
+def _answering(horizon_ms: int) -> Callable[[], Awaitable[int]]:
+    async def answer() -> int:
+        return horizon_ms
+
+    return answer
 
 
 def _bugs(metrics: ReaderMetrics) -> list[str]:

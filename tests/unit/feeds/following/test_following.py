@@ -262,7 +262,25 @@ async def test_what_is_trimmed_comes_from_the_archive(writer: Writer, sinks: Sin
         assert (await sinks.has(8)).versions() == {"alice": list(range(1, 9))}
 
 
-async def test_what_is_trimmed_and_in_no_archive_stops_the_shard_and_says_so(
+async def test_without_an_archive_what_is_trimmed_is_left_out_aloud(
+    writer: Writer, sinks: Sinks, caplog: pytest.LogCaptureFixture
+) -> None:
+    await writer.claim("s0")
+    async with following(writer.store, sinks) as follower:
+        await writer.write("s0", *deposits("alice", [1]))
+        await sinks.has(1)
+        writer.store.down.add("journal_logs")
+        await asyncio.sleep(0.02)
+        await writer.write("s0", *deposits("alice", range(2, 9)))
+        await writer.store.checkpoint(writer.incs["s0"], 8, 5)
+        writer.store.down.clear()
+        assert (await sinks.has(4)).versions() == {"alice": [1, 6, 7, 8]}
+        assert "records 2 to 5 of log s0-1 are gone from the store; there is no archive" in caplog.text
+        assert 'reader_stalled_total{reason="trimmed"} 1.0' in exposed(follower.metrics)
+        await until_at(writer, "s0", Position(1, 8))
+
+
+async def test_what_is_trimmed_and_not_in_the_archive_stops_the_shard_and_says_so(
     writer: Writer, sinks: Sinks, caplog: pytest.LogCaptureFixture
 ) -> None:
     await writer.claim("s0")
@@ -271,9 +289,9 @@ async def test_what_is_trimmed_and_in_no_archive_stops_the_shard_and_says_so(
     await writer.write("s0", *deposits("alice", range(1, 9)))
     await writer.write("s1", *deposits("bob", [1]))
     await writer.store.checkpoint(writer.incs["s0"], 8, 5)
-    async with following(writer.store, sinks) as follower:
+    async with following(writer.store, sinks, archived=Shelf()) as follower:
         assert (await sinks.has(1)).versions() == {"bob": [1]}
-        await eventually(lambda: "are gone from the store, and no archive has them" in caplog.text)
+        await eventually(lambda: "are gone from the store, and the archive does not have them" in caplog.text)
         assert "records 1 to 5 of log s0-1" in caplog.text
         assert 'reader_stalled_total{reason="trimmed"} 0.0' not in exposed(follower.metrics)
 
