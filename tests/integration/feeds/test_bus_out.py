@@ -26,6 +26,8 @@ from tests.support.notes import MemoryNotes
 from tests.support.played_journal import played, records, spin, transitions
 from tests.support.reader_double import ReaderDouble
 
+pytestmark = pytest.mark.timeout(120)
+
 TOPIC = "events"
 
 
@@ -38,7 +40,7 @@ def kafka() -> Iterator[MockKafka]:
 
 @pytest.fixture
 def one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mock cluster takes requests behind one that it refuses; brokers, who check the sequence, refuse these, too."""
+    """The mock cluster takes requests behind one that it refuses; brokers check the sequence and refuse these, too."""
     producer = BusSettings.producer
     monkeypatch.setattr(BusSettings, "producer", lambda settings: producer(settings) | {"max.in.flight": 1})
 
