@@ -1,4 +1,4 @@
-# One image for every service of docker-compose.yml: the Ray head, the nodes with supervisor and shards, the gateways.
+# One image for our services of docker-compose.yml: the Ray head, the nodes with shards and readers, gateways, bus-in.
 FROM python:3.11-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 \
@@ -9,13 +9,14 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     RAY_USAGE_STATS_ENABLED=0 \
     RAY_AUTH_MODE=token
 
-RUN useradd --create-home --uid 10001 croupier
+RUN useradd --create-home --uid 10001 croupier && mkdir -p /var/lib/croupier && chown croupier /var/lib/croupier
 WORKDIR /app
 
 COPY pyproject.toml README.md LICENSE ./
 COPY engine ./engine
 COPY snapshots ./snapshots
 COPY actors ./actors
+COPY feeds ./feeds
 COPY gateway ./gateway
 COPY croupier ./croupier
 COPY catalog ./catalog

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -11,6 +12,8 @@ from croupier.integrations import load_integrations
 from croupier.settings import LOG_LEVELS, SettingsInvalid, default_store
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.credentials import CredentialMissing
+from snapshots.errors import StoreError
+from snapshots.opening import open_store
 
 FAILED = 1
 LIMIT_MAX = 1_000_000
@@ -20,8 +23,7 @@ def add_bus_in(parser: argparse.ArgumentParser) -> None:
     """The options of `croupier bus-in`."""
     env = os.environ.get
     _add_file(parser)
-    parser.add_argument("--store", default=env("CROUPIER_STORE") or default_store(os.environ), metavar="URL",
-                        help="sqlite:DIR or redis://HOST:PORT/DB (default: %(default)s)")  # fmt: skip
+    _add_store(parser)
     parser.add_argument("--cluster-secret-file", type=Path, default=env("CROUPIER_CLUSTER_SECRET_FILE"), metavar="FILE",
                         help="the secret that gateways and shards share (or CROUPIER_CLUSTER_SECRET)")  # fmt: skip
     parser.add_argument("--metrics-host", default=env("CROUPIER_METRICS_HOST", "127.0.0.1"), metavar="HOST",
@@ -41,12 +43,24 @@ def add_bus(parser: argparse.ArgumentParser) -> None:
     redrive.add_argument("--code", help="only letters with this x-error-code")
     redrive.add_argument("--limit", type=int, default=1_000, metavar="N", help="at most so many (%(default)s)")
     redrive.set_defaults(command=_redrive)
+    start = actions.add_parser("start-at", help="say anew where bus-in goes on with a topic; stop all bus-in before")
+    _add_file(start)
+    _add_store(start)
+    start.add_argument("--topic", required=True)
+    start.add_argument("--at", required=True, choices=["earliest", "latest"])
+    start.set_defaults(command=_start_at)
 
 
 def _add_file(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("CROUPIER_INTEGRATIONS")
     parser.add_argument("--integrations", type=Path, default=default, metavar="FILE",
                         help="integrations.yaml, whose section bus_in is used")  # fmt: skip
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("CROUPIER_STORE") or default_store(os.environ)
+    parser.add_argument("--store", default=default, metavar="URL",
+                        help="sqlite:DIR or redis://HOST:PORT/DB (default: %(default)s)")  # fmt: skip
 
 
 def bus_in_section(path: Path | None) -> BusInSettings:
@@ -96,10 +110,7 @@ def _bus_in(options: argparse.Namespace) -> int:
 def _redrive(options: argparse.Namespace) -> int:
     from feeds.bus.redrive import RedriveFailed, redrive
 
-    settings = bus_in_section(options.integrations)
-    topics = [topic.name for topic in settings.topics]
-    if options.topic not in topics:
-        raise SettingsInvalid(f"--topic {options.topic}: the section bus_in reads {', '.join(topics)}")
+    settings = _with_topic(options)
     if not 1 <= options.limit <= LIMIT_MAX:
         raise SettingsInvalid(f"--limit {options.limit}: from 1 to {LIMIT_MAX} are possible")
     try:
@@ -109,6 +120,39 @@ def _redrive(options: argparse.Namespace) -> int:
         return FAILED
     print(f"{sent} dead letters sent back to {options.topic}")
     return 0
+
+
+def _start_at(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from feeds.bus.start_at import CantStartThere, start_at
+
+    settings = _with_topic(options)
+
+    async def start() -> Mapping[int, int]:
+        store = open_store(options.store)
+        await store.open()
+        try:
+            return await start_at(settings, store, options.topic, options.at)
+        finally:
+            await store.close()
+
+    try:
+        places = asyncio.run(start())
+    except (CantStartThere, CredentialMissing, StoreError) as problem:
+        print(f"croupier: {problem}", file=sys.stderr)
+        return FAILED
+    for partition, offset in sorted(places.items()):
+        print(f"{options.topic}/{partition} goes on at {offset}")
+    return 0
+
+
+def _with_topic(options: argparse.Namespace) -> BusInSettings:
+    settings = bus_in_section(options.integrations)
+    topics = [topic.name for topic in settings.topics]
+    if options.topic not in topics:
+        raise SettingsInvalid(f"--topic {options.topic}: the section bus_in reads {', '.join(topics)}")
+    return settings
 
 
 def _progress(sent: int, looked_at: int) -> None:

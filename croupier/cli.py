@@ -107,6 +107,8 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
                         default=env("CROUPIER_ORPHAN_AFTER", "60"),
                         help="age at which a bonus reservation left by a crash is resolved (%(default)s)")  # fmt: skip
     add_integrations_file(parser)
+    parser.add_argument("--no-bus-in", action="store_true", default=os.environ.get("CROUPIER_NO_BUS_IN"),
+                        help="leave the section bus_in to processes of their own, `croupier bus-in`")  # fmt: skip
     parser.add_argument("--no-archive", action="store_true", default=os.environ.get("CROUPIER_NO_ARCHIVE"),
                         help="run without the archive of the journal: what is trimmed is gone")  # fmt: skip
     parser.add_argument("--take-over", action="store_true", default=os.environ.get("CROUPIER_TAKE_OVER"),
@@ -178,7 +180,7 @@ def _up(options: argparse.Namespace) -> int:
 
     names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s", "integrations")
     more = {name: getattr(options, name) for name in names}
-    more |= {name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive")}
+    more |= {name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive", "no_bus_in")}
     settings = _settings(options, **more)
     try:
         run_until_signalled(settings, lambda url: print(f"ready {url}", flush=True))

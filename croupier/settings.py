@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True):
     log_level: str = "WARNING"
     integrations: Path | None = None
     """integrations.yaml: the world outside (`croupier.integrations`)."""
+    no_bus_in: bool = False
+    """Whether the section `bus_in` is left to processes of their own, `croupier bus-in`."""
     no_archive: bool = False
     """Whether `croupier up` runs without the archive, so that nothing holds the journal."""
     take_over: bool = False

@@ -8,6 +8,7 @@ import msgspec
 from feeds.archive.settings import ArchiveSettings
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.bus.settings import BusSettings
+from feeds.notifications.settings import NoticesSettings
 from feeds.webhooks.settings import WebhooksSettings
 
 
@@ -22,3 +23,5 @@ class Integrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Events of other systems that become commands."""
     webhooks: WebhooksSettings | None = None
     """Public events to HTTP endpoints of the platform."""
+    notices: NoticesSettings | None = None
+    """E-mail, SMS and push to players."""

@@ -3,7 +3,8 @@
 StoreError
 ├── StoreUnsuitable     the store can't be used at all: wrong version, wrong settings, unreachable at start
 ├── StoreUnavailable    no answer: the outcome of the write is unknown; repeat the identical call
-│   └── ArchiveUnavailable  the archive gave no answer, or has not stored yet what it was asked for
+│   └── ArchiveUnavailable  the archive gave no answer
+│       └── ArchiveBehind   the archive has not stored yet what it was asked for
 ├── AlreadyStored       the archive has another object under that name: somebody else writes to it
 ├── Fenced              a definite refusal: another incarnation or term owns this; stop at once
 ├── TermHeld            another instance of Croupier holds the supervisor's term, and its lease runs
@@ -30,7 +31,11 @@ class StoreUnavailable(StoreError):
 
 
 class ArchiveUnavailable(StoreUnavailable):
-    """The archive's folder or bucket gave no answer, or what is asked for is still on its way: ask again later."""
+    """The archive's folder or bucket gave no answer."""
+
+
+class ArchiveBehind(ArchiveUnavailable):
+    """The archive answered, but what is asked for is still on its way there."""
 
 
 class AlreadyStored(StoreError):

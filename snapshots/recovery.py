@@ -15,6 +15,7 @@ from snapshots.contract import DAY_MS, GENESIS, LogInfo, LogRecord, Position, Sn
 from snapshots.errors import CorruptLog, CorruptSnapshot, VersionGap
 
 PAGE_RECORDS = 256
+TRIMS_MAX = 3
 
 
 class TailIndex:
@@ -142,7 +143,7 @@ class PlayerArchive(Protocol):
         """The player's entries since about `since_ms` (Unix ms), without personal fields, in any order.
 
         `cursors` is how far the archive's reader has come, `logs` what the journal holds: if a record is no longer in
-        the journal and not yet in the archive, ArchiveUnavailable is raised, as when the archive does not answer.
+        the journal and not yet in the archive, ArchiveBehind is raised; ArchiveUnavailable if there is no answer.
         """
 
 
@@ -153,14 +154,31 @@ async def player_history(store: Store, player_id: str, archive: PlayerArchive | 
     It reads every unfinished log from its trim point on, so it is for the rare questions that memory can't answer.
     Raises CorruptLog if an entry of the player may be damaged, ArchiveUnavailable if the archive can't tell now.
     """
-    logs = await store.unfinished_logs()
-    entries = {entry.version: entry for entry in await _all_logs(store, player_id, logs)}
+    logs, held = await _held(store, player_id)
+    entries = {entry.version: entry for entry in held}
     if archive is not None:
         cursors = await store.reader_positions("archive")
         since_ms = await store.clock_ms() - DAY_MS
         for entry in await archive.history(player_id, since_ms, cursors, logs):
             entries.setdefault(entry.version, entry)
     return [decode_entry(entries[version]) for version in sorted(entries)]
+
+
+async def _held(store: Store, player_id: str) -> tuple[Sequence[LogInfo], list[KeyedEntry]]:
+    """The logs, and what they hold of a player. If one was trimmed under the reading, all are read anew."""
+    logs = await store.journal_logs()
+    for _ in range(TRIMS_MAX):
+        try:
+            return logs, await _all_logs(store, player_id, logs)
+        except CorruptLog:
+            before, logs = logs, await store.journal_logs()
+            if _trims(before) == _trims(logs):
+                raise
+    return logs, await _all_logs(store, player_id, logs)
+
+
+def _trims(logs: Sequence[LogInfo]) -> list[tuple[str, int]]:
+    return [(log.log_id, log.trimmed_seq) for log in logs]
 
 
 async def _all_logs(store: Store, player_id: str, logs: Sequence[LogInfo]) -> list[KeyedEntry]:

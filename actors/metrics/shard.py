@@ -90,6 +90,7 @@ class ShardMetrics(Collector):
             "shard_epoch": 0,
             "shard_clock_skew_ms": 0,
             "shard_due_slots_to_sweep": 0,
+            "archive_breaker_state": 0,
         }
 
     def count(self, name: str, amount: int = 1) -> None:
@@ -111,8 +112,8 @@ class ShardMetrics(Collector):
         yield GaugeMetricFamily(
             "average_wager_completion_rate", "Mean share of wagering done by ended grants", value=rate
         )
-        for name, value in self.gauges.items():
-            yield GaugeMetricFamily(name, name.replace("_", " "), value=value)
+        for name, level in self.gauges.items():
+            yield GaugeMetricFamily(name, name.replace("_", " "), value=level)
 
     def _loyalty(self) -> Iterator[Metric]:
         """Points are shown in points, not in micro-points.

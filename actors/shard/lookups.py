@@ -12,16 +12,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec.structs import replace
 
 from actors.shard.context import ShardContext
+from actors.shard.history import History
 from actors.shard.residents import Resident
 from actors.wire.frames import NIL, Kind, Reply, ReplyTo, Request, unavailable
 from engine.commands import Command
-from engine.facts import Facts, Needs, PastBet, Reservation, Seen
+from engine.facts import Facts, Needs, Reservation, Seen
 from engine.needs import reservation_fate, reservation_outcomes
-from engine.remembered import past_bet
 from engine.transition import Transition
 from snapshots.contract import HeldReservation
-from snapshots.errors import CorruptLog, Fenced, StoreError, StoreUnavailable
-from snapshots.recovery import PlayerArchive, player_history
+from snapshots.errors import Fenced, StoreError, StoreUnavailable
 
 log = logging.getLogger("croupier.shard")
 
@@ -46,8 +45,7 @@ class FactFinder:
         self._looking: set[asyncio.Task[None]] = set()
         self._last_held: HeldReservation | None = None
         """How far the look for orphans has come; it begins again after the last one."""
-        self._reading = asyncio.Semaphore(1)
-        self._opened: PlayerArchive | None = None
+        self._history = History(context)
 
     def find(
         self, resident: Resident, command: Command, wanted: Needs, reply_to: ReplyTo | None, request: Request | None
@@ -100,7 +98,9 @@ class FactFinder:
         started = time.perf_counter()
         try:
             seen, reserved = await self._look_up(resident, command, wanted)
-            past = None if wanted.past_bet is None else await self._find_past(resident, wanted.past_bet)
+            past = None
+            if wanted.past_bet is not None:
+                past = await self._history.find(resident.player.state.player_id, wanted.past_bet, resident.batch)
             country = self._context.country_of(wanted.signals.ip)
             command = replace(command, facts=Facts(country, seen, tuple(reserved), past))
             await self._decide(resident, command, reply_to, request, started, reserved)
@@ -136,26 +136,6 @@ class FactFinder:
                 player_id, command.id, wanted.signals, wanted.awards, fraud.max_bonus_per_ip, command.time_ms
             )
         return seen, reserved
-
-    async def _find_past(self, resident: Resident, command_id: str) -> PastBet | None:
-        """Looks through the player's journalled history, which must be complete; one such reading at a time."""
-        player_id = resident.player.state.player_id
-        async with self._reading:
-            await self._context.committer.until_durable(resident.batch)
-            try:
-                return past_bet(await player_history(self._context.store, player_id, self._archive()), command_id)
-            except CorruptLog as damage:
-                log.error("the history of player %s can't be read: %s", player_id, damage)
-                return None
-
-    def _archive(self) -> PlayerArchive | None:
-        """Opened when it is first needed: only then are the libraries loaded that it takes."""
-        place = self._context.settings.archive
-        if self._opened is None and place is not None:
-            from snapshots.archive.opening import open_archive
-
-            self._opened = open_archive(place)
-        return self._opened
 
     async def _decide(
         self,

@@ -108,8 +108,13 @@ def start(settings: Settings) -> Running:
 
 
 def integrations_of(settings: Settings) -> Integrations:
-    """What of the world outside is connected. Raises IntegrationsInvalid, also for a secret that is not there."""
-    return Integrations() if settings.integrations is None else load_integrations(settings.integrations, True)
+    """What of the world outside is connected. Raises IntegrationsInvalid, also for a secret that is not there.
+
+    On a Ray cluster the readers run on other machines: whether the secrets are there is not known here.
+    """
+    if settings.integrations is None:
+        return Integrations()
+    return load_integrations(settings.integrations, with_secrets=settings.ray_address is None)
 
 
 def check_store(settings: Settings, checked: Checked, instance: str) -> None:
@@ -252,18 +257,18 @@ class Gateways:
 
 
 def bus_in(settings: Settings, integrations: Integrations) -> Children:
-    """The process that reads the event bus, if that is configured."""
+    """The process that reads the event bus, if that is configured and not left to others."""
 
     def launch(_number: int) -> "subprocess.Popen[bytes]":
         return _child(settings, ["bus-in", "--integrations", str(settings.integrations), "--store", settings.store])
 
-    return Children("bus-in", 0 if integrations.bus_in is None else 1, launch)
+    return Children("bus-in", 0 if integrations.bus_in is None or settings.no_bus_in else 1, launch)
 
 
 def _child(
     settings: Settings, arguments: Sequence[str], sockets: Sequence[int] = (), **more: str
 ) -> "subprocess.Popen[bytes]":
-    """A process of this Croupier that knows no Ray. It ends when this process does, by the pipe it gets as its input."""
+    """A process of this Croupier that knows no Ray. It ends when this process does: its input is a pipe from here."""
     environment = {**os.environ, "CROUPIER_CLUSTER_SECRET": settings.cluster_secret}
     environment |= {"CROUPIER_LOG_LEVEL": settings.log_level, "CROUPIER_PARENT_PIPE": "1"} | more
     command = [sys.executable, "-m", "croupier", *arguments]

@@ -31,8 +31,12 @@ class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When the spool has grown to so many bytes, no more records are taken until some have left it."""
     segment_bytes: SegmentBytes = 8_388_608
     """A segment is cut when its records have so many bytes, before compression."""
-    segment_age_s: AgeSeconds = 60.0
-    """A segment is cut when its oldest record has waited for so many seconds."""
+    segment_age_s: AgeSeconds = 20.0
+    """A segment is cut when its oldest record has waited for so many seconds.
+
+    Keep it below the interval of snapshots (30 seconds): then what the journal lets go of is in a segment already, and
+    whoever looks behind the journal never has to wait.
+    """
     failures_max: Annotated[int, Meta(ge=1, le=100)] = 5
     """After so many failed uploads in a row the breaker opens."""
     open_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0

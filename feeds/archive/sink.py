@@ -20,16 +20,16 @@ from feeds.archive.disk import Disk
 from feeds.archive.keys import KeyBook
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.pending import Pending
+from feeds.archive.resuming import resume
 from feeds.archive.settings import ArchiveSettings
 from feeds.archive.spool import Spool, SpoolFull, advanced, frame
-from feeds.archive.uploading import Uploader, first_taken, newest_number
+from feeds.archive.uploading import Uploader
 from feeds.reading import Followed, Notes, SinkFailed
-from snapshots.archive.catalogue import Catalogue
 from snapshots.archive.format import Found, archived, encode_record, search
 from snapshots.archive.index import End
 from snapshots.archive.place import Bucket
 from snapshots.contract import GENESIS, Position, next_hash
-from snapshots.errors import ArchiveUnavailable, CorruptLog, StoreError, StoreUnavailable
+from snapshots.errors import CorruptLog, StoreError, StoreUnavailable
 
 log = logging.getLogger("croupier.archive")
 
@@ -39,8 +39,6 @@ BUFFER_BYTES_MAX = 4_194_304
 """Bytes that wait in memory for the disk; beyond, `take` waits."""
 NOTES_AT_ONCE = 256
 RETRY_S = 0.5
-LOOK_S = 20.0
-"""How long the archive may take to tell, at the start, how far it has come."""
 
 
 class ArchiveSink:
@@ -83,41 +81,14 @@ class ArchiveSink:
         the archive can tell how far the archive has come.
         """
         try:
-            ends, waiting = await self._on_disk(self._spool.open, self._now_ms())
-            last = await self._on_disk(self._spool.last)
-        except OSError as error:
-            raise SinkFailed(f"The archive's spool can't be used: {error}") from error
-        number, known = last or (0, {})
-        ends = advanced(ends, known)
-        for file in waiting:
-            number, self._cut_ms = max(number, file.number), max(self._cut_ms, file.cut_ms)
-        try:
-            async with asyncio.timeout(LOOK_S):
-                number, ends = await self._look(number, ends)
-        except (ArchiveUnavailable, TimeoutError) as failure:
-            if last is None and not waiting:
-                raise SinkFailed(f"The archive can't begin: {failure}") from failure
-            log.warning("the archive does not answer; records stay in the spool meanwhile: %s", failure)
-        except StoreError as error:
-            raise SinkFailed(f"The archive can't be read: {error}") from error
-        self._next_number, self._taken, self._stored = number + 1, dict(ends), dict(ends)
+            standing = await resume(self._bucket, self._spool, self._on_disk, self._now_ms())
+        except BaseException:
+            await self._on_disk(self._spool.close)  # so that the next one can have it
+            raise
+        self._next_number, self._cut_ms = standing.number + 1, standing.cut_ms
+        self._taken, self._stored = dict(standing.ends), dict(standing.ends)
         self._start(self._flushing)
         self._start(lambda: self._uploader.run(self._brought))
-
-    async def _look(self, number: int, ends: Mapping[str, End]) -> tuple[int, dict[str, End]]:
-        """What the archive itself says; files whose numbers somebody else has used get new ones."""
-        newest = await Catalogue(self._bucket).newest()
-        self._cut_ms = max(self._cut_ms, 0 if newest is None else newest.cut_ms)
-        stored = await newest_number(self._bucket)
-        waiting = self._spool.waiting()
-        taken = await first_taken(self._bucket, waiting, stored)
-        number = max(number, stored)
-        if taken is not None:
-            log.warning("segment %d is another archiver's: what waits here gets new numbers", taken.number)
-            for file in [file for file in waiting if file.number >= taken.number]:
-                number += 1
-                await self._on_disk(self._spool.renumber, file, number)
-        return number, advanced(ends, {} if newest is None else newest.ends)
 
     async def take(self, followed: Followed) -> None:
         """Checks and seals one record; waits while memory or disk have no room. Raises SinkFailed."""
@@ -169,15 +140,20 @@ class ArchiveSink:
 
     def _check_chain(self, followed: Followed, known: End | None) -> None:
         """The record follows the one before it. What was lost before this life began is counted and told, and the
-        archive goes on: nobody could bring it back.
+        archive goes on: nobody could bring it back. An archive may begin in the middle of a log.
         """
         record = followed.record
-        same = known is not None and known.log_id == followed.log_id
-        seq, previous = (known.seq, known.hash) if known is not None and same else (0, GENESIS)
+        if known is None:
+            log.info(
+                "the archive of shard %s begins with log %s record %d", followed.shard_id, followed.log_id, record.seq
+            )
+            return
+        same = known.log_id == followed.log_id
+        seq, previous = (known.seq, known.hash) if same else (0, GENESIS)
         if (record.seq, record.previous) == (seq + 1, previous):
             return
         message = f"log {followed.log_id}: record {record.seq} does not follow record {seq}, the last one archived"
-        if followed.shard_id in self._seen:
+        if same and followed.shard_id in self._seen:
             raise SinkFailed(f"The archive's chain is broken, {message}.")
         self._metrics.gaps.inc()
         log.error("records are missing in the archive, %s", message)

@@ -21,6 +21,7 @@ from feeds.archive.disk import Disk
 from feeds.reading import SinkFailed
 from snapshots.archive.format import decode_record
 from snapshots.archive.index import End
+from snapshots.errors import CorruptArchive
 
 log = logging.getLogger("croupier.archive")
 
@@ -63,10 +64,14 @@ def read_frames(content: bytes) -> tuple[list[bytes], int]:
 
 
 def read_file(path: Path) -> tuple[Mapping[str, End], Sequence[bytes]]:
-    """How far the archive had come before the file, and its records, encoded. Raises OSError."""
-    frames, _ = read_frames(path.read_bytes())
-    if not frames:
-        return {}, ()
+    """How far the archive had come before a file that was cut, and its records, encoded.
+
+    Raises OSError, and CorruptArchive if the file is not as it was cut: nothing of it is passed over in silence.
+    """
+    content = path.read_bytes()
+    frames, whole = read_frames(content)
+    if not frames or whole != len(content):
+        raise CorruptArchive(f"the spool's file {path} is damaged after {whole} of {len(content)} bytes")
     return _ENDS.decode(frames[0]), frames[1:]
 
 
@@ -113,7 +118,10 @@ class Spool:
     def begin(self, number: int, ends: Mapping[str, End]) -> None:
         """From now on records go to the file that will be segment `number`. Raises SpoolFull, OSError."""
         self._number, self.open_bytes = number, 0
-        self._handle = self._disk.open(self._folder / f"{number:012d}.open")
+        try:
+            self._handle = self._disk.open(self._folder / f"{number:012d}.open")
+        except OSError as error:
+            raise self._full(error) from error
         try:
             self._disk.truncate(self._handle, 0)
             self._write(frame(msgspec.msgpack.encode(ends)))
@@ -154,8 +162,15 @@ class Spool:
 
     def remove(self, file: CutFile, ends: Mapping[str, End]) -> None:
         """Its records are in a stored segment, with which the archive has come to `ends`."""
-        self._disk.replace(self._folder / "last", frame(msgspec.msgpack.encode((file.number, ends))))
-        self._disk.remove(file.path)
+        last = frame(msgspec.msgpack.encode((file.number, ends)))
+        try:
+            self._disk.replace(self._folder / "last", last)
+            self._disk.remove(file.path)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            self._disk.remove(file.path)  # makes room
+            self._disk.replace(self._folder / "last", last)
         self._hold(file.path, 0)
 
     def renumber(self, file: CutFile, number: int) -> None:
@@ -188,10 +203,12 @@ class Spool:
             self._disk.append(self._handle, content)
         except OSError as error:
             self._disk.truncate(self._handle, self.open_bytes)
-            if error.errno in _FULL:
-                raise SpoolFull(f"the disk of the spool {self._folder} is full") from error
-            raise
+            raise self._full(error) from error
         self.open_bytes += len(content)
+
+    def _full(self, error: OSError) -> Exception:
+        """SpoolFull if that is what the disk says."""
+        return SpoolFull(f"the disk of the spool {self._folder} is full") if error.errno in _FULL else error
 
     def _cut_left_over(self, path: Path, now_ms: int) -> None:
         frames, whole = read_frames(path.read_bytes())

@@ -12,7 +12,6 @@ from feeds.reading import SinkFailed
 from snapshots.archive.catalogue import Catalogue
 from snapshots.archive.folding import build_fold, fold_name, is_due, names_to_fold, put_fold
 from snapshots.archive.index import read_index
-from snapshots.archive.naming import SEGMENTS, day_of, number_of, segment_name
 from snapshots.archive.place import Bucket
 from snapshots.archive.segment import Built, build_segment
 from snapshots.errors import AlreadyStored, ArchiveUnavailable, CorruptArchive
@@ -94,29 +93,3 @@ async def build(file: CutFile) -> Built:
         return build_segment(file.number, file.cut_ms, before, records)
 
     return await asyncio.to_thread(read_and_build)
-
-
-async def newest_number(bucket: Bucket) -> int:
-    """The number of the newest segment, with an index or without; 0 if there is none. Raises ArchiveUnavailable."""
-    for year in reversed(await bucket.folders(SEGMENTS)):
-        for month in reversed(await bucket.folders(f"{SEGMENTS}/{year}")):
-            for day in reversed(await bucket.folders(f"{SEGMENTS}/{year}/{month}")):
-                if names := await bucket.names(f"{SEGMENTS}/{year}/{month}/{day}"):
-                    return number_of(names[-1])
-    return 0
-
-
-async def first_taken(bucket: Bucket, files: list[CutFile], newest: int) -> CutFile | None:
-    """The first of the waiting files whose number another segment has; None if none has. Raises ArchiveUnavailable."""
-    for file in files:
-        if file.number <= newest and not await _is_stored(bucket, file):
-            return file
-    return None
-
-
-async def _is_stored(bucket: Bucket, file: CutFile) -> bool:
-    day = day_of(file.cut_ms)
-    name = segment_name(day, file.number)
-    if name not in await bucket.names(f"{SEGMENTS}/{day}"):
-        return False
-    return await bucket.get(name) == (await build(file)).segment

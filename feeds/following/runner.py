@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from actors.host.importing import imported
 from actors.settings import ReaderPlan
 from actors.supervision.reader_ports import Progress
+from feeds.behind import BehindAlert, BehindLimits
 from feeds.following.follower import Follower
 from feeds.following.metrics import ReaderMetrics
 from feeds.following.shard_reading import Archived
@@ -19,6 +21,9 @@ from snapshots.opening import open_store
 
 log = logging.getLogger("croupier.reader")
 
+LOOK_S = 1.0
+"""How often it is looked at how far behind the archive is."""
+
 Factory = Callable[[bytes, Notes, CollectorRegistry], Awaitable[Sink]]
 """What `ReaderPlan.factory` names: settings (JSON), notes, where metrics are registered."""
 ArchiveFactory = Callable[[bytes, CollectorRegistry], Awaitable[Archived]]
@@ -28,9 +33,14 @@ ArchiveFactory = Callable[[bytes, CollectorRegistry], Awaitable[Archived]]
 class FollowingReader:
     """Implements `actors.supervision.reader_ports.RunningReader` with a `Follower`."""
 
-    def __init__(self, store: Store, follower: Follower, on_end: Callable[[str], None]) -> None:
-        self._store, self._follower, self._on_end = store, follower, on_end
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"reader {follower.name}")
+    def __init__(
+        self, store: Store, follower: Follower, on_end: Callable[[str], None], alert: BehindAlert | None = None
+    ) -> None:
+        self._store, self._follower, self._on_end, self._alert = store, follower, on_end, alert
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._run(), name=f"reader {follower.name}")]
+        if alert is not None:
+            self._tasks.append(loop.create_task(self._look(alert), name=f"reader {follower.name}: how far behind"))
 
     async def _run(self) -> None:
         try:
@@ -40,6 +50,12 @@ class FollowingReader:
         except Exception as failure:
             log.exception("reader %s can't go on", self._follower.name)
             self._on_end(str(failure))
+
+    async def _look(self, alert: BehindAlert) -> None:
+        while True:
+            metrics = self._follower.metrics
+            alert.look(max(metrics.lag_seconds.values(), default=0.0), metrics.held_bytes())
+            await asyncio.sleep(LOOK_S)
 
     def progress(self) -> Progress:
         """See RunningReader."""
@@ -57,8 +73,9 @@ class FollowingReader:
 
     async def close(self) -> None:
         """See RunningReader."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._store.close()
 
 
@@ -76,7 +93,10 @@ async def run(
     store = open_store(store_url)
     await store.open()
     made = _Registered(factory, plan.settings, registry)
-    return FollowingReader(store, Follower(store, plan.name, made, metrics, archived), on_end)
+    alert = None
+    if plan.name == ARCHIVE:
+        alert = BehindAlert(plan.name, msgspec.json.decode(plan.settings, type=BehindLimits), registry)
+    return FollowingReader(store, Follower(store, plan.name, made, metrics, archived), on_end, alert)
 
 
 class _Registered:

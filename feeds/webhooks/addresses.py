@@ -13,6 +13,8 @@ Address = IPv4Address | IPv6Address
 AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, Sequence[Any]]
 """As `socket.getaddrinfo` answers it."""
 
+GIVEN_OUT: Final = IPv6Network("2000::/3")
+"""All that is given out to the internet lies in here."""
 IPV4_INSIDE: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 """NAT64, and IPv4 addresses as they were once written in IPv6: the last 32 bits are the address that is meant."""
 
@@ -68,4 +70,6 @@ def is_public(address: Address) -> bool:
         return False
     if isinstance(address, IPv6Address) and unwrapped(address) != address:
         return True
+    if isinstance(address, IPv6Address) and address not in GIVEN_OUT:
+        return False
     return address.is_global and not address.is_reserved

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from feeds.reading import Notes, SinkFailed
-from snapshots.errors import StoreError, StoreUnavailable
+from snapshots.errors import StoreUnavailable
 
 log = logging.getLogger("croupier.webhooks")
 
@@ -103,7 +103,8 @@ class Ledger:
             except StoreUnavailable as problem:
                 log.warning("webhooks: the store does not take notes, which is tried again: %s", problem)
                 await asyncio.sleep(RETRY_S)
-            except StoreError as problem:
+            except Exception as problem:
+                log.error("webhooks: notes are refused, so the reader begins again: %s", problem)
                 self._trouble = problem
                 return
         for write in batch:

@@ -21,7 +21,7 @@ class WebhookMetrics:
         )  # fmt: skip
         self.owed = Gauge("webhook_owed", "Events that wait to be delivered", ["endpoint"], registry=registry)
         self.disabled = Gauge("webhook_disabled", "1: the endpoint is disabled", ["endpoint"], registry=registry)
-        self.breaker = Gauge("breaker_state", "0 closed, 1 half open, 2 open", ["name"], registry=registry)
+        self.breaker = Gauge("breaker_state", "0 closed, 1 half open, 2 open", ["breaker"], registry=registry)
 
 
 _made: WeakKeyDictionary[CollectorRegistry, WebhookMetrics] = WeakKeyDictionary()

@@ -14,8 +14,11 @@ import msgspec
 from feeds.webhooks.messages import Message, Place
 from snapshots.contract import Position
 
-DEAD_MAX: Final = 1_000
+DEAD_MAX: Final = 500
 """Per endpoint; beyond it, what is given up is only counted and logged."""
+
+
+KINDS: Final = ("owed", "lane", "sent", "dead")
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True):

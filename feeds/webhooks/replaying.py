@@ -39,7 +39,7 @@ class Replays:
             message = await self._find(endpoint, event_id)
             if message is None:
                 missing.append(event_id)
-            elif endpoint.again(message):
+            elif endpoint.table.again(message):
                 replayed += 1
         return replayed, tuple(missing)
 
@@ -55,7 +55,7 @@ class Replays:
                     continue
                 if not endpoint.has_room():
                     return replayed, message.time_ms
-                replayed += endpoint.again(message)
+                replayed += endpoint.table.again(message)
         return replayed, None
 
     async def _find(self, endpoint: Endpoint, event_id: str) -> Message | None:

@@ -1,6 +1,7 @@
 """The sink of the reader `webhooks`: hands each public event to the endpoints that want it."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -11,11 +12,11 @@ from feeds.public.mapping import public_events
 from feeds.reading import Followed, Notes, SinkFailed
 from feeds.settling import Debt, Settling
 from feeds.webhooks.endpoint import Endpoint
-from feeds.webhooks.ledger import Ledger
+from feeds.webhooks.ledger import AT_ONCE_MAX, Ledger
 from feeds.webhooks.messages import message_of
 from feeds.webhooks.metrics import WebhookMetrics
 from feeds.webhooks.operators import Operators
-from feeds.webhooks.owed import Origin
+from feeds.webhooks.owed import KINDS, Origin
 from feeds.webhooks.replaying import Lookup, Replays
 from feeds.webhooks.sending import Sender
 from feeds.webhooks.settings import WebhooksSettings
@@ -23,6 +24,8 @@ from feeds.webhooks.signing import Signer
 from snapshots.codec import decode_entry
 from snapshots.contract import Position
 from snapshots.errors import CorruptLog
+
+log = logging.getLogger("croupier.webhooks")
 
 COMMITTED_AFTER_S: Final = 30.0
 """Positions that were told so long ago are committed: the reader commits what it is told at once, or fails."""
@@ -57,10 +60,12 @@ class WebhooksSink:
     async def open(self) -> None:
         """See Sink."""
         self._ledger.open()
+        await self._forget_removed()
         for name, settings in self._settings.endpoints.items():
             endpoint = Endpoint(
                 name,
                 settings,
+                owed_max=self._settings.owed_max(name),
                 ledger=self._ledger,
                 sender=Sender(settings, self._signers[name], self._now_ms),
                 metrics=self._metrics,
@@ -70,6 +75,19 @@ class WebhooksSink:
             await endpoint.open()
             for event in settings.events:
                 self._wanted.setdefault(event, []).append(endpoint)
+
+    async def _forget_removed(self) -> None:
+        """Removes the notes of endpoints that are configured no more. Raises StoreError."""
+        for key in await self._ledger.pages("endpoint/"):
+            name = key.removeprefix("endpoint/")
+            if name in self._settings.endpoints:
+                continue
+            notes = [note for kind in KINDS for note in await self._ledger.pages(f"{kind}/{name}/")]
+            log.warning("webhook %s is configured no more: %d notes of what it was owed are dropped", name, len(notes))
+            for begin in range(0, len(notes), AT_ONCE_MAX):
+                self._ledger.write(dict.fromkeys(notes[begin : begin + AT_ONCE_MAX]))
+            self._ledger.write({key: None})
+        await self._ledger.flush()
 
     async def take(self, followed: Followed) -> None:
         """See Sink."""
@@ -87,10 +105,12 @@ class WebhooksSink:
     async def _tell(self, transition: Transition, origin: Origin, debt: Debt) -> None:
         happened_ms = transition.real_ms or transition.time_ms
         for event in public_events(transition):
-            for endpoint in self._wanted.get(event.type, ()):
-                if happened_ms >= endpoint.keeper.current.begin_ms:
+            wanted = self._wanted.get(event.type)
+            message = message_of(event) if wanted else None
+            for endpoint in wanted or ():
+                if message is not None and happened_ms >= endpoint.begin_ms:
                     await endpoint.room()
-                    endpoint.offer(message_of(event), origin, debt)
+                    endpoint.offer(message, happened_ms, origin, debt)
 
     def settled(self) -> Mapping[str, Position]:
         """See Sink."""

@@ -7,6 +7,7 @@ had come with every shard. Segments are numbered, and nothing is ever written ov
 ```
 segments/2026/11/28/000000000057.msgpack.zst     blocks: zstd frames of MessagePack records
 index/2026/11/28/000000000057.index              its index
+folds/2026/11/28/000000000063.fold               the players of the last 64 indexes, once more
 ```
 
 `reading` is the face for those who ask for a log or a player; `sealing` keeps personal fields under a key per player.

@@ -1,5 +1,6 @@
 """Where the archive lies: a folder or an S3-compatible bucket, behind one small interface."""
 
+import asyncio
 import os
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,7 +15,9 @@ from snapshots.archive.place import ArchivePlace, Bucket
 from snapshots.errors import AlreadyStored, ArchiveUnavailable, StoreUnsuitable
 
 REQUEST_TIMEOUT_S = 30
+SYNCED_MAX = 16
 _RETRIES = 2
+_FAILURES = (BaseError, OSError, ValueError)
 
 
 def open_bucket(place: ArchivePlace) -> Bucket:
@@ -60,6 +63,8 @@ class ObjectBucket:
 
     def __init__(self, store: LocalStore | S3Store, folder: Path | None) -> None:
         self._store, self._folder = store, folder
+        self._synced: set[Path] = set()
+        """Folders of today that were synced with all above them."""
 
     async def put_new(self, name: str, content: bytes) -> None:
         """See Bucket. A repeated request may find its own object, so what is there is compared."""
@@ -68,24 +73,24 @@ class ObjectBucket:
         except AlreadyExistsError:
             if await self.get(name) != content:
                 raise AlreadyStored(f"{name} holds something else: another archiver writes here.") from None
-        except (BaseError, OSError) as error:
+        except _FAILURES as error:
             raise _unavailable(name, error) from error
         if self._folder is not None:
-            _sync(self._folder, name)
+            await asyncio.to_thread(self._sync, self._folder, self._folder / name)
 
     async def get(self, name: str) -> bytes:
         """See Bucket."""
         try:
             answer = await obstore.get_async(self._store, name)
             return bytes(await answer.bytes_async())
-        except (BaseError, OSError) as error:
+        except _FAILURES as error:
             raise _unavailable(name, error) from error
 
     async def get_range(self, name: str, start: int, length: int) -> bytes:
         """See Bucket."""
         try:
             return bytes(await obstore.get_range_async(self._store, name, start=start, length=length))
-        except (BaseError, OSError) as error:
+        except _FAILURES as error:
             raise _unavailable(name, error) from error
 
     async def folders(self, prefix: str) -> list[str]:
@@ -98,24 +103,33 @@ class ObjectBucket:
         found = await self._list(prefix)
         return sorted(entry["path"] for entry in found["objects"])
 
+    def _sync(self, folder: Path, path: Path) -> None:
+        """An object is written to the page cache only; before its records leave the spool it must be on the disk."""
+        _sync(path)
+        _sync(path.parent)
+        if path.parent in self._synced:
+            return
+        for part in path.parent.parents:
+            _sync(part)
+            if part == folder:
+                break
+        if len(self._synced) >= SYNCED_MAX:
+            self._synced.clear()
+        self._synced.add(path.parent)
+
     async def _list(self, prefix: str) -> Mapping[str, Any]:
         try:
             return await obstore.list_with_delimiter_async(self._store, prefix)
-        except (BaseError, OSError) as error:
+        except _FAILURES as error:
             raise _unavailable(prefix, error) from error
 
 
-def _sync(folder: Path, name: str) -> None:
-    """An object is written to the page cache only; before its records leave the spool it must be on the disk."""
-    path = folder / name
-    for part in (path, *path.parents):
-        handle = os.open(part, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if part == folder:
-            break
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _unavailable(name: str, error: Exception) -> ArchiveUnavailable:

@@ -14,7 +14,7 @@ from snapshots.archive.sealing import KeyRing
 from snapshots.archive.segment import read_block
 from snapshots.codec import KeyedEntry, decode_batch
 from snapshots.contract import LogInfo, Position
-from snapshots.errors import ArchiveUnavailable
+from snapshots.errors import ArchiveBehind
 
 LOOKED_BACK_MAX = 64
 """Segments that are looked into before the one that was found, which an archiver may have stored that was replaced
@@ -182,7 +182,7 @@ def _epoch(log_id: str) -> int:
 
 
 def demand_overlap(ends: Mapping[str, End], cursors: Mapping[str, Position], logs: Sequence[LogInfo]) -> None:
-    """Raises ArchiveUnavailable if records may be on their way: no more in the journal, and not in a segment yet.
+    """Raises ArchiveBehind if records may be on their way: no more in the journal, and not in a segment yet.
 
     `cursors` say how far the archive's reader has come, `logs` what the journal still holds.
     """
@@ -191,10 +191,10 @@ def demand_overlap(ends: Mapping[str, End], cursors: Mapping[str, Position], log
         end = ends.get(log.shard_id, End(0, 0, "", b""))
         stored = end.seq if end.epoch == _epoch(log.log_id) else 0
         if end.epoch <= _epoch(log.log_id) and log.trimmed_seq > stored:
-            raise ArchiveUnavailable(f"records of log {log.log_id} up to {log.trimmed_seq} are on their way there")
+            raise ArchiveBehind(f"records of log {log.log_id} up to {log.trimmed_seq} are on their way there")
     for shard_id, cursor in cursors.items():
         stored_end = ends.get(shard_id)
         if stored_end is None or stored_end.place >= (cursor.epoch, cursor.seq):
             continue
         if stored_end.log_id not in held:
-            raise ArchiveUnavailable(f"the end of log {stored_end.log_id} is on its way there")
+            raise ArchiveBehind(f"the end of log {stored_end.log_id} is on its way there")

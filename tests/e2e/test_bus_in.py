@@ -1,6 +1,7 @@
 """`croupier bus-in` between a broker and a real Croupier: money arrives once, whatever is repeated or killed."""
 
 import json
+import os
 import select
 import signal
 import subprocess
@@ -102,10 +103,10 @@ def test_bus_in_that_is_killed_again_and_again_loses_and_doubles_nothing(
     for player_id in players:
         register(up.api, player_id, deposit=0)
     for kill in range(4):
-        before = sum(balance(up, player_id) for player_id in players)
+        before = total(up, players)
         bus_in = BusIn(tmp_path, up.store, file)
         produce(kafka, *(Event(player_id, {"amount": 1}) for _ in range(100) for player_id in players))
-        wait_until("some are durable", lambda: sum(balance(up, it) for it in players) > before, 40)
+        wait_until("some are durable", lambda before=before: total(up, players) > before, 40)
         assert bus_in.end(signal.SIGKILL) == -signal.SIGKILL, f"kill {kill}"
     bus_in = BusIn(tmp_path, up.store, file)
     wait_until("all are applied", lambda: all(balance(up, player_id) == 400 for player_id in players), 40)
@@ -115,5 +116,26 @@ def test_bus_in_that_is_killed_again_and_again_loses_and_doubles_nothing(
     assert bus_in.end() == 0
 
 
+@pytest.mark.timeout(150)
+def test_a_shard_that_is_killed_meanwhile_costs_time_only(
+    tmp_path: Path, up: CroupierUp, kafka: MockKafka, file: Path
+) -> None:
+    players = [f"moved-{number}" for number in range(8)]
+    for player_id in players:
+        register(up.api, player_id, deposit=0)
+    bus_in = BusIn(tmp_path, up.store, file)
+    produce(kafka, *(Event(player_id, {"amount": 1}) for _ in range(200) for player_id in players))
+    wait_until("some are applied", lambda: total(up, players) > 100, 40)
+    for shard in up.api.shards().values():
+        os.kill(shard["pid"], signal.SIGKILL)
+    produce(kafka, *(Event(player_id, {"amount": 1}) for _ in range(200) for player_id in players))
+    wait_until("all are applied", lambda: all(balance(up, player_id) == 400 for player_id in players), 90)
+    assert bus_in.end() == 0
+
+
 def balance(up: CroupierUp, player_id: str) -> int:
     return int(up.api.platform("GET", f"/players/{player_id}").json()["balance"]["real"])
+
+
+def total(up: CroupierUp, players: list[str]) -> int:
+    return sum(balance(up, player_id) for player_id in players)

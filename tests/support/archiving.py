@@ -38,6 +38,8 @@ class MemoryNotes:
         self.written: list[Mapping[str, bytes | None]] = []
 
     async def read(self, prefix: str = "", after: str = "", limit: int = 1_000) -> Mapping[str, bytes]:
+        if prefix in self.kept and limit == 1:
+            return {prefix: self.kept[prefix]}
         found = sorted(key for key in self.kept if key.startswith(prefix) and key > after)
         return {key: self.kept[key] for key in found[:limit]}
 
@@ -181,14 +183,20 @@ class Archive:
 
     async def until_settled(self, position: Position, shard_id: str = "s0") -> None:
         """Waits until the sink says that all up to there is on the disk."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while self.sink.settled().get(shard_id, Position(0, 0)) < position:
                 await asyncio.sleep(0.005)
+
+    async def until_empty(self) -> None:
+        """Waits until nothing waits in the spool."""
+        async with asyncio.timeout(10):
+            while list(Path(self.settings.spool).glob("*.cut")):
+                await asyncio.sleep(0.01)
 
     async def until_stored(self, seq: int, shard_id: str = "s0") -> None:
         """Waits until the segments hold the shard's log up to there."""
         reading = self.reading()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while True:
                 end = (await reading.ends()).get(shard_id)
                 if end is not None and end.seq >= seq:

@@ -29,8 +29,13 @@ _ids = count(1)
 
 def settings(kafka: MockKafka, **changes: Any) -> BusInSettings:
     """One topic of deposits, read from its beginning."""
+    return settings_of(kafka.bootstrap_servers, **changes)
+
+
+def settings_of(brokers: str, **changes: Any) -> BusInSettings:
+    """As `settings`, for brokers of another process."""
     document: dict[str, Any] = {
-        "brokers": kafka.bootstrap_servers.split(","),
+        "brokers": brokers.split(","),
         "topics": [{"name": TOPIC, "types": [DEPOSIT, "com.croupier.PostEvent.v1"]}],
         "first_start": "earliest",
     }
@@ -82,12 +87,17 @@ class RememberingPlayers:
         self.asked = 0
         self.repeated = 0
         self.delay_s = 0.0
+        self.silent = False
+        """Nobody is answered, until `speak`."""
+        self._unanswered: list[Callable[[], None]] = []
         self.outcome_of: Callable[[str, str], Outcome | None] = lambda player_id, command_id: None
 
     def submit(self, player_id: str, command_id: str, body: CommandBody | QueryBody, on_outcome: OnOutcome) -> None:
         """See `outcome.Players`."""
         self.asked += 1
-        if self.delay_s:
+        if self.silent:
+            self._unanswered.append(lambda: self._answer(player_id, command_id, body, on_outcome))
+        elif self.delay_s:
             asyncio.get_running_loop().call_later(self.delay_s, self._answer, player_id, command_id, body, on_outcome)
         else:
             self._answer(player_id, command_id, body, on_outcome)
@@ -100,6 +110,13 @@ class RememberingPlayers:
             self.applied.setdefault(command_id, player_id)
             outcome = Answered(REPLIES.get(type(body), ROUND), replayed)
         on_outcome(outcome)
+
+    def speak(self) -> None:
+        """Answers all who wait, and everybody from now on."""
+        self.silent = False
+        waiting, self._unanswered = self._unanswered, []
+        for answer in waiting:
+            answer()
 
     def ids_of(self, player_id: str) -> list[str]:
         """What one player was told, in order."""

@@ -6,6 +6,7 @@ asks for are passed over.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -68,19 +69,21 @@ class _Structured(_Attributes, frozen=True, gc=False):
     data: msgspec.Raw = msgspec.Raw()
 
 
+_HEADERS: Final = tuple(f"ce_{name}" for name in _Attributes.__struct_fields__)
 _structured = msgspec.json.Decoder(_Structured)
 
 
 def envelope_of(record: Record) -> Envelope:
     """The event's attributes. Raises EventRefused `undecodable` or `invalid_event`."""
-    content_type = _media_type(record.header("content-type"))
+    headers = dict(reversed(record.headers))  # of a header that is repeated the first one counts
+    content_type = _media_type(headers.get("content-type"))
     if content_type == STRUCTURED:
         return _structured_mode(record.value)
-    if record.header("ce_specversion") is None:
+    if headers.get("ce_specversion") is None:
         raise EventRefused("undecodable", "No CloudEvent: there is neither ce_specversion nor a structured document.")
     if content_type not in (JSON, b""):
         raise EventRefused("undecodable", f"The data is {_shown(content_type)}, but only application/json is read.")
-    return _envelope(_Attributes(*(_text(record, name) for name in _Attributes.__struct_fields__)), record.value)
+    return _envelope(_Attributes(*[_text(headers, name) for name in _HEADERS]), record.value)
 
 
 def _media_type(header: bytes | None) -> bytes:
@@ -95,12 +98,12 @@ def _structured_mode(value: bytes) -> Envelope:
     return _envelope(document, bytes(document.data))
 
 
-def _text(record: Record, name: str) -> str | None:
-    value = record.header(f"ce_{name}")
+def _text(headers: Mapping[str, bytes | None], name: str) -> str | None:
+    value = headers.get(name)
     try:
         return None if value is None else value.decode()
     except UnicodeDecodeError:
-        raise EventRefused("undecodable", f"The header ce_{name} is no UTF-8.") from None
+        raise EventRefused("undecodable", f"The header {name} is no UTF-8.") from None
 
 
 def _envelope(sent: _Attributes, data: bytes) -> Envelope:

@@ -15,12 +15,13 @@ from typing import Any, Final, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from feeds.bus.incoming.intake import Intake
+from feeds.bus.incoming.library_log import library_log
 from feeds.bus.incoming.metrics import BusInMetrics
 from feeds.bus.incoming.record import Partition, Record, headers_of
 from feeds.bus.incoming.settings import CLIENT_ID, BusInSettings
+from feeds.bus.incoming.watermarks import Left
 
 log = logging.getLogger("croupier.bus_in")
-library_log = logging.getLogger("croupier.bus_in.librdkafka")
 T = TypeVar("T")
 
 POLL_S: Final = 0.05
@@ -191,25 +192,25 @@ class ConsumerThread:
         if not places:
             consumer.incremental_assign([])
             return
-        noted = self._call(self._intake.claim(places))
+        left = self._call(self._intake.claim(places))
         committed = {
             (found.topic, found.partition): found.offset for found in consumer.committed(list(partitions), BROKER_S)
         }
-        starts = {place: self._start(place, noted[place], committed[place]) for place in places}
+        starts = {place: self._start(place, left[place], committed[place]) for place in places}
         self._call(self._intake.begin(starts))
         consumer.incremental_assign(_partitions(starts))
         self._assigned |= starts.keys()
         log.info("reads %s", ", ".join(f"{topic}/{number} from {at}" for (topic, number), at in starts.items()))
 
-    def _start(self, place: Partition, noted: int | None, committed: int) -> int:
-        """The offset to begin at."""
-        known = max(-1 if noted is None else noted, committed)
-        if noted is not None and 0 <= committed < noted:
+    def _start(self, place: Partition, left: Left, committed: int) -> int:
+        """The offset to begin at. A partition that a known topic got later begins at its beginning."""
+        noted = -1 if left.next_offset is None else left.next_offset
+        if 0 <= committed < noted:
             log.warning("%s/%d: the group's offset %d is behind ours, %d, which counts", *place, committed, noted)
-        if known >= 0:
-            return known
+        if max(noted, committed) >= 0:
+            return max(noted, committed)
         low, high = self._consumer.get_watermark_offsets(TopicPartition(*place), BROKER_S)
-        return low if self._settings.first_start == "earliest" else high
+        return low if left.known_topic or self._settings.first_start == "earliest" else high
 
     def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         finished = self._let_go(partitions)
@@ -253,6 +254,7 @@ def consumer_config(settings: BusInSettings) -> dict[str, Any]:
         "fetch.queue.backoff.ms": 10,
         "fetch.message.max.bytes": 1_048_576,
         "fetch.wait.max.ms": 100,
+        "topic.metadata.refresh.interval.ms": 60_000,
         "isolation.level": "read_committed",
     }
     if settings.group_protocol == "classic":

@@ -16,11 +16,11 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from actors.routing.breaker import Breaker
 from feeds.bus.incoming.cloud_events import EventRefused
+from feeds.bus.incoming.library_log import library_log
 from feeds.bus.incoming.record import MessageHeaders, Record
 from feeds.bus.incoming.settings import CLIENT_ID, MEGABYTE, BusInSettings
 
 log = logging.getLogger("croupier.bus_in")
-library_log = logging.getLogger("croupier.bus_in.librdkafka")
 
 OWN_HEADERS: Final = frozenset(
     ("x-error-code", "x-error-detail", "x-original-topic", "x-original-partition", "x-original-offset")
@@ -135,6 +135,7 @@ class DeadLetters:
                     whole = False
                     continue
                 self._breaker.failed(f"dead letter of {record}: {failure}")
+                log.warning("the dead letter of %s can't be kept yet: %s", record, failure)
             else:
                 self._breaker.succeeded()
                 return

@@ -24,7 +24,7 @@ from feeds.bus.incoming.reading import Incoming, Reader
 from feeds.bus.incoming.record import Partition, Record
 from feeds.bus.incoming.room import Room
 from feeds.bus.incoming.settings import BusInSettings
-from feeds.bus.incoming.watermarks import Watermarks
+from feeds.bus.incoming.watermarks import Left, Watermarks
 from snapshots.errors import Fenced, StoreError
 
 log = logging.getLogger("croupier.bus_in")
@@ -78,8 +78,8 @@ class Intake:
 
     # --- partitions come and go
 
-    async def claim(self, places: Sequence[Partition]) -> Mapping[Partition, int | None]:
-        """Takes partitions over: where each was left. Raises StoreError when the store stays away for a minute."""
+    async def claim(self, places: Sequence[Partition]) -> Mapping[Partition, Left]:
+        """Takes partitions over: how each was left. Raises StoreError when the store stays away for a minute."""
         self.fenced = False
         deadline = time.monotonic() + CLAIM_MAX_S
         while True:

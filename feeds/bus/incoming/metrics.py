@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from actors.routing.breaker import NUMBERS, Breaker
 
-EventOutcome = Literal["accepted", "repeated", "dead", "retried", "skipped"]
+EventOutcome = Literal["accepted", "repeated", "dead", "retried"]
 
 
 class BusInMetrics:

@@ -39,6 +39,7 @@ class Reader:
     def __init__(self, settings: BusInSettings) -> None:
         self._bytes_max = settings.event_bytes_max
         self._types = {topic.name: frozenset[str](topic.types) for topic in settings.topics}
+        self._sources = {topic.name: topic.sources for topic in settings.topics}
 
     def read(self, record: Record) -> Incoming:
         """The command. Raises EventRefused."""
@@ -47,4 +48,7 @@ class Reader:
         envelope = envelope_of(record)
         if envelope.type not in self._types[record.topic]:
             raise EventRefused("unknown_type", f"{envelope.type[:80]!r} is not accepted from topic {record.topic}.")
+        sources = self._sources[record.topic]
+        if sources is not None and envelope.source not in sources:
+            raise EventRefused("unknown_source", f"{envelope.source!r} is not accepted from topic {record.topic}.")
         return Incoming(envelope.player_id, envelope.command_id, envelope.time_ms, body_of(envelope))

@@ -19,11 +19,18 @@ CLIENT_ID = "croupier-bus-in"
 """What brokers see of this client."""
 
 
+Source = Annotated[str, Meta(pattern=r"^[!-~]{1,128}\Z", description="1 to 128 visible ASCII characters")]
+
+
 class BusInTopic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One topic that is read. A message of another type than `types` goes to the dead letters as `unknown_type`."""
 
     name: TopicName
     types: Annotated[tuple[EventType, ...], Meta(min_length=1, max_length=16)]
+    sources: Annotated[tuple[Source, ...], Meta(min_length=1, max_length=64)] | None = None
+    """Who may tell it: another source goes to the dead letters as `unknown_source`. Without it, anybody who may write
+    to the topic.
+    """
 
 
 class BusInSettings(Brokers, frozen=True, forbid_unknown_fields=True, kw_only=True):

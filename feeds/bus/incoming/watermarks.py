@@ -5,18 +5,22 @@ its cursors are moved out of the way: nothing of the journal is kept for it.
 """
 
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from feeds.bus.incoming.record import Partition
 from snapshots.contract import Position, Reader, Routing
 
 _NEXT: Final = "next"
 """The note with the offset to begin at."""
+_BEGAN: Final = "began"
+"""The note of a topic's partition 0 that says when the topic was read first (Unix ms)."""
 _BEYOND: Final = Position(2**52, 0)
 """Behind every log that a shard will ever have."""
 TOPIC_IN_NAME_MAX: Final = 60
+FIRST_START_MS: Final = 600_000
 
 
 class ReaderStore(Protocol):
@@ -35,25 +39,43 @@ class ReaderStore(Protocol):
     async def routing(self) -> Routing: ...
 
 
+class Left(NamedTuple):
+    """How a partition was left: where it goes on, None if it was never read; whether its topic was read before."""
+
+    next_offset: int | None
+    known_topic: bool
+
+
+def unix_ms() -> int:
+    """Now."""
+    return int(time.time() * 1_000)
+
+
 class Watermarks:
     """Those of the partitions that are this process's. Only the latest claim of a partition may write."""
 
-    def __init__(self, store: ReaderStore) -> None:
-        self._store = store
+    def __init__(self, store: ReaderStore, clock_ms: Callable[[], int] = unix_ms) -> None:
+        self._store, self._clock_ms = store, clock_ms
         self._readers: dict[Partition, Reader] = {}
         self._written: dict[Partition, int] = {}
 
-    async def claim(self, place: Partition) -> int | None:
-        """Takes a partition over; where it goes on, None if it was never read. Raises StoreError."""
+    async def claim(self, place: Partition) -> Left:
+        """Takes a partition over; how it was left. Raises StoreError."""
         name = reader_name(place)
         self._written.pop(place, None)
         self._readers[place] = await self._store.claim_reader(name, secrets.token_hex(8))
-        await self._store.commit_reader(self._readers[place], await self._out_of_the_way(), {})
-        note = (await self._store.reader_notes(name, _NEXT)).get(_NEXT)
-        if note is None:
-            return None
-        self._written[place] = int(note)
-        return int(note)
+        notes = await self._store.reader_notes(name)
+        first = place[1] == 0 and _BEGAN not in notes
+        began = {_BEGAN: b"%d" % self._clock_ms()} if first else {}
+        await self._store.commit_reader(self._readers[place], await self._out_of_the_way(), began)
+        if _NEXT in notes:
+            self._written[place] = int(notes[_NEXT])
+        return Left(self._written.get(place), await self._known(place[0]))
+
+    async def _known(self, topic: str) -> bool:
+        """Whether the topic was read before. Processes that start together begin its partitions one by one."""
+        began = (await self._store.reader_notes(reader_name((topic, 0)), _BEGAN)).get(_BEGAN)
+        return began is not None and self._clock_ms() - int(began) > FIRST_START_MS
 
     async def write(self, place: Partition, next_offset: int) -> None:
         """All below `next_offset` is finished; never goes back. Raises StoreError, Fenced."""

@@ -3,9 +3,11 @@
 import asyncio
 from zlib import crc32
 
+import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from actors.outcome import Unavailable
+from feeds.bus.incoming import consuming
 from feeds.bus.incoming.lanes import LANES
 from tests.support.bus_in import TOPIC, Event, RememberingPlayers, Running, bus_in, produce, until
 from tests.support.kafka import MockKafka
@@ -95,6 +97,47 @@ async def test_a_store_that_is_away_delays_the_commit_and_loses_nothing(
         store.down = False
         await until("it is noted", lambda: store.next_of(TOPIC, 0) == 2)
     assert committed(kafka, "croupier")[0] == 2
+
+
+async def test_brokers_that_are_down_for_a_while_cost_time_only(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders
+) -> None:
+    events = [Event(f"p{number % 30}") for number in range(600)]
+    produce(kafka, *events[:300])
+    async with bus_in(kafka, players, store) as running:
+        await until("some are applied", lambda: len(players.applied) == 300)
+        kafka.all_down()
+        await asyncio.sleep(3)
+        assert not running.task.done()
+        kafka.all_up()
+        produce(kafka, *events[300:])
+        await until("all are applied", lambda: len(players.applied) == 600)
+    for player_id in {event.key for event in events}:
+        assert players.ids_of(player_id) == [event.command_id for event in events if event.key == player_id]
+
+
+async def test_what_waits_is_bounded_and_the_group_is_not_left(
+    kafka: MockKafka,
+    players: RememberingPlayers,
+    store: MemoryReaders,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = consuming.consumer_config
+    monkeypatch.setattr(consuming, "consumer_config", lambda of: config(of) | {"max.poll.interval.ms": 2_000})
+    players.silent = True
+    events = [Event(f"p{number % 100}") for number in range(2_000)]
+    produce(kafka, *events)
+    async with bus_in(kafka, players, store, waiting_events_max=100) as running:
+        await until("it is full", lambda: running.value("bus_in_waiting_events") >= 100)
+        await asyncio.sleep(4)
+        assert running.value("bus_in_waiting_events") <= 101
+        players.speak()
+        await until("all are applied", lambda: len(players.applied) == 2_000)
+    assert "lost" not in caplog.text
+    assert players.asked == 2_000
+    for player_id in {event.key for event in events}:
+        assert players.ids_of(player_id) == [event.command_id for event in events if event.key == player_id]
 
 
 async def test_consumers_come_and_go_and_all_is_applied_once_in_order(

@@ -1,10 +1,12 @@
 """What can never be applied is kept with its bytes and its reason, and nobody behind it waits."""
 
 import pytest
+from confluent_kafka import KafkaError
 
 from engine.rejections import PLAYER_BLOCKED, PLAYER_NOT_FOUND, Rejection
-from tests.support.bus_in import TOPIC, Event, RememberingPlayers, bus_in, letters, produce, until
-from tests.support.kafka import MockKafka
+from feeds.bus.redrive import redrive
+from tests.support.bus_in import TOPIC, Event, RememberingPlayers, bus_in, letters, produce, settings, until
+from tests.support.kafka import PRODUCE, MockKafka
 from tests.support.reader_store import MemoryReaders
 
 HOUR_S = 3_600
@@ -77,3 +79,29 @@ async def test_a_message_of_5_megabytes_is_kept_whole(
     (letter,) = letters(kafka)
     assert letter["x-error-code"] == "too_large"
     assert len(letter["value"]) == 5_000_003
+
+
+async def test_an_offset_counts_only_when_its_letter_is_durable(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bus_in(kafka, players, store):
+        await until("it begins", lambda: store.next_of(TOPIC, 0) == 0)
+        produce(kafka, Event("ann", b"not json"), partition=0)
+        kafka.fail(PRODUCE, [KafkaError.TOPIC_AUTHORIZATION_FAILED] * 2)
+        await until("the letter is refused", lambda: "can't be kept yet" in caplog.text)
+        assert store.next_of(TOPIC, 0) == 0
+        await until("it is finished", lambda: store.next_of(TOPIC, 0) == 1)
+    assert len(letters(kafka)) == 1
+
+
+async def test_a_letter_that_the_broker_finds_too_large_is_kept_without_its_value(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders
+) -> None:
+    async with bus_in(kafka, players, store):
+        await until("it begins", lambda: store.next_of(TOPIC, 0) == 0)
+        produce(kafka, Event("ann", b"x" * 100_000), partition=0)
+        kafka.fail(PRODUCE, [KafkaError.MSG_SIZE_TOO_LARGE])
+        await until("it is finished", lambda: store.next_of(TOPIC, 0) == 1)
+    (letter,) = letters(kafka)
+    assert (letter["x-error-code"], letter["x-value-omitted"], letter["value"]) == ("too_large", "100000", "None")
+    assert redrive(settings(kafka), TOPIC, None, 10, lambda *_: None) == 0

@@ -10,7 +10,7 @@ from engine.transition import Transition
 from snapshots.codec import KeyedEntry, decode_batch, encode_batch, encode_snapshot
 from snapshots.contract import GENESIS, LogInfo, LogRecord, SnapshotRecord, Store, StoredPlayer, next_hash
 from snapshots.errors import CorruptLog, CorruptSnapshot, VersionGap
-from snapshots.recovery import PAGE_RECORDS, load_player, read_player, read_tails
+from snapshots.recovery import PAGE_RECORDS, load_player, player_history, read_player, read_tails
 from tests.support.deposits import batch, player_at, step, steps
 
 
@@ -35,6 +35,9 @@ class ReadOnly:
         return [record for record in self.logs[log_id] if record.seq > after_seq][:limit]
 
     async def unfinished_logs(self) -> Sequence[LogInfo]:
+        return self.infos
+
+    async def journal_logs(self) -> Sequence[LogInfo]:
         return self.infos
 
     async def load_player(self, player_id: str) -> StoredPlayer:
@@ -259,3 +262,26 @@ async def test_a_record_from_another_log_is_no_successor(store: Store, fake: Rea
     fake.logs["s0-1"][1] = replace(fake.logs["s0-1"][1], hash=next_hash(b"x" * 16, fake.logs["s0-1"][1].payload))
     with pytest.raises(CorruptLog, match="not the successor"):
         await read_tails(store, [log], everybody)
+
+
+async def test_a_history_whose_log_is_trimmed_under_the_reading_is_read_anew(store: Store, fake: ReadOnly) -> None:
+    """A round of snapshots cuts the log between the look at the list of logs and the reading."""
+    fake.log("s0-1", *(batch(step("alice", version)) for version in range(1, 6)))
+    trims = iter([1, 3])
+    reading = fake.read_log
+
+    async def trimmed_meanwhile(log_id: str, after_seq: int, limit: int) -> Sequence[LogRecord]:
+        if (trimmed := next(trims, None)) is not None:
+            fake.infos = [replace(fake.infos[0], trimmed_seq=trimmed)]
+            fake.logs[log_id] = [record for record in fake.logs[log_id] if record.seq > trimmed]
+        return await reading(log_id, after_seq, limit)
+
+    fake.read_log = trimmed_meanwhile  # type: ignore[method-assign]
+    assert [done.version for done in await player_history(store, "alice")] == [4, 5]
+
+
+async def test_a_history_with_a_hole_is_refused(store: Store, fake: ReadOnly) -> None:
+    fake.log("s0-1", *(batch(step("alice", version)) for version in range(1, 6)))
+    del fake.logs["s0-1"][2]
+    with pytest.raises(CorruptLog, match="record 3"):
+        await player_history(store, "alice")

@@ -1,11 +1,13 @@
 """A rollback of a bet that neither memory nor journal holds any more is looked for in the archive (rules §3)."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actors.shard import history
 from engine.commands import Deposit, ReportBet, Rollback, RollbackReportedBet
 from engine.state.window import REMEMBERED_MAX
 from feeds.reading import Followed
@@ -77,6 +79,53 @@ async def test_what_may_be_on_its_way_is_asked_for_again(
         refused = await process.asking.ask("alice", "undo", Rollback("gs:won"))
         assert refused.code == "journal_unavailable"
         assert (await process.asking.look("alice")).flagged == ()
+
+
+async def test_an_archive_that_is_damaged_ends_no_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what the bet did: an operator must look, and the player plays on."""
+    place = ArchivePlace(str(tmp_path / "files" / "archive"))
+    async with table_for(tmp_path, "s0"), start_shard(tmp_path, archive=place) as process:
+        await played(process.asking)
+        end = await archive_it(process, tmp_path / "files")
+        reader_at(process, {"s0": end}, monkeypatch)
+        assert process.shard is not None
+        await process.store.checkpoint(process.shard.context.inc, end.seq, end.seq)
+        for index in (tmp_path / "files" / "archive").rglob("*.index"):
+            index.write_bytes(index.read_bytes()[:-4] + b"\0\0\0\0")
+        for segment in (tmp_path / "files" / "archive").rglob("*.zst"):
+            segment.write_bytes(b"damaged")
+        assert (await process.asking.ask("alice", "undo", Rollback("gs:won"))).code == "already_processed"
+        assert [flag.code for flag in (await process.asking.look("alice")).flagged] == ["already_processed"]
+        assert process.ended == []
+
+
+async def test_an_archive_that_hangs_is_given_up_and_then_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with table_for(tmp_path, "s0"), start_shard(tmp_path, archive=ArchivePlace(str(tmp_path / "a"))) as process:
+        await played(process.asking)
+        assert process.shard is not None
+        hanging = Hanging()
+        monkeypatch.setattr(history, "ARCHIVE_ANSWER_S", 0.02)
+        monkeypatch.setattr(process.shard.facts._history, "_archive", hanging)
+        reader_at(process, {}, monkeypatch)
+        for number in range(6):
+            refused = await process.asking.ask("alice", f"undo-{number}", Rollback("gs:won"))
+            assert refused.code == "journal_unavailable"
+        assert hanging.asked == 3, "the breaker is open"
+        assert process.shard.context.metrics.gauges["archive_breaker_state"] == 2
+        assert (await process.asking.ask("alice", "1", spin())).answer.balance.real > 0
+
+
+class Hanging:
+    """An archive that never answers."""
+
+    asked = 0
+
+    async def history(self, *_: Any) -> list[Any]:
+        self.asked += 1
+        await asyncio.sleep(3_600)
+        return []
 
 
 async def test_an_archive_that_can_not_be_opened_is_no_answer(tmp_path: Path) -> None:

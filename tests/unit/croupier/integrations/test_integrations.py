@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 import yaml
 
@@ -13,6 +14,7 @@ from croupier.cli import main
 from croupier.integrations import IntegrationsInvalid, check_file, load_integrations
 from croupier.integrations.plans import FACTORIES, archive_of, default_archive, reader_plans
 from croupier.integrations.schema import FILE, schema_text
+from croupier.running.up import bus_in, integrations_of
 from croupier.settings import Settings
 from feeds.integrations import Integrations
 
@@ -25,6 +27,10 @@ SECRETS = (
     "KAFKA_PASSWORD",
     "WEBHOOK_PMS_SECRET",
     "WEBHOOK_LEDGER_SECRET",
+    "PAM_TOKEN",
+    "SMTP_PASSWORD",
+    "SMS_URL",
+    "UNSUBSCRIBE_KEY",
 )
 
 
@@ -157,11 +163,43 @@ def test_no_archive_is_stronger_than_the_file() -> None:
     assert "archive" not in names_of(found, no_archive=True)
 
 
+def test_up_refuses_a_file_with_mistakes_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "integrations.yaml"
+    path.write_text("buss: {}\n")
+    assert main(["up", "--store", f"sqlite:{tmp_path / 'store'}", "--integrations", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert f"{path}:1: unknown field `buss` (did you mean `bus`?)" in said
+    assert "the integrations can't be used: 1 problem(s), listed above" in said
+    assert not (tmp_path / "store").exists()
+
+
+def test_secrets_of_a_ray_cluster_are_not_looked_for_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KAFKA_PASSWORD")
+    here = Settings(store="redis://localhost", catalog=ROOT / "catalog", integrations=EXAMPLE)
+    with pytest.raises(IntegrationsInvalid, match="KAFKA_PASSWORD is not set"):
+        integrations_of(here)
+    assert integrations_of(msgspec.structs.replace(here, ray_address="head:6380")).bus is not None
+
+
+def test_the_bus_in_is_left_to_others_on_request() -> None:
+    found = load_integrations(EXAMPLE, with_secrets=True)
+    settings = Settings(store="redis://localhost", catalog=ROOT / "catalog", integrations=EXAMPLE)
+    assert bus_in(settings, found)._count == 1
+    assert bus_in(msgspec.structs.replace(settings, no_bus_in=True), found)._count == 0
+
+
 def test_other_readers_find_in_the_archive_what_the_store_has_trimmed() -> None:
     found = load_integrations(EXAMPLE, with_secrets=True)
     settings = Settings(store="redis://localhost", catalog=ROOT / "catalog")
     plans = reader_plans(found, archive_of(found, settings, {}), settings.store)
-    assert {plan.name: bool(plan.archive) for plan in plans} == {"archive": False, "bus": True, "webhooks": True}
+    assert {plan.name: bool(plan.archive) for plan in plans} == {
+        "archive": False,
+        "bus": True,
+        "webhooks": True,
+        "notices": True,
+    }
 
 
 @pytest.mark.parametrize("path", FACTORIES.values())

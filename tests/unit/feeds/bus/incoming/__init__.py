@@ -1,0 +1,1 @@
+"""The rooms of the bus in, without a broker."""
