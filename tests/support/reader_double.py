@@ -24,7 +24,7 @@ class ReaderDouble:
         """Whether everything is settled."""
         return not self._records or self.cursor == self._records[-1].position
 
-    async def read_all(self, timeout_s: float = 30.0) -> None:
+    async def read_all(self, timeout_s: float = 90.0) -> None:
         """Until everything is settled, with a new sink after each failure."""
         async with asyncio.timeout(timeout_s):
             while not self.done:
