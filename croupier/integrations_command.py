@@ -15,7 +15,7 @@ FAILED = 1
 def add_integrations_file(parser: argparse.ArgumentParser) -> None:
     """The option that names the file."""
     parser.add_argument("--integrations", type=Path, default=os.environ.get("CROUPIER_INTEGRATIONS"), metavar="FILE",
-                        help="integrations.yaml: archive, event bus, webhooks, notices (default: the archive)")  # fmt: skip
+                        help="integrations.yaml: archive, bus, webhooks, notices (default: the archive)")  # fmt: skip
 
 
 def add_integrations(parser: argparse.ArgumentParser) -> None:

@@ -112,8 +112,8 @@ class ShardMetrics(Collector):
         yield GaugeMetricFamily(
             "average_wager_completion_rate", "Mean share of wagering done by ended grants", value=rate
         )
-        for name, value in self.gauges.items():
-            yield GaugeMetricFamily(name, name.replace("_", " "), value=value)
+        for name, level in self.gauges.items():
+            yield GaugeMetricFamily(name, name.replace("_", " "), value=level)
 
     def _loyalty(self) -> Iterator[Metric]:
         """Points are shown in points, not in micro-points.

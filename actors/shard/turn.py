@@ -112,7 +112,7 @@ class Turn:
             self._settle(outcome, reply_to, request, resident, started)
 
     def _stops(self, reply_to: ReplyTo, request: Request, resident: Resident, command: Command) -> bool:
-        """Whether this is a new bet, which is refused while the store is nearly full. A repeat gets its first answer."""
+        """Whether this is a new bet, refused while the store is nearly full. A repeat gets its first answer."""
         if type(request.body) not in BETS or is_known(resident.player, command):
             return False
         self._metrics.count("shard_overloaded")

@@ -20,6 +20,7 @@ from croupier.catalog.readers.campaigns import ReadCampaign, check_codes, read_c
 from croupier.catalog.readers.fraud import read_fraud
 from croupier.catalog.readers.levels import ReadLevels, read_levels
 from croupier.catalog.readers.locales import compare_texts, needed_texts, read_locales
+from croupier.catalog.readers.notices import check_notices, missing_notices
 from croupier.catalog.readers.platform import Platform, read_games, read_platform
 from croupier.catalog.readers.values import Vocabulary
 from croupier.catalog.readers.workflows import read_workflows
@@ -88,6 +89,8 @@ def check_files(
     catalog, read, levels, exponent_lines = _build(files, problems, folder)
     texts, lines = read_locales(files, problems)
     warnings = compare_texts(texts, lines, needed_texts(read, levels))
+    check_notices(texts, lines, problems)
+    warnings += missing_notices(texts, lines)
     sound = sound_campaigns(read, problems)
     warnings += warn_of_unreachable(catalog, sound, now_ms() if at_ms is None else at_ms)
     check_sense(catalog, sound, levels if sound_basis(problems) else None)

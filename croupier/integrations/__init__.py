@@ -1,7 +1,7 @@
 """`integrations.yaml`: read and checked, and what runs because of it.
 
-`check_file` answers everything that is wrong; `load_integrations` raises `IntegrationsInvalid`. The command line and the
-processes call this package; `connecting` tries what the file names.
+`check_file` answers everything that is wrong; `load_integrations` raises `IntegrationsInvalid`. The command line and
+the processes call this package; `connecting` tries what the file names.
 """
 
 import stat
@@ -60,10 +60,9 @@ def check_file(path: Path) -> Checked:
     top = parse(str(path), content, problems)
     reader = TypedReader()
     found = reader.read(top, inspect.type_info(Integrations)) if top.node is not None else WRONG
-    if found is not WRONG:
-        _convert_again(top, found)
-    missing = [] if problems else _missing(reader)
     sound = found if isinstance(found, Integrations) else Integrations()
+    _convert_again(top, sound)
+    missing = [] if problems else _missing(reader)
     return Checked(sound, tuple(sorted(dict.fromkeys(problems))), tuple(missing))
 
 

@@ -1,4 +1,4 @@
-"""Tries what `integrations.yaml` names: brokers, bucket, endpoints. Nothing is written or sent there.
+"""Tries what `integrations.yaml` names: brokers, bucket, endpoints, PAM, mail server. Nothing is written or sent there.
 
 Every attempt has a time-out, and all of them run at the same time.
 """
@@ -8,9 +8,10 @@ import os
 import ssl
 from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from aiosmtplib import SMTPException
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
@@ -20,12 +21,18 @@ from feeds.bus.incoming.settings import BusInSettings
 from feeds.bus.settings import BusSettings
 from feeds.credentials import CredentialMissing
 from feeds.integrations import Integrations
+from feeds.notifications.asking.asked import Asked, NoAnswer
+from feeds.notifications.channels.mail import MailChannel
+from feeds.notifications.settings import AskedSettings, MailSettings, NoticesSettings
+from feeds.reading import SinkFailed
 from feeds.webhooks.addresses import AddressGuard, AddressRefused
 from feeds.webhooks.settings import EndpointSettings
 from snapshots.archive.bucket import open_bucket
 from snapshots.errors import StoreError
 
 TIMEOUT_S: Final = 10.0
+NOBODY: Final = "croupier-check"
+"""The player that services are asked for: whether they know one of that id does not matter."""
 ADDRESSES_MAX: Final = 4
 """Addresses of an endpoint that are tried one after the other."""
 
@@ -57,6 +64,8 @@ async def try_all(integrations: Integrations) -> Sequence[Attempt]:
     if integrations.webhooks is not None:
         for name, endpoint in integrations.webhooks.endpoints.items():
             trials.append((f"webhook {name} at {urlsplit(endpoint.url).netloc}", _endpoint(endpoint)))
+    if integrations.notices is not None:
+        trials += _notices(integrations.notices)
     return await asyncio.gather(*(_attempt(what, trial) for what, trial in trials))
 
 
@@ -66,7 +75,7 @@ async def _attempt(what: str, trial: Awaitable[str]) -> Attempt:
             return Attempt(what, None, await trial)
     except TimeoutError:
         return Attempt(what, f"no answer within {TIMEOUT_S:g} s")
-    except (OSError, StoreError, CredentialMissing, NotAsItShould) as problem:
+    except (OSError, StoreError, SMTPException, CredentialMissing, NoAnswer, NotAsItShould, SinkFailed) as problem:
         return Attempt(what, str(problem) or type(problem).__name__)
 
 
@@ -113,9 +122,8 @@ async def _bus_in(settings: BusInSettings) -> str:
 def _topics(settings: Brokers, wanted: Iterable[str]) -> str:
     """Asks the brokers for their topics. Raises NotAsItShould if there are not all."""
     heard: list[str] = []
-    client = AdminClient(
-        settings.client("croupier-check") | {"error_cb": lambda error: heard.append(error.str()), "log_level": 0}
-    )
+    asking: dict[str, Any] = {"error_cb": lambda error: heard.append(error.str()), "log_level": 0}
+    client = AdminClient(settings.client("croupier-check") | asking)
     try:
         known = client.list_topics(timeout=TIMEOUT_S).topics
     except KafkaException as problem:
@@ -154,3 +162,37 @@ async def _connect(address: str, port: int, tls_name: str | None) -> None:
     async with asyncio.timeout(TIMEOUT_S):
         _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=tls_name)
     writer.close()
+
+
+# --- notices
+
+
+def _notices(settings: NoticesSettings) -> list[tuple[str, Awaitable[str]]]:
+    trials: list[tuple[str, Awaitable[str]]] = [
+        (f"pam at {urlsplit(settings.pam.url).netloc}", _asked("pam", settings.pam, "/players/{id}/contact"))
+    ]
+    if settings.engine is not None:
+        trials.append((f"engine at {urlsplit(settings.engine.url).netloc}",
+                       _asked("engine", settings.engine, "/loyalty/{id}")))  # fmt: skip
+    if settings.mail is not None:
+        trials.append((f"mail server at {settings.mail.host}:{settings.mail.port}", _mail(settings.mail)))
+    return trials
+
+
+async def _asked(name: str, settings: AskedSettings, path: str) -> str:
+    """Asks for a player who need not exist: what is tried is whether this caller is answered."""
+    service = Asked(name, settings)
+    try:
+        answer = await service.about(NOBODY, path)
+    finally:
+        await service.close()
+    return f"it answers, and knows {'no' if answer is None else 'a'} player {NOBODY}"
+
+
+async def _mail(settings: MailSettings) -> str:
+    channel = MailChannel(settings)
+    try:
+        await channel.reach()
+    finally:
+        await channel.close()
+    return f"it accepts this client{' and its password' if settings.user is not None else ''}; nothing was sent"

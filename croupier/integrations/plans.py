@@ -26,7 +26,7 @@ FACTORIES: Final = {
     "webhooks": "feeds.webhooks.making.make",
     "notices": "feeds.notifications.making.make",
 }
-"""Section of the file and name of its reader: what makes the reader's sink."""
+"""Section of the file and name of its reader, up to the first hyphen: what makes the reader's sink."""
 BEHIND: Final = "feeds.archive.behind.make"
 
 
@@ -46,28 +46,30 @@ def archive_of(
 
 
 def default_archive(store: str, environment: Mapping[str, str]) -> ArchiveSettings:
-    """In the folder of a SQLite store; for Redis, which has no folder, in the user's state folder."""
+    """In the folder of a SQLite store; for Redis, which has no folder, in the user's state folder.
+
+    The key lies beside the archive, not in it: a copy of the archive does not take the key along.
+    """
     kind, _, where = store.partition(":")
     if kind == "sqlite":
         home = Path(where)
     else:
         state = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", "/var/lib"), ".local/state")
         home = Path(state) / "croupier" / f"archive-of-{sha256(store.encode()).hexdigest()[:12]}"
-    folder = home.absolute() / "archive"
+    home = home.absolute()
     return ArchiveSettings(
-        place=ArchivePlace(str(folder)), spool=str(folder / "spool"), key_file=str(folder / "keys" / "archive.key")
+        place=ArchivePlace(str(home / "archive")),
+        spool=str(home / "archive-spool"),
+        key_file=str(home / "archive.key"),
     )
 
 
 def reader_plans(integrations: Integrations, archive: ArchiveSettings | None, store: str) -> tuple[ReaderPlan, ...]:
     """The readers that run. `archive` is the archive in use, `store` the store's URL."""
     behind = None if archive is None else msgspec.json.encode(BehindTrimPoint(archive, store))
-    sections = {
-        ARCHIVE: archive,
-        "bus": integrations.bus,
-        "webhooks": _webhooks(integrations.webhooks, archive),
-        "notices": integrations.notices,
-    }
+    sections: dict[str, msgspec.Struct | None] = {ARCHIVE: archive, "bus": integrations.bus}
+    sections |= _webhooks(integrations.webhooks, archive)
+    sections["notices"] = integrations.notices
     return tuple(
         _plan(name, section, None if name == ARCHIVE else behind)
         for name, section in sections.items()
@@ -75,15 +77,17 @@ def reader_plans(integrations: Integrations, archive: ArchiveSettings | None, st
     )
 
 
-def _webhooks(section: WebhooksSettings | None, archive: ArchiveSettings | None) -> WebhooksSettings | None:
-    """Replays look into the archive in use, unless the section names another."""
-    if section is None or archive is None or section.archive is not None:
-        return section
-    return msgspec.structs.replace(section, archive=archive.place)
+def _webhooks(section: WebhooksSettings | None, archive: ArchiveSettings | None) -> Mapping[str, WebhooksSettings]:
+    """By reader. Replays look into the archive in use, unless the section names another."""
+    if section is None:
+        return {}
+    if archive is not None and section.archive is None:
+        section = msgspec.structs.replace(section, archive=archive.place)
+    return section.by_reader()
 
 
 def _plan(name: str, section: msgspec.Struct, behind: bytes | None) -> ReaderPlan:
-    plan = ReaderPlan(name, FACTORIES[name], msgspec.json.encode(section))
+    plan = ReaderPlan(name, FACTORIES[name.partition("-")[0]], msgspec.json.encode(section))
     if behind is None:
         return plan
     return msgspec.structs.replace(plan, archive=BEHIND, archive_settings=behind)

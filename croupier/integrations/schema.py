@@ -39,11 +39,10 @@ def _structs() -> list[type]:
     found: dict[str, type] = {}
 
     def visit(kind: msgspec.inspect.Type) -> None:
-        if isinstance(kind, msgspec.inspect.StructType):
-            if kind.cls.__name__ not in found:
-                found[kind.cls.__name__] = kind.cls
-                for field in kind.fields:
-                    visit(field.type)
+        if isinstance(kind, msgspec.inspect.StructType) and kind.cls.__name__ not in found:
+            found[kind.cls.__name__] = kind.cls
+            for field in kind.fields:
+                visit(field.type)
         for part in ("type", "item_type", "key_type", "value_type"):
             if (inner := getattr(kind, part, None)) is not None:
                 visit(inner)

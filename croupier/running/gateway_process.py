@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Mapping
 
 import uvloop
 
@@ -12,14 +11,12 @@ from actors.routing.client import ShardClient
 from actors.routing.cluster_view import ClusterView
 from croupier.deploying.control import CatalogControl
 from croupier.deploying.watching import watch_catalog
-from croupier.integrations import load_integrations
+from croupier.integrations.topics import event_topics
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.keys_watch import KeysWatch
 from croupier.running.stopping import stop_with_parent
 from croupier.settings import Settings
-from feeds.bus.settings import FamilyTopics
 from feeds.public.asyncapi import document
-from feeds.public.event import Family
 from gateway.access.auth import Authenticator, OpenAuth, ProofAuth
 from gateway.access.keys import parse_keys, read_keys
 from gateway.app import VERSION, create_app
@@ -51,7 +48,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         cluster=view,
         control=control,
         settings=settings.gateway(),
-        events=document(_topics(settings), VERSION),
+        events=document(event_topics(settings.integrations), VERSION),
         readers=AskedReaders(client),
     )
     app.openapi()  # the document is built now, not under load
@@ -69,14 +66,6 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
             task.cancel()
         await client.stop()
         await store.close()
-
-
-def _topics(settings: Settings) -> Mapping[Family, str | None]:
-    """Where public events go, or would go with a bus of which nothing else was said. Raises IntegrationsInvalid."""
-    if settings.integrations is None:
-        return FamilyTopics().by_family()
-    bus = load_integrations(settings.integrations, with_secrets=False).bus
-    return FamilyTopics().by_family() if bus is None else bus.by_family()
 
 
 def _authenticator(settings: Settings, following: "list[asyncio.Task[None]]") -> Authenticator:

@@ -268,7 +268,7 @@ def bus_in(settings: Settings, integrations: Integrations) -> Children:
 def _child(
     settings: Settings, arguments: Sequence[str], sockets: Sequence[int] = (), **more: str
 ) -> "subprocess.Popen[bytes]":
-    """A process of this Croupier that knows no Ray. It ends when this process does, by the pipe it gets as its input."""
+    """A process of this Croupier that knows no Ray. It ends when this process does: its input is a pipe from here."""
     environment = {**os.environ, "CROUPIER_CLUSTER_SECRET": settings.cluster_secret}
     environment |= {"CROUPIER_LOG_LEVEL": settings.log_level, "CROUPIER_PARENT_PIPE": "1"} | more
     command = [sys.executable, "-m", "croupier", *arguments]

@@ -118,7 +118,10 @@ class Spool:
     def begin(self, number: int, ends: Mapping[str, End]) -> None:
         """From now on records go to the file that will be segment `number`. Raises SpoolFull, OSError."""
         self._number, self.open_bytes = number, 0
-        self._handle = self._disk.open(self._folder / f"{number:012d}.open")
+        try:
+            self._handle = self._disk.open(self._folder / f"{number:012d}.open")
+        except OSError as error:
+            raise self._full(error) from error
         try:
             self._disk.truncate(self._handle, 0)
             self._write(frame(msgspec.msgpack.encode(ends)))
@@ -200,10 +203,12 @@ class Spool:
             self._disk.append(self._handle, content)
         except OSError as error:
             self._disk.truncate(self._handle, self.open_bytes)
-            if error.errno in _FULL:
-                raise SpoolFull(f"the disk of the spool {self._folder} is full") from error
-            raise
+            raise self._full(error) from error
         self.open_bytes += len(content)
+
+    def _full(self, error: OSError) -> Exception:
+        """SpoolFull if that is what the disk says."""
+        return SpoolFull(f"the disk of the spool {self._folder} is full") if error.errno in _FULL else error
 
     def _cut_left_over(self, path: Path, now_ms: int) -> None:
         frames, whole = read_frames(path.read_bytes())

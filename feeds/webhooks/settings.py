@@ -1,5 +1,6 @@
 """What a deployment configures of webhooks: endpoints by name, what they are told, how they are reached."""
 
+from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -10,10 +11,12 @@ from feeds.credentials import Credential
 from feeds.public.catalogue import FAMILIES
 from snapshots.archive.place import ArchivePlace
 
+READER: Final = "webhooks"
 ENDPOINTS_MAX: Final = 32
 DEFAULT_EVENTS: Final = ("LevelChanged", "PlayerBlocked", "PlayerUnblocked")
 OWED_MAX: Final = 60_000
 """Events that may wait for all endpoints together: each needs up to three notes, and a reader may have 200,000."""
+ALONE_MAX: Final = 4
 OWED_DEFAULT: Final = 10_000
 NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -37,6 +40,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `begin`: what a new endpoint gets: events from `now` on, or the `oldest` that the reader still reads.
     `owed_max`: how many events may wait for this endpoint; by default 10,000, or less if there are many endpoints. When
     as many wait, the reader stops until there is room; the journal and the archive keep what follows.
+    `alone`: the endpoint has a reader of its own, a process, so that no other endpoint ever waits for it. At most 4.
+    An endpoint that gets or loses its own reader begins there like a new one: change it when nothing is owed.
     """
 
     url: Annotated[str, msgspec.Meta(max_length=2_000)]
@@ -45,10 +50,11 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: Mode | None = None
     allow_http: bool = False
     networks: Annotated[tuple[str, ...], msgspec.Meta(max_length=32)] = ()
-    timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=60_000)] = 15_000
+    timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=30_000)] = 15_000
     connections: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
     begin: Literal["now", "oldest"] = "now"
     owed_max: Annotated[int, msgspec.Meta(ge=100, le=OWED_MAX)] | None = None
+    alone: bool = False
 
     def __post_init__(self) -> None:
         _check_url(self.url, self.allow_http)
@@ -72,9 +78,20 @@ class WebhooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     archive: ArchivePlace | None = None
 
     def __post_init__(self) -> None:
+        if sum(endpoint.alone for endpoint in self.endpoints.values()) > ALONE_MAX:
+            raise ValueError(f"at most {ALONE_MAX} endpoints can be alone: each costs a process")
         given = [endpoint.owed_max for endpoint in self.endpoints.values() if endpoint.owed_max is not None]
         if sum(given) + 100 * (len(self.endpoints) - len(given)) > OWED_MAX:
             raise ValueError(f"owed_max of all endpoints together must be at most {OWED_MAX}")
+
+    def by_reader(self) -> "Mapping[str, WebhooksSettings]":
+        """The settings of each reader, by its name: `webhooks`, and `webhooks-<endpoint>` for those that are alone."""
+        shared = {name: endpoint for name, endpoint in self.endpoints.items() if not endpoint.alone}
+        found = {READER: msgspec.structs.replace(self, endpoints=shared)} if shared else {}
+        for name, endpoint in self.endpoints.items():
+            if endpoint.alone:
+                found[f"{READER}-{name}"] = msgspec.structs.replace(self, endpoints={name: endpoint})
+        return found
 
     def owed_max(self, name: str) -> int:
         """How many events may wait for the endpoint: as it says, or its share of what others leave."""

@@ -137,8 +137,14 @@ class EmptyRequest(RequestModel):
     """A request without content: no body at all, or `{}`."""
 
 
+class EnableRequest(RequestModel):
+    """`POST /webhooks/{name}/enable`; `from_now`: what happened while the endpoint was disabled is left out."""
+
+    from_now: bool = False
+
+
 class ReplayRequest(RequestModel):
-    """`POST /webhooks/{name}/replay`: either `ids` of events, or when they happened (Unix ms; no `to_ms`: until now)."""
+    """`POST /webhooks/{name}/replay`: either `ids` of events, or when they happened (Unix ms), by default until now."""
 
     ids: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=REPLAYED_IDS_MAX)] = []
     from_ms: Annotated[int | None, Field(ge=0, le=LATEST_MS)] = None

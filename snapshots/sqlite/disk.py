@@ -7,7 +7,7 @@ from typing import Final
 from snapshots.errors import StoreUnavailable
 
 LOOKED_AT_BYTES: Final = 8 * 1_073_741_824
-"""Of a larger disk only the last 8 GiB count: what else lies there, and how much, does not matter while they are free."""
+"""Of a larger disk only the last 8 GiB count: what else lies there does not matter while they are free."""
 
 
 def fill(folder: Path) -> float:

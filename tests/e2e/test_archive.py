@@ -1,4 +1,4 @@
-"""The archive that `croupier up` keeps by default: it holds the journal byte by byte, and forgets persons on request."""
+"""The archive that `croupier up` keeps by default: the journal byte by byte, without persons who were erased."""
 
 import asyncio
 from pathlib import Path
@@ -24,7 +24,7 @@ async def archived(folder: Path) -> list[LogRecord]:
     store = open_store(f"sqlite:{folder}")
     await store.open()
     try:
-        keys = KeyRing(store, read_key((folder / "archive" / "keys" / "archive.key").read_text()))
+        keys = KeyRing(store, read_key((folder / "archive.key").read_text()))
         archive = open_archive(ArchivePlace(str(folder / "archive")), keys)
         found: list[LogRecord] = []
         for log in await archive.logs("s0", Position(0, 0)):

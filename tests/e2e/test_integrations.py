@@ -14,6 +14,7 @@ import pytest
 from tests.support.bus_in import DEAD, TOPIC, Event, produce
 from tests.support.croupier_up import CroupierUp, croupier, register, token
 from tests.support.kafka import MockKafka, mock_kafka
+from tests.support.notice_world import World, notice_world
 from tests.support.redis_server import free_port
 from tests.support.webhook_receiver import Receiver, answering, receiving
 
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.timeout(240)
 SECRET = "whsec_" + "c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2g="
 FAMILIES = ("account", "bets", "bonus", "loyalty", "money")
 BUS_IN_PORT = free_port()
-READERS = ["archive", "bus", "webhooks"]
+READERS = ["archive", "bus", "webhooks", "notices"]
+CATALOG = Path(__file__).parents[2] / "catalog"
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def kafka() -> Iterator[MockKafka]:
         yield cluster
 
 
-def configured(folder: Path, kafka: MockKafka, receiver: Receiver) -> Path:
+def configured(folder: Path, kafka: MockKafka, receiver: Receiver, house: World) -> Path:
     """integrations.yaml with every section."""
     archive, spool = folder / "archive", folder / "spool"
     hook = {
@@ -57,6 +59,13 @@ def configured(folder: Path, kafka: MockKafka, receiver: Receiver) -> Path:
             "session_timeout_s": 6,
         },
         "webhooks": {"endpoints": {"pms": hook}},
+        "notices": {
+            "product": "casino",
+            "catalog": str(CATALOG),
+            "pam": {"url": house.url},
+            "mail": {"host": "127.0.0.1", "port": house.mail.port, "tls": "none", "sender": "no-reply@casino.example"},
+            "kinds": {"bonus_granted": {"channels": ["email"], "category": "service"}},
+        },
     }  # fmt: skip
     path = folder / "integrations.yaml"
     path.write_text(json.dumps(document))
@@ -64,16 +73,17 @@ def configured(folder: Path, kafka: MockKafka, receiver: Receiver) -> Path:
 
 
 @asynccontextmanager
-async def everything(folder: Path, kafka: MockKafka) -> AsyncIterator[tuple[CroupierUp, Receiver]]:
-    async with receiving() as receiver:
-        file = configured(folder, kafka, receiver)
+async def everything(folder: Path, kafka: MockKafka) -> AsyncIterator[tuple[CroupierUp, Receiver, World]]:
+    (folder / "house").mkdir()
+    async with receiving() as receiver, notice_world(folder / "house") as house:
+        file = configured(folder, kafka, receiver, house)
         options = ("--shards", "1", "--spares", "0", "--integrations", str(file))
         env = {"HOOK_SECRET": SECRET, "CROUPIER_METRICS_PORT": str(BUS_IN_PORT)}
         up = await asyncio.to_thread(
             lambda: CroupierUp(folder, f"sqlite:{folder / 'store'}", *options, archive=True, **env)
         )
         try:
-            yield up, receiver
+            yield up, receiver, house
         finally:
             code = await asyncio.to_thread(up.stop)
         assert code == 0, up.stderr()[-3000:]
@@ -105,7 +115,9 @@ class Metrics:
             found["bus-in"] = scraped(f"http://127.0.0.1:{BUS_IN_PORT}/metrics")
         return found
 
-    async def until(self, what: str, holds: Callable[[dict[str, dict[str, float]]], bool], timeout_s: float = 40) -> None:
+    async def until(
+        self, what: str, holds: Callable[[dict[str, dict[str, float]]], bool], timeout_s: float = 40
+    ) -> None:
         """Scrapes until it holds."""
         seen: dict[str, dict[str, float]] = {}
         try:
@@ -117,7 +129,9 @@ class Metrics:
                     await asyncio.sleep(0.2)
         except TimeoutError:
             shown = {name: {k: v for k, v in each.items() if "python_" not in k} for name, each in seen.items()}
-            raise AssertionError(f"still not: {what}: {json.dumps(shown, indent=1)}; {self._up.stderr()[-3000:]}") from None
+            raise AssertionError(
+                f"still not: {what}: {json.dumps(shown, indent=1)}; {self._up.stderr()[-3000:]}"
+            ) from None
 
 
 def total(samples: dict[str, float], name: str, *labels: str) -> float:
@@ -138,7 +152,7 @@ async def play(up: CroupierUp, player_id: str, spins: int) -> None:
 
 
 async def test_what_is_configured_runs_and_shows_itself(tmp_path: Path, kafka: MockKafka) -> None:
-    async with everything(tmp_path, kafka) as (up, receiver):
+    async with everything(tmp_path, kafka) as (up, receiver, house):
         metrics = Metrics(up)
         await asyncio.to_thread(register, up.api, "ann", 500)
         await play(up, "ann", 10)
@@ -146,6 +160,7 @@ async def test_what_is_configured_runs_and_shows_itself(tmp_path: Path, kafka: M
         await receiver.until_accepted(2)
         assert [got.json["data"]["amount"] for got in receiver.accepted] == [500, 700]
         await metrics.until("all of it has left", settled)
+        await check_notice(up, house, metrics)
         await check_weather(up, kafka, receiver, metrics)
         await asyncio.to_thread(check_versions, kafka)
         await asyncio.to_thread(check_status, up)
@@ -179,6 +194,21 @@ def settled(seen: dict[str, dict[str, float]]) -> bool:
     )
 
 
+async def check_notice(up: CroupierUp, house: World, metrics: Metrics) -> None:
+    """A bonus is told by mail to the address that the platform names."""
+    await asyncio.to_thread(register, up.api, "bea", 1_000)
+    await house.until(lambda: bool(house.mail.mails), 30)
+    assert house.mail.mails[0]["To"] == "anna@players.example"
+    await metrics.until(
+        "the notice is counted",
+        lambda seen: (
+            total(seen["notices"], "notices_total", 'outcome="sent"', 'channel="email"') == 1
+            and total(seen["notices"], "notice_delay_seconds_count") == 1
+            and total(seen["notices"], "notices_waiting") == 0
+        ),
+    )
+
+
 async def check_weather(up: CroupierUp, kafka: MockKafka, receiver: Receiver, metrics: Metrics) -> None:
     """The broker goes away and the endpoint fails: each shows, play goes on, and all is made up for."""
     kafka.all_down()
@@ -187,18 +217,22 @@ async def check_weather(up: CroupierUp, kafka: MockKafka, receiver: Receiver, me
     await asyncio.to_thread(up.api.platform, "POST", "/players/ann/deposits", {"amount": 900})
     await metrics.until(
         "the trouble shows",
-        lambda seen: total(seen["bus"], "reader_lag_records") > 0
-        and total(seen["bus"], "breaker_state") > 0
-        and total(seen["webhooks"], "webhook_deliveries_total", 'outcome="failed"') > 0
-        and total(seen["webhooks"], "webhook_owed") == 1,
+        lambda seen: (
+            total(seen["bus"], "reader_lag_records") > 0
+            and total(seen["bus"], "breaker_state") > 0
+            and total(seen["webhooks"], "webhook_deliveries_total", 'outcome="failed"') > 0
+            and total(seen["webhooks"], "webhook_owed") == 1
+        ),
     )
     kafka.all_up()
     receiver.script = answering(204)
     await metrics.until(
         "all is made up for",
-        lambda seen: total(seen["bus"], "reader_lag_records") == 0
-        and total(seen["bus"], "breaker_state") == 0
-        and total(seen["webhooks"], "webhook_owed") == 0,
+        lambda seen: (
+            total(seen["bus"], "reader_lag_records") == 0
+            and total(seen["bus"], "breaker_state") == 0
+            and total(seen["webhooks"], "webhook_owed") == 0
+        ),
         90,
     )
     assert receiver.accepted[-1].json["data"]["amount"] == 900

@@ -32,6 +32,7 @@ webhooks:
       secrets: [{{env: HOOKS_SECRET}}]
       events: [DepositMade]
       mode: every
+      alone: true
       allow_http: true
       networks: [127.0.0.0/8]
 """
@@ -109,7 +110,7 @@ def deposits(server: CroupierUp, count: int) -> None:
 
 def reader_pid(server: CroupierUp) -> int:
     readers = server.api.person("ops", "GET", "/cluster").json()["readers"]
-    return next((int(reader["pid"]) for reader in readers if reader["name"] == "webhooks" and reader["reading"]), 0)
+    return next((int(reader["pid"]) for reader in readers if reader["name"] == "webhooks-crm" and reader["reading"]), 0)
 
 
 def command(server: CroupierUp, *words: str) -> Any:
@@ -198,6 +199,6 @@ def _asked(server: CroupierUp, platform: Platform) -> None:
     assert command(server, "enable", "crm").returncode == 0
     assert endpoint(server, "crm")["state"] == "ok"
     nobody = command(server, "test", "nobody")
-    assert (nobody.returncode, "there are: pms, crm" in nobody.stderr) == (1, True)
+    assert (nobody.returncode, "There is no endpoint 'nobody'" in nobody.stderr) == (1, True)
     refused = command(server, "replay", "pms", "--id", "anna-1-0")
     assert (refused.returncode, "latest state only" in refused.stderr) == (1, True)

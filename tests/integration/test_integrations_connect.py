@@ -5,15 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
+from aiohttp import web
 from moto.server import ThreadedMotoServer
 
 from croupier.cli import main
 from croupier.integrations import connecting
+from feeds.integrations import Integrations
 from tests.support.kafka import MockKafka
+from tests.support.notice_world import MailServer
 from tests.support.redis_server import free_port
 
+UNSUBSCRIBE = {"url": "https://casino.example/u?p={player}&t={token}", "key": {"env": "HOOK_SECRET"}}
 EVENT_TOPICS = [f"croupier.{family}" for family in ("account", "bets", "bonus", "loyalty", "money")]
 
 
@@ -163,6 +168,53 @@ def test_an_address_that_deliveries_may_not_reach_is_not_tried(
     assert code == 1
     assert lines[0].endswith("FAILED: 127.0.0.1 is not a public address, nor in the endpoint's networks")
     assert server.received == []
+
+
+class Platform:
+    """A PAM that knows nobody, and answers 401 without the token; and a mail server."""
+
+    async def __aenter__(self) -> "Platform":
+        app = web.Application()
+        app.router.add_get("/api/players/{id}/contact", self._contact)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        assert site._server is not None
+        self.pam = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/api"
+        self.mail = MailServer()
+        await self.mail.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+        await self.mail.stop()
+
+    async def _contact(self, request: web.Request) -> web.Response:
+        return web.Response(status=404 if request.headers.get("authorization") == "Bearer right" else 401)
+
+
+async def tried(platform: Platform, port: int) -> list[str]:
+    kinds = {"level_changed": {"channels": ["email"]}}
+    mail = {"host": "127.0.0.1", "port": port, "sender": "no-reply@casino.example", "tls": "none"}
+    pam = {"url": platform.pam, "bearer": {"env": "PAM_TOKEN"}}
+    section = {"pam": pam, "product": "casino", "catalog": "catalog", "kinds": kinds, "mail": mail}
+    found = msgspec.convert({"notices": section | {"unsubscribe": UNSUBSCRIBE}}, Integrations)
+    return [str(attempt).partition(": ")[2] for attempt in await connecting.try_all(found)]
+
+
+async def test_the_pam_and_the_mail_server_answer_or_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Platform() as platform:
+        monkeypatch.setenv("PAM_TOKEN", "right")
+        assert await tried(platform, platform.mail.port) == [
+            "it answers, and knows no player croupier-check",
+            "it accepts this client; nothing was sent",
+        ]
+        monkeypatch.setenv("PAM_TOKEN", "wrong")
+        pam, mail = await tried(platform, free_port())
+        assert pam == "FAILED: pam answers 401"
+        assert mail.startswith("FAILED: ") and "onnect" in mail
+        assert platform.mail.attempts == []
 
 
 async def test_one_that_hangs_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,14 +188,15 @@ class ScriptedPlayers:
 class QuietCluster:
     """A cluster that is ready, or says why not."""
 
-    def __init__(self, not_ready: str = "") -> None:
-        self._not_ready = not_ready
+    def __init__(self, not_ready: str = "", readers: Sequence[str] = ()) -> None:
+        self._not_ready, self._readers = not_ready, readers
 
     def ready(self) -> tuple[bool, str]:
         return not self._not_ready, self._not_ready
 
     def cluster(self) -> Mapping[str, Any]:
-        return {"shards": [{"shard_id": "s0", "epoch": 3}]}
+        readers = {"readers": [{"name": name} for name in self._readers]} if self._readers else {}
+        return {"shards": [{"shard_id": "s0", "epoch": 3}], **readers}
 
     def metric_targets(self) -> list[Mapping[str, Any]]:
         return [{"targets": ["127.0.0.1:8080"], "labels": {"role": "gateway"}}]
@@ -323,9 +324,10 @@ def app_with(
     not_ready: str = "",
     control: ControlPort | None = None,
     readers: ReadersPort | None = None,
+    reader_names: Sequence[str] = (),
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
-    cluster = QuietCluster(not_ready)
+    cluster = QuietCluster(not_ready, reader_names)
     return create_app(
         players=players or ScriptedPlayers(),
         auth=auth or OpenAuth(),

@@ -17,6 +17,8 @@ from gateway.texts import SOURCE_LANGUAGE, Texts, campaign_key, level_key
 
 LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 TEXT_CHARS_MAX: Final = 4000
+NOTICES: Final = "notice."
+"""Texts of notices to players are checked by `readers.notices`."""
 CAMPAIGN_TEXTS: Final = ("name", "description")
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _COLON: Final = re.compile(r"\s*:")
@@ -126,7 +128,11 @@ def compare_texts(texts: Texts, lines: Mapping[str, Mapping[str, int]], needed: 
     for file, known in lines.items():
         language = file.removeprefix("locales/").removesuffix(".json")
         warnings += _missing(file, texts.languages[language], needed) if language != SOURCE_LANGUAGE else []
-        warnings += [_unused(file, line, key, needed) for key, line in known.items() if key not in needed]
+        warnings += [
+            _unused(file, line, key, needed)
+            for key, line in known.items()
+            if key not in needed and not key.startswith(NOTICES)
+        ]
     return warnings
 
 

@@ -46,6 +46,11 @@ class MailChannel:
         """The first address of the form of a mail address: one mail has one reader."""
         return tuple(each for each in addresses if _is_address(each))[:1]
 
+    async def reach(self) -> None:
+        """Connects as for a mail, with TLS and login, and says goodbye. Raises SMTPException, OSError."""
+        client = await self._connected()
+        await client.quit()
+
     async def send(self, addresses: Sequence[str], wording: Wording, message_id: str) -> Sent:
         """See Channel. Only a connection that breaks while the server has the whole mail leaves it `unknown`."""
         try:

@@ -3,6 +3,7 @@
 Loops, calls and arithmetic are refused: rendering ends at once, and its result is not much longer than the text.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
@@ -16,6 +17,9 @@ DATE: Final = "notice.format.date"
 POINT: Final = "notice.format.decimal_point"
 FORMATS: Final[Mapping[str, str]] = {DATE: "%Y-%m-%d %H:%M", POINT: "."}
 """Keys of texts that say how dates (as in `strftime`) and decimals are written, and what holds without them."""
+
+DATE_CHARS_MAX: Final = 64
+_DATE: Final = re.compile(r"(?:[^%]|%[aAbBdHIjmMpSyYZ%])+")
 
 Part = Literal["subject", "text", "html", "short"]
 """Of a mail: `subject`, `text`, and `html` if it has one. `short`: what other channels send."""
@@ -90,6 +94,14 @@ def compiled(key: str, text: str) -> Template:
         raise TemplateUnsound(_words(problem)) from problem
 
 
+def _format_complaint(key: str, text: str) -> str | None:
+    """How numbers and dates are written is no template."""
+    if key == POINT:
+        return None if len(text) == 1 else "one character is due here, like `,`"
+    sound = "%" in text and text.isprintable() and len(text) <= DATE_CHARS_MAX and _DATE.fullmatch(text)
+    return None if sound else 'a form of dates is due here, like "%d.%m.%Y %H:%M"'
+
+
 def _words_of(kind: str) -> frozenset[str]:
     return next((words for name, words in WORDS.items() if name == kind), frozenset())
 
@@ -115,6 +127,8 @@ def rendered(template: Template, values: Mapping[str, str]) -> str:
 
 def complaint(key: str, text: str) -> str | None:
     """What is wrong with a text of a notice, with sample values; None if it is fine."""
+    if key in FORMATS:
+        return _format_complaint(key, text)
     kind, _, part = key.removeprefix(PREFIX).rpartition(".")
     words = {"player_id", "unsubscribe_url", *_words_of(kind)}
     try:

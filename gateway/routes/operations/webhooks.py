@@ -1,6 +1,7 @@
 """Webhooks as operators see them: how endpoints stand, tests, replays, disabling and enabling.
 
-The requests go to the reader `webhooks`, wherever it runs; it keeps the endpoints and decides.
+The requests go to the reader `webhooks`, wherever it runs, or to the one that an endpoint has for itself. The reader
+keeps the endpoints and decides.
 """
 
 from typing import Annotated, Final, TypeVar
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from gateway.access.roles import OPS
 from gateway.declaring import CONTROL, Routes
 from gateway.documents.base import Json
-from gateway.documents.requests import EmptyRequest, ReplayRequest
+from gateway.documents.requests import EmptyRequest, EnableRequest, ReplayRequest
 from gateway.http.errors import Refused, invalid_field
 from gateway.ports import ControlUnavailable
 from gateway.routes.call import ThisCall, answer
@@ -24,6 +25,7 @@ ENDPOINT: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 NOT_FOUND: Final = ("webhook_not_found",)
 
 NOTHING: Final = EmptyRequest()
+AS_IT_WAS: Final = EnableRequest()
 
 EndpointName = Annotated[str, Path(pattern=ENDPOINT)]
 
@@ -88,7 +90,10 @@ _Answer = TypeVar("_Answer", bound=Json)
 async def listed(call: ThisCall) -> Response:
     """How all webhook endpoints stand."""
     call.admit()
-    return answer(await _ask(call, {"do": "list"}, WebhooksJson))
+    endpoints: list[WebhookJson] = []
+    for reader in _readers(call):
+        endpoints += (await _ask(call, reader, {"do": "list"}, WebhooksJson)).endpoints
+    return answer(WebhooksJson(endpoints))
 
 
 @routes.read(
@@ -97,7 +102,7 @@ async def listed(call: ThisCall) -> Response:
 async def try_out(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
     """Sends a signed test event to an endpoint at once, and tells what it answered."""
     call.admit()
-    return answer(await _ask(call, {"do": "test", "endpoint": name}, WebhookTestJson))
+    return answer(await _ask(call, _reader_of(call, name), {"do": "test", "endpoint": name}, WebhookTestJson))
 
 
 @routes.read(
@@ -111,16 +116,20 @@ async def replayed(call: ThisCall, name: EndpointName, body: ReplayRequest) -> R
     """Sends events again, by their ids or by the time they happened; they keep their ids."""
     call.admit()
     asked = {"do": "replay", "endpoint": name, **body.model_dump(exclude_none=True)}
-    return answer(await _ask(call, asked, WebhookReplayJson))
+    return answer(await _ask(call, _reader_of(call, name), asked, WebhookReplayJson))
 
 
 @routes.read(
     "POST /webhooks/{name}/enable", roles=OPS, answers=WebhookJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
 )
-async def enabled(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
-    """Sends to an endpoint again: what it was owed when it was disabled first, then what happens from now on."""
+async def enabled(call: ThisCall, name: EndpointName, body: EnableRequest = AS_IT_WAS) -> Response:
+    """Sends to an endpoint again: first what it was owed when it was disabled."""
     call.admit()
-    return answer(await _ask(call, {"do": "enable", "endpoint": name}, WebhookJson))
+    return answer(
+        await _ask(
+            call, _reader_of(call, name), {"do": "enable", "endpoint": name, "from_now": body.from_now}, WebhookJson
+        )
+    )
 
 
 @routes.read(
@@ -129,15 +138,26 @@ async def enabled(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHI
 async def disabled(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
     """Sends nothing to an endpoint until it is enabled again."""
     call.admit()
-    return answer(await _ask(call, {"do": "disable", "endpoint": name}, WebhookJson))
+    return answer(await _ask(call, _reader_of(call, name), {"do": "disable", "endpoint": name}, WebhookJson))
 
 
-async def _ask(call: ThisCall, asked: dict[str, object], type_: type[_Answer]) -> _Answer:
+def _readers(call: ThisCall) -> list[str]:
+    """The readers that keep endpoints: all of them together, and each of those that have a reader of their own."""
+    names = [str(reader["name"]) for reader in call.parts.cluster.cluster().get("readers", ())]
+    return [name for name in names if name == READER or name.startswith(f"{READER}-")] or [READER]
+
+
+def _reader_of(call: ThisCall, endpoint: str) -> str:
+    own = f"{READER}-{endpoint}"
+    return own if own in _readers(call) else READER
+
+
+async def _ask(call: ThisCall, reader: str, asked: dict[str, object], type_: type[_Answer]) -> _Answer:
     """The reader's answer. Raises Refused, ControlUnavailable."""
     readers = call.parts.readers
     if readers is None:
         raise ControlUnavailable("This gateway does not know the readers of the journal.")
-    said = await readers.ask_reader(READER, msgspec.json.encode(asked))
+    said = await readers.ask_reader(reader, msgspec.json.encode(asked))
     refusal = msgspec.json.decode(said, type=_Said)
     if refusal.refused == "invalid_request":
         raise invalid_field("body", refusal.detail)

@@ -41,7 +41,11 @@ def test_it_is_told_once_and_ends_when_the_reader_has_caught_up(caplog: pytest.L
 
 def test_the_limits_are_read_from_the_settings_of_the_archive() -> None:
     settings = ArchiveSettings(
-        place=ArchivePlace("/archive"), spool="/spool", key_file="key", alert_after_minutes=3, alert_after_bytes=5 * 2**20
+        place=ArchivePlace("/archive"),
+        spool="/spool",
+        key_file="key",
+        alert_after_minutes=3,
+        alert_after_bytes=5 * 2**20,
     )
     found = msgspec.json.decode(msgspec.json.encode(settings), type=BehindLimits)
     assert found == BehindLimits(3, 5 * 2**20)

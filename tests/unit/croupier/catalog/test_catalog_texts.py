@@ -108,3 +108,38 @@ def test_a_mistake_is_told_with_file_line_and_reason(
     (folder / f"locales/{name}.json").write_bytes(content)
     found = problems(folder)
     assert any((p.file, p.line) == (f"locales/{name}.json", line) and reason in p.reason for p in found), found
+
+
+NOTICE = '{\n  "notice.level_changed.subject": "Now {{ level }}",'
+
+
+def test_texts_of_notices_are_rendered_in_every_language(folder: Path) -> None:
+    (folder / "locales/en.json").write_text(ENGLISH.replace("{", NOTICE, 1))
+    (folder / "locales/de.json").write_text('{\n  "notice.level_changed.subject": "Jetzt {{ stufe }}"\n}')
+    assert [str(problem) for problem in problems(folder)] == [
+        "locales/de.json:2: `notice.level_changed.subject`: 'stufe' is undefined; "
+        "it may name level, old_level, player_id, reason, unsubscribe_url"
+    ]
+
+
+def test_a_text_that_no_notice_has_is_a_problem(folder: Path) -> None:
+    (folder / "locales/en.json").write_text(ENGLISH.replace("{", NOTICE.replace("subject", "subjct"), 1))
+    assert problems(folder) == [
+        Problem(
+            "locales/en.json",
+            2,
+            "there is no text `notice.level_changed.subjct` of a notice (did you mean `notice.level_changed.subject`?)",
+        )
+    ]
+
+
+def test_texts_of_notices_that_only_one_language_has_are_warnings(folder: Path) -> None:
+    (folder / "locales/en.json").write_text(ENGLISH.replace("{", NOTICE, 1))
+    translated = ENGLISH.replace("{", '{\n  "notice.level_changed.short": "{{ level }}",', 1)
+    (folder / "locales/de.json").write_text(translated)
+    checked = check_folder(folder)
+    assert checked.problems == ()
+    assert [str(warning) for warning in checked.warnings] == [
+        "locales/de.json:1: there is no text `notice.level_changed.subject`; players read it in English",
+        "locales/de.json:2: English has no text `notice.level_changed.short`; a pull would drop this one",
+    ]

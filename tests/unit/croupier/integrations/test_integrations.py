@@ -194,7 +194,12 @@ def test_other_readers_find_in_the_archive_what_the_store_has_trimmed() -> None:
     found = load_integrations(EXAMPLE, with_secrets=True)
     settings = Settings(store="redis://localhost", catalog=ROOT / "catalog")
     plans = reader_plans(found, archive_of(found, settings, {}), settings.store)
-    assert {plan.name: bool(plan.archive) for plan in plans} == {"archive": False, "bus": True, "webhooks": True, "notices": True}
+    assert {plan.name: bool(plan.archive) for plan in plans} == {
+        "archive": False,
+        "bus": True,
+        "webhooks": True,
+        "notices": True,
+    }
 
 
 @pytest.mark.parametrize("path", FACTORIES.values())

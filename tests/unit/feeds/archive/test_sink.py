@@ -145,6 +145,11 @@ class FullDisk(Disk):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         super().replace(path, content)
 
+    def open(self, path: Path) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().open(path)
+
     def append(self, handle: int, content: bytes) -> None:
         if self.full:
             super().append(handle, content[: len(content) // 2])

@@ -66,6 +66,19 @@ def test_what_may_wait_is_shared_and_bounded() -> None:
         many(7, owed_max=10_000)
 
 
+def test_an_endpoint_that_is_alone_has_a_reader_of_its_own() -> None:
+    settings = many(3, alone=False)
+    alone = msgspec.structs.replace(settings.endpoints["e1"], alone=True)
+    mixed = WebhooksSettings({**settings.endpoints, "e1": alone})
+    assert {name: list(each.endpoints) for name, each in mixed.by_reader().items()} == {
+        "webhooks": ["e0", "e2"],
+        "webhooks-e1": ["e1"],
+    }
+    assert list(WebhooksSettings({"e1": alone}).by_reader()) == ["webhooks-e1"]
+    with pytest.raises(msgspec.ValidationError, match="at most 4 endpoints can be alone"):
+        many(5, alone=True)
+
+
 def test_names_of_endpoints_can_be_typed() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(msgspec.json.encode({"endpoints": {"p m/s": GOOD}}), type=WebhooksSettings)

@@ -10,7 +10,8 @@ from tests.support.gateway_doubles import ENDPOINT, ScriptedReaders, app_with, c
     ("path", "body", "asked"),
     [
         ("/webhooks/pms/test", None, {"do": "test", "endpoint": "pms"}),
-        ("/webhooks/pms/enable", {}, {"do": "enable", "endpoint": "pms"}),
+        ("/webhooks/pms/enable", {}, {"do": "enable", "endpoint": "pms", "from_now": False}),
+        ("/webhooks/pms/enable", {"from_now": True}, {"do": "enable", "endpoint": "pms", "from_now": True}),
         ("/webhooks/pms/disable", {}, {"do": "disable", "endpoint": "pms"}),
         ("/webhooks/pms/replay", {"ids": ["p1-3-0"]}, {"do": "replay", "endpoint": "pms", "ids": ["p1-3-0"]}),
         (
@@ -31,6 +32,17 @@ async def test_the_reader_is_asked(path: str, body: object, asked: object) -> No
 async def test_all_endpoints_are_listed() -> None:
     async with calling(app_with()) as client:
         assert (await client.get("/webhooks")).json() == {"endpoints": [ENDPOINT]}
+
+
+async def test_an_endpoint_with_a_reader_of_its_own_is_asked_for_there() -> None:
+    readers = ScriptedReaders()
+    app = app_with(readers=readers, reader_names=("archive", "webhooks", "webhooks-crm"))
+    async with calling(app) as client:
+        listed = await client.get("/webhooks")
+        await client.post("/webhooks/crm/test")
+        await client.post("/webhooks/pms/test")
+    assert [name for name, _ in readers.asked] == ["webhooks", "webhooks-crm", "webhooks-crm", "webhooks"]
+    assert listed.json() == {"endpoints": [ENDPOINT, ENDPOINT]}
 
 
 async def test_what_the_reader_finds_malformed_is_an_invalid_request() -> None:
