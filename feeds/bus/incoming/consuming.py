@@ -45,6 +45,7 @@ class ConsumerThread:
 
     def __init__(self, settings: BusInSettings, intake: Intake, metrics: BusInMetrics) -> None:
         self._settings, self._intake, self._metrics = settings, intake, metrics
+        intake.fenced = False  # its predecessor has let every partition go
         self._loop = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._consumer = Consumer(consumer_config(settings), logger=library_log)

@@ -56,6 +56,8 @@ class DurableProducer:
         self._loop = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._producer = self._new()
+        self._retired: list[Producer] = []
+        """Failed for good; what they still owe an answer for is answered."""
         self._thread = threading.Thread(target=self._collect, name="bus-in producer", daemon=True)
         self._thread.start()
 
@@ -74,7 +76,22 @@ class DurableProducer:
 
     def _collect(self) -> None:
         while not self._stopping.is_set():
-            self._producer.poll(0.1)
+            try:
+                self._producer.poll(0.1)
+            except KafkaException as failure:  # how the library tells that a producer has failed for good
+                self._replace(failure.args[0])
+            for producer in list(self._retired):
+                with suppress(KafkaException):
+                    producer.poll(0)
+                if not len(producer):
+                    self._retired.remove(producer)
+
+    def _replace(self, error: KafkaError) -> None:
+        """The next message gets a new producer. Those that wait for the old one are answered that it failed."""
+        log.warning("the producer of dead letters is replaced: %s", error)
+        broken, self._producer = self._producer, self._new()
+        broken.purge()
+        self._retired.append(broken)
 
     async def put(self, topic: str, key: bytes | None, value: bytes | None, headers: MessageHeaders) -> None:
         """Returns when the broker has the message for good. Raises NotKept."""
@@ -88,23 +105,17 @@ class DurableProducer:
         try:
             self._producer.produce(topic, value, key, **more)
         except BufferError:
-            raise NotKept(KafkaError(KafkaError._QUEUE_FULL)) from None  # noqa: SLF001  # its public constants look so
+            raise NotKept(KafkaError(KafkaError._QUEUE_FULL)) from None  # noqa: SLF001
         except KafkaException as failure:
             raise NotKept(failure.args[0]) from None
         error = await kept
         if error is not None:
-            self._renew_if_fatal(error)
             raise NotKept(error)
-
-    def _renew_if_fatal(self, error: KafkaError) -> None:
-        """A producer that has failed for good takes nothing any more, so the next message gets a new one."""
-        if error.fatal():
-            log.warning("the producer of dead letters is replaced: %s", error)
-            self._producer = self._new()
 
     async def close(self) -> None:
         """Waits a little for what is under way."""
-        await asyncio.to_thread(self._producer.flush, FLUSH_S)
+        with suppress(KafkaException):
+            await asyncio.to_thread(self._producer.flush, FLUSH_S)
         self._stopping.set()
         await asyncio.to_thread(self._thread.join)
 

@@ -80,7 +80,6 @@ class Intake:
 
     async def claim(self, places: Sequence[Partition]) -> Mapping[Partition, Left]:
         """Takes partitions over: how each was left. Raises StoreError when the store stays away for a minute."""
-        self.fenced = False
         deadline = time.monotonic() + CLAIM_MAX_S
         while True:
             try:

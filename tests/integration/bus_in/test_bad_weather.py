@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from actors.outcome import Unavailable
-from feeds.bus.incoming import consuming
+from feeds.bus.incoming import consuming, intake
 from feeds.bus.incoming.lanes import LANES
 from tests.support.bus_in import TOPIC, Event, RememberingPlayers, Running, bus_in, produce, until
 from tests.support.kafka import MockKafka
@@ -97,6 +97,33 @@ async def test_a_store_that_is_away_delays_the_commit_and_loses_nothing(
         store.down = False
         await until("it is noted", lambda: store.next_of(TOPIC, 0) == 2)
     assert committed(kafka, "croupier")[0] == 2
+
+
+async def test_a_store_that_is_away_at_the_start_is_waited_for(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "CLAIM_MAX_S", 0.3)
+    produce(kafka, event := Event("ann"))
+    store.down = True
+    async with bus_in(kafka, players, store) as running:
+        await asyncio.sleep(2)
+        assert not running.task.done()
+        assert players.asked == 0, "read without knowing where to begin"
+        store.down = False
+        await until("it is applied", lambda: event.command_id in players.applied)
+
+
+async def test_a_partition_that_another_process_has_claimed_is_asked_for_anew(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders, caplog: pytest.LogCaptureFixture
+) -> None:
+    produce(kafka, Event("ann"), partition=0)
+    async with bus_in(kafka, players, store):
+        await until("one is finished", lambda: store.next_of(TOPIC, 0) == 1)
+        await store.claim_reader(f"bus-in.{TOPIC}.0", "a process that believes to have it")
+        produce(kafka, *(Event("ann") for _ in range(5)), partition=0)
+        await until("all are finished", lambda: store.next_of(TOPIC, 0) == 6)
+    assert "is another process's now" in caplog.text
+    assert len(players.applied) == 6
 
 
 async def test_brokers_that_are_down_for_a_while_cost_time_only(

@@ -105,3 +105,16 @@ async def test_a_letter_that_the_broker_finds_too_large_is_kept_without_its_valu
     (letter,) = letters(kafka)
     assert (letter["x-error-code"], letter["x-value-omitted"], letter["value"]) == ("too_large", "100000", "None")
     assert redrive(settings(kafka), TOPIC, None, 10, lambda *_: None) == 0
+
+
+@pytest.mark.parametrize("error", [KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.INVALID_RECORD])
+async def test_a_producer_that_fails_amid_many_letters_loses_none(
+    kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders, error: int
+) -> None:
+    poison = [Event(f"p{number}", b"not json") for number in range(200)]
+    async with bus_in(kafka, players, store):
+        await until("it begins", lambda: store.next_of(TOPIC, 0) == 0)
+        produce(kafka, *poison, partition=0)
+        kafka.fail(PRODUCE, [0, 0, error, 0, error])
+        await until("all are finished", lambda: store.next_of(TOPIC, 0) == 200)
+    assert {letter["ce_id"] for letter in letters(kafka)} == {event.id for event in poison}
