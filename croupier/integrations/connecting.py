@@ -168,7 +168,8 @@ async def _connect(address: str, port: int, tls_name: str | None) -> None:
 
 
 def _notices(settings: NoticesSettings) -> list[tuple[str, Awaitable[str]]]:
-    trials = [(f"pam at {urlsplit(settings.pam.url).netloc}", _asked("pam", settings.pam, "/players/{id}/contact"))]
+    trials: list[tuple[str, Awaitable[str]]] = []
+    trials.append((f"pam at {urlsplit(settings.pam.url).netloc}", _asked("pam", settings.pam, "/players/{id}/contact")))
     if settings.engine is not None:
         trials.append((f"engine at {urlsplit(settings.engine.url).netloc}",
                        _asked("engine", settings.engine, "/loyalty/{id}")))  # fmt: skip
