@@ -34,32 +34,45 @@ class Progress:
 
 
 class Handovers:
-    """Changes of shards that are not passed yet. `positions` says how far each shard has been read."""
+    """Changes of shards. `positions` says how far each shard has been read."""
 
     def __init__(self, store: Store, positions: Mapping[str, Position]) -> None:
         self._store, self._positions = store, positions
         self._last = 0
-        self._open: dict[str, list[Handover]] = {}
-        """By gainer."""
+        self._open: list[Handover] = []
+        """Those whose loser is not read far enough, in the order of their numbers."""
+        self._gained: dict[str, list[Handover]] = {}
+        """By gainer, those that an open one may stand before. A player may have gone through a shard that wrote nothing
+        of the player, so it is not enough to wait for the shard that the player came from last.
+        """
 
     async def refresh(self) -> None:
         """Call it after records were read: their handovers were written before them. Raises StoreError."""
         for row in await self._store.handovers(self._last):
             self._last = row.number
-            if not self._passed(row):
-                self._open.setdefault(row.gainer, []).append(row)
+            self._open.append(row)
+            self._gained.setdefault(row.gainer, []).append(row)
 
     def hold(self, shard_id: str, at: Position, entries: Sequence[KeyedEntry]) -> bool:
         """Whether entries at that position of the shard's logs must wait."""
-        rows = self._open.get(shard_id)
-        if not rows:
+        self._open = [row for row in self._open if not self._passed(row)]
+        if not self._open:
+            self._gained.clear()
             return False
-        rows[:] = [row for row in rows if not self._passed(row)]
-        return any(row.gained < at and _concerns(row, entries) for row in rows)
+        first = self._open[0].number
+        gained = self._gained[shard_id] = [row for row in self._gained.get(shard_id, ()) if row.number >= first]
+        gained = [row for row in gained if row.gained < at]
+        return bool(gained) and any(self._holds(gained, entry.player_id) for entry in entries)
+
+    def _holds(self, gained: Sequence[Handover], player_id: str) -> bool:
+        """Whether the player came here, and any shard where the player was before is not read far enough."""
+        slot = slot_of(player_id)
+        came = max((row.number for row in gained if _concerns(row, slot, player_id)), default=0)
+        return any(row.number <= came and _concerns(row, slot, player_id) for row in self._open)
 
     def _passed(self, row: Handover) -> bool:
         return self._positions.get(row.loser, NOWHERE) >= row.left
 
 
-def _concerns(row: Handover, entries: Sequence[KeyedEntry]) -> bool:
-    return any(slot_of(entry.player_id) in row.slots or entry.player_id in row.players for entry in entries)
+def _concerns(row: Handover, slot: int, player_id: str) -> bool:
+    return slot in row.slots or player_id in row.players

@@ -90,9 +90,10 @@ class Stretch:
             return
         for shard_id, end in self._view.ends().items():
             self._lags.setdefault(shard_id, Lag()).saw(end)
-        for shard_id in set(self._view.shards()) - self._followed:
-            self._followed.add(shard_id)
-            self._spawn(ShardReading(self._reading, shard_id).run(), f"shard {shard_id}")
+        for shard_id in self._view.shards():
+            if shard_id not in self._followed:
+                self._followed.add(shard_id)
+                self._spawn(ShardReading(self._reading, shard_id).run(), f"shard {shard_id}")
         self._reading.looked.made()
 
     # --- committing

@@ -32,7 +32,7 @@ def note_assigned(files: Files, slots: Mapping[int, str], dedicated: Mapping[str
     moved: dict[tuple[str, str], tuple[list[int], list[str]]] = {}
     for slot, gainer in slots.items():
         moved.setdefault((had.get(slot, ""), gainer), ([], []))[0].append(slot)
-    for player_id in {*alone, *dedicated}:
+    for player_id in sorted({*alone, *dedicated}):
         slot = slot_of(player_id)
         loser = alone.get(player_id) or had.get(slot, "")
         gainer = dedicated.get(player_id) or slots.get(slot) or had.get(slot, "")

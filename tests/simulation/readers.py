@@ -77,6 +77,7 @@ class SimReaders:
         for name, topic in self.topics.items():
             while not await self._settled(name):
                 await asyncio.sleep(1)
+            assert topic.broken == [], name
             for player_id in players:
                 assert topic.of(player_id) == [entry.done for entry in self._world.journal.of(player_id)], name
             stalls = {f"{name} {reason}" for process in self._running[name] for reason in _bugs(process.metrics)}

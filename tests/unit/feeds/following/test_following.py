@@ -193,6 +193,28 @@ async def test_a_slot_that_moves_there_and_back_keeps_its_order(writer: Writer, 
         assert (await sinks.has(version)).versions() == {"alice": list(range(1, version + 1))}
 
 
+async def test_who_came_through_a_shard_that_wrote_nothing_waits_for_the_shard_before_it(
+    writer: Writer, sinks: Sinks
+) -> None:
+    term = await writer.store.take_term()
+    await writer.store.assign(term, {ALICE: "s0"}, {})
+    for shard_id in ("s0", "s1", "s2"):
+        await writer.claim(shard_id)
+    sinks.next_ones.append(RecordingSink())
+    gate = sinks.next_ones[0].gates["s0"] = asyncio.Event()
+    await writer.write("s0", *deposits("alice", [1]))
+    await writer.move(term, ALICE, "s0", "s1")
+    await writer.write("s1", *deposits("bob", [1]))
+    await writer.move(term, ALICE, "s1", "s2")
+    await writer.write("s2", *deposits("alice", [2]))
+    async with following(writer.store, sinks):
+        await sinks.has(1)
+        await asyncio.sleep(0.05)
+        assert sinks.last.versions() == {"bob": [1]}
+        gate.set()
+        assert (await sinks.has(3)).versions() == {"bob": [1], "alice": [1, 2]}
+
+
 async def test_players_dealt_out_anew_wait_for_the_logs_they_come_from(writer: Writer, sinks: Sinks) -> None:
     term = await writer.store.take_term()
     await writer.store.assign(term, {ALICE: "s0"}, {})
