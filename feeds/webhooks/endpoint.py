@@ -84,25 +84,35 @@ class Endpoint:
         return self.keeper.current.disabled
 
     @property
+    def begin_ms(self) -> int:
+        """It gets what happened from then on (Unix ms of real time)."""
+        return self.keeper.current.begin_ms
+
+    @property
     def held(self) -> int:
         """Messages that wait to be delivered."""
         return self.table.lanes.held
 
     async def room(self) -> None:
-        """Waits until another message may be offered."""
+        """Waits until another message may be offered. A disabled endpoint takes and forgets, unless it is alone: then
+        its reader waits where it is, until the endpoint is enabled.
+        """
         if self.has_room():
             return
-        log.warning("webhook %s: %d events wait, as many as may; the reader waits for it", self.name, self.held)
+        why = "it is disabled" if self.disabled else f"{self.held} events wait, as many as may"
+        log.warning("webhook %s: %s; the reader waits for it", self.name, why)
         while not self.has_room():
             await self.table.change()
 
     def has_room(self) -> bool:
         """Whether another message may be offered."""
-        return bool(self.disabled) or self.table.has_room()
+        return not self.settings.alone if self.disabled else self.table.has_room()
 
-    def offer(self, message: Message, origin: Origin, debt: Debt) -> None:
-        """Takes a message that must be delivered. What it is owed for is settled when it was, or when it is noted."""
-        if self.disabled:
+    def offer(self, message: Message, happened_ms: int, origin: Origin, debt: Debt) -> None:
+        """Takes a message that must be delivered, unless it happened before the endpoint's beginning, which may have
+        changed while there was no room. `debt` is settled when it was delivered, or when it is noted.
+        """
+        if self.disabled or happened_ms < self.begin_ms:
             self._count("skipped")
             return
         lane = self.table.lanes.of(message.player_id)
@@ -237,8 +247,11 @@ class Endpoint:
         log.error("webhook %s is disabled: %s; `croupier webhooks enable %s` ends that", self.name, why, self.name)
         self._show()
 
-    async def enable(self) -> None:
-        """Sends again: first what is owed since before. Raises StoreError, SinkFailed."""
+    async def enable(self, *, from_now: bool = False) -> None:
+        """Sends again: first what is owed since before; `from_now`: and then nothing that happened before now.
+
+        Raises StoreError, SinkFailed.
+        """
         if not self.disabled:
             return
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -246,7 +259,7 @@ class Endpoint:
         await self.table.load()
         self.breaker.succeeded()
         self._rest_until_ms = 0
-        self.keeper.enable()
+        self.keeper.enable(from_now=from_now)
         self.table.schedule_all(at_once=True)
         self._show()
 

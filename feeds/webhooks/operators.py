@@ -43,9 +43,12 @@ class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
 
 
 class Enable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="enable"):
-    """Sends again: what is owed since before first, then what happens from now on."""
+    """Sends again: what is owed since before first. Then an endpoint that is alone goes on where its reader stands,
+    unless it is to go on `from_now`; another one goes on with what happens from now on.
+    """
 
     endpoint: str
+    from_now: bool = False
 
 
 class Disable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="disable"):
@@ -60,6 +63,7 @@ Request = List | Test | Replay | Enable | Disable
 class EndpointReport(msgspec.Struct, frozen=True):
     """How an endpoint stands. `state`: `ok`, `failing`, `slowed`, `open` (its breaker) or `disabled`, then with `why`.
 
+    `url` comes without its query, which may hold a secret.
     `owed` events wait, the oldest of them for `lag_ms`; `dead` ones were given up and are kept for a replay.
     """
 
@@ -143,7 +147,7 @@ class Operators:
             case Replay():
                 return await self._replay(endpoint, asked)
             case Enable():
-                await endpoint.enable()
+                await endpoint.enable(from_now=asked.from_now)
             case Disable():
                 endpoint.disable("operator")
         return report(endpoint)
@@ -175,7 +179,7 @@ def report(endpoint: Endpoint) -> EndpointReport:
     standing = endpoint.keeper.current
     return EndpointReport(
         name=endpoint.name,
-        url=endpoint.settings.url,
+        url=endpoint.settings.url.partition("?")[0],
         mode=endpoint.settings.delivers,
         events=endpoint.settings.events,
         state=endpoint.state,

@@ -50,7 +50,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: Mode | None = None
     allow_http: bool = False
     networks: Annotated[tuple[str, ...], msgspec.Meta(max_length=32)] = ()
-    timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=60_000)] = 15_000
+    timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=30_000)] = 15_000
     connections: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
     begin: Literal["now", "oldest"] = "now"
     owed_max: Annotated[int, msgspec.Meta(ge=100, le=OWED_MAX)] | None = None

@@ -108,9 +108,9 @@ class WebhooksSink:
             wanted = self._wanted.get(event.type)
             message = message_of(event) if wanted else None
             for endpoint in wanted or ():
-                if message is not None and happened_ms >= endpoint.keeper.current.begin_ms:
+                if message is not None and happened_ms >= endpoint.begin_ms:
                     await endpoint.room()
-                    endpoint.offer(message, origin, debt)
+                    endpoint.offer(message, happened_ms, origin, debt)
 
     def settled(self) -> Mapping[str, Position]:
         """See Sink."""

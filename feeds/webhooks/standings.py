@@ -48,9 +48,10 @@ class Keeper:
         """It gets nothing any more."""
         self._set(disabled=why, disabled_ms=self._now_ms())
 
-    def enable(self) -> None:
-        """It gets something again."""
-        self._set(disabled="", disabled_ms=0, failing_since_ms=0)
+    def enable(self, *, from_now: bool) -> None:
+        """It gets something again; `from_now`: nothing that happened before."""
+        begin_ms = self._now_ms() if from_now else self.current.begin_ms
+        self._set(disabled="", disabled_ms=0, failing_since_ms=0, begin_ms=begin_ms)
 
     def _set(self, **changes: object) -> None:
         self.current = msgspec.structs.replace(self.current, **changes)

@@ -78,6 +78,7 @@ class Table:
             lane.next_ms = 0 if at_once else lane.next_ms
             self.lanes.schedule(lane, self._now_ms())
         self._wake.set()
+        self._roomy.set()
 
     def clear(self) -> None:
         """Notes everything and forgets it."""

@@ -137,6 +137,12 @@ class EmptyRequest(RequestModel):
     """A request without content: no body at all, or `{}`."""
 
 
+class EnableRequest(RequestModel):
+    """`POST /webhooks/{name}/enable`; `from_now`: what happened while the endpoint was disabled is left out."""
+
+    from_now: bool = False
+
+
 class ReplayRequest(RequestModel):
     """`POST /webhooks/{name}/replay`: either `ids` of events, or when they happened (Unix ms), by default until now."""
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from gateway.access.roles import OPS
 from gateway.declaring import CONTROL, Routes
 from gateway.documents.base import Json
-from gateway.documents.requests import EmptyRequest, ReplayRequest
+from gateway.documents.requests import EmptyRequest, EnableRequest, ReplayRequest
 from gateway.http.errors import Refused, invalid_field
 from gateway.ports import ControlUnavailable
 from gateway.routes.call import ThisCall, answer
@@ -25,6 +25,7 @@ ENDPOINT: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 NOT_FOUND: Final = ("webhook_not_found",)
 
 NOTHING: Final = EmptyRequest()
+AS_IT_WAS: Final = EnableRequest()
 
 EndpointName = Annotated[str, Path(pattern=ENDPOINT)]
 
@@ -121,10 +122,14 @@ async def replayed(call: ThisCall, name: EndpointName, body: ReplayRequest) -> R
 @routes.read(
     "POST /webhooks/{name}/enable", roles=OPS, answers=WebhookJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
 )
-async def enabled(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
-    """Sends to an endpoint again: what it was owed when it was disabled first, then what happens from now on."""
+async def enabled(call: ThisCall, name: EndpointName, body: EnableRequest = AS_IT_WAS) -> Response:
+    """Sends to an endpoint again: first what it was owed when it was disabled."""
     call.admit()
-    return answer(await _ask(call, _reader_of(call, name), {"do": "enable", "endpoint": name}, WebhookJson))
+    return answer(
+        await _ask(
+            call, _reader_of(call, name), {"do": "enable", "endpoint": name, "from_now": body.from_now}, WebhookJson
+        )
+    )
 
 
 @routes.read(

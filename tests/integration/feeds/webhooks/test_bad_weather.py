@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from engine import events as e
 from feeds.webhooks.schedule import GIVEN_UP_MS
 from tests.integration.feeds.webhooks.waiting import age, hurry, settle, take, until_rests
 from tests.support.webhook_receiver import answering, closing_mid_answer, hanging, in_turn, receiving
-from tests.support.webhook_world import Clock, Journal, KilledNotes, asked, settings, sinking
+from tests.support.webhook_world import T0, Clock, Journal, KilledNotes, asked, settings, sinking
 
 EVERY: dict[str, Any] = {"events": ("LevelChanged", "PlayerBlocked", "PlayerUnblocked"), "mode": "every"}
 
@@ -132,6 +133,29 @@ async def test_410_disables_and_enabling_goes_on_with_what_is_owed() -> None:
         assert value(registry, "webhook_disabled", endpoint="crm") == 0
 
 
+@pytest.mark.parametrize(("from_now", "expected"), [(False, ["p1-1-0", "p1-2-0", "p1-3-0"]), (True, ["p1-3-0"])])
+async def test_the_reader_of_an_endpoint_that_is_alone_waits_until_it_is_enabled(
+    from_now: bool, expected: list[str]
+) -> None:
+    clock, journal = Clock(), Journal()
+    journal.add("p1")
+    journal.add("p1")
+    async with (
+        receiving() as receiver,
+        sinking(KilledNotes(), {"crm": settings(receiver.url, alone=True, **EVERY)}, clock) as sink,
+    ):
+        await asked(sink, do="disable", endpoint="crm")
+        taking = asyncio.create_task(take(sink, journal))
+        await asyncio.sleep(0.05)
+        assert (taking.done(), sink.settled()) == (False, {})
+        clock.advance(60)
+        await asked(sink, do="enable", endpoint="crm", from_now=from_now)
+        await taking
+        await sink.take(journal.add("p1", time_ms=clock()))
+        await receiver.until(lambda: bool(receiver.accepted) and receiver.accepted[-1].id == "p1-3-0")
+    assert [got.id for got in receiver.accepted] == expected
+
+
 async def test_five_days_without_success_disable() -> None:
     clock, journal = Clock(), Journal()
     journal.add("p1")
@@ -212,6 +236,65 @@ async def test_when_too_much_is_owed_the_reader_waits_and_loses_nothing() -> Non
         await hurry(sink, clock, 6)
         await receiver.until_accepted(150)
         await taking
+
+
+async def test_a_slow_endpoint_does_not_hold_the_cursor() -> None:
+    clock, journal, notes = Clock(), Journal(), KilledNotes()
+    for _ in range(3):
+        journal.add("p1")
+    async with (
+        receiving(hanging()) as receiver,
+        sinking(notes, {"crm": settings(receiver.url, **EVERY)}, clock) as sink,
+    ):
+        await take(sink, journal)
+        await receiver.until(lambda: len(receiver.received) == 1)
+        assert sink.settled() == {}
+        await hurry(sink, clock, 5)
+        await settle(sink, journal)
+        assert len(notes.under("owed/crm/p1/")) == 3
+
+
+async def test_what_is_counted() -> None:
+    clock, journal, registry = Clock(), Journal(), CollectorRegistry()
+    answers = [answering(204), answering(422), answering(204)]
+    for player in ("p1", "p2", "p3"):
+        journal.add(player)
+    journal.add("p4", e.PlayerBlocked("x" * 20_000))
+    async with (
+        receiving(in_turn(*answers)) as receiver,
+        sinking(
+            KilledNotes(), {"crm": settings(receiver.url, connections=1, **EVERY)}, clock, registry=registry
+        ) as sink,
+    ):
+        await take(sink, journal)
+        await receiver.until(lambda: len(receiver.received) == 3)
+        await until_rests(sink)
+        await asked(sink, do="disable", endpoint="crm")
+        await sink.take(journal.add("p1"))
+        counted = {
+            outcome: value(registry, "webhook_deliveries_total", endpoint="crm", outcome=outcome)
+            for outcome in ("delivered", "failed", "too_large", "skipped")
+        }
+        assert counted == {"delivered": 2, "failed": 1, "too_large": 1, "skipped": 1}
+        assert value(registry, "webhook_latency_seconds_count", endpoint="crm") == 3
+        await asked(sink, do="enable", endpoint="crm")
+        await receiver.until(lambda: len(receiver.received) == 4)
+
+
+async def test_how_much_is_owed_is_shown() -> None:
+    journal, registry = Journal(), CollectorRegistry()
+    for player in range(7):
+        journal.add(f"p{player}")
+    async with (
+        receiving(answering(500)) as receiver,
+        sinking(KilledNotes(), {"crm": settings(receiver.url, **EVERY)}, Clock(T0 + 9_000), registry=registry) as sink,
+    ):
+        report = await one_failure(sink, journal)
+        assert (report["owed"], report["lag_ms"]) == (7, 9_000)
+        await hurry(sink, Clock(), 0)
+        async with asyncio.timeout(5):
+            while value(registry, "webhook_owed", endpoint="crm") != 7:
+                await asyncio.sleep(0.01)
 
 
 async def test_an_endpoint_that_is_configured_no_more_leaves_nothing() -> None:

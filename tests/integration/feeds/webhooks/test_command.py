@@ -102,10 +102,10 @@ def test_a_time_without_zone_is_refused_in_words(gateway: Gateway, capsys: pytes
     assert "has no time zone" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["enable", "disable"])
-def test_an_endpoint_is_switched(gateway: Gateway, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("verb", "body"), [("enable", {"from_now": False}), ("disable", {})])
+def test_an_endpoint_is_switched(gateway: Gateway, verb: str, body: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(gateway, verb, "pms") == 0
-    assert gateway.asked == [("POST", f"/webhooks/pms/{verb}", {}, "Bearer t")]
+    assert gateway.asked == [("POST", f"/webhooks/pms/{verb}", body, "Bearer t")]
     gateway.answers[f"/webhooks/pms/{verb}"] = (404, {"detail": "There is no endpoint 'pms'; there are: crm."})
     assert run(gateway, verb, "pms") == 1
     assert "there are: crm" in capsys.readouterr().err

@@ -10,7 +10,8 @@ from tests.support.gateway_doubles import ENDPOINT, ScriptedReaders, app_with, c
     ("path", "body", "asked"),
     [
         ("/webhooks/pms/test", None, {"do": "test", "endpoint": "pms"}),
-        ("/webhooks/pms/enable", {}, {"do": "enable", "endpoint": "pms"}),
+        ("/webhooks/pms/enable", {}, {"do": "enable", "endpoint": "pms", "from_now": False}),
+        ("/webhooks/pms/enable", {"from_now": True}, {"do": "enable", "endpoint": "pms", "from_now": True}),
         ("/webhooks/pms/disable", {}, {"do": "disable", "endpoint": "pms"}),
         ("/webhooks/pms/replay", {"ids": ["p1-3-0"]}, {"do": "replay", "endpoint": "pms", "ids": ["p1-3-0"]}),
         (
