@@ -20,6 +20,7 @@ from feeds.settling import Debt
 
 log = logging.getLogger("croupier.bus")
 library_log = logging.getLogger("croupier.bus.librdkafka")
+library_log.addFilter(lambda record: "enable.gapless.guarantee is experimental" not in record.getMessage())
 
 POLL_S: Final = 0.1
 BETWEEN_POLLS_S: Final = 0.002
@@ -73,9 +74,9 @@ class Producing:
         self._thread.start()
 
     def send(self, topic: str, partition: int, player_id: str, value: bytes, headers: Headers, debt: Debt) -> bool:
-        """Hands a message over, which pays `debt` when it is delivered; False if the producer has no room now.
+        """Hands a message over, which pays `debt` when it is delivered; False if the producer takes none now.
 
-        Raises Stopped.
+        Raises Stopped. After a fatal error the producer takes none; the thread tells which error it was.
         """
         landing = partial(self._landed, debt, len(value))
         try:
@@ -83,7 +84,9 @@ class Producing:
         except BufferError:
             return False
         except KafkaException as error:
-            raise Stopped("fatal", f"the producer refused an event for {topic}: {_said(error)}") from error
+            if error.args[0].code() == KafkaError._FATAL:  # noqa: SLF001
+                return False
+            raise Stopped("delivery", f"the producer refused an event for {topic}: {_said(error)}") from error
         return True
 
     def partitions(self, topic: str, timeout_s: float) -> int:

@@ -36,6 +36,13 @@ def kafka() -> Iterator[MockKafka]:
         yield cluster
 
 
+@pytest.fixture
+def one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mock cluster takes requests behind one that it refuses; brokers, who check the sequence, refuse these, too."""
+    producer = BusSettings.producer
+    monkeypatch.setattr(BusSettings, "producer", lambda settings: producer(settings) | {"max.in.flight": 1})
+
+
 class Bus:
     """A bus over one cluster, with the notes of all its sinks, and the metrics of the last one."""
 
@@ -76,6 +83,12 @@ async def test_every_event_leaves_in_the_order_of_its_player(kafka: MockKafka) -
     assert len(messages) == sum(map(len, expected(journal).values()))
     assert one_partition_per_player(messages)
     assert bus.metric("bus_out_delivered_total") == len(messages)
+
+
+async def test_a_bus_that_works_warns_of_nothing(kafka: MockKafka, caplog: pytest.LogCaptureFixture) -> None:
+    await Bus(kafka).reader(records([[spin("anna", 1)]])).read_all()
+    await asyncio.sleep(0.2)
+    assert [record.getMessage() for record in caplog.records if record.levelname != "INFO"] == []
 
 
 async def test_a_message_is_a_cloud_event_in_binary_mode(kafka: MockKafka) -> None:
@@ -129,6 +142,7 @@ async def test_brokers_that_are_down_for_a_while_cost_nothing_but_time(kafka: Mo
     assert bus.metric("breaker_state", breaker="bus") == 0
 
 
+@pytest.mark.usefixtures("one_request_at_a_time")
 async def test_the_order_stays_when_leaders_move_and_requests_are_repeated(kafka: MockKafka) -> None:
     journal = played(seed=3, players=10, spins=3_000)
     reader = Bus(kafka).reader(journal)
@@ -146,12 +160,8 @@ async def test_the_order_stays_when_leaders_move_and_requests_are_repeated(kafka
 @pytest.mark.parametrize(
     "error", [KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD]
 )
-async def test_an_error_that_would_leave_a_gap_begins_again_at_the_cursor(
-    kafka: MockKafka, monkeypatch: pytest.MonkeyPatch, error: int
-) -> None:
-    """The mock takes requests behind a refused one, which brokers refuse as well: so there is one at a time here."""
-    producer = BusSettings.producer
-    monkeypatch.setattr(BusSettings, "producer", lambda settings: producer(settings) | {"max.in.flight": 1})
+@pytest.mark.usefixtures("one_request_at_a_time")
+async def test_an_error_that_would_leave_a_gap_begins_again_at_the_cursor(kafka: MockKafka, error: int) -> None:
     journal = played(seed=5, players=6, spins=1_500)
     bus = Bus(kafka, waiting_events_max=200)
     kafka.fail(PRODUCE, [0, 0, 0, 0, 0, error])
