@@ -166,12 +166,12 @@ async def player_history(store: Store, player_id: str, archive: PlayerArchive | 
 
 async def _held(store: Store, player_id: str) -> tuple[Sequence[LogInfo], list[KeyedEntry]]:
     """The logs, and what they hold of a player. If one was trimmed under the reading, all are read anew."""
-    logs = await store.unfinished_logs()
+    logs = await store.journal_logs()
     for _ in range(TRIMS_MAX):
         try:
             return logs, await _all_logs(store, player_id, logs)
         except CorruptLog:
-            before, logs = logs, await store.unfinished_logs()
+            before, logs = logs, await store.journal_logs()
             if _trims(before) == _trims(logs):
                 raise
     return logs, await _all_logs(store, player_id, logs)

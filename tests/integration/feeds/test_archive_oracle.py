@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from croupier.integrations.plans import default_archive
 from prometheus_client import CollectorRegistry
 
+from croupier.integrations.plans import default_archive
 from feeds.archive.making import make
 from feeds.archive.settings import ArchiveSettings
 from snapshots.archive.opening import open_archive

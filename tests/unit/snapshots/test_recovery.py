@@ -37,6 +37,9 @@ class ReadOnly:
     async def unfinished_logs(self) -> Sequence[LogInfo]:
         return self.infos
 
+    async def journal_logs(self) -> Sequence[LogInfo]:
+        return self.infos
+
     async def load_player(self, player_id: str) -> StoredPlayer:
         return self.players.get(player_id, StoredPlayer(()))
 
