@@ -2,7 +2,8 @@
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from feeds.notifications.owed import PREFIX, Owed, decode_owed
@@ -64,11 +65,14 @@ class DueTable(Generic[Entry]):
 
 
 class Agenda:
-    """Notices that wait, are being sent, or have left but may come again with their record."""
+    """Notices that wait, are being sent, or have left but may come again with their record.
+
+    Each channel has a table of its own, so that one that hangs holds up no other.
+    """
 
     def __init__(self, notes: Notes, waiting_max: int, clock: Callable[[], float]) -> None:
         self._notes, self._waiting_max, self._clock = notes, waiting_max, clock
-        self.waiting: DueTable[Owed] = DueTable()
+        self._waiting: dict[str, DueTable[Owed]] = {}
         self._busy: dict[str, Owed] = {}
         self._done: OrderedDict[str, tuple[float, str, Position | None]] = OrderedDict()
 
@@ -88,38 +92,39 @@ class Agenda:
 
     def knows(self, key: str) -> bool:
         """Whether the notice is here already: its record has come again."""
-        return key in self.waiting or key in self._busy or key in self._done
+        return key in self._busy or key in self._done or any(key in table for table in self._waiting.values())
 
     def take(self, key: str) -> Owed | None:
         """A notice that waits, whether it is due or not; it must be `put` or `finish`ed. None if it does not wait."""
-        owed = self.waiting.get(key)
-        if owed is not None:
-            self.waiting.drop(key)
-            self._busy[key] = owed
-        return owed
+        for table in self._waiting.values():
+            owed = table.get(key)
+            if owed is not None:
+                table.drop(key)
+                self._busy[key] = owed
+                return owed
+        return None
 
     def full(self) -> bool:
         """Whether as many wait as may, or too many that have left are still remembered."""
         return len(self) >= self._waiting_max or len(self._done) >= DONE_MAX
 
     def __len__(self) -> int:
-        return len(self.waiting) + len(self._busy)
+        return sum(map(len, self._waiting.values())) + len(self._busy)
+
+    def channels(self) -> Sequence[str]:
+        """Those by which notices wait, or have waited."""
+        return tuple(self._waiting)
 
     def put(self, owed: Owed) -> None:
         """It waits, from now on or again."""
         self._busy.pop(owed.key, None)
-        self.waiting.put(owed.key, owed.not_before_ms, owed)
+        self._waiting.setdefault(owed.channel, DueTable()).put(owed.key, owed.not_before_ms, owed)
 
-    def take_due(self, now_ms: int, most: int) -> list[Owed]:
-        """At most so many that are due; each must be `put` or `finish`ed."""
-        due = []
-        if most > 0:
-            for key, owed in self.waiting.take_due(now_ms):
-                self._busy[key] = owed
-                due.append(owed)
-                if len(due) >= most:
-                    break
-        return due
+    def take_due(self, channel: str, now_ms: int, most: int) -> list[Owed]:
+        """At most so many of a channel that are due; each must be `put` or `finish`ed."""
+        due = dict(islice(self._waiting[channel].take_due(now_ms), max(0, most)))
+        self._busy |= due
+        return list(due.values())
 
     def finish(self, owed: Owed) -> None:
         """It has left, or was dropped. It is remembered until `forgettable` names it."""

@@ -22,6 +22,8 @@ from snapshots.errors import Fenced, StoreError
 
 log = logging.getLogger("croupier.notices")
 
+BREAKER_RETRY_MS = 1_000
+"""How long at least a notice rests while its channel does not work."""
 STORE_RETRY_MS = 2_000
 """How long a notice rests when the store did not take a note of it."""
 
@@ -47,6 +49,8 @@ class Delivering:
         self._key, self._metrics, self._now_ms = unsubscribe_key, metrics, now_ms
         self._domain = "localhost" if settings.mail is None else settings.mail.sender.rpartition("@")[2]
         self._noting = asyncio.Lock()
+        self._probing: set[str] = set()
+        """Channels with a notice under way that tells whether they work again: no other one is looked at meanwhile."""
 
     async def interrupted(self, owed: Owed) -> None:
         """A crash came between the notes before and after: mail goes once more, unless it has; nothing else does.
@@ -90,6 +94,19 @@ class Delivering:
         if channel is None:
             await self._end(owed, "failed")
             return
+        state = channel.breaker.state
+        if state == "closed":
+            await self._go_by(owed, channel)
+        elif state == "open" or owed.channel in self._probing:
+            self._postpone(owed, self._now_ms() + max(BREAKER_RETRY_MS, round(channel.breaker.left_s * 1_000)))
+        else:
+            self._probing.add(owed.channel)
+            try:
+                await self._go_by(owed, channel)
+            finally:
+                self._probing.discard(owed.channel)
+
+    async def _go_by(self, owed: Owed, channel: Channel) -> None:
         verdict = await self._judge.verdict(owed, channel, self._now_ms())
         if isinstance(verdict, Drop):
             await self._end(owed, verdict.outcome)
@@ -99,7 +116,7 @@ class Delivering:
         elif channel.breaker.allows():
             await self._hand_over(owed, channel, verdict)
         else:
-            self._postpone(owed, self._now_ms() + max(1_000, round(channel.breaker.left_s * 1_000)))
+            self._postpone(owed, self._now_ms() + BREAKER_RETRY_MS)
 
     async def _hand_over(self, owed: Owed, channel: Channel, go: Go) -> None:
         try:
@@ -174,7 +191,7 @@ class Delivering:
             url = unsubscribe_url(unsubscribe, self._key, owed)
         where = zone(go.zone, self._settings.time_zone)
         try:
-            return wording(owed, go.contact, where, self._texts.now(), self._settings.currencies, url)
+            return wording(owed, go.contact, where, self._texts.now, self._settings.currencies, url)
         except TemplateUnsound as problem:
             log.error("notices: %s can't be written: %s", owed.id, problem)
             return None

@@ -159,9 +159,11 @@ class NoticesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Answers `GET /players/{id}/contact` with language, time zone, addresses, consents and blocks."""
     product: Annotated[str, Meta(min_length=1, max_length=64)]
     """The product whose consents count."""
-    catalog: Path
-    """The folder of the catalog: its `locales` hold the texts. Changed files are read again."""
     kinds: Annotated[dict[Kind, KindSettings], Meta(min_length=1)]
+    catalog: Path | None = None
+    """The folder of the catalog, whose `locales` hold the texts. Changed files are read again."""
+    store: Credential | None = None
+    """Instead of `catalog`: where the URL of Croupier's store is. The texts are those of the catalog in force."""
     mail: MailSettings | None = None
     channels: Annotated[dict[Name, ChannelSettings], Meta(max_length=8)] = {}
     engine: AskedSettings | None = None
@@ -182,6 +184,8 @@ class NoticesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         _check_zone(self.time_zone)
+        if (self.catalog is None) == (self.store is None):
+            raise ValueError("must name either catalog or store")
         if MAIL in self.channels:
             raise ValueError(f"channels: {MAIL} is the section mail")
         for name, kind in self.kinds.items():

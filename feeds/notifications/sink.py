@@ -5,6 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -32,7 +33,7 @@ from snapshots.errors import CorruptLog, Fenced, StoreError
 log = logging.getLogger("croupier.notices")
 
 SENDING_MAX: Final = 16
-"""Notices that are on their way at the same time."""
+"""Notices that are on their way at the same time, by channel."""
 LOOK_AGAIN_S: Final = 0.5
 FORGET_EVERY_S: Final = 5.0
 FORGET_MAX: Final = 500
@@ -64,6 +65,7 @@ class NoticesSink:
             notes, settings.before_ms("bonus_expiring"), settings.before_ms("points_expiring"), settings.timers_max
         )
         self._reasons = Reasons(settings, self._agenda, self._timers, metrics, now_ms)
+        self._texts = TextsInForce(settings)
         self._channels: dict[str, Channel] = {}
         self._asked: dict[str, Asked] = {}
         self._settled: dict[str, Position] = {}
@@ -71,15 +73,16 @@ class NoticesSink:
         self._committed: Mapping[str, Position] = {}
         self._forgot_s = clock()
         self._changed = asyncio.Event()
-        self._sending: set[asyncio.Task[None]] = set()
-        self._looking: asyncio.Task[None] | None = None
+        self._sending: dict[str, set[asyncio.Task[None]]] = {}
+        self._running: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
 
     # --- opening and closing
 
     async def open(self) -> None:
         """See Sink."""
-        texts, key = TextsInForce(self._settings), _unsubscribe_key(self._settings)
+        key = _unsubscribe_key(self._settings)
+        await self._texts.open()
         await self._connect()
         engine = self._asked.get("engine")
         judge = Judge(self._settings, Contacts(self._asked["pam"], self._clock), engine)
@@ -88,7 +91,7 @@ class NoticesSink:
             notes=self._notes,
             agenda=self._agenda,
             judge=judge,
-            texts=texts,
+            texts=self._texts,
             channels=self._channels,
             unsubscribe_key=key,
             metrics=self._metrics,
@@ -98,7 +101,10 @@ class NoticesSink:
         await self._timers.load()
         for owed in await self._agenda.load():
             await self._delivering.interrupted(owed)
-        self._looking = asyncio.create_task(self._look_often(), name="notices")
+        self._running = [
+            asyncio.create_task(self._look_often(), name="notices"),
+            asyncio.create_task(self._texts.look_often(), name="texts of notices"),
+        ]
 
     async def _connect(self) -> None:
         settings = self._settings
@@ -117,17 +123,22 @@ class NoticesSink:
 
     async def close(self) -> None:
         """See Sink."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
-        if self._sending:
-            await asyncio.wait(self._sending, timeout=CLOSE_TIMEOUT_S)
-        late = list(self._sending)
-        for task in late:
+        for task in self._running:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._finish()
         for outside in self._outside():
             await outside.close()
+        await self._texts.close()
+
+    async def _finish(self) -> None:
+        """Waits for notices that are on their way, for a bounded time."""
+        sending = [task for tasks in self._sending.values() for task in tasks]
+        if sending:
+            _, late = await asyncio.wait(sending, timeout=CLOSE_TIMEOUT_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     # --- taking
 
@@ -200,15 +211,20 @@ class NoticesSink:
             raise
         except StoreError as failure:
             log.warning("notices: the store does not take notes: %s", failure)
-        for owed in self._agenda.take_due(self._now_ms(), SENDING_MAX - len(self._sending)):
-            task = asyncio.create_task(self._delivering.deliver(owed), name=f"notice {owed.key}")
-            self._sending.add(task)
-            task.add_done_callback(self._sent)
+        for channel in self._agenda.channels():
+            self._begin(channel)
         self._metrics.waiting.set(len(self._agenda))
         self._metrics.timers.set(len(self._timers.table))
 
-    def _sent(self, task: "asyncio.Task[None]") -> None:
-        self._sending.discard(task)
+    def _begin(self, channel: str) -> None:
+        sending = self._sending.setdefault(channel, set())
+        for owed in self._agenda.take_due(channel, self._now_ms(), SENDING_MAX - len(sending)):
+            task = asyncio.create_task(self._delivering.deliver(owed), name=f"notice {owed.key}")
+            sending.add(task)
+            task.add_done_callback(partial(self._sent, sending))
+
+    def _sent(self, sending: "set[asyncio.Task[None]]", task: "asyncio.Task[None]") -> None:
+        sending.discard(task)
         self._changed.set()
         if not task.cancelled() and (failure := task.exception()) is not None:
             self._fail(failure)

@@ -140,7 +140,7 @@ class World:
         self.loyalty: dict[str, dict[str, Any] | int] = {}
         self.asked: list[web.Request] = []
         self.posted: list[dict[str, Any]] = []
-        self.post_status = 200
+        self.post_status, self.post_delay_s = 200, 0.0
         self.url = ""
         self._metrics = NoticeMetrics(self.registry)
         self._seq = 0
@@ -232,6 +232,7 @@ class World:
     async def post(self, request: web.Request) -> web.StreamResponse:
         """What Apprise sends."""
         self.posted.append({"to": request.match_info["to"], **await request.json()})
+        await asyncio.sleep(self.post_delay_s)
         return web.Response(status=self.post_status)
 
 

@@ -1,18 +1,15 @@
-"""The texts of the catalog's `locales`, compiled, and read again when their files change."""
+"""The catalog's texts, compiled, and read again when they change."""
 
+import asyncio
 import logging
-import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
-import msgspec
 from jinja2 import Template
 
 from feeds.notifications.settings import MAIL, NoticesSettings
+from feeds.notifications.words.sources import Plain, Source, source_of
 from feeds.notifications.words.templates import (
     FORMATS,
-    PREFIX,
     Part,
     TemplateUnsound,
     compiled,
@@ -26,20 +23,16 @@ log = logging.getLogger("croupier.notices")
 
 SOURCE_LANGUAGE: Final = "en"
 LOOK_AGAIN_S: Final = 10.0
-FILE_BYTES_MAX: Final = 1 << 20
-FILES_MAX: Final = 100
-
-_decode = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class Texts:
     """What was read at one time. `plain`: language → key → text; `templates`: language → key → template."""
 
-    def __init__(self, plain: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, plain: Plain) -> None:
         self._plain = plain
         self._templates = {
             language: {
-                key: compiled(key, text) for key, text in texts.items() if key.startswith(PREFIX) and key not in FORMATS
+                key: compiled(key, text) for key, text in texts.items() if key in known_keys() and key not in FORMATS
             }
             for language, texts in plain.items()
         }
@@ -68,69 +61,64 @@ def parts_of(channel: str) -> tuple[Part, ...]:
     return ("subject", "text") if channel == MAIL else ("short",)
 
 
-def read_texts(catalog: Path, settings: NoticesSettings) -> Texts:
-    """Reads `locales/*.json`. Raises TemplateUnsound if something is wrong, or the English texts lack a notice's."""
-    plain = {path.stem: _file(path) for path in _files(catalog)}
+def checked_texts(plain: Plain, settings: NoticesSettings) -> Texts:
+    """Raises TemplateUnsound if a text of a notice is wrong, or English lacks one that the settings need."""
+    for language, texts in plain.items():
+        for key in known_keys():
+            if (text := texts.get(key)) and (wrong := complaint(key, text)):
+                raise TemplateUnsound(f"locales/{language}.json: `{key}`: {wrong}")
+    english = plain.get(SOURCE_LANGUAGE, {})
     for kind, of in settings.kinds.items():
         for key in (notice_key(kind, part) for channel in of.channels for part in parts_of(channel)):
-            if not plain.get(SOURCE_LANGUAGE, {}).get(key):
-                raise TemplateUnsound(f"{catalog}/locales/{SOURCE_LANGUAGE}.json has no text `{key}`")
+            if not english.get(key):
+                raise TemplateUnsound(f"locales/{SOURCE_LANGUAGE}.json has no text `{key}`")
     return Texts(plain)
 
 
-def _files(catalog: Path) -> list[Path]:
-    return sorted((catalog / "locales").glob("[!.]*.json"))[:FILES_MAX]
-
-
-def _file(path: Path) -> dict[str, str]:
-    """One language. Raises TemplateUnsound with file and key."""
-    try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise TemplateUnsound(f"{path} is larger than {FILE_BYTES_MAX} bytes")
-        found = _decode(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    except (OSError, msgspec.DecodeError) as problem:
-        raise TemplateUnsound(f"{path} can't be read: {problem}") from problem
-    for key in known_keys():
-        if (text := found.get(key)) and (wrong := complaint(key, text)):
-            raise TemplateUnsound(f"{path}: `{key}`: {wrong}")
-    return {key: text for key, text in found.items() if not key.startswith(PREFIX) or key in known_keys()}
-
-
 class TextsInForce:
-    """The texts of a folder; those read last hold on while new ones are wrong."""
+    """Texts that are read again when they change; those read last hold on while new ones are wrong."""
 
     def __init__(self, settings: NoticesSettings) -> None:
         self._settings = settings
-        self._catalog = Path(settings.catalog)
-        self._looked = time.monotonic()
-        self._stamps = self._stamp()
+        self._source: Source | None = None
+        self._stamp: object = None
+        self._texts = Texts({})
+
+    @property
+    def now(self) -> Texts:
+        """The texts to use."""
+        return self._texts
+
+    async def open(self) -> None:
+        """Reads them for the first time. Raises SinkFailed."""
         try:
-            self._texts = read_texts(self._catalog, settings)
+            self._source = source_of(self._settings)
+            self._stamp = await self._source.stamp()
+            self._texts = checked_texts(await self._source.read(), self._settings)
         except TemplateUnsound as problem:
             raise SinkFailed(f"notices: {problem}") from problem
 
-    def now(self) -> Texts:
-        """The texts to use. It looks at the files every ten seconds."""
-        if time.monotonic() - self._looked >= LOOK_AGAIN_S:
-            self.look()
-        return self._texts
+    async def close(self) -> None:
+        """Lets go of the source."""
+        if self._source is not None:
+            await self._source.close()
 
-    def look(self) -> None:
-        """Reads the files again if they have changed."""
-        self._looked = time.monotonic()
-        stamps = self._stamp()
-        if stamps == self._stamps:
+    async def look_often(self) -> None:
+        """Reads them again when they have changed, until it is cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            await self._look()
+
+    async def _look(self) -> None:
+        if self._source is None:
             return
-        self._stamps = stamps
         try:
-            self._texts = read_texts(self._catalog, self._settings)
+            stamp = await self._source.stamp()
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            self._texts = checked_texts(await self._source.read(), self._settings)
         except TemplateUnsound as problem:
             log.error("notices: the texts read before stay in use: %s", problem)
         else:
             log.info("notices: texts were read again")
-
-    def _stamp(self) -> tuple[tuple[str, int, int], ...]:
-        try:
-            return tuple((path.name, (of := path.stat()).st_mtime_ns, of.st_size) for path in _files(self._catalog))
-        except OSError:
-            return ()

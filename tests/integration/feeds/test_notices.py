@@ -10,6 +10,7 @@ from email.message import EmailMessage, Message
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 
 from engine import events as e
@@ -476,15 +477,18 @@ async def test_a_text_that_is_missing_is_named(world: World) -> None:
 async def test_texts_that_become_wrong_leave_those_before_in_use(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("feeds.notifications.words.texts.LOOK_AGAIN_S", 0)
+    monkeypatch.setattr("feeds.notifications.words.texts.LOOK_AGAIN_S", 0.05)
     async with world.sink() as sink:
         texts = dict.fromkeys(("notice.level_changed.subject", "notice.level_changed.text"), "{{ name }}")
         world.write_texts("en", texts)
         with caplog.at_level(logging.ERROR):
+            await world.until(lambda: "stay in use" in caplog.text)
             await sink.take(world.happens("p1", level_changed()))
             await world.until(lambda: world.count("email", "sent") == 1)
         assert "`notice.level_changed.subject`: 'name' is undefined" in caplog.text
-        world.write_texts("en", dict.fromkeys(texts, "New words"))
+        with caplog.at_level(logging.INFO):
+            world.write_texts("en", dict.fromkeys(texts, "New words"))
+            await world.until(lambda: "read again" in caplog.text)
         await sink.take(world.happens("p2", level_changed()))
         await world.until(lambda: world.count("email", "sent") == 2)
     assert [mail["Subject"] for mail in world.mail.mails] == ["You are Gold now", "New words"]
@@ -504,3 +508,28 @@ async def test_no_log_line_holds_an_address_or_a_secret(world: World, caplog: py
     )
     for secret in ("anna@", "+4915550100", "unguessable", "/post/"):
         assert secret not in ours
+
+
+async def test_a_channel_that_hangs_holds_up_no_other(world: World) -> None:
+    world.post_delay_s = 3
+    kinds = {"level_changed": {"channels": ["sms"]}, **WITHDRAWN}
+    channels = {"sms": {"url": world.settings().channels["sms"].url, "threads": 1, "timeout_s": 0.3}}
+    async with world.sink(kinds=kinds, channels=msgspec.to_builtins(channels)) as sink:
+        for number in range(40):
+            await sink.take(world.happens(f"p{number}", level_changed()))
+        await sink.take(world.happens("p40", e.WithdrawalConfirmed("w1", 100)))
+        await world.until(lambda: world.count("email", "sent", "service") == 1, 2)
+        await world.until(lambda: world.registry.get_sample_value("breaker_state", {"breaker": "sms"}) == 2)
+    assert len(world.posted) <= 5
+
+
+async def test_while_the_mail_server_is_down_the_platform_is_left_alone(world: World) -> None:
+    await world.mail.stop()
+    async with world.sink() as sink:
+        for number in range(60):
+            await sink.take(world.happens(f"p{number}", level_changed()))
+        await world.until(lambda: world.registry.get_sample_value("breaker_state", {"breaker": "mail"}) == 2)
+        asked = len(world.asked)
+        world.now_ms += 60_000
+        await asyncio.sleep(1.2)
+        assert len(world.asked) == asked < 30
