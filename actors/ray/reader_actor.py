@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from actors.host.importing import imported
 from actors.host.loop_thread import LoopThread
 from actors.ray.deployment import Deployment, encode, node_address
+from actors.routing.breaker import states_shown
 from actors.supervision.reader_ports import Progress, Runner, RunningReader
 from actors.wire.frames import ReaderState
 
@@ -35,7 +36,7 @@ class Reader:
         self._name, self._host = name, config.shard.bind_host or node_address()
         self._thread = LoopThread("reader")
         self._ended = threading.Event()
-        registry = CollectorRegistry()
+        registry = self._registry = CollectorRegistry()
         server, _ = start_http_server(0, addr=self._host, registry=registry)
         self._metrics_port = server.server_port
         runner: Runner = imported(plan.runner)
@@ -58,6 +59,7 @@ class Reader:
                 lag_records=found.lag_records,
                 host=self._host,
                 metrics_port=self._metrics_port,
+                breakers=states_shown(self._registry),
             )
         )
 

@@ -5,11 +5,22 @@ import time
 from collections.abc import Callable
 from typing import Final, Literal
 
+from prometheus_client import CollectorRegistry
+
 log = logging.getLogger("croupier.breaker")
 
 State = Literal["closed", "half_open", "open"]
 NUMBERS: Final[dict[State, int]] = {"closed": 0, "half_open": 1, "open": 2}
 """As the metric `breaker_state` shows them."""
+
+
+def states_shown(registry: CollectorRegistry) -> dict[str, str]:
+    """The breakers that the metric `breaker_state` of this registry shows, by name, in the order of their names."""
+    words: dict[float, str] = {number: state for state, number in NUMBERS.items()}
+    samples = [sample for metric in registry.collect() if metric.name == "breaker_state" for sample in metric.samples]
+    return {
+        sample.labels["breaker"]: words[sample.value] for sample in sorted(samples, key=lambda each: str(each.labels))
+    }
 
 
 class Breaker:

@@ -109,4 +109,5 @@ def _reader(state: ReaderState) -> dict[str, Any]:
         "trouble": state.trouble or None,
         "lag_seconds": round(state.lag_s, 3),
         "lag_records": state.lag_records,
+        "breakers": state.breakers,
     }

@@ -97,7 +97,8 @@ class ReaderSaid(msgspec.Struct, frozen=True, array_like=True, tag="reader_said"
 class ReaderState(msgspec.Struct, frozen=True, array_like=True):
     """A reader of the journal. `trouble` is why it does not read now, else empty.
 
-    `lag_s` is the age of the oldest record that has not left; `lag_records` is how many have not.
+    `lag_s` is the age of the oldest record that has not left; `lag_records` is how many have not. `breakers`: the state
+    of each circuit breaker in its process, by name.
     """
 
     name: str
@@ -107,6 +108,7 @@ class ReaderState(msgspec.Struct, frozen=True, array_like=True):
     lag_records: int = 0
     host: str = ""
     metrics_port: int = 0
+    breakers: dict[str, str] = {}
 
 
 class ReadersReport(msgspec.Struct, frozen=True, array_like=True, tag="readers_report"):

@@ -43,10 +43,11 @@ def _readers(readers: list[dict[str, Any]]) -> Table:
     """Readers of the journal: what they are behind, and why they don't read, if they don't."""
     table = Table(title="Readers of the journal", title_justify="left")
     columns = ("name", "pid", "reading", "lag_seconds", "lag_records", "trouble")
-    for name in columns:
+    for name in (*columns, "breakers"):
         table.add_column(name.replace("_", " "))
     for reader in readers:
-        table.add_row(*("–" if reader[name] is None else str(reader[name]) for name in columns))
+        breakers = ", ".join(f"{name}: {state}" for name, state in reader["breakers"].items())
+        table.add_row(*("–" if reader[name] is None else str(reader[name]) for name in columns), breakers or "–")
     return table
 
 
