@@ -5,7 +5,12 @@ import logging
 import ssl
 import time
 from collections.abc import Sequence
-from email.message import EmailMessage
+from email.errors import MessageError
+from email.header import Header
+from email.message import Message
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import compat32
 from email.utils import formataddr, formatdate
 from typing import Final
 
@@ -24,8 +29,10 @@ log = logging.getLogger("croupier.notices")
 IDLE_MAX_S: Final = 20.0
 """A connection that rested longer is not used again: servers close idle ones."""
 ADDRESS_CHARS_MAX: Final = 254
+LINE_CHARS_MAX: Final = 900
 SHUTTING_DOWN: Final = 421
 PERMANENT: Final = 500
+_POLICY: Final = compat32.clone(mangle_from_=False, max_line_length=None)
 _BREAKS_ADDRESS: Final = frozenset(' \t\r\n<>,;:"()[]\\')
 
 
@@ -54,7 +61,7 @@ class MailChannel:
     async def send(self, addresses: Sequence[str], wording: Wording, message_id: str) -> Sent:
         """See Channel. Only a connection that breaks while the server has the whole mail leaves it `unknown`."""
         try:
-            content = self._message(addresses[0], wording, message_id).as_bytes()
+            content = self.written(addresses[0], wording, message_id)
         except ValueError as problem:
             self.breaker.gave_up()
             return Sent("refused", f"it can't be written as a mail: {problem}")
@@ -64,6 +71,13 @@ class MailChannel:
         except asyncio.CancelledError:
             self.breaker.gave_up()
             raise
+
+    def written(self, to: str, wording: Wording, message_id: str) -> bytes:
+        """The mail. Raises ValueError if a header can't be written."""
+        try:
+            return self._message(to, wording, message_id).as_bytes(policy=_POLICY)
+        except MessageError as problem:
+            raise ValueError(f"a header can't be written: {type(problem).__name__}") from problem
 
     async def close(self) -> None:
         """See Channel."""
@@ -137,21 +151,36 @@ class MailChannel:
             raise
         return client
 
-    def _message(self, to: str, wording: Wording, message_id: str) -> EmailMessage:
-        message = EmailMessage()
+    def _message(self, to: str, wording: Wording, message_id: str) -> Message:
+        """By the library's older classes: the newer ones parse what they write, which takes milliseconds."""
+        message = _body(wording)
         message["From"] = formataddr((self._settings.sender_name, self._settings.sender))
         message["To"] = to
-        message["Subject"] = wording.subject
+        charset = None if wording.subject.isascii() else "utf-8"
+        message["Subject"] = Header(wording.subject, charset, header_name="Subject").encode()
         message["Date"] = formatdate(usegmt=True)
         message["Message-ID"] = message_id
         message["Auto-Submitted"] = "auto-generated"
         if wording.unsubscribe_url:
             message["List-Unsubscribe"] = f"<{wording.unsubscribe_url}>"
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        message.set_content(wording.text)
-        if wording.html:
-            message.add_alternative(wording.html, subtype="html")
         return message
+
+
+def _body(wording: Wording) -> Message:
+    plain = _part(wording.text, "plain")
+    if not wording.html:
+        return plain
+    both = MIMEMultipart("alternative")
+    both.attach(plain)
+    both.attach(_part(wording.html, "html"))
+    return both
+
+
+def _part(text: str, subtype: str) -> MIMEText:
+    """As it is if a mail can carry it so, else encoded."""
+    as_is = text.isascii() and all(len(line) <= LINE_CHARS_MAX for line in text.split("\n"))
+    return MIMEText(text, subtype, "us-ascii" if as_is else "utf-8")
 
 
 async def _alive(client: aiosmtplib.SMTP) -> bool:
