@@ -11,13 +11,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks import client, servers, shard_metrics, stream_load, two_calls
+from benchmarks import bus_out, client, servers, shard_metrics, stream_load, two_calls
 from benchmarks.load import LoadFailed, Sample
 from benchmarks.postgres import postgres
 from benchmarks.signed import Keys
 
 Load = Callable[[int, int], Sample]
 """Connections and seconds in, a sample out."""
+
+
+INTEGRATIONS: Final = """\
+archive:
+  place: {{url: "{folder}/archive"}}
+  spool: "{folder}/archive-spool"
+  key_file: "{folder}/archive.key"
+bus:
+  brokers: [{brokers}]
+  topic: {topic}
+"""
 
 
 class Setting(NamedTuple):
@@ -111,9 +122,13 @@ def croupier_on(
     store: str,
     roots: tuple[int, ...],
     extra: str = "--shards 1",
+    *,
+    archive: bool = False,
 ) -> Target:
     """`croupier up` on a store, with the run's players registered."""
-    running = stack.enter_context(servers.croupier(name, store, setting.keys_file, setting.folder, extra))
+    running = stack.enter_context(
+        servers.croupier(name, store, setting.keys_file, setting.folder, extra, archive=archive)
+    )
     client.prepare(running.url, setting.keys.platform, setting.players)
     before = shard_metrics.scrape(running.url)
 
@@ -123,6 +138,18 @@ def croupier_on(
         checked(name, found, spins, setting.players, answered, slack)
 
     return Target(name, running.url, (running.pid, *roots), setting.players, check, is_croupier=True)
+
+
+def _with_readers(stack: contextlib.ExitStack, setting: Setting, name: str) -> Target:
+    """With the archive in a folder, and all events to the mock brokers, which are processes of the run's own."""
+    running = stack.enter_context(servers.redis(setting.folder, name, "everysec"))
+    integrations = setting.folder / "integrations.yaml"
+    integrations.write_text(
+        INTEGRATIONS.format(folder=setting.folder, brokers=stack.enter_context(bus_out.brokers()), topic=bus_out.TOPIC)
+    )
+    roots = (running.pid,)
+    extra = f"--shards 1 --integrations {integrations}"
+    return croupier_on(stack, setting, name, running.url, roots, extra, archive=True)
 
 
 Generator = Callable[[str, Path, int, int, int, int], Sample]
@@ -169,6 +196,7 @@ SPECS: Final = {
     "redis-everysec": Spec("Croupier, Redis (AOF everysec)", _croupier, open_loop=True),
     "redis-always": Spec("Croupier, Redis (AOF always)", _croupier, beside=("p0",)),
     "sqlite": Spec("Croupier, SQLite (default)", _croupier, beside=("p0",)),
+    "readers": Spec("Croupier, Redis (AOF everysec), archive and bus", _with_readers, beside=("p0", "redis-everysec")),
     "two-calls": Spec("Croupier, Redis (AOF everysec), two calls", _generated(two_calls.measure), beside=("p0",)),
     "stream": Spec(
         "Croupier, Redis (AOF everysec), spin stream", _generated(stream_load.measure), beside=("p0", "redis-everysec")
