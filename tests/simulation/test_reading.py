@@ -27,7 +27,7 @@ from tests.support.shard_harness import players_in
 
 OWNER = Owner("host-1", 1, 1)
 SHARDS = ("s0", "s1", "s2")
-STEPS = 500
+STEPS = 300
 PLAYERS = 6
 
 
