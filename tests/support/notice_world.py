@@ -76,6 +76,8 @@ class MailServer:
         self.hold = asyncio.Event()
         self.hold.set()
         self.port = 0
+        self.options: dict[str, Any] = {}
+        """Of the library's server: TLS, logins."""
         self._connections: list[SMTP] = []
         self._server: asyncio.Server | None = None
 
@@ -124,7 +126,7 @@ class MailServer:
             await self._server.wait_closed()
 
     def _connected(self) -> SMTP:
-        made = SMTP(self, hostname="mail.example", loop=asyncio.get_running_loop())
+        made = SMTP(self, hostname="mail.example", loop=asyncio.get_running_loop(), **self.options)
         self._connections.append(made)
         return made
 
