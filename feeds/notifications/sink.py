@@ -20,6 +20,7 @@ from feeds.notifications.channels.mail import MailChannel
 from feeds.notifications.delivering import Delivering
 from feeds.notifications.judging import Judge
 from feeds.notifications.metrics import NoticeMetrics
+from feeds.notifications.points_watch import PointsWatch
 from feeds.notifications.reasons import Found, Reasons
 from feeds.notifications.ringing import Ringing
 from feeds.notifications.settings import MAIL, NoticesSettings
@@ -61,10 +62,9 @@ class NoticesSink:
     ) -> None:
         self._settings, self._notes, self._metrics, self._now_ms, self._clock = settings, notes, metrics, now_ms, clock
         self._agenda = Agenda(notes, settings.waiting_max, clock)
-        self._timers = Timers(
-            notes, settings.before_ms("bonus_expiring"), settings.before_ms("points_expiring"), settings.timers_max
-        )
-        self._reasons = Reasons(settings, self._agenda, self._timers, metrics, now_ms)
+        self._timers = Timers(notes, settings.before_ms("bonus_expiring"))
+        self._points = PointsWatch(notes, settings.before_ms("points_expiring"), settings.points_players_max)
+        self._reasons = Reasons(settings, self._agenda, self._timers, self._points, metrics, now_ms)
         self._texts = TextsInForce(settings)
         self._channels: dict[str, Channel] = {}
         self._asked: dict[str, Asked] = {}
@@ -97,8 +97,11 @@ class NoticesSink:
             metrics=self._metrics,
             now_ms=self._now_ms,
         )
-        self._ringing = Ringing(self._notes, self._agenda, self._timers, self._reasons, engine, self._now_ms)
+        self._ringing = Ringing(
+            self._notes, self._agenda, self._timers, self._points, self._reasons, engine, self._now_ms
+        )
         await self._timers.load()
+        await self._points.load()
         for owed in await self._agenda.load():
             await self._delivering.interrupted(owed)
         self._running = [
@@ -126,10 +129,10 @@ class NoticesSink:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        await self._finish()
-        for outside in self._outside():
-            await outside.close()
-        await self._texts.close()
+        try:
+            await self._finish()
+        finally:
+            await asyncio.gather(*(outside.close() for outside in self._outside()), self._texts.close())
 
     async def _finish(self) -> None:
         """Waits for notices that are on their way, for a bounded time."""
@@ -154,8 +157,8 @@ class NoticesSink:
             if self._reasons.concern(transition):
                 self._reasons.find(transition, followed, found)
         notes = found.notes()
-        if notes:
-            await self._notes.write(notes)
+        if notes or found.points:
+            await self._points.change(found.points, notes)
             self._remember(found)
         for key in found.ended:
             await self._delivering.withdraw(key)
@@ -214,7 +217,8 @@ class NoticesSink:
         for channel in self._agenda.channels():
             self._begin(channel)
         self._metrics.waiting.set(len(self._agenda))
-        self._metrics.timers.set(len(self._timers.table))
+        self._metrics.timers.labels("bonus").set(len(self._timers.table))
+        self._metrics.timers.labels("points").set(len(self._points.table))
 
     def _begin(self, channel: str) -> None:
         sending = self._sending.setdefault(channel, set())
@@ -249,9 +253,8 @@ class NoticesSink:
     async def ask(self, request: bytes) -> bytes:
         """See Sink. Any question is answered with what waits and which breakers are open."""
         breakers = {outside.breaker.name: outside.breaker.state for outside in self._outside()}
-        return msgspec.json.encode(
-            {"waiting": len(self._agenda), "timers": len(self._timers.table), "breakers": breakers}
-        )
+        watched = {"bonuses": len(self._timers.table), "points": len(self._points.table)}
+        return msgspec.json.encode({"waiting": len(self._agenda), "watched": watched, "breakers": breakers})
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:

@@ -453,7 +453,7 @@ async def test_points_of_a_player_who_has_played_are_not_about_to_expire(world: 
 
 
 def looks_again_at(world: World, when: str) -> bool:
-    due = b'"due_ms":%d' % round(datetime.fromisoformat(when).timestamp() * 1_000)
+    due = b'"p1":%d' % round(datetime.fromisoformat(when).timestamp() * 1_000)
     return any(due in value for value in world.notes.kept.values())
 
 
