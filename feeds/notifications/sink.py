@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -40,6 +40,8 @@ FORGET_EVERY_S: Final = 5.0
 FORGET_MAX: Final = 500
 COMMITTED_AFTER_S: Final = 5.0
 """Positions that were told so long ago are committed: the reader commits what it is told at once, or fails."""
+CANCELS_MAX: Final = 10
+CANCEL_AGAIN_S: Final = 0.2
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long notices that are on their way are waited for. What became of the others is not known."""
 
@@ -126,9 +128,7 @@ class NoticesSink:
 
     async def close(self) -> None:
         """See Sink."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await _cancelled(self._running)
         try:
             await self._finish()
         finally:
@@ -139,9 +139,7 @@ class NoticesSink:
         sending = [task for tasks in self._sending.values() for task in tasks]
         if sending:
             _, late = await asyncio.wait(sending, timeout=CLOSE_TIMEOUT_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await _cancelled(late)
 
     # --- taking
 
@@ -263,6 +261,17 @@ async def _set_within(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         return
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels, several times if need be: `asyncio.wait_for` drops a cancellation that comes together with a result."""
+    left = set(tasks)
+    for _ in range(CANCELS_MAX):
+        for task in left:
+            task.cancel()
+        if not left:
+            return
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
 
 
 def _unsubscribe_key(settings: NoticesSettings) -> str:
