@@ -110,6 +110,8 @@ class NoticesSink:
             asyncio.create_task(self._look_often(), name="notices"),
             asyncio.create_task(self._texts.look_often(), name="texts of notices"),
         ]
+        for task in self._running:
+            task.add_done_callback(self._ran)
 
     async def _connect(self) -> None:
         settings = self._settings
@@ -195,13 +197,10 @@ class NoticesSink:
     # --- telling
 
     async def _look_often(self) -> None:
-        try:
-            while True:
-                await self._look()
-                await _set_within(self._changed, LOOK_AGAIN_S)
-                self._changed.clear()
-        except Exception as failure:
-            self._fail(failure)
+        while True:
+            await self._look()
+            await _set_within(self._changed, LOOK_AGAIN_S)
+            self._changed.clear()
 
     async def _look(self) -> None:
         """Begins what is due. Raises Fenced."""
@@ -228,11 +227,14 @@ class NoticesSink:
     def _sent(self, sending: "set[asyncio.Task[None]]", task: "asyncio.Task[None]") -> None:
         sending.discard(task)
         self._changed.set()
+        self._ran(task)
+
+    def _ran(self, task: "asyncio.Task[None]") -> None:
+        """The reader hears with its next call of what went wrong."""
         if not task.cancelled() and (failure := task.exception()) is not None:
             self._fail(failure)
 
     def _fail(self, failure: BaseException) -> None:
-        """The reader hears of it with its next call."""
         if self._failure is None:
             log.error("notices: stopped: %s", failure, exc_info=failure)
             self._failure = failure
