@@ -85,6 +85,11 @@ class Delivering:
         except StoreError as failure:
             log.warning("notices: %s by %s waits for the store: %s", owed.id, owed.channel, failure)
             self._postpone(owed, self._now_ms() + STORE_RETRY_MS)
+        except Exception:
+            log.exception("notices: %s by %s met a bug and is given up", owed.id, owed.channel)
+            self._metrics.count(owed, "failed")
+            owed.stage = "done"
+            self._postpone(owed, self._now_ms())
 
     async def _try(self, owed: Owed) -> None:
         if owed.stage == "done":

@@ -28,7 +28,7 @@ class NoticeMetrics:
             buckets=DELAY_BUCKETS_S, registry=registry,
         )  # fmt: skip
         self.waiting = Gauge("notices_waiting", "Notices that wait to be sent", registry=registry)
-        self.timers = Gauge("notice_timers", "Bonuses and points watched for their end", registry=registry)
+        self.timers = Gauge("notice_timers", "Bonuses, and players with points, watched", ["of"], registry=registry)
         self._breakers = Gauge("breaker_state", "0 closed, 1 half open, 2 open", ["breaker"], registry=registry)
 
     def count(self, owed: Owed, outcome: Outcome) -> None:
@@ -36,7 +36,7 @@ class NoticeMetrics:
         self._notices.labels(owed.channel, owed.category, outcome).inc()
 
     def no_room(self, category: str) -> None:
-        """Nothing watches the end of a bonus, or of points, because as many are watched as may be."""
+        """Nothing watches the end of a bonus, because as many are watched as may be."""
         self._notices.labels("any", category, "no_room").inc()
 
     def sent(self, owed: Owed, now_ms: int) -> None:

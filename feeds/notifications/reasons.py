@@ -11,9 +11,9 @@ from feeds.notifications.agenda import Agenda
 from feeds.notifications.kinds import Kind, Values, draft_of
 from feeds.notifications.metrics import NoticeMetrics
 from feeds.notifications.owed import Owed, encode_owed, owed_key
+from feeds.notifications.points_watch import PointsWatch
 from feeds.notifications.settings import NoticesSettings
-from feeds.notifications.timers import Timer, Timers, bonus_key, encode_timer, ended_grant, ending_id, points_key
-from feeds.public.data.loyalty import PointsExpired
+from feeds.notifications.timers import Timer, Timers, bonus_key, encode_timer, ended_grant, ending_id
 from feeds.public.event import PublicEvent
 from feeds.public.mapping import public_events
 from feeds.reading import Followed
@@ -27,6 +27,8 @@ class Found(msgspec.Struct):
 
     owed: dict[str, Owed] = {}
     timers: dict[str, Timer | None] = {}
+    points: dict[str, int | None] = {}
+    """When to ask the engine about a player's points; None: not any more."""
     ended: list[str] = []
     """Keys."""
 
@@ -44,17 +46,18 @@ class Reasons:
         settings: NoticesSettings,
         agenda: Agenda,
         timers: Timers,
+        points: PointsWatch,
         metrics: NoticeMetrics,
         now_ms: Callable[[], int],
     ) -> None:
-        self._settings, self._agenda, self._timers = settings, agenda, timers
+        self._settings, self._agenda, self._timers, self._points = settings, agenda, timers, points
         self._metrics, self._now_ms = metrics, now_ms
 
     def concern(self, transition: Transition) -> bool:
         """Whether there may be a reason: the mapping to public events costs more than this look."""
         if any(type(event) not in _PLAY for event in transition.events):
             return True
-        return self._timers.wants_points(transition.player_id)
+        return self._points.wants(transition.player_id)
 
     def find(self, transition: Transition, followed: Followed, found: Found) -> None:
         """Adds the transition's. Times are real ones, also where the sandbox clock runs ahead."""
@@ -62,6 +65,7 @@ class Reasons:
         for event in public_events(transition):
             self._begin(event, ahead_ms, found)
             self._end(event, found)
+            found.points |= self._points.of(event, event.time_ms - ahead_ms)
             draft = draft_of(event)
             if draft is None or draft.kind not in self._settings.kinds:
                 continue
@@ -96,20 +100,16 @@ class Reasons:
         if begun is None or found.timers.get(begun[0]) is not None:
             return
         key, timer = begun
-        if self._timers.full() or len(self._timers.table) + len(found.timers) >= self._settings.timers_max:
-            self._metrics.no_room(self._settings.category_of(timer.kind))
+        if len(self._timers.table) + len(found.timers) >= self._settings.timers_max:
+            self._metrics.no_room(self._settings.category_of("bonus_expiring"))
             return
         found.timers[key] = msgspec.structs.replace(timer, due_ms=timer.due_ms - ahead_ms)
 
     def _end(self, event: PublicEvent, found: Found) -> None:
         grant_id = ended_grant(event)
         if grant_id is not None and "bonus_expiring" in self._settings.kinds:
-            self._drop(bonus_key(event.player_id, grant_id), found)
+            key = bonus_key(event.player_id, grant_id)
+            if key in self._timers.table or key in found.timers:
+                found.timers[key] = None
             channels = self._settings.kinds["bonus_expiring"].channels
             found.ended += (owed_key(ending_id(event.player_id, grant_id), channel) for channel in channels)
-        elif isinstance(event.data, PointsExpired):
-            self._drop(points_key(event.player_id), found)
-
-    def _drop(self, key: str, found: Found) -> None:
-        if key in self._timers.table or key in found.timers:
-            found.timers[key] = None

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
-import msgspec
-
 from feeds.notifications.agenda import Agenda
 from feeds.notifications.asking.asked import Asked, NoAnswer
-from feeds.notifications.asking.standing import PointsStanding, points_standing
+from feeds.notifications.asking.standing import points_standing
+from feeds.notifications.kinds import Values
 from feeds.notifications.owed import Owed, encode_owed
+from feeds.notifications.points_watch import FIRST_LOOK_MS, PointsWatch
 from feeds.notifications.reasons import Reasons
-from feeds.notifications.timers import FIRST_LOOK_MS, Timer, Timers, encode_timer
+from feeds.notifications.timers import Timer, Timers
 from feeds.reading import Notes
 from snapshots.errors import StoreError
 
@@ -30,60 +30,57 @@ class Ringing:
         notes: Notes,
         agenda: Agenda,
         timers: Timers,
+        points: PointsWatch,
         reasons: Reasons,
         engine: Asked | None,
         now_ms: Callable[[], int],
     ) -> None:
-        self._notes, self._agenda, self._timers, self._reasons = notes, agenda, timers, reasons
-        self._engine, self._now_ms = engine, now_ms
+        self._notes, self._agenda, self._timers, self._points = notes, agenda, timers, points
+        self._reasons, self._engine, self._now_ms = reasons, engine, now_ms
 
     async def ring(self) -> None:
         """Rings those that are due, while there is room for notices. Raises StoreError."""
         for key, timer in islice(self._timers.table.take_due(self._now_ms()), AT_ONCE_MAX):
             try:
-                await self._ring(key, timer)
+                await self._tell(key, timer)
             except StoreError:
                 self._timers.table.put(key, self._now_ms() + ASK_AGAIN_MS, timer)
                 raise
             if self._agenda.full():
                 return
+        for player_id, _ in islice(self._points.table.take_due(self._now_ms()), AT_ONCE_MAX):
+            self._points.table.put(player_id, self._now_ms() + ASK_AGAIN_MS, player_id)
+            await self._ask(player_id)
+            if self._agenda.full():
+                return
 
-    async def _ring(self, key: str, timer: Timer) -> None:
-        if timer.kind == "bonus_expiring":
-            await self._tell(key, None, self._owed(timer, timer.id, timer.values, timer.due_ms))
-            return
-        try:
-            standing = None if self._engine is None else await points_standing(self._engine, timer.player_id)
-        except NoAnswer as silence:
-            log.info("notices: points of %s are looked at later: %s", timer.player_id, silence)
-            self._timers.table.put(key, self._now_ms() + ASK_AGAIN_MS, timer)
-            return
-        await self._found(key, timer, standing)
-
-    async def _found(self, key: str, timer: Timer, standing: PointsStanding | None) -> None:
-        """Points to lose soon are told; of others, the time to look again is noted. Without any, the timer ends."""
-        before_ms, now_ms = self._timers.points_ms, self._now_ms()
-        if standing is None or before_ms is None:
-            await self._tell(key, None, [])
-            return
-        begins_ms = standing.expires_ms - before_ms
-        if begins_ms > now_ms:
-            await self._tell(key, msgspec.structs.replace(timer, due_ms=begins_ms), [])
-            return
-        then = msgspec.structs.replace(timer, due_ms=standing.expires_ms + FIRST_LOOK_MS)
-        values: dict[str, str | int] = {"points": standing.points, "expires": standing.expires_ms}
-        await self._tell(
-            key, then, self._owed(timer, f"{timer.player_id}-points-{standing.expires_ms}", values, now_ms)
-        )
-
-    def _owed(self, timer: Timer, notice_id: str, values: dict[str, str | int], due_ms: int) -> list[Owed]:
-        return self._reasons.owed(timer.kind, notice_id, timer.player_id, values, due_ms)
-
-    async def _tell(self, key: str, then: Timer | None, owed: list[Owed]) -> None:
-        """Notices and the timer's end, or its next time, are noted together."""
-        notes = {each.key: encode_owed(each) for each in owed}
-        await self._notes.write({**notes, key: None if then is None else encode_timer(then)})
+    async def _tell(self, key: str, timer: Timer) -> None:
+        """Notices and the timer's end are noted together."""
+        owed = self._reasons.owed("bonus_expiring", timer.id, timer.player_id, timer.values, timer.due_ms)
+        await self._notes.write({**_notes_of(owed), key: None})
         for each in owed:
             self._agenda.put(each)
-        if then is not None:
-            self._timers.table.put(key, then.due_ms, then)
+
+    async def _ask(self, player_id: str) -> None:
+        """Points to lose soon are told; of others, the time to ask again is noted. Without any, nobody asks again."""
+        try:
+            standing = None if self._engine is None else await points_standing(self._engine, player_id)
+        except NoAnswer as silence:
+            log.info("notices: points of %s are looked at later: %s", player_id, silence)
+            return
+        before_ms, now_ms = self._points.before_ms, self._now_ms()
+        if standing is None or before_ms is None:
+            await self._points.change({player_id: None}, {})
+        elif standing.expires_ms - before_ms > now_ms:
+            await self._points.change({player_id: standing.expires_ms - before_ms}, {})
+        else:
+            values: Values = {"points": standing.points, "expires": standing.expires_ms}
+            notice_id = f"{player_id}-points-{standing.expires_ms}"
+            owed = self._reasons.owed("points_expiring", notice_id, player_id, values, now_ms)
+            await self._points.change({player_id: standing.expires_ms + FIRST_LOOK_MS}, _notes_of(owed))
+            for each in owed:
+                self._agenda.put(each)
+
+
+def _notes_of(owed: list[Owed]) -> dict[str, bytes | None]:
+    return {each.key: encode_owed(each) for each in owed}

@@ -178,7 +178,9 @@ class NoticesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waiting_max: Annotated[int, Meta(ge=100, le=60_000)] = 20_000
     """How many notices may wait to be sent. When as many wait, the reader stops until there is room."""
     timers_max: Annotated[int, Meta(ge=0, le=100_000)] = 100_000
-    """How many bonuses and players' points are watched for their end. More are not told of (`no_room`)."""
+    """How many bonuses are watched for their end. More are not told of (`no_room`)."""
+    points_players_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 200_000
+    """How many players' points are watched, at about 300 bytes of memory for each. Others are not told of."""
     currencies: Annotated[dict[str, Annotated[int, Meta(ge=0, le=4)]], Meta(max_length=200)] = {}
     """Digits behind the point, of currencies where that is not as in ISO 4217."""
 

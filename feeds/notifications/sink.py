@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,7 @@ from feeds.notifications.channels.mail import MailChannel
 from feeds.notifications.delivering import Delivering
 from feeds.notifications.judging import Judge
 from feeds.notifications.metrics import NoticeMetrics
+from feeds.notifications.points_watch import PointsWatch
 from feeds.notifications.reasons import Found, Reasons
 from feeds.notifications.ringing import Ringing
 from feeds.notifications.settings import MAIL, NoticesSettings
@@ -39,6 +40,8 @@ FORGET_EVERY_S: Final = 5.0
 FORGET_MAX: Final = 500
 COMMITTED_AFTER_S: Final = 5.0
 """Positions that were told so long ago are committed: the reader commits what it is told at once, or fails."""
+CANCELS_MAX: Final = 10
+CANCEL_AGAIN_S: Final = 0.2
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long notices that are on their way are waited for. What became of the others is not known."""
 
@@ -61,10 +64,9 @@ class NoticesSink:
     ) -> None:
         self._settings, self._notes, self._metrics, self._now_ms, self._clock = settings, notes, metrics, now_ms, clock
         self._agenda = Agenda(notes, settings.waiting_max, clock)
-        self._timers = Timers(
-            notes, settings.before_ms("bonus_expiring"), settings.before_ms("points_expiring"), settings.timers_max
-        )
-        self._reasons = Reasons(settings, self._agenda, self._timers, metrics, now_ms)
+        self._timers = Timers(notes, settings.before_ms("bonus_expiring"))
+        self._points = PointsWatch(notes, settings.before_ms("points_expiring"), settings.points_players_max)
+        self._reasons = Reasons(settings, self._agenda, self._timers, self._points, metrics, now_ms)
         self._texts = TextsInForce(settings)
         self._channels: dict[str, Channel] = {}
         self._asked: dict[str, Asked] = {}
@@ -97,14 +99,19 @@ class NoticesSink:
             metrics=self._metrics,
             now_ms=self._now_ms,
         )
-        self._ringing = Ringing(self._notes, self._agenda, self._timers, self._reasons, engine, self._now_ms)
+        self._ringing = Ringing(
+            self._notes, self._agenda, self._timers, self._points, self._reasons, engine, self._now_ms
+        )
         await self._timers.load()
+        await self._points.load()
         for owed in await self._agenda.load():
             await self._delivering.interrupted(owed)
         self._running = [
             asyncio.create_task(self._look_often(), name="notices"),
             asyncio.create_task(self._texts.look_often(), name="texts of notices"),
         ]
+        for task in self._running:
+            task.add_done_callback(self._ran)
 
     async def _connect(self) -> None:
         settings = self._settings
@@ -123,22 +130,18 @@ class NoticesSink:
 
     async def close(self) -> None:
         """See Sink."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
-        await self._finish()
-        for outside in self._outside():
-            await outside.close()
-        await self._texts.close()
+        await _cancelled(self._running)
+        try:
+            await self._finish()
+        finally:
+            await asyncio.gather(*(outside.close() for outside in self._outside()), self._texts.close())
 
     async def _finish(self) -> None:
         """Waits for notices that are on their way, for a bounded time."""
         sending = [task for tasks in self._sending.values() for task in tasks]
         if sending:
             _, late = await asyncio.wait(sending, timeout=CLOSE_TIMEOUT_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await _cancelled(late)
 
     # --- taking
 
@@ -154,8 +157,8 @@ class NoticesSink:
             if self._reasons.concern(transition):
                 self._reasons.find(transition, followed, found)
         notes = found.notes()
-        if notes:
-            await self._notes.write(notes)
+        if notes or found.points:
+            await self._points.change(found.points, notes)
             self._remember(found)
         for key in found.ended:
             await self._delivering.withdraw(key)
@@ -194,13 +197,10 @@ class NoticesSink:
     # --- telling
 
     async def _look_often(self) -> None:
-        try:
-            while True:
-                await self._look()
-                await _set_within(self._changed, LOOK_AGAIN_S)
-                self._changed.clear()
-        except Exception as failure:
-            self._fail(failure)
+        while True:
+            await self._look()
+            await _set_within(self._changed, LOOK_AGAIN_S)
+            self._changed.clear()
 
     async def _look(self) -> None:
         """Begins what is due. Raises Fenced."""
@@ -214,7 +214,8 @@ class NoticesSink:
         for channel in self._agenda.channels():
             self._begin(channel)
         self._metrics.waiting.set(len(self._agenda))
-        self._metrics.timers.set(len(self._timers.table))
+        self._metrics.timers.labels("bonus").set(len(self._timers.table))
+        self._metrics.timers.labels("points").set(len(self._points.table))
 
     def _begin(self, channel: str) -> None:
         sending = self._sending.setdefault(channel, set())
@@ -226,11 +227,14 @@ class NoticesSink:
     def _sent(self, sending: "set[asyncio.Task[None]]", task: "asyncio.Task[None]") -> None:
         sending.discard(task)
         self._changed.set()
+        self._ran(task)
+
+    def _ran(self, task: "asyncio.Task[None]") -> None:
+        """The reader hears with its next call of what went wrong."""
         if not task.cancelled() and (failure := task.exception()) is not None:
             self._fail(failure)
 
     def _fail(self, failure: BaseException) -> None:
-        """The reader hears of it with its next call."""
         if self._failure is None:
             log.error("notices: stopped: %s", failure, exc_info=failure)
             self._failure = failure
@@ -249,9 +253,8 @@ class NoticesSink:
     async def ask(self, request: bytes) -> bytes:
         """See Sink. Any question is answered with what waits and which breakers are open."""
         breakers = {outside.breaker.name: outside.breaker.state for outside in self._outside()}
-        return msgspec.json.encode(
-            {"waiting": len(self._agenda), "timers": len(self._timers.table), "breakers": breakers}
-        )
+        watched = {"bonuses": len(self._timers.table), "points": len(self._points.table)}
+        return msgspec.json.encode({"waiting": len(self._agenda), "watched": watched, "breakers": breakers})
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:
@@ -260,6 +263,17 @@ async def _set_within(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         return
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels, several times if need be: `asyncio.wait_for` drops a cancellation that comes together with a result."""
+    left = set(tasks)
+    for _ in range(CANCELS_MAX):
+        for task in left:
+            task.cancel()
+        if not left:
+            return
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
 
 
 def _unsubscribe_key(settings: NoticesSettings) -> str:

@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from email.message import EmailMessage, Message
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
 
 from engine import events as e
+from feeds.notifications.owed import Owed
+from feeds.notifications.words.wording import Wording, wording
 from feeds.reading import SinkFailed
 from snapshots.records import Position
 from tests.support.notice_world import (
@@ -453,7 +456,7 @@ async def test_points_of_a_player_who_has_played_are_not_about_to_expire(world: 
 
 
 def looks_again_at(world: World, when: str) -> bool:
-    due = b'"due_ms":%d' % round(datetime.fromisoformat(when).timestamp() * 1_000)
+    due = b'"p1":%d' % round(datetime.fromisoformat(when).timestamp() * 1_000)
     return any(due in value for value in world.notes.kept.values())
 
 
@@ -539,3 +542,18 @@ async def test_while_the_mail_server_is_down_the_platform_is_left_alone(world: W
         world.now_ms += 60_000
         await asyncio.sleep(1.2)
         assert len(world.asked) == asked < 30
+
+
+async def test_a_notice_that_meets_a_bug_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(owed: Owed, *others: Any) -> Wording:
+        if owed.player_id == "p1":
+            raise RuntimeError("a bug")
+        return wording(owed, *others)
+
+    monkeypatch.setattr("feeds.notifications.delivering.wording", broken)
+    async with world.sink() as sink:
+        for player_id in ("p1", "p2"):
+            await sink.take(world.happens(player_id, level_changed()))
+        await world.until(lambda: world.count("email", "failed") == 1 and world.count("email", "sent") == 1)
+        await world.until(lambda: not [value for value in world.notes.kept.values() if b'"waiting"' in value])
+        sink.settled()
