@@ -9,6 +9,8 @@ import secrets
 import time
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from actors.background.backoff import Rests
 from actors.settings import ReaderPlan
 from actors.supervision.reader_ports import ReaderCluster, ReaderDied, ReaderHandle, ReaderRefused
@@ -98,7 +100,10 @@ class ReaderWatch:
 
     def report(self) -> ReadersReport:
         """All readers as they were seen last."""
-        return ReadersReport(tuple(self._states[plan.name] for plan in self._plans if plan.name in self._states))
+        starting = ReaderState("", trouble="its process is being started")
+        return ReadersReport(
+            tuple(self._states.get(plan.name, replace(starting, name=plan.name)) for plan in self._plans)
+        )
 
     async def ask(self, asked: AskReader) -> ReaderSaid | Failed:
         """Passes a question on to a reader."""

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(120)
 NewPlayer = Callable[..., str]
 SPIN = "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=100"
 WITHOUT_SIGNAL = {"overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown", "internal_error"}
-WITHOUT_SIGNAL |= {"round_refunded"}
+WITHOUT_SIGNAL |= {"round_refunded", "replay_impossible"}
 """Rows that no input can cause here: they need a failure or time, and are shown in unit and integration tests."""
 
 CASES: list[tuple[str, str, str, Any, int, str]] = [
@@ -120,7 +120,8 @@ SHOWN_BELOW = {
     "idempotency_key_required", "unauthenticated", "insufficient_funds", "player_blocked", "campaign_not_found",
     "unsupported_media_type", "idempotency_conflict", "already_processed", "not_eligible", "round_open", "round_closed",
     "round_has_result", "rolled_back", "win_already_spent", "no_free_spins", "invalid_state", "catalog_invalid",
-    "level_not_found", "grant_declined", "not_a_bet", "flag_not_found",
+    "level_not_found", "grant_declined", "not_a_bet", "flag_not_found", "account_not_empty",
+    "player_erased", "webhook_not_found",
 }  # fmt: skip
 
 
@@ -172,6 +173,20 @@ def test_a_bad_request_is_a_problem_document_and_changes_nothing(
         assert document["errors"][0]["field"] and document["errors"][0]["reason"]
     assert picture(api, player_id) == before
     assert next_version(api, player_id) == 3  # 1 registered, 2 deposited
+
+
+def test_a_player_is_erased_once_nothing_is_owed(api: Api, new_player: NewPlayer) -> None:
+    rich, poor = new_player(), new_player(0)
+    erase = {"reason": "asked for"}
+    refused = problem(api.person("support", "POST", f"/players/{rich}/erase", erase), 409, "account_not_empty")
+    assert "real money" in refused["detail"]
+    assert api.person("support", "POST", f"/players/{poor}/erase", erase).status_code == 200
+    problem(api.platform("PUT", f"/players/{poor}", {"currency": "EUR"}), 403, "player_erased")
+
+
+def test_an_endpoint_that_is_not_configured(api: Api) -> None:
+    problem(api.person("ops", "POST", "/webhooks/pms/test", {}), 404, "webhook_not_found")
+    assert api.person("ops", "GET", "/webhooks").json() == {"endpoints": []}
 
 
 def test_every_row_of_the_error_table_is_shown() -> None:

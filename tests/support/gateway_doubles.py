@@ -324,7 +324,7 @@ def app_with(
     not_ready: str = "",
     control: ControlPort | None = None,
     readers: ReadersPort | None = None,
-    reader_names: Sequence[str] = (),
+    reader_names: Sequence[str] = ("archive", "webhooks"),
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)

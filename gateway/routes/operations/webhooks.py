@@ -144,12 +144,15 @@ async def disabled(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTH
 def _readers(call: ThisCall) -> list[str]:
     """The readers that keep endpoints: all of them together, and each of those that have a reader of their own."""
     names = [str(reader["name"]) for reader in call.parts.cluster.cluster().get("readers", ())]
-    return [name for name in names if name == READER or name.startswith(f"{READER}-")] or [READER]
+    return [name for name in names if name == READER or name.startswith(f"{READER}-")]
 
 
 def _reader_of(call: ThisCall, endpoint: str) -> str:
+    readers = _readers(call)
+    if not readers:
+        raise Refused("webhook_not_found", f"There is no webhook {endpoint!r}: no webhooks are configured.")
     own = f"{READER}-{endpoint}"
-    return own if own in _readers(call) else READER
+    return own if own in readers else READER
 
 
 async def _ask(call: ThisCall, reader: str, asked: dict[str, object], type_: type[_Answer]) -> _Answer:

@@ -60,6 +60,11 @@ class House:
         reader = self.reader(name)
         return bool(reader["reading"]) and reader["pid"] not in (None, but_not)
 
+    def has_told_all(self, name: str) -> bool:
+        """Whether the reader's cursor stands where the journal ends."""
+        reader = self.reader(name)
+        return bool(reader["reading"]) and reader["lag_records"] == 0
+
     def kill_bus(self) -> None:
         """SIGKILL, and waits for the successor."""
         pid = self.reader("bus")["pid"]
@@ -116,6 +121,7 @@ def test_the_topic_holds_what_the_journal_holds_whatever_dies(house: House) -> N
         house.kill_bus()
         load.more_spins(300)
     load.reconcile()
+    wait_until("the bus has told all", lambda: house.has_told_all("bus"), 60)
     assert house.server.stop() == 0
     journal = house.journal()
     assert set(load.player_ids) <= set(journal)

@@ -22,7 +22,7 @@ async def test_ready() -> None:
 
 
 async def test_cluster_and_targets() -> None:
-    async with calling(app_with()) as client:
+    async with calling(app_with(reader_names=())) as client:
         assert (await client.get("/cluster")).json() == {"shards": [{"shard_id": "s0", "epoch": 3}]}
         targets = (await client.get("/metrics/targets")).json()
     assert targets == [{"targets": ["127.0.0.1:8080"], "labels": {"role": "gateway"}}]
