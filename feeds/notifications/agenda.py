@@ -36,6 +36,10 @@ class DueTable(Generic[Entry]):
         found = self._entries.get(key)
         return None if found is None else found[1]
 
+    def items(self) -> Iterator[tuple[str, Entry]]:
+        """All entries by key, due or not."""
+        return ((key, entry) for key, (_, entry) in self._entries.items())
+
     def put(self, key: str, due_ms: int, entry: Entry) -> None:
         """Adds an entry, or gives it another time."""
         self._entries[key] = (due_ms, entry)
@@ -93,6 +97,10 @@ class Agenda:
     def knows(self, key: str) -> bool:
         """Whether the notice is here already: its record has come again."""
         return key in self._busy or key in self._done or any(key in table for table in self._waiting.values())
+
+    def waiting_for(self, player_id: str) -> list[str]:
+        """Keys of all notices that wait to be sent to the player."""
+        return [key for table in self._waiting.values() for key, owed in table.items() if owed.player_id == player_id]
 
     def take(self, key: str) -> Owed | None:
         """A notice that waits, whether it is due or not; it must be `put` or `finish`ed. None if it does not wait."""

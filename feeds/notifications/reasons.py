@@ -14,6 +14,7 @@ from feeds.notifications.owed import Owed, encode_owed, owed_key
 from feeds.notifications.points_watch import PointsWatch
 from feeds.notifications.settings import NoticesSettings
 from feeds.notifications.timers import Timer, Timers, bonus_key, encode_timer, ended_grant, ending_id
+from feeds.public.data.account import PlayerErased
 from feeds.public.event import PublicEvent
 from feeds.public.mapping import public_events
 from feeds.reading import Followed
@@ -63,6 +64,8 @@ class Reasons:
         """Adds the transition's. Times are real ones, also where the sandbox clock runs ahead."""
         ahead_ms = transition.time_ms - (transition.real_ms or transition.time_ms)
         for event in public_events(transition):
+            if isinstance(event.data, PlayerErased):
+                self._forget_player(event.player_id, found)
             self._begin(event, ahead_ms, found)
             self._end(event, found)
             found.points |= self._points.of(event, event.time_ms - ahead_ms)
@@ -94,6 +97,14 @@ class Reasons:
         for each in made:
             self._metrics.count(each, "stale")
         return []
+
+    def _forget_player(self, player_id: str, found: Found) -> None:
+        """Whoever was erased is told nothing more, also not what waits already, earlier in the same record or before."""
+        found.ended += self._agenda.waiting_for(player_id)
+        found.owed = {key: owed for key, owed in found.owed.items() if owed.player_id != player_id}
+        timers = [*self._timers.table.items(), *found.timers.items()]
+        found.timers |= {key: None for key, timer in timers if timer is not None and timer.player_id == player_id}
+        found.points[player_id] = None
 
     def _begin(self, event: PublicEvent, ahead_ms: int, found: Found) -> None:
         begun = self._timers.begun(event)

@@ -132,6 +132,23 @@ async def test_a_service_notice_waits_for_the_platform_and_is_dropped_when_it_is
     assert len(world.mail.mails) == 1
 
 
+async def test_a_player_who_is_erased_is_told_nothing_more(world: World) -> None:
+    world.contacts |= {"p1": 503, "p2": 503}
+    kinds = {**WITHDRAWN, "bonus_expiring": {"channels": ["email"]}}
+    async with world.sink(kinds=kinds) as sink:
+        for player_id in ("p1", "p2"):
+            await sink.take(world.happens(player_id, e.WithdrawalConfirmed("w1", 100)))
+            await sink.take(world.happens(player_id, bonus_granted(world.now_ms + 240 * HOUR_MS)))
+        await world.until(lambda: world.count("email", "retried", "service") >= 2)
+        await sink.take(world.happens("p1", e.PlayerErased("asked for")))
+        world.contacts |= {"p1": CONTACT, "p2": CONTACT}
+        world.now_ms += 60_000
+        await world.until(lambda: world.count("email", "sent", "service") == 1)
+        assert world.count("email", "ended", "service") == 1
+        assert {key.split(":")[1] for key in await world.notes.read("timer:")} == {"p2"}
+    assert len(world.mail.mails) == 1
+
+
 async def test_contacts_are_asked_for_once_in_five_minutes(world: World) -> None:
     async with world.sink() as sink:
         for version in (1, 2):
