@@ -99,7 +99,7 @@ class Reasons:
         return []
 
     def _forget_player(self, player_id: str, found: Found) -> None:
-        """Whoever was erased is told nothing more, also not what waits already, earlier in the same record or before."""
+        """Whoever was erased is told nothing more, also not what waits already, earlier or in this record."""
         found.ended += self._agenda.waiting_for(player_id)
         found.owed = {key: owed for key, owed in found.owed.items() if owed.player_id != player_id}
         timers = [*self._timers.table.items(), *found.timers.items()]
