@@ -1,6 +1,6 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check simulate fuzz load up bench bench-scale clean
+.PHONY: help demo test test-quick test-long check simulate fuzz load up bench bench-scale clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
@@ -23,6 +23,10 @@ test: ## Runs all tests (needs redis-server; installs it from apt when missing)
 test-quick: ## Unit and contract tests, those of the client, and a little of the property tests: for your own loop
 	@./scripts/setup.sh python redis
 	$(CLEAN_ENV) HYPOTHESIS_PROFILE=quick $(PY)/python -m pytest $(PARALLEL) tests/unit tests/contract tests/property clients/python/tests
+
+test-long: ## What takes minutes on real processes: readers of the journal under kills, moves and outages, on both stores
+	@./scripts/setup.sh python redis
+	$(CLEAN_ENV) $(PY)/python -m pytest -m long tests/integration tests/e2e
 
 simulate: ## Runs many histories of the simulation: make simulate SEEDS="17 100-199"
 	@./scripts/setup.sh python

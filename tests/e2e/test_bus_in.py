@@ -119,6 +119,7 @@ def test_bus_in_that_is_killed_again_and_again_loses_and_doubles_nothing(
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.long
 def test_a_shard_that_is_killed_meanwhile_costs_time_only(
     tmp_path: Path, up: CroupierUp, kafka: MockKafka, file: Path
 ) -> None:

@@ -80,7 +80,7 @@ def _title(pid: int) -> str:
         return ""
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.long)])
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     with ExitStack() as running:
         store = f"sqlite:{tmp_path / 'store'}"

@@ -53,7 +53,7 @@ class House:
         wait_until("the archive is read on", lambda: self.reader() not in (None, pid), 60)
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), pytest.param("redis", marks=pytest.mark.long)])
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     with ExitStack() as running:
         store = f"sqlite:{tmp_path / 'store'}"
