@@ -100,7 +100,13 @@ class NoticesSink:
             now_ms=self._now_ms,
         )
         self._ringing = Ringing(
-            self._notes, self._agenda, self._timers, self._points, self._reasons, engine, self._now_ms
+            notes=self._notes,
+            agenda=self._agenda,
+            timers=self._timers,
+            points=self._points,
+            reasons=self._reasons,
+            engine=engine,
+            now_ms=self._now_ms,
         )
         await self._timers.load()
         await self._points.load()

@@ -63,7 +63,9 @@ async def test_a_probe_ends_the_outage_and_all_that_rested_follows_in_order() ->
         breaker = sink.endpoints["crm"].breaker
         report = await one_failure(sink, journal)
         assert (report["state"], report["owed"]) == ("open", 24)
-        assert value(registry, "breaker_state", breaker="webhook:crm") == 2
+        async with asyncio.timeout(10):
+            while value(registry, "breaker_state", breaker="webhook:crm") != 2:
+                await asyncio.sleep(0.02)
         failed = len(receiver.received)
         age(breaker, 31)
         await hurry(sink, clock, 6)
