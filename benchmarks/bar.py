@@ -53,13 +53,6 @@ def _open(figure: Callable[[OpenLoopRow], float]) -> Callable[[Results], float |
     return _row(lambda row: None if row.open_loop is None else figure(row.open_loop))
 
 
-def _readers_cost(results: Results) -> float | None:
-    """CPU of shard and gateway per spin with readers of the journal, by that without."""
-    rows = [results.row(name) for name in ("readers", CROUPIER)]
-    costs = [row.cpu_us.get("shard", 0.0) + row.cpu_us.get("gateway", 0.0) for row in rows if row is not None]
-    return round(costs[0] / costs[1], 3) if len(costs) == len(rows) and costs[1] else None
-
-
 MEASURES: Final = (
     Measure("durable spins/s, × P0", _ratio("p0"), 2.8, True, 3.2),
     Measure("durable spins/s, × P1", _ratio("p1"), 4, True, 6),
@@ -68,7 +61,6 @@ MEASURES: Final = (
     Measure("p50 at 1 connection, × P0", _row(lambda row: row.p50_1_to_p0), 1.7, False, 1.5),
     Measure("p50 at 1 connection", _row(lambda row: row.p50_us_1 / 1000), 0.45, False, unit="ms"),
     Measure("spin stream, × the HTTP figure", _inverse("stream"), 2, True),
-    Measure("CPU of shard and gateway with archive and bus, × without", _readers_cost, 1.05, False),
     Measure("open loop at half the maximum, p99", _open(lambda row: row.p99_us / 1000), 10, False, unit="ms"),
     Measure("open loop at half the maximum, p99.9", _open(lambda row: row.p999_us / 1000), 50, False, unit="ms"),
     Measure("open loop, dropped or failed", _open(lambda row: row.dropped + row.failed), 0, False),
