@@ -8,6 +8,7 @@ import msgspec
 from engine.answers import AnyAnswer, GrantAnswer
 from engine.commands import BETS, Command, CommandBody, ExpireRound, FlagForOperator
 from engine.due import next_due
+from engine.holdings import in_queue, queue_place
 from engine.player import Replayed, execute, replay
 from engine.rejections import CODES, Rejection
 from engine.state import Player, PlayerState
@@ -158,6 +159,11 @@ class ComparedPlayer:
     def money_by_wallet(self) -> tuple[int, int]:
         """Real money, and what all grants hold."""
         return self.live.state.real, sum(grant.balance for grant in self.live.state.grants)
+
+    def overtaken(self) -> bool:
+        """Whether a younger grant is in wager while an older one waits."""
+        queue = sorted(filter(in_queue, self.live.state.grants), key=queue_place)
+        return any(grant.state == "in_wager" for grant in queue[1:])
 
     def owned(self) -> dict[str, Any]:
         """What undoing must restore exactly: all but grants that were opened for winnings and hold none any more."""

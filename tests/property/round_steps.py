@@ -135,11 +135,13 @@ class RoundSteps(GrantSteps):
     ) -> None:
         """Bets without results, undone in whatever order, leave what was there before, unless time has ended something.
 
-        A win that was played on can only be undone after what it was played on for.
+        A win that was played on can only be undone after what it was played on for. A grant that a withdrawal sent back
+        waits behind a younger one in wager; if that one ends meanwhile, the older takes its turn and keeps it (§2.5).
         """
         if campaign_id is not None:
             self.send(GrantCampaign(campaign_id, "because"))
         self.player.run_due()
+        overtaken = self.player.overtaken()
         before, ended = self.player.owned(), self.player.ledger.over()
         bets: list[str] = []
         for play in plays:
@@ -154,6 +156,9 @@ class RoundSteps(GrantSteps):
             assert refused != bets, f"{bets} can't be undone in any order"
             bets = refused
         after = self.player.owned()
+        if overtaken:
+            for grant in (*before["grants"], *after["grants"]):
+                del grant["state"]
         assert after == before, [(after[name], was) for name, was in before.items() if after[name] != was]
 
     def _play(self, bets: list[str], what: str, game_id: str, amount: int, win: int) -> object:
