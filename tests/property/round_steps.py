@@ -135,8 +135,11 @@ class RoundSteps(GrantSteps):
     ) -> None:
         """Bets without results, undone in whatever order, leave what was there before, unless time has ended something.
 
-        A win that was played on can only be undone after what it was played on for. A grant that a withdrawal sent back
-        waits behind a younger one in wager; if that one ends meanwhile, the older takes its turn and keeps it (§2.5).
+        A win that was played on can only be undone after what it was played on for.
+
+        A fault is known and not mended; only its case is left out. A grant that a withdrawal sent back waits behind a
+        younger one in wager. If a bet ends the younger, the older takes the turn and keeps it when the bet is undone,
+        although the result should depend only on the bets that stand (rules §2.5). All but the turn is compared.
         """
         if campaign_id is not None:
             self.send(GrantCampaign(campaign_id, "because"))
