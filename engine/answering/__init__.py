@@ -314,7 +314,9 @@ def _reported_bet(state: PlayerState, command: Command, events: Events, round_: 
 
 
 def _withdrawal(state: PlayerState, command: Command, events: Events, round_: OpenRound | None) -> Answer:
-    step = cast("e.WithdrawalRequested | e.WithdrawalConfirmed | e.WithdrawalCancelled", events[-1])
+    """Grants that the withdrawal takes away, or brings back, stand beside its own event."""
+    own = (e.WithdrawalRequested, e.WithdrawalConfirmed, e.WithdrawalCancelled)
+    step = next(event for event in events if isinstance(event, own))
     now = state.withdrawals[step.withdrawal_id]
     wallets = balance(state, command.time_ms)
     return WithdrawalAnswer(

@@ -8,12 +8,13 @@ from engine.deciding.declaring import decides
 from engine.events import (
     AnyEvent,
     FreeSpinsCancelled,
+    GrantActivated,
     GrantCancelled,
     WithdrawalCancelled,
     WithdrawalConfirmed,
     WithdrawalRequested,
 )
-from engine.holdings import balance, find_grant, find_package, withdrawable
+from engine.holdings import balance, find_grant, find_package, queue_place, withdrawable
 from engine.loyalty.privileges import privileges_of
 from engine.rejections import (
     BONUS_WOULD_BE_LOST,
@@ -136,11 +137,31 @@ def _removals(state: PlayerState, withdrawal: Withdrawal) -> list[AnyEvent]:
 
 @decides(CancelWithdrawal)
 def cancel(player: Player, catalog: Catalog, command: Command, body: CancelWithdrawal) -> Decision:
-    """The money is usable again, and so are the bonuses that no other open withdrawal has frozen (rules §9)."""
+    """The money is usable again, and so are the bonuses that no other open withdrawal has frozen (rules §9).
+
+    A grant that comes back in front of the one in wager takes its turn.
+    """
     withdrawal = _reserved(player.state, body.withdrawal_id)
     if isinstance(withdrawal, Rejection):
         return withdrawal
-    return [WithdrawalCancelled(withdrawal.withdrawal_id, withdrawal.amount)]
+    events: list[AnyEvent] = [WithdrawalCancelled(withdrawal.withdrawal_id, withdrawal.amount)]
+    first = _comes_before_the_wagered(player.state, withdrawal)
+    if first is not None:
+        events.append(GrantActivated(first.grant_id))
+    return events
+
+
+def _comes_before_the_wagered(state: PlayerState, withdrawal: Withdrawal) -> Grant | None:
+    """The first of the grants that the withdrawal gives back, if it was granted earlier than the one in wager.
+
+    Who is in wager must not depend on who was frozen for a while (rules §2.5, §4).
+    """
+    wagered = next((grant for grant in state.grants if grant.state == "in_wager"), None)
+    returning = (g for g in state.grants if g.frozen == 1 and g.held is None and g.grant_id in withdrawal.grants)
+    first = min(returning, key=queue_place, default=None)
+    if wagered is None or first is None or queue_place(wagered) < queue_place(first):
+        return None
+    return first
 
 
 def _reserved(state: PlayerState, withdrawal_id: str) -> Withdrawal | Rejection:

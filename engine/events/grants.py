@@ -18,7 +18,7 @@ class GrantCreated(Event, tag="GrantCreated", frozen=True):
 
 
 class GrantActivated(Event, tag="GrantActivated", frozen=True):
-    """The head of the queue is now in wager."""
+    """The head of the queue is now in wager. A younger grant that was in wager goes back to waiting (rules §9)."""
 
     grant_id: str
 

@@ -104,7 +104,7 @@ def _bonus_granted(player: Player, event: e.BonusGranted, command_id: str, time_
 
 def _activated(player: Player, event: e.GrantActivated, command_id: str, time_ms: int) -> None:
     if (grant := find_grant(player.state, event.grant_id)) is not None:
-        grant.state = "in_wager"
+        _return_to_queue(player.state, grant, "in_wager")
 
 
 def _held(player: Player, event: e.GrantHeld, command_id: str, time_ms: int) -> None:

@@ -74,6 +74,7 @@ class AccountPages:
 
     def _cancelwithdrawal(self, command_id: str, body: c.CancelWithdrawal) -> Callable[[], Facts]:
         self._end(body.withdrawal_id, "cancelled")
+        self.wallet.give_the_turn_back()
         return lambda: self._told(body.withdrawal_id)
 
     def _end(self, withdrawal_id: str, state: str) -> Withdrawal:

@@ -131,6 +131,7 @@ class ComparedPlayer:
     def _agree(self) -> None:
         state = self.live.state
         check(state)
+        assert all(grant.state != "in_wager" for grant in sorted(filter(in_queue, state.grants), key=queue_place)[1:])
         assert _picture(state) == picture(self.ledger.wallet)
         loyalty = state.loyalty
         assert (loyalty.qualifying, loyalty.level) == (state.turnover_micro, level_at(state.turnover_micro))
@@ -159,11 +160,6 @@ class ComparedPlayer:
     def money_by_wallet(self) -> tuple[int, int]:
         """Real money, and what all grants hold."""
         return self.live.state.real, sum(grant.balance for grant in self.live.state.grants)
-
-    def overtaken(self) -> bool:
-        """Whether a younger grant is in wager while an older one waits."""
-        queue = sorted(filter(in_queue, self.live.state.grants), key=queue_place)
-        return any(grant.state == "in_wager" for grant in queue[1:])
 
     def owned(self) -> dict[str, Any]:
         """What undoing must restore exactly: all but grants that were opened for winnings and hold none any more."""

@@ -253,6 +253,12 @@ class Wallet:
         for package in self.packages.values():
             package.frozen = package.id in packages
 
+    def give_the_turn_back(self) -> None:
+        """What is not frozen any more goes before a younger grant that came in wager meanwhile (rules §9)."""
+        head = next((grant for grant in self.live() if not grant.frozen and not grant.held), None)
+        if head is not None and self.in_wager() is not None:
+            self._requeue(head)
+
     def forfeit(self, grants: tuple[str, ...], packages: tuple[str, ...]) -> None:
         for grant in self.live():
             if grant.id in grants:

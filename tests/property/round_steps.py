@@ -136,15 +136,10 @@ class RoundSteps(GrantSteps):
         """Bets without results, undone in whatever order, leave what was there before, unless time has ended something.
 
         A win that was played on can only be undone after what it was played on for.
-
-        A fault is known and not mended; only its case is left out. A grant that a withdrawal sent back waits behind a
-        younger one in wager. If a bet ends the younger, the older takes the turn and keeps it when the bet is undone,
-        although the result should depend only on the bets that stand (rules §2.5). All but the turn is compared.
         """
         if campaign_id is not None:
             self.send(GrantCampaign(campaign_id, "because"))
         self.player.run_due()
-        overtaken = self.player.overtaken()
         before, ended = self.player.owned(), self.player.ledger.over()
         bets: list[str] = []
         for play in plays:
@@ -159,9 +154,6 @@ class RoundSteps(GrantSteps):
             assert refused != bets, f"{bets} can't be undone in any order"
             bets = refused
         after = self.player.owned()
-        if overtaken:
-            for grant in (*before["grants"], *after["grants"]):
-                del grant["state"]
         assert after == before, [(after[name], was) for name, was in before.items() if after[name] != was]
 
     def _play(self, bets: list[str], what: str, game_id: str, amount: int, win: int) -> object:

@@ -255,10 +255,42 @@ def test_the_queue_goes_on_without_frozen_grants() -> None:
     table.grant()
     assert states(table) == [("g3-1", "granted", 1), ("g5-1", "in_wager", 0)]
     table.do(CancelWithdrawal(withdrawal_id))
-    assert states(table) == [("g3-1", "granted", 0), ("g5-1", "in_wager", 0)]
-    table.state.grants[1].remaining_wager = table.shadow.state.grants[1].remaining_wager = 100
-    table.spin(100, 0)
-    assert states(table) == [("g3-1", "in_wager", 0)]
+    assert states(table) == [("g3-1", "in_wager", 0), ("g5-1", "granted", 0)]
+
+
+def test_of_several_that_come_back_the_oldest_takes_its_turn() -> None:
+    table = with_bonus(count=2)
+    withdrawal_id = table.do(Withdraw(100, forfeit_bonuses=True)).withdrawal_id
+    table.grant()
+    table.do(CancelWithdrawal(withdrawal_id))
+    assert states(table) == [("g3-1", "in_wager", 0), ("g4-1", "granted", 0), ("g6-1", "granted", 0)]
+
+
+def test_the_turn_after_an_undone_bet_does_not_depend_on_what_was_frozen_for_a_while() -> None:
+    """Rules §2.5: the result depends only on the bets that stand, here none."""
+    table = Table(catalog_with(campaign(fixed=300, wager=wager(1))), 1_000)
+    table.grant()
+    withdrawal_id = table.do(Withdraw(400, forfeit_bonuses=True)).withdrawal_id
+    table.grant()
+    table.do(CancelWithdrawal(withdrawal_id))
+    before = states(table)
+    table.spin(300, 300, key="gs:a")
+    assert states(table) == [("g5-1", "in_wager", 0)]
+    table.do(Rollback("gs:a"))
+    assert states(table) == before == [("g3-1", "in_wager", 0), ("g5-1", "granted", 0)]
+
+
+def test_a_bet_of_the_younger_grant_can_still_be_undone_after_the_older_one_took_its_turn_back() -> None:
+    table = with_bonus(real=500)
+    withdrawal_id = table.do(Withdraw(500, forfeit_bonuses=True)).withdrawal_id
+    table.grant()
+    session = table.spin(100, key="gs:a").session_id
+    table.do(CancelWithdrawal(withdrawal_id))
+    assert [(grant.state, grant.balance) for grant in table.state.grants] == [("in_wager", 300), ("granted", 200)]
+    table.do(Result(session, 50, final=False))
+    assert [(grant.state, grant.balance) for grant in table.state.grants] == [("in_wager", 300), ("granted", 250)]
+    table.do(Result(session, 50))
+    assert [(grant.state, grant.balance) for grant in table.state.grants] == [("in_wager", 300), ("granted", 300)]
 
 
 def test_a_reopened_grant_goes_before_younger_ones_whatever_is_frozen() -> None:
