@@ -66,7 +66,7 @@ def grouped(number: int) -> str:
 
 def number_in(name: str) -> int:
     """The number in a name that `grouped` made."""
-    return int("".join(name.rpartition(".")[0].split("/")[1:]) if "." in name.rpartition("/")[2] else 0)
+    return int("".join(part.partition(".")[0] for part in name.split("/")[-3:]))
 
 
 def encode_extent(extent: Extent) -> bytes:

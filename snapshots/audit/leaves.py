@@ -21,7 +21,8 @@ from snapshots.archive.format import ArchivedRecord, decode_block, public_payloa
 from snapshots.codec import KeyedEntry, decode_batch
 from snapshots.errors import CorruptArchive, CorruptLog
 
-LINE_BYTES_MAX: Final = 512
+BLOCK_BYTES_MAX: Final = 512 * 1_048_576
+"""Of a block, uncompressed: one that claims more is not read."""
 
 
 def entry_leaf(player_id: str, version: int, data: bytes, box: bytes = b"") -> bytes:
@@ -95,6 +96,8 @@ def raw_blocks(segment: bytes) -> Iterator[bytes]:
     while rest:
         one = zstandard.ZstdDecompressor().decompressobj()
         try:
+            if zstandard.frame_content_size(rest) > BLOCK_BYTES_MAX:
+                raise CorruptArchive(f"a block has more than {BLOCK_BYTES_MAX} bytes")
             raw = one.decompress(rest)
         except zstandard.ZstdError as error:
             raise CorruptArchive(f"a block is damaged: {error}") from None
