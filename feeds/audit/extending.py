@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
+from feeds.reading import ControlLog
 from feeds.audit.standing import Hashes, Standing, segments_from
 from snapshots.archive.naming import INDEX, number_of, segment_name
 from snapshots.archive.place import Bucket
@@ -25,13 +26,6 @@ from snapshots.errors import AlreadyStored
 SEGMENTS_AT_ONCE: Final = 16
 CONTROLS_AT_ONCE: Final = 500
 CONTROL_BYTES_MAX: Final = 4_194_304
-
-
-class ControlLog(Protocol):
-    """The control log of the store."""
-
-    async def control_entries(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Entries with numbers above `after`, in their order, at most `limit`. Raises StoreError."""
 
 
 class Extending:
@@ -74,6 +68,11 @@ class Extending:
         last = read_control(content)[-1][0]
         await self._add(standing, "control", name, content, (standing.segments, last))
         return True
+
+    async def trim_control(self, through: int) -> None:
+        """The control log up to `through` is in the archive for good. Raises StoreError."""
+        if self._control is not None:
+            await self._control.trim_control(through)
 
     async def _add(
         self,

@@ -57,7 +57,7 @@ class Keeper:
         self._standing: Standing | None = None
         self._signer: Signer | None = None
         self._signed_s = 0.0
-        self._last_ms = 0
+        self._last_ms = self._trimmed = 0
         self.newest: Signed | None = None
         """The newest checkpoint of this life."""
 
@@ -182,6 +182,13 @@ class Keeper:
         self._metrics.show(tree.size, tree.size)
         self._metrics.checkpoints.inc()
         self._published(signed)
+        await self._trim(standing)
+
+    async def _trim(self, standing: Standing) -> None:
+        """Once a checkpoint covers them, entries of the control log may leave the store."""
+        if standing.controls > self._trimmed:
+            await self._extending.trim_control(standing.controls)
+            self._trimmed = standing.controls
 
     async def _put(self, tiles: Sequence[Tile]) -> None:
         for begin in range(0, len(tiles), TILES_AT_ONCE):

@@ -35,7 +35,6 @@ class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AuditedArchiveSettings(ArchiveSettings, frozen=True, forbid_unknown_fields=True):
-    """The archive with its audit tree. `store`: the url of the store that has the control log; empty: none is kept."""
+    """The archive with its audit tree."""
 
     audit: AuditSettings = AuditSettings()
-    store: str = ""
