@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -36,8 +35,8 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--balances", type=Path, metavar="FILE",
                         help="compare: CSV with the columns player_id, version, real, bonus (minor units)")  # fmt: skip
     verify.add_argument("--store", metavar="URL", help="compare with the snapshots of this store, sqlite:DIR or redis://…")
-    verify.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2)), metavar="N",
-                        help="processes that recompute players (%(default)s)")  # fmt: skip
+    verify.add_argument("--processes", type=int, choices=range(17), metavar="N",
+                        help="processes that recompute players, 0 to 16 (default: one per CPU for large archives)")  # fmt: skip
     verify.add_argument("--json", action="store_true", help="print the report as JSON")
     verify.set_defaults(command=_verify)
 

@@ -23,25 +23,29 @@ from snapshots.archive.bucket import open_bucket
 from snapshots.archive.naming import number_of
 from snapshots.archive.place import ArchivePlace, Bucket
 from snapshots.audit.checkpoints import stored_keys
+from snapshots.audit.extents import read_extent
 from snapshots.audit.leaves import segment_blocks
 from snapshots.audit.notes import Checkpoint, NoteInvalid, VerifierKey, verified_checkpoint
-from snapshots.errors import CorruptArchive
+from snapshots.errors import ArchiveUnavailable, CorruptArchive
 
 PROCESSES_MAX: Final = 16
+LEAVES_ALONE_MAX: Final = 200_000
+"""Up to so many leaves one process does all."""
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder
 
 
 class Wanted(msgspec.Struct, frozen=True):
     """What is verified. `keys`: verifier keys; none: those that lie in the archive.
 
-    `since`: checkpoints (name, note) that the caller has kept. `processes` recompute players; 0: in this one.
+    `since`: checkpoints (name, note) that the caller has kept. `processes` recompute players; 0: in this one; None: as
+    many as it is worth.
     """
 
     place: ArchivePlace
     keys: Sequence[str] = ()
     since: Sequence[tuple[str, str]] = ()
     expected: Mapping[str, Expected] = {}
-    processes: int = 1
+    processes: int | None = None
 
 
 class Report(msgspec.Struct):
@@ -101,10 +105,11 @@ async def verify(wanted: Wanted, progress: Progress = lambda done, of, leaves: N
     end = await extent_count(bucket)
     known, checkpoints = await _known(bucket, wanted, keys, faults)
     report = Report([], 0, checkpoints=checkpoints, own_keys=not wanted.keys)
-    helpers = _Helpers(wanted, end)
+    processes = await _processes(bucket, end) if wanted.processes is None else wanted.processes
+    helpers = _Helpers(wanted, end, processes)
     try:
         tree, chains = TreeCheck(bucket, known, faults), Chains(faults)
-        own = None if wanted.processes else Recomputing(Part(0, 1), wanted.expected, faults)
+        own = None if processes else Recomputing(Part(0, 1), wanted.expected, faults)
         async for walked in walk(bucket, end):
             for records in await tree.take(walked):
                 chains.take(walked.name, records)
@@ -126,6 +131,15 @@ async def verify(wanted: Wanted, progress: Progress = lambda done, of, leaves: N
     report.origin = own_known[-1].checkpoint.origin if own_known else ""
     report.seconds = time.monotonic() - began
     return report
+
+
+async def _processes(bucket: Bucket, end: int) -> int:
+    """None for a small archive: starting one takes longer."""
+    try:
+        leaves = (await read_extent(bucket, end - 1)).end if end else 0
+    except (ArchiveUnavailable, CorruptArchive):
+        return 0
+    return 0 if leaves < LEAVES_ALONE_MAX else min(os.cpu_count() or 1, PROCESSES_MAX)
 
 
 async def _known(
@@ -206,13 +220,13 @@ def _told(work: Recomputing, faults: Faults, totals: dict[str, Totals]) -> Told:
 class _Helpers:
     """One process per part of the players."""
 
-    def __init__(self, wanted: Wanted, end: int) -> None:
+    def __init__(self, wanted: Wanted, end: int, processes: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._running: list[tuple[multiprocessing.process.BaseProcess, Connection]] = []
         encoded = msgspec.json.encode(wanted)
-        for number in range(min(wanted.processes, PROCESSES_MAX)):
+        for number in range(processes):
             ours, theirs = context.Pipe(duplex=False)
-            part = Part(number, wanted.processes)
+            part = Part(number, processes)
             process = context.Process(target=_recompute, args=(encoded, end, tuple(part), theirs), daemon=True)
             process.start()
             theirs.close()
