@@ -28,6 +28,8 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     verify = actions.add_parser("verify", help="check an archive's bytes, chains, tree and balances; exit 1 if it fails")
     _add_place(verify)
+    verify.add_argument("--public-key", type=Path, action="append", default=[], metavar="FILE",
+                        help="the verifier key (NAME+ID+BASE64) that you were given; without it the archive's own")  # fmt: skip
     verify.add_argument("--since", type=Path, action="append", default=[], metavar="CHECKPOINT",
                         help="a checkpoint that you kept, or a folder of them: the log must have grown from it")  # fmt: skip
     verify.add_argument("--receipt", type=Path, action="append", default=[], metavar="FILE",
@@ -39,6 +41,10 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
                         help="processes that recompute players, 0 to 16 (default: one per CPU for large archives)")  # fmt: skip
     verify.add_argument("--json", action="store_true", help="print the report as JSON")
     verify.set_defaults(command=_verify)
+    export = actions.add_parser("export", help="copy an archive, uncompressed, with the program that verifies it alone")
+    _add_place(export)
+    export.add_argument("target", type=Path, metavar="TARGET", help="a folder; what is there already stays")
+    export.set_defaults(command=_export)
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +53,6 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", help="of the bucket")
     parser.add_argument("--access-key-id-env", metavar="NAME", help="the environment variable with the bucket's key id")
     parser.add_argument("--secret-access-key-env", metavar="NAME", help="the environment variable with its secret")
-    parser.add_argument("--public-key", type=Path, action="append", default=[], metavar="FILE",
-                        help="the verifier key (NAME+ID+BASE64) that you were given; without it the archive's own")  # fmt: skip
 
 
 def _place(options: argparse.Namespace) -> ArchivePlace:
@@ -113,6 +117,20 @@ def _verify(options: argparse.Namespace) -> int:
         raise SettingsInvalid(f"the archive can't be verified: {problem}") from problem
     _show(report, options)
     return 0 if report.sound else FAILED
+
+
+def _export(options: argparse.Namespace) -> int:
+    from croupier.audit.exporting import export
+    from snapshots.archive.bucket import open_bucket
+    from snapshots.errors import StoreError
+
+    try:
+        count = asyncio.run(export(open_bucket(_place(options)), options.target))
+    except (StoreError, OSError) as problem:
+        raise SettingsInvalid(f"the archive can't be exported: {problem}") from problem
+    print(f"{count} objects are in {options.target}; verify them: python3 {options.target}/verify.py archive "
+          f"{options.target} --public-key KEY")  # fmt: skip
+    return 0
 
 
 def _progress(quiet: bool) -> "Progress":
