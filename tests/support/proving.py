@@ -75,7 +75,7 @@ class ProvenArchive:
             metrics=self.metrics,
             checkpoint_s=0,
             now_ms=lambda: self.now_ms,
-            published=self.signed.append,
+            published=lambda signed: self.signed.append(signed),
         )
         return self.keeper
 
