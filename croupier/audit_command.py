@@ -26,19 +26,23 @@ TELL_S = 2.0
 def add_audit(parser: argparse.ArgumentParser) -> None:
     """The actions of `croupier audit`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    verify = actions.add_parser("verify", help="check an archive's bytes, chains, tree and balances; exit 1 if it fails")
+    verify = actions.add_parser(
+        "verify", help="check an archive's bytes, chains, tree and balances; exit 1 if it fails"
+    )
     _add_place(verify)
     verify.add_argument("--public-key", type=Path, action="append", default=[], metavar="FILE",
-                        help="the verifier key (NAME+ID+BASE64) that you were given; without it the archive's own")  # fmt: skip
+                        help="the verifier key that you were given, NAME+ID+BASE64; else the archive's own")  # fmt: skip
     verify.add_argument("--since", type=Path, action="append", default=[], metavar="CHECKPOINT",
-                        help="a checkpoint that you kept, or a folder of them: the log must have grown from it")  # fmt: skip
+                        help="a checkpoint that you kept, or a folder of them: the log grew from it")  # fmt: skip
     verify.add_argument("--receipt", type=Path, action="append", default=[], metavar="FILE",
                         help="also check a receipt, and that the tree has it")  # fmt: skip
     verify.add_argument("--balances", type=Path, metavar="FILE",
                         help="compare: CSV with the columns player_id, version, real, bonus (minor units)")  # fmt: skip
-    verify.add_argument("--store", metavar="URL", help="compare with the snapshots of this store, sqlite:DIR or redis://…")
+    verify.add_argument(
+        "--store", metavar="URL", help="compare with the snapshots of this store, sqlite:DIR or redis://…"
+    )
     verify.add_argument("--processes", type=int, choices=range(17), metavar="N",
-                        help="processes that recompute players, 0 to 16 (default: one per CPU for large archives)")  # fmt: skip
+                        help="that recompute players, 0 to 16 (default: one per CPU for a large archive)")  # fmt: skip
     verify.add_argument("--json", action="store_true", help="print the report as JSON")
     verify.set_defaults(command=_verify)
     export = actions.add_parser("export", help="copy an archive, uncompressed, with the program that verifies it alone")
@@ -168,9 +172,10 @@ def _summary(report: "Report") -> list[str]:
     lines = [
         f"log: {report.origin or 'unsigned'}, {report.leaves} leaves, of which checkpoints cover {report.covered}",
         f"root: {report.root}",
-        f"checkpoints: {report.proven_checkpoints} proven, of {report.checkpoints} and {len(report.since)} that you kept",
-        f"journal: {report.records} records, {report.sealed_records} of them sealed in part; {report.entries} entries of "
-        f"{report.players} players without a gap",
+        f"checkpoints: {report.proven_checkpoints} proven, of {report.checkpoints} in the archive and "
+        f"{len(report.since)} that you kept",
+        f"journal: {report.records} records, {report.sealed_records} of them sealed in part; "
+        f"{report.entries} entries of {report.players} players",
         f"recomputed: {report.recomputed} entries; {report.partial_players} players begin before the archive; "
         f"{report.compared} balances compared",
     ]
@@ -181,7 +186,9 @@ def _summary(report: "Report") -> list[str]:
     if report.waiting:
         lines.append(f"not in the tree yet: {report.waiting} segments, the newest ones")
     if report.own_keys:
-        lines.append("signatures were checked with the key that lies in the archive: name the one you know, --public-key")
+        lines.append(
+            "signatures were checked with the key that lies in the archive: name the one you know, --public-key"
+        )
     if not report.since:
         lines.append("nothing was kept from before: whoever has the signing key could have written all anew, --since")
     verdict = "sound" if report.sound else f"NOT SOUND: {report.fault_count} faults"

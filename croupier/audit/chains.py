@@ -12,7 +12,7 @@ REMEMBERED_MAX: Final = 100_000
 
 
 class Chains:
-    """Records of all logs, in the order of the archive. A log may begin anywhere; records may come again, as they are."""
+    """Records of all logs, in the archive's order. A log may begin anywhere. A record may come again, as it was."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults

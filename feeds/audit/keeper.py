@@ -1,4 +1,4 @@
-"""Keeps the audit tree: extends it when something was archived, and signs a checkpoint every minute and at day's end."""
+"""Keeps the audit tree: extends it when something was archived; signs a checkpoint every minute and at day's end."""
 
 import asyncio
 import logging
@@ -189,4 +189,3 @@ class Keeper:
                 await asyncio.gather(*(self._bucket.put_new(name_of(tile), tile.content) for tile in some))
             except AlreadyStored as failure:
                 raise CorruptArchive(f"the tree does not fit its tiles: {failure}") from failure
-

@@ -40,7 +40,8 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
     metrics, archive_metrics = AuditMetrics(registry), ArchiveMetrics(registry)
     control = notes if isinstance(notes, ControlLog) else None
     publishers = [
-        Publisher(name, carrier(each), each.daily, bucket, notes, metrics) for name, each in wanted.audit.publish.items()
+        Publisher(name, carrier(each), each.daily, bucket, notes, metrics)
+        for name, each in wanted.audit.publish.items()
     ]
     keeper = Keeper(
         bucket=bucket,

@@ -26,9 +26,13 @@ class AuditMetrics:
         self._uncovered_since_s: float | None = None
         self.tree_size = gauge("tree_size", "Leaves of the audit tree.")
         self.checkpoints = counter("checkpoints", "Checkpoints that were signed and stored.")
-        self.failures = counter("failures", "Times that the audit tree could not be extended or signed, and was retried.")
+        self.failures = counter(
+            "failures", "Times that the audit tree could not be extended or signed, and was retried."
+        )
         self.receipts = Counter("audit_receipts", "Receipts asked for.", ["outcome"], registry=registry)
-        self.publish_failures = by_destination(Counter, "publish_failures", "Attempts to publish a checkpoint that failed.")
+        self.publish_failures = by_destination(
+            Counter, "publish_failures", "Attempts to publish a checkpoint that failed."
+        )
         self.published = by_destination(Counter, "published", "Checkpoints that arrived.")
         self._waiting = by_destination(Gauge, "publish_waiting", "Checkpoints that wait to be published.")
         self._waits_since = by_destination(

@@ -23,7 +23,6 @@ NOT_ITS_FAULT: Final = frozenset({401, 403, 404, 408, 425, 429})
 """Refusals that tell of the endpoint as a whole, not of the message."""
 
 
-
 class Posted(Protocol):
     """What is posted: an id by which the receiver knows what comes twice, and a body."""
 

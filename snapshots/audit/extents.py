@@ -115,7 +115,9 @@ def leaves_of(extent: Extent, content: bytes) -> Leaves:
     """The leaves that an extent stands for. Raises CorruptArchive if its object is not as it was."""
     if sha256(content).hexdigest() != extent.sha256:
         raise CorruptArchive(f"{extent.object} has other bytes than extent {extent.number} says")
-    found = segment_leaves(extent.object, content) if extent.kind == "segment" else control_leaves(extent.object, content)
+    found = (
+        segment_leaves(extent.object, content) if extent.kind == "segment" else control_leaves(extent.object, content)
+    )
     if len(found.leaves) != extent.leaves:
         raise CorruptArchive(f"{extent.object} has {len(found.leaves)} leaves, not {extent.leaves}")
     return found

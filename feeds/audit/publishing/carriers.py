@@ -165,7 +165,9 @@ class TopicCarrier:
             raise Undelivered(f"the producer takes no message: {problem}") from problem
         self._producer.flush(KAFKA_TIMEOUT_S + 1)
         if not failures or failures[0] is not None:
-            raise Undelivered(f"the brokers did not take it: {failures[0].str() if failures and failures[0] else 'no answer'}")
+            raise Undelivered(
+                f"the brokers did not take it: {failures[0].str() if failures and failures[0] else 'no answer'}"
+            )
 
     async def close(self) -> None:
         """See Carrier."""

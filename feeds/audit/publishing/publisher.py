@@ -114,7 +114,13 @@ class Publisher:
         note = (await self._notes.read(f"{NOTE}{self._name}", limit=1)).get(f"{NOTE}{self._name}")
         delivered = _Delivered() if note is None else msgspec.json.decode(note, type=_Delivered)
         newest = await checkpoints.newest(self._bucket)
-        if newest is not None and not self._daily and not newest.ends_day and newest.name != delivered.newest and self._newest is None:
+        if (
+            newest is not None
+            and not self._daily
+            and not newest.ends_day
+            and newest.name != delivered.newest
+            and self._newest is None
+        ):
             self.offer(await self._signed(newest))
         if note is not None:
             missed = [await self._signed(each) for each in await self._ends_after(delivered.day_end)]

@@ -31,9 +31,9 @@ class Destination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One place; exactly one of `bucket`, `webhook`, `mail` and `topic` says what it is."""
 
     bucket: ArchivePlace | None = None
-    """A folder, or a bucket: best one of another account, with an object lock. Checkpoints are put under their names."""
+    """A folder, or a bucket: best one of another account, with an object lock. Checkpoints keep their names."""
     webhook: EndpointSettings | None = None
-    """An endpoint that gets a signed POST (Standard Webhooks) with the checkpoint. Its `events` and `mode` are unused."""
+    """An endpoint that gets a signed POST (Standard Webhooks) with the checkpoint; `events` and `mode` are unused."""
     mail: MailedTo | None = None
     topic: KafkaTopic | None = None
     every: Literal["checkpoint", "day"] | None = None

@@ -20,7 +20,11 @@ def integrations_file(folder: Path) -> Path:
         "key_file": str(folder / "archive.key"),
         "segment_age_s": SEGMENT_AGE_S,
     }
-    audit = {"origin": ORIGIN, "checkpoint_s": CHECKPOINT_S, "publish": {"vault": {"bucket": {"url": str(folder / "vault")}}}}
+    audit = {
+        "origin": ORIGIN,
+        "checkpoint_s": CHECKPOINT_S,
+        "publish": {"vault": {"bucket": {"url": str(folder / "vault")}}},
+    }
     path = folder / "integrations.yaml"
     path.write_text(json.dumps({"archive": archive, "audit": audit}))
     return path

@@ -80,6 +80,6 @@ def test_checkpoints_are_published_and_the_keeper_shows_itself(proven: CroupierU
     [target] = [each["targets"][0] for each in targets if each["labels"].get("reader") == "archive"]
     with urlopen(f"http://{target}/metrics", timeout=5) as response:
         shown = response.read().decode()
-    for name in ("audit_tree_size", "audit_checkpoints_total", "audit_checkpoint_age_seconds", "audit_failures_total 0.0",
-                 'audit_published_total{destination="vault"}', 'breaker_state{breaker="audit"} 0.0'):  # fmt: skip
+    names = ["audit_tree_size", "audit_checkpoints_total", "audit_checkpoint_age_seconds", "audit_failures_total 0.0"]
+    for name in (*names, 'audit_published_total{destination="vault"}', 'breaker_state{breaker="audit"} 0.0'):
         assert name in shown, shown

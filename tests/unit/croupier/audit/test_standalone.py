@@ -87,7 +87,11 @@ def test_a_bit_is_found(honest: ProvenArchive, key: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(entry_dropped, "player bob version"), (win_from_nowhere, "was answered with"), (richer_alice, "root is not that")],
+    [
+        (entry_dropped, "player bob version"),
+        (win_from_nowhere, "was answered with"),
+        (richer_alice, "root is not that"),
+    ],
 )
 def test_a_journal_that_was_written_anew(
     honest: ProvenArchive, key: Path, tmp_path: Path, change: "object", words: str
