@@ -5,8 +5,8 @@
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
 LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter CROUPIER_% RAY_%,$(.VARIABLES))
-# Three processes on two cores, because many tests wait. Tests of one module stay together: they share servers.
-PARALLEL := --numprocesses 3 --dist loadscope
+# Three processes on two cores, because many tests wait. Which tests stay together, tests/conftest.py says.
+PARALLEL := --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
 
 help: ## Lists the targets

@@ -241,7 +241,7 @@ async def check_weather(up: CroupierUp, kafka: MockKafka, receiver: Receiver, me
 def check_versions(kafka: MockKafka) -> None:
     """By one number per player a consumer gets each bet and win once, in the order of the journal's versions."""
     last, handled = 0, list[tuple[int, str]]()
-    for message in kafka.read(["croupier.bets"], quiet_s=2):
+    for message in kafka.read(["croupier.bets"]):
         header = {name: (value or b"").decode() for name, value in message.headers() or []}  # type: ignore[union-attr,str-unpack]
         assert header["ce_source"] == "/croupier/tests"
         at, n = map(int, header["ce_sequence"].split("."))

@@ -146,5 +146,5 @@ def test_what_a_stop_left_behind_while_brokers_were_down_is_told_after_the_next_
     journal = house.journal()
     assert told != journal
     house.server = house.up()
-    wait_until("all is told", lambda: deduplicated(house.kafka.read([TOPIC], quiet_s=0.3)) == journal, 60)
+    wait_until("all is told", lambda: deduplicated(house.kafka.read([TOPIC])) == journal, 60)
     assert house.server.stop() == 0
