@@ -24,7 +24,7 @@ test-quick: ## Unit and contract tests, those of the client, and a little of the
 	@./scripts/setup.sh python redis
 	$(CLEAN_ENV) HYPOTHESIS_PROFILE=quick $(PY)/python -m pytest $(PARALLEL) tests/unit tests/contract tests/property clients/python/tests
 
-test-long: ## What takes minutes on real processes: readers of the journal under kills, moves and outages, on both stores
+test-long: ## What takes minutes on real processes: kills, moves and outages of shards and readers, on both stores
 	@./scripts/setup.sh python redis
 	$(CLEAN_ENV) $(PY)/python -m pytest -m long tests/integration tests/e2e
 
