@@ -16,7 +16,7 @@ from croupier.integrations_command import add_integrations, add_integrations_fil
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
 from croupier.webhooks_command import add_webhooks
 from gateway.access.keys import KeysInvalid
-from gateway.serve import BindRefused, bind
+from gateway.listening import BindRefused, bind
 from snapshots.errors import StoreUnsuitable
 
 FAILED, CANNOT_START = 1, 2

@@ -20,7 +20,8 @@ from feeds.public.asyncapi import document
 from gateway.access.auth import Authenticator, OpenAuth, ProofAuth
 from gateway.access.keys import parse_keys, read_keys
 from gateway.app import VERSION, create_app
-from gateway.serve import OnReady, serve, url_of
+from gateway.listening import url_of
+from gateway.serve import OnReady, serve
 from snapshots.opening import open_store
 
 
