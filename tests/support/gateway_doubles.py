@@ -277,7 +277,16 @@ ENDPOINT: Mapping[str, Any] = {
     "failing_since": None,
     "disabled_since": None,
 }
+RECEIPT: Mapping[str, Any] = {
+    "format": 1,
+    "player_id": "p1",
+    "session_id": "s-1",
+    "entries": [{"version": 3, "leaf": "ZW50cnk=", "index": 7, "path": ["cGF0aA=="]}],
+    "checkpoint": "casino.example/log\n8\ncm9vdA==\n\n— casino.example/log c2ln\n",
+    "more": False,
+}
 READER_ANSWERS: Mapping[str, Any] = {
+    "receipt": {"outcome": "proven", "receipt": RECEIPT, "version": 3},
     "list": {"endpoints": [ENDPOINT]},
     "test": {"endpoint": "pms", "outcome": "delivered", "status": 204, "ms": 12, "detail": ""},
     "replay": {"endpoint": "pms", "replayed": 1, "missing": [], "next_ms": None},
@@ -402,6 +411,7 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /catalog/check": Sample("/catalog/check", {"files": {"games.yaml": "games: {}"}}),
     "POST /catalog/deploy": Sample("/catalog/deploy", {"files": {"games.yaml": "games: {}"}}),
     "POST /sandbox/clock": Sample("/sandbox/clock", {"advance_seconds": 60}),
+    "GET /players/{player_id}/receipts/{session_id}": Sample("/players/p1/receipts/s-1"),
     "GET /webhooks": Sample("/webhooks"),
     "POST /webhooks/{name}/test": Sample("/webhooks/pms/test"),
     "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),

@@ -54,6 +54,7 @@ MATRIX = """
     POST /catalog/check                   . . x x . x .
     POST /catalog/deploy                  . . x x . x .
     POST /sandbox/clock                   . x . . . x .
+    GET /players/{player_id}/receipts/{session_id}  . x . . x . x
     GET /webhooks                         . . . . . x .
     POST /webhooks/{name}/test            . . . . . x .
     POST /webhooks/{name}/replay          . . . . . x .
