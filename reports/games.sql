@@ -2,7 +2,7 @@
 -- description: Rounds, stakes and wins of each game, and whether its return to player is what it should be.
 -- roles: [marketing_manager, auditor, ops]
 -- parameters:
---   configured: {words: "The return to player that games should have, as JSON: {\"book-of-dunes\": 0.965}.", default: "{}"}
+--   - {name: configured, words: "The return to player that games should have, as JSON: {\"book-of-dunes\": 0.965}.", default: "{}"}
 -- columns:
 --   - {name: game_id, type: text}
 --   - {name: currency, type: text}

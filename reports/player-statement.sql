@@ -2,7 +2,7 @@
 -- description: Every movement of one player's money, with the balances after it.
 -- roles: [support, auditor]
 -- parameters:
---   player_id: {words: The player.}
+--   - {name: player_id, words: The player.}
 -- columns:
 --   - {name: time, type: time}
 --   - {name: event, type: text, words: The event of the journal.}

@@ -15,7 +15,7 @@ from feeds.reports.pdf.words import GAP, clean, grouped, shown
 
 TEMPLATE = "page.typ"
 TEXT_MAX = 2_000
-RIGHT_ALIGNED = frozenset({"money", "count", "ratio", "points"})
+RIGHT_ALIGNED = frozenset({"money", "count", "ratio", "points", "micro_eur"})
 _HIDDEN = frozenset({"exponent"})
 """Columns that say how to read others."""
 
