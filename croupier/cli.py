@@ -11,6 +11,7 @@ from pathlib import Path
 from croupier.bus_command import add_bus, add_bus_in
 from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
+from croupier.facts_command import add_facts
 from croupier.integrations import IntegrationsInvalid
 from croupier.integrations_command import add_integrations, add_integrations_file
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add_bus_in(commands.add_parser("bus-in", help="read the event bus: what other systems tell becomes commands"))
     add_bus(commands.add_parser("bus", help="send dead letters of the event bus back"))
     add_webhooks(commands.add_parser("webhooks", help="list, test, replay, enable and disable webhook endpoints"))
+    add_facts(commands.add_parser("facts", help="make Parquet files of the archive, for reports and other tools"))
     return parser
 
 
