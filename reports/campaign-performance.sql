@@ -8,7 +8,7 @@
 --   - {name: issued, type: count, words: "Awards that reached a player: bonuses granted, and free spins that came without a bonus."}
 --   - {name: opted_in, type: count, words: Bonuses that players opted in for.}
 --   - {name: activated, type: count, words: Bonuses that came into wager.}
---   - {name: completed, type: count, words: "Bonuses that were wagered and paid out money, less those that a reversal reopened."}
+--   - {name: completed, type: count, words: "Awards that were wagered and paid out money, less those that a reversal reopened."}
 --   - {name: expired, type: count, words: Bonuses that ended by their date after they were granted.}
 --   - {name: awarded, type: money, words: Bonus money that came into the bonus wallet.}
 --   - {name: wagered, type: money, words: "Stakes that counted for wagering, less what was reversed."}
@@ -24,7 +24,13 @@
 -- definitions:
 --   Cost: Money released, not money granted.
 --   Conversion: Completed ÷ issued, both as they happened in the period; a bonus may have been issued before it.
-WITH won_at_once AS (
+WITH alone AS (
+    -- Packages that came without a bonus: their winnings speak for the award. A bonus and its package end in the same id.
+    SELECT p.player_id, p.package_id, p.campaign_id, p.currency, p.exponent, p.time
+    FROM packages AS p
+    LEFT JOIN grants AS g ON g.player_id = p.player_id AND g.grant_id = 'g' || substr(p.package_id, 2) AND g.amount > 0
+    WHERE g.grant_id IS NULL
+), won_at_once AS (
     -- A win that came apart from its spin does not name the package: the spin's bet does.
     SELECT spin.player_id, spin.package_id, spin.currency, spin.exponent, sum(win.real) AS real
     FROM (SELECT DISTINCT player_id, session_id, package_id, currency, exponent FROM bets
@@ -39,7 +45,8 @@ WITH won_at_once AS (
              OR (b.event = 'BonusGranted' AND b.bonus > 0) AS INTEGER) AS issued,
         CAST(b.event = 'GrantClaimed' AS INTEGER) AS opted_in,
         CAST(b.event = 'GrantActivated' AS INTEGER) AS activated,
-        CASE WHEN b.event = 'BonusRedeemed' AND b.released > 0 THEN 1
+        CASE WHEN g.package_id IS NOT NULL AND a.package_id IS NULL THEN 0
+             WHEN b.event = 'BonusRedeemed' AND b.released > 0 THEN 1
              WHEN b.event = 'GrantReopened' AND b.released < 0 THEN -1 ELSE 0 END AS completed,
         CAST(b.event = 'GrantExpired' AND NOT b.never_granted AND g.package_id IS NULL AS INTEGER) AS expired,
         CASE WHEN b.event IN ('GrantCreated', 'BonusGranted') THEN b.bonus ELSE 0 END AS awarded,
@@ -50,12 +57,11 @@ WITH won_at_once AS (
     FROM bonuses AS b
     LEFT JOIN (SELECT player_id, grant_id, campaign_id, package_id, amount_micro_eur FROM bonuses
                WHERE event = 'GrantCreated') AS g USING (player_id, grant_id)
+    LEFT JOIN alone AS a ON a.player_id = b.player_id AND a.package_id = g.package_id
     WHERE b.time >= $from AND b.time < $to
     UNION ALL
-    SELECT f.campaign_id, f.currency, f.exponent, 1, 0, 0, 0, 0, 0, 0, 0, 0
-    FROM free_spins AS f
-    LEFT JOIN grants AS g ON g.player_id = f.player_id AND g.grant_id = 'g' || substr(f.package_id, 2) AND g.amount > 0
-    WHERE f.event = 'FreeSpinsGranted' AND g.grant_id IS NULL AND f.time >= $from AND f.time < $to
+    SELECT campaign_id, currency, exponent, 1, 0, 0, 0, 0, 0, 0, 0, 0
+    FROM alone WHERE time >= $from AND time < $to
     UNION ALL
     SELECT g.campaign_id, b.currency, b.exponent, 0, 0, 0, 0, 0, 0, b.counted, 0, 0
     FROM bets AS b JOIN grants AS g USING (player_id, grant_id)

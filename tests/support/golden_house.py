@@ -230,7 +230,7 @@ class GoldenHouse:
 
     def _points(self, player_id: str) -> None:
         if self.random.random() < 0.5:
-            self.play(player_id, c.AdjustPoints(self.random.randint(-20, 400), "an apology"))
+            self.play(player_id, c.AdjustPoints(self.random.randint(-20, 900), "an apology"))
         step = self.play(player_id, c.RequestRedemption(1_000))
         if step is None:
             return
