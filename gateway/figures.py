@@ -86,7 +86,7 @@ def _people(population: Population) -> Iterator[Metric]:
     yield GaugeMetricFamily("registered_players", "Registered players, of all shards", value=players)
     mean = points / players if players else 0
     yield GaugeMetricFamily("avg_points_per_user", "Points available per registered player", value=mean)
-    levels = GaugeMetricFamily("players_on_level", "Registered players by level", labels=("level",))
-    for level, count in population.levels.items():
-        levels.add_metric((level,), count)
+    levels = GaugeMetricFamily("players_on_level", "Registered players by level", labels=("level", "rung"))
+    for rung, (level, count) in enumerate(population.levels.items()):
+        levels.add_metric((level, str(rung)), count)
     yield levels

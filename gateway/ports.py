@@ -85,7 +85,10 @@ class CampaignFigures(NamedTuple):
 
 
 class Population(NamedTuple):
-    """All registered players, the micro-points available to them together, and how many hold each level."""
+    """All registered players, the micro-points available to them together, and how many hold each level.
+
+    `levels` stand in the order of the ladder, from the lowest.
+    """
 
     players: int
     points_micro: int

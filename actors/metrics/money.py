@@ -31,7 +31,11 @@ _BONUS: Final = {
 
 
 class MoneyCounts:
-    """Counters in minor units, shown in units of each currency. Written by the shard's loop, read by a scrape."""
+    """Counters in minor units, shown in units of each currency. Written by the shard's loop, read by a scrape.
+
+    A counter is shown as 0 as soon as its currency, or its campaign, is known: Prometheus can't tell by how much one
+    has grown whose first value it sees is not 0.
+    """
 
     def __init__(self) -> None:
         self._exponents: dict[str, int] = {}
@@ -40,6 +44,9 @@ class MoneyCounts:
 
     def knows(self, currency: str, exponent: int) -> None:
         """In which units amounts of the currency are."""
+        if currency not in self._exponents:
+            for counted in self._cash.values():
+                counted[currency] = 0
         self._exponents[currency] = exponent
 
     def cash(self, name: str, currency: str, amount: int) -> None:
@@ -48,11 +55,12 @@ class MoneyCounts:
 
     def bonus(self, name: str, campaign_id: str, currency: str, amount: int) -> None:
         """Adds minor units to a counter of `_BONUS`."""
-        counts = self._bonus[name]
         pair = (campaign_id, currency)
-        if pair not in counts and len(counts) >= PAIRS_MAX:
-            pair = (OTHERS, currency)
-        counts[pair] += amount
+        if pair not in self._bonus[name]:
+            pair = pair if len(self._bonus[name]) < PAIRS_MAX else (OTHERS, currency)
+            for counts in self._bonus.values():
+                counts[pair] += 0
+        self._bonus[name][pair] += amount
 
     def collect(self) -> Iterator[Metric]:
         """Everything, for a scrape."""

@@ -99,7 +99,7 @@ async def test_campaigns_levels_and_points_are_shown_as_the_store_counts_them() 
     }  # fmt: skip
     assert found["campaign_budget_used_eur", (campaign,)] == 40
     assert found["campaign_budget_eur", (campaign,)] == of.limits.budget_micro_eur / 1_000_000  # type: ignore[operator]
-    assert found["players_on_level", (("level", "bronze"),)] == 3
+    assert found["players_on_level", (("level", "bronze"), ("rung", "0"))] == 3
     assert (found["points_available", ()], found["gateway_ready", ()]) == (10, 1)
     await figures.refresh()
     assert len(control.figures_asked) == 1, "asked again too soon"

@@ -27,13 +27,13 @@ def shown(table: Desk) -> dict[tuple[str, ...], float]:
 async def test_deposits_and_confirmed_withdrawals_are_counted_in_units_of_the_currency(tmp_path: Path) -> None:
     async with desk(tmp_path, rules()) as table:
         await table.seat("alice")
-        before = shown(table).get(("money_deposited_total", "EUR"), 0)
+        before = shown(table)["money_deposited_total", "EUR"]
         await table.ask("alice", "d", Deposit(2_550))
         assert shown(table)["money_deposited_total", "EUR"] == before + 25.5
         first = (await table.ask("alice", "w1", Withdraw(1_000))).answer
         second = (await table.ask("alice", "w2", Withdraw(500))).answer
         await table.ask("alice", "x", CancelWithdrawal(second.withdrawal_id))
-        assert ("money_withdrawn_total", "EUR") not in shown(table), "nothing has left yet"
+        assert shown(table)["money_withdrawn_total", "EUR"] == 0, "nothing has left yet"
         await table.ask("alice", "c", ConfirmWithdrawal(first.withdrawal_id))
         assert shown(table)["money_withdrawn_total", "EUR"] == 10
 
@@ -43,7 +43,7 @@ async def test_bonus_money_is_a_cost_when_it_is_released_and_none_when_that_is_u
         await table.seat("alice")
         await table.ask("alice", "g", GrantCampaign("small", "test"))
         assert shown(table)["bonus_money_granted_total", "small", "EUR"] == 1
-        assert ("bonus_money_released_total", "small", "EUR") not in shown(table)
+        assert shown(table)["bonus_money_released_total", "small", "EUR"] == 0
         await table.ask("alice", "bet", spin(bet=100, win=0))
         assert shown(table)["bonus_money_released_total", "small", "EUR"] == 1
         await table.ask("alice", "r", Rollback("gs:bet"))
@@ -64,5 +64,6 @@ def test_campaigns_beyond_the_limit_are_counted_together() -> None:
     counts.knows("JPY", 0)
     for number in range(PAIRS_MAX + 3):
         counts.bonus("bonus_money_granted", f"c{number}", "JPY", 7)
-    values = {sample.labels["campaign"]: sample.value for family in counts.collect() for sample in family.samples}
+    families = {family.name: family.samples for family in counts.collect()}
+    values = {sample.labels["campaign"]: sample.value for sample in families["bonus_money_granted"]}
     assert len(values) == PAIRS_MAX + 1 and values[OTHERS] == 21 and values["c0"] == 7
