@@ -106,8 +106,8 @@ COST = Row(
         Text(
             "ARPU, GGR and NGR",
             "Prometheus does not see stakes and wins: a plain spin is counted by the journal alone. **ARPU by bonus "
-            "cohort, GGR and NGR, and what bonuses cost against them, are reports**: they are reckoned to the cent from "
-            "the archive (`croupier report`, `GET /reports/…`).",
+            "cohort, GGR and NGR, and what bonuses cost against them, are reports**: they are reckoned to the cent "
+            "from the archive (`croupier report`, `GET /reports/…`).",
         ),
     ),
 )  # fmt: skip

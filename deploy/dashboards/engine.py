@@ -26,7 +26,8 @@ SPINS = Row(
         ),
         Panel(
             "Failed by Croupier", "Share of requests that were refused because Croupier could not serve them.",
-            (Query(or_zero(f'{per_second(FAILED)} / {per_second("gateway_requests_total")}')),), "percentunit", "stat", width=4, height=5, worry=0.001, alarm=0.01,
+            (Query(or_zero(f'{per_second(FAILED)} / {per_second("gateway_requests_total")}')),),
+            "percentunit", "stat", width=4, height=5, worry=0.001, alarm=0.01,
         ),
         Panel(
             "Serving shards", "Shards that Prometheus reaches.",
