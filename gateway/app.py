@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Players
 from gateway.access.auth import Authenticator
+from gateway.figures import HouseFigures
 from gateway.http.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
 from gateway.http.wire import head_as_get
 from gateway.metrics import GatewayMetrics
@@ -96,6 +97,8 @@ def create_app(
         routes=ROUTES, players=players, auth=auth, cluster=cluster, control=control, events=events, readers=readers
     )
     app.state.metrics = metrics
+    app.state.figures = HouseFigures(cluster, control)
+    metrics.registry.register(app.state.figures)
     app.router.routes.extend(_routes(settings.sandbox))
     app.add_middleware(RequestGuard, routes=ROUTES, metrics=metrics, settings=settings)
     app.add_exception_handler(Refused, _refused)

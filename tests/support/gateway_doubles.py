@@ -251,7 +251,7 @@ class ScriptedControl:
         return {} if self._figures is None else {each.campaign_id: self._figures for each in campaigns}
 
     async def population(self) -> Population | None:
-        return Population(4, 10_000_000)
+        return Population(4, 10_000_000, {"bronze": 3, "silver": 1})
 
     async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken | TimeEnds:
         replayed = command_id in self.advanced
