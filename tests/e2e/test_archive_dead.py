@@ -31,7 +31,7 @@ from tests.support.redis_server import RedisServer, free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
-MAXMEMORY = 16_000_000
+MAXMEMORY = 12_000_000
 MIB = 1_048_576
 CALLERS = 6
 KEYS = count(1)
@@ -208,7 +208,7 @@ def test_both_stops_come_in_time_and_all_is_made_up_for(house: House, bucket: Bu
     assert metric(up, "reader", "journal_held_bytes") >= 0.8 * MIB
     assert bet(up, "p1").status_code == 200  # an alert stops nothing
 
-    fill_up(redis, 0.84)
+    fill_up(redis, 0.5)
     fill(up, lambda: metric(up, "shard", "shard_bets_stopped") == 1)
     refused = bet(up, "p1")
     assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (429, "overloaded", "5")
