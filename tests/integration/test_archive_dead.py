@@ -165,7 +165,9 @@ async def test_both_stops_come_in_time_and_all_is_made_up_for(small_redis: Redis
         assert await archiver.reader.settle(20)
         assert not archiver.behind() and archiver.metric("archive_spool_full") == 0
         assert archiver.metric("archive_gaps_total") == 0
-        await check_archive(archiver, process.store, {who: (await asking.look(who)).version for who in (*CROWD, "erin")})
+        await check_archive(
+            archiver, process.store, {who: (await asking.look(who)).version for who in (*CROWD, "erin")}
+        )
 
 
 async def check_archive(archiver: Archiver, store: Store, versions: dict[str, int]) -> None:
