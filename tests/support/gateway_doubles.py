@@ -292,6 +292,8 @@ READER_ANSWERS: Mapping[str, Any] = {
     "replay": {"endpoint": "pms", "replayed": 1, "missing": [], "next_ms": None},
     "enable": ENDPOINT,
     "disable": ENDPOINT,
+    "stopped": {"count": 1, "players": [{"player_id": "p1", "last": 3, "came": 5, "at": "2026-03-01T12:00:00.000Z"}]},
+    "resume": {"player_id": "p1", "resumed": True, "last": 3},
 }
 
 
@@ -417,6 +419,8 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),
     "POST /webhooks/{name}/enable": Sample("/webhooks/pms/enable"),
     "POST /webhooks/{name}/disable": Sample("/webhooks/pms/disable"),
+    "GET /readers/{name}/stopped": Sample("/readers/archive/stopped"),
+    "POST /readers/{name}/stopped/{player_id}/resume": Sample("/readers/archive/stopped/p1/resume"),
     "GET /cluster": Sample("/cluster"),
     "GET /health/live": Sample("/health/live"),
     "GET /health/ready": Sample("/health/ready"),

@@ -4,9 +4,8 @@ The requests go to the reader `webhooks`, wherever it runs, or to the one that a
 keeps the endpoints and decides.
 """
 
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
-import msgspec
 from fastapi import Path
 from starlette.responses import Response
 
@@ -14,9 +13,9 @@ from gateway.access.roles import OPS
 from gateway.declaring import CONTROL, Routes
 from gateway.documents.base import Json
 from gateway.documents.requests import EmptyRequest, EnableRequest, ReplayRequest
-from gateway.http.errors import Refused, invalid_field
-from gateway.ports import ControlUnavailable
+from gateway.http.errors import Refused
 from gateway.routes.call import ThisCall, answer
+from gateway.routes.operations.asking import asked_of, reader_names
 
 routes = Routes()
 
@@ -78,21 +77,13 @@ class WebhookReplayJson(Json):
     next_ms: int | None
 
 
-class _Said(msgspec.Struct):
-    refused: str = ""
-    detail: str = ""
-
-
-_Answer = TypeVar("_Answer", bound=Json)
-
-
 @routes.read("GET /webhooks", roles=OPS, answers=WebhooksJson, refuses=CONTROL, asks_player=False)
 async def listed(call: ThisCall) -> Response:
     """How all webhook endpoints stand."""
     call.admit()
     endpoints: list[WebhookJson] = []
     for reader in _readers(call):
-        endpoints += (await _ask(call, reader, {"do": "list"}, WebhooksJson)).endpoints
+        endpoints += (await asked_of(call, reader, {"do": "list"}, WebhooksJson)).endpoints
     return answer(WebhooksJson(endpoints))
 
 
@@ -102,7 +93,7 @@ async def listed(call: ThisCall) -> Response:
 async def try_out(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
     """Sends a signed test event to an endpoint at once, and tells what it answered."""
     call.admit()
-    return answer(await _ask(call, _reader_of(call, name), {"do": "test", "endpoint": name}, WebhookTestJson))
+    return answer(await asked_of(call, _reader_of(call, name), {"do": "test", "endpoint": name}, WebhookTestJson))
 
 
 @routes.read(
@@ -116,7 +107,7 @@ async def replayed(call: ThisCall, name: EndpointName, body: ReplayRequest) -> R
     """Sends events again, by their ids or by the time they happened; they keep their ids."""
     call.admit()
     asked = {"do": "replay", "endpoint": name, **body.model_dump(exclude_none=True)}
-    return answer(await _ask(call, _reader_of(call, name), asked, WebhookReplayJson))
+    return answer(await asked_of(call, _reader_of(call, name), asked, WebhookReplayJson))
 
 
 @routes.read(
@@ -126,7 +117,7 @@ async def enabled(call: ThisCall, name: EndpointName, body: EnableRequest = AS_I
     """Sends to an endpoint again: first what it was owed when it was disabled."""
     call.admit()
     return answer(
-        await _ask(
+        await asked_of(
             call, _reader_of(call, name), {"do": "enable", "endpoint": name, "from_now": body.from_now}, WebhookJson
         )
     )
@@ -138,13 +129,12 @@ async def enabled(call: ThisCall, name: EndpointName, body: EnableRequest = AS_I
 async def disabled(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
     """Sends nothing to an endpoint until it is enabled again."""
     call.admit()
-    return answer(await _ask(call, _reader_of(call, name), {"do": "disable", "endpoint": name}, WebhookJson))
+    return answer(await asked_of(call, _reader_of(call, name), {"do": "disable", "endpoint": name}, WebhookJson))
 
 
 def _readers(call: ThisCall) -> list[str]:
     """The readers that keep endpoints: all of them together, and each of those that have a reader of their own."""
-    names = [str(reader["name"]) for reader in call.parts.cluster.cluster().get("readers", ())]
-    return [name for name in names if name == READER or name.startswith(f"{READER}-")]
+    return [name for name in reader_names(call) if name == READER or name.startswith(f"{READER}-")]
 
 
 def _reader_of(call: ThisCall, endpoint: str) -> str:
@@ -153,17 +143,3 @@ def _reader_of(call: ThisCall, endpoint: str) -> str:
         raise Refused("webhook_not_found", f"There is no webhook {endpoint!r}: no webhooks are configured.")
     own = f"{READER}-{endpoint}"
     return own if own in readers else READER
-
-
-async def _ask(call: ThisCall, reader: str, asked: dict[str, object], type_: type[_Answer]) -> _Answer:
-    """The reader's answer. Raises Refused, ControlUnavailable."""
-    readers = call.parts.readers
-    if readers is None:
-        raise ControlUnavailable("This gateway does not know the readers of the journal.")
-    said = await readers.ask_reader(reader, msgspec.json.encode(asked))
-    refusal = msgspec.json.decode(said, type=_Said)
-    if refusal.refused == "invalid_request":
-        raise invalid_field("body", refusal.detail)
-    if refusal.refused:
-        raise Refused(refusal.refused, refusal.detail)
-    return msgspec.json.decode(said, type=type_)
