@@ -19,6 +19,8 @@ class GatewayMetrics(Collector):
         self._requests: dict[tuple[str, str], int] = {}
         self.streams = 0
         """Connections to the spin stream."""
+        self.control_dropped = 0
+        """Entries of the control log for which there was no room while it could not be written."""
         self.population: Population | None = None
         """The figures at the last scrape; None: not known."""
         self.registry = CollectorRegistry()
@@ -46,6 +48,9 @@ class GatewayMetrics(Collector):
         yield requests
         yield self._spins.family()
         yield GaugeMetricFamily("gateway_streams", "Open connections to the spin stream", value=self.streams)
+        yield CounterMetricFamily(
+            "control_log_dropped", "Entries of the control log that were dropped", value=self.control_dropped
+        )
         if self.population is not None:
             players, points = self.population.players, self.population.points_micro / MICRO
             yield GaugeMetricFamily("registered_players", "Registered players, of all shards", value=players)

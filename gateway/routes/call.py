@@ -1,6 +1,6 @@
 """What a FastAPI route needs to get from a validated request to a player's answer."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import Depends, Path, Query, Request
@@ -18,6 +18,10 @@ from gateway.documents.requests import IDENTIFIER
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
 from gateway.ports import ClusterPort, ControlPort, ReadersPort
+from gateway.recording.changes import change, subject_of
+from gateway.recording.changes import wanted as wanted_by
+from gateway.recording.operation import operation_of
+from gateway.recording.recording import Recording
 from gateway.routes.request_guard import RECEIVED, ReceivedRequest
 from gateway.texts.wanted import LANGUAGE, wanted
 
@@ -38,6 +42,7 @@ class GatewayParts:
         auth: Authenticator,
         cluster: ClusterPort,
         control: ControlPort,
+        recording: Recording,
         events: bytes = NO_EVENTS,
         readers: ReadersPort | None = None,
     ) -> None:
@@ -46,6 +51,7 @@ class GatewayParts:
         self.auth = auth
         self.cluster = cluster
         self.control = control
+        self.recording = recording
         self.events = events
         self.readers = readers
 
@@ -77,7 +83,30 @@ class Call:
         self._check_parameters({field.alias for field in self._request.scope["route"].dependant.query_params})
         route, scope = self._route(), self._request.scope
         request = HttpRequest(sent_method(scope), target(scope), scope["query_string"], self.headers, self.body)
-        return admit(self.parts.auth, route.name, route.roles, request)
+        caller = admit(self.parts.auth, route.name, route.roles, request)
+        self._received.caller = caller
+        self._received.operation = operation_of(route, caller, self.headers)
+        self._of_player(self._request.path_params.get("player_id", ""))
+        return caller
+
+    def _of_player(self, player_id: str) -> None:
+        if self._received.operation is not None:
+            self._received.operation.player_id = player_id
+
+    async def ask_first(self, *, subject: str = "", reason: str = "", wanted: Any = None) -> None:
+        """Before something is changed: the control log says so, if it is told of this call. Raises LogUnavailable.
+
+        `wanted` is what is asked for, as plain JSON.
+        """
+        operation = self._received.operation
+        if operation is not None:
+            operation.about(subject=subject, reason=reason, wanted=wanted)
+            await self.parts.recording.ask(operation)
+
+    def tell(self, before: Any, after: Any, *, subject: str = "", replayed: bool = False) -> None:
+        """What was changed, as plain JSON, for the control log."""
+        if self._received.operation is not None:
+            self._received.operation.changed(before, after, subject=subject, replayed=replayed)
 
     def _route(self) -> Route:
         return self.parts.routes[f"{self._request.method} {self._request.scope['route'].path}"]
@@ -105,17 +134,26 @@ class Call:
 
     async def command(self, player_id: str, body: CommandBody) -> Answered:
         """Admits the caller and has the player execute `body` under its key. Raises Refused, RefusedByPlayer."""
-        return await self._ask(player_id, self.command_id(self.admit()), body)
+        command_id = self.command_id(self.admit())
+        return await self._execute(player_id, command_id, body)
+
+    async def _execute(self, player_id: str, command_id: str, body: CommandBody) -> Answered:
+        self._of_player(player_id)
+        await self.ask_first(subject=subject_of(body), reason=getattr(body, "reason", ""), wanted=wanted_by(body))
+        outcome = await self._ask(player_id, command_id, body)
+        self.tell(*change(body, outcome.answer), replayed=outcome.replayed)
+        return outcome
 
     async def roll_back_reported(self, player_id: str, transaction_id: str) -> Answered:
         """Like `command`: rolls back the bet that the same caller reported under `transaction_id`."""
         caller = self.admit()
         body = RollbackReportedBet(f"{caller.id}:{transaction_id}")
-        return await self._ask(player_id, self.command_id(caller), body)
+        return await self._execute(player_id, self.command_id(caller), body)
 
     async def query(self, player_id: str, body: QueryBody) -> Answered:
         """Admits the caller and asks the player. Raises Refused, RefusedByPlayer."""
         self.admit()
+        self._of_player(player_id)
         return await self._ask(player_id, "", body)
 
     async def _ask(self, player_id: str, command: str, body: CommandBody | QueryBody) -> Answered:
