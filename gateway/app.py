@@ -112,6 +112,7 @@ def create_app(
         cluster=cluster,
         control=control,
         recording=recording,
+        control_log=control_log,
         events=events,
         readers=readers,
     )

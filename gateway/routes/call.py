@@ -17,7 +17,7 @@ from gateway.documents.base import Json
 from gateway.documents.requests import IDENTIFIER
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
-from gateway.ports import ClusterPort, ControlPort, ReadersPort
+from gateway.ports import ClusterPort, ControlLogPort, ControlPort, ReadersPort
 from gateway.recording.changes import change, subject_of
 from gateway.recording.changes import wanted as wanted_by
 from gateway.recording.operation import operation_of
@@ -43,6 +43,7 @@ class GatewayParts:
         cluster: ClusterPort,
         control: ControlPort,
         recording: Recording,
+        control_log: ControlLogPort,
         events: bytes = NO_EVENTS,
         readers: ReadersPort | None = None,
     ) -> None:
@@ -52,6 +53,7 @@ class GatewayParts:
         self.cluster = cluster
         self.control = control
         self.recording = recording
+        self.control_log = control_log
         self.events = events
         self.readers = readers
 
@@ -131,6 +133,11 @@ class Call:
         if not self._route().keyed:
             raise InvariantViolation("declared_change", f"{self._route().name} is declared to change nothing")
         return command_id(caller, self._received.headers)
+
+    def look(self, player_id: str, what: Any) -> None:
+        """What somebody looks at who changes nothing, as plain JSON, for the control log."""
+        self._of_player(player_id)
+        self.tell(None, what)
 
     async def command(self, player_id: str, body: CommandBody) -> Answered:
         """Admits the caller and has the player execute `body` under its key. Raises Refused, RefusedByPlayer."""

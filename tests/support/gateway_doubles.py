@@ -437,6 +437,7 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /webhooks/{name}/enable": Sample("/webhooks/pms/enable"),
     "POST /webhooks/{name}/disable": Sample("/webhooks/pms/disable"),
     "GET /cluster": Sample("/cluster"),
+    "GET /audit": Sample("/audit"),
     "GET /health/live": Sample("/health/live"),
     "GET /health/ready": Sample("/health/ready"),
     "GET /metrics": Sample("/metrics"),

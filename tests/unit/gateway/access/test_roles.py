@@ -60,6 +60,7 @@ MATRIX = """
     POST /webhooks/{name}/enable          . . . . . x .
     POST /webhooks/{name}/disable         . . . . . x .
     GET /cluster                          . . . . x x x
+    GET /audit                            . . . . . . x
     GET /health/live                      x x x x x x x
     GET /health/ready                     x x x x x x x
     GET /metrics                          x x x x x x x
