@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Answered, Players, ask
 from engine.commands import CommandBody, RollbackReportedBet
@@ -15,6 +16,7 @@ from gateway.access.auth import Authenticator, Caller
 from gateway.declaring import Route, RouteTable
 from gateway.documents.base import Json
 from gateway.documents.requests import IDENTIFIER
+from gateway.documents.visible import visible
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
 from gateway.ports import ClusterPort, ControlLogPort, ControlPort, ReadersPort
@@ -134,6 +136,11 @@ class Call:
             raise InvariantViolation("declared_change", f"{self._route().name} is declared to change nothing")
         return command_id(caller, self._received.headers)
 
+    def may_see(self, audience: frozenset[str]) -> bool:
+        """Whether the admitted caller has one of these roles (see `gateway.documents.visible`)."""
+        caller = self._received.caller
+        return caller is not None and not audience.isdisjoint(caller.roles)
+
     def look(self, player_id: str, what: Any) -> None:
         """What somebody looks at who changes nothing, as plain JSON, for the control log."""
         self._of_player(player_id)
@@ -173,9 +180,27 @@ class Call:
 ThisCall = Annotated[Call, Depends(Call)]
 
 
+class DocumentResponse(Response):
+    """A document as JSON, without the fields that whoever called may not see."""
+
+    media_type = "application/json"
+
+    def __init__(self, document: Json, status: int) -> None:
+        super().__init__(status_code=status)
+        self._document = document
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        received: ReceivedRequest = scope[RECEIVED]
+        roles = received.caller.roles if received.caller is not None else frozenset[str]()
+        self.body = msgspec.json.encode(visible(self._document, roles))
+        self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
 def answer(document: Json, status: int = 200) -> Response:
     """An answer as JSON."""
-    return Response(msgspec.json.encode(document), status, media_type="application/json")
+    return DocumentResponse(document, status)
 
 
 def created(document: Json, outcome: Answered) -> Response:

@@ -16,6 +16,7 @@ from engine.queries import QueryBody
 from gateway.access.admission import admit, command_id
 from gateway.access.auth import Authenticator, Caller
 from gateway.access.roles import PEOPLE
+from gateway.documents.visible import visible
 from gateway.http.errors import Refused, internal_error, refusal
 from gateway.http.wire import Answer, HeaderMap, HttpRequest
 from gateway.metrics import GatewayMetrics
@@ -81,7 +82,7 @@ class SpinCore:
         if operation is None:
             return respond
         operation.about(player_id=player_id)
-        return self._recording.responding(operation, respond)
+        return self._recording.responding(operation, lambda answer: respond(_for_eyes_of(caller, answer)))
 
     def ask(
         self,
@@ -143,6 +144,10 @@ class _Exchange:
 
     def finish(self, outcome: Outcome) -> None:
         self.core.finish(self, outcome)
+
+
+def _for_eyes_of(caller: Caller, answer: Answer) -> Answer:
+    return Answer(answer.status, visible(answer.document, caller.roles), answer.headers)
 
 
 def of_caller(body: CommandBody | QueryBody, caller_id: str) -> CommandBody | QueryBody:
