@@ -17,6 +17,9 @@ from engine.catalog import PeriodLimit
 from engine.facts import Reservation, Seen, Signals, WantedAward
 from snapshots.records import ARCHIVE as ARCHIVE
 from snapshots.records import CATALOGS_KEPT as CATALOGS_KEPT
+from snapshots.records import CONTROL_ENTRY_BYTES_MAX as CONTROL_ENTRY_BYTES_MAX
+from snapshots.records import CONTROL_KEPT as CONTROL_KEPT
+from snapshots.records import CONTROL_MAX as CONTROL_MAX
 from snapshots.records import DAY_MS as DAY_MS
 from snapshots.records import GENESIS as GENESIS
 from snapshots.records import HASH_SIZE as HASH_SIZE
@@ -26,6 +29,9 @@ from snapshots.records import NOTE_VALUE_BYTES_MAX as NOTE_VALUE_BYTES_MAX
 from snapshots.records import NOTES_MAX as NOTES_MAX
 from snapshots.records import NOWHERE as NOWHERE
 from snapshots.records import PERIOD_DAYS_MAX as PERIOD_DAYS_MAX
+from snapshots.records import PROPOSAL_BYTES_MAX as PROPOSAL_BYTES_MAX
+from snapshots.records import PROPOSAL_KEPT_MS as PROPOSAL_KEPT_MS
+from snapshots.records import PROPOSALS_MAX as PROPOSALS_MAX
 from snapshots.records import REQUESTS_KEPT as REQUESTS_KEPT
 from snapshots.records import RESOLVED_KEPT_MS as RESOLVED_KEPT_MS
 from snapshots.records import SEEN_PLAYERS_MAX as SEEN_PLAYERS_MAX
@@ -33,6 +39,7 @@ from snapshots.records import SLOTS as SLOTS
 from snapshots.records import Address as Address
 from snapshots.records import CatalogRow as CatalogRow
 from snapshots.records import Claim as Claim
+from snapshots.records import ControlSpan as ControlSpan
 from snapshots.records import DoneRequest as DoneRequest
 from snapshots.records import Handover as Handover
 from snapshots.records import HeldReservation as HeldReservation
@@ -49,16 +56,9 @@ from snapshots.records import ShardRow as ShardRow
 from snapshots.records import SnapshotRecord as SnapshotRecord
 from snapshots.records import StoredPage as StoredPage
 from snapshots.records import StoredPlayer as StoredPlayer
+from snapshots.records import StoredProposal as StoredProposal
 from snapshots.records import Tallies as Tallies
 from snapshots.records import TermLease as TermLease
-from snapshots.records import CONTROL_ENTRY_BYTES_MAX as CONTROL_ENTRY_BYTES_MAX
-from snapshots.records import CONTROL_KEPT as CONTROL_KEPT
-from snapshots.records import CONTROL_MAX as CONTROL_MAX
-from snapshots.records import PROPOSAL_BYTES_MAX as PROPOSAL_BYTES_MAX
-from snapshots.records import PROPOSAL_KEPT_MS as PROPOSAL_KEPT_MS
-from snapshots.records import PROPOSALS_MAX as PROPOSALS_MAX
-from snapshots.records import ControlSpan as ControlSpan
-from snapshots.records import StoredProposal as StoredProposal
 from snapshots.records import next_hash as next_hash
 
 

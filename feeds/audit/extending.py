@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, Literal
 
-from feeds.reading import ControlLog
 from feeds.audit.standing import Hashes, Standing, segments_from
+from feeds.reading import ControlLog
 from snapshots.archive.naming import INDEX, number_of, segment_name
 from snapshots.archive.place import Bucket
 from snapshots.audit.control import CONTROL, read_control, write_control

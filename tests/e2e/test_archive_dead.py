@@ -15,11 +15,11 @@ from urllib.request import urlopen
 import msgspec
 import pytest
 import yaml
+from feeds.archive.making import make
 from moto.server import ThreadedMotoServer
 from prometheus_client import CollectorRegistry
 from redis import Redis
 
-from feeds.archive.making import make
 from feeds.archive.settings import ArchiveSettings
 from snapshots.archive.opening import open_archive
 from snapshots.archive.sealing import KeyRing, read_key

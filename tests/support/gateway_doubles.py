@@ -35,6 +35,7 @@ from engine.answers import (
 )
 from engine.catalog import Campaign, Catalog, Privileges
 from engine.commands import CommandBody
+from engine.control_entries import ControlEntry, encode_control_entry
 from engine.queries import GetBonuses, GetCancelPreview, GetLoyalty, GetPlayer, GetRounds, GetRtp, QueryBody
 from engine.state import Redemption
 from engine.views import (
@@ -53,10 +54,12 @@ from gateway.http.wire import HttpRequest
 from gateway.ports import (
     CampaignFigures,
     Checked,
+    ControlLogPort,
     ControlPort,
     Deployed,
     InForce,
     KeyTaken,
+    LogUnavailable,
     Overtaken,
     Population,
     ReadersPort,
@@ -263,6 +266,30 @@ class ScriptedControl:
         return SandboxClock(NOW_MS + ahead_ms, ahead_ms, replayed)
 
 
+class MemoryControlLog:
+    """A control log in memory; `down` says why it can't be used, if it can't."""
+
+    def __init__(self) -> None:
+        self.entries: list[ControlEntry] = []
+        self.down = ""
+
+    async def append(self, entries: Sequence[ControlEntry]) -> None:
+        if self.down:
+            raise LogUnavailable(self.down)
+        self.entries += entries
+
+    async def before(self, number: int | None, limit: int) -> Sequence[tuple[int, bytes]]:
+        if self.down:
+            raise LogUnavailable(self.down)
+        last = len(self.entries) if number is None else min(number - 1, len(self.entries))
+        numbers = range(last, max(0, last - limit), -1)
+        return [(each, encode_control_entry(self.entries[each - 1])) for each in numbers]
+
+    def told(self) -> list[tuple[str, str]]:
+        """Operation and outcome of every entry."""
+        return [(entry.operation, entry.outcome) for entry in self.entries]
+
+
 ENDPOINT: Mapping[str, Any] = {
     "name": "pms",
     "url": "https://pms.example/hooks",
@@ -336,6 +363,7 @@ def app_with(
     control: ControlPort | None = None,
     readers: ReadersPort | None = None,
     reader_names: Sequence[str] = ("archive", "webhooks"),
+    control_log: ControlLogPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)
@@ -344,6 +372,7 @@ def app_with(
         auth=auth or OpenAuth(),
         cluster=cluster,
         control=control or ScriptedControl(),
+        control_log=control_log or MemoryControlLog(),
         settings=settings,
         readers=readers or ScriptedReaders(),
     )
@@ -422,6 +451,7 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /readers/{name}/stopped": Sample("/readers/archive/stopped"),
     "POST /readers/{name}/stopped/{player_id}/resume": Sample("/readers/archive/stopped/p1/resume"),
     "GET /cluster": Sample("/cluster"),
+    "GET /audit": Sample("/audit"),
     "GET /health/live": Sample("/health/live"),
     "GET /health/ready": Sample("/health/ready"),
     "GET /metrics": Sample("/metrics"),

@@ -63,6 +63,7 @@ MATRIX = """
     GET /readers/{name}/stopped           . . . . . x .
     POST /readers/{name}/stopped/{player_id}/resume       . . . . . x .
     GET /cluster                          . . . . x x x
+    GET /audit                            . . . . . . x
     GET /health/live                      x x x x x x x
     GET /health/ready                     x x x x x x x
     GET /metrics                          x x x x x x x

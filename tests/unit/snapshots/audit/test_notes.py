@@ -2,7 +2,15 @@
 
 import pytest
 
-from snapshots.audit.notes import Checkpoint, NoteInvalid, Signer, VerifierKey, opened, read_checkpoint, verified_checkpoint
+from snapshots.audit.notes import (
+    Checkpoint,
+    NoteInvalid,
+    Signer,
+    VerifierKey,
+    opened,
+    read_checkpoint,
+    verified_checkpoint,
+)
 
 NEUMANN = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 WORDS = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
