@@ -6,7 +6,6 @@ keeps the endpoints and decides.
 
 from typing import Annotated, Final, TypeVar
 
-import msgspec
 from fastapi import Path
 from starlette.responses import Response
 
@@ -27,7 +26,7 @@ NOT_FOUND: Final = ("webhook_not_found",)
 NOTHING: Final = EmptyRequest()
 AS_IT_WAS: Final = EnableRequest()
 
-_Answer = TypeVar("_Answer", bound=msgspec.Struct)
+_Answer = TypeVar("_Answer", bound=Json)
 
 EndpointName = Annotated[str, Path(pattern=ENDPOINT)]
 
