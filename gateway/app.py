@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Players
 from gateway.access.auth import Authenticator
+from gateway.four_eyes.approvals import Approvals
 from gateway.http.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
 from gateway.http.wire import head_as_get
 from gateway.metrics import GatewayMetrics
@@ -24,6 +25,7 @@ from gateway.ports import (
     ControlPort,
     ControlUnavailable,
     LogUnavailable,
+    ProposalsPort,
     ReadersPort,
 )
 from gateway.recording.recording import Recording
@@ -91,6 +93,7 @@ def create_app(
     cluster: ClusterPort,
     control: ControlPort,
     control_log: ControlLogPort,
+    proposals: ProposalsPort,
     settings: GatewaySettings,
     events: bytes = NO_EVENTS,
     readers: ReadersPort | None = None,
@@ -112,6 +115,7 @@ def create_app(
         cluster=cluster,
         control=control,
         recording=recording,
+        approvals=Approvals(proposals),
         control_log=control_log,
         events=events,
         readers=readers,

@@ -15,6 +15,7 @@ from croupier.deploying.watching import watch_catalog
 from croupier.integrations.topics import event_topics
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.control_log import StoredControlLog
+from croupier.running.proposals import StoredProposals
 from croupier.running.stopping import stop_with_parent
 from croupier.running.watched_keys import WatchedKeys
 from croupier.settings import Settings
@@ -52,6 +53,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         cluster=view,
         control=control,
         control_log=control_log,
+        proposals=StoredProposals(store),
         settings=settings.gateway(),
         events=document(event_topics(settings.integrations), VERSION),
         readers=AskedReaders(client),
