@@ -18,9 +18,9 @@ class ControlEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One operation.
 
     `operation` is the route (`POST /catalog/deploy`) or the command (`croupier bus redrive`); `subject` what it was
-    about, for example a catalog's version or a flag's id. `outcome` is `asked` before it is done, then `done`, `waiting`
-    (for a second person) or the code of the refusal. `count` is above 1 where many refused attempts of one caller are
-    told by one entry.
+    about, for example a catalog's version or a flag's id. `outcome` is `asked` before it is done, then `done`,
+    `waiting` (for a second person) or the code of the refusal. `count` is above 1 where many refused attempts of one
+    caller are told by one entry.
     """
 
     time_ms: int

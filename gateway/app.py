@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Players
 from gateway.access.auth import Authenticator
+from gateway.figures import HouseFigures
 from gateway.four_eyes.approvals import Approvals
 from gateway.http.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
 from gateway.http.wire import head_as_get
@@ -121,6 +122,8 @@ def create_app(
         readers=readers,
     )
     app.state.metrics = metrics
+    app.state.figures = HouseFigures(cluster, control)
+    metrics.registry.register(app.state.figures)
     app.router.routes.extend(_routes(settings.sandbox))
     app.add_middleware(Recorder, recording=recording)
     app.add_middleware(RequestGuard, routes=ROUTES, metrics=metrics, settings=settings)

@@ -1,6 +1,7 @@
 """What the gateway needs to know about the rest of the cluster, apart from the players themselves."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from engine.catalog import Campaign, Catalog
@@ -86,10 +87,14 @@ class CampaignFigures(NamedTuple):
 
 
 class Population(NamedTuple):
-    """All registered players, and the micro-points available to them together."""
+    """All registered players, the micro-points available to them together, and how many hold each level.
+
+    `levels` stand in the order of the ladder, from the lowest.
+    """
 
     players: int
     points_micro: int
+    levels: Mapping[str, int] = MappingProxyType({})
 
 
 class SandboxClock(NamedTuple):
@@ -196,7 +201,7 @@ class ControlPort(Protocol):
         """What has become of these campaigns so far, by id; empty if that can't be told now."""
 
     async def population(self) -> Population | None:
-        """All players and their points. They are counted with the journal, so nobody scans the players.
+        """All players, their points and levels. They are counted with the journal, so nobody scans the players.
 
         None: not known now.
         """

@@ -7,11 +7,11 @@ from gateway.routes.bonuses import routes as bonuses
 from gateway.routes.catalogs import campaigns
 from gateway.routes.catalogs import routes as catalogs
 from gateway.routes.loyalty import routes as loyalty
+from gateway.routes.operations import readers, sandbox, webhooks
 from gateway.routes.operations import routes as operations
-from gateway.routes.operations import sandbox, webhooks
 from gateway.routes.players import activity, withdrawals
 from gateway.routes.players import routes as players
-from gateway.routes.proof import approvals, audit
+from gateway.routes.proof import approvals, audit, receipts
 from gateway.spin import hot_routes as hot
 
 MODULES: Final = (
@@ -23,7 +23,9 @@ MODULES: Final = (
     campaigns,
     catalogs,
     operations,
+    readers,
     webhooks,
+    receipts,
     audit,
     approvals,
 )

@@ -18,9 +18,9 @@ TIMEOUT_S: Final = 60
 
 
 def deploy_catalog(folder: Path, url: str, token: str | None) -> int:
-    """Checks the folder here, then posts it; prints version and diff, or that it waits for a second person. 1 if it is refused or nobody answers.
+    """Checks the folder here, then posts it; prints version and diff, or that it waits for a second person.
 
-    Raises `CatalogInvalid` if there is no folder.
+    1 if it is refused or nobody answers. Raises `CatalogInvalid` if there is no folder.
     """
     problems: list[Problem] = []
     files = read_folder(folder, problems)

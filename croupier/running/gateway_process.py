@@ -22,9 +22,10 @@ from croupier.settings import Settings
 from feeds.public.asyncapi import document
 from gateway.access.auth import Authenticator, OpenAuth
 from gateway.app import VERSION, create_app
+from gateway.listening import url_of
 from gateway.ports import LogUnavailable
 from gateway.recording.recording import Recording
-from gateway.serve import OnReady, serve, url_of
+from gateway.serve import OnReady, serve
 from snapshots.opening import open_store
 
 

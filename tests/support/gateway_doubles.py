@@ -261,7 +261,7 @@ class ScriptedControl:
         return {} if self._figures is None else {each.campaign_id: self._figures for each in campaigns}
 
     async def population(self) -> Population | None:
-        return Population(4, 10_000_000)
+        return Population(4, 10_000_000, {"bronze": 3, "silver": 1})
 
     async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken | TimeEnds:
         replayed = command_id in self.advanced
@@ -340,12 +340,23 @@ ENDPOINT: Mapping[str, Any] = {
     "failing_since": None,
     "disabled_since": None,
 }
+RECEIPT: Mapping[str, Any] = {
+    "format": 1,
+    "player_id": "p1",
+    "session_id": "s-1",
+    "entries": [{"version": 3, "leaf": "ZW50cnk=", "index": 7, "path": ["cGF0aA=="]}],
+    "checkpoint": "casino.example/log\n8\ncm9vdA==\n\n— casino.example/log c2ln\n",
+    "more": False,
+}
 READER_ANSWERS: Mapping[str, Any] = {
+    "receipt": {"outcome": "proven", "receipt": RECEIPT, "version": 3},
     "list": {"endpoints": [ENDPOINT]},
     "test": {"endpoint": "pms", "outcome": "delivered", "status": 204, "ms": 12, "detail": ""},
     "replay": {"endpoint": "pms", "replayed": 1, "missing": [], "next_ms": None},
     "enable": ENDPOINT,
     "disable": ENDPOINT,
+    "stopped": {"count": 1, "players": [{"player_id": "p1", "last": 3, "came": 5, "at": "2026-03-01T12:00:00.000Z"}]},
+    "resume": {"player_id": "p1", "resumed": True, "last": 3},
 }
 
 
@@ -493,11 +504,14 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /catalog/check": Sample("/catalog/check", {"files": {"games.yaml": "games: {}"}}),
     "POST /catalog/deploy": Sample("/catalog/deploy", {"files": {"games.yaml": "games: {}"}}),
     "POST /sandbox/clock": Sample("/sandbox/clock", {"advance_seconds": 60}),
+    "GET /players/{player_id}/receipts/{session_id}": Sample("/players/p1/receipts/s-1"),
     "GET /webhooks": Sample("/webhooks"),
     "POST /webhooks/{name}/test": Sample("/webhooks/pms/test"),
     "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),
     "POST /webhooks/{name}/enable": Sample("/webhooks/pms/enable"),
     "POST /webhooks/{name}/disable": Sample("/webhooks/pms/disable"),
+    "GET /readers/{name}/stopped": Sample("/readers/archive/stopped"),
+    "POST /readers/{name}/stopped/{player_id}/resume": Sample("/readers/archive/stopped/p1/resume"),
     "GET /cluster": Sample("/cluster"),
     "GET /audit": Sample("/audit"),
     "GET /approvals": Sample("/approvals"),
