@@ -163,7 +163,9 @@ async def _uncontrolled(request: Request, error: Exception) -> Response:
 
 
 async def _unlogged(request: Request, error: Exception) -> Response:
-    return await _refused(request, Refused("journal_unavailable", f"Nothing was done: {error}"))
+    operation = request.scope[RECEIVED].operation
+    under_way = operation is not None and operation.asked
+    return await _refused(request, Refused("outcome_unknown" if under_way else "journal_unavailable", str(error)))
 
 
 async def _malformed(request: Request, error: Exception) -> Response:

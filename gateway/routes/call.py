@@ -138,14 +138,17 @@ class Call:
         return acting.approved(proposal)
 
     async def ask_first(self, *, subject: str = "", reason: str = "", wanted: Any = None) -> None:
-        """Before something is changed: the control log says so, if it is told of this call. Raises LogUnavailable.
+        """Before something is changed: the control log says so, once, if it is told of this call.
+
+        Raises LogUnavailable.
 
         `wanted` is what is asked for, as plain JSON.
         """
         operation = self._received.operation
         if operation is not None:
             operation.about(subject=subject, reason=reason, wanted=wanted)
-            await self.parts.recording.ask(operation)
+            if not operation.asked:
+                await self.parts.recording.ask(operation)
 
     def tell(self, before: Any, after: Any, *, subject: str = "", replayed: bool = False) -> None:
         """What was changed, as plain JSON, for the control log."""

@@ -74,8 +74,7 @@ async def deploy(call: ThisCall) -> Response:
 @performs(DEPLOY)
 async def _perform(call: Call, caller: Caller, command_id: str) -> Response:
     files = parse_bundle(call.headers, call.body)
-    if not call.operation.asked:
-        await call.ask_first(wanted={"files": sorted(files)})
+    await call.ask_first(wanted={"files": sorted(files)})
     return await _deploy_once(call, caller, command_id, files)
 
 

@@ -1,6 +1,6 @@
 """What waits for a second person, and the second person's verdict (`four_eyes` of platform.yaml)."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Path
 from starlette.responses import Response
@@ -9,7 +9,7 @@ from actors.host.clock import now_ms
 from gateway.access.admission import forbidden
 from gateway.access.auth import Caller
 from gateway.access.roles import AUDITOR, DEPLOYERS
-from gateway.declaring import Routes
+from gateway.declaring import PLAYER, Routes
 from gateway.documents.base import Json
 from gateway.documents.requests import EmptyRequest, ReasonRequest
 from gateway.documents.values import rfc3339
@@ -22,7 +22,15 @@ from gateway.routes.second_person import PERFORM, decided
 routes = Routes()
 
 NOTHING: Final = EmptyRequest()
-_REFUSES: Final = ("approval_not_found", "own_proposal", "invalid_state", "journal_unavailable", "outcome_unknown")
+_REFUSES: Final = ("approval_not_found", "invalid_state")
+_BY_THE_OPERATION: Final = (
+    *PLAYER,
+    "already_processed",
+    "catalog_invalid",
+    "insufficient_points",
+    "level_not_found",
+)
+"""What the operation itself may refuse with, when it is carried out."""
 
 ApprovalId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
@@ -74,7 +82,11 @@ async def listed(call: ThisCall) -> Response:
 
 
 @routes.change(
-    "POST /approvals/{approval_id}/approve", roles=DEPLOYERS, answers=DecidedJson, refuses=_REFUSES, asks_player=False
+    "POST /approvals/{approval_id}/approve",
+    roles=DEPLOYERS,
+    answers=DecidedJson,
+    refuses=(*_REFUSES, "own_proposal", *_BY_THE_OPERATION),
+    asks_player=False,
 )
 async def approve(call: ThisCall, approval_id: ApprovalId, body: EmptyRequest = NOTHING) -> Response:
     """The second person agrees: the operation is carried out at once, under the key of whoever proposed it."""
@@ -160,7 +172,7 @@ def _concerns(caller: Caller, waiting: Waiting) -> bool:
     return "auditor" in caller.roles or not caller.roles.isdisjoint(waiting.summary.roles)
 
 
-def _fields(waiting: Waiting) -> dict[str, object]:
+def _fields(waiting: Waiting) -> dict[str, Any]:
     summary, decision = waiting.summary, waiting.decision
     return {
         "approval_id": waiting.approval_id,
