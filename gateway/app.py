@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from actors.outcome import Players
 from gateway.access.auth import Authenticator
 from gateway.figures import HouseFigures
+from gateway.four_eyes.approvals import Approvals
 from gateway.http.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
 from gateway.http.wire import head_as_get
 from gateway.metrics import GatewayMetrics
@@ -25,6 +26,7 @@ from gateway.ports import (
     ControlPort,
     ControlUnavailable,
     LogUnavailable,
+    ProposalsPort,
     ReadersPort,
 )
 from gateway.recording.recording import Recording
@@ -92,6 +94,7 @@ def create_app(
     cluster: ClusterPort,
     control: ControlPort,
     control_log: ControlLogPort,
+    proposals: ProposalsPort,
     settings: GatewaySettings,
     events: bytes = NO_EVENTS,
     readers: ReadersPort | None = None,
@@ -113,6 +116,7 @@ def create_app(
         cluster=cluster,
         control=control,
         recording=recording,
+        approvals=Approvals(proposals),
         control_log=control_log,
         events=events,
         readers=readers,
@@ -159,7 +163,9 @@ async def _uncontrolled(request: Request, error: Exception) -> Response:
 
 
 async def _unlogged(request: Request, error: Exception) -> Response:
-    return await _refused(request, Refused("journal_unavailable", f"Nothing was done: {error}"))
+    operation = request.scope[RECEIVED].operation
+    under_way = operation is not None and operation.asked
+    return await _refused(request, Refused("outcome_unknown" if under_way else "journal_unavailable", str(error)))
 
 
 async def _malformed(request: Request, error: Exception) -> Response:

@@ -59,9 +59,13 @@ class AuditJson(Json):
 COLUMNS: Final = AuditEntryJson.__struct_fields__
 
 
-def _moment(text: str) -> str:
-    _unix_ms(text)
+def _checked(text: str | None) -> str | None:
+    _bound(text)
     return text
+
+
+def _bound(text: str | None) -> int | None:
+    return None if text is None else _unix_ms(text)
 
 
 def _unix_ms(text: str) -> int:
@@ -80,7 +84,7 @@ def _digits(value: object) -> object:
     return value
 
 
-Moment = Annotated[str | None, Query(max_length=40), AfterValidator(lambda text: text and _moment(text))]
+Moment = Annotated[str | None, Query(min_length=1, max_length=40), AfterValidator(_checked)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX), BeforeValidator(_digits)]
 Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,15}$", description="As an earlier answer gave it")]
 Text = Annotated[str | None, Query(min_length=1, max_length=200)]
@@ -101,7 +105,7 @@ async def audit(
 ) -> Response:
     """The control log, newest first. As CSV (`format=csv`, or `Accept: text/csv`) all that is asked for, streamed."""
     call.admit()
-    wanted = Wanted(player_id or "", operation or "", actor or "", begin and _unix_ms(begin), end and _unix_ms(end))
+    wanted = Wanted(player_id or "", operation or "", actor or "", _bound(begin), _bound(end))
     if wanted.from_ms is not None and wanted.to_ms is not None and wanted.from_ms >= wanted.to_ms:
         raise invalid_field("to", "must be later than from")
     as_csv = format == "csv" or (format is None and b"text/csv" in call.headers.get(b"accept", b""))

@@ -64,6 +64,9 @@ MATRIX = """
     POST /readers/{name}/stopped/{player_id}/resume       . . . . . x .
     GET /cluster                          . . . . x x x
     GET /audit                            . . . . . . x
+    GET /approvals                        . . x x . x x
+    POST /approvals/{approval_id}/approve . . x x . x .
+    POST /approvals/{approval_id}/reject  . . x x . x .
     GET /health/live                      x x x x x x x
     GET /health/ready                     x x x x x x x
     GET /metrics                          x x x x x x x
