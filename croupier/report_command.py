@@ -166,7 +166,8 @@ def _told(shelf: "Shelf", options: argparse.Namespace) -> int:
 
 def _end_with_parent() -> None:
     """Standard input is a pipe from the process that asked: its end is the end of that process."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     os._exit(FAILED)
 
 

@@ -35,6 +35,7 @@ class ReportChildren:
         self._settings, self._reports = settings, reports
         self._shelf: Sequence[ReportListed] | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self._places = AT_ONCE_MAX
 
     async def listed(self) -> Sequence[ReportListed]:
         """See ReportsPort. The files are read once, when somebody first asks."""
@@ -44,12 +45,18 @@ class ReportChildren:
 
     async def ask(self, asked: ReportAsked) -> ReportStream | ReportRefused:
         """See ReportsPort."""
-        if len(self._running) >= AT_ONCE_MAX:
+        if not self._places:
             return _OVERLOADED
-        child = await self._started(asked)
+        self._places -= 1
+        try:
+            child = await self._started(asked)
+        except BaseException:
+            self._places += 1
+            raise
         told = await _first_line(child)
         if told.refused or not told.content_type:
             _end(child)
+            await child.wait()
             code = "report_unavailable" if told.refused == "report_failed" else told.refused
             return ReportRefused(code or "report_unavailable", told.detail, told.field)
         return ReportStream(told.content_type, told.provisional, told.reconciled, _pieces(child))
@@ -69,8 +76,12 @@ class ReportChildren:
         )  # fmt: skip
         task = asyncio.create_task(_watch(child), name="report")
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._gone)
         return child
+
+    def _gone(self, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        self._places += 1
 
     def _arguments(self, asked: ReportAsked) -> list[str]:
         """Values are joined to their options: one that begins with a hyphen is no option of its own."""
