@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["money", "count", "ratio", "points", "text", "time"]
-"""money: minor units, of the row's `currency` and `exponent`. ratio: 1 is 100 %. points: micro-points."""
+Kind = Literal["money", "count", "ratio", "points", "micro_eur", "text", "time"]
+"""money: minor units, of the row's `currency` and `exponent`. ratio: 1 is 100 %. points and micro_eur: millionths."""
 Cell = str | int | float | Decimal | bool | None
 Row = Mapping[str, Cell]
 
@@ -33,7 +33,8 @@ class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `figures`: the sum of each column of `y`, as large numbers. `line`: `y` over `x`. `bar`: `y` for each `x`, side by
     side. `stacked`: on top of each other. `funnel`: the columns of `y` from the widest to the narrowest, summed.
     `heatmap`: the one column of `y` as colours, `x` across and `by` down. With `by`, one series for each value of that
-    column. Rows of several currencies make one picture for each, if the chart shows money.
+    column. Rows of several currencies make one picture for each, if the chart shows money. Only rows are drawn that
+    have the values of `where`, and not those of `without`.
     """
 
     kind: ChartKind
@@ -42,6 +43,8 @@ class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     x: str | None = None
     by: str | None = None
     note: str = ""
+    where: Mapping[str, str] = {}
+    without: Mapping[str, str] = {}
 
     def __post_init__(self) -> None:
         if not self.y:
@@ -85,8 +88,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     definitions: Sequence[tuple[str, str]] = ()
     charts: Sequence[Chart] = ()
     reconciled: bool | None = None
-    """None: the report declares nothing to compare."""
+    """None: nothing was compared; `note` says why, if something could have been."""
     differences: Sequence[Difference] = ()
+    note: str = ""
     parameters: Mapping[str, str] = {}
     signature: str = ""
     """Of a signed report: the key and the signature, in words."""

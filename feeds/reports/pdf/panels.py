@@ -16,8 +16,10 @@ SERIES_MAX = 8
 POINTS_MAX = 1_000
 """Of a line."""
 LABEL_MAX = 28
+BARS_STANDING_MAX = 62
 
 _MICRO = 1_000_000
+MILLIONTHS = frozenset({"points", "micro_eur"})
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -44,8 +46,15 @@ class Panel(msgspec.Struct, frozen=True):
 def panels(document: Document, chart: Chart) -> Sequence[Panel]:
     """The pictures of one chart, in the order in which the rows name their currencies."""
     columns = [document.column(name) for name in chart.y]
-    groups = _by_currency(document.rows) if any(column.kind == "money" for column in columns) else {"": document.rows}
+    rows = [row for row in document.rows if _wanted(chart, row)]
+    groups = _by_currency(rows) if any(column.kind == "money" for column in columns) else {"": rows}
     return [_panel(chart, columns, unit, rows) for unit, rows in list(groups.items())[:PANELS_MAX]]
+
+
+def _wanted(chart: Chart, row: Row) -> bool:
+    return all(str(row.get(name)) == value for name, value in chart.where.items()) and not any(
+        str(row.get(name)) == value for name, value in chart.without.items()
+    )
 
 
 def _by_currency(rows: Sequence[Row]) -> Mapping[str, Sequence[Row]]:
@@ -60,7 +69,8 @@ def _panel(chart: Chart, columns: Sequence[Column], unit: str, rows: Sequence[Ro
     if chart.x is None:
         sums = tuple(_summed(column, rows) for column in columns)
         return Panel(kind, unit, tuple(column.title for column in columns), (Series("", sums),), "", _exponent(rows))
-    longest = POINTS_MAX if chart.kind == "line" else CATEGORIES_MAX
+    longest = {"line": POINTS_MAX, "stacked": BARS_STANDING_MAX}.get(chart.kind, CATEGORIES_MAX)
+    unit = unit or ("EUR" if kind == "micro_eur" else "")
     seen = dict.fromkeys(_label(row.get(chart.x)) for row in rows)
     categories = tuple(seen)[:longest]
     series = list(_all_series(chart, columns, categories, rows))
@@ -99,7 +109,7 @@ def _summed(column: Column, rows: Sequence[Row]) -> float:
         return float(exact.scaleb(-exponent_of(rows[0]))) if rows else 0.0
     if column.kind == "ratio":
         return float(exact * 100 / max(1, len(rows)))
-    return float(exact / _MICRO if column.kind == "points" else exact)
+    return float(exact / _MICRO if column.kind in MILLIONTHS else exact)
 
 
 def _exponent(rows: Sequence[Row]) -> int:

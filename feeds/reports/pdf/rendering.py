@@ -15,7 +15,7 @@ from feeds.reports.pdf.words import GAP, clean, grouped, shown
 
 TEMPLATE = "page.typ"
 TEXT_MAX = 2_000
-RIGHT_ALIGNED = frozenset({"money", "count", "ratio", "points"})
+RIGHT_ALIGNED = frozenset({"money", "count", "ratio", "points", "micro_eur"})
 _HIDDEN = frozenset({"exponent"})
 """Columns that say how to read others."""
 
@@ -89,6 +89,7 @@ def _page(document: Document) -> dict[str, Any]:
         "provisional": document.provisional,
         "reconciled": document.reconciled,
         "differences": [[clean(d.what), clean(d.report), clean(d.counter)] for d in document.differences],
+        "note": clean(document.note, TEXT_MAX),
         "definitions": [[clean(what), clean(words, TEXT_MAX)] for what, words in document.definitions],
         "columns": [_heading(column) for column in columns],
         "rows": [_cells(columns, row) for row in rows],

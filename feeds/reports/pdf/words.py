@@ -15,7 +15,7 @@ _UNSHOWABLE = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 
 
 def shown(kind: Kind, value: Cell, row: Row) -> str:
-    """The cell of a table. Nothing is rounded but ratios, to hundredths of a percent, and points, to hundredths."""
+    """The cell of a table. Nothing is rounded but ratios, to hundredths of a percent, and millionths, to hundredths."""
     if value is None:
         return NOTHING
     if kind == "money":
@@ -24,7 +24,7 @@ def shown(kind: Kind, value: Cell, row: Row) -> str:
         return grouped(Decimal(str(value)))
     if kind == "ratio":
         return f"{grouped(round(Decimal(str(value)) * 100, 2))}{GAP}%"
-    if kind == "points":
+    if kind in ("points", "micro_eur"):
         return grouped(round(Decimal(str(value)) / _MICRO, 2))
     return clean(str(value))
 

@@ -138,9 +138,7 @@ def test_a_period_that_the_archive_does_not_cover_is_provisional(facts: Path) ->
     save(facts, replace(load(facts), ends={"s0": ShardEnd(1, 7, START_MS + 2 * DAY_MS)}))
 
 
-def test_the_ledger_agrees_with_what_the_engine_answered(
-    facts: Path, tables: list[Table], tmp_path: Path
-) -> None:
+def test_the_ledger_agrees_with_what_the_engine_answered(facts: Path, tables: list[Table], tmp_path: Path) -> None:
     definition = report(GGR.sql, "currency:text", "exponent:count", "ggr:money", ledger=True)
     assert answer(definition, facts)["reconciled"] is True
     write(tmp_path, tables, without="DepositMade")
