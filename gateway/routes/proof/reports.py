@@ -79,9 +79,7 @@ async def made(
     if report is None or not _may(caller, report):
         raise _not_yours(caller, name, known)
     given = {key: text for key, text in call.query_items() if key in own}
-    call.look(
-        given.get("player_id", ""), {"report": f"{name}.{format}"} | {key: text for key, text in call.query_items()}
-    )
+    call.look(given.get("player_id", ""), {"report": f"{name}.{format}", **dict(call.query_items())})
     found = await port.ask(ReportAsked(name, format, begin, end, time_zone, given))
     if isinstance(found, ReportRefused):
         raise _refused(found)

@@ -86,6 +86,26 @@ async def test_a_record_that_the_archive_holds_twice_is_read_once(tmp_path: Path
     assert len(rows_of(tmp_path / "facts")) == 2 * 20
 
 
+async def test_a_segment_that_comes_late_is_read_too(tmp_path: Path) -> None:
+    transitions = played(60)
+    early, late = tmp_path / "archive", tmp_path / "late"
+    archive = await sealed(early, transitions, segments=6)
+    late.mkdir()
+    hidden = [path for path in early.rglob("000000000003.*") if path.is_file()]
+    places = {path: late / path.name for path in hidden}
+    for path, place in places.items():
+        path.rename(place)
+    await rebuild(archive.bucket, tmp_path / "facts")
+    assert 0 < len(rows_of(tmp_path / "facts")) < 2 * 60
+    for path, place in places.items():
+        place.rename(path)
+    manifest = await rebuild(archive.bucket, tmp_path / "facts")
+    await rebuild(archive.bucket, tmp_path / "one")
+    assert rows_of(tmp_path / "facts") == rows_of(tmp_path / "one")
+    assert manifest.through == 6
+    assert not any(log.gaps for log in manifest.logs.values()), "nothing is missing any more"
+
+
 async def test_a_killed_rebuild_loses_nothing_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
