@@ -118,6 +118,8 @@ def _for_people(shelf: "Shelf", options: argparse.Namespace) -> int:
 def _say(report: "Asked") -> None:
     about = report.about
     print(f"{about.title}: {about.period.since} up to {about.period.until}, {about.time_zone}", file=sys.stderr)
+    if about.checkpoint:
+        print(f"checkpoint: {about.checkpoint}", file=sys.stderr)
     if about.provisional:
         print("provisional: the archive does not cover the whole period yet", file=sys.stderr)
     for difference in about.differences:
