@@ -60,6 +60,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         readers=AskedReaders(client),
         reports=reports,
     )
+    app.state.metrics.registry.register(reports.unreconciled)
     recording: Recording = app.state.parts.recording
     following.append(asyncio.create_task(recording.run(), name="control log"))
     app.openapi()  # the document is built now, not under load
