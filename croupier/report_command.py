@@ -108,6 +108,9 @@ def _for_people(shelf: "Shelf", options: argparse.Namespace) -> int:
             with _output(options.output) as out:
                 for piece in _bytes(report, period, options.format):
                     out.write(piece)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: no complaint at exit
+        return FAILED
     except _Refused as refused:
         field = f"{refused.told.field}: " if refused.told.field else ""
         print(f"croupier: {field}{refused.told.detail}", file=sys.stderr)

@@ -78,7 +78,7 @@ class Batch:
             self._rows[key] = self._rows.get(key, 0) + table.num_rows
 
     def _begun(self, family: str, day: int) -> tuple[Path, Any]:
-        folder = self._folder / family / f"day={day_name(day)}"
+        folder = self._folder / family / day_name(day)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f".{os.getpid()}{ASIDE}"
         return path, open_writer(path, family)
@@ -121,7 +121,7 @@ def remove_unnamed(folder: Path, files: Iterable[FactsFile]) -> None:
     """Removes what a killed rebuild left, and files that others have replaced."""
     named = {folder / file.path for file in files}
     for family in FAMILIES:
-        for path in (folder / family).glob("day=*/*"):
+        for path in (folder / family).glob("*/*"):
             if path not in named and (path.suffix == ".parquet" or path.name.endswith(ASIDE)):
                 path.unlink(missing_ok=True)
 

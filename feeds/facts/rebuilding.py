@@ -84,6 +84,8 @@ async def _begun(bucket: Bucket, folder: Path, span: Span) -> Manifest:
         raise FactsUnusable(
             f"the facts in {folder} are of another archive: name another folder, or rebuild them --anew"
         )
+    if manifest.first and span.since:
+        raise FactsUnusable(f"{folder} has facts already: a first day is for new facts, in an empty folder or anew")
     if manifest.first:
         return manifest
     since = [name for name in names if _day(name) >= span.since]

@@ -127,9 +127,7 @@ async def test_a_killed_rebuild_loses_nothing_and_leaves_nothing(
     await rebuild(archive.bucket, tmp_path / "one")
     assert rows_of(tmp_path / "facts") == rows_of(tmp_path / "one")
     named = {tmp_path / "facts" / file.path for file in after.files}
-    assert {
-        path for path in (tmp_path / "facts").rglob("*") if path.is_file() and path.parent.name[:4] == "day="
-    } == named
+    assert {path for path in (tmp_path / "facts").glob("*/*/*")} == named
 
 
 async def test_files_stay_while_somebody_reads(tmp_path: Path) -> None:
@@ -190,6 +188,8 @@ async def test_facts_may_begin_later_than_the_archive_and_say_so(tmp_path: Path)
         await archive.seal(transitions[begin : begin + 10], cut_ms=transitions[0].time_ms + (day + 1) * DAY_MS)
     part = await rebuild(archive.bucket, tmp_path / "facts", span=Span(since="2026/01/03"))
     assert (part.whole, part.begin, part.through) == (False, 2, 2)
+    with pytest.raises(FactsUnusable, match="has facts already"):
+        await rebuild(archive.bucket, tmp_path / "facts", span=Span(since="2026/01/02"))
     first = await rebuild(archive.bucket, tmp_path / "first", span=Span(until="2026/01/02"))
     assert (first.whole, first.through) == (True, 1)
 
