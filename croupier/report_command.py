@@ -200,6 +200,8 @@ def _asked(shelf: "Shelf", options: argparse.Namespace) -> "Iterator[tuple[Asked
     except ReportFailed as failure:
         where = f"{definition.path}:{failure.line}: " if failure.line else ""
         raise _Refused(Told(refused="report_failed", detail=f"{where}{failure}")) from None
+    except MemoryError:
+        raise _Refused(Told(refused="report_failed", detail="The report needs more memory than it may have.")) from None
     except (FactsUnusable, StoreError, CredentialMissing) as problem:
         raise _Refused(Told(refused="report_failed", detail=str(problem))) from None
 

@@ -127,7 +127,7 @@ async def test_a_killed_rebuild_loses_nothing_and_leaves_nothing(
     await rebuild(archive.bucket, tmp_path / "one")
     assert rows_of(tmp_path / "facts") == rows_of(tmp_path / "one")
     named = {tmp_path / "facts" / file.path for file in after.files}
-    assert {path for path in (tmp_path / "facts").glob("*/*/*")} == named
+    assert set((tmp_path / "facts").glob("*/*/*")) == named
 
 
 async def test_files_stay_while_somebody_reads(tmp_path: Path) -> None:
