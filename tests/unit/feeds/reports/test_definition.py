@@ -101,6 +101,10 @@ def test_a_shelf_leaves_out_what_is_wrong_and_says_so(tmp_path: Path) -> None:
     ]
 
 
+def test_a_header_that_is_nested_too_deeply() -> None:
+    assert problems("-- title: " + "[" * 5_000 + "\nSELECT 1") == ["ggr.sql:1: header: it is nested too deeply"]
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "large.sql"
     path.write_text(SOUND + " " * 300_000)
