@@ -16,6 +16,7 @@ from croupier.integrations.topics import event_topics
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.control_log import StoredControlLog
 from croupier.running.proposals import StoredProposals
+from croupier.running.report_children import ReportChildren, own_reports
 from croupier.running.stopping import stop_with_parent
 from croupier.running.watched_keys import WatchedKeys
 from croupier.settings import Settings
@@ -48,6 +49,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
     ]
     authenticator = _authenticator(settings)
     control_log = StoredControlLog(store)
+    reports = ReportChildren(settings, own_reports(settings))
     app = create_app(
         players=client,
         auth=authenticator,
@@ -58,7 +60,9 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         settings=settings.gateway(),
         events=document(event_topics(settings.integrations), VERSION),
         readers=AskedReaders(client),
+        reports=reports,
     )
+    app.state.metrics.registry.register(reports.unreconciled)
     recording: Recording = app.state.parts.recording
     following.append(asyncio.create_task(recording.run(), name="control log"))
     if isinstance(authenticator, WatchedKeys):
@@ -76,6 +80,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         stopped.set()
         for task in following:
             task.cancel()
+        await reports.close()
         with suppress(LogUnavailable):
             await recording.flush()
         await client.stop()

@@ -155,6 +155,8 @@ def _header(file: str, lines: Sequence[str]) -> Header:
     try:
         node = yaml.compose(text, yaml.SafeLoader)
         raw = yaml.load(text, yaml.SafeLoader)
+    except RecursionError:
+        raise DefinitionInvalid([Problem(file, 1, "header: it is nested too deeply")]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or "is no YAML"

@@ -60,6 +60,8 @@ MATRIX = """
     POST /webhooks/{name}/replay          . . . . . x .
     POST /webhooks/{name}/enable          . . . . . x .
     POST /webhooks/{name}/disable         . . . . . x .
+    GET /reports                          . x x x x x x
+    GET /reports/{name}.{format}          . . . x . . x
     GET /readers/{name}/stopped           . . . . . x .
     POST /readers/{name}/stopped/{player_id}/resume       . . . . . x .
     GET /cluster                          . . . . x x x
