@@ -14,6 +14,8 @@
 --   - {kind: bar, title: Players who have reached each level, x: level, y: [reached]}
 --   - {kind: stacked, title: Moves in the period, x: level, y: [climbed, fell, forced]}
 --   - {kind: bar, title: Players who hold each level, x: level, y: [holding]}
+-- reconcile:
+--   - {what: Registered players, counter: players, sql: "SELECT count(*) FROM registrations"}
 -- definitions:
 --   Order: "Levels are listed by how many players have reached them; everybody begins at the lowest."
 WITH held AS (
