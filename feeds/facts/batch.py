@@ -76,7 +76,10 @@ class Batch:
     def _ended(self, family: str, day: int) -> FactsFile:
         path, writer = self._writers[family, day]
         return finished(
-            self._folder, path, writer, FactsFile("", family, day_name(day), self.first, self.last, self._rows[family, day])
+            self._folder,
+            path,
+            writer,
+            FactsFile("", family, day_name(day), self.first, self.last, self._rows[family, day]),
         )
 
 

@@ -81,7 +81,9 @@ async def _begun(bucket: Bucket, folder: Path, span: Span) -> Manifest:
         return manifest
     first = await identity(bucket, names[0])
     if manifest.first and manifest.first != first:
-        raise FactsUnusable(f"the facts in {folder} are of another archive: name another folder, or rebuild them --anew")
+        raise FactsUnusable(
+            f"the facts in {folder} are of another archive: name another folder, or rebuild them --anew"
+        )
     if manifest.first:
         return manifest
     since = [name for name in names if _day(name) >= span.since]

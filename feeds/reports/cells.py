@@ -41,7 +41,7 @@ def readable(column: Column, zone: str) -> Callable[[Any, int], str]:
     if column.type == "time":
         return lambda value, exponent: "" if value is None else instant(value, place)
     if column.type in ("count", "ratio"):
-        return lambda value, exponent: "" if value is None else str(value)
+        return lambda value, exponent: "" if value is None else f"{Decimal(str(value)):f}"
     return lambda value, exponent: "" if value is None else neutral(words(value))
 
 

@@ -154,7 +154,7 @@ def _header(file: str, lines: Sequence[str]) -> Header:
     text = "\n".join(lines)
     try:
         node = yaml.compose(text, yaml.SafeLoader)
-        raw = yaml.load(text, yaml.SafeLoader)  # noqa: S506 - a safe loader
+        raw = yaml.load(text, yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or "is no YAML"

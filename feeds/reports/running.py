@@ -1,6 +1,6 @@
 """One report, asked of a folder of facts. Call it in a process of its own (see `session`)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +9,7 @@ import msgspec
 
 from feeds.reports.answer import About, PeriodJson
 from feeds.reports.definition import FROM, TIME_ZONE, TO, Definition
+from feeds.reports.pdf.document import Chart
 from feeds.reports.period import Period, RequestInvalid
 from feeds.reports.reconciling import Comparison, Difference, Reconciled, counted, within
 from feeds.reports.sealed import sealed_until_ms
@@ -35,6 +36,7 @@ class Asked(msgspec.Struct):
 
     about: About
     rows: Iterator[Row]
+    charts: Sequence[Chart] = ()
 
 
 def parameters_of(definition: Definition, given: Mapping[str, str]) -> dict[str, str | int | None]:
@@ -92,7 +94,7 @@ def asked(
             definitions=definition.header.definitions,
             columns=definition.header.columns,
         )
-        yield Asked(about, _rows(cursor))
+        yield Asked(about, _rows(cursor), definition.header.charts)
 
 
 def _utc(instant: Any) -> str:

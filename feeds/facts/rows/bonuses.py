@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import events as e
-from engine.state import Grant
 from feeds.facts.rows.base import Instant, MicroEur, MinorUnits, Row
 from feeds.facts.rows.told import Told
 

@@ -65,23 +65,17 @@ def _returned(event: e.PointsReturned, told: Told) -> LoyaltyRow:
 
 def _requested(event: e.RedemptionRequested, told: Told) -> LoyaltyRow:
     points = event.points * MICRO
-    return LoyaltyRow(
-        points_micro=-points, locked_micro=points, redemption_id=event.redemption_id, amount=event.amount
-    )
+    return LoyaltyRow(points_micro=-points, locked_micro=points, redemption_id=event.redemption_id, amount=event.amount)
 
 
 def _confirmed(event: e.RedemptionConfirmed, told: Told) -> LoyaltyRow:
     points = event.points * MICRO
-    return LoyaltyRow(
-        locked_micro=-points, spent_micro=points, redemption_id=event.redemption_id, amount=event.amount
-    )
+    return LoyaltyRow(locked_micro=-points, spent_micro=points, redemption_id=event.redemption_id, amount=event.amount)
 
 
 def _ended(event: e.RedemptionEnded, told: Told) -> LoyaltyRow:
     points = event.points * MICRO
-    return LoyaltyRow(
-        points_micro=points, locked_micro=-points, redemption_id=event.redemption_id, lapsed=event.lapsed
-    )
+    return LoyaltyRow(points_micro=points, locked_micro=-points, redemption_id=event.redemption_id, lapsed=event.lapsed)
 
 
 def _cashback(event: e.CashbackSettled, told: Told) -> LoyaltyRow:

@@ -42,9 +42,7 @@ def _requested(event: e.WithdrawalRequested, told: Told) -> MoneyRow:
 
 
 def _confirmed(event: e.WithdrawalConfirmed, told: Told) -> MoneyRow:
-    return MoneyRow(
-        real=-event.amount, transfer_id=event.withdrawal_id, amount=event.amount, reserved=-event.amount
-    )
+    return MoneyRow(real=-event.amount, transfer_id=event.withdrawal_id, amount=event.amount, reserved=-event.amount)
 
 
 def _cancelled(event: e.WithdrawalCancelled, told: Told) -> MoneyRow:

@@ -229,4 +229,3 @@ def _slanted(axes: Axes, labels: Sequence[str]) -> None:
 def _legend(figure: Figure, axes: Axes, panel: Panel) -> None:
     if len(panel.series) > 1:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False)
-
