@@ -17,7 +17,7 @@
 --   - {name: total, type: money, words: "Real money + expected release + points at their value + free spins at face value."}
 -- charts:
 --   - {kind: figures, title: Owed in all, y: [real, expected_release, points_value, free_spins_value]}
---   - {kind: bar, title: Liability by kind, x: currency, y: [real, bonus, expected_release, points_value, free_spins_value]}
+--   - {kind: bar, title: Beside real money, x: currency, y: [bonus, expected_release, points_value, free_spins_value]}
 -- reconcile:
 --   - {what: Registered players, counter: players, sql: "SELECT count(*) FROM registrations"}
 -- ledger: true

@@ -1,7 +1,9 @@
 """A report as a PDF: the first rows, charts over them, and all that the report says of itself."""
 
+from datetime import datetime
 from itertools import islice
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from feeds.reports.cells import plain
 from feeds.reports.definition import Column
@@ -17,8 +19,12 @@ ROWS_KEPT_MAX: Final = 10_000
 def as_pdf(asked: Asked, period: Period) -> bytes:
     """The PDF. The same answer makes the same bytes."""
     about = asked.about
+    zone = ZoneInfo(about.time_zone)
     names = [column.name for column in about.columns]
-    rows = [dict(zip(names, map(_cell, row), strict=True)) for row in islice(asked.rows, ROWS_KEPT_MAX)]
+    rows = [
+        {name: _cell(value, zone) for name, value in zip(names, row, strict=True)}
+        for row in islice(asked.rows, ROWS_KEPT_MAX)
+    ]
     total = len(rows) + sum(1 for _ in asked.rows)
     return render(
         page.Document(
@@ -36,16 +42,19 @@ def as_pdf(asked: Asked, period: Period) -> bytes:
             charts=asked.charts,
             reconciled=about.reconciled,
             differences=[page.Difference(d.what, d.report, d.counter) for d in about.differences],
+            note=about.note,
             parameters={name: str(value) for name, value in about.parameters.items() if value is not None},
         )
     )
 
 
 def _column(column: Column) -> page.Column:
-    return page.Column(column.name, column.type, column.heading, column.words)  # type: ignore[arg-type]
+    return page.Column(column.name, column.type, column.heading, column.words)
 
 
-def _cell(value: object) -> page.Cell:
-    """Lists are joined; all else is what JSON has."""
+def _cell(value: object, zone: ZoneInfo) -> page.Cell:
+    """Instants to the second, in the report's time zone, which the page names; lists are joined."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo is None else value.astimezone(zone)).strftime("%Y-%m-%d %H:%M:%S")
     found = plain(value)
     return ", ".join(map(str, found)) if isinstance(found, list) else found
