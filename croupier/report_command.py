@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from croupier.facts_places import add_places, archive_place, demand_extra, facts_folder
+from croupier.integrations import IntegrationsInvalid
 from croupier.reporting.told import Told, encode_told
 from croupier.settings import SettingsInvalid
 from snapshots.credentials import CredentialMissing
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from feeds.reports.shelf import Shelf
 
 FAILED = 1
+NICE = 10
+"""So much a report that a gateway asked for stands behind spins."""
 TYPES: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json", "pdf": "application/pdf"}
 
 
@@ -66,6 +70,9 @@ def _report(options: argparse.Namespace) -> int:
     from feeds.reports.session import confine
 
     confine()
+    if options.machine:
+        os.nice(NICE)
+        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     return _told(shelf, options) if options.machine else _for_people(shelf, options)
 
 
@@ -151,10 +158,23 @@ def _told(shelf: "Shelf", options: argparse.Namespace) -> int:
                 out.write(piece)
             out.flush()
     except _Refused as refused:
-        out.write(encode_told(refused.told))
-        out.flush()
-        return FAILED
+        return _refuse(out, refused.told)
+    except (SettingsInvalid, IntegrationsInvalid) as problem:
+        return _refuse(out, Told(refused="report_failed", detail=str(problem)))
     return 0
+
+
+def _end_with_parent() -> None:
+    """Standard input is a pipe from the process that asked: its end is the end of that process."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(FAILED)
+
+
+def _refuse(out: BinaryIO, told: Told) -> int:
+    out.write(encode_told(told))
+    out.flush()
+    return FAILED
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from gateway.http.errors import FieldError, Refused, RefusedByPlayer, invalid, i
 from gateway.http.wire import head_as_get
 from gateway.metrics import GatewayMetrics
 from gateway.openapi import document
-from gateway.ports import ClusterPort, ControlPort, ControlUnavailable, ReadersPort
+from gateway.ports import ClusterPort, ControlPort, ControlUnavailable, ReadersPort, ReportsPort
 from gateway.route_table import MODULES, ROUTES
 from gateway.routes.call import NO_EVENTS, GatewayParts
 from gateway.routes.operations import sandbox
@@ -84,16 +84,25 @@ def create_app(
     settings: GatewaySettings,
     events: bytes = NO_EVENTS,
     readers: ReadersPort | None = None,
+    reports: ReportsPort | None = None,
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and all ports belong to the caller.
 
-    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers` nobody can ask them.
+    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers` or
+    `reports` nobody can ask them.
     """
     metrics = GatewayMetrics()
     core = SpinCore(players, auth, metrics, settings)
     app = GatewayApp(core, SpinStreams(core, auth, metrics, settings))
     app.state.parts = GatewayParts(
-        routes=ROUTES, players=players, auth=auth, cluster=cluster, control=control, events=events, readers=readers
+        routes=ROUTES,
+        players=players,
+        auth=auth,
+        cluster=cluster,
+        control=control,
+        events=events,
+        readers=readers,
+        reports=reports,
     )
     app.state.metrics = metrics
     app.router.routes.extend(_routes(settings.sandbox))

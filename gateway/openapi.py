@@ -108,7 +108,7 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
     """Adds to an operation what is declared of its route."""
     operation["summary"] = route.summary
     operation.pop("description", None)
-    operation["responses"] = {str(status): _answer(route.answer) for status in route.statuses}
+    operation["responses"] = {str(status): _answer(route) for status in route.statuses}
     operation["responses"] |= _problems(route.refusals)
     if route.roles:
         operation["security"] = _PROOFS
@@ -122,9 +122,10 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
         operation["parameters"] = [*operation.get("parameters", []), key]
 
 
-def _answer(type_: type[msgspec.Struct] | None) -> dict[str, Any]:
+def _answer(route: Route) -> dict[str, Any]:
+    type_ = route.answer
     if type_ is None:
-        return {"description": "See the Prometheus documentation"}
+        return {"description": "See the Prometheus documentation" if route.path == "/metrics" else "The file"}
     summary = (type_.__doc__ or "").strip()
     return {"description": summary, "content": {"application/json": {"schema": _reference(type_)}}}
 

@@ -14,6 +14,7 @@ from croupier.deploying.watching import watch_catalog
 from croupier.integrations.topics import event_topics
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.keys_watch import KeysWatch
+from croupier.running.report_children import ReportChildren, own_reports
 from croupier.running.stopping import stop_with_parent
 from croupier.settings import Settings
 from feeds.public.asyncapi import document
@@ -42,6 +43,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         asyncio.create_task(control.run(), name="catalog"),
     ]
     authenticator = _authenticator(settings, following)
+    reports = ReportChildren(settings, own_reports(settings))
     app = create_app(
         players=client,
         auth=authenticator,
@@ -50,6 +52,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         settings=settings.gateway(),
         events=document(event_topics(settings.integrations), VERSION),
         readers=AskedReaders(client),
+        reports=reports,
     )
     app.openapi()  # the document is built now, not under load
     rarely_collect_garbage()
@@ -64,6 +67,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         stopped.set()
         for task in following:
             task.cancel()
+        await reports.close()
         await client.stop()
         await store.close()
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from feeds.facts.batch import Batch, remove_unnamed
-from feeds.facts.locking import WAIT_S, removing, writing
+from feeds.facts.locking import SPILL, WAIT_S, removing, writing
 from feeds.facts.manifest import NAME, FactsUnusable, Manifest, load, save
 from feeds.facts.merging import merged
 from feeds.facts.reading import Records, identity, index_names, segments
@@ -120,7 +120,7 @@ class _Rebuild:
         return self._manifest
 
     def _put_in_force(self, batch: Batch) -> Batch:
-        """Its files, and those merged with them, are in force when the manifest is stored; then comes the next batch."""
+        """Its files, and those merged with them, are in force when the manifest is stored. Answers the next batch."""
         files = merged(self._folder, [*self._manifest.files, *batch.end()])
         self._manifest = replace(
             self._manifest,
@@ -138,3 +138,5 @@ class _Rebuild:
         with removing(self._folder) as alone:
             if alone:
                 remove_unnamed(self._folder, self._manifest.files)
+                for left in self._folder.glob(f"{SPILL}*"):
+                    shutil.rmtree(left, ignore_errors=True)

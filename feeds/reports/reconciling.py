@@ -13,7 +13,8 @@ COUNTERS_MAX: Final = 10_000
 
 LEDGER: Final = """
 WITH told AS (
-    SELECT player_id, max(version) AS version, arg_max(real_after, version) AS real, arg_max(bonus_after, version) AS bonus
+    SELECT player_id, max(version) AS version,
+        arg_max(real_after, version) AS real, arg_max(bonus_after, version) AS bonus
     FROM (
         SELECT player_id, version, real_after, bonus_after FROM facts_bets WHERE real_after IS NOT NULL AND time < $to
         UNION ALL

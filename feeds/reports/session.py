@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import duckdb
 
-from feeds.facts.locking import reading
+from feeds.facts.locking import SPILL, reading
 from feeds.facts.manifest import FactsUnusable, Manifest, load
 from feeds.reports.views import statements
 
@@ -80,7 +80,7 @@ def opened(folder: Path, zone: str) -> Iterator[Session]:
     """A session in a time zone. Files that are in force stay until it ends. Raises FactsUnusable."""
     if not folder.is_dir():
         raise FactsUnusable(f"there are no facts in {folder}: croupier facts rebuild makes them")
-    with reading(folder), TemporaryDirectory(prefix="croupier-report-") as spill:
+    with reading(folder), TemporaryDirectory(prefix=SPILL, dir=folder) as spill:
         manifest = load(folder)
         connection = duckdb.connect(":memory:", config=_settings(spill))
         try:

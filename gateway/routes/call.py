@@ -1,5 +1,6 @@
 """What a FastAPI route needs to get from a validated request to a player's answer."""
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -17,7 +18,7 @@ from gateway.documents.base import Json
 from gateway.documents.requests import IDENTIFIER
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
-from gateway.ports import ClusterPort, ControlPort, ReadersPort
+from gateway.ports import ClusterPort, ControlPort, ReadersPort, ReportsPort
 from gateway.routes.request_guard import RECEIVED, ReceivedRequest
 from gateway.texts.wanted import LANGUAGE, wanted
 
@@ -40,6 +41,7 @@ class GatewayParts:
         control: ControlPort,
         events: bytes = NO_EVENTS,
         readers: ReadersPort | None = None,
+        reports: ReportsPort | None = None,
     ) -> None:
         self.routes = routes
         self.players = players
@@ -48,6 +50,7 @@ class GatewayParts:
         self.control = control
         self.events = events
         self.readers = readers
+        self.reports = reports
 
 
 class Call:
@@ -72,9 +75,18 @@ class Call:
         """The language of texts: as chosen, else as the browser accepts, else the player's, else English."""
         return self.parts.control.texts().choose(wanted(chosen, self.headers.get(b"accept-language", b""), of_player))
 
-    def admit(self) -> Caller:
-        """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused."""
-        self._check_parameters({field.alias for field in self._request.scope["route"].dependant.query_params})
+    def query_items(self) -> Sequence[tuple[str, str]]:
+        """All parameters behind the question mark, as sent."""
+        return self._request.query_params.multi_items()
+
+    def admit(self, others: Collection[str] = ()) -> Caller:
+        """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused.
+
+        `others` are parameters that are known beside those in the handler's signature.
+        """
+        self._check_parameters(
+            {field.alias for field in self._request.scope["route"].dependant.query_params} | {*others}
+        )
         route, scope = self._route(), self._request.scope
         request = HttpRequest(sent_method(scope), target(scope), scope["query_string"], self.headers, self.body)
         return admit(self.parts.auth, route.name, route.roles, request)

@@ -60,6 +60,12 @@ from gateway.ports import (
     Overtaken,
     Population,
     ReadersPort,
+    ReportAsked,
+    ReportListed,
+    ReportParameter,
+    ReportRefused,
+    ReportsPort,
+    ReportStream,
     SandboxClock,
     TimeEnds,
 )
@@ -298,6 +304,38 @@ class ScriptedReaders:
         return json.dumps(self._said or READER_ANSWERS[self.asked[-1][1]["do"]]).encode()
 
 
+GGR = ReportListed("ggr", "GGR", "Stakes less wins.", frozenset({"auditor", "marketing_manager"}))
+STATEMENT = ReportListed(
+    "player-statement",
+    "Player statement",
+    "What moved a player's money.",
+    frozenset({"support"}),
+    (ReportParameter("player_id", "the player", None),),
+)
+
+
+class ScriptedReports:
+    """Two reports. Answers with a few bytes, or with `refused`; remembers what it was asked."""
+
+    def __init__(self, refused: ReportRefused | None = None, reconciled: bool | None = True) -> None:
+        self.asked: list[ReportAsked] = []
+        self._refused, self._reconciled = refused, reconciled
+
+    async def listed(self) -> Sequence[ReportListed]:
+        return [GGR, STATEMENT]
+
+    async def ask(self, asked: ReportAsked) -> ReportStream | ReportRefused:
+        self.asked.append(asked)
+        if self._refused is not None:
+            return self._refused
+        return ReportStream("text/csv; charset=utf-8", True, self._reconciled, _told(b"day,ggr\r\n", b"x,1.00\r\n"))
+
+
+async def _told(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
 class RoleAuth:
     """Every caller has exactly the given roles."""
 
@@ -325,6 +363,7 @@ def app_with(
     control: ControlPort | None = None,
     readers: ReadersPort | None = None,
     reader_names: Sequence[str] = ("archive", "webhooks"),
+    reports: ReportsPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)
@@ -335,6 +374,7 @@ def app_with(
         control=control or ScriptedControl(),
         settings=settings,
         readers=readers or ScriptedReaders(),
+        reports=reports or ScriptedReports(),
     )
 
 
@@ -407,6 +447,8 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),
     "POST /webhooks/{name}/enable": Sample("/webhooks/pms/enable"),
     "POST /webhooks/{name}/disable": Sample("/webhooks/pms/disable"),
+    "GET /reports": Sample("/reports"),
+    "GET /reports/{name}.{format}": Sample("/reports/ggr.csv"),
     "GET /cluster": Sample("/cluster"),
     "GET /health/live": Sample("/health/live"),
     "GET /health/ready": Sample("/health/ready"),

@@ -59,6 +59,8 @@ MATRIX = """
     POST /webhooks/{name}/replay          . . . . . x .
     POST /webhooks/{name}/enable          . . . . . x .
     POST /webhooks/{name}/disable         . . . . . x .
+    GET /reports                          . x x x x x x
+    GET /reports/{name}.{format}          . . . x . . x
     GET /cluster                          . . . . x x x
     GET /health/live                      x x x x x x x
     GET /health/ready                     x x x x x x x

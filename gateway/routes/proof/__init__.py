@@ -1,0 +1,1 @@
+"""Routes: what was done and by whom, and how anybody can check it."""
