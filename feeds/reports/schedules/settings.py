@@ -1,5 +1,6 @@
 """The section `reports` of integrations.yaml: which report goes where, and when."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -65,10 +66,23 @@ class ReportsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"mail: the schedule {without[0]} goes to mailboxes, but no SMTP server is named")
 
 
+class ScheduledArchive(msgspec.Struct, frozen=True, kw_only=True):
+    """What the archive's process is told if there are schedules: how its sink is made, and what is kept beside it.
+
+    The alert limits are the archive's own, at the place where the process looks for them.
+    """
+
+    alert_after_minutes: int
+    alert_after_bytes: int
+    sink_factory: str
+    sink_settings: str
+    reports: ReportsSettings
+    store: str
+    integrations: str | None = None
+
+
 def check_cron(expression: str) -> None:
     """Raises ValueError in words if it is none, or names a time that never comes."""
-    from datetime import UTC, datetime
-
     try:
         from cronsim import CronSim, CronSimError
     except ImportError as missing:
