@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from actors.host.importing import imported
-from actors.settings import ReaderPlan
 from croupier.reporting.told import LINE_BYTES_MAX, Told, decode_told
-from feeds.behind import BehindLimits
 from feeds.following.runner import Factory
 from feeds.reading import Notes, Sink, SinkFailed
 from feeds.reports.schedules.beside import SinkWithSchedules
@@ -28,36 +25,11 @@ from feeds.reports.schedules.keeper import Order, ReportFailed, ScheduleKeeper, 
 from feeds.reports.schedules.settings import ReportsSettings, ScheduledArchive, ScheduleSettings
 from feeds.reports.schedules.standing import Standings
 from snapshots.archive.bucket import open_bucket
-from snapshots.contract import ARCHIVE
 from snapshots.credentials import CredentialMissing
 from snapshots.errors import StoreUnsuitable
 
-FACTORY: Final = "croupier.reporting.scheduling.make"
 MADE_WITHIN_S: Final = 1_800.0
 PIECE_BYTES: Final = 262_144
-
-
-def with_schedules(
-    plans: tuple[ReaderPlan, ...], reports: ReportsSettings | None, store: str, integrations: Path | None
-) -> tuple[ReaderPlan, ...]:
-    """The readers that run; the archive's keeps the schedules, if there are any."""
-    if reports is None or not reports.schedules:
-        return plans
-    return tuple(_scheduled(plan, reports, store, integrations) if plan.name == ARCHIVE else plan for plan in plans)
-
-
-def _scheduled(plan: ReaderPlan, reports: ReportsSettings, store: str, integrations: Path | None) -> ReaderPlan:
-    limits = msgspec.json.decode(plan.settings, type=BehindLimits)
-    settings = ScheduledArchive(
-        alert_after_minutes=limits.alert_after_minutes,
-        alert_after_bytes=limits.alert_after_bytes,
-        sink_factory=plan.factory,
-        sink_settings=plan.settings.decode(),
-        reports=reports,
-        store=store,
-        integrations=None if integrations is None else str(integrations.absolute()),
-    )
-    return replace(plan, factory=FACTORY, settings=msgspec.json.encode(settings))
 
 
 async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Sink:

@@ -24,7 +24,7 @@ from croupier.deploying.control import content_of
 from croupier.deploying.exponents import catalog_in_force, exponent_problems
 from croupier.integrations import load_integrations
 from croupier.integrations.plans import archive_of, reader_plans
-from croupier.reporting.scheduling import with_schedules
+from croupier.reporting.planning import with_schedules
 from croupier.running.children import Children
 from croupier.settings import Settings
 from feeds.integrations import Integrations

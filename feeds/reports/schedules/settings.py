@@ -1,26 +1,24 @@
 """The section `reports` of integrations.yaml: which report goes where, and when."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
-from feeds.notifications.settings import MailSettings
+from feeds.notifications.settings import MailSettings, Path
 from snapshots.archive.place import ArchivePlace
 
 PeriodKind = Literal["previous_day", "previous_week", "previous_month"]
 Format = Literal["pdf", "csv", "json"]
 Name = Annotated[
     str,
-    Meta(
-        pattern="^[a-z0-9][a-z0-9-]{0,62}$",
-        description="a name of small letters, digits and hyphens",
-    ),
+    Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$", description="a name of small letters, digits and hyphens"),
 ]
-MailAddress = Annotated[str, Meta(pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$", max_length=254, description="a mail address")]  # fmt: skip
+MailAddress = Annotated[
+    str, Meta(pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$", max_length=254, description="a mail address")
+]
 
 
 class ScheduleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
