@@ -99,5 +99,5 @@ def check_time_zone(name: str) -> None:
     """Raises ValueError in words if there is no such time zone."""
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as problem:
+    except (KeyError, OSError, ValueError) as problem:
         raise ValueError(f"time_zone: there is no {name!r}; write it like Europe/Berlin") from problem
