@@ -30,8 +30,22 @@ def _scheduled(plan: ReaderPlan, reports: ReportsSettings, store: str, integrati
         alert_after_bytes=limits.alert_after_bytes,
         sink_factory=plan.factory,
         sink_settings=plan.settings.decode(),
-        reports=reports,
+        reports=_absolute(reports),
         store=store,
         integrations=None if integrations is None else str(integrations.absolute()),
     )
     return replace(plan, factory=FACTORY, settings=msgspec.json.encode(settings))
+
+
+def _absolute(reports: ReportsSettings) -> ReportsSettings:
+    """Folders as seen from here: the archive's process has a working directory of its own."""
+    schedules = {
+        name: each if each.place is None else replace(each, place=replace(each.place, url=_url(each.place.url)))
+        for name, each in reports.schedules.items()
+    }
+    definitions = None if reports.definitions is None else _url(reports.definitions)
+    return replace(reports, schedules=schedules, definitions=definitions)
+
+
+def _url(url: str) -> str:
+    return url if "://" in url else str(Path(url).absolute())
