@@ -18,7 +18,7 @@ from croupier.report_command import add_report
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
 from croupier.webhooks_command import add_webhooks
 from gateway.access.keys import KeysInvalid
-from gateway.serve import BindRefused, bind
+from gateway.listening import BindRefused, bind
 from snapshots.errors import StoreUnsuitable
 
 FAILED, CANNOT_START = 1, 2

@@ -108,6 +108,9 @@ def _for_people(shelf: "Shelf", options: argparse.Namespace) -> int:
             with _output(options.output) as out:
                 for piece in _bytes(report, period, options.format):
                     out.write(piece)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: no complaint at exit
+        return FAILED
     except _Refused as refused:
         field = f"{refused.told.field}: " if refused.told.field else ""
         print(f"croupier: {field}{refused.told.detail}", file=sys.stderr)
@@ -118,6 +121,8 @@ def _for_people(shelf: "Shelf", options: argparse.Namespace) -> int:
 def _say(report: "Asked") -> None:
     about = report.about
     print(f"{about.title}: {about.period.since} up to {about.period.until}, {about.time_zone}", file=sys.stderr)
+    if about.checkpoint:
+        print(f"checkpoint: {about.checkpoint}", file=sys.stderr)
     if about.provisional:
         print("provisional: the archive does not cover the whole period yet", file=sys.stderr)
     for difference in about.differences:
@@ -195,6 +200,8 @@ def _asked(shelf: "Shelf", options: argparse.Namespace) -> "Iterator[tuple[Asked
     except ReportFailed as failure:
         where = f"{definition.path}:{failure.line}: " if failure.line else ""
         raise _Refused(Told(refused="report_failed", detail=f"{where}{failure}")) from None
+    except MemoryError:
+        raise _Refused(Told(refused="report_failed", detail="The report needs more memory than it may have.")) from None
     except (FactsUnusable, StoreError, CredentialMissing) as problem:
         raise _Refused(Told(refused="report_failed", detail=str(problem))) from None
 

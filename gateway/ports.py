@@ -1,9 +1,11 @@
 """What the gateway needs to know about the rest of the cluster, apart from the players themselves."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from engine.catalog import Campaign, Catalog
+from engine.control_entries import ControlEntry
 from gateway.texts import Texts
 
 
@@ -84,10 +86,14 @@ class CampaignFigures(NamedTuple):
 
 
 class Population(NamedTuple):
-    """All registered players, and the micro-points available to them together."""
+    """All registered players, the micro-points available to them together, and how many hold each level.
+
+    `levels` stand in the order of the ladder, from the lowest.
+    """
 
     players: int
     points_micro: int
+    levels: Mapping[str, int] = MappingProxyType({})
 
 
 class SandboxClock(NamedTuple):
@@ -106,6 +112,23 @@ class TimeEnds(NamedTuple):
 
 class ControlUnavailable(Exception):
     """The supervisor or the store did not answer in time. The request may be done or not; it is safe to repeat it."""
+
+
+class LogUnavailable(Exception):
+    """The control log can't be written, or read, at the moment. The message says why."""
+
+
+class ControlLogPort(Protocol):
+    """What was done to the platform, and who was refused. Entries are numbered from 1, without a gap."""
+
+    async def append(self, entries: Sequence[ControlEntry]) -> None:
+        """Adds entries; they are durable when it returns. Raises LogUnavailable."""
+
+    async def before(self, number: int | None, limit: int) -> Sequence[tuple[int, bytes]]:
+        """At most `limit` encoded entries with numbers below `number` (None: the newest), newest first.
+
+        Empty: there are no more here; what is older is in the archive. Raises LogUnavailable.
+        """
 
 
 class ReadersPort(Protocol):
@@ -208,7 +231,7 @@ class ControlPort(Protocol):
         """What has become of these campaigns so far, by id; empty if that can't be told now."""
 
     async def population(self) -> Population | None:
-        """All players and their points. They are counted with the journal, so nobody scans the players.
+        """All players, their points and levels. They are counted with the journal, so nobody scans the players.
 
         None: not known now.
         """

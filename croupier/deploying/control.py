@@ -29,7 +29,7 @@ from croupier.deploying.diff import diff
 from croupier.deploying.exponents import exponent_problems
 from croupier.deploying.figures import read_figures
 from engine.catalog import Campaign, Catalog
-from engine.tally import PLAYERS, POINTS
+from engine.tally import LEVEL, PLAYERS, POINTS, tally_name
 from gateway.ports import (
     CampaignFigures,
     Checked,
@@ -223,12 +223,15 @@ class CatalogControl:
 
     async def population(self) -> Population | None:
         """See `gateway.ports.ControlPort`."""
+        rules = self.catalog().loyalty
+        counters = {level: tally_name(LEVEL, level) for level in (rules.rungs if rules is not None else ())}
         try:
-            counted = await self._store.tallies((PLAYERS, POINTS))
+            counted = await self._store.tallies((PLAYERS, POINTS, *counters.values()))
         except StoreError as failure:
-            log.warning("players and points can't be read: %s", failure)
+            log.warning("players, points and levels can't be read: %s", failure)
             return None
-        return Population(counted[PLAYERS], counted[POINTS])
+        levels = {level: counted[counter] for level, counter in counters.items()}
+        return Population(counted[PLAYERS], counted[POINTS], levels)
 
     # --- sandbox
 

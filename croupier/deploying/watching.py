@@ -20,11 +20,20 @@ WATCHER = "catalog-watch"
 DEPLOY_TIMEOUT_S = 60.0
 
 
+class WatchMetrics:
+    """What is counted of following the folder."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.refused = Counter("catalog_refused", "Broken catalogs found in the folder and refused", registry=registry)
+        self.followed = Gauge(
+            "catalog_followed", "1 while the folder is what is in force, 0 while it is not", registry=registry
+        )
+        self.followed.set(1)
+
+
 def watch_catalog(folder: Path, control: CatalogControl, registry: CollectorRegistry, stopped: threading.Event) -> None:
     """Starts the watch in a thread of its own; it ends when `stopped` is set. Call it on the gateway's loop."""
-    refusals = Counter("catalog_refused", "Broken catalogs found in the folder and refused", registry=registry)
-    followed = Gauge("catalog_followed", "1 while the folder is what is in force, 0 while it is not", registry=registry)
-    followed.set(1)
+    metrics = WatchMetrics(registry)
     loop = asyncio.get_running_loop()
 
     def deploy(files: Mapping[str, bytes]) -> None:
@@ -38,12 +47,12 @@ def watch_catalog(folder: Path, control: CatalogControl, registry: CollectorRegi
 
     def refused(problems: Sequence[Problem]) -> None:
         log.error("the catalog in %s is refused (%d problems); the running one stays in force", folder, len(problems))
-        refusals.inc()
-        followed.set(0)
+        metrics.refused.inc()
+        metrics.followed.set(0)
 
     def took(version: str) -> None:
         log.warning("catalog %s from %s is in force", version, folder)
-        followed.set(1)
+        metrics.followed.set(1)
 
     watch = CatalogWatch(folder, control.version, deploy, refused, took)
     threading.Thread(target=watch.run, args=(stopped,), name="catalog watch", daemon=True).start()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from prometheus_client import Counter
 
 from croupier.reporting.told import LINE_BYTES_MAX, Told, decode_told
 from croupier.settings import Settings
@@ -36,11 +37,19 @@ class ReportChildren:
         self._shelf: Sequence[ReportListed] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._places = AT_ONCE_MAX
+        self.unreconciled = Counter(
+            "report_unreconciled_total",
+            "Reports that were made with figures that differ from what else was counted.",
+            ["report"],
+            registry=None,
+        )
 
     async def listed(self) -> Sequence[ReportListed]:
         """See ReportsPort. The files are read once, when somebody first asks."""
         if self._shelf is None:
             self._shelf = await asyncio.to_thread(_listed, self._reports)
+            for report in self._shelf:
+                self.unreconciled.labels(report.name)
         return self._shelf
 
     async def ask(self, asked: ReportAsked) -> ReportStream | ReportRefused:
@@ -59,6 +68,9 @@ class ReportChildren:
             await child.wait()
             code = "report_unavailable" if told.refused == "report_failed" else told.refused
             return ReportRefused(code or "report_unavailable", told.detail, told.field)
+        if told.reconciled is False:
+            self.unreconciled.labels(asked.name).inc()
+            log.error("the report %s has figures that differ from what else was counted", asked.name)
         return ReportStream(told.content_type, told.provisional, told.reconciled, _pieces(child))
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ from feeds.reports.pdf.document import Chart
 from feeds.reports.period import Period, RequestInvalid
 from feeds.reports.reconciling import Comparison, Difference, Reconciled, counted, within
 from feeds.reports.sealed import sealed_until_ms
-from feeds.reports.session import ReportFailed, Session, opened
+from feeds.reports.session import ReportFailed, Session, fetched, opened
 
 FETCHED: Final = 10_000
 """Rows that are in memory at a time."""
@@ -128,5 +128,5 @@ def demand_columns(definition: Definition, cursor: Any) -> None:
 
 
 def _rows(cursor: Any) -> Iterator[Row]:
-    while rows := cursor.fetchmany(FETCHED):
+    while rows := fetched(cursor, FETCHED):
         yield from rows

@@ -75,6 +75,15 @@ def failed(error: duckdb.Error) -> ReportFailed:
     return ReportFailed(" ".join(said.split())[:500], int(number) if number.isdigit() else 0)
 
 
+def fetched(cursor: Any, count: int) -> list[tuple[Any, ...]]:
+    """The next rows, at most so many; none at the end. Raises ReportFailed."""
+    try:
+        rows: list[tuple[Any, ...]] = cursor.fetchmany(count)
+    except duckdb.Error as error:
+        raise failed(error) from None
+    return rows
+
+
 @contextmanager
 def opened(folder: Path, zone: str) -> Iterator[Session]:
     """A session in a time zone. Files that are in force stay until it ends. Raises FactsUnusable."""

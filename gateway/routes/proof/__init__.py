@@ -1,1 +1,1 @@
-"""Routes: what was done and by whom, and how anybody can check it."""
+"""What auditors, finance and support ask: receipts, history and explanations, reports, the control log."""

@@ -57,7 +57,7 @@ async def listed(call: ThisCall) -> Response:
     return answer(ReportsJson([_shown(report) for report in await _port(call).listed() if _may(caller, report)]))
 
 
-@routes.read(MADE, roles=ROLES, answers=None, refuses=REFUSES, asks_player=False)
+@routes.read(MADE, roles=ROLES, answers=None, refuses=REFUSES, asks_player=False, recorded=True)
 async def made(
     call: ThisCall,
     name: ReportName,
@@ -79,6 +79,7 @@ async def made(
     if report is None or not _may(caller, report):
         raise _not_yours(caller, name, known)
     given = {key: text for key, text in call.query_items() if key in own}
+    call.look(given.get("player_id", ""), {"report": f"{name}.{format}", **dict(call.query_items())})
     found = await port.ask(ReportAsked(name, format, begin, end, time_zone, given))
     if isinstance(found, ReportRefused):
         raise _refused(found)

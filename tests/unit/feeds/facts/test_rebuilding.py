@@ -86,6 +86,26 @@ async def test_a_record_that_the_archive_holds_twice_is_read_once(tmp_path: Path
     assert len(rows_of(tmp_path / "facts")) == 2 * 20
 
 
+async def test_a_segment_that_comes_late_is_read_too(tmp_path: Path) -> None:
+    transitions = played(60)
+    early, late = tmp_path / "archive", tmp_path / "late"
+    archive = await sealed(early, transitions, segments=6)
+    late.mkdir()
+    hidden = [path for path in early.rglob("000000000003.*") if path.is_file()]
+    places = {path: late / path.name for path in hidden}
+    for path, place in places.items():
+        path.rename(place)
+    await rebuild(archive.bucket, tmp_path / "facts")
+    assert 0 < len(rows_of(tmp_path / "facts")) < 2 * 60
+    for path, place in places.items():
+        place.rename(path)
+    manifest = await rebuild(archive.bucket, tmp_path / "facts")
+    await rebuild(archive.bucket, tmp_path / "one")
+    assert rows_of(tmp_path / "facts") == rows_of(tmp_path / "one")
+    assert manifest.through == 6
+    assert not any(log.gaps for log in manifest.logs.values()), "nothing is missing any more"
+
+
 async def test_a_killed_rebuild_loses_nothing_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,7 +127,7 @@ async def test_a_killed_rebuild_loses_nothing_and_leaves_nothing(
     await rebuild(archive.bucket, tmp_path / "one")
     assert rows_of(tmp_path / "facts") == rows_of(tmp_path / "one")
     named = {tmp_path / "facts" / file.path for file in after.files}
-    assert {path for path in (tmp_path / "facts").rglob("*") if path.is_file() and path.parent.name[:4] == "day="} == named
+    assert set((tmp_path / "facts").glob("*/*/*")) == named
 
 
 async def test_files_stay_while_somebody_reads(tmp_path: Path) -> None:
@@ -168,6 +188,8 @@ async def test_facts_may_begin_later_than_the_archive_and_say_so(tmp_path: Path)
         await archive.seal(transitions[begin : begin + 10], cut_ms=transitions[0].time_ms + (day + 1) * DAY_MS)
     part = await rebuild(archive.bucket, tmp_path / "facts", span=Span(since="2026/01/03"))
     assert (part.whole, part.begin, part.through) == (False, 2, 2)
+    with pytest.raises(FactsUnusable, match="has facts already"):
+        await rebuild(archive.bucket, tmp_path / "facts", span=Span(since="2026/01/02"))
     first = await rebuild(archive.bucket, tmp_path / "first", span=Span(until="2026/01/02"))
     assert (first.whole, first.through) == (True, 1)
 

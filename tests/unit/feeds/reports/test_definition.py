@@ -56,7 +56,11 @@ def test_a_sound_file() -> None:
         ("FROM bets\n", "FROM nothing\n", "ggr.sql:10: Catalog Error: Table with name nothing does not exist!"),
         ("game_id = $game_id", "game_id = $game", "ggr.sql:10: the SQL names $game, which is no parameter"),
         ("AS ggr FROM", "AS money FROM", "ggr.sql:10: the SQL answers the columns currency, exponent, money;"),
-        ("sum(ggr_real)::BIGINT", "sum(ggr_real) / 2", "ggr.sql:10: the column ggr is money, but the SQL answers DOUBLE"),
+        (
+            "sum(ggr_real)::BIGINT",
+            "sum(ggr_real) / 2",
+            "ggr.sql:10: the column ggr is money, but the SQL answers DOUBLE",
+        ),
         ("SELECT currency", "DROP VIEW bets; SELECT currency", "ggr.sql:10: a report is one SELECT, and nothing else"),
     ],
 )

@@ -20,7 +20,9 @@ def utc(*parts: int) -> datetime:
 def test_without_a_period_it_is_yesterday() -> None:
     assert period(None, None) == Period(utc(2026, 11, 27), utc(2026, 11, 28), "UTC")
     late = utc(2026, 11, 28, 23, 30)  # it is the 29th in Berlin already
-    assert period(None, None, "Europe/Berlin", late) == Period(utc(2026, 11, 27, 23), utc(2026, 11, 28, 23), "Europe/Berlin")
+    assert period(None, None, "Europe/Berlin", late) == Period(
+        utc(2026, 11, 27, 23), utc(2026, 11, 28, 23), "Europe/Berlin"
+    )
 
 
 def test_a_day_begins_at_its_own_midnight_also_when_clocks_are_changed() -> None:

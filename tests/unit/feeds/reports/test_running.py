@@ -24,6 +24,7 @@ from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_wit
 CATALOG = catalog_with(match(100, wager=wager(30)), campaign("gift", free_spins=spins(3, 20)))
 PERIOD = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC), "UTC")
 NOTHING: Mapping[str, str] = {}
+ALONE = Outside()
 
 
 def report(sql: str, *columns: str, **header: Any) -> Definition:
@@ -66,7 +67,7 @@ def write(folder: Path, tables: list[Table], without: str = "") -> None:
     save(folder, Manifest(begin=1, first="x", through=1, ends=ends, files=batch.end()))
 
 
-def answer(definition: Definition, folder: Path, outside: Outside = Outside(), **given: str) -> dict[str, Any]:
+def answer(definition: Definition, folder: Path, outside: Outside = ALONE, **given: str) -> dict[str, Any]:
     with asked(definition, PERIOD, given, folder, outside) as found:
         read: dict[str, Any] = json.loads(b"".join(as_json(found)))
     return read
@@ -138,9 +139,7 @@ def test_a_period_that_the_archive_does_not_cover_is_provisional(facts: Path) ->
     save(facts, replace(load(facts), ends={"s0": ShardEnd(1, 7, START_MS + 2 * DAY_MS)}))
 
 
-def test_the_ledger_agrees_with_what_the_engine_answered(
-    facts: Path, tables: list[Table], tmp_path: Path
-) -> None:
+def test_the_ledger_agrees_with_what_the_engine_answered(facts: Path, tables: list[Table], tmp_path: Path) -> None:
     definition = report(GGR.sql, "currency:text", "exponent:count", "ggr:money", ledger=True)
     assert answer(definition, facts)["reconciled"] is True
     write(tmp_path, tables, without="DepositMade")
