@@ -17,7 +17,11 @@ ROWS_KEPT_MAX: Final = 10_000
 
 
 def as_pdf(asked: Asked, period: Period) -> bytes:
-    """The PDF. The same answer makes the same bytes."""
+    """The PDF. The same period makes the same bytes, once the archive covers it.
+
+    So what is only true at the moment is not on the page: whether the store's counters, which go on counting, could be
+    compared just now. That they differ is.
+    """
     about = asked.about
     zone = ZoneInfo(about.time_zone)
     names = [column.name for column in about.columns]
@@ -40,10 +44,10 @@ def as_pdf(asked: Asked, period: Period) -> bytes:
             rows_total=total,
             definitions=list(about.definitions.items()),
             charts=asked.charts,
-            reconciled=about.reconciled,
+            reconciled=None if asked.fleeting and about.reconciled else about.reconciled,
             differences=[page.Difference(d.what, d.report, d.counter) for d in about.differences],
-            note=about.note,
             parameters={name: str(value) for name, value in about.parameters.items() if value is not None},
+            signature=about.signature,
         )
     )
 

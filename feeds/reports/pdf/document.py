@@ -91,9 +91,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     definitions: Sequence[tuple[str, str]] = ()
     charts: Sequence[Chart] = ()
     reconciled: bool | None = None
-    """None: nothing was compared; `note` says why, if something could have been."""
+    """None: nothing was compared."""
     differences: Sequence[Difference] = ()
-    note: str = ""
     parameters: Mapping[str, str] = {}
     signature: str = ""
     """Of a signed report: the key and the signature, in words."""

@@ -90,7 +90,6 @@ def page(document: Document) -> dict[str, Any]:
         "provisional": document.provisional,
         "reconciled": document.reconciled,
         "differences": [[clean(d.what), clean(d.report), clean(d.counter)] for d in document.differences],
-        "note": clean(document.note, TEXT_MAX),
         "definitions": [[clean(what), clean(words, TEXT_MAX)] for what, words in document.definitions],
         "columns": [_heading(column) for column in columns],
         "rows": [_cells(columns, row) for row in rows],

@@ -90,7 +90,6 @@ def test_text_is_never_markup() -> None:
         reconciled=False,
         differences=[Difference(MARKUP, MARKUP, MARKUP)],
         signature=MARKUP,
-        note=MARKUP,
         columns=[Column("day", "text", MARKUP, MARKUP), Column("n", "count", MARKUP)],
         rows=[{"day": MARKUP, "n": 1}],
         charts=[Chart("bar", MARKUP, ("n",), x="day", note=MARKUP)],
