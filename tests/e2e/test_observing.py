@@ -25,8 +25,6 @@ NOT_HERE = {
     "catalog_followed": "no gateway watches a folder",
     "catalog_refused_total": "no gateway watches a folder",
     "bus_out_stopped": "told while the bus rests",
-    "bus_in_stalled_total": "told of a partition that can't be read",
-    "bus_in_paused": "told when a partition is paused",
 }
 """Metrics that this scenario does not bring about, and why. Their panels show 0."""
 
