@@ -5,8 +5,8 @@
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
 LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter CROUPIER_% RAY_%,$(.VARIABLES))
-# Three processes on two cores, because many tests wait. Tests of one module stay together: they share servers.
-PARALLEL := --numprocesses 3 --dist loadscope
+# Three processes on two cores, because many tests wait. Which tests stay together, tests/conftest.py says.
+PARALLEL := --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
 
 help: ## Lists the targets
@@ -24,7 +24,7 @@ test-quick: ## Unit and contract tests, those of the client, and a little of the
 	@./scripts/setup.sh python redis
 	$(CLEAN_ENV) HYPOTHESIS_PROFILE=quick $(PY)/python -m pytest $(PARALLEL) tests/unit tests/contract tests/property clients/python/tests
 
-test-long: ## What takes minutes on real processes: readers of the journal under kills, moves and outages, on both stores
+test-long: ## What takes minutes on real processes: kills, moves and outages of shards and readers, on both stores
 	@./scripts/setup.sh python redis prometheus
 	$(CLEAN_ENV) $(PY)/python -m pytest -m long tests/integration tests/e2e
 

@@ -6,6 +6,7 @@ Each section is the settings of its own package, so that a limit is written in o
 import msgspec
 
 from feeds.archive.settings import ArchiveSettings
+from feeds.audit.settings import AuditSettings
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.bus.settings import BusSettings
 from feeds.notifications.settings import NoticesSettings
@@ -17,6 +18,8 @@ class Integrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     archive: ArchiveSettings | None = None
     """Where the journal goes when the store trims it. Without this section: a folder beside a SQLite store."""
+    audit: AuditSettings | None = None
+    """The audit tree over the archive, and where its checkpoints are published. Without this section: in the archive."""
     bus: BusSettings | None = None
     """Public events to Kafka."""
     bus_in: BusInSettings | None = None

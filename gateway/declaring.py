@@ -42,7 +42,8 @@ class Route(NamedTuple):
 
     `refuses` are the refusals that only this route has; `refusals` adds those that follow from its kind. `keyed`: the
     route changes something and needs an Idempotency-Key. `body` and `query` describe what FastAPI doesn't parse;
-    `form`: the route takes a catalog as a form.
+    `form`: the route takes a catalog as a form. `always_recorded`: the control log tells of every call, not only of
+    those by people.
     """
 
     name: str
@@ -56,6 +57,17 @@ class Route(NamedTuple):
     body: type[msgspec.Struct] | None = None
     form: bool = False
     query: tuple[Parameter, ...] = ()
+    always_recorded: bool = False
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the control log tells of every call of it, whoever calls: so it is with all that is no player's."""
+        return self.always_recorded or (self.keyed and not self.asks_player)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something, of which the control log tells if a person does it."""
+        return self.keyed or (self.always_recorded and self.method != "GET")
 
     @property
     def method(self) -> str:
@@ -97,6 +109,7 @@ class Routes:
         asks_player: bool = True,
         body: type[msgspec.Struct] | None = None,
         form: bool = False,
+        recorded: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declares a handler that changes nothing and needs no key; the words are those of `Route`."""
         return self._declare(
@@ -110,6 +123,7 @@ class Routes:
                 asks_player=asks_player,
                 body=body,
                 form=form,
+                always_recorded=recorded,
             )
         )
 
@@ -124,6 +138,7 @@ class Routes:
         asks_player: bool = True,
         body: type[msgspec.Struct] | None = None,
         form: bool = False,
+        recorded: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declares a handler that changes something, once per Idempotency-Key; `creates`: 201, and 200 for a replay."""
         statuses = (200, 201) if creates else (200,)
@@ -139,6 +154,7 @@ class Routes:
                 asks_player=asks_player,
                 body=body,
                 form=form,
+                always_recorded=recorded,
             )
         )
 

@@ -17,6 +17,8 @@ class GatewayMetrics(Collector):
         self._requests: dict[tuple[str, str], int] = {}
         self.streams = 0
         """Connections to the spin stream."""
+        self.control_dropped = 0
+        """Entries of the control log for which there was no room while it could not be written."""
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -42,6 +44,9 @@ class GatewayMetrics(Collector):
         yield requests
         yield self._spins.family()
         yield GaugeMetricFamily("gateway_streams", "Open connections to the spin stream", value=self.streams)
+        yield CounterMetricFamily(
+            "control_log_dropped", "Entries of the control log that were dropped", value=self.control_dropped
+        )
 
     def exposition(self) -> bytes:
         """The text of `GET /metrics`."""

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from engine.catalog import Campaign, Catalog
+from engine.control_entries import ControlEntry
 from gateway.texts import Texts
 
 
@@ -111,6 +112,23 @@ class TimeEnds(NamedTuple):
 
 class ControlUnavailable(Exception):
     """The supervisor or the store did not answer in time. The request may be done or not; it is safe to repeat it."""
+
+
+class LogUnavailable(Exception):
+    """The control log can't be written, or read, at the moment. The message says why."""
+
+
+class ControlLogPort(Protocol):
+    """What was done to the platform, and who was refused. Entries are numbered from 1, without a gap."""
+
+    async def append(self, entries: Sequence[ControlEntry]) -> None:
+        """Adds entries; they are durable when it returns. Raises LogUnavailable."""
+
+    async def before(self, number: int | None, limit: int) -> Sequence[tuple[int, bytes]]:
+        """At most `limit` encoded entries with numbers below `number` (None: the newest), newest first.
+
+        Empty: there are no more here; what is older is in the archive. Raises LogUnavailable.
+        """
 
 
 class ReadersPort(Protocol):

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 
 import uvloop
 
@@ -13,6 +14,7 @@ from croupier.deploying.control import CatalogControl
 from croupier.deploying.watching import watch_catalog
 from croupier.integrations.topics import event_topics
 from croupier.running.asked_readers import AskedReaders
+from croupier.running.control_log import StoredControlLog
 from croupier.running.keys_watch import KeysWatch
 from croupier.running.stopping import stop_with_parent
 from croupier.settings import Settings
@@ -20,7 +22,10 @@ from feeds.public.asyncapi import document
 from gateway.access.auth import Authenticator, OpenAuth, ProofAuth
 from gateway.access.keys import parse_keys, read_keys
 from gateway.app import VERSION, create_app
-from gateway.serve import OnReady, serve, url_of
+from gateway.listening import url_of
+from gateway.ports import LogUnavailable
+from gateway.recording.recording import Recording
+from gateway.serve import OnReady, serve
 from snapshots.opening import open_store
 
 
@@ -47,10 +52,13 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         auth=authenticator,
         cluster=view,
         control=control,
+        control_log=StoredControlLog(store),
         settings=settings.gateway(),
         events=document(event_topics(settings.integrations), VERSION),
         readers=AskedReaders(client),
     )
+    recording: Recording = app.state.parts.recording
+    following.append(asyncio.create_task(recording.run(), name="control log"))
     app.openapi()  # the document is built now, not under load
     rarely_collect_garbage()
     stop = asyncio.Event()
@@ -64,6 +72,8 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         stopped.set()
         for task in following:
             task.cancel()
+        with suppress(LogUnavailable):
+            await recording.flush()
         await client.stop()
         await store.close()
 

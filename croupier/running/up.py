@@ -28,7 +28,7 @@ from croupier.running.children import Children
 from croupier.settings import Settings
 from feeds.integrations import Integrations
 from gateway.access.keys import load_keys
-from gateway.serve import BACKLOG, bind, url_of
+from gateway.listening import BACKLOG, bind, url_of
 from snapshots.contract import Store, TermLease
 from snapshots.errors import StoreError, StoreUnsuitable, TermHeld
 from snapshots.opening import open_store

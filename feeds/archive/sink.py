@@ -53,9 +53,10 @@ class ArchiveSink:
         metrics: ArchiveMetrics,
         disk: Disk | None = None,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1_000),
+        stored: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings, self._bucket, self._notes, self._metrics = settings, bucket, notes, metrics
-        self._now_ms = now_ms
+        self._now_ms, self._segment_stored = now_ms, stored
         self._keys = KeyBook(notes, kek)
         self._spool = Spool(Path(settings.spool), settings.spool_bytes_max, disk)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="archive")
@@ -276,6 +277,7 @@ class ArchiveSink:
     def _brought(self) -> None:
         self._metrics.spool_bytes.set(self._spool.held_bytes)
         self._room_on_disk.set()
+        self._segment_stored()
 
     def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.get_running_loop().create_task(self._watched(work), name="archive")

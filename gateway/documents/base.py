@@ -3,12 +3,13 @@
 Field names are fixed; amounts are integers in minor units. What callers send is in `gateway.documents.requests`.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from engine.answers import RoundState
 from engine.commands import Mode
+from gateway.documents.visible import VIP
 
 
 class Json(msgspec.Struct, gc=False):
@@ -43,7 +44,7 @@ class WageringJson(Json):
 class StandingJson(Json):
     """Level (null without a ladder) and whole points available, rounded down, after this step."""
 
-    level: str | None
+    level: Annotated[str | None, VIP]
     points: int
 
 

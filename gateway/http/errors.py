@@ -74,6 +74,7 @@ TABLE: Final[dict[str, Row]] = {
     "invalid_redemption": Row(409, "Points are not redeemed in this number", "fix_request"),
     "account_not_empty": Row(409, "The account is not empty", "fix_request"),
     "grant_declined": Row(409, "The bonus was declined", "stop"),
+    "receipt_pending": Row(409, "No checkpoint covers it yet", "retry_same_key", retryable=True),
     "catalog_invalid": Row(409, "The catalog has problems", "fix_request"),
     "overloaded": Row(429, "Too much at once", "retry_same_key", retryable=True),
     "shard_unavailable": Row(503, "The player is not served at the moment", "retry_same_key", retryable=True),

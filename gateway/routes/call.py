@@ -1,10 +1,11 @@
 """What a FastAPI route needs to get from a validated request to a player's answer."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Answered, Players, ask
 from engine.commands import CommandBody, RollbackReportedBet
@@ -15,9 +16,14 @@ from gateway.access.auth import Authenticator, Caller
 from gateway.declaring import Route, RouteTable
 from gateway.documents.base import Json
 from gateway.documents.requests import IDENTIFIER
+from gateway.documents.visible import visible
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
-from gateway.ports import ClusterPort, ControlPort, ReadersPort
+from gateway.ports import ClusterPort, ControlLogPort, ControlPort, ReadersPort
+from gateway.recording.changes import change, subject_of
+from gateway.recording.changes import wanted as wanted_by
+from gateway.recording.operation import operation_of
+from gateway.recording.recording import Recording
 from gateway.routes.request_guard import RECEIVED, ReceivedRequest
 from gateway.texts.wanted import LANGUAGE, wanted
 
@@ -38,6 +44,8 @@ class GatewayParts:
         auth: Authenticator,
         cluster: ClusterPort,
         control: ControlPort,
+        recording: Recording,
+        control_log: ControlLogPort,
         events: bytes = NO_EVENTS,
         readers: ReadersPort | None = None,
     ) -> None:
@@ -46,6 +54,8 @@ class GatewayParts:
         self.auth = auth
         self.cluster = cluster
         self.control = control
+        self.recording = recording
+        self.control_log = control_log
         self.events = events
         self.readers = readers
 
@@ -77,7 +87,30 @@ class Call:
         self._check_parameters({field.alias for field in self._request.scope["route"].dependant.query_params})
         route, scope = self._route(), self._request.scope
         request = HttpRequest(sent_method(scope), target(scope), scope["query_string"], self.headers, self.body)
-        return admit(self.parts.auth, route.name, route.roles, request)
+        caller = admit(self.parts.auth, route.name, route.roles, request)
+        self._received.caller = caller
+        self._received.operation = operation_of(route, caller, self.headers)
+        self._of_player(self._request.path_params.get("player_id", ""))
+        return caller
+
+    def _of_player(self, player_id: str) -> None:
+        if self._received.operation is not None:
+            self._received.operation.player_id = player_id
+
+    async def ask_first(self, *, subject: str = "", reason: str = "", wanted: Any = None) -> None:
+        """Before something is changed: the control log says so, if it is told of this call. Raises LogUnavailable.
+
+        `wanted` is what is asked for, as plain JSON.
+        """
+        operation = self._received.operation
+        if operation is not None:
+            operation.about(subject=subject, reason=reason, wanted=wanted)
+            await self.parts.recording.ask(operation)
+
+    def tell(self, before: Any, after: Any, *, subject: str = "", replayed: bool = False) -> None:
+        """What was changed, as plain JSON, for the control log."""
+        if self._received.operation is not None:
+            self._received.operation.changed(before, after, subject=subject, replayed=replayed)
 
     def _route(self) -> Route:
         return self.parts.routes[f"{self._request.method} {self._request.scope['route'].path}"]
@@ -103,19 +136,38 @@ class Call:
             raise InvariantViolation("declared_change", f"{self._route().name} is declared to change nothing")
         return command_id(caller, self._received.headers)
 
+    def may_see(self, audience: frozenset[str]) -> bool:
+        """Whether the admitted caller has one of these roles (see `gateway.documents.visible`)."""
+        caller = self._received.caller
+        return caller is not None and not audience.isdisjoint(caller.roles)
+
+    def look(self, player_id: str, what: Any) -> None:
+        """What somebody looks at who changes nothing, as plain JSON, for the control log."""
+        self._of_player(player_id)
+        self.tell(None, what)
+
     async def command(self, player_id: str, body: CommandBody) -> Answered:
         """Admits the caller and has the player execute `body` under its key. Raises Refused, RefusedByPlayer."""
-        return await self._ask(player_id, self.command_id(self.admit()), body)
+        command_id = self.command_id(self.admit())
+        return await self._execute(player_id, command_id, body)
+
+    async def _execute(self, player_id: str, command_id: str, body: CommandBody) -> Answered:
+        self._of_player(player_id)
+        await self.ask_first(subject=subject_of(body), reason=getattr(body, "reason", ""), wanted=wanted_by(body))
+        outcome = await self._ask(player_id, command_id, body)
+        self.tell(*change(body, outcome.answer), replayed=outcome.replayed)
+        return outcome
 
     async def roll_back_reported(self, player_id: str, transaction_id: str) -> Answered:
         """Like `command`: rolls back the bet that the same caller reported under `transaction_id`."""
         caller = self.admit()
         body = RollbackReportedBet(f"{caller.id}:{transaction_id}")
-        return await self._ask(player_id, self.command_id(caller), body)
+        return await self._execute(player_id, self.command_id(caller), body)
 
     async def query(self, player_id: str, body: QueryBody) -> Answered:
         """Admits the caller and asks the player. Raises Refused, RefusedByPlayer."""
         self.admit()
+        self._of_player(player_id)
         return await self._ask(player_id, "", body)
 
     async def _ask(self, player_id: str, command: str, body: CommandBody | QueryBody) -> Answered:
@@ -128,9 +180,27 @@ class Call:
 ThisCall = Annotated[Call, Depends(Call)]
 
 
+class DocumentResponse(Response):
+    """A document as JSON, without the fields that whoever called may not see."""
+
+    media_type = "application/json"
+
+    def __init__(self, document: Json, status: int) -> None:
+        super().__init__(status_code=status)
+        self._document = document
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        received: ReceivedRequest = scope[RECEIVED]
+        roles = received.caller.roles if received.caller is not None else frozenset[str]()
+        self.body = msgspec.json.encode(visible(self._document, roles))
+        self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
 def answer(document: Json, status: int = 200) -> Response:
     """An answer as JSON."""
-    return Response(msgspec.json.encode(document), status, media_type="application/json")
+    return DocumentResponse(document, status)
 
 
 def created(document: Json, outcome: Answered) -> Response:

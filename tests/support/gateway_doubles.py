@@ -35,6 +35,7 @@ from engine.answers import (
 )
 from engine.catalog import Campaign, Catalog, Privileges
 from engine.commands import CommandBody
+from engine.control_entries import ControlEntry, encode_control_entry
 from engine.queries import GetBonuses, GetCancelPreview, GetLoyalty, GetPlayer, GetRounds, GetRtp, QueryBody
 from engine.state import Redemption
 from engine.views import (
@@ -53,10 +54,12 @@ from gateway.http.wire import HttpRequest
 from gateway.ports import (
     CampaignFigures,
     Checked,
+    ControlLogPort,
     ControlPort,
     Deployed,
     InForce,
     KeyTaken,
+    LogUnavailable,
     Overtaken,
     Population,
     ReadersPort,
@@ -263,6 +266,30 @@ class ScriptedControl:
         return SandboxClock(NOW_MS + ahead_ms, ahead_ms, replayed)
 
 
+class MemoryControlLog:
+    """A control log in memory; `down` says why it can't be used, if it can't."""
+
+    def __init__(self) -> None:
+        self.entries: list[ControlEntry] = []
+        self.down = ""
+
+    async def append(self, entries: Sequence[ControlEntry]) -> None:
+        if self.down:
+            raise LogUnavailable(self.down)
+        self.entries += entries
+
+    async def before(self, number: int | None, limit: int) -> Sequence[tuple[int, bytes]]:
+        if self.down:
+            raise LogUnavailable(self.down)
+        last = len(self.entries) if number is None else min(number - 1, len(self.entries))
+        numbers = range(last, max(0, last - limit), -1)
+        return [(each, encode_control_entry(self.entries[each - 1])) for each in numbers]
+
+    def told(self) -> list[tuple[str, str]]:
+        """Operation and outcome of every entry."""
+        return [(entry.operation, entry.outcome) for entry in self.entries]
+
+
 ENDPOINT: Mapping[str, Any] = {
     "name": "pms",
     "url": "https://pms.example/hooks",
@@ -277,12 +304,23 @@ ENDPOINT: Mapping[str, Any] = {
     "failing_since": None,
     "disabled_since": None,
 }
+RECEIPT: Mapping[str, Any] = {
+    "format": 1,
+    "player_id": "p1",
+    "session_id": "s-1",
+    "entries": [{"version": 3, "leaf": "ZW50cnk=", "index": 7, "path": ["cGF0aA=="]}],
+    "checkpoint": "casino.example/log\n8\ncm9vdA==\n\n— casino.example/log c2ln\n",
+    "more": False,
+}
 READER_ANSWERS: Mapping[str, Any] = {
+    "receipt": {"outcome": "proven", "receipt": RECEIPT, "version": 3},
     "list": {"endpoints": [ENDPOINT]},
     "test": {"endpoint": "pms", "outcome": "delivered", "status": 204, "ms": 12, "detail": ""},
     "replay": {"endpoint": "pms", "replayed": 1, "missing": [], "next_ms": None},
     "enable": ENDPOINT,
     "disable": ENDPOINT,
+    "stopped": {"count": 1, "players": [{"player_id": "p1", "last": 3, "came": 5, "at": "2026-03-01T12:00:00.000Z"}]},
+    "resume": {"player_id": "p1", "resumed": True, "last": 3},
 }
 
 
@@ -325,6 +363,7 @@ def app_with(
     control: ControlPort | None = None,
     readers: ReadersPort | None = None,
     reader_names: Sequence[str] = ("archive", "webhooks"),
+    control_log: ControlLogPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)
@@ -333,6 +372,7 @@ def app_with(
         auth=auth or OpenAuth(),
         cluster=cluster,
         control=control or ScriptedControl(),
+        control_log=control_log or MemoryControlLog(),
         settings=settings,
         readers=readers or ScriptedReaders(),
     )
@@ -402,12 +442,16 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /catalog/check": Sample("/catalog/check", {"files": {"games.yaml": "games: {}"}}),
     "POST /catalog/deploy": Sample("/catalog/deploy", {"files": {"games.yaml": "games: {}"}}),
     "POST /sandbox/clock": Sample("/sandbox/clock", {"advance_seconds": 60}),
+    "GET /players/{player_id}/receipts/{session_id}": Sample("/players/p1/receipts/s-1"),
     "GET /webhooks": Sample("/webhooks"),
     "POST /webhooks/{name}/test": Sample("/webhooks/pms/test"),
     "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),
     "POST /webhooks/{name}/enable": Sample("/webhooks/pms/enable"),
     "POST /webhooks/{name}/disable": Sample("/webhooks/pms/disable"),
+    "GET /readers/{name}/stopped": Sample("/readers/archive/stopped"),
+    "POST /readers/{name}/stopped/{player_id}/resume": Sample("/readers/archive/stopped/p1/resume"),
     "GET /cluster": Sample("/cluster"),
+    "GET /audit": Sample("/audit"),
     "GET /health/live": Sample("/health/live"),
     "GET /health/ready": Sample("/health/ready"),
     "GET /metrics": Sample("/metrics"),

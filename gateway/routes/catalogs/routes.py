@@ -11,7 +11,7 @@ from gateway.access.roles import DEPLOYERS, PEOPLE, Role, deployer
 from gateway.declaring import CONTROL, Routes
 from gateway.documents.values import rfc3339
 from gateway.http.errors import Refused, key_taken
-from gateway.ports import Checked, ControlPort, ControlUnavailable, Deployed, Finding, KeyTaken, Overtaken
+from gateway.ports import Checked, ControlPort, ControlUnavailable, Deployed, Finding, InForce, KeyTaken, Overtaken
 from gateway.routes.call import ThisCall, answer
 from gateway.routes.catalogs.bundles import CatalogBundle, parse_bundle
 from gateway.routes.catalogs.schemas import CatalogJson, CheckedJson, DeployedJson, FindingJson
@@ -63,12 +63,21 @@ async def deploy(call: ThisCall) -> Response:
     files = parse_bundle(call.headers, call.body)
     caller = call.admit()
     command_id, control = call.command_id(caller), call.parts.control
+    former = control.in_force()
+    await call.ask_first(wanted={"files": sorted(files)})
     outcome = await control.deployed(files, command_id)
     if outcome is None:
         outcome = await _deploy(control, files, caller, command_id)
     if isinstance(outcome, KeyTaken):
         raise key_taken()
+    call.tell(*_told(former, outcome), subject=outcome.version, replayed=outcome.replayed)
     return answer(DeployedJson(outcome.version, outcome.number, dict(outcome.diff), outcome.replayed))
+
+
+def _told(former: InForce, deployed: Deployed) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    """Before and after, for the control log."""
+    before = {"version": former.version, "number": former.number, "by": former.by}
+    return before, {"version": deployed.version, "number": deployed.number, "diff": dict(deployed.diff)}
 
 
 async def _deploy(
@@ -100,7 +109,7 @@ def _check_deployer(caller: Caller, changed_files: tuple[str, ...]) -> None:
         if role not in caller.roles:
             shown = ascii(name[:128])[1:-1]
             detail = f"{shown} differs from the catalog in force, and is deployed by {role or 'nobody'}."
-            raise forbidden(caller, f"POST /catalog/deploy {shown}", detail)
+            raise forbidden(caller, "POST /catalog/deploy", detail, shown)
 
 
 def _invalid(checked: Checked) -> Refused:

@@ -280,6 +280,14 @@ async def test_refusals_of_a_reader(code: str) -> None:
     assert response.json()["detail"] == "Words of the reader."
 
 
+async def test_receipt_pending() -> None:
+    readers = ScriptedReaders({"outcome": "pending", "retry_after_s": 42})
+    async with calling(app_with(readers=readers)) as client:
+        response = await client.get("/players/p1/receipts/s-1")
+    check(response, "receipt_pending")
+    assert response.headers["retry-after"] == "42"
+
+
 async def test_catalog_invalid_lists_the_problems() -> None:
     problem = Finding("campaigns/a.yaml", 7, "write `multiplier` in quotes")
     control = ScriptedControl(Checked((problem,), (), ("campaigns/a.yaml",), 7))
@@ -320,7 +328,7 @@ def check(response: httpx.Response, code: str, action: str | None = None) -> Non
     assert document["type"] == f"urn:croupier:problem:{code}"
     assert (document["title"], document["action"], document["retryable"]) == (row.title, row.action, row.retryable)
     assert re.search(r"\w", document["detail"])
-    assert ("retry-after" in response.headers) == (row.status in (429, 503))
+    assert ("retry-after" in response.headers) == (row.status in (429, 503) or code == "receipt_pending")
 
 
 def test_every_refusal_has_a_row() -> None:
@@ -329,7 +337,7 @@ def test_every_refusal_has_a_row() -> None:
 
 def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
-    others |= {"catalog_invalid", "webhook_not_found", "replay_impossible"}
+    others |= {"catalog_invalid", "webhook_not_found", "replay_impossible", "receipt_pending"}
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 
 
