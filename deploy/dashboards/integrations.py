@@ -118,7 +118,7 @@ PROOF = Row(
     (
         Panel("Audit tree", "Leaves: archived entries and entries of the control log.",
               (Query("max(audit_tree_size)", "leaves"),), "short"),
-        Panel("Not covered by a checkpoint for", "How long the oldest leaf has waited that no signed checkpoint covers.",
+        Panel("Not covered by a checkpoint for", "How long the oldest leaf has waited for a signed checkpoint.",
               (Query("max(audit_checkpoint_age_seconds)", "age"),), "s", worry=300, alarm=600),
         Panel(
             "Checkpoints", "Per hour: signed ones, and attempts that failed and are repeated.",
@@ -132,7 +132,7 @@ PROOF = Row(
         Panel("Control log", "Entries that were dropped because the store took none for too long: 0 is right.",
               (Query("sum(control_log_dropped_total)", "dropped"),), "none", alarm=1),
         Panel(
-            "Scheduled reports", "Delivered per day, failed attempts per day, and hours that the oldest one is overdue.",
+            "Scheduled reports", "Delivered and failed per day; hours that the oldest one is overdue.",
             (
                 Query(or_zero("sum by (schedule) (increase(reports_delivered_total[1d]))"), "{{schedule}} delivered"),
                 Query(or_zero("sum by (schedule) (increase(reports_delivery_failures_total[1d]))"),
