@@ -25,6 +25,9 @@ NOT_HERE = {
     "catalog_followed": "no gateway watches a folder",
     "catalog_refused_total": "no gateway watches a folder",
     "bus_out_stopped": "told while the bus rests",
+    "reports_delivered_total": "no report is scheduled",
+    "reports_delivery_failures_total": "no report is scheduled",
+    "reports_overdue_seconds": "no report is scheduled",
 }
 """Metrics that this scenario does not bring about, and why. Their panels show 0."""
 
@@ -46,11 +49,16 @@ def configured(folder: Path, up: CroupierUp) -> Path:
 
 
 def play(up: CroupierUp, kafka: MockKafka, name: str) -> None:
-    """A player who deposits, gets a bonus, plays, withdraws, and is paid by the bus; and one whom nobody knows."""
+    """A player who deposits, gets a bonus, plays, asks for a receipt, withdraws, and is paid by the bus; and one whom
+    nobody knows.
+    """
     register(up.api, name, 3_000)
     for _ in range(20):
         target = f"/spin?player_id={name}&game_id=book-of-dunes&mode=real&bet=10&win=20"
-        assert up.api.game("POST", target).status_code == 200
+        spun = up.api.game("POST", target)
+        assert spun.status_code == 200
+    asked_receipt = up.api.platform("GET", f"/players/{name}/receipts/{spun.json()['session_id']}")
+    assert asked_receipt.status_code < 500, asked_receipt.text
     asked = {"amount": 100, "forfeit_bonuses": True}
     withdrawal = up.api.platform("POST", f"/players/{name}/withdrawals", asked).json()["withdrawal_id"]
     confirmed = up.api.platform("POST", f"/players/{name}/withdrawals/{withdrawal}/confirm", {})
