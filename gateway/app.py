@@ -24,6 +24,7 @@ from gateway.ports import (
     ControlLogPort,
     ControlPort,
     ControlUnavailable,
+    HistoryPort,
     LogUnavailable,
     ReadersPort,
 )
@@ -95,12 +96,14 @@ def create_app(
     settings: GatewaySettings,
     events: bytes = NO_EVENTS,
     readers: ReadersPort | None = None,
+    history: HistoryPort | None = None,
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and all ports belong to the caller.
 
     The caller runs `app.state.parts.recording`, which writes what no answer waits for.
 
-    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers` nobody can ask them.
+    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers` nobody can ask
+    readers, and without `history` nobody can ask what became of a player.
     """
     metrics = GatewayMetrics()
     recording = Recording(control_log, metrics)
@@ -116,6 +119,7 @@ def create_app(
         control_log=control_log,
         events=events,
         readers=readers,
+        history=history,
     )
     app.state.metrics = metrics
     app.state.figures = HouseFigures(cluster, control)

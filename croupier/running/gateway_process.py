@@ -1,6 +1,7 @@
 """`croupier gateway`: one gateway process. It needs no Ray: routes come from the store, spins go over the channel."""
 
 import asyncio
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -12,12 +13,17 @@ from actors.routing.client import ShardClient
 from actors.routing.cluster_view import ClusterView
 from croupier.deploying.control import CatalogControl
 from croupier.deploying.watching import watch_catalog
+from croupier.explaining.child import ExplainingChild
+from croupier.explaining.pipe import Begin
+from croupier.integrations import load_integrations
+from croupier.integrations.plans import archive_of
 from croupier.integrations.topics import event_topics
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.control_log import StoredControlLog
 from croupier.running.keys_watch import KeysWatch
 from croupier.running.stopping import stop_with_parent
 from croupier.settings import Settings
+from feeds.integrations import Integrations
 from feeds.public.asyncapi import document
 from gateway.access.auth import Authenticator, OpenAuth, ProofAuth
 from gateway.access.keys import parse_keys, read_keys
@@ -47,6 +53,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         asyncio.create_task(control.run(), name="catalog"),
     ]
     authenticator = _authenticator(settings, following)
+    history = ExplainingChild(_histories(settings))
     app = create_app(
         players=client,
         auth=authenticator,
@@ -56,6 +63,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         settings=settings.gateway(),
         events=document(event_topics(settings.integrations), VERSION),
         readers=AskedReaders(client),
+        history=history,
     )
     recording: Recording = app.state.parts.recording
     following.append(asyncio.create_task(recording.run(), name="control log"))
@@ -74,8 +82,17 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
             task.cancel()
         with suppress(LogUnavailable):
             await recording.flush()
+        await history.close()
         await client.stop()
         await store.close()
+
+
+def _histories(settings: Settings) -> Begin:
+    """What the process that reads histories needs to know. Raises IntegrationsInvalid."""
+    file = settings.integrations
+    integrations = Integrations() if file is None else load_integrations(file, with_secrets=False)
+    archive = archive_of(integrations, settings, os.environ)
+    return Begin(settings.store, None if archive is None else archive.place, settings.cluster_secret)
 
 
 def _authenticator(settings: Settings, following: "list[asyncio.Task[None]]") -> Authenticator:

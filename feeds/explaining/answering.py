@@ -79,7 +79,11 @@ class Answering:
         return Place(state.player_id, state.version, Movement(state.real, bonus, state.loyalty.available))
 
     def _timeline(self, player_id: str, found: Page, purse: Purse) -> Timeline:
-        where = "in the journal nor in the archive" if self._archive is not None else "in the journal, and there is no archive"
+        where = (
+            "in the journal nor in the archive"
+            if self._archive is not None
+            else "in the journal, and there is no archive"
+        )
         neither = "neither " if self._archive is not None else "not "
         note = f"Entries up to version {found.missing} are {neither}{where}." if found.missing else ""
         return Timeline(

@@ -81,7 +81,9 @@ async def explained(
     begun = decode_entry(first)
     found, read_through = await _entries_of(entries, begun, session_id)
     known = await catalogs.at(begun.real_ms or begun.time_ms)
-    grants = {grant.grant_id: grant for grant in [await grant_of(entries, each, day) for each in _grants_in(found)] if grant}
+    grants = {
+        grant.grant_id: grant for grant in [await grant_of(entries, each, day) for each in _grants_in(found)] if grant
+    }
     shown, telling = [], _Telling(purse, grants, known, session_id)
     for entry in found:
         shown.append(telling.shown(entry))
@@ -111,9 +113,7 @@ def _opening(entry: Transition, session_id: str) -> e.BetPlaced | None:
     return None
 
 
-async def _entries_of(
-    entries: PlayerEntries, begun: Transition, session_id: str
-) -> tuple[Sequence[Transition], int]:
+async def _entries_of(entries: PlayerEntries, begun: Transition, session_id: str) -> tuple[Sequence[Transition], int]:
     """All entries that name the round, oldest first, and up to which version they were looked for."""
     found, version, newest = [begun], begun.version, entries.head.state.version
     last = min(newest, begun.version + FOLLOWED_MAX)
@@ -210,9 +210,7 @@ class _Telling:
         answer = _round_answer(entry)
         if answer is not None:
             wagering = answer.wagering
-            self._scene = self._scene._replace(
-                in_wager=wagering.grant_id, remaining=wagering.remaining, level=answer.level
-            )
+            self._scene = self._scene._replace(in_wager=wagering.grant_id, remaining=wagering.remaining)
         lines: list[tuple[str, Line]] = []
         for event in entry.events:
             lines += [(type(event).__name__, line) for line in steps(event, self._scene)]

@@ -32,7 +32,6 @@ class Scene(NamedTuple):
     won: Movement = Movement()
     in_wager: str | None = None
     remaining: int = 0
-    level: str = ""
 
     def game(self, game_id: str) -> Game | None:
         """The game as the catalog of that time has it."""
@@ -202,8 +201,7 @@ def _limit(event: e.BetPlaced, scene: Scene) -> Iterator[Line]:
 def _points(event: e.BetPlaced, scene: Scene) -> Iterator[Line]:
     """Turnover and points, by the game's factor and the multiplier of a promotion."""
     turnover = euros(event.turnover_micro)
-    level = f" at level {scene.level}" if scene.level else ""
-    yield Line(f"The stake is turnover of {turnover}{level}.", (r.CONVERTED, r.TURNOVER))
+    yield Line(f"The stake is turnover of {turnover}.", (r.CONVERTED, r.TURNOVER))
     if not event.points_micro:
         yield Line("It earned no points.", (r.POINTS,))
         return

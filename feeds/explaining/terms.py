@@ -61,9 +61,13 @@ def _words(grant: Grant, terms: GrantTerms, purse: Purse) -> Sequence[str]:
     said = [f"To be wagered: {purse.said(grant.wager_total)} (multiplier {micro(terms.multiplier_micro)})."]
     said += _on_bets(terms, purse)
     if terms.excluded_games:
-        policy = "the bonus's money can't be staked" if terms.excluded_policy == "real_only" else "bets make no progress"
+        policy = (
+            "the bonus's money can't be staked" if terms.excluded_policy == "real_only" else "bets make no progress"
+        )
         said.append(f"On {', '.join(terms.excluded_games)} {policy}.")
-    shares = [f"{name} {share} %" for name, share in (*terms.contribution_games.items(), *terms.contribution_types.items())]
+    shares = [
+        f"{name} {share} %" for name, share in (*terms.contribution_games.items(), *terms.contribution_types.items())
+    ]
     if shares:
         said.append(f"Of a stake counts: {', '.join(shares)}; elsewhere what games.yaml says.")
     if terms.max_cashout is not None:

@@ -19,7 +19,7 @@ from gateway.documents.requests import IDENTIFIER
 from gateway.documents.visible import visible
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
-from gateway.ports import ClusterPort, ControlLogPort, ControlPort, ReadersPort
+from gateway.ports import ClusterPort, ControlLogPort, ControlPort, HistoryPort, ReadersPort
 from gateway.recording.changes import change, subject_of
 from gateway.recording.changes import wanted as wanted_by
 from gateway.recording.operation import operation_of
@@ -48,6 +48,7 @@ class GatewayParts:
         control_log: ControlLogPort,
         events: bytes = NO_EVENTS,
         readers: ReadersPort | None = None,
+        history: HistoryPort | None = None,
     ) -> None:
         self.routes = routes
         self.players = players
@@ -58,6 +59,7 @@ class GatewayParts:
         self.control_log = control_log
         self.events = events
         self.readers = readers
+        self.history = history
 
 
 class Call:

@@ -16,8 +16,7 @@ _REFUSALS: Final = {
 
 
 def _registered(event: e.PlayerRegistered, purse: Purse) -> Line:
-    level = f", at level {event.level}" if event.level else ""
-    return Line(f"The player was registered in {event.currency}{level}.")
+    return Line(f"The player was registered in {event.currency}.")
 
 
 def _updated(event: e.PlayerUpdated, purse: Purse) -> Line:

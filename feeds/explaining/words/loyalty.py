@@ -17,12 +17,12 @@ def _level(event: e.LevelChanged, purse: Purse) -> Line:
         "reversal": ("because the undone bet's turnover had supported the level", r.REVERSAL),
         "ladder_changed": ("because the old level is no longer on the ladder", r.LADDERS),
     }[event.reason]
-    return Line(f"The level changed from {event.old or 'none'} to {event.new}, {text}.", (rule,))
+    return Line(f"The level changed from {event.old or 'none'} to {event.new}, {text}.", (rule,), vip=True)
 
 
 def _level_due(event: e.LevelUpDue, purse: Purse) -> Line:
     text = f"The rounds that climbed to {', '.join(event.levels)} are closed: campaigns for these levels have had their turn."
-    return Line(text, (r.TRIGGERS,))
+    return Line(text, (r.TRIGGERS,), vip=True)
 
 
 def _adjusted(event: e.PointsAdjusted, purse: Purse) -> Line:
@@ -64,8 +64,12 @@ def _cashback(event: e.CashbackSettled, purse: Purse) -> Line:
         text += f", less {purse.said(event.taken_off)} for bets undone after their week was paid"
     if not event.amount:
         reason = {"under_minimum": "that is below the smallest cashback", "player_blocked": "the player is blocked"}
-        return Line(f"{text}. Nothing is paid: {reason.get(event.reason, 'nothing was lost')}.", (r.CASHBACK,))
-    return Line(f"{text}. {percent(event.percent_micro)} of it are {purse.said(event.amount)}.", (r.CASHBACK,))
+        return Line(
+            f"{text}. Nothing is paid: {reason.get(event.reason, 'nothing was lost')}.", (r.CASHBACK,), vip=True
+        )
+    return Line(
+        f"{text}. {percent(event.percent_micro)} of it are {purse.said(event.amount)}.", (r.CASHBACK,), vip=True
+    )
 
 
 LOYALTY: Final[dict[type[e.Event], Callable[[Any, Purse], Line]]] = {
