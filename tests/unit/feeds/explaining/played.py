@@ -69,7 +69,7 @@ class Life:
         self._random = Random(seed)
         self.catalog = house(self._random.choice(["real_first", "bonus_first"]))
         self.table = Table(self.catalog, 2_000)
-        self.after: dict[int, Movement] = {}
+        self.after = {1: Movement()}
         self._sent = 0
         self._noted = 0
         self._note()
