@@ -1,5 +1,6 @@
 """Answers what is asked. It opens nothing and owns nothing but the store and the archive that it is given."""
 
+import asyncio
 import logging
 from typing import Final
 
@@ -10,6 +11,7 @@ from feeds.explaining.amounts import Purse
 from feeds.explaining.asked import AskDispute, Asked, AskHistory, AskRound, Said
 from feeds.explaining.catalogs import PastCatalogs
 from feeds.explaining.cursors import CursorInvalid, Cursors, Place
+from feeds.explaining.disputes import dispute
 from feeds.explaining.movements import Movement
 from feeds.explaining.purses import Purses
 from feeds.explaining.reading import ArchivedEntries, PlayerEntries, head_of
@@ -97,4 +99,13 @@ class Answering:
         )
 
     async def _dispute(self, asked: AskDispute, entries: PlayerEntries, purse: Purse) -> Said:
-        return Said("not_found")
+        found = await dispute(entries, self._catalogs, asked.grant_id, purse, asked.day)
+        if found is None:
+            return Said("not_found")
+        if asked.form == "json":
+            return Said("found", msgspec.Raw(_raw(found)))
+        try:
+            from feeds.explaining.paper import paper
+        except ImportError as missing:
+            return Said("unavailable", detail=f"a PDF needs {missing.name}: install croupier[reports]")
+        return Said("found", pdf=await asyncio.to_thread(paper, found))

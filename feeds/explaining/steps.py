@@ -147,12 +147,14 @@ def _left(event: e.BetPlaced, scene: Scene) -> str:
 
 
 def _percent(event: e.BetPlaced, scene: Scene) -> int | None:
-    """The contribution: the grant's own for the game; else what needs the catalog of that time."""
     terms = scene.terms(event.grant_id or scene.in_wager)
-    if terms is None:
-        return None
-    game = scene.game(event.game_id)
-    return terms.contribution_games.get(event.game_id) if game is None else contribution(terms, game)
+    return None if terms is None else contribution_of(terms, scene.catalog, event.game_id)
+
+
+def contribution_of(terms: GrantTerms, catalog: Catalog | None, game_id: str) -> int | None:
+    """Percent of a stake that counts: the terms' own for the game; else what needs the catalog of that time."""
+    game = None if catalog is None else catalog.games.get(game_id)
+    return terms.contribution_games.get(game_id) if game is None else contribution(terms, game)
 
 
 def _not_counted(event: e.BetPlaced, scene: Scene) -> tuple[str, r.Rule]:

@@ -1,6 +1,6 @@
 """One question to whoever reads histories, and what its answer means over HTTP."""
 
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -8,7 +8,6 @@ from gateway.http.errors import Refused, invalid_field
 from gateway.ports import ControlUnavailable, HistoryBusy
 from gateway.routes.call import ThisCall
 
-RETRY: Final = [(b"retry-after", b"5")]
 
 
 class Said(msgspec.Struct):
@@ -31,7 +30,7 @@ async def ask_history(call: ThisCall, player_id: str, do: str, **asked: Any) -> 
     try:
         said = msgspec.json.decode(await port.ask_history(request), type=Said)
     except HistoryBusy:
-        raise Refused("overloaded", "Too much is asked of histories at once.", headers=RETRY) from None
+        raise Refused("overloaded", "Too much is asked of histories at once.") from None
     if said.outcome not in ("found", "not_found"):
         raise _refusal(player_id, said)
     return said
@@ -43,7 +42,7 @@ def _refusal(player_id: str, said: Said) -> Exception:
     if said.outcome == "wrong":
         return invalid_field(said.field or "request", said.detail)
     if said.outcome == "behind":
-        return Refused("journal_unavailable", "Entries are just on their way to the archive; ask again.", headers=RETRY)
+        return Refused("journal_unavailable", "Entries are just on their way to the archive; ask again.")
     if said.outcome == "damaged":
         return Refused("journal_unavailable", "The player's history is damaged: an operator must look.")
     return ControlUnavailable(f"The history can't be read now: {said.detail}")
