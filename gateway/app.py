@@ -25,6 +25,7 @@ from gateway.ports import (
     ControlLogPort,
     ControlPort,
     ControlUnavailable,
+    HistoryPort,
     LogUnavailable,
     ProposalsPort,
     ReadersPort,
@@ -100,13 +101,14 @@ def create_app(
     events: bytes = NO_EVENTS,
     readers: ReadersPort | None = None,
     reports: ReportsPort | None = None,
+    history: HistoryPort | None = None,
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and all ports belong to the caller.
 
     The caller runs `app.state.parts.recording`, which writes what no answer waits for.
 
-    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers` or
-    `reports` nobody can ask them.
+    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers`, `reports` or
+    `history` nobody can ask them.
     """
     metrics = GatewayMetrics()
     recording = Recording(control_log, metrics)
@@ -124,6 +126,7 @@ def create_app(
         events=events,
         readers=readers,
         reports=reports,
+        history=history,
     )
     app.state.metrics = metrics
     app.state.figures = HouseFigures(cluster, control)

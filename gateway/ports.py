@@ -157,6 +157,17 @@ class ProposalsPort(Protocol):
         """Writes the decision if `known` is the one that holds. Answers the one that holds now; None: no proposal."""
 
 
+class HistoryBusy(Exception):
+    """Too much is asked of histories at once. Nothing was done."""
+
+
+class HistoryPort(Protocol):
+    """What became of a player, in words: histories, rounds explained, files of disputes."""
+
+    async def ask_history(self, request: bytes) -> bytes:
+        """One question and its answer; both are JSON. Raises ControlUnavailable, HistoryBusy."""
+
+
 class ReadersPort(Protocol):
     """The readers of the journal, wherever they run."""
 

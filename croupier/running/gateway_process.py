@@ -1,6 +1,7 @@
 """`croupier gateway`: one gateway process. It needs no Ray: routes come from the store, spins go over the channel."""
 
 import asyncio
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -12,6 +13,10 @@ from actors.routing.client import ShardClient
 from actors.routing.cluster_view import ClusterView
 from croupier.deploying.control import CatalogControl
 from croupier.deploying.watching import watch_catalog
+from croupier.explaining.child import ExplainingChild
+from croupier.explaining.pipe import Begin
+from croupier.integrations import load_integrations
+from croupier.integrations.plans import archive_of
 from croupier.integrations.topics import event_topics
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.control_log import StoredControlLog
@@ -20,6 +25,7 @@ from croupier.running.report_children import ReportChildren, own_reports
 from croupier.running.stopping import stop_with_parent
 from croupier.running.watched_keys import WatchedKeys
 from croupier.settings import Settings
+from feeds.integrations import Integrations
 from feeds.public.asyncapi import document
 from gateway.access.auth import Authenticator, OpenAuth
 from gateway.app import VERSION, create_app
@@ -50,6 +56,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
     authenticator = _authenticator(settings)
     control_log = StoredControlLog(store)
     reports = ReportChildren(settings, own_reports(settings))
+    history = ExplainingChild(_histories(settings))
     app = create_app(
         players=client,
         auth=authenticator,
@@ -61,6 +68,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         events=document(event_topics(settings.integrations), VERSION),
         readers=AskedReaders(client),
         reports=reports,
+        history=history,
     )
     app.state.metrics.registry.register(reports.unreconciled)
     recording: Recording = app.state.parts.recording
@@ -83,8 +91,17 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         await reports.close()
         with suppress(LogUnavailable):
             await recording.flush()
+        await history.close()
         await client.stop()
         await store.close()
+
+
+def _histories(settings: Settings) -> Begin:
+    """What the process that reads histories needs to know. Raises IntegrationsInvalid."""
+    file = settings.integrations
+    integrations = Integrations() if file is None else load_integrations(file, with_secrets=False)
+    archive = archive_of(integrations, settings, os.environ)
+    return Begin(settings.store, None if archive is None else archive.place, settings.cluster_secret)
 
 
 def _authenticator(settings: Settings) -> Authenticator:

@@ -21,7 +21,7 @@ from gateway.documents.visible import visible
 from gateway.four_eyes.approvals import Approvals, Waiting
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
-from gateway.ports import ClusterPort, ControlLogPort, ControlPort, ReadersPort, ReportsPort
+from gateway.ports import ClusterPort, ControlLogPort, ControlPort, HistoryPort, ReadersPort, ReportsPort
 from gateway.recording.changes import change, subject_of
 from gateway.recording.changes import wanted as wanted_by
 from gateway.recording.operation import Operation, operation_of
@@ -52,6 +52,7 @@ class GatewayParts:
         events: bytes = NO_EVENTS,
         readers: ReadersPort | None = None,
         reports: ReportsPort | None = None,
+        history: HistoryPort | None = None,
     ) -> None:
         self.routes = routes
         self.players = players
@@ -64,6 +65,7 @@ class GatewayParts:
         self.events = events
         self.readers = readers
         self.reports = reports
+        self.history = history
 
 
 class Call:

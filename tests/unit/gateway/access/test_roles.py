@@ -55,6 +55,8 @@ MATRIX = """
     POST /catalog/deploy                  . . x x . x .
     POST /sandbox/clock                   . x . . . x .
     GET /players/{player_id}/receipts/{session_id}  . x . . x . x
+    GET /players/{player_id}/history      . x . . x . x
+    GET /players/{player_id}/rounds/{session_id}/explain  . x . . x . x
     GET /webhooks                         . . . . . x .
     POST /webhooks/{name}/test            . . . . . x .
     POST /webhooks/{name}/replay          . . . . . x .
