@@ -25,9 +25,11 @@ from gateway.ports import (
     ControlLogPort,
     ControlPort,
     ControlUnavailable,
+    HistoryPort,
     LogUnavailable,
     ProposalsPort,
     ReadersPort,
+    ReportsPort,
 )
 from gateway.recording.recording import Recording
 from gateway.route_table import MODULES, ROUTES
@@ -98,12 +100,15 @@ def create_app(
     settings: GatewaySettings,
     events: bytes = NO_EVENTS,
     readers: ReadersPort | None = None,
+    reports: ReportsPort | None = None,
+    history: HistoryPort | None = None,
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and all ports belong to the caller.
 
     The caller runs `app.state.parts.recording`, which writes what no answer waits for.
 
-    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers` nobody can ask them.
+    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers`, `reports` or
+    `history` nobody can ask them.
     """
     metrics = GatewayMetrics()
     recording = Recording(control_log, metrics)
@@ -120,6 +125,8 @@ def create_app(
         control_log=control_log,
         events=events,
         readers=readers,
+        reports=reports,
+        history=history,
     )
     app.state.metrics = metrics
     app.state.figures = HouseFigures(cluster, control)

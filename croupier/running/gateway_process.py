@@ -1,6 +1,7 @@
 """`croupier gateway`: one gateway process. It needs no Ray: routes come from the store, spins go over the channel."""
 
 import asyncio
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -12,13 +13,19 @@ from actors.routing.client import ShardClient
 from actors.routing.cluster_view import ClusterView
 from croupier.deploying.control import CatalogControl
 from croupier.deploying.watching import watch_catalog
+from croupier.explaining.child import ExplainingChild
+from croupier.explaining.pipe import Begin
+from croupier.integrations import load_integrations
+from croupier.integrations.plans import archive_of
 from croupier.integrations.topics import event_topics
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.control_log import StoredControlLog
 from croupier.running.proposals import StoredProposals
+from croupier.running.report_children import ReportChildren, own_reports
 from croupier.running.stopping import stop_with_parent
 from croupier.running.watched_keys import WatchedKeys
 from croupier.settings import Settings
+from feeds.integrations import Integrations
 from feeds.public.asyncapi import document
 from gateway.access.auth import Authenticator, OpenAuth
 from gateway.app import VERSION, create_app
@@ -48,6 +55,8 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
     ]
     authenticator = _authenticator(settings)
     control_log = StoredControlLog(store)
+    reports = ReportChildren(settings, own_reports(settings))
+    history = ExplainingChild(_histories(settings))
     app = create_app(
         players=client,
         auth=authenticator,
@@ -58,7 +67,10 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         settings=settings.gateway(),
         events=document(event_topics(settings.integrations), VERSION),
         readers=AskedReaders(client),
+        reports=reports,
+        history=history,
     )
+    app.state.metrics.registry.register(reports.unreconciled)
     recording: Recording = app.state.parts.recording
     following.append(asyncio.create_task(recording.run(), name="control log"))
     if isinstance(authenticator, WatchedKeys):
@@ -76,10 +88,20 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         stopped.set()
         for task in following:
             task.cancel()
+        await reports.close()
         with suppress(LogUnavailable):
             await recording.flush()
+        await history.close()
         await client.stop()
         await store.close()
+
+
+def _histories(settings: Settings) -> Begin:
+    """What the process that reads histories needs to know. Raises IntegrationsInvalid."""
+    file = settings.integrations
+    integrations = Integrations() if file is None else load_integrations(file, with_secrets=False)
+    archive = archive_of(integrations, settings, os.environ)
+    return Begin(settings.store, None if archive is None else archive.place, settings.cluster_secret)
 
 
 def _authenticator(settings: Settings) -> Authenticator:

@@ -24,6 +24,7 @@ from croupier.deploying.control import content_of
 from croupier.deploying.exponents import catalog_in_force, exponent_problems
 from croupier.integrations import load_integrations
 from croupier.integrations.plans import archive_of, reader_plans
+from croupier.reporting.planning import with_schedules
 from croupier.running.children import Children
 from croupier.running.operators import by_operator, record
 from croupier.settings import Settings
@@ -202,7 +203,12 @@ def _deployment(settings: Settings, integrations: Integrations, content: Catalog
         content=content,
         log_level=settings.log_level,
         instance=instance,
-        readers=reader_plans(integrations, archive, settings.store),
+        readers=with_schedules(
+            reader_plans(integrations, archive, settings.store),
+            integrations.reports,
+            settings.store,
+            settings.integrations,
+        ),
         take_over=settings.take_over,
     )
     return deployment

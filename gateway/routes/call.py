@@ -1,5 +1,6 @@
 """What a FastAPI route needs to get from a validated request to a player's answer."""
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -20,7 +21,7 @@ from gateway.documents.visible import visible
 from gateway.four_eyes.approvals import Approvals, Waiting
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
-from gateway.ports import ClusterPort, ControlLogPort, ControlPort, ReadersPort
+from gateway.ports import ClusterPort, ControlLogPort, ControlPort, HistoryPort, ReadersPort, ReportsPort
 from gateway.recording.changes import change, subject_of
 from gateway.recording.changes import wanted as wanted_by
 from gateway.recording.operation import Operation, operation_of
@@ -50,6 +51,8 @@ class GatewayParts:
         control_log: ControlLogPort,
         events: bytes = NO_EVENTS,
         readers: ReadersPort | None = None,
+        reports: ReportsPort | None = None,
+        history: HistoryPort | None = None,
     ) -> None:
         self.routes = routes
         self.players = players
@@ -61,6 +64,8 @@ class GatewayParts:
         self.control_log = control_log
         self.events = events
         self.readers = readers
+        self.reports = reports
+        self.history = history
 
 
 class Call:
@@ -87,9 +92,18 @@ class Call:
         """The language of texts: as chosen, else as the browser accepts, else the player's, else English."""
         return self.parts.control.texts().choose(wanted(chosen, self.headers.get(b"accept-language", b""), of_player))
 
-    def admit(self) -> Caller:
-        """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused."""
-        self._check_parameters({field.alias for field in self._request.scope["route"].dependant.query_params})
+    def query_items(self) -> Sequence[tuple[str, str]]:
+        """All parameters behind the question mark, as sent."""
+        return self._request.query_params.multi_items()
+
+    def admit(self, others: Collection[str] = ()) -> Caller:
+        """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused.
+
+        `others` are parameters that are known beside those in the handler's signature.
+        """
+        self._check_parameters(
+            {field.alias for field in self._request.scope["route"].dependant.query_params} | {*others}
+        )
         route, scope = self.route, self._request.scope
         request = HttpRequest(sent_method(scope), target(scope), scope["query_string"], self.headers, self.body)
         caller = admit(self.parts.auth, route.name, route.roles, request)

@@ -62,6 +62,8 @@ from gateway.ports import (
     ControlLogPort,
     ControlPort,
     Deployed,
+    HistoryBusy,
+    HistoryPort,
     InForce,
     KeyTaken,
     LogUnavailable,
@@ -70,6 +72,12 @@ from gateway.ports import (
     Proposal,
     ProposalsPort,
     ReadersPort,
+    ReportAsked,
+    ReportListed,
+    ReportParameter,
+    ReportRefused,
+    ReportsPort,
+    ReportStream,
     SandboxClock,
     TimeEnds,
 )
@@ -372,6 +380,98 @@ class ScriptedReaders:
         return json.dumps(self._said or READER_ANSWERS[self.asked[-1][1]["do"]]).encode()
 
 
+GGR = ReportListed("ggr", "GGR", "Stakes less wins.", frozenset({"auditor", "marketing_manager"}))
+STATEMENT = ReportListed(
+    "player-statement",
+    "Player statement",
+    "What moved a player's money.",
+    frozenset({"support"}),
+    (ReportParameter("player_id", "the player", None),),
+)
+
+
+class ScriptedReports:
+    """Two reports. Answers with a few bytes, or with `refused`; remembers what it was asked."""
+
+    def __init__(self, refused: ReportRefused | None = None, reconciled: bool | None = True) -> None:
+        self.asked: list[ReportAsked] = []
+        self._refused, self._reconciled = refused, reconciled
+
+    async def listed(self) -> Sequence[ReportListed]:
+        return [GGR, STATEMENT]
+
+    async def ask(self, asked: ReportAsked) -> ReportStream | ReportRefused:
+        self.asked.append(asked)
+        if self._refused is not None:
+            return self._refused
+        return ReportStream("text/csv; charset=utf-8", True, self._reconciled, _told(b"day,ggr\r\n", b"x,1.00\r\n"))
+
+
+async def _told(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+AMOUNTS: Mapping[str, Any] = {"real": -100, "bonus": 0, "points": "1"}
+LINE: Mapping[str, Any] = {
+    "event": "BetPlaced",
+    "text": "The whole stake of 1.00 EUR came from real money: no bonus was in wager.",
+    "rules": [{"section": "§2.1", "paragraph": "A stake is taken from the real wallet first"}],
+    "moved": AMOUNTS,
+    "vip": False,
+}
+SECRET_LINE: Mapping[str, Any] = {**LINE, "event": "LevelChanged", "text": "The level changed to gold.", "vip": True}
+ENTRY: Mapping[str, Any] = {
+    "version": 3,
+    "time": "2026-01-01T00:00:00.000Z",
+    "request_id": "k1",
+    "moved": AMOUNTS,
+    "after": AMOUNTS,
+}
+HISTORY: Mapping[str, Any] = {
+    "player_id": "p1",
+    "currency": "EUR",
+    "exponent": 2,
+    "entries": [{**ENTRY, "lines": [LINE, SECRET_LINE]}],
+    "cursor": "sealed",
+    "complete": True,
+    "note": "",
+}
+EXPLAINED: Mapping[str, Any] = {
+    "player_id": "p1",
+    "session_id": "p1-3",
+    "game_id": "book",
+    "round_id": None,
+    "mode": "real",
+    "state": "closed",
+    "currency": "EUR",
+    "exponent": 2,
+    "entries": [{**ENTRY, "steps": [LINE], "level": "gold"}],
+    "moved": AMOUNTS,
+    "terms": [],
+    "catalog": "77aa",
+    "read_through": 9,
+    "notes": [],
+    "receipt_url": "/players/p1/receipts/p1-3",
+}
+HISTORY_ANSWERS: Mapping[str, Any] = {"history": HISTORY, "round": EXPLAINED}
+
+
+class ScriptedHistory:
+    """Finds everything, or says `said`; remembers what it was asked. `busy`: it has no place."""
+
+    def __init__(self, said: Mapping[str, Any] | None = None, busy: bool = False) -> None:
+        self.asked: list[Any] = []
+        self._said, self._busy = said, busy
+
+    async def ask_history(self, request: bytes) -> bytes:
+        if self._busy:
+            raise HistoryBusy
+        self.asked.append(json.loads(request))
+        found = {"outcome": "found", "document": HISTORY_ANSWERS[self.asked[-1]["do"]]}
+        return json.dumps(self._said or found).encode()
+
+
 class RoleAuth:
     """Every caller has exactly the given roles."""
 
@@ -423,6 +523,8 @@ def app_with(
     control: ControlPort | None = None,
     readers: ReadersPort | None = None,
     reader_names: Sequence[str] = ("archive", "webhooks"),
+    reports: ReportsPort | None = None,
+    history: HistoryPort | None = None,
     control_log: ControlLogPort | None = None,
     proposals: ProposalsPort | None = None,
 ) -> GatewayApp:
@@ -437,6 +539,8 @@ def app_with(
         proposals=proposals or one_waiting(),
         settings=settings,
         readers=readers or ScriptedReaders(),
+        reports=reports or ScriptedReports(),
+        history=history or ScriptedHistory(),
     )
 
 
@@ -505,11 +609,15 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /catalog/deploy": Sample("/catalog/deploy", {"files": {"games.yaml": "games: {}"}}),
     "POST /sandbox/clock": Sample("/sandbox/clock", {"advance_seconds": 60}),
     "GET /players/{player_id}/receipts/{session_id}": Sample("/players/p1/receipts/s-1"),
+    "GET /players/{player_id}/history": Sample("/players/p1/history"),
+    "GET /players/{player_id}/rounds/{session_id}/explain": Sample("/players/p1/rounds/p1-3/explain"),
     "GET /webhooks": Sample("/webhooks"),
     "POST /webhooks/{name}/test": Sample("/webhooks/pms/test"),
     "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),
     "POST /webhooks/{name}/enable": Sample("/webhooks/pms/enable"),
     "POST /webhooks/{name}/disable": Sample("/webhooks/pms/disable"),
+    "GET /reports": Sample("/reports"),
+    "GET /reports/{name}.{format}": Sample("/reports/ggr.csv"),
     "GET /readers/{name}/stopped": Sample("/readers/archive/stopped"),
     "POST /readers/{name}/stopped/{player_id}/resume": Sample("/readers/archive/stopped/p1/resume"),
     "GET /cluster": Sample("/cluster"),

@@ -21,7 +21,7 @@ from gateway.access.auth import ProofAuth
 from gateway.access.keys import ApiKeys
 from gateway.app import GatewayApp
 from gateway.http.errors import TABLE
-from gateway.ports import Checked, Finding, KeyTaken, SandboxClock
+from gateway.ports import Checked, Finding, KeyTaken, ReportRefused, SandboxClock
 from tests.support.engine_players import EnginePlayers
 from tests.support.gateway_doubles import (
     SPIN,
@@ -30,6 +30,7 @@ from tests.support.gateway_doubles import (
     ScriptedControl,
     ScriptedPlayers,
     ScriptedReaders,
+    ScriptedReports,
     app_with,
     calling,
 )
@@ -281,6 +282,15 @@ async def test_refusals_of_a_reader(code: str) -> None:
     assert response.json()["detail"] == "Words of the reader."
 
 
+@pytest.mark.parametrize("code", ["report_not_found", "report_unavailable", "overloaded"])
+async def test_refusals_of_a_report(code: str) -> None:
+    reports = ScriptedReports(ReportRefused(code, "Words of whoever makes it."))
+    async with calling(app_with(reports=reports)) as client:
+        response = await client.get("/reports/ggr.csv")
+    check(response, code)
+    assert response.json()["detail"] == "Words of whoever makes it."
+
+
 async def test_receipt_pending() -> None:
     readers = ScriptedReaders({"outcome": "pending", "retry_after_s": 42})
     async with calling(app_with(readers=readers)) as client:
@@ -347,6 +357,7 @@ def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
     others |= {"catalog_invalid", "webhook_not_found", "replay_impossible", "receipt_pending"}
     others |= {"own_proposal", "approval_not_found"}
+    others |= {"report_not_found", "report_unavailable"}
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 
 
