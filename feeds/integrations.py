@@ -10,6 +10,7 @@ from feeds.audit.settings import AuditSettings
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.bus.settings import BusSettings
 from feeds.notifications.settings import NoticesSettings
+from feeds.reports.schedules.settings import ReportsSettings
 from feeds.webhooks.settings import WebhooksSettings
 
 
@@ -28,3 +29,5 @@ class Integrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Public events to HTTP endpoints of the platform."""
     notices: NoticesSettings | None = None
     """E-mail, SMS and push to players."""
+    reports: ReportsSettings | None = None
+    """Reports that are delivered by themselves."""

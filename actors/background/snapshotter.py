@@ -73,7 +73,11 @@ class Snapshotter:
         return self._context.metrics.counters["shard_commands_accepted"]
 
     async def round(self) -> None:
-        """Snapshots every player that owes one, then moves checkpoint and trim point."""
+        """Snapshots every player that owes one, then moves checkpoint and trim point.
+
+        While bets are stopped because the store is full, it asks to trim each time: what the archive held back may be
+        read by now, and perhaps nobody sends anything that would lead to it.
+        """
         async with self._rounds:
             context = self._context
             began_seq = context.committer.head.seq
@@ -82,7 +86,7 @@ class Snapshotter:
             if any(player_id not in context.residents.by_id for player_id in context.residents.dirty):
                 return  # a quarantined player still owes: its entries must stay in the log
             trim_seq = self._round_began_seq
-            if began_seq > context.checkpoint_seq or trim_seq > self._trimmed_seq:
+            if began_seq > context.checkpoint_seq or trim_seq > self._trimmed_seq or context.bets_stopped:
                 await context.store.checkpoint(context.inc, began_seq, trim_seq)
                 context.covered(began_seq)
                 self._trimmed_seq = trim_seq

@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from actors.background.backoff import Rests
+from feeds.following.asking import question
 from feeds.following.lag import Lag
 from feeds.following.metrics import ReaderMetrics
 from feeds.following.noting import StoreNotes
 from feeds.following.shard_reading import Archived
+from feeds.following.stopped import StoppedPlayers
 from feeds.following.stretch import Stretch
 from feeds.reading import Notes, Sink, SinkFailed
 from snapshots.contract import Reader, Store
@@ -81,7 +83,10 @@ class Follower:
         """One stretch. The sink is closed whatever happens."""
         horizon_ms = await self._store.horizon_ms()
         cursors = await self._store.reader_positions(self.name)
-        sink = await self._make(StoreNotes(self._store, reader))
+        notes = StoreNotes(self._store, reader)
+        stopped = StoppedPlayers(notes, self.metrics)
+        await stopped.load()
+        sink = await self._make(notes)
         try:
             await sink.open()
             self._stretch = Stretch(
@@ -93,6 +98,7 @@ class Follower:
                 archived=self._archived,
                 cursors=cursors,
                 horizon_ms=horizon_ms,
+                stopped=stopped,
             )
             self._sink = sink
             log.info("reader %s reads, epoch %d", self.name, reader.epoch)
@@ -105,10 +111,11 @@ class Follower:
             await sink.close()
 
     async def ask(self, request: bytes) -> bytes:
-        """Passes a question on to the sink. Raises NotReading."""
-        if self._sink is None:
+        """Answers of players who are stopped, and passes any other question on to the sink. Raises NotReading."""
+        if self._sink is None or self._stretch is None:
             raise NotReading(f"reader {self.name} does not read now: {self._trouble}")
-        return await self._sink.ask(request)
+        asked = question(request)
+        return await (self._sink.ask(request) if asked is None else self._stretch.answer(asked))
 
     @property
     def trouble(self) -> str:

@@ -22,6 +22,8 @@ class ReaderMetrics(Collector):
         """By shard: for how long the oldest record that has not left for good has been there."""
         self.lag_records: dict[str, int] = {}
         self.positions: dict[str, Position] = {}
+        self.stopped_players = 0
+        """Players who are passed on no more, because a version was missing."""
         self.record_bytes = 0.0
         """Mean size of the records read lately."""
         self._read = 0
@@ -57,6 +59,9 @@ class ReaderMetrics(Collector):
         for reason, count in list(self.stalls.items()):
             stalls.add_metric((reason,), count)
         yield stalls
+        yield GaugeMetricFamily(
+            "reader_stopped_players", "Players not passed on since a version was missing", value=self.stopped_players
+        )
         if self._holds_journal:
             yield GaugeMetricFamily(
                 "journal_held_bytes", "Estimate of what the store keeps for the archive", value=self.held_bytes()

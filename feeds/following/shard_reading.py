@@ -8,6 +8,7 @@ from typing import Protocol
 from actors.host.clock import now_ms
 from feeds.following.handing import Handovers, Progress
 from feeds.following.metrics import ReaderMetrics
+from feeds.following.stopped import StoppedPlayers
 from feeds.following.versions import Versions
 from feeds.following.view import JournalView
 from feeds.reading import Followed
@@ -48,12 +49,13 @@ class Reading:
         metrics: ReaderMetrics,
         view: JournalView,
         positions: dict[str, Position],
+        stopped: StoppedPlayers,
     ) -> None:
         self.store, self.archived, self.take, self.metrics = store, archived, take, metrics
         self.view, self.positions = view, positions
         self.progress, self.looked = Progress(), Progress()
         self.handovers = Handovers(store, positions)
-        self.versions = Versions(metrics)
+        self.versions = Versions(stopped)
         self.handed: dict[str, Position] = {}
         """By shard, the last record that the sink was given."""
         self.first_ages: dict[str, float] = {}
@@ -184,6 +186,7 @@ class ShardReading:
         while reading.handovers.hold(self._shard_id, at, entries):
             await reading.progress.wait()
         entries = reading.versions.passing(entries, checked=at > reading.view.first_end(self._shard_id))
+        await reading.versions.stopped.noted()
         if self._shard_id not in reading.handed and entries:
             reading.first_ages[self._shard_id] = _age_s(entries[0])
         reading.handed[self._shard_id] = at

@@ -4,9 +4,11 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
 
+from feeds.following.asking import Question, answered
 from feeds.following.lag import Lag
 from feeds.following.metrics import ReaderMetrics
 from feeds.following.shard_reading import Archived, Reading, ShardReading
+from feeds.following.stopped import StoppedPlayers
 from feeds.following.view import JournalView
 from feeds.reading import Followed, Sink
 from snapshots.contract import NOWHERE, Position, Reader, Store
@@ -32,11 +34,12 @@ class Stretch:
         archived: Archived | None,
         cursors: Mapping[str, Position],
         horizon_ms: int,
+        stopped: StoppedPlayers,
     ) -> None:
         self._store, self._reader, self._sink, self._metrics, self._lags = store, reader, sink, metrics, lags
         self.committed = dict(cursors)
         self._view = JournalView(horizon_ms)
-        self._reading = Reading(store, archived, self._take, metrics, self._view, dict(cursors))
+        self._reading = Reading(store, archived, self._take, metrics, self._view, dict(cursors), stopped)
         self._since_commit = 0
         self._enough = asyncio.Event()
         self._committing = asyncio.Lock()
@@ -143,6 +146,12 @@ class Stretch:
             self._metrics.lag_seconds[shard_id] = lag.seconds(at)
             self._metrics.lag_records[shard_id] = self._view.behind(shard_id, at)
             self._metrics.positions[shard_id] = at
+
+    # --- operators
+
+    async def answer(self, asked: Question) -> bytes:
+        """Of players who are stopped. Raises StoreError."""
+        return await answered(asked, self._reading.versions)
 
     # --- the end
 

@@ -202,3 +202,17 @@ class Archive:
                 if end is not None and end.seq >= seq:
                     return
                 await asyncio.sleep(0.01)
+
+
+async def chained_records(archive: ArchivedRecords, shard_id: str) -> list[LogRecord]:
+    """All of a shard: each log without a hole from its first record on, each record the successor of the last."""
+    found: list[LogRecord] = []
+    for log in await archive.logs(shard_id, Position(0, 0)):
+        seq, previous = 0, GENESIS
+        while page := await archive.read_log(log.log_id, seq, 200):
+            for record in page:
+                assert (record.seq, record.previous) == (seq + 1, previous)
+                seq, previous = record.seq, record.hash
+            found += page
+        assert seq == log.last_seq
+    return found

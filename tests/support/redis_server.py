@@ -1,20 +1,30 @@
 """A real redis-server for tests: started in a folder, killed and started again on the same data."""
 
+import random
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 READY_TIMEOUT_S = 20
+PORTS = range(20_000, 32_768)
+TRIES_MAX = 100
 
 
 def free_port() -> int:
-    """A TCP port on the loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that nobody has right now, and that nobody is given by chance before it is used.
+
+    It lies above the ports that Ray gives its workers (10002 to 19999), and below those that Linux gives to outgoing
+    connections and for port 0 (32768 to 60999): nobody but callers of this function draws from there, out of thousands.
+    """
+    for port in random.SystemRandom().sample(PORTS, TRIES_MAX):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port
+    raise RuntimeError(f"none of {TRIES_MAX} ports is free")
 
 
 class RedisServer:

@@ -6,7 +6,6 @@ keeps the endpoints and decides.
 
 from typing import Annotated, Final, TypeVar
 
-import msgspec
 from fastapi import Path
 from starlette.responses import Response
 
@@ -14,9 +13,9 @@ from gateway.access.roles import OPS
 from gateway.declaring import CONTROL, Routes
 from gateway.documents.base import Json
 from gateway.documents.requests import EmptyRequest, EnableRequest, ReplayRequest
-from gateway.http.errors import Refused, invalid_field
-from gateway.ports import ControlUnavailable
+from gateway.http.errors import Refused
 from gateway.routes.call import ThisCall, answer
+from gateway.routes.operations.asking import asked_of, reader_names
 
 routes = Routes()
 
@@ -26,6 +25,8 @@ NOT_FOUND: Final = ("webhook_not_found",)
 
 NOTHING: Final = EmptyRequest()
 AS_IT_WAS: Final = EnableRequest()
+
+_Answer = TypeVar("_Answer", bound=Json)
 
 EndpointName = Annotated[str, Path(pattern=ENDPOINT)]
 
@@ -78,31 +79,29 @@ class WebhookReplayJson(Json):
     next_ms: int | None
 
 
-class _Said(msgspec.Struct):
-    refused: str = ""
-    detail: str = ""
-
-
-_Answer = TypeVar("_Answer", bound=Json)
-
-
 @routes.read("GET /webhooks", roles=OPS, answers=WebhooksJson, refuses=CONTROL, asks_player=False)
 async def listed(call: ThisCall) -> Response:
     """How all webhook endpoints stand."""
     call.admit()
     endpoints: list[WebhookJson] = []
     for reader in _readers(call):
-        endpoints += (await _ask(call, reader, {"do": "list"}, WebhooksJson)).endpoints
+        endpoints += (await asked_of(call, reader, {"do": "list"}, WebhooksJson)).endpoints
     return answer(WebhooksJson(endpoints))
 
 
 @routes.read(
-    "POST /webhooks/{name}/test", roles=OPS, answers=WebhookTestJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
+    "POST /webhooks/{name}/test",
+    roles=OPS,
+    answers=WebhookTestJson,
+    refuses=(*NOT_FOUND, *CONTROL),
+    asks_player=False,
+    recorded=True,
 )
 async def try_out(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
     """Sends a signed test event to an endpoint at once, and tells what it answered."""
-    call.admit()
-    return answer(await _ask(call, _reader_of(call, name), {"do": "test", "endpoint": name}, WebhookTestJson))
+    tested = await _do(call, name, {"do": "test"}, WebhookTestJson)
+    call.tell(None, {"outcome": tested.outcome, "status": tested.status})
+    return answer(tested)
 
 
 @routes.read(
@@ -111,40 +110,48 @@ async def try_out(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHI
     answers=WebhookReplayJson,
     refuses=(*NOT_FOUND, "replay_impossible", *CONTROL),
     asks_player=False,
+    recorded=True,
 )
 async def replayed(call: ThisCall, name: EndpointName, body: ReplayRequest) -> Response:
     """Sends events again, by their ids or by the time they happened; they keep their ids."""
-    call.admit()
-    asked = {"do": "replay", "endpoint": name, **body.model_dump(exclude_none=True)}
-    return answer(await _ask(call, _reader_of(call, name), asked, WebhookReplayJson))
+    again = await _do(call, name, {"do": "replay", **body.model_dump(exclude_none=True)}, WebhookReplayJson)
+    call.tell(None, {"replayed_events": again.replayed, "missing": len(again.missing), "next_ms": again.next_ms})
+    return answer(again)
 
 
 @routes.read(
-    "POST /webhooks/{name}/enable", roles=OPS, answers=WebhookJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
+    "POST /webhooks/{name}/enable",
+    roles=OPS,
+    answers=WebhookJson,
+    refuses=(*NOT_FOUND, *CONTROL),
+    asks_player=False,
+    recorded=True,
 )
 async def enabled(call: ThisCall, name: EndpointName, body: EnableRequest = AS_IT_WAS) -> Response:
     """Sends to an endpoint again: first what it was owed when it was disabled."""
-    call.admit()
-    return answer(
-        await _ask(
-            call, _reader_of(call, name), {"do": "enable", "endpoint": name, "from_now": body.from_now}, WebhookJson
-        )
-    )
+    endpoint = await _do(call, name, {"do": "enable", "from_now": body.from_now}, WebhookJson)
+    call.tell(None, {"state": endpoint.state, "owed": endpoint.owed})
+    return answer(endpoint)
 
 
 @routes.read(
-    "POST /webhooks/{name}/disable", roles=OPS, answers=WebhookJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
+    "POST /webhooks/{name}/disable",
+    roles=OPS,
+    answers=WebhookJson,
+    refuses=(*NOT_FOUND, *CONTROL),
+    asks_player=False,
+    recorded=True,
 )
 async def disabled(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
     """Sends nothing to an endpoint until it is enabled again."""
-    call.admit()
-    return answer(await _ask(call, _reader_of(call, name), {"do": "disable", "endpoint": name}, WebhookJson))
+    endpoint = await _do(call, name, {"do": "disable"}, WebhookJson)
+    call.tell(None, {"state": endpoint.state, "owed": endpoint.owed})
+    return answer(endpoint)
 
 
 def _readers(call: ThisCall) -> list[str]:
     """The readers that keep endpoints: all of them together, and each of those that have a reader of their own."""
-    names = [str(reader["name"]) for reader in call.parts.cluster.cluster().get("readers", ())]
-    return [name for name in names if name == READER or name.startswith(f"{READER}-")]
+    return [name for name in reader_names(call) if name == READER or name.startswith(f"{READER}-")]
 
 
 def _reader_of(call: ThisCall, endpoint: str) -> str:
@@ -155,15 +162,8 @@ def _reader_of(call: ThisCall, endpoint: str) -> str:
     return own if own in readers else READER
 
 
-async def _ask(call: ThisCall, reader: str, asked: dict[str, object], type_: type[_Answer]) -> _Answer:
-    """The reader's answer. Raises Refused, ControlUnavailable."""
-    readers = call.parts.readers
-    if readers is None:
-        raise ControlUnavailable("This gateway does not know the readers of the journal.")
-    said = await readers.ask_reader(reader, msgspec.json.encode(asked))
-    refusal = msgspec.json.decode(said, type=_Said)
-    if refusal.refused == "invalid_request":
-        raise invalid_field("body", refusal.detail)
-    if refusal.refused:
-        raise Refused(refusal.refused, refusal.detail)
-    return msgspec.json.decode(said, type=type_)
+async def _do(call: ThisCall, name: str, asked: dict[str, object], type_: type[_Answer]) -> _Answer:
+    """Admits the caller, and has the endpoint's reader do something. Raises Refused, ControlUnavailable."""
+    call.admit()
+    await call.ask_first(subject=name, wanted=asked)
+    return await asked_of(call, _reader_of(call, name), {**asked, "endpoint": name}, type_)

@@ -19,11 +19,11 @@ from snapshots.archive.opening import open_archive
 from snapshots.archive.reading import ArchivedRecords
 from snapshots.archive.sealing import KeyRing, read_key
 from snapshots.codec import decode_batch, decode_entry
-from snapshots.contract import GENESIS, LogRecord, Position, Store
+from snapshots.contract import Store
 from snapshots.opening import open_store
 from tests.integration.load import Load
 from tests.integration.ray_side import move
-from tests.support.archiving import MemoryNotes
+from tests.support.archiving import MemoryNotes, chained_records
 from tests.support.croupier_up import CroupierUp, wait_until
 from tests.support.redis_server import RedisServer
 
@@ -97,7 +97,7 @@ async def archived_and_stored(house: House, player_ids: list[str]) -> tuple[dict
         archive = archive_with_keys(house.archive, store)
         found = defaultdict[str, set[int]](set)
         for shard_id in SHARDS:
-            for record in await all_records(archive, shard_id):
+            for record in await chained_records(archive, shard_id):
                 for entry in decode_batch(record.payload):
                     found[entry.player_id].add(decode_entry(entry).version)
         stored = {who: (await store.load_player(who)).generations[0].version for who in player_ids}
@@ -119,17 +119,3 @@ async def bring_away_what_is_left(settings: ArchiveSettings) -> None:
 def archive_with_keys(settings: ArchiveSettings, store: Store) -> ArchivedRecords:
     kek = read_key(Path(str(settings.key_file)).read_text())
     return open_archive(settings.place, KeyRing(store, kek))
-
-
-async def all_records(archive: ArchivedRecords, shard_id: str) -> list[LogRecord]:
-    """Each log from its first record on, without a hole, each record the successor of the one before."""
-    found: list[LogRecord] = []
-    for log in await archive.logs(shard_id, Position(0, 0)):
-        seq, previous = 0, GENESIS
-        while page := await archive.read_log(log.log_id, seq, 200):
-            for record in page:
-                assert (record.seq, record.previous) == (seq + 1, previous)
-                seq, previous = record.seq, record.hash
-            found += page
-        assert seq == log.last_seq
-    return found

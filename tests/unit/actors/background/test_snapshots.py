@@ -10,6 +10,7 @@ import pytest
 
 from engine.commands import Deposit
 from snapshots.codec import decode_snapshot
+from snapshots.contract import Position
 from tests.support.deposits import FORMAT_1
 from tests.support.shard_harness import LOOK, Desk, desk, snapshotter_of, spin, start_shard, table_for
 
@@ -248,3 +249,23 @@ async def test_what_snapshots_take_of_the_cpu_is_counted(tmp_path: Path) -> None
         families = {family.name: family.samples[0] for family in metrics.collect() if family.samples}
         counted = families["shard_snapshot_cpu_seconds"]
         assert counted.name == "shard_snapshot_cpu_seconds_total" and 0.0 < counted.value == metrics.snapshot_cpu_s
+
+
+async def test_a_full_store_is_trimmed_when_the_archive_has_read_on_though_nobody_plays(tmp_path: Path) -> None:
+    async with desk(tmp_path) as table:
+        snapshotter, store = snapshotter_of(table.shard), table.store
+        archive = await store.claim_reader("archive", "nonce")
+        await table.seat("alice")
+        for _ in range(2):
+            await snapshotter.round()
+        assert await first_kept(table) == 1
+        table.shard.context.stop_bets()
+        await store.commit_reader(archive, {"s0": Position(1, table.shard.context.committer.head.seq)}, {})
+        await snapshotter.round()
+        assert await first_kept(table) is None
+
+
+async def first_kept(table: Desk) -> int | None:
+    """The number of the first record that the store still has."""
+    records = await table.store.read_log("s0-1", 0, 10)
+    return records[0].seq if records else None
