@@ -27,6 +27,7 @@ from tests.property.ledger import Facts, Ledger
 from tests.property.offers import level_at
 from tests.property.reference_wallet import Refused, picture
 from tests.property.shared_house import SharedHouse
+from tests.support.audited import Audited
 from tests.support.fact_sums import FactSums
 from tests.support.journal_account import Account
 
@@ -41,6 +42,7 @@ class ComparedPlayer:
         house.crowd.awards[player_id] = []
         self.account = Account()
         self.facts = FactSums()
+        self.audited = Audited()
         self.answers: dict[str, bytes] = {}
         self.journal: list[Transition] = []
         """What the journal still holds."""
@@ -128,6 +130,7 @@ class ComparedPlayer:
         self.answers[transition.command_id] = transition.answer
         self.journal.append(decode_entry(keyed))
         self.facts.add(transition, self.live.state)
+        self.audited.add(payload, self.live.state)
         for event in transition.events:
             self.account.add(event)
 
