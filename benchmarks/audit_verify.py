@@ -97,12 +97,12 @@ def main() -> None:
         report: Report = asyncio.run(verify(Wanted(place, processes=given.processes)))
         first_s, others_s = cpu_of(resource.RUSAGE_SELF) - before[0], cpu_of(resource.RUSAGE_CHILDREN) - before[1]
     assert report.sound, report.faults
+    entries = report.entries
     print(
-        f"{report.entries} entries, {report.leaves} leaves: verified in {report.seconds:.1f} s, "
-        f"{report.entries / report.seconds:,.0f} entries/s, {report.recomputed} of them recomputed, "
-        f"{given.processes} processes beside the first; CPU per entry: {first_s / report.entries * 1e6:.1f} µs in the "
-        f"first, {others_s / report.entries * 1e6:.1f} µs in the others together; the keeper needed {cpu_s / report.entries * 1e6:.1f} µs of CPU "
-        "per entry"
+        f"{entries} entries, {report.leaves} leaves, {report.recomputed} of them recomputed: verified in "
+        f"{report.seconds:.1f} s, {entries / report.seconds:,.0f} entries/s, {given.processes} processes beside the "
+        f"first; CPU per entry: {first_s / entries * 1e6:.1f} µs in the first, {others_s / entries * 1e6:.1f} µs in the "
+        f"others together; the keeper needed {cpu_s / entries * 1e6:.1f} µs"
     )
 
 
