@@ -101,7 +101,7 @@ def main() -> None:
     print(
         f"{entries} entries, {report.leaves} leaves, {report.recomputed} of them recomputed: verified in "
         f"{report.seconds:.1f} s, {entries / report.seconds:,.0f} entries/s, {given.processes} processes beside the "
-        f"first; CPU per entry: {first_s / entries * 1e6:.1f} µs in the first, {others_s / entries * 1e6:.1f} µs in the "
+        f"first; CPU per entry {first_s / entries * 1e6:.1f} µs in the first, {others_s / entries * 1e6:.1f} µs in the "
         f"others together; the keeper needed {cpu_s / entries * 1e6:.1f} µs"
     )
 
