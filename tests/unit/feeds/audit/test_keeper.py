@@ -27,7 +27,7 @@ async def rebuilt(archive: ProvenArchive) -> Growing:
         extent = await read_extent(archive.bucket, number)
         assert extent.first == tree.size
         leaves = leaves_of(extent, await archive.bucket.get(extent.object)).leaves
-        tree.extend(map(leaf_hash, leaves))
+        tree.extend([leaf_hash(leaf) for leaf in leaves])
     return tree
 
 
