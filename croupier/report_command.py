@@ -194,7 +194,7 @@ def _asked(shelf: "Shelf", options: argparse.Namespace) -> "Iterator[tuple[Asked
         definition = _definition(shelf, options.name)
         period = read_period(options.since, options.until, options.time_zone, lambda: datetime.now(UTC))
         with made(definition, period, _given(options.given), _sources(options)) as report:
-            yield report, period
+            yield _signed(report, options) if definition.header.signed else report, period
     except RequestInvalid as invalid:
         raise _Refused(Told(refused="invalid_request", field=invalid.field, detail=str(invalid))) from None
     except ReportFailed as failure:
@@ -204,6 +204,15 @@ def _asked(shelf: "Shelf", options: argparse.Namespace) -> "Iterator[tuple[Asked
         raise _Refused(Told(refused="report_failed", detail="The report needs more memory than it may have.")) from None
     except (FactsUnusable, StoreError, CredentialMissing) as problem:
         raise _Refused(Told(refused="report_failed", detail=str(problem))) from None
+
+
+def _signed(report: "Asked", options: argparse.Namespace) -> "Asked":
+    """The report with the signature of the audit's key, if that key is here."""
+    from croupier.reporting.signing import audit_signer
+    from feeds.reports.signing import signed
+
+    signer = audit_signer(options.store, options.integrations, report.about.checkpoint)
+    return report if signer is None else signed(report, signer)
 
 
 def _definition(shelf: "Shelf", name: str) -> "Definition":
