@@ -119,7 +119,7 @@ def own_reports(settings: Settings) -> Path | None:
     if settings.integrations is None:
         return None
     section = load_integrations(settings.integrations, with_secrets=False).reports
-    return None if section is None else section.definitions
+    return None if section is None or section.definitions is None else Path(section.definitions)
 
 
 def _listed(own: Path | None) -> Sequence[ReportListed]:
