@@ -55,7 +55,9 @@ class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.kind == "heatmap" and (self.by is None or len(self.y) != 1):
             raise ValueError("by: a heatmap needs the column down, and one column as y")
         if self.kind == "interval" and len(self.y) not in (3, 4):
-            raise ValueError("y: an interval needs three columns: low end, figure, high end; a fourth is what it should be")
+            raise ValueError(
+                "y: an interval needs three columns: low end, figure, high end; a fourth is what it should be"
+            )
         if self.by is not None and self.kind in ("figures", "funnel", "interval"):
             raise ValueError(f"by: a chart of the kind {self.kind} has no series")
         if self.by is not None and len(self.y) != 1:

@@ -428,7 +428,11 @@ def arpu_by_bonus(books: Books, window: Window) -> Rows:
 
 
 def retention(books: Books, window: Window) -> Rows:
-    joined = {s.player_id: window.month(s.time_ms) for s, event in books.events(window) if isinstance(event, e.PlayerRegistered)}
+    joined = {
+        s.player_id: window.month(s.time_ms)
+        for s, event in books.events(window)
+        if isinstance(event, e.PlayerRegistered)
+    }
     level = {step.player_id: step.after.level for step in books.before(window)}
     played: dict[str, set[str]] = defaultdict(set)
     for step, event in books.events(window):

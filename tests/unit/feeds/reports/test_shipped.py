@@ -102,7 +102,9 @@ def window(request: pytest.FixtureRequest) -> Iterator[Window]:
 
 
 def test_bonus_cost(ask: Ask, books: Books, window: Window) -> None:
-    found = [row for row in ask("bonus-cost", window) if any(row[name] for name in ("ggr_real", "ggr_bonus", "bonus_cost"))]
+    found = [
+        row for row in ask("bonus-cost", window) if any(row[name] for name in ("ggr_real", "ggr_bonus", "bonus_cost"))
+    ]
     agree(found, ("day", "currency"), oracles.bonus_cost(books, window))
 
 
@@ -122,7 +124,11 @@ def test_liability(ask: Ask, books: Books) -> None:
 
 
 def test_free_spins(ask: Ask, books: Books, window: Window) -> None:
-    found = [row for row in ask("free-spins", window) if any(v for k, v in row.items() if isinstance(v, int) and k != "exponent")]
+    found = [
+        row
+        for row in ask("free-spins", window)
+        if any(v for k, v in row.items() if isinstance(v, int) and k != "exponent")
+    ]
     agree(found, ("campaign_id", "currency"), oracles.free_spins(books, window))
 
 
@@ -169,7 +175,11 @@ def near(answered: list[dict[str, Any]], keys: tuple[str, ...], expected: Rows) 
     for row in expected.values():
         for name in ("arpu", "arpu_net"):
             exact = row.pop(name)
-            key = next(each for each in answered if tuple(each[k] for k in keys) == next(k for k, r in expected.items() if r is row))
+            key = next(
+                each
+                for each in answered
+                if tuple(each[k] for k in keys) == next(k for k, r in expected.items() if r is row)
+            )
             assert (key[name] is None) == (exact is None)
             assert exact is None or abs(key[name] - exact) <= 0.5
     agree(answered, keys, expected)
@@ -180,24 +190,35 @@ def test_games(ask: Ask, books: Books, window: Window) -> None:
 
 
 def test_a_game_is_compared_with_what_is_configured(ask: Ask) -> None:
-    found = {row["game_id"]: row for row in ask("games", WHOLE, configured='{"book": 0.01, "dice": 9}') if row["currency"] == "EUR"}
+    found = {
+        row["game_id"]: row
+        for row in ask("games", WHOLE, configured='{"book": 0.01, "dice": 9}')
+        if row["currency"] == "EUR"
+    }
     assert found["book"]["verdict"] == "above what is configured"
     assert found["dice"]["verdict"] == "below what is configured"
     assert found["wheel"]["verdict"] is None
 
 
 def test_limits(ask: Ask, books: Books, window: Window) -> None:
-    agree(ask("limits", window), ("kind", "verdict", "reason", "campaign_id", "currency"), oracles.limits(books, window))
+    agree(
+        ask("limits", window), ("kind", "verdict", "reason", "campaign_id", "currency"), oracles.limits(books, window)
+    )
 
 
 def test_a_player_statement_ends_each_step_where_the_purse_ends(ask: Ask, books: Books, window: Window) -> None:
     player_id = "player-02"
-    last = {row["version"]: (row["real_balance"], row["bonus_balance"]) for row in ask("player-statement", window, player_id=player_id)}
+    last = {
+        row["version"]: (row["real_balance"], row["bonus_balance"])
+        for row in ask("player-statement", window, player_id=player_id)
+    }
     expected = oracles.statement(books, window, player_id)
     assert {version: last[version] for version, _, _ in expected} == {v: (real, bonus) for v, real, bonus in expected}
 
 
-def test_every_report_is_one_that_duckdb_can_plan_without_any_facts(shelf: Mapping[str, Definition], tmp_path: Path) -> None:
+def test_every_report_is_one_that_duckdb_can_plan_without_any_facts(
+    shelf: Mapping[str, Definition], tmp_path: Path
+) -> None:
     for name, definition in shelf.items():
         given = {"player_id": "nobody"} if name == "player-statement" else {}
         with opened(tmp_path, "UTC"), asked(definition, period_of(WHOLE), given, tmp_path, Outside()) as found:
