@@ -20,7 +20,7 @@ class Integrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     archive: ArchiveSettings | None = None
     """Where the journal goes when the store trims it. Without this section: a folder beside a SQLite store."""
     audit: AuditSettings | None = None
-    """The audit tree over the archive, and where its checkpoints are published. Without this section: in the archive."""
+    """The audit tree over the archive, and where its checkpoints are published. Without it: in the archive alone."""
     bus: BusSettings | None = None
     """Public events to Kafka."""
     bus_in: BusInSettings | None = None

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 
 from gateway.declaring import Route, RouteTable
 from gateway.documents import requests
-from gateway.documents.base import ProblemJson
+from gateway.documents.base import ProblemJson, WaitingJson
 from gateway.documents.visible import JSON_MARK
 from gateway.http.errors import TABLE
 from gateway.routes.catalogs import bundles
@@ -84,7 +84,7 @@ def _whole(node: Any) -> Any:
 
 def _components(routes: RouteTable) -> dict[str, Any]:
     types = [type_ for route in routes.values() for type_ in (route.answer, route.body) if type_ is not None]
-    found = msgspec.json.schema_components(dict.fromkeys([*types, ProblemJson]), ref_template=_REF)[1]
+    found = msgspec.json.schema_components(dict.fromkeys([*types, ProblemJson, WaitingJson]), ref_template=_REF)[1]
     return {name: _some_may_lack(schema) for name, schema in found.items()}
 
 
@@ -119,6 +119,8 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
     operation.pop("description", None)
     operation["responses"] = {str(status): _answer(route) for status in route.statuses}
     operation["responses"] |= _problems(route.refusals)
+    if route.may_wait:
+        operation["responses"]["202"] = _answer(WaitingJson)
     if route.roles:
         operation["security"] = _PROOFS
         operation["description"] = f"Roles: {', '.join(sorted(route.roles))}."

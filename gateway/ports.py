@@ -35,13 +35,14 @@ class Checked(NamedTuple):
 
     `changed_files` names the files that were added, were removed, or have other bytes than those in force. It includes
     broken files, but no files that don't belong to a catalog. `base` is the number of the catalog in force that the
-    candidate was compared with.
+    candidate was compared with. `two_persons` says why a second person must approve it, if one must.
     """
 
     problems: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     changed_files: tuple[str, ...]
     base: int
+    two_persons: str = ""
 
 
 class InForce(NamedTuple):
@@ -129,6 +130,42 @@ class ControlLogPort(Protocol):
 
         Empty: there are no more here; what is older is in the archive. Raises LogUnavailable.
         """
+
+
+class Proposal(NamedTuple):
+    """An operation that waits for a second person. `decision` is empty as long as it waits; `put_ms`: Unix ms."""
+
+    proposal_id: str
+    put_ms: int
+    summary: bytes
+    decision: bytes = b""
+
+
+class ProposalsPort(Protocol):
+    """Proposals, each decided once, whoever decides at the same time. All methods raise LogUnavailable."""
+
+    async def put(self, proposal: Proposal, body: bytes) -> Proposal | None:
+        """Stores a proposal, unless there is one of that id; answers the one that holds. None: too many wait."""
+
+    async def listed(self) -> Sequence[Proposal]:
+        """All proposals of the last seven days, newest first."""
+
+    async def body(self, proposal_id: str) -> bytes | None:
+        """What was stored with a proposal; None if there is no such proposal."""
+
+    async def decide(self, proposal_id: str, known: bytes, decision: bytes) -> bytes | None:
+        """Writes the decision if `known` is the one that holds. Answers the one that holds now; None: no proposal."""
+
+
+class HistoryBusy(Exception):
+    """Too much is asked of histories at once. Nothing was done."""
+
+
+class HistoryPort(Protocol):
+    """What became of a player, in words: histories, rounds explained, files of disputes."""
+
+    async def ask_history(self, request: bytes) -> bytes:
+        """One question and its answer; both are JSON. Raises ControlUnavailable, HistoryBusy."""
 
 
 class ReadersPort(Protocol):

@@ -113,6 +113,36 @@ TOLD = Row(
     ),
 )  # fmt: skip
 
+PROOF = Row(
+    "Audit and reports",
+    (
+        Panel("Audit tree", "Leaves: archived entries and entries of the control log.",
+              (Query("max(audit_tree_size)", "leaves"),), "short"),
+        Panel("Not covered by a checkpoint for", "How long the oldest leaf has waited for a signed checkpoint.",
+              (Query("max(audit_checkpoint_age_seconds)", "age"),), "s", worry=300, alarm=600),
+        Panel(
+            "Checkpoints", "Per hour: signed ones, and attempts that failed and are repeated.",
+            (
+                Query(per_hour("audit_checkpoints_total"), "signed"),
+                Query(per_hour("audit_failures_total"), "failed attempts"),
+            ), "none",
+        ),
+        Panel("Receipts", "Asked for per hour, by outcome.",
+              (Query(or_zero(per_hour("audit_receipts_total", "outcome")), "{{outcome}}"),), "none"),
+        Panel("Control log", "Entries that were dropped because the store took none for too long: 0 is right.",
+              (Query("sum(control_log_dropped_total)", "dropped"),), "none", alarm=1),
+        Panel(
+            "Scheduled reports", "Delivered and failed per day; hours that the oldest one is overdue.",
+            (
+                Query(or_zero("sum by (schedule) (increase(reports_delivered_total[1d]))"), "{{schedule}} delivered"),
+                Query(or_zero("sum by (schedule) (increase(reports_delivery_failures_total[1d]))"),
+                      "{{schedule}} failed"),
+                Query(or_zero("max by (schedule) (reports_overdue_seconds) / 3600"), "{{schedule}} overdue (h)"),
+            ), "none",
+        ),
+    ),
+)  # fmt: skip
+
 CATALOG = Row(
     "Catalog folder",
     (
@@ -127,5 +157,5 @@ CATALOG = Row(
 
 DASHBOARD = Dashboard(
     "croupier-integrations", "Croupier: integrations",
-    "Has everything left that should, and what holds it up.", (READERS, ARCHIVE, BUS, TOLD, CATALOG),
+    "Has everything left that should, and what holds it up.", (READERS, ARCHIVE, BUS, TOLD, PROOF, CATALOG),
 )  # fmt: skip

@@ -12,11 +12,13 @@ from prometheus_client.process_collector import ProcessCollector
 from actors.metrics.shard import ShardMetrics
 from croupier.deploying.watching import WatchMetrics
 from feeds.archive.metrics import ArchiveMetrics
+from feeds.audit.metrics import AuditMetrics
 from feeds.behind import BehindAlert, BehindLimits
 from feeds.bus.incoming.metrics import BusInMetrics
 from feeds.bus.metrics import BusMetrics
 from feeds.following.metrics import ReaderMetrics
 from feeds.notifications.metrics import NoticeMetrics
+from feeds.reports.schedules.keeper import ScheduleMetrics
 from feeds.webhooks.metrics import WebhookMetrics
 from gateway.figures import HouseFigures
 from gateway.metrics import GatewayMetrics
@@ -59,7 +61,7 @@ def _readers() -> CollectorRegistry:
     joined = CollectorRegistry()
     joined.register(ReaderMetrics(holds_journal=True))
     BehindAlert("archive", BehindLimits(), joined)
-    for make in (ArchiveMetrics, BusMetrics, NoticeMetrics, WebhookMetrics):
+    for make in (ArchiveMetrics, AuditMetrics, BusMetrics, NoticeMetrics, ScheduleMetrics, WebhookMetrics):
         own = CollectorRegistry()  # each has a breaker_state
         make(own)
         for collector in list(own._collector_to_names):

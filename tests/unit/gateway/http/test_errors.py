@@ -25,6 +25,7 @@ from gateway.ports import Checked, Finding, KeyTaken, ReportRefused, SandboxCloc
 from tests.support.engine_players import EnginePlayers
 from tests.support.gateway_doubles import (
     SPIN,
+    WAITS,
     RoleAuth,
     ScriptedControl,
     ScriptedPlayers,
@@ -298,6 +299,13 @@ async def test_receipt_pending() -> None:
     assert response.headers["retry-after"] == "42"
 
 
+@pytest.mark.parametrize(("approval_id", "code"), [(WAITS, "own_proposal"), ("feed", "approval_not_found")])
+async def test_refusals_of_an_approval(approval_id: str, code: str) -> None:
+    headers = {"idempotency-key": "k", "x-api-key": "bob"}
+    async with calling(app_with()) as client:
+        check(await client.post(f"/approvals/{approval_id}/approve", headers=headers), code)
+
+
 async def test_catalog_invalid_lists_the_problems() -> None:
     problem = Finding("campaigns/a.yaml", 7, "write `multiplier` in quotes")
     control = ScriptedControl(Checked((problem,), (), ("campaigns/a.yaml",), 7))
@@ -348,6 +356,7 @@ def test_every_refusal_has_a_row() -> None:
 def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
     others |= {"catalog_invalid", "webhook_not_found", "replay_impossible", "receipt_pending"}
+    others |= {"own_proposal", "approval_not_found"}
     others |= {"report_not_found", "report_unavailable"}
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 
