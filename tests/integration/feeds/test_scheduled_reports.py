@@ -1,4 +1,4 @@
-"""The archive's process with schedules, as the supervisor starts it: facts are made, reports come by folder and mail."""
+"""The archive's process with schedules, as the supervisor starts it: reports come by folder and mail."""
 
 import asyncio
 import csv

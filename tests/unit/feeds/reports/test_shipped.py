@@ -1,20 +1,22 @@
 """Each report that is shipped, against what plain Python reckons from the golden house's books."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from feeds.facts.batch import Batch
-from feeds.facts.manifest import Manifest, ShardEnd, save
+from feeds.facts.manifest import FactsFile, Manifest, ShardEnd, save
+from feeds.facts.parquet import Waiting
+from feeds.facts.rows.making import FAMILIES, rows
 from feeds.reports.definition import Definition
 from feeds.reports.period import Period
 from feeds.reports.reconciling import Comparison, Reconciled, with_counters
 from feeds.reports.running import Outside, asked
-from feeds.reports.session import opened
 from feeds.reports.shelf import read_shelf, shipped_reports
 from tests.support.golden_house import GoldenHouse
 from tests.support.playing import DAY_MS, START_MS
@@ -46,13 +48,19 @@ def shelf() -> Mapping[str, Definition]:
 
 @pytest.fixture(scope="module")
 def facts(books: Books, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One file for each family: many small ones take their time in each test."""
     folder = tmp_path_factory.mktemp("facts")
-    batch = Batch(folder)
-    batch.begin(1)
+    waiting = {family: Waiting(family) for family in FAMILIES}
     for transition in books.house.transitions:
-        batch.add(transition)
+        for family, common, row in rows(transition):
+            waiting[family].add(common, row)
+    files = []
+    for family, rest in waiting.items():
+        table = pa.concat_tables(rest.take().values())
+        pq.write_table(table, folder / f"{family}.parquet")
+        files.append(FactsFile(f"{family}.parquet", family, "", 1, 1, table.num_rows))
     ends = {"s0": ShardEnd(1, 1, WHOLE.to_ms)}
-    save(folder, Manifest(begin=1, first="golden", through=1, ends=ends, files=batch.end()))
+    save(folder, Manifest(begin=1, first="golden", through=1, ends=ends, files=files))
     return folder
 
 
@@ -97,8 +105,8 @@ def test_the_golden_house_has_played_all_that_matters(books: Books) -> None:
 
 
 @pytest.fixture(params=[WHOLE, FEBRUARY], ids=["whole", "february"])
-def window(request: pytest.FixtureRequest) -> Iterator[Window]:
-    yield request.param
+def window(request: pytest.FixtureRequest) -> Window:
+    return request.param  # type: ignore[no-any-return]
 
 
 def test_bonus_cost(ask: Ask, books: Books, window: Window) -> None:
@@ -214,12 +222,3 @@ def test_a_player_statement_ends_each_step_where_the_purse_ends(ask: Ask, books:
     }
     expected = oracles.statement(books, window, player_id)
     assert {version: last[version] for version, _, _ in expected} == {v: (real, bonus) for v, real, bonus in expected}
-
-
-def test_every_report_is_one_that_duckdb_can_plan_without_any_facts(
-    shelf: Mapping[str, Definition], tmp_path: Path
-) -> None:
-    for name, definition in shelf.items():
-        given = {"player_id": "nobody"} if name == "player-statement" else {}
-        with opened(tmp_path, "UTC"), asked(definition, period_of(WHOLE), given, tmp_path, Outside()) as found:
-            assert list(found.rows) == [], name
