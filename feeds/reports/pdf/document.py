@@ -34,8 +34,8 @@ class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     side. `stacked`: on top of each other. `funnel`: the columns of `y` from the widest to the narrowest, summed.
     `heatmap`: the one column of `y` as colours, `x` across and `by` down. `interval`: the columns of `y`
     are the low end, the figure, the high end, and perhaps what it should be. With `by`, one series for each value of
-    that column. Rows of several currencies make one picture for each, if the chart shows money. Only rows are drawn that
-    have the values of `where`, and not those of `without`.
+    that column. Rows of several currencies make one picture for each, if the chart shows money or ratios. Only rows are
+    drawn that have the values of `where`, and not those of `without`.
     """
 
     kind: ChartKind
