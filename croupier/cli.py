@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from croupier.audit_command import add_audit
 from croupier.bus_command import add_bus, add_bus_in
 from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="play 20 000 spins, kill a shard half-way, reconcile every balance"))
     _add_status(commands.add_parser("status", help="show shards, epochs, slots and players of a running Croupier"))
     add_catalog(commands.add_parser("catalog", help="check, deploy and translate a catalog folder"))
+    add_audit(commands.add_parser("audit", help="verify an archive, its receipts and every balance"))
     add_integrations(commands.add_parser("integrations", help="check integrations.yaml"))
     add_bus_in(commands.add_parser("bus-in", help="read the event bus: what other systems tell becomes commands"))
     add_bus(commands.add_parser("bus", help="send dead letters of the event bus back"))

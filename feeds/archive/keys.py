@@ -108,7 +108,10 @@ def key_encryption_key(settings: ArchiveSettings) -> bytes:
 
 
 def made_key(path: Path, lost: str) -> str:
-    """The file's text. `lost` says to the operator what is lost without it. Raises OSError. Of several processes that make it at once, one does: a file is there whole or not at all."""
+    """The file's text. Of several processes that make it at once, one does: a file is there whole or not at all.
+
+    `lost` says to the operator what is lost without it. Raises OSError.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")

@@ -12,6 +12,8 @@ from feeds.audit.extending import Extending
 from feeds.audit.keeper import Keeper
 from feeds.audit.keys import signers
 from feeds.audit.metrics import AuditMetrics
+from feeds.audit.publishing.carriers import carrier
+from feeds.audit.publishing.publisher import Publisher
 from feeds.audit.receipts import Receipts
 from feeds.audit.settings import AuditedArchiveSettings
 from feeds.audit.sink import AuditedArchive
@@ -37,6 +39,10 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
         raise SinkFailed(str(error)) from error
     metrics, archive_metrics = AuditMetrics(registry), ArchiveMetrics(registry)
     control = notes if isinstance(notes, ControlLog) else None
+    publishers = [
+        Publisher(name, carrier(each), each.daily, bucket, notes, metrics)
+        for name, each in wanted.audit.publish.items()
+    ]
     keeper = Keeper(
         bucket=bucket,
         signer=signers(wanted),
@@ -44,8 +50,10 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
         metrics=metrics,
         checkpoint_s=wanted.audit.checkpoint_s,
         now_ms=_now_ms,
+        published=lambda signed: [publisher.offer(signed) for publisher in publishers],
     )
-    archive_metrics.watch(keeper.breaker)
+    for each in (keeper, *publishers):
+        archive_metrics.watch(each.breaker)
     archive = ArchiveSink(
         settings=wanted,
         bucket=bucket,
@@ -54,4 +62,4 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
         metrics=archive_metrics,
         stored=keeper.wake,
     )
-    return AuditedArchive(archive, keeper, Receipts(bucket, metrics, wanted.audit.checkpoint_s))
+    return AuditedArchive(archive, keeper, Receipts(bucket, metrics, wanted.audit.checkpoint_s), publishers)

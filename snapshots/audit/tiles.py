@@ -135,9 +135,7 @@ class TileReader:
         tile = self._kept[_tile_of(level, index)]
         within = level % 8
         first = (index << within) % TILE
-        return perfect_root(
-            [tile[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in range(first, first + (1 << within))]
-        )
+        return perfect_root([tile[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in range(first, first + (1 << within))])
 
 
 def _tile_of(level: int, index: int) -> tuple[int, int]:

@@ -201,6 +201,6 @@ def check_status(up: CroupierUp) -> None:
     assert [reader["name"] for reader in cluster["readers"]] == READERS
     assert all(reader["reading"] and reader["pid"] for reader in cluster["readers"])
     breakers = {name: state for reader in cluster["readers"] for name, state in reader["breakers"].items()}
-    assert breakers == dict.fromkeys(("archive", "bus", "webhook:pms", "mail", "pam"), "closed")
+    assert breakers == dict.fromkeys(("archive", "audit", "bus", "webhook:pms", "mail", "pam"), "closed")
     shown = croupier("status", "--url", up.url, "--token", token("ops"))
     assert shown.returncode == 0 and all(name in shown.stdout for name in ("Readers of the journal", *READERS))

@@ -7,9 +7,10 @@ from prometheus_client import CollectorRegistry
 
 from engine.control_entries import ControlEntry, encode_control_entry
 from feeds.audit.extending import Extending
-from feeds.audit.keeper import Keeper, Signed
+from feeds.audit.keeper import Keeper
 from feeds.audit.metrics import AuditMetrics
 from feeds.audit.receipts import Receipts
+from feeds.audit.signed import Signed
 from feeds.reading import Followed
 from snapshots.archive.bucket import open_bucket
 from snapshots.archive.format import archived, encode_record, search
@@ -74,7 +75,7 @@ class ProvenArchive:
             metrics=self.metrics,
             checkpoint_s=0,
             now_ms=lambda: self.now_ms,
-            published=self.signed.append,
+            published=lambda signed: self.signed.append(signed),
         )
         return self.keeper
 

@@ -34,7 +34,7 @@ def pictures(document: Document, ppi: float = 110) -> Sequence[bytes]:
 def _compiled(document: Document, form: str, **options: Any) -> Any:
     sources: dict[str, bytes] = {"main.typ": files("feeds.reports.pdf").joinpath(TEMPLATE).read_bytes()}
     charts = list(_charts(document, sources))
-    sources["report.json"] = json.dumps(_page(document) | {"charts": charts}).encode()
+    sources["report.json"] = json.dumps(page(document) | {"charts": charts}).encode()
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)
     return typst.compile(sources, format=form, font_paths=fonts, timestamp=0, **options)
 
@@ -78,7 +78,8 @@ def _large(panel: Panel, value: float) -> str:
     return grouped(round(Decimal(value), digits)) + (f"{GAP}%" if panel.kind == "ratio" else "")
 
 
-def _page(document: Document) -> dict[str, Any]:
+def page(document: Document) -> dict[str, Any]:
+    """What the template is given, charts apart: everything as it is to be read."""
     columns = [column for column in document.columns if column.name not in _HIDDEN]
     rows = document.rows[:ROWS_MAX]
     return {
@@ -89,7 +90,6 @@ def _page(document: Document) -> dict[str, Any]:
         "provisional": document.provisional,
         "reconciled": document.reconciled,
         "differences": [[clean(d.what), clean(d.report), clean(d.counter)] for d in document.differences],
-        "note": clean(document.note, TEXT_MAX),
         "definitions": [[clean(what), clean(words, TEXT_MAX)] for what, words in document.definitions],
         "columns": [_heading(column) for column in columns],
         "rows": [_cells(columns, row) for row in rows],

@@ -1,14 +1,12 @@
 """The control log as auditors read it: newest first, by player, time, operation and person, as JSON or CSV."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Query
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
-from engine.calendar import within_time
 from gateway.access.roles import AUDITOR
 from gateway.declaring import Routes
 from gateway.documents.base import Json
@@ -18,11 +16,11 @@ from gateway.documents.values import rfc3339
 from gateway.http.errors import invalid_field
 from gateway.recording.reading import Numbered, Wanted, newest_first
 from gateway.routes.call import ThisCall, answer
+from gateway.routes.proof.moments import Moment, digits
 
 routes = Routes()
 
 LIMIT_MAX: Final = 1_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AuditEntryJson(Json):
@@ -59,29 +57,7 @@ class AuditJson(Json):
 COLUMNS: Final = AuditEntryJson.__struct_fields__
 
 
-def _moment(text: str) -> str:
-    _unix_ms(text)
-    return text
-
-
-def _unix_ms(text: str) -> int:
-    """Unix ms of an RFC 3339 time, or of the first instant of a day, UTC. Raises ValueError."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("must be a day like 2026-01-31, or a time like 2026-01-31T08:00:00Z") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return within_time(max(0, int((moment - _EPOCH).total_seconds() * 1_000)))
-
-
-def _digits(value: object) -> object:
-    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 15):
-        raise ValueError("must be an integer, in digits only")
-    return value
-
-
-Moment = Annotated[str | None, Query(max_length=40), AfterValidator(lambda text: text and _moment(text))]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX), BeforeValidator(_digits)]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX), BeforeValidator(digits)]
 Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,15}$", description="As an earlier answer gave it")]
 Text = Annotated[str | None, Query(min_length=1, max_length=200)]
 
@@ -101,7 +77,8 @@ async def audit(
 ) -> Response:
     """The control log, newest first. As CSV (`format=csv`, or `Accept: text/csv`) all that is asked for, streamed."""
     call.admit()
-    wanted = Wanted(player_id or "", operation or "", actor or "", begin and _unix_ms(begin), end and _unix_ms(end))
+    from_ms, to_ms = _bound(begin), _bound(end)
+    wanted = Wanted(player_id or "", operation or "", actor or "", from_ms, to_ms)
     if wanted.from_ms is not None and wanted.to_ms is not None and wanted.from_ms >= wanted.to_ms:
         raise invalid_field("to", "must be later than from")
     as_csv = format == "csv" or (format is None and b"text/csv" in call.headers.get(b"accept", b""))
@@ -114,6 +91,10 @@ async def audit(
             _csv(first, found), media_type="text/csv; charset=utf-8; header=present", headers=headers
         )
     return await _page(found, limit)
+
+
+def _bound(text: str | None) -> int | None:
+    return None if text is None else unix_ms(text)
 
 
 def _asked(wanted: Wanted) -> dict[str, Any]:
