@@ -132,12 +132,13 @@ PROOF = Row(
         Panel("Control log", "Entries that were dropped because the store took none for too long: 0 is right.",
               (Query("sum(control_log_dropped_total)", "dropped"),), "none", alarm=1),
         Panel(
-            "Scheduled reports", "Delivered and failed per day; hours that the oldest one is overdue.",
+            "Scheduled reports", "Delivered, failed and differing per day; hours overdue.",
             (
                 Query(or_zero("sum by (schedule) (increase(reports_delivered_total[1d]))"), "{{schedule}} delivered"),
                 Query(or_zero("sum by (schedule) (increase(reports_delivery_failures_total[1d]))"),
                       "{{schedule}} failed"),
                 Query(or_zero("max by (schedule) (reports_overdue_seconds) / 3600"), "{{schedule}} overdue (h)"),
+                Query(or_zero("sum by (report) (increase(report_unreconciled_total[1d]))"), "{{report}} differs"),
             ), "none",
         ),
     ),
