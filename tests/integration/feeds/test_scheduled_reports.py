@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -15,13 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from croupier.integrations.plans import default_archive, reader_plans
 from croupier.reporting.planning import FACTORY, with_schedules
-from croupier.reporting.scheduling import ChildMaker, make
+from croupier.reporting.scheduling import make
 from feeds.integrations import Integrations
 from feeds.notifications.settings import MailSettings
 from feeds.reading import Sink
-from feeds.reports.schedules.agenda import Period
-from feeds.reports.schedules.keeper import Order, ScheduleMetrics
-from feeds.reports.schedules.settings import ReportsSettings, ScheduledArchive, ScheduleSettings
+from feeds.reports.schedules.settings import ReportsSettings, ScheduleSettings
 from feeds.reports.schedules.standing import PREFIX, Standing
 from snapshots.archive.place import ArchivePlace
 from snapshots.contract import Position
@@ -135,37 +132,3 @@ async def archive_a_day(sink: Sink, log: PlayedLog) -> None:
     await until(lambda: inner._stored.get("s0") is not None and inner._stored["s0"].seq >= end.seq)
     assert not list(spool.glob("*.cut"))
     sink._task = asyncio.create_task(sink._keep())  # type: ignore[attr-defined]
-
-
-TELLS = """#!/bin/sh
-printf '{"content_type":"text/csv","reconciled":%s}\\nday,ggr\\n' false
-"""
-
-
-async def test_a_report_that_differs_from_what_else_was_counted_is_delivered_and_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """In the place of `croupier report`, a program that says so of its report."""
-    program = tmp_path / "report"
-    program.write_text(TELLS)
-    program.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(program))
-    registry = CollectorRegistry()
-    schedule = ScheduleSettings(
-        report="bonus-cost", cron="0 1 * * *", period="previous_day", place=ArchivePlace(str(tmp_path / "reports"))
-    )
-    settings = ScheduledArchive(
-        alert_after_minutes=10,
-        alert_after_bytes=1_048_576,
-        sink_factory="",
-        sink_settings="",
-        reports=ReportsSettings({"cost": schedule}),
-        store="",
-    )
-    maker = ChildMaker(settings, ScheduleMetrics(registry))
-    assert registry.get_sample_value("report_unreconciled_total", {"report": "bonus-cost"}) == 0
-    order = Order("bonus-cost", "csv", Period("2026-01-01", 0, 1), "UTC", {})
-    assert await maker.make(order, tmp_path / "made.csv"), "it is final"
-    assert (tmp_path / "made.csv").read_text() == "day,ggr\n"
-    assert registry.get_sample_value("report_unreconciled_total", {"report": "bonus-cost"}) == 1
-    assert "the report bonus-cost has figures that differ" in caplog.text
