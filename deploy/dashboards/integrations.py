@@ -11,8 +11,11 @@ READERS = Row(
               (Query("sum by (reader) (reader_lag_records)", "{{reader}}"),), "none"),
         Panel("Position", "Records per second that have left for good, by reader.",
               (Query("sum by (reader) (rate(reader_position[$__rate_interval]))", "{{reader}}"),), "ops"),
-        Panel("Stalls per hour", "Why a reader did not go on. `version_gap`, `corrupt` and `trimmed` need somebody.",
-              (Query(per_hour("reader_stalled_total", "reader, reason"), "{{reader}} {{reason}}"),), "none"),
+        Panel("Stalls per hour", "Why a reader did not go on; players of whom nothing is passed on any more.",
+              (
+                  Query(per_hour("reader_stalled_total", "reader, reason"), "{{reader}} {{reason}}"),
+                  Query("sum by (reader) (reader_stopped_players)", "players stopped: {{reader}}"),
+              ), "none"),
         Panel("Breakers", "0 closed, 1 half open, 2 open: nothing is asked until the next probe.",
               (Query("max by (breaker) (breaker_state)", "{{breaker}}"),), "none", alarm=2),
         Panel("Kept in the store", "Bytes of the journal that the store keeps because the archive has not taken them.",
