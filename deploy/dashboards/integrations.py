@@ -120,18 +120,26 @@ PROOF = Row(
     "Audit and reports",
     (
         Panel("Audit tree", "Leaves: archived entries and entries of the control log.",
-              (Query("max(audit_tree_size)", "leaves"),), "short"),
+              (Query("max(audit_tree_size)", "leaves"),), "short", width=6),
         Panel("Not covered by a checkpoint for", "How long the oldest leaf has waited for a signed checkpoint.",
-              (Query("max(audit_checkpoint_age_seconds)", "age"),), "s", worry=300, alarm=600),
+              (Query("max(audit_checkpoint_age_seconds)", "age"),), "s", width=6, worry=300, alarm=600),
         Panel(
             "Checkpoints", "Per hour: signed ones, and attempts that failed and are repeated.",
             (
                 Query(per_hour("audit_checkpoints_total"), "signed"),
                 Query(per_hour("audit_failures_total"), "failed attempts"),
-            ), "none",
+            ), "none", width=6,
         ),
         Panel("Receipts", "Asked for per hour, by outcome.",
-              (Query(or_zero(per_hour("audit_receipts_total", "outcome")), "{{outcome}}"),), "none"),
+              (Query(or_zero(per_hour("audit_receipts_total", "outcome")), "{{outcome}}"),), "none", width=6),
+        Panel(
+            "Publishing", "Checkpoints that wait, that arrived and that failed per hour, by destination.",
+            (
+                Query(or_zero("max by (destination) (audit_publish_waiting)"), "{{destination}} waiting"),
+                Query(or_zero(per_hour("audit_published_total", "destination")), "{{destination}} arrived"),
+                Query(or_zero(per_hour("audit_publish_failures_total", "destination")), "{{destination}} failed"),
+            ), "none",
+        ),
         Panel("Control log", "Entries that were dropped because the store took none for too long: 0 is right.",
               (Query("sum(control_log_dropped_total)", "dropped"),), "none", alarm=1),
         Panel(
