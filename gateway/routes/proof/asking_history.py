@@ -9,7 +9,6 @@ from gateway.ports import ControlUnavailable, HistoryBusy
 from gateway.routes.call import ThisCall
 
 
-
 class Said(msgspec.Struct):
     """What was said; `document` is JSON, `pdf` a file."""
 
