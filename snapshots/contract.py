@@ -342,5 +342,7 @@ class Store(Protocol):
         """Removes what readers need no more.
 
         That is: records of finished logs which the archive has read; finished logs which every reader has passed;
-        handovers which every reader has passed and whose loser's records the store has no more.
+        handovers which every reader has passed and whose loser's records the store has no more, the oldest first, up to
+        one that is still needed. Otherwise a player's way from s0 by s1 to s2 would be lost with its second half, and
+        entries in s2 would not wait for those in s0.
         """

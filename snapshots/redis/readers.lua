@@ -115,21 +115,25 @@ local function sweep_log(log, names, archived)
   redis.call('HSET', meta_key(log), 'trimmed', string.format('%.0f', whole[2]), 'last', string.format('%.0f', whole[2]))
 end
 
+-- The oldest first, up to one that is still needed: a later one may stand for a player's way through that one.
+local function sweep_handovers(names)
+  local starts, numbers = log_starts(), redis.call('HKEYS', HANDOVERS)
+  table.sort(numbers, function(one, other) return tonumber(one) < tonumber(other) end)
+  for _, number in ipairs(numbers) do
+    local body = cmsgpack.unpack(redis.call('HGET', HANDOVERS, number))
+    local loser, left = body[3], {tonumber(body[4]), tonumber(body[5])}
+    local passed, start = passed_by_all(names, loser), starts[loser]
+    if (passed and before(passed, left)) or (start and before(start, left)) then return end
+    redis.call('HDEL', HANDOVERS, number)
+  end
+end
+
 -- Removes what readers need no more; the caller has checked the term.
 local function sweep()
   local names = redis.call('HKEYS', READERS)
   local archived = redis.call('HEXISTS', READERS, ARCHIVE) == 1
   for _, log in ipairs(redis.call('SMEMBERS', FINISHED)) do sweep_log(log, names, archived) end
-  local starts = log_starts()
-  local rows = redis.call('HGETALL', HANDOVERS)
-  for i = 1, #rows, 2 do
-    local body = cmsgpack.unpack(rows[i + 1])
-    local loser, left = body[3], {tonumber(body[4]), tonumber(body[5])}
-    local passed, start = passed_by_all(names, loser), starts[loser]
-    if not (passed and before(passed, left)) and not (start and before(start, left)) then
-      redis.call('HDEL', HANDOVERS, rows[i])
-    end
-  end
+  sweep_handovers(names)
 end
 
 -- term

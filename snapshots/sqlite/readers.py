@@ -114,5 +114,6 @@ def sweep(files: Files, check_term: Callable[[sqlite3.Connection], None]) -> Non
         for handover in sqlite_handovers.read(control, 0):
             places = [cursor.get(handover.loser, NOWHERE) for cursor in cursors]
             places.append(starts.get(handover.loser, handover.left))
-            if min(places) >= handover.left:
-                control.execute("DELETE FROM handovers WHERE number=?", (handover.number,))
+            if min(places) < handover.left:
+                break  # a later one may stand for a player's way through this one
+            control.execute("DELETE FROM handovers WHERE number=?", (handover.number,))
