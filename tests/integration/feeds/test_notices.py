@@ -63,6 +63,15 @@ async def test_a_new_level_is_told_by_mail(world: World) -> None:
     assert words(html) == "<p>Gold</p>"
 
 
+@pytest.mark.parametrize("reason", ["reversal", "ladder_changed"])
+async def test_a_level_that_was_only_corrected_is_not_told(world: World, reason: str) -> None:
+    async with world.sink() as sink:
+        await sink.take(world.happens("p1", level_changed(reason=reason)))
+        await sink.take(world.happens("p2", level_changed(reason="play")))
+        await world.until(lambda: world.count("email", "sent") == 1)
+    assert world.notes.kept.keys() == {key for key in world.notes.kept if "p2" in key or key.startswith("count:")}
+
+
 async def test_marketing_mail_can_be_stopped_by_one_click(world: World) -> None:
     async with world.sink() as sink:
         await sink.take(world.happens("p1", level_changed()))
@@ -368,6 +377,31 @@ async def test_a_player_gets_no_more_of_a_category_than_its_cap_on_a_day(world: 
         await world.until(lambda: world.count("email", "sent") == 4)
 
 
+async def test_nothing_stays_of_players_who_are_told_nothing_any_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("COMMITTED_AFTER_S", "FORGET_EVERY_S", "FORGET_COUNTS_EVERY_S"):
+        monkeypatch.setattr(f"feeds.notifications.sink.{name}", 0.05)
+    monkeypatch.setattr("feeds.notifications.caps.PAGE", 1)
+    async with world.sink() as sink:
+        for player_id in ("p1", "p2", "p3"):
+            await sink.take(world.happens(player_id, level_changed()))
+        await world.until(lambda: world.count("email", "sent") == 3)
+        world.now_ms += 24 * HOUR_MS
+        await sink.take(world.happens("p3", level_changed(), version=2))
+        await world.until(lambda: world.count("email", "sent") == 4)
+        sink.settled()
+        await asyncio.sleep(0.2)
+        assert len([key for key in world.notes.kept if key.startswith("count:")]) == 3, "a day may last elsewhere"
+        world.now_ms += 24 * HOUR_MS
+
+        def forgotten() -> bool:
+            sink.settled()
+            return len(world.notes.kept) == 1 and b"p3" in next(iter(world.notes.kept.values()))
+
+        await world.until(forgotten)
+
+
 async def test_a_first_reading_of_an_old_journal_tells_nobody_old_news(world: World) -> None:
     record = world.happens("p1", level_changed())
     world.now_ms += 25 * HOUR_MS
@@ -415,6 +449,20 @@ async def test_a_bonus_that_has_ended_is_not_about_to_expire(world: World, end: 
         world.now_ms = until_ms - HOUR_MS
         await asyncio.sleep(0.6)
     assert world.mail.attempts == []
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["in records of their own", "in one record"])
+async def test_a_bonus_that_a_rollback_reopened_is_about_to_expire_again(world: World, together: bool) -> None:
+    until_ms = MORNING_MS + 240 * HOUR_MS
+    end = e.BonusRedeemed("g1", "welcome", 900, 100)
+    reopened = e.GrantReopened("g1", 900, 700, "in_wager", "welcome", until_ms)
+    async with world.sink(kinds=EXPIRING) as sink:
+        await sink.take(world.happens("p1", bonus_granted(until_ms)))
+        for number, events in enumerate([(end, reopened)] if together else [(end,), (reopened,)], start=2):
+            await sink.take(world.happens("p1", *events, version=number))
+        world.now_ms = until_ms - 47 * HOUR_MS
+        await world.until(lambda: world.count("email", "sent") == 1)
+    assert words(world.mail.mails[0]).endswith(" EUR until 2026-03-11 08:30")
 
 
 async def test_a_bonus_that_ends_in_the_quiet_hours_is_not_told_in_the_morning(world: World) -> None:
