@@ -309,6 +309,11 @@ class Store(Protocol):
         nonce gives the same claim. Once `archive` is claimed, nothing is trimmed that it has not read.
         """
 
+    async def claim_notes(self, name: str, nonce: str) -> Reader:
+        """As `claim_reader`, for a name under which nothing but notes are kept: it has no cursors, and nothing of the
+        journal is kept for it. A reader of that name becomes one. With positions, its `commit_reader` is `Fenced`.
+        """
+
     async def commit_reader(
         self, reader: Reader, positions: Mapping[str, Position], notes: Mapping[str, bytes | None]
     ) -> None:

@@ -30,11 +30,25 @@ local function claim_reader(_, args)
   return now[1]
 end
 
+-- name, nonce -> epoch. It is no reader of the journal, and has no cursors.
+local function claim_notes(_, args)
+  local name, key = args[1], reader_key(args[1])
+  local now = fields(key, 'epoch', 'nonce')
+  if now[2] ~= args[2] or redis.call('HEXISTS', READERS, name) == 1 then
+    now[1] = string.format('%.0f', (tonumber(now[1]) or 0) + 1)
+    redis.call('HSET', key, 'epoch', now[1], 'nonce', args[2])
+    redis.call('HDEL', READERS, name)
+    redis.call('DEL', key .. ':cursors')
+  end
+  return now[1]
+end
+
 -- name, epoch, nonce, most notes, MessagePack of {shard, epoch, seq, …}, keys removed, then key, value of each note
 local function commit_reader(_, args)
   local name, key = args[1], reader_key(args[1])
   local now = fields(key, 'epoch', 'nonce')
-  if now[1] ~= args[2] or now[2] ~= args[3] or redis.call('HEXISTS', READERS, name) == 0 then
+  local moved = cmsgpack.unpack(args[5])
+  if now[1] ~= args[2] or now[2] ~= args[3] or (#moved > 0 and redis.call('HEXISTS', READERS, name) == 0) then
     return refuse('reader ' .. name .. ': epoch ' .. args[2] .. ' is over, the store is at ' .. now[1])
   end
   local removed = tonumber(args[6])
@@ -49,7 +63,6 @@ local function commit_reader(_, args)
         .. ' are possible')
     end
   end
-  local moved = cmsgpack.unpack(args[5])
   for i = 1, #moved, 3 do
     local to = {tonumber(moved[i + 1]), tonumber(moved[i + 2])}
     if before(cursor_of(name, moved[i]), to) then redis.call('HSET', key .. ':cursors', moved[i], place(to)) end
@@ -170,6 +183,7 @@ local function handovers(_, args)
 end
 
 register('claim_reader', claim_reader, WRITES)
+register('claim_notes', claim_notes, WRITES)
 register('commit_reader', commit_reader, WRITES)
 register('reader_notes', reader_notes, READS)
 register('forget_reader', forget_reader, WRITES)
