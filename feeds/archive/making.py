@@ -3,7 +3,7 @@
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from feeds.archive.keys import key_encryption_key
+from feeds.archive.keys import key_encryption_key, previous_keys
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.settings import ArchiveSettings
 from feeds.archive.sink import ArchiveSink
@@ -23,4 +23,5 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
         bucket = open_bucket(wanted.place)
     except (StoreUnsuitable, CredentialMissing) as error:
         raise SinkFailed(str(error)) from error
-    return ArchiveSink(wanted, bucket, notes, key_encryption_key(wanted), ArchiveMetrics(registry))
+    kek, previous = key_encryption_key(wanted), previous_keys(wanted)
+    return ArchiveSink(wanted, bucket, notes, kek, ArchiveMetrics(registry), previous=previous)
