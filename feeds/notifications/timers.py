@@ -65,7 +65,7 @@ def _begun(event: PublicEvent) -> tuple[str, int, Values] | None:
     if isinstance(data, bonus.BonusGranted):
         return data.grant_id, data.valid_to_ms, bonus_values(data)
     if isinstance(data, bonus.BonusReopened) and data.campaign_id is not None and data.valid_to_ms is not None:
-        values = {"campaign": data.campaign_id, "amount": data.balance, "expires": data.valid_to_ms}
+        values: Values = {"campaign": data.campaign_id, "amount": data.balance, "expires": data.valid_to_ms}
         return data.grant_id, data.valid_to_ms, values
     return None
 
