@@ -1,12 +1,12 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-long check simulate fuzz load up bench bench-scale clean
+.PHONY: help demo test test-quick test-long check dashboards simulate fuzz load up bench bench-scale clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
 LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter CROUPIER_% RAY_%,$(.VARIABLES))
-# Three processes on two cores, because many tests wait. Tests of one module stay together: they share servers.
-PARALLEL := --numprocesses 3 --dist loadscope
+# Three processes on two cores, because many tests wait. Which tests stay together, tests/conftest.py says.
+PARALLEL := --numprocesses 3 --dist loadscope --no-loadscope-reorder
 CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
 
 help: ## Lists the targets
@@ -16,16 +16,16 @@ demo: ## Plays 20 000 spins over HTTP, kills a shard half-way, and reconciles ev
 	@./scripts/setup.sh python
 	$(CLEAN_ENV) $(PY)/croupier demo
 
-test: ## Runs all tests (needs redis-server; installs it from apt when missing)
-	@./scripts/setup.sh python redis
+test: ## Runs all tests (needs redis-server and prometheus; gets them from apt when missing)
+	@./scripts/setup.sh python redis prometheus
 	$(CLEAN_ENV) $(PY)/python -m pytest $(PARALLEL)
 
 test-quick: ## Unit and contract tests, those of the client, and a little of the property tests: for your own loop
 	@./scripts/setup.sh python redis
 	$(CLEAN_ENV) HYPOTHESIS_PROFILE=quick $(PY)/python -m pytest $(PARALLEL) tests/unit tests/contract tests/property clients/python/tests
 
-test-long: ## What takes minutes on real processes: readers of the journal under kills, moves and outages, on both stores
-	@./scripts/setup.sh python redis
+test-long: ## What takes minutes on real processes: kills, moves and outages of shards and readers, on both stores
+	@./scripts/setup.sh python redis prometheus
 	$(CLEAN_ENV) $(PY)/python -m pytest -m long tests/integration tests/e2e
 
 simulate: ## Runs many histories of the simulation: make simulate SEEDS="17 100-199"
@@ -38,6 +38,10 @@ check: ## Format, lint, types, import contracts: what CI checks
 	$(CLEAN_ENV) $(PY)/ruff check .
 	$(CLEAN_ENV) $(PY)/mypy
 	$(CLEAN_ENV) $(PY)/lint-imports
+
+dashboards: ## Writes deploy/grafana/dashboards from deploy/dashboards; a test compares the two
+	@./scripts/setup.sh python
+	$(CLEAN_ENV) $(PY)/python -m deploy.dashboards
 
 fuzz: ## Sends 10 000 odd requests to a real server by its OpenAPI document; writes docs/fuzz.md
 	@./scripts/setup.sh python

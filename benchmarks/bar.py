@@ -64,6 +64,7 @@ MEASURES: Final = (
     Measure("open loop at half the maximum, p99", _open(lambda row: row.p99_us / 1000), 10, False, unit="ms"),
     Measure("open loop at half the maximum, p99.9", _open(lambda row: row.p999_us / 1000), 50, False, unit="ms"),
     Measure("open loop, dropped or failed", _open(lambda row: row.dropped + row.failed), 0, False),
+    Measure("CPU of shard and gateway, readers on by off", lambda results: results.readers_cpu, 1.05, False),
     Measure("a spin in the shard, p50", _row(lambda row: row.handle_p50_us), 40, False, unit="µs"),
     Measure("a spin in the shard, p99", _row(lambda row: row.handle_p99_us), 150, False, unit="µs"),
 )

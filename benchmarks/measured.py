@@ -59,6 +59,12 @@ class Measurements:
         both = [figure(ours[number].sample) / figure(theirs[number].sample) for number in ours.keys() & theirs.keys()]
         return round(statistics.median(both), 3) if both else None
 
+    def cpu_ratio(self, name: str, other: str, roles: Iterable[str]) -> float | None:
+        """As `ratio` at 64 connections, of the CPU time per spin of these processes together."""
+        ours, theirs = self._all(name, MANY), self._all(other, MANY)
+        both = [_cpu_of(ours[number], roles) / _cpu_of(theirs[number], roles) for number in ours.keys() & theirs.keys()]
+        return round(statistics.median(both), 3) if both else None
+
     def ratios(self, name: str) -> dict[str, float]:
         """Spins per second of `name` by those of each other target; by way of P0 where they shared no round."""
         others = [other for other, connections in self._by if connections == MANY and other != name]
@@ -103,6 +109,11 @@ class Measurements:
 
     def _median(self, name: str, connections: int, figure: Callable[[Sample], float]) -> int:
         return round(statistics.median(figure(one.sample) for one in self._by[name, connections].values()))
+
+
+def _cpu_of(measured: Measured, roles: Iterable[str]) -> float:
+    """Seconds per spin."""
+    return sum(measured.cpu_s.get(role, 0.0) for role in roles) / measured.sample.requests
 
 
 def _cpu_us(many: Iterable[Measured]) -> dict[str, float]:

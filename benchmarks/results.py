@@ -65,13 +65,17 @@ class Row(msgspec.Struct):
 
 
 class Results(msgspec.Struct):
-    """A whole run. `ratios` are Croupier's (redis-everysec) to each other target, medians within a round."""
+    """A whole run. `ratios` are Croupier's (redis-everysec) to each other target, medians within a round.
+
+    `readers_cpu` is the CPU time per spin of shard and gateway with archive and bus on, by that with both off.
+    """
 
     date: str
     machine: dict[str, str]
     options: dict[str, int | str]
     rows: list[Row]
     ratios: dict[str, float]
+    readers_cpu: float | None = None
 
     def row(self, name: str) -> Row | None:
         """The row of a target, if it was measured."""

@@ -204,6 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options=used,
         rows=[bench.measured.row(name, SPECS[name].title) for name in options.targets],
         ratios=bench.measured.ratios("redis-everysec"),
+        readers_cpu=bench.measured.cpu_ratio("readers", "redis-everysec", ("shard", "gateway")),
     )
     if options.results is not None:
         results.write(found, options.results)

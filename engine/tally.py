@@ -1,4 +1,4 @@
-"""What is counted over all players: who is registered, and what became of each campaign's awards (rules §6).
+"""What is counted over all players: who is registered, who holds which level, what became of awards (rules §6, §8).
 
 The deltas add up in any order, whichever shard writes them: `issued` is all awards that reached a player, `active` are
 those of them that still have something to play.
@@ -16,6 +16,8 @@ from engine.state import Grant, PlayerState
 
 PLAYERS, POINTS = "players", "points"
 """`points`: available micro-points of all players, for their mean (rules §8)."""
+LEVEL = "level"
+"""`level:<id>`: registered players who hold the level (rules §8)."""
 ISSUED, REDEEMED, EXPIRED, ACTIVE = "issued", "redeemed", "expired", "active"
 
 Awards = Mapping[str, str]
@@ -36,9 +38,9 @@ class ActiveAwards(NamedTuple):
 NOTHING = ActiveAwards(NO_AWARDS, NO_AWARDS)
 
 
-def tally_name(figure: str, campaign_id: str) -> str:
-    """The counter of one of a campaign's four figures."""
-    return f"{figure}:{campaign_id}"
+def tally_name(figure: str, of: str) -> str:
+    """The counter of one of a campaign's four figures, or of a level's players."""
+    return f"{figure}:{of}"
 
 
 def active_awards(state: PlayerState) -> ActiveAwards:
@@ -107,6 +109,13 @@ class _Counting:
         self.deltas[PLAYERS] = 1
         if event.exponent is not None:
             self.deltas |= {COUNTED_PLAYERS: 1, holders(event.currency, event.exponent): 1}
+        if event.level:
+            self._add(LEVEL, [event.level], 1)
+
+    def level_changed(self, event: e.LevelChanged) -> None:
+        """Who had no level before, because there was no ladder when they registered, leaves none."""
+        self._add(LEVEL, [event.old] if event.old else [], -1)
+        self._add(LEVEL, [event.new] if event.new else [], 1)
 
     def earned(self, event: e.BetPlaced | e.BetReported | e.RoundReversed | e.ReportedBetReversed) -> None:
         self._points(event.points_micro)
@@ -169,14 +178,15 @@ class _Counting:
         if micro:
             self.deltas[POINTS] = self.deltas.get(POINTS, 0) + micro
 
-    def _add(self, figure: str, campaigns: Iterable[str], more: int) -> None:
-        for campaign_id in campaigns:
-            name = tally_name(figure, campaign_id)
+    def _add(self, figure: str, of: Iterable[str], more: int) -> None:
+        for each in of:
+            name = tally_name(figure, each)
             self.deltas[name] = self.deltas.get(name, 0) + more
 
 
 _COUNTED: dict[type[e.Event], Callable[[_Counting, Any], None]] = {
     e.PlayerRegistered: _Counting.registered,
+    e.LevelChanged: _Counting.level_changed,
     e.BetPlaced: _Counting.earned,
     e.BetReported: _Counting.earned,
     e.RoundReversed: _Counting.earned,

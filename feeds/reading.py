@@ -1,7 +1,7 @@
 """What a reader gets of the journal, and what it owes: the vocabulary between following the logs and using them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -55,6 +55,17 @@ class Notes(Protocol):
 
     async def write(self, notes: Mapping[str, bytes | None]) -> None:
         """Writes all or none, durable when it returns; None removes. Raises StoreError, Fenced."""
+
+
+@runtime_checkable
+class ControlLog(Protocol):
+    """The store's control log, which the archive's reader takes along. The notes of a reader of the store have it."""
+
+    async def control_entries(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Entries with numbers above `after`, in their order, at most `limit`. Raises StoreError."""
+
+    async def trim_control(self, through: int) -> None:
+        """Entries up to `through` are archived: the store need not keep old ones. Raises StoreError, Fenced."""
 
 
 class SinkFailed(Exception):

@@ -14,15 +14,29 @@ from starlette.types import Receive, Scope, Send
 
 from actors.outcome import Players
 from gateway.access.auth import Authenticator
+from gateway.figures import HouseFigures
+from gateway.four_eyes.approvals import Approvals
 from gateway.http.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
 from gateway.http.wire import head_as_get
 from gateway.metrics import GatewayMetrics
 from gateway.openapi import document
-from gateway.ports import ClusterPort, ControlPort, ControlUnavailable, ReadersPort
+from gateway.ports import (
+    ClusterPort,
+    ControlLogPort,
+    ControlPort,
+    ControlUnavailable,
+    HistoryPort,
+    LogUnavailable,
+    ProposalsPort,
+    ReadersPort,
+    ReportsPort,
+)
+from gateway.recording.recording import Recording
 from gateway.route_table import MODULES, ROUTES
 from gateway.routes.call import NO_EVENTS, GatewayParts
 from gateway.routes.operations import sandbox
-from gateway.routes.request_guard import RECEIVED, RequestGuard
+from gateway.routes.recorder import Recorder
+from gateway.routes.request_guard import RECEIVED, ReceivedRequest, RequestGuard
 from gateway.settings import GatewaySettings
 from gateway.spin.core import SpinCore
 from gateway.spin.hot_routes import STREAM_PATH, is_hot
@@ -81,26 +95,49 @@ def create_app(
     auth: Authenticator,
     cluster: ClusterPort,
     control: ControlPort,
+    control_log: ControlLogPort,
+    proposals: ProposalsPort,
     settings: GatewaySettings,
     events: bytes = NO_EVENTS,
     readers: ReadersPort | None = None,
+    reports: ReportsPort | None = None,
+    history: HistoryPort | None = None,
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and all ports belong to the caller.
 
-    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers` nobody can ask them.
+    The caller runs `app.state.parts.recording`, which writes what no answer waits for.
+
+    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers`, `reports` or
+    `history` nobody can ask them.
     """
     metrics = GatewayMetrics()
-    core = SpinCore(players, auth, metrics, settings)
+    recording = Recording(control_log, metrics)
+    core = SpinCore(players, auth, metrics, settings, recording)
     app = GatewayApp(core, SpinStreams(core, auth, metrics, settings))
     app.state.parts = GatewayParts(
-        routes=ROUTES, players=players, auth=auth, cluster=cluster, control=control, events=events, readers=readers
+        routes=ROUTES,
+        players=players,
+        auth=auth,
+        cluster=cluster,
+        control=control,
+        recording=recording,
+        approvals=Approvals(proposals),
+        control_log=control_log,
+        events=events,
+        readers=readers,
+        reports=reports,
+        history=history,
     )
     app.state.metrics = metrics
+    app.state.figures = HouseFigures(cluster, control)
+    metrics.registry.register(app.state.figures)
     app.router.routes.extend(_routes(settings.sandbox))
+    app.add_middleware(Recorder, recording=recording)
     app.add_middleware(RequestGuard, routes=ROUTES, metrics=metrics, settings=settings)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RefusedByPlayer, _refused)
     app.add_exception_handler(ControlUnavailable, _uncontrolled)
+    app.add_exception_handler(LogUnavailable, _unlogged)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _framework)
     return app
@@ -117,7 +154,12 @@ def _routes(with_sandbox: bool) -> list[BaseRoute]:
 
 async def _refused(request: Request, error: Exception) -> Response:
     refusal = cast(Refused | RefusedByPlayer, error)
-    request.scope[RECEIVED].code = refusal.code
+    received: ReceivedRequest = request.scope[RECEIVED]
+    received.code = refusal.code
+    if isinstance(refusal, Refused) and received.operation is None:
+        parts: GatewayParts = request.app.state.parts
+        route = getattr(request.scope.get("route"), "path", "")
+        parts.recording.attempt(refusal, f"{request.method} {route}", received.headers)
     reply = refusal.reply()
     headers = {name.decode(): value.decode() for name, value in reply.headers}
     return Response(reply.body, reply.status, headers)
@@ -125,6 +167,12 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _uncontrolled(request: Request, error: Exception) -> Response:
     return await _refused(request, Refused("outcome_unknown", str(error)))
+
+
+async def _unlogged(request: Request, error: Exception) -> Response:
+    operation = request.scope[RECEIVED].operation
+    under_way = operation is not None and operation.asked
+    return await _refused(request, Refused("outcome_unknown" if under_way else "journal_unavailable", str(error)))
 
 
 async def _malformed(request: Request, error: Exception) -> Response:

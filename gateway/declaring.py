@@ -22,6 +22,10 @@ PLAYER: Final = ("player_not_found", "overloaded", "shard_unavailable", "journal
 BLOCKED: Final = ("player_blocked",)
 CONVERTED: Final = (*BLOCKED, "unsupported_currency")
 """Refusals of every command that moves or counts money in the player's currency."""
+RECORDED: Final = ("journal_unavailable", "outcome_unknown")
+"""Refusals of what the control log tells of, if it can't be written."""
+WAITING: Final = ("invalid_state", "overloaded", "journal_unavailable")
+"""Refusals of what may wait for a second person: it was rejected, or too much waits already."""
 CONTROL: Final = ("outcome_unknown",)
 """Refusals of every request that the supervisor or the store answers for the whole cluster."""
 
@@ -42,7 +46,8 @@ class Route(NamedTuple):
 
     `refuses` are the refusals that only this route has; `refusals` adds those that follow from its kind. `keyed`: the
     route changes something and needs an Idempotency-Key. `body` and `query` describe what FastAPI doesn't parse;
-    `form`: the route takes a catalog as a form.
+    `form`: the route takes a catalog as a form. `always_recorded`: the control log tells of every call, not only of
+    those by people. `may_wait`: it may have to be approved by a second person, and is answered with 202 until then.
     """
 
     name: str
@@ -56,6 +61,18 @@ class Route(NamedTuple):
     body: type[msgspec.Struct] | None = None
     form: bool = False
     query: tuple[Parameter, ...] = ()
+    always_recorded: bool = False
+    may_wait: bool = False
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the control log tells of every call of it, whoever calls: so it is with all that is no player's."""
+        return self.always_recorded or (self.keyed and not self.asks_player)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something, of which the control log tells if a person does it."""
+        return self.keyed or (self.always_recorded and self.method != "GET")
 
     @property
     def method(self) -> str:
@@ -75,6 +92,8 @@ class Route(NamedTuple):
         codes += PLAYER if self.asks_player else ()
         codes += ("already_processed",) if self.asks_player and self.keyed else ()
         codes += KEY if self.keyed else ()
+        codes += RECORDED if self.recorded else ()
+        codes += WAITING if self.may_wait else ()
         codes += BODY if self.method != "GET" else ()
         return tuple(dict.fromkeys(codes))
 
@@ -97,6 +116,7 @@ class Routes:
         asks_player: bool = True,
         body: type[msgspec.Struct] | None = None,
         form: bool = False,
+        recorded: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declares a handler that changes nothing and needs no key; the words are those of `Route`."""
         return self._declare(
@@ -110,6 +130,7 @@ class Routes:
                 asks_player=asks_player,
                 body=body,
                 form=form,
+                always_recorded=recorded,
             )
         )
 
@@ -124,6 +145,8 @@ class Routes:
         asks_player: bool = True,
         body: type[msgspec.Struct] | None = None,
         form: bool = False,
+        recorded: bool = False,
+        may_wait: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declares a handler that changes something, once per Idempotency-Key; `creates`: 201, and 200 for a replay."""
         statuses = (200, 201) if creates else (200,)
@@ -139,6 +162,8 @@ class Routes:
                 asks_player=asks_player,
                 body=body,
                 form=form,
+                always_recorded=recorded,
+                may_wait=may_wait,
             )
         )
 

@@ -7,8 +7,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from actors.metrics.shard import Histogram
-from engine.amounts import MICRO
-from gateway.ports import Population
 
 
 class GatewayMetrics(Collector):
@@ -19,8 +17,8 @@ class GatewayMetrics(Collector):
         self._requests: dict[tuple[str, str], int] = {}
         self.streams = 0
         """Connections to the spin stream."""
-        self.population: Population | None = None
-        """The figures at the last scrape; None: not known."""
+        self.control_dropped = 0
+        """Entries of the control log for which there was no room while it could not be written."""
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -46,14 +44,9 @@ class GatewayMetrics(Collector):
         yield requests
         yield self._spins.family()
         yield GaugeMetricFamily("gateway_streams", "Open connections to the spin stream", value=self.streams)
-        if self.population is not None:
-            players, points = self.population.players, self.population.points_micro / MICRO
-            yield GaugeMetricFamily("registered_players", "Registered players, of all shards", value=players)
-            yield GaugeMetricFamily(
-                "avg_points_per_user",
-                "Points available per registered player",
-                value=points / players if players else 0,
-            )
+        yield CounterMetricFamily(
+            "control_log_dropped", "Entries of the control log that were dropped", value=self.control_dropped
+        )
 
     def exposition(self) -> bytes:
         """The text of `GET /metrics`."""

@@ -11,7 +11,8 @@ from starlette.routing import BaseRoute
 
 from gateway.declaring import Route, RouteTable
 from gateway.documents import requests
-from gateway.documents.base import ProblemJson
+from gateway.documents.base import ProblemJson, WaitingJson
+from gateway.documents.visible import JSON_MARK
 from gateway.http.errors import TABLE
 from gateway.routes.catalogs import bundles
 from gateway.spin.hot_routes import is_hot
@@ -83,7 +84,15 @@ def _whole(node: Any) -> Any:
 
 def _components(routes: RouteTable) -> dict[str, Any]:
     types = [type_ for route in routes.values() for type_ in (route.answer, route.body) if type_ is not None]
-    return msgspec.json.schema_components(dict.fromkeys([*types, ProblemJson]), ref_template=_REF)[1]
+    found = msgspec.json.schema_components(dict.fromkeys([*types, ProblemJson, WaitingJson]), ref_template=_REF)[1]
+    return {name: _some_may_lack(schema) for name, schema in found.items()}
+
+
+def _some_may_lack(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a document, in which nothing is required that is left out for some callers."""
+    fields = schema.get("properties", {})
+    required = [name for name in schema.get("required", ()) if JSON_MARK not in fields.get(name, {})]
+    return schema | ({"required": required} if "required" in schema else {})
 
 
 def _hot_operation(route: Route) -> dict[str, Any]:
@@ -108,8 +117,10 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
     """Adds to an operation what is declared of its route."""
     operation["summary"] = route.summary
     operation.pop("description", None)
-    operation["responses"] = {str(status): _answer(route.answer) for status in route.statuses}
+    operation["responses"] = {str(status): _answer(route) for status in route.statuses}
     operation["responses"] |= _problems(route.refusals)
+    if route.may_wait:
+        operation["responses"]["202"] = _answer(WaitingJson)
     if route.roles:
         operation["security"] = _PROOFS
         operation["description"] = f"Roles: {', '.join(sorted(route.roles))}."
@@ -122,9 +133,10 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
         operation["parameters"] = [*operation.get("parameters", []), key]
 
 
-def _answer(type_: type[msgspec.Struct] | None) -> dict[str, Any]:
+def _answer(route: Route) -> dict[str, Any]:
+    type_ = route.answer
     if type_ is None:
-        return {"description": "See the Prometheus documentation"}
+        return {"description": "See the Prometheus documentation" if route.path == "/metrics" else "The file"}
     summary = (type_.__doc__ or "").strip()
     return {"description": summary, "content": {"application/json": {"schema": _reference(type_)}}}
 

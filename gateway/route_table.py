@@ -11,9 +11,27 @@ from gateway.routes.operations import readers, sandbox, webhooks
 from gateway.routes.operations import routes as operations
 from gateway.routes.players import activity, withdrawals
 from gateway.routes.players import routes as players
+from gateway.routes.proof import approvals, audit, explain, history, receipts, reports
 from gateway.spin import hot_routes as hot
 
-MODULES: Final = (players, withdrawals, activity, bonuses, loyalty, campaigns, catalogs, operations, readers, webhooks)
+MODULES: Final = (
+    players,
+    withdrawals,
+    activity,
+    bonuses,
+    loyalty,
+    campaigns,
+    catalogs,
+    operations,
+    readers,
+    webhooks,
+    receipts,
+    history,
+    explain,
+    audit,
+    approvals,
+    reports,
+)
 """Handled by FastAPI, in the order in which it looks for them; `sandbox` is served only where settings say so."""
 ROUTES: Final = RouteTable(
     [*hot.DECLARED, *(route for module in (*MODULES, sandbox) for route in module.routes.declared)]

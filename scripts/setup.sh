@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what a make target needs: `setup.sh python|redis|wrk|postgresql|load …`. What is there already is left alone.
+# Sets up what a make target needs: `setup.sh python|redis|wrk|postgresql|load|prometheus …`. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,14 +22,17 @@ as_root() {
 }
 
 apt_updated=no
+apt_update() {
+    [[ $apt_updated == yes ]] && return
+    say "apt-get update"
+    as_root apt-get update -qq || fail "apt-get update failed; $1 can't be installed"
+    apt_updated=yes
+}
+
 apt_install() {
     command -v apt-get >/dev/null || fail "$1 is missing and there is no apt-get here: install $1 yourself, then try again"
     [[ $(id -u) -eq 0 ]] || command -v sudo >/dev/null || fail "$1 is missing: run 'apt-get install $1' as root, then try again"
-    if [[ $apt_updated == no ]]; then
-        say "apt-get update"
-        as_root apt-get update -qq || fail "apt-get update failed; $1 can't be installed"
-        apt_updated=yes
-    fi
+    apt_update "$1"
     say "apt-get install $1"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null ||
         fail "apt-get could not install $1"
@@ -101,6 +104,24 @@ setup_wrk() {
 # Debian keeps the server's programs off the PATH. The package starts a server of its own, which nothing here uses.
 setup_postgresql() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || apt_install postgresql
+}
+
+# Only promtool and prometheus themselves, unpacked into a folder that git ignores: installed as a package, Prometheus
+# would run as a service of this machine from then on.
+setup_prometheus() {
+    local folder
+    [[ -x .tools/prometheus/usr/bin/promtool ]] && return
+    command -v prometheus >/dev/null && command -v promtool >/dev/null && return
+    command -v apt-get >/dev/null || fail "prometheus is missing and there is no apt-get here: put prometheus and promtool on the PATH, then try again"
+    folder=$(mktemp -d)
+    say "apt-get download prometheus, unpacked into .tools/"
+    if ! (cd "$folder" && apt-get download -qq prometheus >/dev/null 2>&1); then
+        apt_update prometheus
+        (cd "$folder" && apt-get download -qq prometheus >/dev/null) || fail "apt-get could not download prometheus"
+    fi
+    mkdir -p .tools && rm -rf .tools/prometheus
+    dpkg -x "$folder"/prometheus_*.deb "$folder/unpacked" && mv "$folder/unpacked" .tools/prometheus
+    rm -rf "$folder"
 }
 
 for need in "$@"; do

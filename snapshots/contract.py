@@ -17,6 +17,9 @@ from engine.catalog import PeriodLimit
 from engine.facts import Reservation, Seen, Signals, WantedAward
 from snapshots.records import ARCHIVE as ARCHIVE
 from snapshots.records import CATALOGS_KEPT as CATALOGS_KEPT
+from snapshots.records import CONTROL_ENTRY_BYTES_MAX as CONTROL_ENTRY_BYTES_MAX
+from snapshots.records import CONTROL_KEPT as CONTROL_KEPT
+from snapshots.records import CONTROL_MAX as CONTROL_MAX
 from snapshots.records import DAY_MS as DAY_MS
 from snapshots.records import GENESIS as GENESIS
 from snapshots.records import HASH_SIZE as HASH_SIZE
@@ -26,6 +29,9 @@ from snapshots.records import NOTE_VALUE_BYTES_MAX as NOTE_VALUE_BYTES_MAX
 from snapshots.records import NOTES_MAX as NOTES_MAX
 from snapshots.records import NOWHERE as NOWHERE
 from snapshots.records import PERIOD_DAYS_MAX as PERIOD_DAYS_MAX
+from snapshots.records import PROPOSAL_BYTES_MAX as PROPOSAL_BYTES_MAX
+from snapshots.records import PROPOSAL_KEPT_MS as PROPOSAL_KEPT_MS
+from snapshots.records import PROPOSALS_MAX as PROPOSALS_MAX
 from snapshots.records import REQUESTS_KEPT as REQUESTS_KEPT
 from snapshots.records import RESOLVED_KEPT_MS as RESOLVED_KEPT_MS
 from snapshots.records import SEEN_PLAYERS_MAX as SEEN_PLAYERS_MAX
@@ -33,6 +39,7 @@ from snapshots.records import SLOTS as SLOTS
 from snapshots.records import Address as Address
 from snapshots.records import CatalogRow as CatalogRow
 from snapshots.records import Claim as Claim
+from snapshots.records import ControlSpan as ControlSpan
 from snapshots.records import DoneRequest as DoneRequest
 from snapshots.records import Handover as Handover
 from snapshots.records import HeldReservation as HeldReservation
@@ -49,6 +56,7 @@ from snapshots.records import ShardRow as ShardRow
 from snapshots.records import SnapshotRecord as SnapshotRecord
 from snapshots.records import StoredPage as StoredPage
 from snapshots.records import StoredPlayer as StoredPlayer
+from snapshots.records import StoredProposal as StoredProposal
 from snapshots.records import Tallies as Tallies
 from snapshots.records import TermLease as TermLease
 from snapshots.records import next_hash as next_hash
@@ -350,4 +358,48 @@ class Store(Protocol):
         handovers which every reader has passed and whose loser's records the store has no more, the oldest first, up to
         one that is still needed. Otherwise a player's way from s0 by s1 to s2 would be lost with its second half, and
         entries in s2 would not wait for those in s0.
+        """
+
+    # --- the control log: what was done to the platform (any process may write)
+
+    async def append_control(self, entries: Sequence[bytes]) -> int:
+        """Adds entries to the end of the control log, all or none; answers the number of the last one.
+
+        Numbers begin at 1 and have no gap. The entries are durable when the call returns. A call that is repeated
+        because its outcome is unknown may add its entries twice: a reader tells them apart by what is in them.
+        ValueError for an entry above `CONTROL_ENTRY_BYTES_MAX`. The log holds at most `CONTROL_MAX` entries. Beyond
+        that the oldest are removed down to `CONTROL_KEPT`, unless there is an archive: then `ControlLogFull`.
+        """
+
+    async def control_entries(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Entries with numbers above `after`, in their order, at most `limit`."""
+
+    async def control_span(self) -> ControlSpan:
+        """Which entries of the control log the store has."""
+
+    async def trim_control(self, reader: Reader, through: int) -> None:
+        """Entries up to `through` are kept elsewhere; all but the newest `CONTROL_KEPT` of them are removed.
+
+        Fenced by the reader's epoch, like `commit_reader`.
+        """
+
+    # --- operations that wait for a second person
+
+    async def put_proposal(self, proposal: StoredProposal, body: bytes) -> StoredProposal:
+        """Stores a proposal that nobody has decided yet, unless there is one of that id; answers the one that holds.
+
+        Proposals that were put `PROPOSAL_KEPT_MS` before this one are removed, and then the oldest decided one if there
+        are `PROPOSALS_MAX`. If all of them wait: `ProposalsFull`. ValueError for a body above `PROPOSAL_BYTES_MAX`.
+        """
+
+    async def proposals(self) -> Sequence[StoredProposal]:
+        """All proposals, newest first."""
+
+    async def proposal_body(self, proposal_id: str) -> bytes | None:
+        """What was stored with a proposal; None if there is no such proposal."""
+
+    async def decide_proposal(self, proposal_id: str, known: bytes, decision: bytes) -> bytes | None:
+        """Compare-and-set: writes the decision if `known` is the one that holds (empty: it waits).
+
+        Answers the decision that holds now, or None if there is no such proposal.
         """

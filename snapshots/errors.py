@@ -10,6 +10,8 @@ StoreError
 ├── TermHeld            another instance of Croupier holds the supervisor's term, and its lease runs
 ├── StillHeld           a definite refusal: players hold what the change would spoil; nothing was changed
 ├── NotesFull           a definite refusal: a reader of the journal has as many notes as it may have
+├── ControlLogFull      a definite refusal: the control log waits for the archive, and has no room for more
+├── ProposalsFull       a definite refusal: as many operations wait for a second person as may wait
 └── Corrupt             bytes that don't match their checksum
     ├── CorruptSnapshot
     ├── CorruptLog
@@ -63,6 +65,14 @@ class StillHeld(StoreError):
 
 class NotesFull(StoreError):
     """The store refused a reader's notes: there would be too many. Nothing was changed."""
+
+
+class ControlLogFull(StoreError):
+    """The store refused entries of the control log: the archive has not taken the oldest yet. Nothing was changed."""
+
+
+class ProposalsFull(StoreError):
+    """The store refused a proposal: too many wait already. Nothing was changed."""
 
 
 class Corrupt(StoreError):

@@ -23,6 +23,16 @@ NOTE_KEY_BYTES_MAX = 512
 NOTE_VALUE_BYTES_MAX = 256 * 1024
 NOTES_MAX = 200_000
 """Per reader."""
+CONTROL_KEPT = 100_000
+"""So many newest entries of the control log stay in the store, also once the audit has archived them."""
+CONTROL_MAX = 1_000_000
+"""Entries of the control log that the store holds at most."""
+CONTROL_ENTRY_BYTES_MAX = 256 * 1024
+PROPOSALS_MAX = 64
+"""Operations that wait for a second person, or were decided in the last days."""
+PROPOSAL_BYTES_MAX = 1024 * 1024
+"""Of what such an operation is to do."""
+PROPOSAL_KEPT_MS = 7 * DAY_MS
 Tallies = Mapping[str, int]
 NO_TALLIES: Tallies = MappingProxyType({})
 
@@ -246,3 +256,25 @@ class Routing(msgspec.Struct, frozen=True):
     catalog: CatalogRow | None = None
     clock_offset_ms: int = 0
     """How far the sandbox clock runs ahead; 0 without one."""
+
+
+class ControlSpan(msgspec.Struct, frozen=True):
+    """Which numbers of the control log the store has: from `first` to `last`, without a gap.
+
+    `first` is one above `last` if it has none.
+    """
+
+    first: int
+    last: int
+
+
+class StoredProposal(msgspec.Struct, frozen=True):
+    """An operation that waits for a second person. `summary` and `decision` are bytes of whoever put them.
+
+    `decision` is empty as long as it waits. `put_ms`: Unix ms, as given by whoever put it.
+    """
+
+    proposal_id: str
+    put_ms: int
+    summary: bytes
+    decision: bytes = b""

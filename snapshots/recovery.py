@@ -86,10 +86,14 @@ async def read_tails(store: Store, logs: Iterable[LogInfo], wanted: Callable[[st
 
 
 async def read_player(store: Store, log_id: str, player_id: str, after_seq: int = 0) -> list[KeyedEntry]:
-    """One player's entries in one log, live or sealed. Raises CorruptLog if any may be damaged."""
-    index = TailIndex()
+    """One player's entries in one log, live or sealed. Raises CorruptLog if any may be damaged.
+
+    An intact record that has the player's id nowhere in its bytes is not decoded: that is most of the work.
+    """
+    index, name = TailIndex(), player_id.encode()
     async for record, intact in _verified(store, log_id, after_seq):
-        _index_record(index, log_id, record, intact, player_id.__eq__)
+        if not intact or name in record.payload:
+            _index_record(index, log_id, record, intact, player_id.__eq__)
     return index.peek(player_id)
 
 
@@ -154,7 +158,7 @@ async def player_history(store: Store, player_id: str, archive: PlayerArchive | 
     It reads every unfinished log from its trim point on, so it is for the rare questions that memory can't answer.
     Raises CorruptLog if an entry of the player may be damaged, ArchiveUnavailable if the archive can't tell now.
     """
-    logs, held = await _held(store, player_id)
+    logs, held = await held_entries(store, player_id)
     entries = {entry.version: entry for entry in held}
     if archive is not None:
         cursors = await store.reader_positions("archive")
@@ -164,8 +168,11 @@ async def player_history(store: Store, player_id: str, archive: PlayerArchive | 
     return [decode_entry(entries[version]) for version in sorted(entries)]
 
 
-async def _held(store: Store, player_id: str) -> tuple[Sequence[LogInfo], list[KeyedEntry]]:
-    """The logs, and what they hold of a player. If one was trimmed under the reading, all are read anew."""
+async def held_entries(store: Store, player_id: str) -> tuple[Sequence[LogInfo], list[KeyedEntry]]:
+    """The logs, and what they hold of a player, still encoded. If one was trimmed under the reading, all are read anew.
+
+    Raises CorruptLog if an entry of the player may be damaged.
+    """
     logs = await store.journal_logs()
     for _ in range(TRIMS_MAX):
         try:

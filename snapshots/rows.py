@@ -1,11 +1,19 @@
 """How both backends write down names and addresses. Empty bytes stand for None."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from snapshots.contract import NOTE_KEY_BYTES_MAX, NOTE_VALUE_BYTES_MAX, Address, CatalogRow, Owner
+from snapshots.contract import (
+    CONTROL_ENTRY_BYTES_MAX,
+    NOTE_KEY_BYTES_MAX,
+    NOTE_VALUE_BYTES_MAX,
+    PROPOSAL_BYTES_MAX,
+    Address,
+    CatalogRow,
+    Owner,
+)
 
 _SHARD_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _owner = msgspec.msgpack.Decoder(Owner)
@@ -36,6 +44,21 @@ def checked_notes(notes: Mapping[str, bytes | None]) -> dict[bytes, bytes | None
         if value is not None and len(value) > NOTE_VALUE_BYTES_MAX:
             raise ValueError(f"note {key!r} has {len(value)} bytes; at most {NOTE_VALUE_BYTES_MAX} are possible")
     return by_key
+
+
+def checked_control(entries: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The entries of the control log. Raises ValueError if one is too long."""
+    for entry in entries:
+        if len(entry) > CONTROL_ENTRY_BYTES_MAX:
+            raise ValueError(f"an entry has {len(entry)} bytes; at most {CONTROL_ENTRY_BYTES_MAX} are possible")
+    return tuple(entries)
+
+
+def checked_proposal(summary: bytes, body: bytes) -> None:
+    """Raises ValueError if a proposal is too long."""
+    size = max(len(summary), len(body))
+    if size > PROPOSAL_BYTES_MAX:
+        raise ValueError(f"a proposal has {size} bytes; at most {PROPOSAL_BYTES_MAX} are possible")
 
 
 def log_name(shard_id: str, epoch: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from actors.metrics.money import MoneyCounts
 from engine.amounts import MICRO
 
 SECONDS = (
@@ -77,6 +78,7 @@ class ShardMetrics(Collector):
         self.points_reversed_micro = 0
         self.level_ups = {"play": 0, "forced": 0}
         """Climbs by the reason of the change. No other reason leads to a climb."""
+        self.money = MoneyCounts()
         self.freespins_used = 0
         self.wagered_shares = 0.0
         """Sum, over the grants that ended, of the share of their wagering that was done."""
@@ -107,6 +109,7 @@ class ShardMetrics(Collector):
             "shard_snapshot_cpu_seconds", "CPU time of encoding and storing snapshots", value=self.snapshot_cpu_s
         )
         yield from self._loyalty()
+        yield from self.money.collect()
         yield GaugeMetricFamily("freespins_used", "Free spins played", value=self.freespins_used)
         rate = self.wagered_shares / self.grants_ended if self.grants_ended else 0.0
         yield GaugeMetricFamily(

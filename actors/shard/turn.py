@@ -12,6 +12,7 @@ from msgspec import Raw
 from actors.host.clock import now_ms
 from actors.metrics.bonuses import count_events
 from actors.metrics.loyalty import count_loyalty
+from actors.metrics.money import count_money
 from actors.shard.context import ShardContext
 from actors.shard.loading import Loader
 from actors.shard.lookups import FactFinder
@@ -149,6 +150,7 @@ class Turn:
         if not plain:
             count_events(self._metrics, resident.player.state, done)
             count_loyalty(self._metrics, self._context.catalog.loyalty, done.events)
+            count_money(self._metrics.money, resident.player.state, self._context.catalog.currencies, done)
             tallies = _tallied(resident, done)
         # What may raise comes before the entry is on its way (rule 10).
         one_call = plain and len(done.events) == ONE_CALL

@@ -13,6 +13,7 @@ from actors.settings import ReaderPlan
 from croupier.settings import Settings
 from feeds.archive.behind import BehindTrimPoint
 from feeds.archive.settings import ArchiveSettings
+from feeds.audit.settings import AuditedArchiveSettings, AuditSettings
 from feeds.integrations import Integrations
 from feeds.webhooks.settings import WebhooksSettings
 from snapshots.archive.place import ArchivePlace
@@ -21,7 +22,7 @@ from snapshots.contract import ARCHIVE
 log = logging.getLogger("croupier")
 
 FACTORIES: Final = {
-    ARCHIVE: "feeds.archive.making.make",
+    ARCHIVE: "feeds.audit.making.make",
     "bus": "feeds.bus.making.make",
     "webhooks": "feeds.webhooks.making.make",
     "notices": "feeds.notifications.making.make",
@@ -67,7 +68,8 @@ def default_archive(store: str, environment: Mapping[str, str]) -> ArchiveSettin
 def reader_plans(integrations: Integrations, archive: ArchiveSettings | None, store: str) -> tuple[ReaderPlan, ...]:
     """The readers that run. `archive` is the archive in use, `store` the store's URL."""
     behind = None if archive is None else msgspec.json.encode(BehindTrimPoint(archive, store))
-    sections: dict[str, msgspec.Struct | None] = {ARCHIVE: archive, "bus": integrations.bus}
+    audited = None if archive is None else _audited(archive, integrations.audit)
+    sections: dict[str, msgspec.Struct | None] = {ARCHIVE: audited, "bus": integrations.bus}
     sections |= _webhooks(integrations.webhooks, archive)
     sections["notices"] = integrations.notices
     return tuple(
@@ -75,6 +77,11 @@ def reader_plans(integrations: Integrations, archive: ArchiveSettings | None, st
         for name, section in sections.items()
         if section is not None
     )
+
+
+def _audited(archive: ArchiveSettings, audit: AuditSettings | None) -> AuditedArchiveSettings:
+    """The archive's reader keeps the audit tree, too."""
+    return AuditedArchiveSettings(**msgspec.structs.asdict(archive), audit=audit or AuditSettings())
 
 
 def _webhooks(section: WebhooksSettings | None, archive: ArchiveSettings | None) -> Mapping[str, WebhooksSettings]:

@@ -31,6 +31,7 @@ log = logging.getLogger("croupier.archive")
 
 KEYS_CACHED_MAX = 20_000
 NOTES_CACHED_MAX = 4_096
+LOST = "without it personal data in the archive is lost"
 
 
 class KeyBook:
@@ -146,7 +147,7 @@ class KeyBook:
 def key_encryption_key(settings: ArchiveSettings) -> bytes:
     """The key that wraps all others. Raises SinkFailed if there is none where the settings say."""
     try:
-        text = _made(Path(str(settings.key_file))) if settings.key is None else settings.key.read()
+        text = made_key(Path(str(settings.key_file)), LOST) if settings.key is None else settings.key.read()
         return read_key(text)
     except (CredentialMissing, OSError, ValueError) as error:
         raise SinkFailed(f"The archive has no key: {error}") from error
@@ -169,18 +170,18 @@ def key_ring(settings: ArchiveSettings, store: Store) -> KeyRing:
     return KeyRing(store, key_encryption_key(settings), previous_keys(settings))
 
 
-def _made(path: Path) -> str:
-    """The file's text. Of several processes that make it at once, one does: a file is there whole or not at all."""
+def made_key(path: Path, lost: str) -> str:
+    """The file's text. Of several processes that make it at once, one does: a file is there whole or not at all.
+
+    `lost` says to the operator what is lost without it. Raises OSError.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
         _write_secret(new, base64.b64encode(os.urandom(KEY_SIZE)) + b"\n")
         try:
             os.link(new, path)
-            log.warning(
-                "made the archive's key in %s: keep a copy elsewhere, without it personal data in the archive is lost",
-                path,
-            )
+            log.warning("made a key in %s: keep a copy elsewhere, %s", path, lost)
         except FileExistsError:
             pass
         finally:

@@ -55,9 +55,10 @@ class ArchiveSink:
         disk: Disk | None = None,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1_000),
         previous: Sequence[bytes] = (),
+        stored: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings, self._bucket, self._notes, self._metrics = settings, bucket, notes, metrics
-        self._now_ms = now_ms
+        self._now_ms, self._segment_stored = now_ms, stored
         self._keys = KeyBook(notes, kek, previous)
         self._rewrapping = Rewrapping(notes, self._keys, metrics, self._wake) if previous else None
         self._spool = Spool(Path(settings.spool), settings.spool_bytes_max, disk)
@@ -285,6 +286,7 @@ class ArchiveSink:
     def _brought(self) -> None:
         self._metrics.spool_bytes.set(self._spool.held_bytes)
         self._room_on_disk.set()
+        self._segment_stored()
 
     def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.get_running_loop().create_task(self._watched(work), name="archive")

@@ -17,6 +17,14 @@ AUDIT = logging.getLogger("croupier.audit")
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
+class Forbidden(Refused):
+    """A refusal by role. `subject` is what of the route it was about, if it is not the route as a whole."""
+
+    def __init__(self, caller: Caller, detail: str, subject: str = "") -> None:
+        super().__init__("forbidden", detail)
+        self.caller, self.subject = caller, subject
+
+
 def admit(auth: Authenticator, route: str, roles: frozenset[Role], request: HttpRequest) -> Caller:
     """Authenticates and checks the role; a refusal by role is audited. Raises Refused."""
     caller = auth.caller(request)
@@ -26,10 +34,11 @@ def admit(auth: Authenticator, route: str, roles: frozenset[Role], request: Http
     return caller
 
 
-def forbidden(caller: Caller, what: str, detail: str) -> Refused:
-    """A refusal by role, which is audited: `what` is the route, and what of it."""
+def forbidden(caller: Caller, route: str, detail: str, subject: str = "") -> Forbidden:
+    """A refusal by role, which is audited; `subject` says what of the route it is about."""
+    what = f"{route} {subject}".rstrip()
     AUDIT.warning("forbidden: caller=%s roles=%s route=%s", caller.id, ",".join(sorted(caller.roles)), what)
-    return Refused("forbidden", detail)
+    return Forbidden(caller, detail, subject)
 
 
 def command_id(caller: Caller, headers: HeaderMap) -> str:

@@ -3,12 +3,13 @@
 Field names are fixed; amounts are integers in minor units. What callers send is in `gateway.documents.requests`.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from engine.answers import RoundState
 from engine.commands import Mode
+from gateway.documents.visible import VIP
 
 
 class Json(msgspec.Struct, gc=False):
@@ -43,7 +44,7 @@ class WageringJson(Json):
 class StandingJson(Json):
     """Level (null without a ladder) and whole points available, rounded down, after this step."""
 
-    level: str | None
+    level: Annotated[str | None, VIP]
     points: int
 
 
@@ -91,6 +92,16 @@ class RoundsJson(Json):
 
     player_id: str
     rounds: list[SpinAnswer]
+
+
+class WaitingJson(Json):
+    """Nothing was done yet: a second person must approve it, `why` says by which rule. See `GET /approvals`."""
+
+    approval_id: str
+    status: Literal["waiting"]
+    why: str
+    expires_at: str
+    replayed: bool
 
 
 class HealthJson(Json):

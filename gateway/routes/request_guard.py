@@ -6,12 +6,14 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
+from gateway.access.auth import Caller
 from gateway.declaring import RouteTable
 from gateway.http.bodies import bundle_body, json_body, single_headers
 from gateway.http.duplicates import refuse_duplicates
 from gateway.http.errors import Refused, internal_error, invalid_field, method_not_allowed
 from gateway.http.wire import HeaderMap, Message, Receive, Scope, Send, send_reply
 from gateway.metrics import GatewayMetrics
+from gateway.recording.operation import Operation
 from gateway.settings import GatewaySettings
 
 logger = logging.getLogger(__name__)
@@ -21,14 +23,19 @@ RECEIVED: Final = "croupier.received"
 
 
 class ReceivedRequest:
-    """One request: its raw parts, which callers sign, and how it ended (`ok` or the code of its refusal)."""
+    """One request: its raw parts, which callers sign, and how it ended (`ok` or the code of its refusal).
 
-    __slots__ = ("body", "code", "headers")
+    `caller` is set once the caller is admitted, and `operation` if the control log is to tell of the call.
+    """
+
+    __slots__ = ("body", "caller", "code", "headers", "operation")
 
     def __init__(self, headers: HeaderMap, body: bytes) -> None:
         self.headers = headers
         self.body = body
         self.code = "ok"
+        self.caller: Caller | None = None
+        self.operation: Operation | None = None
 
 
 class RequestGuard:

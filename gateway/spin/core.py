@@ -14,10 +14,14 @@ from actors.outcome import Answered, Outcome, Players
 from engine.commands import CommandBody, Result, Rollback
 from engine.queries import QueryBody
 from gateway.access.admission import admit, command_id
-from gateway.access.auth import Authenticator
+from gateway.access.auth import Authenticator, Caller
+from gateway.access.roles import PEOPLE
+from gateway.documents.visible import visible
 from gateway.http.errors import Refused, internal_error, refusal
-from gateway.http.wire import Answer, HttpRequest
+from gateway.http.wire import Answer, HeaderMap, HttpRequest
 from gateway.metrics import GatewayMetrics
+from gateway.recording.operation import operation_of
+from gateway.recording.recording import Recording
 from gateway.settings import GatewaySettings
 from gateway.spin.hot_routes import HotRoute
 
@@ -31,10 +35,16 @@ class SpinCore:
     """Serves requests to the hot routes, and counts them."""
 
     def __init__(
-        self, players: Players, auth: Authenticator, metrics: GatewayMetrics, settings: GatewaySettings
+        self,
+        players: Players,
+        auth: Authenticator,
+        metrics: GatewayMetrics,
+        settings: GatewaySettings,
+        recording: Recording,
     ) -> None:
         self._players = players
         self._auth = auth
+        self._recording = recording
         self._in_flight_max = settings.in_flight_max
         self._in_flight = 0
         self.body_bytes_max = settings.body_bytes_max
@@ -50,12 +60,29 @@ class SpinCore:
             if route.keyed:
                 command = command_id(caller, request.headers)
                 body = of_caller(body, caller.id)
+            elif caller.roles <= PEOPLE:
+                respond = self._recorded(route, player_id, caller, request, respond)
         except Refused as refused:
+            self.attempt(route.name, refused, request.headers)
             self.refuse(route.name, refused, respond, started_ns)
         except Exception:
             self.fail(route, respond, started_ns)
         else:
             self.ask(route, player_id, command, body, respond, started_ns)
+
+    def attempt(self, route: str, refused: Refused, headers: HeaderMap) -> None:
+        """Notes who was refused for want of proof or role. It takes no time that a caller could notice."""
+        self._recording.attempt(refused, route, headers)
+
+    def _recorded(
+        self, route: HotRoute, player_id: str, caller: Caller, request: HttpRequest, respond: Respond
+    ) -> Respond:
+        """A person reads a round: the control log tells of it before the answer leaves."""
+        operation = operation_of(route.declared, caller, request.headers)
+        if operation is None:
+            return respond
+        operation.about(player_id=player_id)
+        return self._recording.responding(operation, lambda answer: respond(_for_eyes_of(caller, answer)))
 
     def ask(
         self,
@@ -117,6 +144,10 @@ class _Exchange:
 
     def finish(self, outcome: Outcome) -> None:
         self.core.finish(self, outcome)
+
+
+def _for_eyes_of(caller: Caller, answer: Answer) -> Answer:
+    return Answer(answer.status, visible(answer.document, caller.roles), answer.headers)
 
 
 def of_caller(body: CommandBody | QueryBody, caller_id: str) -> CommandBody | QueryBody:

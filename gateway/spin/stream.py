@@ -77,6 +77,7 @@ class SpinStreams:
             headers, caller = self._admitted(scope)
         except Refused as refused:
             self._metrics.request(ROUTE, refused.code)
+            self._core.attempt(ROUTE, refused, dict(scope["headers"]))
             await refuse_upgrade(scope, send, refused)
             return
         self._metrics.request(ROUTE, "ok")

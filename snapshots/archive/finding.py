@@ -16,11 +16,12 @@ _Read = TypeVar("_Read")
 
 
 class Block(NamedTuple):
-    """A part of a segment that can be read by itself."""
+    """A part of a segment that can be read by itself: the `number`-th, counted from 0."""
 
     segment: str
     offset: int
     length: int
+    number: int = 0
 
 
 async def blocks_of(bucket: Bucket, player_id: str, since_ms: int) -> list[Block]:
@@ -29,13 +30,24 @@ async def blocks_of(bucket: Bucket, player_id: str, since_ms: int) -> list[Block
 
     Raises ArchiveUnavailable, CorruptArchive.
     """
-    catalogue, first = Catalogue(bucket), day_of(since_ms)
+    first = day_of(since_ms)
+    return await _blocks(bucket, player_id, [day for day in await Catalogue(bucket).days() if day >= first])
+
+
+async def blocks_of_day(bucket: Bucket, player_id: str, day: str) -> list[Block]:
+    """All blocks of one day's segments with entries of a player, oldest first. Raises as `blocks_of`."""
+    after = [later for later in await Catalogue(bucket).days() if later > day][:1]
+    found = await _blocks(bucket, player_id, [day, *after])
+    return [block for block in found if f"/{day}/" in block.segment]
+
+
+async def _blocks(bucket: Bucket, player_id: str, days: Sequence[str]) -> list[Block]:
+    """A fold lies on the day of its last segment: the day after may hold what is folded of this one."""
     indexes: list[str] = []
     folds: list[str] = []
-    for day in await catalogue.days():
-        if day >= first:
-            indexes += await catalogue.names(day)
-            folds += await bucket.names(f"{FOLDS}/{day}")
+    for day in days:
+        indexes += await Catalogue(bucket).names(day)
+        folds += await bucket.names(f"{FOLDS}/{day}")
     covered: set[int] = set()
     found: list[Block] = []
     for numbers, blocks in await _each(folds, lambda name: _in_fold(bucket, name, player_id)):
@@ -52,7 +64,7 @@ async def _in_fold(bucket: Bucket, name: str, player_id: str) -> tuple[set[int],
     fold = decode_fold(start)
     pairs = await _find(bucket, name, head_bytes(start), fold.partitions, player_id)
     found = [
-        Block(fold.segments[place].segment, *fold.segments[place].blocks[block])
+        Block(fold.segments[place].segment, *fold.segments[place].blocks[block], block)
         for place, block in zip(pairs[::2], pairs[1::2], strict=True)
     ]
     return {segment.number for segment in fold.segments}, found
@@ -62,7 +74,7 @@ async def _in_index(bucket: Bucket, name: str, player_id: str) -> list[Block]:
     start = await _start(bucket, name)
     head = decode_head(start)
     blocks = await _find(bucket, name, head_bytes(start), head.partitions, player_id)
-    return [Block(head.segment, *head.blocks[block]) for block in blocks]
+    return [Block(head.segment, *head.blocks[block], block) for block in blocks]
 
 
 async def _start(bucket: Bucket, name: str) -> bytes:

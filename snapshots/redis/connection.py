@@ -10,7 +10,17 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from snapshots.errors import Fenced, NotesFull, StillHeld, StoreError, StoreUnavailable, StoreUnsuitable, TermHeld
+from snapshots.errors import (
+    ControlLogFull,
+    Fenced,
+    NotesFull,
+    ProposalsFull,
+    StillHeld,
+    StoreError,
+    StoreUnavailable,
+    StoreUnsuitable,
+    TermHeld,
+)
 from snapshots.redis.link import Argument, RedisLink
 from snapshots.redis.settings import check_settings, masked
 
@@ -19,7 +29,7 @@ CALL_TIMEOUT_MS = 5_000
 CONNECTIONS_MAX = 16
 PREFIX = "croupier:"
 
-_PARTS = ("functions.lua", "readers.lua", "due.lua", "limits.lua")
+_PARTS = ("functions.lua", "readers.lua", "due.lua", "limits.lua", "control_log.lua")
 _SOURCE = "".join(files("snapshots.redis").joinpath(name).read_text() for name in _PARTS)
 LIBRARY = "croupier_" + sha256(_SOURCE.encode()).hexdigest()[:12]
 """Named by content: two versions of the code never replace each other's functions."""
@@ -108,6 +118,10 @@ class RedisConnection:
             return StillHeld(text.removeprefix("PLAYERS "))
         if text.startswith("NOTES "):
             return NotesFull(text.removeprefix("NOTES "))
+        if text.startswith("CONTROL "):
+            return ControlLogFull(text.removeprefix("CONTROL "))
+        if text.startswith("PROPOSALS "):
+            return ProposalsFull(text.removeprefix("PROPOSALS "))
         if "Function not found" in text:
             await answer(_load_library(self._redis))
         return StoreUnavailable(f"Redis: {text}")

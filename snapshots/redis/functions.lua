@@ -4,7 +4,8 @@
 -- changes nothing and Redis, which has no rollback, never needs one.
 --
 -- Keys (prefix croupier:)
---   control            hash    term, supervisor, catalog, catalog_number, clock; holder of the term, held_until (Unix ms)
+--   control            hash    term, supervisor, catalog, catalog_number, clock; holder of the term, held_until (Unix ms);
+--                              log_last: number of the last entry of the control log
 --   catalogs           hash    version -> content
 --   catalogs:stored    zset    version by its last put
 --   requests           hash    digest of a control request's key -> request and answer

@@ -29,6 +29,7 @@ from snapshots.contract import (
 )
 from snapshots.redis.connection import LIBRARY, PREFIX, answer
 from snapshots.redis.control import RedisControl
+from snapshots.redis.control_log import RedisControlLog
 from snapshots.redis.limits import RedisLimits
 from snapshots.redis.link import Argument
 from snapshots.redis.readers import RedisReaders, logs_of
@@ -39,7 +40,7 @@ _APPEND = f"{LIBRARY}_append"
 _TALLIES = f"{PREFIX}tallies"
 
 
-class RedisStore(RedisControl, RedisLimits, RedisReaders):
+class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
     """See `snapshots.contract.Store`. `url`: redis://, rediss:// or unix://."""
 
     async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:

@@ -5,7 +5,7 @@ A new file takes all steps, an older one those it lacks; a step that was release
 
 Schema = tuple[str, ...]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _CONTROL_1 = """
 CREATE TABLE control (id INTEGER PRIMARY KEY CHECK (id = 1), term INTEGER NOT NULL);
@@ -44,6 +44,15 @@ ALTER TABLE control ADD COLUMN held_until_ms INTEGER NOT NULL DEFAULT 0
 _CONTROL_5 = """
 ALTER TABLE control ADD COLUMN readers_made INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE handovers (number INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL)
+"""
+
+# Numbers of the control log are never given twice. Bodies of proposals may be large, so they lie apart.
+_CONTROL_6 = """
+CREATE TABLE control_log (number INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL);
+CREATE TABLE proposals (
+    proposal_id TEXT PRIMARY KEY, put_ms INTEGER NOT NULL, summary BLOB NOT NULL, decision BLOB NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE proposal_bodies (proposal_id TEXT PRIMARY KEY, body BLOB NOT NULL)
 """
 
 # `at` is (epoch of the log << 40) + sequence: appending goes to the end of one B-tree, without a second index.
@@ -109,7 +118,7 @@ CREATE INDEX seen_latest ON seen (signal, value, last_ms);
 CREATE INDEX seen_by_time ON seen (last_ms)
 """
 
-CONTROL: Schema = (_CONTROL_1, _CONTROL_2, _CONTROL_3, _CONTROL_4, _CONTROL_5)
-SHARD: Schema = (_SHARD_1, _SHARD_2, _SHARD_3, "", _SHARD_5)
-SHARED: Schema = ("", _SHARED_2, "", "", "")
-READERS: Schema = ("", "", "", "", _READERS_5)
+CONTROL: Schema = (_CONTROL_1, _CONTROL_2, _CONTROL_3, _CONTROL_4, _CONTROL_5, _CONTROL_6)
+SHARD: Schema = (_SHARD_1, _SHARD_2, _SHARD_3, "", _SHARD_5, "")
+SHARED: Schema = ("", _SHARED_2, "", "", "", "")
+READERS: Schema = ("", "", "", "", _READERS_5, "")

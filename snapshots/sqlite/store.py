@@ -18,6 +18,7 @@ from snapshots.contract import (
     Address,
     CatalogRow,
     Claim,
+    ControlSpan,
     DoneRequest,
     Handover,
     HeldReservation,
@@ -33,12 +34,14 @@ from snapshots.contract import (
     SnapshotRecord,
     StoredPage,
     StoredPlayer,
+    StoredProposal,
     Tallies,
     TermLease,
 )
 from snapshots.errors import StoreUnavailable
-from snapshots.rows import checked_claim, checked_trim
+from snapshots.rows import checked_claim, checked_control, checked_proposal, checked_trim
 from snapshots.sqlite import control as sqlite_control
+from snapshots.sqlite import control_log as sqlite_control_log
 from snapshots.sqlite import disk as sqlite_disk
 from snapshots.sqlite import due as sqlite_due
 from snapshots.sqlite import limits as sqlite_limits
@@ -337,3 +340,36 @@ class SqliteStore:
     async def sweep_journal(self, term: int) -> None:
         """See Store."""
         await self._on_files(sqlite_control.sweep_journal, term)
+
+    async def append_control(self, entries: Sequence[bytes]) -> int:
+        """See Store."""
+        return await self._on_files(sqlite_control_log.append, checked_control(entries))
+
+    async def control_entries(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """See Store."""
+        return await self._on_files(sqlite_control_log.entries, after, limit)
+
+    async def control_span(self) -> ControlSpan:
+        """See Store."""
+        return await self._on_files(sqlite_control_log.span)
+
+    async def trim_control(self, reader: Reader, through: int) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control_log.trim, reader, through)
+
+    async def put_proposal(self, proposal: StoredProposal, body: bytes) -> StoredProposal:
+        """See Store."""
+        checked_proposal(proposal.summary, body)
+        return await self._on_files(sqlite_control_log.put_proposal, proposal, body)
+
+    async def proposals(self) -> Sequence[StoredProposal]:
+        """See Store."""
+        return await self._on_files(sqlite_control_log.proposals)
+
+    async def proposal_body(self, proposal_id: str) -> bytes | None:
+        """See Store."""
+        return await self._on_files(sqlite_control_log.proposal_body, proposal_id)
+
+    async def decide_proposal(self, proposal_id: str, known: bytes, decision: bytes) -> bytes | None:
+        """See Store."""
+        return await self._on_files(sqlite_control_log.decide_proposal, proposal_id, known, decision)

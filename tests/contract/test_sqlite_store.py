@@ -58,7 +58,7 @@ async def test_a_newer_schema(store: SqliteStore, tmp_path: Path) -> None:
     await store.claim("s0", OWNER, "n")
     await store.close()
     execute(tmp_path / "store" / "shard-s0.db", "PRAGMA user_version = 9")
-    with pytest.raises(StoreUnsuitable, match="has schema version 9; this version of Croupier needs 5"):
+    with pytest.raises(StoreUnsuitable, match="has schema version 9; this version of Croupier needs 6"):
         await SqliteStore(tmp_path / "store").open()
 
 
@@ -102,7 +102,7 @@ async def test_a_folder_of_schema_1_is_brought_up_and_loses_nothing(tmp_path: Pa
     assert (await store.append(Incarnation("s0", 2, "n", "s0-2"), LogHead(), b"one", 0, {"players": 1})).seq == 1
     assert await store.tallies(["players"]) == {"players": 1}
     assert [(log.log_id, log.last_seq) for log in await store.journal_logs()] == [("s0-1", 5), ("s0-2", 1)]
-    assert [execute(path, "PRAGMA user_version") for path in (control, shard)] == [[(5,)], [(5,)]]
+    assert [execute(path, "PRAGMA user_version") for path in (control, shard)] == [[(6,)], [(6,)]]
     await store.close()
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(120)
 NewPlayer = Callable[..., str]
 SPIN = "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=100"
 WITHOUT_SIGNAL = {"overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown", "internal_error"}
-WITHOUT_SIGNAL |= {"round_refunded", "replay_impossible"}
+WITHOUT_SIGNAL |= {"round_refunded", "replay_impossible", "receipt_pending"}
 """Rows that no input can cause here: they need a failure or time, and are shown in unit and integration tests."""
 
 CASES: list[tuple[str, str, str, Any, int, str]] = [

@@ -87,6 +87,7 @@ def test_the_metrics_of_an_evening(evening: Sandbox) -> None:
     assert counted(evening) == (5, 1, 1, 1, 3, 0.75)
 
 
+@pytest.mark.long
 def test_what_became_due_while_nothing_ran_is_done_once_it_runs_again(place: Place, evening: Sandbox) -> None:
     """SIGKILL to everything; the bonus ends meanwhile, and nobody asks for its player. Then a restart, and another."""
     clock = evening.api.person("ops", "POST", "/sandbox/clock", {"advance_seconds": 1}).json()

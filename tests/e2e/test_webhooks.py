@@ -53,11 +53,11 @@ class Got(NamedTuple):
 
 
 class Platform:
-    """Both endpoints. `away`: answers 503 to everything."""
+    """Both endpoints. `refusals`: it answers 503 to so many requests from now on."""
 
     def __init__(self) -> None:
         self.received: list[Got] = []
-        self.away = False
+        self.refusals = 0
         self.url = ""
 
     def of(self, path: str, player_id: str = "") -> list[Got]:
@@ -81,9 +81,11 @@ def a_platform() -> Iterator[Platform]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            if not platform.away:
+            refused = platform.refusals > 0
+            platform.refusals -= refused
+            if not refused:
                 platform.received.append(Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-            self.send_response(503 if platform.away else 204)
+            self.send_response(503 if refused else 204)
             self.send_header("content-length", "0")
             self.end_headers()
 
@@ -155,12 +157,11 @@ def _story(server: CroupierUp, platform: Platform) -> None:
 
 
 def _through_an_outage(server: CroupierUp, platform: Platform) -> None:
-    """The platform is away while the player's status changes three times: it is told the newest, once."""
-    platform.away = True
+    """The platform is away for a moment while the player's status changes three times: it is told the newest, once."""
+    platform.refusals = 1
     for verb in ("unblock", "block", "unblock"):
         assert server.api.platform("POST", f"/players/anna/{verb}", {"reason": "checked"}).status_code == 200
-    wait_until("the outage is seen", lambda: endpoint(server, "pms")["state"] != "ok")
-    platform.away = False
+    wait_until("the outage is noticed", lambda: platform.refusals == 0)
     wait_until("the newest status is told", lambda: len(platform.of("/pms", "anna")) == 2, timeout_s=60)
     newest = platform.of("/pms", "anna")[-1].told
     assert (newest["type"], newest["data"]["superseded"]) == ("com.croupier.PlayerUnblocked.v1", 2)

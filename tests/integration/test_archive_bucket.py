@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from feeds.archive.making import make
+from feeds.audit.making import make
 from snapshots.archive.bucket import open_bucket
 from snapshots.archive.place import ArchivePlace
 from snapshots.contract import Position
@@ -90,4 +90,4 @@ async def test_a_bucket_that_is_not_there_is_told_in_one_line(place: ArchivePlac
 
 
 def test_the_factory_is_importable_by_the_name_in_the_deployment() -> None:
-    assert make.__module__ == "feeds.archive.making"
+    assert make.__module__ == "feeds.audit.making"

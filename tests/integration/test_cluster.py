@@ -84,7 +84,7 @@ def catalog_with_a_whale(folder: Path) -> None:
         target.write_text(source.read_text().replace("dedicated: []", f"dedicated: [{WHALE}]"))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "redis"])
+@pytest.fixture(scope="module", params=[pytest.param("sqlite", marks=pytest.mark.long), "redis"])
 def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     folder = tmp_path_factory.mktemp("store")
     if request.param == "sqlite":

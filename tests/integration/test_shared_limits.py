@@ -55,7 +55,7 @@ CAMPAIGNS = {
 }
 
 
-@pytest.fixture(scope="module", params=["sqlite", "redis"])
+@pytest.fixture(scope="module", params=[pytest.param("sqlite", marks=pytest.mark.long), "redis"])
 def casino(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Casino]:
     folder = tmp_path_factory.mktemp("casino")
     catalog = shipped(folder / "catalog", **CAMPAIGNS)

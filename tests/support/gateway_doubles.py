@@ -1,13 +1,16 @@
 """Stand-ins for what the gateway talks to, and the smallest valid request of every route."""
 
 import json
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import httpx
+import msgspec
 from msgspec.structs import replace
 
+from actors.host.clock import now_ms
 from actors.outcome import Answered, OnOutcome, Outcome, Players
 from engine import commands as c
 from engine.answers import (
@@ -35,6 +38,7 @@ from engine.answers import (
 )
 from engine.catalog import Campaign, Catalog, Privileges
 from engine.commands import CommandBody
+from engine.control_entries import ControlEntry, encode_control_entry
 from engine.queries import GetBonuses, GetCancelPreview, GetLoyalty, GetPlayer, GetRounds, GetRtp, QueryBody
 from engine.state import Redemption
 from engine.views import (
@@ -48,18 +52,32 @@ from engine.views import (
     RtpView,
 )
 from gateway.access.auth import Authenticator, Caller, OpenAuth
+from gateway.access.roles import Role
 from gateway.app import GatewayApp, create_app
+from gateway.four_eyes.approvals import Summary, content_of
 from gateway.http.wire import HttpRequest
 from gateway.ports import (
     CampaignFigures,
     Checked,
+    ControlLogPort,
     ControlPort,
     Deployed,
+    HistoryBusy,
+    HistoryPort,
     InForce,
     KeyTaken,
+    LogUnavailable,
     Overtaken,
     Population,
+    Proposal,
+    ProposalsPort,
     ReadersPort,
+    ReportAsked,
+    ReportListed,
+    ReportParameter,
+    ReportRefused,
+    ReportsPort,
+    ReportStream,
     SandboxClock,
     TimeEnds,
 )
@@ -251,7 +269,7 @@ class ScriptedControl:
         return {} if self._figures is None else {each.campaign_id: self._figures for each in campaigns}
 
     async def population(self) -> Population | None:
-        return Population(4, 10_000_000)
+        return Population(4, 10_000_000, {"bronze": 3, "silver": 1})
 
     async def advance_clock(self, seconds: int, command_id: str) -> SandboxClock | KeyTaken | TimeEnds:
         replayed = command_id in self.advanced
@@ -261,6 +279,59 @@ class ScriptedControl:
         if self.left_seconds is not None:
             return TimeEnds(self.left_seconds)
         return SandboxClock(NOW_MS + ahead_ms, ahead_ms, replayed)
+
+
+class MemoryControlLog:
+    """A control log in memory; `down` says why it can't be used, if it can't."""
+
+    def __init__(self) -> None:
+        self.entries: list[ControlEntry] = []
+        self.down = ""
+
+    async def append(self, entries: Sequence[ControlEntry]) -> None:
+        if self.down:
+            raise LogUnavailable(self.down)
+        self.entries += entries
+
+    async def before(self, number: int | None, limit: int) -> Sequence[tuple[int, bytes]]:
+        if self.down:
+            raise LogUnavailable(self.down)
+        last = len(self.entries) if number is None else min(number - 1, len(self.entries))
+        numbers = range(last, max(0, last - limit), -1)
+        return [(each, encode_control_entry(self.entries[each - 1])) for each in numbers]
+
+    def told(self) -> list[tuple[str, str]]:
+        """Operation and outcome of every entry."""
+        return [(entry.operation, entry.outcome) for entry in self.entries]
+
+
+class MemoryProposals:
+    """Proposals in memory."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Proposal] = {}
+        self.bodies: dict[str, bytes] = {}
+        self.full = False
+
+    async def put(self, proposal: Proposal, body: bytes) -> Proposal | None:
+        if self.full:
+            return None
+        self.bodies.setdefault(proposal.proposal_id, body)
+        return self.held.setdefault(proposal.proposal_id, proposal)
+
+    async def listed(self) -> Sequence[Proposal]:
+        return list(self.held.values())[::-1]
+
+    async def body(self, proposal_id: str) -> bytes | None:
+        return self.bodies.get(proposal_id)
+
+    async def decide(self, proposal_id: str, known: bytes, decision: bytes) -> bytes | None:
+        held = self.held.get(proposal_id)
+        if held is None:
+            return None
+        if held.decision == known:
+            self.held[proposal_id] = held = held._replace(decision=decision)
+        return held.decision
 
 
 ENDPOINT: Mapping[str, Any] = {
@@ -277,7 +348,16 @@ ENDPOINT: Mapping[str, Any] = {
     "failing_since": None,
     "disabled_since": None,
 }
+RECEIPT: Mapping[str, Any] = {
+    "format": 1,
+    "player_id": "p1",
+    "session_id": "s-1",
+    "entries": [{"version": 3, "leaf": "ZW50cnk=", "index": 7, "path": ["cGF0aA=="]}],
+    "checkpoint": "casino.example/log\n8\ncm9vdA==\n\n— casino.example/log c2ln\n",
+    "more": False,
+}
 READER_ANSWERS: Mapping[str, Any] = {
+    "receipt": {"outcome": "proven", "receipt": RECEIPT, "version": 3},
     "list": {"endpoints": [ENDPOINT]},
     "test": {"endpoint": "pms", "outcome": "delivered", "status": 204, "ms": 12, "detail": ""},
     "replay": {"endpoint": "pms", "replayed": 1, "missing": [], "next_ms": None},
@@ -300,6 +380,98 @@ class ScriptedReaders:
         return json.dumps(self._said or READER_ANSWERS[self.asked[-1][1]["do"]]).encode()
 
 
+GGR = ReportListed("ggr", "GGR", "Stakes less wins.", frozenset({"auditor", "marketing_manager"}))
+STATEMENT = ReportListed(
+    "player-statement",
+    "Player statement",
+    "What moved a player's money.",
+    frozenset({"support"}),
+    (ReportParameter("player_id", "the player", None),),
+)
+
+
+class ScriptedReports:
+    """Two reports. Answers with a few bytes, or with `refused`; remembers what it was asked."""
+
+    def __init__(self, refused: ReportRefused | None = None, reconciled: bool | None = True) -> None:
+        self.asked: list[ReportAsked] = []
+        self._refused, self._reconciled = refused, reconciled
+
+    async def listed(self) -> Sequence[ReportListed]:
+        return [GGR, STATEMENT]
+
+    async def ask(self, asked: ReportAsked) -> ReportStream | ReportRefused:
+        self.asked.append(asked)
+        if self._refused is not None:
+            return self._refused
+        return ReportStream("text/csv; charset=utf-8", True, self._reconciled, _told(b"day,ggr\r\n", b"x,1.00\r\n"))
+
+
+async def _told(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+AMOUNTS: Mapping[str, Any] = {"real": -100, "bonus": 0, "points": "1"}
+LINE: Mapping[str, Any] = {
+    "event": "BetPlaced",
+    "text": "The whole stake of 1.00 EUR came from real money: no bonus was in wager.",
+    "rules": [{"section": "§2.1", "paragraph": "A stake is taken from the real wallet first"}],
+    "moved": AMOUNTS,
+    "vip": False,
+}
+SECRET_LINE: Mapping[str, Any] = {**LINE, "event": "LevelChanged", "text": "The level changed to gold.", "vip": True}
+ENTRY: Mapping[str, Any] = {
+    "version": 3,
+    "time": "2026-01-01T00:00:00.000Z",
+    "request_id": "k1",
+    "moved": AMOUNTS,
+    "after": AMOUNTS,
+}
+HISTORY: Mapping[str, Any] = {
+    "player_id": "p1",
+    "currency": "EUR",
+    "exponent": 2,
+    "entries": [{**ENTRY, "lines": [LINE, SECRET_LINE]}],
+    "cursor": "sealed",
+    "complete": True,
+    "note": "",
+}
+EXPLAINED: Mapping[str, Any] = {
+    "player_id": "p1",
+    "session_id": "p1-3",
+    "game_id": "book",
+    "round_id": None,
+    "mode": "real",
+    "state": "closed",
+    "currency": "EUR",
+    "exponent": 2,
+    "entries": [{**ENTRY, "steps": [LINE], "level": "gold"}],
+    "moved": AMOUNTS,
+    "terms": [],
+    "catalog": "77aa",
+    "read_through": 9,
+    "notes": [],
+    "receipt_url": "/players/p1/receipts/p1-3",
+}
+HISTORY_ANSWERS: Mapping[str, Any] = {"history": HISTORY, "round": EXPLAINED}
+
+
+class ScriptedHistory:
+    """Finds everything, or says `said`; remembers what it was asked. `busy`: it has no place."""
+
+    def __init__(self, said: Mapping[str, Any] | None = None, busy: bool = False) -> None:
+        self.asked: list[Any] = []
+        self._said, self._busy = said, busy
+
+    async def ask_history(self, request: bytes) -> bytes:
+        if self._busy:
+            raise HistoryBusy
+        self.asked.append(json.loads(request))
+        found = {"outcome": "found", "document": HISTORY_ANSWERS[self.asked[-1]["do"]]}
+        return json.dumps(self._said or found).encode()
+
+
 class RoleAuth:
     """Every caller has exactly the given roles."""
 
@@ -316,6 +488,30 @@ class RoleAuth:
         pass
 
 
+WAITS = "0123456789abcdef01234567"
+
+
+def one_waiting(*roles: Role) -> MemoryProposals:
+    """Bob waits for somebody with these roles to approve what he wants; by default anybody who may approve is right."""
+    wanted = msgspec.json.encode({"player_id": "p1", "points": 500, "reason": "sorry"})
+    summary = Summary(
+        route="POST /loyalty/points/add",
+        who="bob",
+        proposer_roles=("loyalty_admin",),
+        roles=roles,
+        command_id="bob:k7",
+        content=content_of(wanted),
+        content_type="application/json",
+        why="Adjustments by more than 100 points need two persons.",
+        player_id="p1",
+        reason="sorry",
+    )
+    proposals = MemoryProposals()
+    proposals.held[WAITS] = Proposal(WAITS, now_ms(), msgspec.msgpack.encode(summary))
+    proposals.bodies[WAITS] = zlib.compress(wanted)
+    return proposals
+
+
 SANDBOX = GatewaySettings(sandbox=True)
 
 
@@ -327,6 +523,10 @@ def app_with(
     control: ControlPort | None = None,
     readers: ReadersPort | None = None,
     reader_names: Sequence[str] = ("archive", "webhooks"),
+    reports: ReportsPort | None = None,
+    history: HistoryPort | None = None,
+    control_log: ControlLogPort | None = None,
+    proposals: ProposalsPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)
@@ -335,8 +535,12 @@ def app_with(
         auth=auth or OpenAuth(),
         cluster=cluster,
         control=control or ScriptedControl(),
+        control_log=control_log or MemoryControlLog(),
+        proposals=proposals or one_waiting(),
         settings=settings,
         readers=readers or ScriptedReaders(),
+        reports=reports or ScriptedReports(),
+        history=history or ScriptedHistory(),
     )
 
 
@@ -404,14 +608,23 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /catalog/check": Sample("/catalog/check", {"files": {"games.yaml": "games: {}"}}),
     "POST /catalog/deploy": Sample("/catalog/deploy", {"files": {"games.yaml": "games: {}"}}),
     "POST /sandbox/clock": Sample("/sandbox/clock", {"advance_seconds": 60}),
+    "GET /players/{player_id}/receipts/{session_id}": Sample("/players/p1/receipts/s-1"),
+    "GET /players/{player_id}/history": Sample("/players/p1/history"),
+    "GET /players/{player_id}/rounds/{session_id}/explain": Sample("/players/p1/rounds/p1-3/explain"),
     "GET /webhooks": Sample("/webhooks"),
     "POST /webhooks/{name}/test": Sample("/webhooks/pms/test"),
     "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),
     "POST /webhooks/{name}/enable": Sample("/webhooks/pms/enable"),
     "POST /webhooks/{name}/disable": Sample("/webhooks/pms/disable"),
+    "GET /reports": Sample("/reports"),
+    "GET /reports/{name}.{format}": Sample("/reports/ggr.csv"),
     "GET /readers/{name}/stopped": Sample("/readers/archive/stopped"),
     "POST /readers/{name}/stopped/{player_id}/resume": Sample("/readers/archive/stopped/p1/resume"),
     "GET /cluster": Sample("/cluster"),
+    "GET /audit": Sample("/audit"),
+    "GET /approvals": Sample("/approvals"),
+    "POST /approvals/{approval_id}/approve": Sample(f"/approvals/{WAITS}/approve"),
+    "POST /approvals/{approval_id}/reject": Sample(f"/approvals/{WAITS}/reject", {"reason": "not like this"}),
     "GET /health/live": Sample("/health/live"),
     "GET /health/ready": Sample("/health/ready"),
     "GET /metrics": Sample("/metrics"),
@@ -420,7 +633,7 @@ SAMPLES: Mapping[str, Sample] = {
 }
 KEYED = [name for name, route in ROUTES.items() if route.keyed]
 """What changes something, and needs a key."""
-CHANGES = [name for name in KEYED if name not in ("POST /catalog/deploy", "POST /sandbox/clock")]
+CHANGES = [name for name in KEYED if ROUTES[name].asks_player]
 """What changes a player."""
 
 

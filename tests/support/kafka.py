@@ -7,6 +7,7 @@ Its handles lie in the library that confluent-kafka brings along, reached by cty
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ OFFSET_COMMIT: Final = 8
 """Kafka's API keys: which requests an injected error meets."""
 _PRODUCER: Final = 0
 _ERROR_SIZE: Final = 256
+READ_TIMEOUT_S: Final = 30
 
 
 def _library() -> ctypes.CDLL:
@@ -110,8 +112,8 @@ class MockKafka:
         result = getattr(self._library, f"rd_kafka_mock_{name}")(self._cluster, *arguments)
         assert result == 0, f"{name}{arguments} answered {result}"
 
-    def read(self, topics: Iterable[str], quiet_s: float = 1.0) -> list[Message[bytes, bytes]]:
-        """All messages there are, in order per partition; returns when none has come for `quiet_s`."""
+    def read(self, topics: Iterable[str]) -> list[Message[bytes, bytes]]:
+        """All messages that the topics hold at the moment of the call, in order per partition."""
         consumer: Consumer = Consumer(
             {
                 "bootstrap.servers": self.bootstrap_servers,
@@ -121,23 +123,31 @@ class MockKafka:
             }
         )
         try:
-            consumer.assign(list(_partitions(consumer, topics)))
-            return list(_until_quiet(consumer, quiet_s))
+            ends = dict(_ends(consumer, topics))
+            consumer.assign([TopicPartition(*place, confluent_kafka.OFFSET_BEGINNING) for place in ends])
+            return list(_until_the_ends(consumer, {place: end for place, end in ends.items() if end}))
         finally:
             consumer.close()
 
 
-def _partitions(consumer: Consumer, topics: Iterable[str]) -> Iterator[TopicPartition]:
+def _ends(consumer: Consumer, topics: Iterable[str]) -> Iterator[tuple[tuple[str, int], int]]:
+    """The offset behind the last message of each partition."""
     for topic in topics:
         for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
-            yield TopicPartition(topic, partition, confluent_kafka.OFFSET_BEGINNING)
+            _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            yield (topic, partition), end
 
 
-def _until_quiet(consumer: Consumer, quiet_s: float) -> Iterator[Message[bytes, bytes]]:
-    while messages := consumer.consume(num_messages=10_000, timeout=quiet_s):
-        for message in messages:
+def _until_the_ends(consumer: Consumer, left: dict[tuple[str, int], int]) -> Iterator[Message[bytes, bytes]]:
+    deadline = time.monotonic() + READ_TIMEOUT_S
+    while left:
+        assert time.monotonic() < deadline, f"not read to its end: {left}"
+        for message in consumer.consume(num_messages=10_000, timeout=0.05):
             assert message.error() is None, message.error()
             yield message
+            place = (str(message.topic()), int(message.partition() or 0))
+            if place in left and int(message.offset() or 0) + 1 >= left[place]:
+                del left[place]
 
 
 @contextmanager

@@ -32,7 +32,8 @@ def test_every_dependency_has_its_reason(project: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["demo", "test", "check", "simulate", "fuzz", "load", "up", "bench", "bench-scale", "clean"]
+    "target",
+    ["demo", "test", "check", "dashboards", "simulate", "fuzz", "load", "up", "bench", "bench-scale", "clean"],
 )
 def test_make_help_lists_every_target(target: str) -> None:
     assert re.search(rf"^{target}: ## \S", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -20,6 +20,7 @@ from engine.views import CancelPreview, GrantsView
 from gateway.access.roles import MARKETING, PLATFORM, READERS
 from gateway.declaring import BLOCKED, Routes
 from gateway.documents.requests import OWN_ID, CancelGrantRequest, EmptyRequest, GrantRequest, ReasonRequest
+from gateway.documents.visible import PERSONAL_ROLES
 from gateway.routes.bonuses import render
 from gateway.routes.bonuses.declined import award
 from gateway.routes.bonuses.schemas import CancelPreviewJson, GrantsJson, GrantStateJson, ManualGrantJson
@@ -39,7 +40,8 @@ async def bonuses(call: ThisCall, player_id: PlayerId, lang: Lang = None) -> Res
     """Live and recently ended grants, newest first, with their campaigns' texts."""
     outcome = await call.query(player_id, GetBonuses())
     view = cast(GrantsView, outcome.answer)
-    language, texts = call.language(lang, view.language), call.parts.control.texts()
+    of_player = view.language if call.may_see(PERSONAL_ROLES) else None
+    language, texts = call.language(lang, of_player), call.parts.control.texts()
     return answer(GrantsJson([render.bonus(of, texts, language) for of in view.grants], language))
 
 

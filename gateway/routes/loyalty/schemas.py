@@ -1,7 +1,10 @@
 """The JSON of the API: levels, points, redemptions. Points are whole, EUR and rates are decimal strings."""
 
+from typing import Annotated
+
 from engine.state import RedemptionState
 from gateway.documents.base import BalanceJson, Json
+from gateway.documents.visible import VIP
 from gateway.routes.bonuses.schemas import GrantedJson
 
 
@@ -58,17 +61,17 @@ class LoyaltyJson(Json):
     """
 
     player_id: str
-    level: str | None
+    level: Annotated[str | None, VIP]
     points: PointsJson
-    cumulative_turnover_eur: str
-    qualifying_turnover_eur: str
-    rolling_turnover_eur: str
-    next_level: NextLevelJson | None
-    privileges: PrivilegesJson
+    cumulative_turnover_eur: Annotated[str, VIP]
+    qualifying_turnover_eur: Annotated[str, VIP]
+    rolling_turnover_eur: Annotated[str, VIP]
+    next_level: Annotated[NextLevelJson | None, VIP]
+    privileges: Annotated[PrivilegesJson, VIP]
     points_expire_at: str | None
-    level_since: str | None
-    downgrade_at_risk: bool
-    forced: bool
+    level_since: Annotated[str | None, VIP]
+    downgrade_at_risk: Annotated[bool, VIP]
+    forced: Annotated[bool, VIP]
     redemptions: list[LockedJson]
 
 
@@ -84,8 +87,8 @@ class LevelSetJson(Json):
     """The level before and after an operator set it; `previous_level` is null if there was none."""
 
     player_id: str
-    previous_level: str | None
-    level: str
+    previous_level: Annotated[str | None, VIP]
+    level: Annotated[str, VIP]
     replayed: bool
 
 
@@ -129,6 +132,6 @@ class RtpJson(Json):
     `flag` is off.
     """
 
-    min_rtp: str | None
-    level: str | None
+    min_rtp: Annotated[str | None, VIP]
+    level: Annotated[str | None, VIP]
     flag: bool

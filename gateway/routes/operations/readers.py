@@ -58,12 +58,16 @@ async def stopped(call: ThisCall, name: ReaderName, after: After = "") -> Respon
     answers=ResumedPlayerJson,
     refuses=CONTROL,
     asks_player=False,
+    recorded=True,
 )
 async def resumed(call: ThisCall, name: ReaderName, player_id: PlayerId, body: EmptyRequest = NOTHING) -> Response:
     """A reader passes on again what a player does from now on."""
     call.admit()
     asked = {"do": "resume", "player_id": player_id}
-    return answer(await asked_of(call, _known(call, name), asked, ResumedPlayerJson))
+    await call.ask_first(subject=name, wanted=asked)
+    again = await asked_of(call, _known(call, name), asked, ResumedPlayerJson)
+    call.tell({"last": again.last}, {"resumed": again.resumed})
+    return answer(again)
 
 
 def _known(call: ThisCall, name: str) -> str:

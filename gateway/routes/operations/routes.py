@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 from gateway.access.roles import AUDITOR, OPS, PUBLIC, SUPPORT
 from gateway.declaring import Routes
 from gateway.documents.base import ClusterJson, HealthJson
+from gateway.figures import HouseFigures
 from gateway.metrics import GatewayMetrics
 from gateway.routes.call import GatewayParts, ThisCall, answer
 
@@ -35,8 +36,8 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """This gateway's metrics, for Prometheus, and what is counted over all players."""
     counted: GatewayMetrics = request.app.state.metrics
-    house: GatewayParts = request.app.state.parts
-    counted.population = await house.control.population()
+    figures: HouseFigures = request.app.state.figures
+    await figures.refresh()
     return Response(counted.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 

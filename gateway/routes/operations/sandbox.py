@@ -19,12 +19,16 @@ routes = Routes()
 async def advance(call: ThisCall, body: ClockRequest) -> Response:
     """Moves the clock ahead and answers when all work due by then is done."""
     command_id = call.command_id(call.admit())
+    await call.ask_first(wanted={"advance_seconds": body.advance_seconds})
     clock = await call.parts.control.advance_clock(body.advance_seconds, command_id)
     if isinstance(clock, KeyTaken):
         raise key_taken()
     if isinstance(clock, TimeEnds):
         raise _beyond_time(body.advance_seconds, clock.left_seconds)
-    return answer(ClockJson(rfc3339(clock.now_ms), clock.offset_ms // 1000, clock.replayed))
+    offset = clock.offset_ms // 1000
+    before = {"offset_seconds": offset - body.advance_seconds}
+    call.tell(before, {"offset_seconds": offset}, replayed=clock.replayed)
+    return answer(ClockJson(rfc3339(clock.now_ms), offset, clock.replayed))
 
 
 def _beyond_time(seconds: int, left: int) -> Refused:

@@ -4,7 +4,7 @@ The requests go to the reader `webhooks`, wherever it runs, or to the one that a
 keeps the endpoints and decides.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from fastapi import Path
 from starlette.responses import Response
@@ -25,6 +25,8 @@ NOT_FOUND: Final = ("webhook_not_found",)
 
 NOTHING: Final = EmptyRequest()
 AS_IT_WAS: Final = EnableRequest()
+
+_Answer = TypeVar("_Answer", bound=Json)
 
 EndpointName = Annotated[str, Path(pattern=ENDPOINT)]
 
@@ -88,12 +90,18 @@ async def listed(call: ThisCall) -> Response:
 
 
 @routes.read(
-    "POST /webhooks/{name}/test", roles=OPS, answers=WebhookTestJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
+    "POST /webhooks/{name}/test",
+    roles=OPS,
+    answers=WebhookTestJson,
+    refuses=(*NOT_FOUND, *CONTROL),
+    asks_player=False,
+    recorded=True,
 )
 async def try_out(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
     """Sends a signed test event to an endpoint at once, and tells what it answered."""
-    call.admit()
-    return answer(await asked_of(call, _reader_of(call, name), {"do": "test", "endpoint": name}, WebhookTestJson))
+    tested = await _do(call, name, {"do": "test"}, WebhookTestJson)
+    call.tell(None, {"outcome": tested.outcome, "status": tested.status})
+    return answer(tested)
 
 
 @routes.read(
@@ -102,34 +110,43 @@ async def try_out(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHI
     answers=WebhookReplayJson,
     refuses=(*NOT_FOUND, "replay_impossible", *CONTROL),
     asks_player=False,
+    recorded=True,
 )
 async def replayed(call: ThisCall, name: EndpointName, body: ReplayRequest) -> Response:
     """Sends events again, by their ids or by the time they happened; they keep their ids."""
-    call.admit()
-    asked = {"do": "replay", "endpoint": name, **body.model_dump(exclude_none=True)}
-    return answer(await asked_of(call, _reader_of(call, name), asked, WebhookReplayJson))
+    again = await _do(call, name, {"do": "replay", **body.model_dump(exclude_none=True)}, WebhookReplayJson)
+    call.tell(None, {"replayed_events": again.replayed, "missing": len(again.missing), "next_ms": again.next_ms})
+    return answer(again)
 
 
 @routes.read(
-    "POST /webhooks/{name}/enable", roles=OPS, answers=WebhookJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
+    "POST /webhooks/{name}/enable",
+    roles=OPS,
+    answers=WebhookJson,
+    refuses=(*NOT_FOUND, *CONTROL),
+    asks_player=False,
+    recorded=True,
 )
 async def enabled(call: ThisCall, name: EndpointName, body: EnableRequest = AS_IT_WAS) -> Response:
     """Sends to an endpoint again: first what it was owed when it was disabled."""
-    call.admit()
-    return answer(
-        await asked_of(
-            call, _reader_of(call, name), {"do": "enable", "endpoint": name, "from_now": body.from_now}, WebhookJson
-        )
-    )
+    endpoint = await _do(call, name, {"do": "enable", "from_now": body.from_now}, WebhookJson)
+    call.tell(None, {"state": endpoint.state, "owed": endpoint.owed})
+    return answer(endpoint)
 
 
 @routes.read(
-    "POST /webhooks/{name}/disable", roles=OPS, answers=WebhookJson, refuses=(*NOT_FOUND, *CONTROL), asks_player=False
+    "POST /webhooks/{name}/disable",
+    roles=OPS,
+    answers=WebhookJson,
+    refuses=(*NOT_FOUND, *CONTROL),
+    asks_player=False,
+    recorded=True,
 )
 async def disabled(call: ThisCall, name: EndpointName, body: EmptyRequest = NOTHING) -> Response:
     """Sends nothing to an endpoint until it is enabled again."""
-    call.admit()
-    return answer(await asked_of(call, _reader_of(call, name), {"do": "disable", "endpoint": name}, WebhookJson))
+    endpoint = await _do(call, name, {"do": "disable"}, WebhookJson)
+    call.tell(None, {"state": endpoint.state, "owed": endpoint.owed})
+    return answer(endpoint)
 
 
 def _readers(call: ThisCall) -> list[str]:
@@ -143,3 +160,10 @@ def _reader_of(call: ThisCall, endpoint: str) -> str:
         raise Refused("webhook_not_found", f"There is no webhook {endpoint!r}: no webhooks are configured.")
     own = f"{READER}-{endpoint}"
     return own if own in readers else READER
+
+
+async def _do(call: ThisCall, name: str, asked: dict[str, object], type_: type[_Answer]) -> _Answer:
+    """Admits the caller, and has the endpoint's reader do something. Raises Refused, ControlUnavailable."""
+    call.admit()
+    await call.ask_first(subject=name, wanted=asked)
+    return await asked_of(call, _reader_of(call, name), {**asked, "endpoint": name}, type_)

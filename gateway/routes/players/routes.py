@@ -75,14 +75,16 @@ async def deposit(call: ThisCall, player_id: PlayerId, body: DepositRequest) -> 
     return created(render.deposit(cast(DepositAnswer, outcome.answer), player_id, outcome.replayed), outcome)
 
 
-@routes.change("POST /players/{player_id}/block", roles=PLATFORM, answers=BlockJson)
+@routes.change("POST /players/{player_id}/block", roles=PLATFORM, answers=BlockJson, recorded=True)
 async def block(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Response:
     """Refuses bets, deposits and grants from now on; results, cancels and rollbacks still work."""
     outcome = await call.command(player_id, Block(body.reason))
     return answer(render.block(cast(BlockAnswer, outcome.answer), player_id, outcome.replayed))
 
 
-@routes.change("POST /players/{player_id}/unblock", roles=PLATFORM, answers=BlockJson, refuses=("player_erased",))
+@routes.change(
+    "POST /players/{player_id}/unblock", roles=PLATFORM, answers=BlockJson, refuses=("player_erased",), recorded=True
+)
 async def unblock(call: ThisCall, player_id: PlayerId, body: ReasonRequest) -> Response:
     """Lifts a block."""
     outcome = await call.command(player_id, Unblock(body.reason))

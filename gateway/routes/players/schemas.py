@@ -1,8 +1,11 @@
 """The JSON of the API: players, deposits, withdrawals, sessions and what happens elsewhere. Amounts in minor units."""
 
+from typing import Annotated
+
 from engine.catalog import GameType
 from engine.state import WithdrawalState
 from gateway.documents.base import BalanceJson, Json, SpinAnswer
+from gateway.documents.visible import PERSONAL, VIP
 from gateway.routes.bonuses.schemas import FreeSpinsJson, GrantedJson, GrantJson
 from gateway.routes.loyalty.schemas import LoyaltyJson
 
@@ -12,9 +15,9 @@ class PlayerRegisteredJson(Json):
 
     player_id: str
     currency: str
-    country: str | None
-    language: str | None
-    segments: tuple[str, ...]
+    country: Annotated[str | None, PERSONAL]
+    language: Annotated[str | None, PERSONAL]
+    segments: Annotated[tuple[str, ...], PERSONAL]
     replayed: bool
 
 
@@ -95,9 +98,9 @@ class PlayerJson(Json):
 
     player_id: str
     currency: str
-    country: str | None
-    language: str | None
-    segments: tuple[str, ...]
+    country: Annotated[str | None, PERSONAL]
+    language: Annotated[str | None, PERSONAL]
+    segments: Annotated[tuple[str, ...], PERSONAL]
     blocked: bool
     stale: bool
     balance: BalanceJson
@@ -116,7 +119,7 @@ class WithdrawalJson(ReservedJson):
     player_id: str
     currency: str
     balance: BalanceJson
-    privilege: str
+    privilege: Annotated[str, VIP]
     replayed: bool
 
 
@@ -127,7 +130,7 @@ class SessionJson(Json):
     """
 
     player_id: str
-    min_rtp: str | None
+    min_rtp: Annotated[str | None, VIP]
     open_rounds: list[SpinAnswer]
     granted: list[GrantedJson]
     declined: list[GrantedJson]
@@ -154,9 +157,9 @@ class ReportedBetJson(Json):
     player_id: str
     amount: int
     game_type: GameType
-    turnover_eur: str
+    turnover_eur: Annotated[str, VIP]
     points_earned: str
-    level: str | None
+    level: Annotated[str | None, VIP]
     granted: list[GrantedJson]
     declined: list[GrantedJson]
     replayed: bool

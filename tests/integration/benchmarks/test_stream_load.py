@@ -10,7 +10,8 @@ from benchmarks.load import LoadFailed
 from benchmarks.signed import Keys
 from benchmarks.stream_load import IN_FLIGHT, STREAMS, run
 from engine.rejections import Rejection
-from gateway.serve import bind, serve
+from gateway.listening import bind
+from gateway.serve import serve
 from gateway.settings import GatewaySettings
 from tests.support.gateway_doubles import ScriptedPlayers, app_with
 

@@ -13,8 +13,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from croupier.integrations.plans import default_archive
-from feeds.archive.making import make
 from feeds.archive.settings import ArchiveSettings
+from feeds.audit.making import make
 from snapshots.archive.opening import open_archive
 from snapshots.archive.reading import ArchivedRecords
 from snapshots.archive.sealing import KeyRing, read_key

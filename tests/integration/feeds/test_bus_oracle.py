@@ -19,7 +19,7 @@ from tests.support.croupier_up import CroupierUp, wait_until
 from tests.support.kafka import MockKafka, mock_kafka
 from tests.support.redis_server import RedisServer
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
 ROOT = Path(__file__).resolve().parents[3]
 TOPIC = "croupier.events"
@@ -91,7 +91,7 @@ class House:
         return ids
 
 
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.long)])
+@pytest.fixture(params=["sqlite", "redis"])
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     with ExitStack() as running:
         kafka = running.enter_context(mock_kafka())
@@ -135,7 +135,6 @@ def test_the_topic_holds_what_the_journal_holds_whatever_dies(house: House) -> N
     assert deduplicated(kafka.read([TOPIC])) == journal
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("house", ["sqlite"], indirect=True)
 def test_what_a_stop_left_behind_while_brokers_were_down_is_told_after_the_next_start(house: House) -> None:
     wait_until("the bus reads", lambda: house.reads("bus"), 40)
@@ -152,5 +151,5 @@ def test_what_a_stop_left_behind_while_brokers_were_down_is_told_after_the_next_
     journal = house.journal()
     assert told != journal
     house.server = house.up()
-    wait_until("all is told", lambda: deduplicated(house.kafka.read([TOPIC], quiet_s=0.3)) == journal, 60)
+    wait_until("all is told", lambda: deduplicated(house.kafka.read([TOPIC])) == journal, 60)
     assert house.server.stop() == 0

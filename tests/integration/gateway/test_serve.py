@@ -10,11 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.serve import BindRefused, bind, url_of
+from gateway.listening import BindRefused, bind, url_of
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
-from gateway.serve import bind, run
+from gateway.listening import bind
+from gateway.serve import run
 from gateway.settings import GatewaySettings
 from tests.support.gateway_doubles import app_with
 

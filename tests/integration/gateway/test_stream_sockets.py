@@ -10,7 +10,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway.serve import bind, serve
+from gateway.listening import bind
+from gateway.serve import serve
 from gateway.settings import GatewaySettings
 from gateway.spin.stream import SUBPROTOCOL
 from tests.support.gateway_doubles import ScriptedPlayers, app_with

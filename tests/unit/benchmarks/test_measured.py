@@ -57,6 +57,16 @@ def test_cpu_per_spin_is_of_all_rounds_together_and_snapshots_have_their_share()
     assert (row.handle_p50_us, row.handle_p99_us) == (40, None)
 
 
+def test_what_readers_cost_is_compared_within_a_round() -> None:
+    """The machine is three times slower in the second round: the readers cost a tenth in both."""
+    gathered = filled([1], [1])
+    assert gathered.cpu_ratio("readers", "redis-everysec", ("shard", "gateway")) is None
+    for number, slower in enumerate((1, 3)):
+        gathered.add(number, 64, measured("redis-everysec", 500, cpu_s=0.2 * slower), reference=True)
+        gathered.add(number, 64, measured("readers", 500, cpu_s=0.22 * slower))
+    assert gathered.cpu_ratio("readers", "redis-everysec", ("shard", "gateway")) == 1.1
+
+
 def test_one_drop_in_any_open_round_shows() -> None:
     gathered = filled([3_000], [1_000])
     for dropped, p99 in ((0, 10), (1, 30), (0, 20)):

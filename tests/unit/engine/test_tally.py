@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.catalog import Campaign
+from engine.catalog import Campaign, Privileges
 from engine.commands import (
     ApproveGrant,
     CancelGrant,
@@ -20,7 +20,7 @@ from engine.commands import (
     Withdraw,
 )
 from engine.currencies import COUNTED_PLAYERS, holders
-from engine.events import AnyEvent, PlayerRegistered
+from engine.events import AnyEvent, LevelChanged, PlayerRegistered
 from engine.player import replay
 from engine.state import ENDED_GRANTS_MAX, Player
 from engine.tally import NOTHING, PLAYERS, active_awards, tally, tally_name
@@ -384,4 +384,21 @@ def test_a_registration_of_an_older_journal_counts_no_currency() -> None:
     old = msgspec.msgpack.encode(["PlayerRegistered", "EUR", "FI", None, [], "bronze"])
     event = msgspec.msgpack.decode(old, type=AnyEvent)
     assert isinstance(event, PlayerRegistered) and event.exponent is None
-    assert tally(NOTHING, NOTHING, Table().state, [event]) == {PLAYERS: 1}
+    assert tally(NOTHING, NOTHING, Table().state, [event]) == {PLAYERS: 1, "level:bronze": 1}
+
+
+# --- players by level (rules §8)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "deltas"),
+    [
+        ("bronze", "silver", {"level:bronze": -1, "level:silver": 1}),
+        ("silver", "bronze", {"level:silver": -1, "level:bronze": 1}),
+        ("", "bronze", {"level:bronze": 1}),
+        ("silver", "silver", {"level:silver": 0}),
+    ],
+)
+def test_a_change_of_level_moves_one_player(old: str, new: str, deltas: dict[str, int]) -> None:
+    changed = LevelChanged(old, new, "play", Privileges())
+    assert tally(NOTHING, NOTHING, Table().state, [changed]) == deltas

@@ -1,10 +1,16 @@
 """What Prometheus reads from a gateway."""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.catalog import Campaign
+from gateway.figures import FRESH_S, HouseFigures
 from gateway.metrics import GatewayMetrics
-from tests.support.gateway_doubles import SPIN, app_with, calling, send
+from gateway.ports import CampaignFigures, Population
+from tests.support.gateway_doubles import SPIN, QuietCluster, ScriptedControl, app_with, calling, send
 
 
 def samples(exposition: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -59,3 +65,52 @@ async def test_requests_are_counted_by_route_and_outcome() -> None:
     assert found["spin_seconds_count", ()] == 3
     assert (found["registered_players", ()], found["avg_points_per_user", ()]) == (4, 2.5)
     assert any(name == "process_cpu_seconds_total" for name, _ in found)
+
+
+class Counting(ScriptedControl):
+    """Tells how often campaigns were asked for, and may have nothing to tell."""
+
+    silent = False
+
+    async def population(self) -> Population | None:
+        return None if self.silent else await super().population()
+
+    async def figures(self, campaigns: Sequence[Campaign]) -> Mapping[str, CampaignFigures]:
+        asked = await super().figures(campaigns)
+        return {} if self.silent else asked
+
+
+def shown(figures: HouseFigures) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    registry = CollectorRegistry()
+    registry.register(figures)
+    return samples(generate_latest(registry).decode())
+
+
+async def test_campaigns_levels_and_points_are_shown_as_the_store_counts_them() -> None:
+    now = [0.0]
+    control = Counting(figures=CampaignFigures(7, 3, 2, 2, 40_000_000))
+    figures = HouseFigures(QuietCluster(""), control, lambda: now[0])
+    await figures.refresh()
+    found = shown(figures)
+    of = next(each for each in control.catalog().campaigns.values() if each.limits.budget_micro_eur is not None)
+    campaign = ("campaign", of.campaign_id)
+    assert {state: found["campaign_awards", (campaign, ("state", state))] for state in CampaignFigures._fields[:4]} == {
+        "issued": 7, "redeemed": 3, "expired": 2, "active": 2,
+    }  # fmt: skip
+    assert found["campaign_budget_used_eur", (campaign,)] == 40
+    assert found["campaign_budget_eur", (campaign,)] == of.limits.budget_micro_eur / 1_000_000  # type: ignore[operator]
+    assert found["players_on_level", (("level", "bronze"), ("rung", "0"))] == 3
+    assert (found["points_available", ()], found["gateway_ready", ()]) == (10, 1)
+    await figures.refresh()
+    assert len(control.figures_asked) == 1, "asked again too soon"
+    now[0] = FRESH_S
+    await figures.refresh()
+    assert len(control.figures_asked) == 2
+
+
+async def test_what_the_store_does_not_tell_is_left_out() -> None:
+    control = Counting()
+    control.silent = True
+    figures = HouseFigures(QuietCluster("shard s1 is recovering"), control)
+    await figures.refresh()
+    assert shown(figures) == {("gateway_ready", ()): 0}

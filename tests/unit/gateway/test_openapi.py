@@ -97,6 +97,8 @@ def test_every_id_in_a_path_has_its_pattern(name: str) -> None:
     in_path = [parameter for parameter in parameters(name).values() if parameter["in"] == "path"]
     assert [f"{{{parameter['name']}}}" for parameter in in_path] == re.findall(r"{\w+}", name)
     for parameter in in_path:
+        if "enum" in parameter["schema"]:
+            continue
         assert re.search(parameter["schema"]["pattern"], "a-1")
         for odd in ("", "a b", "a" * 129, "\u00e9", "a/b"):
             assert not re.search(parameter["schema"]["pattern"], odd), (parameter, odd)

@@ -54,14 +54,23 @@ MATRIX = """
     POST /catalog/check                   . . x x . x .
     POST /catalog/deploy                  . . x x . x .
     POST /sandbox/clock                   . x . . . x .
+    GET /players/{player_id}/receipts/{session_id}  . x . . x . x
+    GET /players/{player_id}/history      . x . . x . x
+    GET /players/{player_id}/rounds/{session_id}/explain  . x . . x . x
     GET /webhooks                         . . . . . x .
     POST /webhooks/{name}/test            . . . . . x .
     POST /webhooks/{name}/replay          . . . . . x .
     POST /webhooks/{name}/enable          . . . . . x .
     POST /webhooks/{name}/disable         . . . . . x .
+    GET /reports                          . x x x x x x
+    GET /reports/{name}.{format}          . . . x . . x
     GET /readers/{name}/stopped           . . . . . x .
     POST /readers/{name}/stopped/{player_id}/resume       . . . . . x .
     GET /cluster                          . . . . x x x
+    GET /audit                            . . . . . . x
+    GET /approvals                        . . x x . x x
+    POST /approvals/{approval_id}/approve . . x x . x .
+    POST /approvals/{approval_id}/reject  . . x x . x .
     GET /health/live                      x x x x x x x
     GET /health/ready                     x x x x x x x
     GET /metrics                          x x x x x x x

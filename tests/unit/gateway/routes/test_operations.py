@@ -3,7 +3,15 @@
 from gateway.access.auth import OpenAuth
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from tests.support.gateway_doubles import QuietCluster, ScriptedControl, ScriptedPlayers, app_with, calling
+from tests.support.gateway_doubles import (
+    MemoryControlLog,
+    MemoryProposals,
+    QuietCluster,
+    ScriptedControl,
+    ScriptedPlayers,
+    app_with,
+    calling,
+)
 
 
 async def test_alive_even_while_not_ready() -> None:
@@ -30,7 +38,14 @@ async def test_cluster_and_targets() -> None:
 
 async def test_the_document_of_events_is_served_as_it_was_given() -> None:
     app = create_app(
-        ScriptedPlayers(), OpenAuth(), QuietCluster(""), ScriptedControl(), GatewaySettings(), b'{"asyncapi":"3.0.0"}'
+        ScriptedPlayers(),
+        OpenAuth(),
+        QuietCluster(""),
+        ScriptedControl(),
+        MemoryControlLog(),
+        MemoryProposals(),
+        GatewaySettings(),
+        b'{"asyncapi":"3.0.0"}',
     )
     async with calling(app) as client:
         served = await client.get("/asyncapi.json")

@@ -1,0 +1,57 @@
+"""The archive's reader with its keeper: what the one has archived, the other proves."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from feeds.archive.sink import ArchiveSink
+from feeds.audit.keeper import Keeper
+from feeds.audit.publishing.publisher import Publisher
+from feeds.audit.receipts import Asked, Receipts
+from feeds.reading import Followed
+from snapshots.contract import Position
+
+_asked: Final = msgspec.json.Decoder(Asked)
+
+
+class AuditedArchive:
+    """See `feeds.reading.Sink`. Keeper and publishers are tasks of their own: their failures are their own, too."""
+
+    def __init__(
+        self, archive: ArchiveSink, keeper: Keeper, receipts: Receipts, publishers: Sequence[Publisher] = ()
+    ) -> None:
+        self._archive, self._keeper, self._receipts, self._publishers = archive, keeper, receipts, publishers
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """See Sink."""
+        await self._archive.open()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(each.run(), name="audit") for each in (self._keeper, *self._publishers)]
+
+    async def take(self, followed: Followed) -> None:
+        """See Sink."""
+        await self._archive.take(followed)
+
+    def settled(self) -> Mapping[str, Position]:
+        """See Sink."""
+        return self._archive.settled()
+
+    async def ask(self, request: bytes) -> bytes:
+        """A receipt, or how the archive stands."""
+        try:
+            asked = _asked.decode(request)
+        except msgspec.DecodeError:
+            return await self._archive.ask(request)
+        return await self._receipts.answer(asked)
+
+    async def close(self) -> None:
+        """See Sink."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for publisher in self._publishers:
+            await publisher.close()
+        await self._archive.close()

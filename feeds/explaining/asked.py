@@ -1,0 +1,49 @@
+"""What is asked of this package, and what it says: JSON on both sides."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from feeds.explaining.cursors import CURSOR_CHARS_MAX
+from feeds.explaining.timeline import LIMIT_MAX
+
+
+class AskHistory(msgspec.Struct, frozen=True, tag="history", tag_field="do"):
+    """A page of the timeline; times in Unix ms."""
+
+    player_id: str
+    limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX)] = 50
+    cursor: Annotated[str, Meta(max_length=CURSOR_CHARS_MAX)] | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+class AskRound(msgspec.Struct, frozen=True, tag="round", tag_field="do"):
+    """A round. `day`: it was archived on that day (`2026/11/28`) or earlier."""
+
+    player_id: str
+    session_id: str
+    day: str | None = None
+
+
+class AskDispute(msgspec.Struct, frozen=True, tag="dispute", tag_field="do"):
+    """The file of a grant, as JSON or PDF."""
+
+    player_id: str
+    grant_id: str
+    form: Literal["json", "pdf"] = "json"
+    day: str | None = None
+
+
+Asked = AskHistory | AskRound | AskDispute
+
+
+class Said(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`document` is set for `found`; `pdf` is in base64. `behind`: ask again in a moment; `wrong`: `detail` says why."""
+
+    outcome: Literal["found", "not_found", "no_player", "behind", "unavailable", "damaged", "wrong"]
+    document: msgspec.Raw = msgspec.Raw(b"null")
+    pdf: bytes = b""
+    detail: str = ""
+    field: str = ""

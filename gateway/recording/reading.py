@@ -1,0 +1,59 @@
+"""The control log read backwards, newest first, by whoever may see it.
+
+A gateway serves spins beside it, so entries are looked at in slices that take less than a millisecond each.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+
+from engine.control_entries import ControlEntry, decode_control_entry
+from gateway.ports import ControlLogPort
+
+SLICE: Final = 200
+CLOCK_SLACK_MS: Final = 600_000
+"""Entries are in the order in which they were stored; the clocks of those who wrote them may differ by so much."""
+
+Numbered = tuple[int, ControlEntry]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which entries are asked for; a field that is empty restricts nothing. `from_ms` ≤ time < `to_ms`, Unix ms."""
+
+    player_id: str = ""
+    operation: str = ""
+    """A part of the operation: `/loyalty/points/add`, or `croupier bus`."""
+    actor: str = ""
+    """Who did it, or approved it."""
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+    def takes(self, entry: ControlEntry) -> bool:
+        """Whether the entry is one of them."""
+        return (
+            (not self.player_id or entry.player_id == self.player_id)
+            and self.operation.lower() in entry.operation.lower()
+            and (not self.actor or self.actor in (entry.who, entry.approved_by))
+            and (self.from_ms is None or entry.time_ms >= self.from_ms)
+            and (self.to_ms is None or entry.time_ms < self.to_ms)
+        )
+
+    def may_take(self, encoded: bytes) -> bool:
+        """False for encoded entries that need no further look: MessagePack holds texts as they are."""
+        return self.player_id.encode() in encoded and self.actor.encode() in encoded
+
+
+async def newest_first(port: ControlLogPort, wanted: Wanted, before: int | None) -> AsyncIterator[Numbered]:
+    """The wanted entries with numbers below `before` (None: all). Raises LogUnavailable."""
+    while found := await port.before(before, SLICE):
+        for number, encoded in found:
+            if wanted.may_take(encoded):
+                entry = decode_control_entry(encoded)
+                if wanted.takes(entry):
+                    yield number, entry
+        before, oldest = found[-1]
+        if wanted.from_ms is not None and decode_control_entry(oldest).time_ms < wanted.from_ms - CLOCK_SLACK_MS:
+            return
+        await asyncio.sleep(0)

@@ -1,0 +1,1 @@
+"""What auditors, finance and support ask: receipts, history and explanations, reports, the control log."""

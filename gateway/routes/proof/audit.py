@@ -1,0 +1,146 @@
+"""The control log as auditors read it: newest first, by player, time, operation and person, as JSON or CSV."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import Query
+from pydantic import BeforeValidator
+from starlette.responses import Response, StreamingResponse
+
+from gateway.access.roles import AUDITOR
+from gateway.declaring import Routes
+from gateway.documents.base import Json
+from gateway.documents.csv import csv_row
+from gateway.documents.requests import IDENTIFIER
+from gateway.documents.values import rfc3339
+from gateway.http.errors import invalid_field
+from gateway.recording.reading import Numbered, Wanted, newest_first
+from gateway.routes.call import ThisCall, answer
+from gateway.routes.proof.moments import Moment, digits
+
+routes = Routes()
+
+LIMIT_MAX: Final = 1_000
+
+
+class AuditEntryJson(Json):
+    """One operation, refused attempt, or look at a player's data.
+
+    `outcome`: `asked` (about to be done), `done`, `waiting` (for a second person), or the code of a refusal. `before`
+    and `after` are what it changed; of an entry `asked`, `after` is what was asked for. `request_id` is the
+    Idempotency-Key, if there was one. `count`: so many attempts are told together.
+    """
+
+    number: int
+    time: str
+    who: str
+    role: str
+    operation: str
+    outcome: str
+    subject: str
+    player_id: str
+    before: Any
+    after: Any
+    reason: str
+    request_id: str
+    approved_by: str
+    count: int
+
+
+class AuditJson(Json):
+    """Entries, newest first. `cursor` asks for those that follow; null: there are no more here, see the archive."""
+
+    entries: list[AuditEntryJson]
+    cursor: str | None
+
+
+COLUMNS: Final = AuditEntryJson.__struct_fields__
+
+
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX), BeforeValidator(digits)]
+Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,15}$", description="As an earlier answer gave it")]
+Text = Annotated[str | None, Query(min_length=1, max_length=200)]
+
+
+@routes.read("GET /audit", roles=AUDITOR, answers=AuditJson, refuses=("journal_unavailable",), asks_player=False,
+             recorded=True)  # fmt: skip
+async def audit(
+    call: ThisCall,
+    player_id: Annotated[str | None, Query(pattern=IDENTIFIER)] = None,
+    begin: Annotated[Moment, Query(alias="from", description="A day, or a time in RFC 3339")] = None,
+    end: Annotated[Moment, Query(alias="to", description="Exclusive")] = None,
+    operation: Text = None,
+    actor: Text = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    format: Annotated[Literal["json", "csv"] | None, Query(description="Else by Accept")] = None,  # noqa: A002
+) -> Response:
+    """The control log, newest first. As CSV (`format=csv`, or `Accept: text/csv`) all that is asked for, streamed."""
+    call.admit()
+    from_ms, to_ms = _bound(begin), _bound(end)
+    wanted = Wanted(player_id or "", operation or "", actor or "", from_ms, to_ms)
+    if wanted.from_ms is not None and wanted.to_ms is not None and wanted.from_ms >= wanted.to_ms:
+        raise invalid_field("to", "must be later than from")
+    as_csv = format == "csv" or (format is None and b"text/csv" in call.headers.get(b"accept", b""))
+    call.look(player_id or "", {"format": "csv" if as_csv else "json"} | _asked(wanted))
+    found = newest_first(call.parts.control_log, wanted, None if cursor is None else int(cursor))
+    if as_csv:
+        headers = {"content-disposition": 'attachment; filename="audit.csv"'}
+        first = await anext(found, None)  # before the answer begins: a log that can't be read is a refusal
+        return StreamingResponse(
+            _csv(first, found), media_type="text/csv; charset=utf-8; header=present", headers=headers
+        )
+    return await _page(found, limit)
+
+
+def _bound(text: str | None) -> int | None:
+    return None if text is None else unix_ms(text)
+
+
+def _asked(wanted: Wanted) -> dict[str, Any]:
+    """What of the log was looked at, for the entry that tells of it."""
+    times = {"from": wanted.from_ms, "to": wanted.to_ms}
+    shown: dict[str, Any] = {name: rfc3339(time) for name, time in times.items() if time is not None}
+    return shown | {name: text for name in ("operation", "actor") if (text := getattr(wanted, name))}
+
+
+async def _page(found: AsyncIterator[Numbered], limit: int) -> Response:
+    entries: list[AuditEntryJson] = []
+    async for number, entry in found:
+        if len(entries) == limit:
+            return answer(AuditJson(entries, str(entries[-1].number)))
+        entries.append(_shown((number, entry)))
+    return answer(AuditJson(entries, None))
+
+
+async def _csv(first: Numbered | None, others: AsyncIterator[Numbered]) -> AsyncIterator[bytes]:
+    yield csv_row(COLUMNS)
+    if first is not None:
+        yield _row(first)
+    async for each in others:
+        yield _row(each)
+
+
+def _row(numbered: Numbered) -> bytes:
+    shown = _shown(numbered)
+    return csv_row([getattr(shown, name) for name in COLUMNS])
+
+
+def _shown(numbered: Numbered) -> AuditEntryJson:
+    number, entry = numbered
+    return AuditEntryJson(
+        number=number,
+        time=rfc3339(entry.time_ms),
+        who=entry.who,
+        role=entry.role,
+        operation=entry.operation,
+        outcome=entry.outcome,
+        subject=entry.subject,
+        player_id=entry.player_id,
+        before=entry.before,
+        after=entry.after,
+        reason=entry.reason,
+        request_id=entry.request_id,
+        approved_by=entry.approved_by,
+        count=entry.count,
+    )

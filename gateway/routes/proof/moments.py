@@ -1,0 +1,37 @@
+"""Times and numbers in queries, as people type them."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from fastapi import Query
+from pydantic import AfterValidator
+
+from engine.calendar import within_time
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def unix_ms(text: str) -> int:
+    """Unix ms of an RFC 3339 time, or of the first instant of a day, UTC. Raises ValueError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a day like 2026-01-31, or a time like 2026-01-31T08:00:00Z") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return within_time(max(0, int((moment - _EPOCH).total_seconds() * 1_000)))
+
+
+def _checked(text: str | None) -> str | None:
+    if text is not None:
+        unix_ms(text)
+    return text
+
+
+def digits(value: object) -> object:
+    """A number as its digits, and in no other way."""
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 15):
+        raise ValueError("must be an integer, in digits only")
+    return value
+
+
+Moment = Annotated[str | None, Query(max_length=40), AfterValidator(_checked)]

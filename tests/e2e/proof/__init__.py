@@ -1,0 +1,1 @@
+"""Audit, explanations and reports over HTTP, on one Croupier for all of them."""

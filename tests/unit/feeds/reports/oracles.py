@@ -1,0 +1,534 @@
+"""What the shipped reports must say, reckoned in plain Python from the golden house's own books.
+
+Neither SQL nor facts are used: where a figure can be taken from what players had before and after a command, it is.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from math import sqrt
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from engine import commands as c
+from engine import events as e
+from tests.support.golden_house import GoldenHouse, Step
+
+Rows = dict[tuple[Any, ...], dict[str, Any]]
+
+
+class Window(NamedTuple):
+    """A period, and the time zone of its days."""
+
+    from_ms: int
+    to_ms: int
+    time_zone: str = "UTC"
+
+    def day(self, time_ms: int) -> str:
+        return datetime.fromtimestamp(time_ms / 1_000, UTC).astimezone(ZoneInfo(self.time_zone)).strftime("%Y-%m-%d")
+
+    def month(self, time_ms: int) -> str:
+        return self.day(time_ms)[:7]
+
+
+class Books:
+    """The house's steps, with what several reports need of them."""
+
+    def __init__(self, house: GoldenHouse) -> None:
+        self.house = house
+        self.campaign: dict[tuple[str, str], str] = {}
+        self.grant: dict[tuple[str, str], Any] = {}
+        self.package: dict[tuple[str, str], Any] = {}
+        self.spun: dict[tuple[str, str], str] = {}
+        """By player and round: the package of a free spin."""
+        for step in house.steps:
+            for event in step.transition.events:
+                if isinstance(event, e.GrantCreated):
+                    self.grant[step.player_id, event.grant.grant_id] = event.grant
+                elif isinstance(event, e.FreeSpinsGranted):
+                    self.package[step.player_id, event.package.package_id] = event.package
+                elif isinstance(event, e.BetPlaced) and event.package_id is not None:
+                    self.spun[step.player_id, event.session_id] = event.package_id
+
+    def steps(self, window: Window) -> Iterator[Step]:
+        for step in self.house.steps:
+            if window.from_ms <= step.time_ms < window.to_ms:
+                yield step
+
+    def before(self, window: Window) -> Iterator[Step]:
+        for step in self.house.steps:
+            if step.time_ms < window.to_ms:
+                yield step
+
+    def events(self, window: Window) -> Iterator[tuple[Step, Any]]:
+        for step in self.steps(window):
+            for event in step.transition.events:
+                yield step, event
+
+
+def released(event: Any) -> int:
+    match event:
+        case e.BonusRedeemed():
+            return event.released
+        case e.GrantReopened():
+            return -event.real
+        case e.RoundReversed():
+            return sum(delta.released for delta in event.grants)
+    return 0
+
+
+def removed(event: Any) -> int:
+    match event:
+        case e.BonusRedeemed() | e.GrantExpired() | e.GrantCancelled():
+            return event.removed
+        case e.GrantReopened():
+            return event.real - event.balance
+        case e.RoundReversed():
+            return sum(delta.removed for delta in event.grants)
+    return 0
+
+
+def granted(event: Any) -> int:
+    match event:
+        case e.GrantCreated():
+            return event.grant.balance
+        case e.BonusGranted():
+            return event.amount
+    return 0
+
+
+def transferred(event: Any) -> int:
+    match event:
+        case e.DepositMade():
+            return event.amount
+        case e.WithdrawalConfirmed():
+            return -event.amount
+    return 0
+
+
+def ggr(step: Step) -> tuple[int, int]:
+    """GGR of a step on real and on bonus funds: what the purse lost that nothing else took."""
+    events = step.transition.events
+    out = sum(map(released, events))
+    real = sum(map(transferred, events)) + out - (step.after.real - step.before.real)
+    bonus = sum(map(granted, events)) - out - sum(map(removed, events)) - (step.after.bonus - step.before.bonus)
+    return real, bonus
+
+
+def by_grant(event: Any) -> Iterator[tuple[str, int]]:
+    """Grants and what the event released of each."""
+    if isinstance(event, e.RoundReversed):
+        yield from ((delta.grant_id, delta.released) for delta in event.grants)
+    elif (amount := released(event)) != 0:
+        yield event.grant_id, amount
+
+
+# --- the reports
+
+
+def bonus_cost(books: Books, window: Window) -> Rows:
+    rows: Rows = defaultdict(lambda: {"ggr_real": 0, "ggr_bonus": 0, "bonus_cost": 0, "cashback": 0})
+    for step in books.steps(window):
+        row = rows[window.day(step.time_ms), step.currency]
+        real, bonus = ggr(step)
+        row["ggr_real"] += real
+        row["ggr_bonus"] += bonus
+        for event in step.transition.events:
+            for grant_id, amount in by_grant(event):
+                kind = books.grant[step.player_id, grant_id].campaign_id
+                row["cashback" if kind == "cashback" else "bonus_cost"] += amount
+    for row in rows.values():
+        row["ggr"] = row["ggr_real"] + row["ggr_bonus"]
+        row["ngr"] = row["ggr"] - row["bonus_cost"] - row["cashback"]
+        row["ngr_real"] = row["ggr_real"] - row["bonus_cost"] - row["cashback"]
+    return {key: row for key, row in rows.items() if any(row.values())}
+
+
+def daily_closing(books: Books, window: Window) -> Rows:
+    """Opening and closing are the purses of all players, as the engine left them."""
+    purses: dict[str, Any] = {}
+    rows: Rows = {}
+    totals: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for step in books.before(window):
+        key = window.day(step.time_ms), step.currency
+        opening, bonus_opening = totals[step.currency]
+        row = rows.setdefault(key, Counter(opening=opening, bonus_opening=bonus_opening))
+        real, bonus = ggr(step)
+        for event in step.transition.events:
+            moved = transferred(event)
+            row["deposits"] += max(0, moved)
+            row["withdrawals"] += min(0, moved)
+            row["released"] += released(event)
+            row["bonus_granted"] += granted(event)
+            row["bonus_removed"] -= removed(event)
+        row["play"] -= real
+        row["bonus_play"] -= bonus
+        purses[step.player_id] = step
+        ours = [other.after for other in purses.values() if other.currency == step.currency]
+        totals[step.currency] = (sum(purse.real for purse in ours), sum(purse.bonus for purse in ours))
+        row["closing"], row["bonus_closing"] = totals[step.currency]
+    moving = ("deposits", "withdrawals", "released", "bonus_granted", "bonus_removed", "play", "bonus_play")
+    first = window.day(window.from_ms)
+    return {k: dict(row) for k, row in rows.items() if k[0] >= first and any(row[name] for name in moving)}
+
+
+def campaigns(books: Books, window: Window) -> Rows:
+    rows: Rows = defaultdict(Counter)
+    for step, event in books.events(window):
+        where = step.player_id, step.currency
+        match event:
+            case e.GrantClaimed():
+                rows[event.campaign_id, where[1]]["opted_in"] += 1
+            case e.GrantActivated():
+                rows[books.grant[where[0], event.grant_id].campaign_id, where[1]]["activated"] += 1
+            case e.GrantExpired(never_granted=False):
+                if books.grant[where[0], event.grant_id].package_id is None:
+                    rows[event.campaign_id, where[1]]["expired"] += 1
+            case e.GrantCreated():
+                rows[event.grant.campaign_id, where[1]]["awarded"] += event.grant.balance
+                if event.award and event.grant.state != "declined":
+                    rows[event.grant.campaign_id, where[1]]["budget_used"] += event.grant.bonus_micro_eur
+            case e.BonusGranted():
+                rows[event.campaign_id, where[1]]["awarded"] += event.amount
+        if getattr(event, "never_granted", False) or isinstance(event, e.GrantDeclined):
+            grant = books.grant[where[0], event.grant_id]
+            rows[event.campaign_id, where[1]]["budget_used"] -= grant.bonus_micro_eur
+        for grant_id, amount in by_grant(event):
+            rows[books.grant[where[0], grant_id].campaign_id, where[1]]["cost"] += amount
+        if isinstance(event, e.WinCredited | e.RoundReversed) and (where[0], event.session_id) in books.spun:
+            package = books.package[where[0], books.spun[where[0], event.session_id]]
+            rows[package.campaign_id, where[1]]["cost"] += event.real - released(event)
+    for step in books.steps(window):
+        for name, more in step.counted.items():
+            figure, _, campaign_id = name.partition(":")
+            if figure in ("issued", "redeemed") and more:
+                rows[campaign_id, step.currency]["issued" if figure == "issued" else "completed"] += more
+    _wagered(books, window, rows)
+    return {key: dict(row) for key, row in rows.items()}
+
+
+def _wagered(books: Books, window: Window, rows: Rows) -> None:
+    """By how much the bonuses of players have come nearer to their end, from one step to the next."""
+    known: dict[tuple[str, str], int] = {}
+    for step in books.before(window):
+        for grant_id, standing in step.bonuses.items():
+            more = standing.wagered - known.get((step.player_id, grant_id), 0)
+            known[step.player_id, grant_id] = standing.wagered
+            if more and step.time_ms >= window.from_ms:
+                rows[standing.campaign_id, step.currency]["wagered"] += more
+
+
+def liability(books: Books, window: Window) -> Rows:
+    """Of the players as they are at the end of the house's life."""
+    rows: Rows = defaultdict(Counter)
+    for player in books.house.players.values():
+        state = player.state
+        row = rows[(state.currency,)]
+        row["players"] += 1
+        row["real"] += state.real
+        row["reserved"] += state.reserved
+        row["bonus"] += sum(grant.balance for grant in state.grants)
+        row["points"] += state.loyalty.available + state.loyalty.locked
+        usable = [package for package in state.packages if package.valid_to_ms > window.to_ms]
+        row["free_spins"] += sum(package.remaining for package in usable)
+        row["free_spins_value"] += sum(package.remaining * package.bet for package in usable)
+    gone: dict[str, Any] = defaultdict(Counter)
+    rate: dict[str, tuple[int, int]] = {}
+    for step in books.before(window):
+        for event in step.transition.events:
+            gone[step.currency]["released"] += released(event)
+            gone[step.currency]["removed"] += removed(event)
+            if isinstance(event, e.RedemptionRequested):
+                rate[step.currency] = event.amount, event.points * 1_000_000
+    for (currency,), row in rows.items():
+        ended = gone[currency]["released"] + gone[currency]["removed"]
+        row["expected_release"] = -(-row["bonus"] * gone[currency]["released"] // ended) if ended else row["bonus"]
+        amount, points = rate.get(currency, (0, 1))
+        row["points_value"] = -(-row["points"] * amount // points) if currency in rate else None
+        row["total"] = row["real"] + row["expected_release"] + (row["points_value"] or 0) + row["free_spins_value"]
+    return {key: dict(row) for key, row in rows.items()}
+
+
+def free_spins(books: Books, window: Window) -> Rows:
+    rows: Rows = defaultdict(Counter)
+
+    def row_of(step: Step, package_id: str) -> Any:
+        return rows[books.package[step.player_id, package_id].campaign_id, step.currency]
+
+    for step, event in books.events(window):
+        match event:
+            case e.FreeSpinsGranted():
+                row = row_of(step, event.package.package_id)
+                row["packages"] += 1
+                row["granted"] += event.package.count
+            case e.FreeSpinsExpired():
+                row_of(step, event.package_id)["expired"] += event.unused
+            case e.FreeSpinsCancelled():
+                row_of(step, event.package_id)["cancelled"] += event.unused
+            case e.BetPlaced(mode="freespin"):
+                row_of(step, str(event.package_id))["used"] += 1
+                row_of(step, str(event.package_id))["face_value"] += event.amount
+            case e.RoundReversed() if event.spins:
+                row_of(step, str(event.package_id))["used"] -= event.spins
+                bet = books.package[step.player_id, str(event.package_id)].bet
+                row_of(step, str(event.package_id))["face_value"] -= event.spins * bet
+        session = step.player_id, getattr(event, "session_id", "")
+        if isinstance(event, e.WinCredited) and session in books.spun:
+            row_of(step, books.spun[session])["won"] += event.real + event.bonus
+            row_of(step, books.spun[session])["released"] += event.real
+        if isinstance(event, e.RoundReversed) and session in books.spun:
+            row = row_of(step, books.spun[session])
+            row["won"] += event.real + sum(delta.balance + delta.removed for delta in event.grants)
+            row["released"] += event.real - released(event)
+        for grant_id, amount in by_grant(event):
+            package_id = books.grant[step.player_id, grant_id].package_id
+            if package_id is not None:
+                row_of(step, package_id)["released"] += amount
+    return {key: dict(row) for key, row in rows.items() if any(row.values())}
+
+
+def wagering(books: Books, window: Window) -> Rows:
+    created: dict[tuple[str, str], Step] = {}
+    last: dict[tuple[str, str], Any] = {}
+    for step in books.before(window):
+        for event in step.transition.events:
+            fresh = isinstance(event, e.GrantCreated) and event.grant.state != "declined"
+            if fresh and step.time_ms >= window.from_ms:
+                created[step.player_id, event.grant.grant_id] = step
+        for grant_id, standing in step.bonuses.items():
+            last[step.player_id, grant_id] = standing
+    rows: Rows = defaultdict(Counter)
+    names = {"initiated": "open", "granted": "open", "in_wager": "open", "declined": "cancelled"}
+    for key, step in created.items():
+        standing = last[key]
+        row = rows[standing.campaign_id, step.currency]
+        row["bonuses"] += 1
+        row["due"] += standing.due
+        row["wagered"] += standing.wagered
+        row[names.get(standing.state, standing.state)] += 1
+    return {key: dict(row) for key, row in rows.items()}
+
+
+def loyalty(books: Books, window: Window) -> Rows:
+    rows: Rows = defaultdict(Counter)
+    for step, event in books.events(window):
+        row = rows[(window.day(step.time_ms),)]
+        match event:
+            case e.BetPlaced() | e.BetReported():
+                row["earned"] += event.points_micro
+            case e.RoundReversed() | e.ReportedBetReversed():
+                row["reversed"] += event.points_micro
+            case e.PointsAdjusted():
+                row["adjusted"] += event.points_micro
+            case e.RedemptionRequested():
+                row["locked"] += event.points * 1_000_000
+                row["requests"] += 1
+            case e.RedemptionEnded():
+                row["locked"] -= event.points * 1_000_000
+            case e.RedemptionConfirmed():
+                row["spent"] += event.points * 1_000_000
+                row["confirmations"] += 1
+            case e.PointsExpired():
+                row["expired"] += event.points_micro
+    return {key: dict(row) for key, row in rows.items() if any(row.values())}
+
+
+def points_gained(books: Books, window: Window) -> dict[str, int]:
+    """By day: by how much the available points of all players have grown, from their purses."""
+    found: dict[str, int] = Counter()
+    for step in books.steps(window):
+        found[window.day(step.time_ms)] += step.after.points - step.before.points
+    return {day: more for day, more in found.items() if more}
+
+
+def levels(books: Books, window: Window) -> Rows:
+    held: dict[str, set[str]] = defaultdict(set)
+    now: dict[str, str] = {}
+    rows: Rows = defaultdict(Counter)
+    for step in books.before(window):
+        for event in step.transition.events:
+            if isinstance(event, e.LevelChanged):
+                held[event.new].add(step.player_id)
+        held[step.after.level].add(step.player_id)
+        now[step.player_id] = step.after.level
+    moves: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for step, event in books.events(window):
+        if isinstance(event, e.LevelChanged):
+            if event.reason == "play":
+                moves["climbed", event.new].add(step.player_id)
+            if event.reason in ("downgrade", "reversal"):
+                moves["fell", event.old].add(step.player_id)
+            rows[(event.new,)]["forced"] += event.forced
+    for level_id, players in held.items():
+        rows[(level_id,)] |= Counter(
+            reached=len(players),
+            holding=sum(1 for level in now.values() if level == level_id),
+            climbed=len(moves["climbed", level_id]),
+            fell=len(moves["fell", level_id]),
+        )
+    return {key: dict(row) for key, row in rows.items()}
+
+
+def active_players(books: Books, window: Window) -> set[str]:
+    return {step.player_id for step, event in books.events(window) if isinstance(event, e.BetPlaced | e.BetReported)}
+
+
+def _revenue(books: Books, window: Window) -> tuple[dict[str, int], dict[str, int]]:
+    play: dict[str, int] = Counter()
+    cost: dict[str, int] = Counter()
+    for step in books.steps(window):
+        play[step.player_id] += sum(ggr(step))
+        cost[step.player_id] += sum(map(released, step.transition.events))
+    return play, cost
+
+
+def _arpu(rows: Rows) -> Rows:
+    for row in rows.values():
+        row["ngr"] = row["ggr"] - row["bonus_cost"]
+        for name, of in (("arpu", "ggr"), ("arpu_net", "ngr")):
+            exact = row[of] / row["active"] if row["active"] else None
+            row[name] = exact
+    return {key: dict(row) for key, row in rows.items()}
+
+
+def arpu_by_level(books: Books, window: Window) -> Rows:
+    play, cost = _revenue(books, window)
+    active = active_players(books, window)
+    now: dict[str, Step] = {step.player_id: step for step in books.before(window)}
+    rows: Rows = defaultdict(lambda: Counter(active=0, ggr=0, bonus_cost=0))
+    for player_id, step in now.items():
+        if player_id in active or play[player_id] or cost[player_id]:
+            row = rows[step.after.level, step.currency]
+            row["active"] += player_id in active
+            row["ggr"] += play[player_id]
+            row["bonus_cost"] += cost[player_id]
+    return _arpu(rows)
+
+
+def arpu_by_bonus(books: Books, window: Window) -> Rows:
+    play, cost = _revenue(books, window)
+    got: dict[str, set[str]] = defaultdict(set)
+    for step, event in books.events(window):
+        match event:
+            case e.GrantCreated() if event.grant.state == "granted" and event.grant.package_id is None:
+                got[step.player_id].add(event.grant.campaign_id)
+            case e.BonusGranted():
+                got[step.player_id].add(event.campaign_id)
+            case e.FreeSpinsGranted():
+                got[step.player_id].add(event.package.campaign_id)
+    currency = {step.player_id: step.currency for step in books.before(window)}
+    rows: Rows = defaultdict(lambda: Counter(active=0, ggr=0, bonus_cost=0))
+    for player_id in active_players(books, window):
+        for cohort in got[player_id] or {"without a bonus"}:
+            row = rows[cohort, currency[player_id]]
+            row["active"] += 1
+            row["ggr"] += play[player_id]
+            row["bonus_cost"] += cost[player_id]
+    return _arpu(rows)
+
+
+def retention(books: Books, window: Window) -> Rows:
+    joined = {s.player_id: window.month(s.time_ms) for s, event in books.events(window) if isinstance(event, e.PlayerRegistered)}
+    level = {step.player_id: step.after.level for step in books.before(window)}
+    played: dict[str, set[str]] = defaultdict(set)
+    for step, event in books.events(window):
+        if isinstance(event, e.BetPlaced | e.BetReported):
+            played[window.month(step.time_ms)].add(step.player_id)
+    end = _number(window.month(window.to_ms - 1))
+    rows: Rows = defaultdict(lambda: Counter(players=0, active=0))
+    for player_id, cohort in joined.items():
+        for later in range(end - _number(cohort) + 1):
+            there = player_id in played[_named(_number(cohort) + later)]
+            for key in {(cohort, level[player_id]), ("all", level[player_id]), (cohort, "all"), ("all", "all")}:
+                rows[*key, later]["players"] += 1
+                rows[*key, later]["active"] += there
+    return {key: dict(row) for key, row in rows.items()}
+
+
+def _number(month: str) -> int:
+    return int(month[:4]) * 12 + int(month[5:]) - 1
+
+
+def _named(number: int) -> str:
+    return f"{number // 12}-{number % 12 + 1:02}"
+
+
+def games(books: Books, window: Window) -> Rows:
+    """By game and currency, with the interval by its textbook formula over the rounds one by one."""
+    opened: dict[tuple[str, str], Step] = {}
+    rounds: dict[tuple[str, str], Any] = defaultdict(Counter)
+    game: dict[tuple[str, str], str] = {}
+    gone: set[tuple[str, str]] = set()
+    for step in books.before(window):
+        for event in step.transition.events:
+            key = step.player_id, getattr(event, "session_id", "") or ""
+            match event:
+                case e.BetPlaced():
+                    opened.setdefault(key, step)
+                    game[key] = event.game_id
+                    rounds[key]["staked"] += event.real + event.bonus
+                    gone |= {key} if event.mode == "freespin" else set()
+                case e.WinCredited():
+                    rounds[key]["won"] += event.real + event.bonus
+                case e.RoundReversed(stays_open=False):
+                    gone.add(key)
+                case e.RoundReversed():
+                    rounds[key]["staked"] -= event.real + sum(delta.balance for delta in event.grants)
+    found: dict[tuple[str, str], list[tuple[int, int, str]]] = defaultdict(list)
+    for key, step in opened.items():
+        if key not in gone and step.time_ms >= window.from_ms and rounds[key]["staked"] > 0:
+            found[game[key], step.currency].append((rounds[key]["staked"], rounds[key]["won"], key[0]))
+    return {key: _performance(members) for key, members in found.items()}
+
+
+def _performance(members: list[tuple[int, int, str]]) -> dict[str, Any]:
+    stakes, wins, count = sum(m[0] for m in members), sum(m[1] for m in members), len(members)
+    rtp = wins / stakes
+    spread = sum((won - rtp * staked) ** 2 for staked, won, _ in members)
+    half = 1.959964 * sqrt(spread * count / (count - 1)) / stakes if count > 1 else None
+    return {
+        "rounds": count,
+        "players": len({player_id for _, _, player_id in members}),
+        "stakes": stakes,
+        "wins": wins,
+        "ggr": stakes - wins,
+        "rtp": rtp,
+        "rtp_low": None if half is None else rtp - half,
+        "rtp_high": None if half is None else rtp + half,
+    }
+
+
+def limits(books: Books, window: Window) -> Rows:
+    rows: Rows = defaultdict(Counter)
+    for step, event in books.events(window):
+        match event:
+            case e.GrantCreated() if event.grant.state == "declined" or event.grant.reasons:
+                verdict = "deny" if event.grant.state == "declined" else event.grant.verdict
+                for reason in event.grant.reasons or ("none",):
+                    rows["award", verdict, reason, event.grant.campaign_id, step.currency]["cases"] += 1
+            case e.GrantCancelled(never_granted=False):
+                rows["bonus", "cancelled", event.reason, event.campaign_id, step.currency]["cases"] += 1
+            case e.FlaggedForOperator():
+                row = rows["flag", event.code, "none", None, step.currency]
+                row["cases"] += 1
+                row["amount"] += event.amount
+            case e.FlagCleared():
+                rows["flag", event.code, "none", None, step.currency]["cleared"] += 1
+    return {key: dict(row) for key, row in rows.items()}
+
+
+def statement(books: Books, window: Window, player_id: str) -> list[tuple[int, int, int]]:
+    """Version, and the purse after it, of each step that moved money; as the engine left it."""
+    return [
+        (step.transition.version, step.after.real, step.after.bonus)
+        for step in books.steps(window)
+        if step.player_id == player_id and (step.after[:2] != step.before[:2])
+    ]
+
+
+def reportings(books: Books) -> set[type]:
+    """Which commands the house has played: a golden set without one of them would prove nothing about it."""
+    return {type(step.body) for step in books.house.steps} & {
+        c.Rollback, c.CancelRound, c.ReportBet, c.RollbackReportedBet, c.ConfirmRedemption, c.CancelRedemption,
+        c.Expire, c.ClaimGrant, c.ConfirmWithdrawal, c.CancelWithdrawal, c.PayCashback, c.FlagForOperator,
+    }  # fmt: skip

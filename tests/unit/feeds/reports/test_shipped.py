@@ -1,0 +1,204 @@
+"""Each report that is shipped, against what plain Python reckons from the golden house's books."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feeds.facts.batch import Batch
+from feeds.facts.manifest import Manifest, ShardEnd, save
+from feeds.reports.definition import Definition
+from feeds.reports.period import Period
+from feeds.reports.reconciling import Comparison, Reconciled, with_counters
+from feeds.reports.running import Outside, asked
+from feeds.reports.session import opened
+from feeds.reports.shelf import read_shelf, shipped_reports
+from tests.support.golden_house import GoldenHouse
+from tests.support.playing import DAY_MS, START_MS
+from tests.unit.feeds.reports import oracles
+from tests.unit.feeds.reports.oracles import Books, Rows, Window
+
+DAYS = 64
+WHOLE = Window(START_MS, START_MS + DAYS * DAY_MS)
+BERLIN = "Europe/Berlin"
+FEBRUARY = Window(1_769_900_400_000, 1_772_319_600_000, BERLIN)
+"""The whole of February 2026 in Berlin."""
+
+RECONCILED = {"campaign-performance", "loyalty", "level-funnel", "liability", "daily-closing", "bonus-cost"}
+
+Ask = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def books() -> Books:
+    return Books(GoldenHouse(days=DAYS))
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Mapping[str, Definition]:
+    read = read_shelf([shipped_reports()])
+    assert not read.problems
+    return read.reports
+
+
+@pytest.fixture(scope="module")
+def facts(books: Books, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("facts")
+    batch = Batch(folder)
+    batch.begin(1)
+    for transition in books.house.transitions:
+        batch.add(transition)
+    ends = {"s0": ShardEnd(1, 1, WHOLE.to_ms)}
+    save(folder, Manifest(begin=1, first="golden", through=1, ends=ends, files=batch.end()))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ask(facts: Path, shelf: Mapping[str, Definition], books: Books) -> Ask:
+    def compare(comparison: Comparison) -> Reconciled:
+        """With the counters that the engine added up."""
+        differences = list(with_counters(comparison, Counter(books.house.counters)))
+        return Reconciled(not differences, differences)
+
+    def answer(name: str, window: Window, **parameters: str) -> list[dict[str, Any]]:
+        with asked(shelf[name], period_of(window), parameters, facts, Outside(compare=compare)) as found:
+            assert not found.about.provisional
+            assert found.about.reconciled is (True if name in RECONCILED else None), found.about.differences
+            names = [column.name for column in found.about.columns]
+            return [dict(zip(names, row, strict=True)) for row in found.rows]
+
+    return answer
+
+
+def period_of(window: Window) -> Period:
+    since, until = (datetime.fromtimestamp(ms / 1_000, UTC) for ms in (window.from_ms, window.to_ms))
+    return Period(since, until, window.time_zone)
+
+
+def agree(answered: list[dict[str, Any]], keys: tuple[str, ...], expected: Rows, *ratios: str) -> None:
+    """The same rows, and in each every figure that was reckoned; those that were not are 0 or nothing."""
+    found = {tuple(row[key] for key in keys): row for row in answered}
+    assert len(found) == len(answered), "a row is there twice"
+    assert found.keys() == expected.keys()
+    for key, row in expected.items():
+        for name, figure in row.items():
+            if name in ratios and figure is not None:
+                assert found[key][name] == pytest.approx(figure, abs=1e-6), (key, name)
+            else:
+                assert found[key][name] == figure, (key, name)
+
+
+def test_the_golden_house_has_played_all_that_matters(books: Books) -> None:
+    assert len(oracles.reportings(books)) == 12
+    assert {player.state.currency for player in books.house.players.values()} == {"EUR", "JPY"}
+
+
+@pytest.fixture(params=[WHOLE, FEBRUARY], ids=["whole", "february"])
+def window(request: pytest.FixtureRequest) -> Iterator[Window]:
+    yield request.param
+
+
+def test_bonus_cost(ask: Ask, books: Books, window: Window) -> None:
+    found = [row for row in ask("bonus-cost", window) if any(row[name] for name in ("ggr_real", "ggr_bonus", "bonus_cost"))]
+    agree(found, ("day", "currency"), oracles.bonus_cost(books, window))
+
+
+def test_daily_closing(ask: Ask, books: Books, window: Window) -> None:
+    found = ask("daily-closing", window)
+    assert {row["difference"] for row in found} == {0}
+    agree(found, ("day", "currency"), oracles.daily_closing(books, window))
+
+
+def test_campaign_performance(ask: Ask, books: Books, window: Window) -> None:
+    expected = oracles.campaigns(books, window)
+    agree(ask("campaign-performance", window), ("campaign_id", "currency"), expected)
+
+
+def test_liability(ask: Ask, books: Books) -> None:
+    agree(ask("liability", WHOLE), ("currency",), oracles.liability(books, WHOLE))
+
+
+def test_free_spins(ask: Ask, books: Books, window: Window) -> None:
+    found = [row for row in ask("free-spins", window) if any(v for k, v in row.items() if isinstance(v, int) and k != "exponent")]
+    agree(found, ("campaign_id", "currency"), oracles.free_spins(books, window))
+
+
+def test_wagering(ask: Ask, books: Books, window: Window) -> None:
+    agree(ask("wagering", window), ("campaign_id", "currency"), oracles.wagering(books, window))
+
+
+def test_loyalty(ask: Ask, books: Books, window: Window) -> None:
+    found = ask("loyalty", window)
+    agree(found, ("day",), oracles.loyalty(books, window))
+    gained = {
+        row["day"]: row["earned"] + row["reversed"] + row["adjusted"] - row["locked"] - row["expired"] for row in found
+    }
+    assert {day: more for day, more in gained.items() if more} == oracles.points_gained(books, window)
+
+
+def test_loyalty_in_detail_adds_up_to_the_purses(ask: Ask, books: Books) -> None:
+    found = ask("loyalty-detail", WHOLE)
+    for player_id, player in books.house.players.items():
+        ours = [row for row in found if row["player_id"] == player_id]
+        loyalty = player.state.loyalty
+        for name in ("available", "locked", "spent", "expired"):
+            assert sum(row[name] for row in ours) == getattr(loyalty, name), (player_id, name)
+
+
+def test_level_funnel(ask: Ask, books: Books, window: Window) -> None:
+    agree(ask("level-funnel", window), ("level",), oracles.levels(books, window))
+
+
+def test_retention(ask: Ask, books: Books) -> None:
+    agree(ask("retention", WHOLE), ("cohort", "level", "month"), oracles.retention(books, WHOLE))
+
+
+def test_arpu_by_level(ask: Ask, books: Books, window: Window) -> None:
+    near(ask("arpu-by-level", window), ("level", "currency"), oracles.arpu_by_level(books, window))
+
+
+def test_arpu_by_bonus(ask: Ask, books: Books, window: Window) -> None:
+    near(ask("arpu-by-bonus", window), ("cohort", "currency"), oracles.arpu_by_bonus(books, window))
+
+
+def near(answered: list[dict[str, Any]], keys: tuple[str, ...], expected: Rows) -> None:
+    """As `agree`; a mean is rounded to the minor unit."""
+    for row in expected.values():
+        for name in ("arpu", "arpu_net"):
+            exact = row.pop(name)
+            key = next(each for each in answered if tuple(each[k] for k in keys) == next(k for k, r in expected.items() if r is row))
+            assert (key[name] is None) == (exact is None)
+            assert exact is None or abs(key[name] - exact) <= 0.5
+    agree(answered, keys, expected)
+
+
+def test_games(ask: Ask, books: Books, window: Window) -> None:
+    agree(ask("games", window), ("game_id", "currency"), oracles.games(books, window), "rtp", "rtp_low", "rtp_high")
+
+
+def test_a_game_is_compared_with_what_is_configured(ask: Ask) -> None:
+    found = {row["game_id"]: row for row in ask("games", WHOLE, configured='{"book": 0.01, "dice": 9}') if row["currency"] == "EUR"}
+    assert found["book"]["verdict"] == "above what is configured"
+    assert found["dice"]["verdict"] == "below what is configured"
+    assert found["wheel"]["verdict"] is None
+
+
+def test_limits(ask: Ask, books: Books, window: Window) -> None:
+    agree(ask("limits", window), ("kind", "verdict", "reason", "campaign_id", "currency"), oracles.limits(books, window))
+
+
+def test_a_player_statement_ends_each_step_where_the_purse_ends(ask: Ask, books: Books, window: Window) -> None:
+    player_id = "player-02"
+    last = {row["version"]: (row["real_balance"], row["bonus_balance"]) for row in ask("player-statement", window, player_id=player_id)}
+    expected = oracles.statement(books, window, player_id)
+    assert {version: last[version] for version, _, _ in expected} == {v: (real, bonus) for v, real, bonus in expected}
+
+
+def test_every_report_is_one_that_duckdb_can_plan_without_any_facts(shelf: Mapping[str, Definition], tmp_path: Path) -> None:
+    for name, definition in shelf.items():
+        given = {"player_id": "nobody"} if name == "player-statement" else {}
+        with opened(tmp_path, "UTC"), asked(definition, period_of(WHOLE), given, tmp_path, Outside()) as found:
+            assert list(found.rows) == [], name

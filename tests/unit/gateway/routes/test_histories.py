@@ -1,0 +1,106 @@
+"""Histories and explained rounds over HTTP: what is passed on, what is hidden, what is refused."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from gateway.routes.proof.history import HIDDEN
+from tests.support.gateway_doubles import (
+    EXPLAINED,
+    HISTORY,
+    LINE,
+    MemoryControlLog,
+    RoleAuth,
+    ScriptedHistory,
+    app_with,
+    calling,
+)
+
+TARGET = "/players/p1/history"
+ROUND = "/players/p1/rounds/p1-3/explain"
+
+
+async def test_a_history_is_passed_on() -> None:
+    history = ScriptedHistory()
+    async with calling(app_with(history=history)) as client:
+        response = await client.get(f"{TARGET}?limit=7&cursor=abc&from=2026-01-01&to=2026-02-01T00:00:00Z")
+    document = response.json()
+    assert response.status_code == 200
+    assert (document["cursor"], document["currency"], document["complete"]) == ("sealed", "EUR", True)
+    [entry] = document["entries"]
+    assert entry["after"] == HISTORY["entries"][0]["after"]
+    assert entry["lines"][0] == {name: LINE[name] for name in ("event", "text", "rules", "moved")}
+    period = {"from_ms": 1_767_225_600_000, "to_ms": 1_769_904_000_000}
+    assert history.asked == [{"do": "history", "player_id": "p1", "limit": 7, "cursor": "abc", **period}]
+
+
+async def test_a_round_is_explained() -> None:
+    history = ScriptedHistory()
+    async with calling(app_with(history=history)) as client:
+        response = await client.get(f"{ROUND}?day=2026-11-28")
+    assert response.json()["receipt_url"] == EXPLAINED["receipt_url"]
+    assert history.asked == [{"do": "round", "player_id": "p1", "session_id": "p1-3", "day": "2026/11/28"}]
+
+
+@pytest.mark.parametrize(("role", "sees"), [("platform", True), ("support", False), ("auditor", False)])
+async def test_how_a_player_is_valued_is_hidden_from_roles_that_may_not_know(role: str, sees: bool) -> None:
+    async with calling(app_with(auth=RoleAuth(role))) as client:
+        timeline, round_ = (await client.get(TARGET)).json(), (await client.get(ROUND)).json()
+    [_, secret] = timeline["entries"][0]["lines"]
+    assert (secret["text"] == HIDDEN, "gold" in secret["text"]) == (not sees, sees)
+    assert secret["moved"] == LINE["moved"]
+    assert ("level" in round_["entries"][0]) == sees
+
+
+async def test_who_looks_is_told_of() -> None:
+    log = MemoryControlLog()
+    async with calling(app_with(auth=RoleAuth("support"), control_log=log)) as client:
+        await client.get(TARGET)
+        await client.get(ROUND)
+    assert [(entry.player_id, entry.operation) for entry in log.entries] == [
+        ("p1", "GET /players/{player_id}/history"),
+        ("p1", "GET /players/{player_id}/rounds/{session_id}/explain"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "status"),
+    [
+        ({"outcome": "no_player"}, "player_not_found", 404),
+        ({"outcome": "behind"}, "journal_unavailable", 503),
+        ({"outcome": "damaged"}, "journal_unavailable", 503),
+        ({"outcome": "unavailable", "detail": "no answer"}, "outcome_unknown", 503),
+        ({"outcome": "wrong", "field": "cursor", "detail": "is not a cursor"}, "invalid_request", 400),
+    ],
+)
+async def test_why_there_is_none(said: Mapping[str, Any], code: str, status: int) -> None:
+    async with calling(app_with(history=ScriptedHistory(said))) as client:
+        for target in (TARGET, ROUND):
+            response = await client.get(target)
+            assert (response.status_code, response.json()["code"]) == (status, code)
+            assert ("retry-after" in response.headers) == (status == 503)
+
+
+async def test_too_much_at_once_is_refused() -> None:
+    async with calling(app_with(history=ScriptedHistory(busy=True))) as client:
+        response = await client.get(TARGET)
+    assert (response.status_code, response.json()["code"]) == (429, "overloaded")
+    assert "retry-after" in response.headers
+
+
+async def test_a_round_that_is_not_there() -> None:
+    async with calling(app_with(history=ScriptedHistory({"outcome": "not_found"}))) as client:
+        response = await client.get(ROUND)
+    assert response.json()["code"] == "session_not_found"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=201", "limit=1e2", "from=yesterday", "from=2026-02-01&to=2026-01-01", "page=2", "cursor="],
+)
+async def test_what_is_asked_wrongly_is_refused(query: str) -> None:
+    history = ScriptedHistory({"outcome": "wrong", "field": "cursor", "detail": "is not a cursor"})
+    async with calling(app_with(history=history)) as client:
+        response = await client.get(f"{TARGET}?{query}")
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
