@@ -5,7 +5,7 @@ import time
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from feeds.archive.keys import key_encryption_key
+from feeds.archive.keys import key_encryption_key, previous_keys
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.sink import ArchiveSink
 from feeds.audit.extending import Extending
@@ -60,6 +60,7 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
         notes=notes,
         kek=key_encryption_key(wanted),
         metrics=archive_metrics,
+        previous=previous_keys(wanted),
         stored=keeper.wake,
     )
     return AuditedArchive(archive, keeper, Receipts(bucket, metrics, wanted.audit.checkpoint_s), publishers)
