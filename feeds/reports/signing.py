@@ -51,4 +51,6 @@ def _text(origin: str, document: Mapping[str, Any], rows: Sequence[Any]) -> str:
     told = {name: document[name] for name in SIGNED} | {"rows": rows}
     content = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     period = document["period"]
-    return f"{origin}\nreport {document['name']}\n{period['from']} {period['to']}\nsha256 {sha256(content).hexdigest()}\n"
+    return (
+        f"{origin}\nreport {document['name']}\n{period['from']} {period['to']}\nsha256 {sha256(content).hexdigest()}\n"
+    )

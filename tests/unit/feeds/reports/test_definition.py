@@ -37,7 +37,7 @@ def problems(text: str) -> list[str]:
 
 def test_a_sound_file() -> None:
     definition = parsed(SOUND)
-    assert definition.header.columns[2].heading == "Ggr"
+    assert definition.header.columns[2].heading == "GGR"
     assert problems(SOUND) == []
 
 
