@@ -117,7 +117,7 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
     """Adds to an operation what is declared of its route."""
     operation["summary"] = route.summary
     operation.pop("description", None)
-    operation["responses"] = {str(status): _answer(route) for status in route.statuses}
+    operation["responses"] = {str(status): _answered(route) for status in route.statuses}
     operation["responses"] |= _problems(route.refusals)
     if route.may_wait:
         operation["responses"]["202"] = _answer(WaitingJson)
@@ -133,10 +133,13 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
         operation["parameters"] = [*operation.get("parameters", []), key]
 
 
-def _answer(route: Route) -> dict[str, Any]:
-    type_ = route.answer
-    if type_ is None:
+def _answered(route: Route) -> dict[str, Any]:
+    if route.answer is None:
         return {"description": "See the Prometheus documentation" if route.path == "/metrics" else "The file"}
+    return _answer(route.answer)
+
+
+def _answer(type_: type[msgspec.Struct]) -> dict[str, Any]:
     summary = (type_.__doc__ or "").strip()
     return {"description": summary, "content": {"application/json": {"schema": _reference(type_)}}}
 

@@ -30,7 +30,8 @@ def _field(column: Column) -> Any:
 
 
 SCHEMAS: Final = {family: schema(family) for family in FAMILIES}
-_DAY: Final = [column.name for column in columns("bets")].index("day")
+_DAY: Final = 4
+"""Where the day stands in `Common`."""
 
 
 class Waiting:

@@ -66,14 +66,14 @@ class Waiting(NamedTuple):
     decision: Decision | None
 
     @property
-    def expires_ms(self) -> int:
+    def lapses_ms(self) -> int:
         """When it lapses (Unix ms)."""
         return self.put_ms + KEPT_MS
 
     def status(self, at_ms: int) -> Status:
         """How it stands at a time (Unix ms)."""
         if self.decision is None:
-            return "waiting" if at_ms < self.expires_ms else "expired"
+            return "waiting" if at_ms < self.lapses_ms else "expired"
         if self.decision.outcome:
             return "done" if self.decision.outcome == "done" else "refused"
         return self.decision.verdict

@@ -76,7 +76,7 @@ async def wait(
         raise decided(waiting)
     operation.outcome = WAITING
     call.tell(None, {"approval_id": waiting.approval_id, "why": why})
-    expires_at, replayed = rfc3339(waiting.expires_ms), waiting.put_ms != asked_ms
+    expires_at, replayed = rfc3339(waiting.lapses_ms), waiting.put_ms != asked_ms
     return answer(WaitingJson(waiting.approval_id, "waiting", why, expires_at, replayed), 202)
 
 
@@ -84,6 +84,6 @@ def decided(waiting: Waiting) -> Refused:
     """`invalid_state` for a proposal that waits no more."""
     decision = waiting.decision
     if decision is None:
-        return Refused("invalid_state", f"Nobody approved it until {rfc3339(waiting.expires_ms)}: propose it anew.")
+        return Refused("invalid_state", f"Nobody approved it until {rfc3339(waiting.lapses_ms)}: propose it anew.")
     why = f": {decision.reason}" if decision.reason else "."
     return Refused("invalid_state", f"{decision.by} {decision.verdict} it at {rfc3339(decision.at_ms)}{why}")

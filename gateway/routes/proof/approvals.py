@@ -184,7 +184,7 @@ def _fields(waiting: Waiting) -> dict[str, Any]:
         "roles": summary.roles,
         "proposed_by": summary.who,
         "proposed_at": rfc3339(waiting.put_ms),
-        "expires_at": rfc3339(waiting.expires_ms),
+        "expires_at": rfc3339(waiting.lapses_ms),
         "decided_by": None if decision is None else decision.by,
         "decided_at": None if decision is None else rfc3339(decision.at_ms),
         "decision_reason": None if decision is None else decision.reason or None,

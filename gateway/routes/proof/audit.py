@@ -16,7 +16,7 @@ from gateway.documents.values import rfc3339
 from gateway.http.errors import invalid_field
 from gateway.recording.reading import Numbered, Wanted, newest_first
 from gateway.routes.call import ThisCall, answer
-from gateway.routes.proof.moments import Moment, digits
+from gateway.routes.proof.moments import Moment, digits, unix_ms
 
 routes = Routes()
 
