@@ -70,6 +70,12 @@ class ScheduleMetrics:
             ["schedule"],
             registry=registry,
         )
+        self.unreconciled = Counter(
+            "report_unreconciled_total",
+            "Reports that were made with figures that differ from what else was counted.",
+            ["report"],
+            registry=registry,
+        )
         self.overdue = Gauge(
             "reports_overdue_seconds",
             "Since when the oldest report of the schedule is due and not delivered; 0 if none is.",
