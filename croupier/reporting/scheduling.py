@@ -105,13 +105,13 @@ class ChildMaker:
 
     def _options(self, order: Order) -> list[str]:
         """Values are joined to their options: one that begins with a hyphen is no option of its own."""
-        options = {
+        options: dict[str, str | None] = {
             "format": order.format,
             "from": _instant(order.period.from_ms),
             "to": _instant(order.period.to_ms),
             "time-zone": order.time_zone,
         }
-        named = [f"--{name}={value}" for name, value in (options | self._places).items() if value is not None]
+        named = [f"--{name}={value}" for name, value in {**options, **self._places}.items() if value is not None]
         return named + [f"--set={name}={value}" for name, value in order.parameters.items()]
 
 

@@ -5,7 +5,7 @@ import time
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from feeds.archive.keys import key_encryption_key
+from feeds.archive.keys import key_encryption_key, previous_keys
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.sink import ArchiveSink
 from feeds.audit.extending import Extending
@@ -50,16 +50,17 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
         metrics=metrics,
         checkpoint_s=wanted.audit.checkpoint_s,
         now_ms=_now_ms,
-        published=lambda signed: [publisher.offer(signed) for publisher in publishers],
+        published=[publisher.offer for publisher in publishers],
     )
-    for each in (keeper, *publishers):
-        archive_metrics.watch(each.breaker)
+    for breaker in (keeper.breaker, *(publisher.breaker for publisher in publishers)):
+        archive_metrics.watch(breaker)
     archive = ArchiveSink(
         settings=wanted,
         bucket=bucket,
         notes=notes,
         kek=key_encryption_key(wanted),
         metrics=archive_metrics,
+        previous=previous_keys(wanted),
         stored=keeper.wake,
     )
     return AuditedArchive(archive, keeper, Receipts(bucket, metrics, wanted.audit.checkpoint_s), publishers)

@@ -131,7 +131,8 @@ class ScheduleKeeper:
                 continue
             later = await self._first(name, schedule, standing, due)
             if later is None:
-                return self._rest(name, SEAL_RETRY_MS)
+                self._rest(name, SEAL_RETRY_MS)
+                return
             standing = later
         self._metrics.overdue.labels(name).set(0)
         for period in standing.unsealed:

@@ -325,6 +325,23 @@ async def test_without_an_archive_what_is_trimmed_is_left_out_aloud(
         await until_at(writer, "s0", Position(1, 8))
 
 
+async def test_a_process_that_was_replaced_does_not_call_lost_what_its_successor_has_read(
+    writer: Writer, sinks: Sinks, caplog: pytest.LogCaptureFixture
+) -> None:
+    await writer.claim("s0")
+    async with following(writer.store, sinks, "archive") as follower:
+        await eventually(lambda: not follower.trouble)
+        writer.store.down.add("journal_logs")
+        await writer.write("s0", *deposits("alice", range(1, 9)))
+        successor = await writer.store.claim_reader("archive", "another")
+        await writer.store.commit_reader(successor, {"s0": Position(1, 8)}, {})
+        await writer.store.checkpoint(writer.incs["s0"], 8, 5)
+        writer.store.down.clear()
+        await eventually(lambda: sinks.last.closed)
+        assert 'reader_stalled_total{reason="trimmed"} 0.0' in exposed(follower.metrics)
+    assert "are gone from the store" not in caplog.text
+
+
 async def test_what_is_trimmed_and_not_in_the_archive_stops_the_shard_and_says_so(
     writer: Writer, sinks: Sinks, caplog: pytest.LogCaptureFixture
 ) -> None:
