@@ -5,6 +5,7 @@ Versions have no gap, so it is known which entry is missing, and no list of a pl
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from engine.state import PlayerState
@@ -24,6 +25,14 @@ DAYS_READ_MAX: Final = 62
 BLOCKS_READ_MAX: Final = 512
 """Blocks of segments that one request reads, each some ten thousand bytes."""
 FIRSTS_KEPT_MAX: Final = 16_384
+
+
+def days_after(day: str | None) -> str | None:
+    """Where to look for what followed something of that day: as far ahead as one request sees. None: nobody knows."""
+    if day is None:
+        return None
+    begin = datetime.strptime(day, "%Y/%m/%d").replace(tzinfo=UTC)
+    return (begin + timedelta(days=DAYS_READ_MAX - 1)).strftime("%Y/%m/%d")
 
 
 class Head(NamedTuple):

@@ -78,7 +78,7 @@ async def test_a_mixed_stake_and_its_win() -> None:
         "6.50 EUR remained to "
         "be wagered after this step.",
         "The stake is turnover of 1.00 EUR.",
-        "It earned 1 point: 1.00 EUR × 1 points per EUR on slot games.",
+        "It earned 1 point: 1.00 EUR × 1 point per EUR on slot games.",
         "Of the win of 0.99 EUR, 0.69 went to bonus g3-1, which paid 0.70 of the 1.00 staked: 0.99 × "
         "0.70 / 1.00, rounded "
         "down.",
@@ -89,6 +89,14 @@ async def test_a_mixed_stake_and_its_win() -> None:
     assert (document["state"], document["catalog"]) == ("closed", "test")
     assert document["terms"][0]["contribution_games"] == {"book": 50}
     assert document["entries"][0]["after"] == {"real": 30, "bonus": 69, "points": "1"}
+
+
+async def test_the_example_of_the_documentation_is_what_is_said() -> None:
+    table = bonus_table(contribution_games={"book": 50})
+    told = texts(await explained(table, table.spin(100, 99).session_id))
+    page = " ".join((Path(__file__).resolve().parents[4] / "docs" / "explain.md").read_text().split())
+    for number, text in enumerate(told, 1):
+        assert f"{number}. {text} (" in page
 
 
 @pytest.mark.parametrize(
