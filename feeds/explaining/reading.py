@@ -129,7 +129,7 @@ class PlayerEntries:
         if len(entries) == count or not missing or self._archive is None:
             return Found(entries, None, not missing or len(entries) < count)
         found = await self._archived(self._archive, _Search(missing, count - len(entries)), day)
-        if found.ended and not found.entries:
+        if found.ended and not found.entries and day is None:
             await self._archive.demand_whole(self._store, self.head)
         return found._replace(entries=[*entries, *found.entries])
 
