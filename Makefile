@@ -6,7 +6,7 @@ PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown.
 LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter CROUPIER_% RAY_%,$(.VARIABLES))
 # Three processes on two cores, because many tests wait. Which tests stay together, tests/conftest.py says.
-PARALLEL := --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+PARALLEL := --numprocesses 3 --dist loadscope --no-loadscope-reorder
 CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
 
 help: ## Lists the targets

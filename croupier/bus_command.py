@@ -9,14 +9,18 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 
 from croupier.integrations import load_integrations
+from croupier.running.operators import by_operator, record
 from croupier.settings import LOG_LEVELS, SettingsInvalid, default_store
+from engine.control_entries import ControlEntry, encode_control_entry
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.credentials import CredentialMissing
+from snapshots.contract import Store
 from snapshots.errors import StoreError
 from snapshots.opening import open_store
 
 FAILED = 1
 LIMIT_MAX = 1_000_000
+REDRIVE, START_AT = "croupier bus redrive", "croupier bus start-at"
 
 
 def add_bus_in(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +43,7 @@ def add_bus(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     redrive = actions.add_parser("redrive", help="send dead letters back to the topic where they came from")
     _add_file(redrive)
+    _add_store(redrive)
     redrive.add_argument("--topic", required=True, help="the topic of the original messages")
     redrive.add_argument("--code", help="only letters with this x-error-code")
     redrive.add_argument("--limit", type=int, default=1_000, metavar="N", help="at most so many (%(default)s)")
@@ -113,9 +118,12 @@ def _redrive(options: argparse.Namespace) -> int:
     settings = _with_topic(options)
     if not 1 <= options.limit <= LIMIT_MAX:
         raise SettingsInvalid(f"--limit {options.limit}: from 1 to {LIMIT_MAX} are possible")
+    wanted = {"topic": options.topic, "code": options.code, "limit": options.limit}
     try:
+        record(options.store, by_operator(REDRIVE, "asked", subject=options.topic, after=wanted))
         sent = redrive(settings, options.topic, options.code, options.limit, _progress)
-    except (RedriveFailed, CredentialMissing) as problem:
+        record(options.store, by_operator(REDRIVE, subject=options.topic, after={"sent": sent}))
+    except (RedriveFailed, CredentialMissing, StoreError) as problem:
         print(f"croupier: {problem}", file=sys.stderr)
         return FAILED
     print(f"{sent} dead letters sent back to {options.topic}")
@@ -133,7 +141,11 @@ def _start_at(options: argparse.Namespace) -> int:
         store = open_store(options.store)
         await store.open()
         try:
-            return await start_at(settings, store, options.topic, options.at)
+            await _told(store, by_operator(START_AT, "asked", subject=options.topic, after={"at": options.at}))
+            places = await start_at(settings, store, options.topic, options.at)
+            offsets = {str(partition): offset for partition, offset in sorted(places.items())}
+            await _told(store, by_operator(START_AT, subject=options.topic, after={"offsets": offsets}))
+            return places
         finally:
             await store.close()
 
@@ -145,6 +157,10 @@ def _start_at(options: argparse.Namespace) -> int:
     for partition, offset in sorted(places.items()):
         print(f"{options.topic}/{partition} goes on at {offset}")
     return 0
+
+
+async def _told(store: Store, entry: ControlEntry) -> None:
+    await store.append_control([encode_control_entry(entry)])
 
 
 def _with_topic(options: argparse.Namespace) -> BusInSettings:

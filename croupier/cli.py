@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from croupier.audit_command import add_audit
 from croupier.bus_command import add_bus, add_bus_in
 from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
 from croupier.facts_command import add_facts
 from croupier.integrations import IntegrationsInvalid
 from croupier.integrations_command import add_integrations, add_integrations_file
+from croupier.readers_command import add_readers
 from croupier.report_command import add_report
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
 from croupier.webhooks_command import add_webhooks
@@ -58,10 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="play 20 000 spins, kill a shard half-way, reconcile every balance"))
     _add_status(commands.add_parser("status", help="show shards, epochs, slots and players of a running Croupier"))
     add_catalog(commands.add_parser("catalog", help="check, deploy and translate a catalog folder"))
+    add_audit(commands.add_parser("audit", help="verify an archive, its receipts and every balance"))
     add_integrations(commands.add_parser("integrations", help="check integrations.yaml"))
     add_bus_in(commands.add_parser("bus-in", help="read the event bus: what other systems tell becomes commands"))
     add_bus(commands.add_parser("bus", help="send dead letters of the event bus back"))
     add_webhooks(commands.add_parser("webhooks", help="list, test, replay, enable and disable webhook endpoints"))
+    add_readers(commands.add_parser("readers", help="show and resume players whom a reader of the journal has stopped"))
     add_facts(commands.add_parser("facts", help="make Parquet files of the archive, for reports and other tools"))
     add_report(commands.add_parser("report", help="list, check and make reports"))
     return parser

@@ -18,9 +18,9 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     env = os.environ.get
     add_integrations_file(parser)
     parser.add_argument("--store", default=env("CROUPIER_STORE") or default_store(os.environ), metavar="URL",
-                        help="sqlite:DIR or redis://HOST:PORT/DB: whose archive it is (default: %(default)s)")  # fmt: skip
+                        help="sqlite:DIR or redis://HOST:PORT/DB, whose archive it is (%(default)s)")  # fmt: skip
     parser.add_argument("--archive", default=env("CROUPIER_ARCHIVE"), metavar="DIR|s3://BUCKET/PREFIX",
-                        help="the archive (default: that of --integrations, else the one beside the store)")  # fmt: skip
+                        help="the archive (default: of --integrations, else the one beside the store)")  # fmt: skip
     parser.add_argument("--facts", type=Path, default=env("CROUPIER_FACTS"), metavar="DIR",
                         help="the folder of Parquet files (default: facts, beside the store's archive)")  # fmt: skip
 

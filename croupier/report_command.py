@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from croupier.facts_places import add_places, archive_place, demand_extra, facts_folder
+from croupier.integrations import IntegrationsInvalid
 from croupier.reporting.told import Told, encode_told
 from croupier.settings import SettingsInvalid
 from snapshots.credentials import CredentialMissing
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from feeds.reports.shelf import Shelf
 
 FAILED = 1
+NICE = 10
+"""So much a report that a gateway asked for stands behind spins."""
 TYPES: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json", "pdf": "application/pdf"}
 
 
@@ -66,6 +70,9 @@ def _report(options: argparse.Namespace) -> int:
     from feeds.reports.session import confine
 
     confine()
+    if options.machine:
+        os.nice(NICE)
+        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     return _told(shelf, options) if options.machine else _for_people(shelf, options)
 
 
@@ -99,8 +106,11 @@ def _for_people(shelf: "Shelf", options: argparse.Namespace) -> int:
         with _asked(shelf, options) as (report, period):
             _say(report)
             with _output(options.output) as out:
-                for piece in _bytes(report, period, options.format):
+                for piece in _bytes(report, period, options):
                     out.write(piece)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: no complaint at exit
+        return FAILED
     except _Refused as refused:
         field = f"{refused.told.field}: " if refused.told.field else ""
         print(f"croupier: {field}{refused.told.detail}", file=sys.stderr)
@@ -111,6 +121,8 @@ def _for_people(shelf: "Shelf", options: argparse.Namespace) -> int:
 def _say(report: "Asked") -> None:
     about = report.about
     print(f"{about.title}: {about.period.since} up to {about.period.until}, {about.time_zone}", file=sys.stderr)
+    if about.checkpoint:
+        print(f"checkpoint: {about.checkpoint}", file=sys.stderr)
     if about.provisional:
         print("provisional: the archive does not cover the whole period yet", file=sys.stderr)
     for difference in about.differences:
@@ -142,7 +154,7 @@ def _told(shelf: "Shelf", options: argparse.Namespace) -> int:
     out = sys.stdout.buffer
     try:
         with _asked(shelf, options) as (report, period):
-            pieces = _bytes(report, period, options.format)
+            pieces = _bytes(report, period, options)
             first = next(pieces, b"")
             about = report.about
             out.write(encode_told(Told(TYPES[options.format], about.provisional, about.reconciled)))
@@ -151,10 +163,23 @@ def _told(shelf: "Shelf", options: argparse.Namespace) -> int:
                 out.write(piece)
             out.flush()
     except _Refused as refused:
-        out.write(encode_told(refused.told))
-        out.flush()
-        return FAILED
+        return _refuse(out, refused.told)
+    except (SettingsInvalid, IntegrationsInvalid) as problem:
+        return _refuse(out, Told(refused="report_failed", detail=str(problem)))
     return 0
+
+
+def _end_with_parent() -> None:
+    """Standard input is a pipe from the process that asked: its end is the end of that process."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(FAILED)
+
+
+def _refuse(out: BinaryIO, told: Told) -> int:
+    out.write(encode_told(told))
+    out.flush()
+    return FAILED
 
 
 @contextmanager
@@ -169,14 +194,25 @@ def _asked(shelf: "Shelf", options: argparse.Namespace) -> "Iterator[tuple[Asked
         definition = _definition(shelf, options.name)
         period = read_period(options.since, options.until, options.time_zone, lambda: datetime.now(UTC))
         with made(definition, period, _given(options.given), _sources(options)) as report:
-            yield report, period
+            yield _signed(report, options) if definition.header.signed else report, period
     except RequestInvalid as invalid:
         raise _Refused(Told(refused="invalid_request", field=invalid.field, detail=str(invalid))) from None
     except ReportFailed as failure:
         where = f"{definition.path}:{failure.line}: " if failure.line else ""
         raise _Refused(Told(refused="report_failed", detail=f"{where}{failure}")) from None
+    except MemoryError:
+        raise _Refused(Told(refused="report_failed", detail="The report needs more memory than it may have.")) from None
     except (FactsUnusable, StoreError, CredentialMissing) as problem:
         raise _Refused(Told(refused="report_failed", detail=str(problem))) from None
+
+
+def _signed(report: "Asked", options: argparse.Namespace) -> "Asked":
+    """The report with the signature of the audit's key, if that key is here."""
+    from croupier.reporting.signing import audit_signer
+    from feeds.reports.signing import signed
+
+    signer = audit_signer(options.store, options.integrations, report.about.checkpoint)
+    return report if signer is None else signed(report, signer)
 
 
 def _definition(shelf: "Shelf", name: str) -> "Definition":
@@ -205,11 +241,13 @@ def _sources(options: argparse.Namespace) -> "Sources":
     return Sources(facts_folder(options), place, options.store if there else None)
 
 
-def _bytes(report: "Asked", period: "Period", form: str) -> Iterator[bytes]:
+def _bytes(report: "Asked", period: "Period", options: argparse.Namespace) -> Iterator[bytes]:
     from feeds.reports.writing import as_csv, as_json
 
-    if form == "pdf":
+    if options.format == "pdf":
+        # Whoever has no home of its own would list the machine's fonts anew for each report, which takes seconds.
+        os.environ.setdefault("MPLCONFIGDIR", str(facts_folder(options) / ".matplotlib"))
         from feeds.reports.pages import as_pdf
 
         return iter([as_pdf(report, period)])
-    return as_csv(report) if form == "csv" else as_json(report)
+    return as_csv(report) if options.format == "csv" else as_json(report)

@@ -2,20 +2,16 @@
 
 import argparse
 import json
-import os
 import sys
 from datetime import UTC, datetime
-from http.client import HTTPException
 from typing import Any, Final
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
 from rich.console import Console
 from rich.table import Table
 
-TIMEOUT_S: Final = 45
-"""A test waits for the endpoint, at most half a minute."""
+from croupier.asking_gateway import add_gateway, ask_gateway
+
 FAILED: Final = 1
 
 
@@ -24,7 +20,7 @@ def add_webhooks(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="show how all endpoints stand; exit 1 if one is disabled")
     listing.add_argument("--json", action="store_true", help="print JSON")
-    _add_gateway(listing, _list)
+    add_gateway(listing, _list)
     test = actions.add_parser("test", help="send a signed test event; exit 1 if it is not answered with 2xx")
     _add_endpoint(test, _test)
     replay = actions.add_parser("replay", help="send events again, by id or by time")
@@ -40,14 +36,7 @@ def add_webhooks(parser: argparse.ArgumentParser) -> None:
 
 def _add_endpoint(parser: argparse.ArgumentParser, command: Any) -> None:
     parser.add_argument("endpoint", metavar="ENDPOINT", help="its name in integrations.yaml")
-    _add_gateway(parser, command)
-
-
-def _add_gateway(parser: argparse.ArgumentParser, command: Any) -> None:
-    default = os.environ.get("CROUPIER_URL", "http://127.0.0.1:8080")
-    parser.add_argument("--url", default=default, help="the URL of a gateway (%(default)s)")
-    parser.add_argument("--token", default=os.environ.get("CROUPIER_TOKEN"), help="bearer token of role ops")
-    parser.set_defaults(command=command)
+    add_gateway(parser, command)
 
 
 def _time_ms(text: str) -> int:
@@ -61,7 +50,7 @@ def _time_ms(text: str) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    found = _ask(options, "GET", "/webhooks")
+    found = ask_gateway(options, "GET", "/webhooks")
     if found is None:
         return FAILED
     if options.json:
@@ -85,7 +74,7 @@ def _table(endpoints: list[dict[str, Any]]) -> Table:
 
 
 def _test(options: argparse.Namespace) -> int:
-    said = _ask(options, "POST", f"/webhooks/{quote(options.endpoint, safe='')}/test", {})
+    said = ask_gateway(options, "POST", f"/webhooks/{quote(options.endpoint, safe='')}/test", {})
     if said is None:
         return FAILED
     if said["outcome"] == "delivered":
@@ -98,7 +87,7 @@ def _test(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     body = {"ids": options.ids, "from_ms": options.begin, "to_ms": options.end}
     asked = {name: value for name, value in body.items() if value not in (None, [])}
-    said = _ask(options, "POST", f"/webhooks/{quote(options.endpoint, safe='')}/replay", asked)
+    said = ask_gateway(options, "POST", f"/webhooks/{quote(options.endpoint, safe='')}/replay", asked)
     if said is None:
         return FAILED
     print(f"{said['replayed']} events are sent to {options.endpoint} again")
@@ -119,33 +108,8 @@ def _disable(options: argparse.Namespace) -> int:
 
 
 def _switch(options: argparse.Namespace, verb: str, body: dict[str, bool]) -> int:
-    said = _ask(options, "POST", f"/webhooks/{quote(options.endpoint, safe='')}/{verb}", body)
+    said = ask_gateway(options, "POST", f"/webhooks/{quote(options.endpoint, safe='')}/{verb}", body)
     if said is None:
         return FAILED
     print(f"{options.endpoint} is {said['state']}, {said['owed']} events are owed")
     return 0
-
-
-def _ask(options: argparse.Namespace, method: str, path: str, body: object | None = None) -> dict[str, Any] | None:
-    """The answer; None after saying why there is none."""
-    headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
-    data = None if body is None else json.dumps(body).encode()
-    headers |= {} if data is None else {"Content-Type": "application/json"}
-    request = Request(options.url.rstrip("/") + path, data, headers, method=method)
-    try:
-        with urlopen(request, timeout=TIMEOUT_S) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
-    except HTTPError as refused:
-        print(f"croupier: {options.url} refused with {refused.code}: {_detail(refused)}", file=sys.stderr)
-    except (URLError, OSError, ValueError, HTTPException) as problem:
-        reason = getattr(problem, "reason", problem)
-        print(f"croupier: no Croupier answers at {options.url}: {reason}", file=sys.stderr)
-    return None
-
-
-def _detail(refused: HTTPError) -> str:
-    try:
-        return str(json.load(refused)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return str(refused.reason)

@@ -17,9 +17,10 @@ CHANGE_BYTES_MAX = 65_536
 class ControlEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One operation.
 
-    `operation` is the route (`POST /catalog/deploy`) or the command (`croupier webhooks enable`); `subject` what it was
-    about, for example a catalog's version or a flag's id; `outcome` is `done` or the code of the refusal. `count` is
-    above 1 where many refused attempts of one caller are told by one entry.
+    `operation` is the route (`POST /catalog/deploy`) or the command (`croupier bus redrive`); `subject` what it was
+    about, for example a catalog's version or a flag's id. `outcome` is `asked` before it is done, then `done`,
+    `waiting` (for a second person) or the code of the refusal. `count` is above 1 where many refused attempts of one
+    caller are told by one entry.
     """
 
     time_ms: int

@@ -10,6 +10,7 @@ from feeds.audit.settings import AuditSettings
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.bus.settings import BusSettings
 from feeds.notifications.settings import NoticesSettings
+from feeds.reports.schedules.settings import ReportsSettings
 from feeds.webhooks.settings import WebhooksSettings
 
 
@@ -19,7 +20,7 @@ class Integrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     archive: ArchiveSettings | None = None
     """Where the journal goes when the store trims it. Without this section: a folder beside a SQLite store."""
     audit: AuditSettings | None = None
-    """The audit tree over the archive, and where its checkpoints are published. Without this section: in the archive."""
+    """The audit tree over the archive, and where its checkpoints are published. Without it: in the archive alone."""
     bus: BusSettings | None = None
     """Public events to Kafka."""
     bus_in: BusInSettings | None = None
@@ -28,3 +29,5 @@ class Integrations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Public events to HTTP endpoints of the platform."""
     notices: NoticesSettings | None = None
     """E-mail, SMS and push to players."""
+    reports: ReportsSettings | None = None
+    """Reports that are delivered by themselves."""

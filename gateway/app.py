@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from actors.outcome import Players
 from gateway.access.auth import Authenticator
 from gateway.figures import HouseFigures
+from gateway.four_eyes.approvals import Approvals
 from gateway.http.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
 from gateway.http.wire import head_as_get
 from gateway.metrics import GatewayMetrics
@@ -26,7 +27,9 @@ from gateway.ports import (
     ControlUnavailable,
     HistoryPort,
     LogUnavailable,
+    ProposalsPort,
     ReadersPort,
+    ReportsPort,
 )
 from gateway.recording.recording import Recording
 from gateway.route_table import MODULES, ROUTES
@@ -93,17 +96,19 @@ def create_app(
     cluster: ClusterPort,
     control: ControlPort,
     control_log: ControlLogPort,
+    proposals: ProposalsPort,
     settings: GatewaySettings,
     events: bytes = NO_EVENTS,
     readers: ReadersPort | None = None,
+    reports: ReportsPort | None = None,
     history: HistoryPort | None = None,
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and all ports belong to the caller.
 
     The caller runs `app.state.parts.recording`, which writes what no answer waits for.
 
-    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers` nobody can ask
-    readers, and without `history` nobody can ask what became of a player.
+    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers`, `reports` or
+    `history` nobody can ask them.
     """
     metrics = GatewayMetrics()
     recording = Recording(control_log, metrics)
@@ -116,9 +121,11 @@ def create_app(
         cluster=cluster,
         control=control,
         recording=recording,
+        approvals=Approvals(proposals),
         control_log=control_log,
         events=events,
         readers=readers,
+        reports=reports,
         history=history,
     )
     app.state.metrics = metrics
@@ -163,7 +170,9 @@ async def _uncontrolled(request: Request, error: Exception) -> Response:
 
 
 async def _unlogged(request: Request, error: Exception) -> Response:
-    return await _refused(request, Refused("journal_unavailable", f"Nothing was done: {error}"))
+    operation = request.scope[RECEIVED].operation
+    under_way = operation is not None and operation.asked
+    return await _refused(request, Refused("outcome_unknown" if under_way else "journal_unavailable", str(error)))
 
 
 async def _malformed(request: Request, error: Exception) -> Response:

@@ -22,6 +22,10 @@ PLAYER: Final = ("player_not_found", "overloaded", "shard_unavailable", "journal
 BLOCKED: Final = ("player_blocked",)
 CONVERTED: Final = (*BLOCKED, "unsupported_currency")
 """Refusals of every command that moves or counts money in the player's currency."""
+RECORDED: Final = ("journal_unavailable", "outcome_unknown")
+"""Refusals of what the control log tells of, if it can't be written."""
+WAITING: Final = ("invalid_state", "overloaded", "journal_unavailable")
+"""Refusals of what may wait for a second person: it was rejected, or too much waits already."""
 CONTROL: Final = ("outcome_unknown",)
 """Refusals of every request that the supervisor or the store answers for the whole cluster."""
 
@@ -43,7 +47,8 @@ class Route(NamedTuple):
     `refuses` are the refusals that only this route has; `refusals` adds those that follow from its kind. `keyed`: the
     route changes something and needs an Idempotency-Key. `body` and `query` describe what FastAPI doesn't parse;
     `form`: the route takes a catalog as a form. `always_recorded`: the control log tells of every call, not only of
-    those by people.
+    those by people. `may_wait`: it may have to be approved by a second person, and is answered with 202 until then.
+    `as_csv`: the answer is CSV if the caller would rather have that.
     """
 
     name: str
@@ -58,6 +63,8 @@ class Route(NamedTuple):
     form: bool = False
     query: tuple[Parameter, ...] = ()
     always_recorded: bool = False
+    may_wait: bool = False
+    as_csv: bool = False
 
     @property
     def recorded(self) -> bool:
@@ -87,6 +94,8 @@ class Route(NamedTuple):
         codes += PLAYER if self.asks_player else ()
         codes += ("already_processed",) if self.asks_player and self.keyed else ()
         codes += KEY if self.keyed else ()
+        codes += RECORDED if self.recorded else ()
+        codes += WAITING if self.may_wait else ()
         codes += BODY if self.method != "GET" else ()
         return tuple(dict.fromkeys(codes))
 
@@ -110,6 +119,7 @@ class Routes:
         body: type[msgspec.Struct] | None = None,
         form: bool = False,
         recorded: bool = False,
+        as_csv: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declares a handler that changes nothing and needs no key; the words are those of `Route`."""
         return self._declare(
@@ -124,6 +134,7 @@ class Routes:
                 body=body,
                 form=form,
                 always_recorded=recorded,
+                as_csv=as_csv,
             )
         )
 
@@ -139,6 +150,7 @@ class Routes:
         body: type[msgspec.Struct] | None = None,
         form: bool = False,
         recorded: bool = False,
+        may_wait: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declares a handler that changes something, once per Idempotency-Key; `creates`: 201, and 200 for a replay."""
         statuses = (200, 201) if creates else (200,)
@@ -155,6 +167,7 @@ class Routes:
                 body=body,
                 form=form,
                 always_recorded=recorded,
+                may_wait=may_wait,
             )
         )
 

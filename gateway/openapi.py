@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 
 from gateway.declaring import Route, RouteTable
 from gateway.documents import requests
-from gateway.documents.base import ProblemJson
+from gateway.documents.base import ProblemJson, WaitingJson
 from gateway.documents.visible import JSON_MARK
 from gateway.http.errors import TABLE
 from gateway.routes.catalogs import bundles
@@ -84,7 +84,7 @@ def _whole(node: Any) -> Any:
 
 def _components(routes: RouteTable) -> dict[str, Any]:
     types = [type_ for route in routes.values() for type_ in (route.answer, route.body) if type_ is not None]
-    found = msgspec.json.schema_components(dict.fromkeys([*types, ProblemJson]), ref_template=_REF)[1]
+    found = msgspec.json.schema_components(dict.fromkeys([*types, ProblemJson, WaitingJson]), ref_template=_REF)[1]
     return {name: _some_may_lack(schema) for name, schema in found.items()}
 
 
@@ -117,8 +117,10 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
     """Adds to an operation what is declared of its route."""
     operation["summary"] = route.summary
     operation.pop("description", None)
-    operation["responses"] = {str(status): _answer(route.answer) for status in route.statuses}
+    operation["responses"] = {str(status): _answered(route) for status in route.statuses}
     operation["responses"] |= _problems(route.refusals)
+    if route.may_wait:
+        operation["responses"]["202"] = _answer(WaitingJson)
     if route.roles:
         operation["security"] = _PROOFS
         operation["description"] = f"Roles: {', '.join(sorted(route.roles))}."
@@ -131,9 +133,16 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
         operation["parameters"] = [*operation.get("parameters", []), key]
 
 
-def _answer(type_: type[msgspec.Struct] | None) -> dict[str, Any]:
-    if type_ is None:
-        return {"description": "See the Prometheus documentation"}
+def _answered(route: Route) -> dict[str, Any]:
+    if route.answer is None:
+        return {"description": "See the Prometheus documentation" if route.path == "/metrics" else "The file"}
+    answered = _answer(route.answer)
+    if route.as_csv:
+        answered["content"]["text/csv"] = {"schema": {"type": "string"}}
+    return answered
+
+
+def _answer(type_: type[msgspec.Struct]) -> dict[str, Any]:
     summary = (type_.__doc__ or "").strip()
     return {"description": summary, "content": {"application/json": {"schema": _reference(type_)}}}
 

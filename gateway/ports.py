@@ -1,6 +1,6 @@
 """What the gateway needs to know about the rest of the cluster, apart from the players themselves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -35,13 +35,14 @@ class Checked(NamedTuple):
 
     `changed_files` names the files that were added, were removed, or have other bytes than those in force. It includes
     broken files, but no files that don't belong to a catalog. `base` is the number of the catalog in force that the
-    candidate was compared with.
+    candidate was compared with. `two_persons` says why a second person must approve it, if one must.
     """
 
     problems: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     changed_files: tuple[str, ...]
     base: int
+    two_persons: str = ""
 
 
 class InForce(NamedTuple):
@@ -131,6 +132,31 @@ class ControlLogPort(Protocol):
         """
 
 
+class Proposal(NamedTuple):
+    """An operation that waits for a second person. `decision` is empty as long as it waits; `put_ms`: Unix ms."""
+
+    proposal_id: str
+    put_ms: int
+    summary: bytes
+    decision: bytes = b""
+
+
+class ProposalsPort(Protocol):
+    """Proposals, each decided once, whoever decides at the same time. All methods raise LogUnavailable."""
+
+    async def put(self, proposal: Proposal, body: bytes) -> Proposal | None:
+        """Stores a proposal, unless there is one of that id; answers the one that holds. None: too many wait."""
+
+    async def listed(self) -> Sequence[Proposal]:
+        """All proposals of the last seven days, newest first."""
+
+    async def body(self, proposal_id: str) -> bytes | None:
+        """What was stored with a proposal; None if there is no such proposal."""
+
+    async def decide(self, proposal_id: str, known: bytes, decision: bytes) -> bytes | None:
+        """Writes the decision if `known` is the one that holds. Answers the one that holds now; None: no proposal."""
+
+
 class HistoryBusy(Exception):
     """Too much is asked of histories at once. Nothing was done."""
 
@@ -147,6 +173,62 @@ class ReadersPort(Protocol):
 
     async def ask_reader(self, name: str, request: bytes) -> bytes:
         """What an operator asks of the reader `name`; both are JSON. Raises ControlUnavailable."""
+
+
+class ReportParameter(NamedTuple):
+    """What a report asks beside the period. None as `default`: it must be given."""
+
+    name: str
+    words: str
+    default: str | None
+
+
+class ReportListed(NamedTuple):
+    """A report that there is, and the roles that it is for."""
+
+    name: str
+    title: str
+    description: str
+    roles: frozenset[str]
+    parameters: tuple[ReportParameter, ...] = ()
+
+
+class ReportAsked(NamedTuple):
+    """A report that somebody wants, in the words that they sent. `form`: `csv`, `json` or `pdf`."""
+
+    name: str
+    form: str
+    since: str | None
+    until: str | None
+    time_zone: str | None
+    parameters: Mapping[str, str]
+
+
+class ReportRefused(NamedTuple):
+    """Why there is no report: `code` has a row in the table of errors; `field` is what is wrong with the request."""
+
+    code: str
+    detail: str
+    field: str = ""
+
+
+class ReportStream(NamedTuple):
+    """A report on its way. `reconciled`: whether its figures agree with what else was counted; None: not compared."""
+
+    content_type: str
+    provisional: bool
+    reconciled: bool | None
+    pieces: AsyncIterator[bytes]
+
+
+class ReportsPort(Protocol):
+    """Reports, which are made outside this process."""
+
+    async def listed(self) -> Sequence[ReportListed]:
+        """All reports there are."""
+
+    async def ask(self, asked: ReportAsked) -> ReportStream | ReportRefused:
+        """Begins to make one. `overloaded` if as many as may be are being made already."""
 
 
 class ControlPort(Protocol):

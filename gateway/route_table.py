@@ -11,7 +11,7 @@ from gateway.routes.operations import readers, sandbox, webhooks
 from gateway.routes.operations import routes as operations
 from gateway.routes.players import activity, withdrawals
 from gateway.routes.players import routes as players
-from gateway.routes.proof import audit, disputes, explain, history, receipts
+from gateway.routes.proof import approvals, audit, disputes, explain, history, receipts, reports
 from gateway.spin import hot_routes as hot
 
 MODULES: Final = (
@@ -30,6 +30,8 @@ MODULES: Final = (
     explain,
     disputes,
     audit,
+    approvals,
+    reports,
 )
 """Handled by FastAPI, in the order in which it looks for them; `sandbox` is served only where settings say so."""
 ROUTES: Final = RouteTable(

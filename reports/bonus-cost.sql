@@ -18,6 +18,7 @@
 --   - {kind: line, title: GGR and NGR by day, x: day, y: [ggr, ngr]}
 --   - {kind: stacked, title: What bonuses paid out, x: day, y: [bonus_cost, cashback]}
 --   - {kind: stacked, title: GGR by funds, x: day, y: [ggr_real, ggr_bonus]}
+-- ledger: true
 -- definitions:
 --   GGR: Stakes − wins on real and bonus funds; bets that were undone are taken out. Wins of free spins count as wins.
 --   Bonus cost: Money released, not money granted.

@@ -21,6 +21,18 @@
 --   - {kind: bar, title: Conversion, x: campaign_id, y: [conversion]}
 --   - {kind: bar, title: Cost, x: campaign_id, y: [cost]}
 --   - {kind: bar, title: Awarded and wagered, x: campaign_id, y: [awarded, wagered]}
+-- reconcile:
+--   - what: Awards issued since the beginning
+--     counters: true
+--     sql: |
+--       SELECT 'issued:' || campaign_id, count(*) FROM (
+--         SELECT campaign_id FROM bonuses WHERE (event = 'GrantCreated' AND state = 'granted' AND package_id IS NULL)
+--           OR (event = 'BonusGranted' AND bonus > 0)
+--         UNION ALL
+--         SELECT p.campaign_id FROM packages AS p
+--         LEFT JOIN grants AS g ON g.player_id = p.player_id AND g.grant_id = 'g' || substr(p.package_id, 2) AND g.amount > 0
+--         WHERE g.grant_id IS NULL
+--       ) GROUP BY campaign_id
 -- definitions:
 --   Cost: Money released, not money granted.
 --   Conversion: Completed ÷ issued, both as they happened in the period; a bonus may have been issued before it.

@@ -23,6 +23,7 @@
 --   - {kind: figures, title: The period, y: [deposits, withdrawals, play, released]}
 --   - {kind: line, title: Real money of all players, x: day, y: [closing]}
 --   - {kind: stacked, title: Movements of real money, x: day, y: [deposits, released, play, withdrawals]}
+-- ledger: true
 -- definitions:
 --   Closing: "opening + movements = closing, for each day and currency; days without movement are left out."
 --   Play: The players' side of GGR on the same funds, with the opposite sign.

@@ -18,7 +18,7 @@
 --   - {name: configured, type: ratio, words: What it should be; empty if nobody said.}
 --   - {name: verdict, type: text, words: "as configured: it lies within the interval. too few rounds: fewer than 30."}
 -- charts:
---   - {kind: bar, title: Return to player, x: game_id, y: [rtp_low, rtp, rtp_high]}
+--   - {kind: interval, title: Return to player with its confidence, x: game_id, y: [rtp_low, rtp, rtp_high, configured]}
 --   - {kind: bar, title: GGR by game, x: game_id, y: [ggr]}
 --   - {kind: bar, title: Stakes by game, x: game_id, y: [stakes]}
 -- definitions:

@@ -9,11 +9,13 @@
 --   - {name: fell, type: count, words: "Players who lost it in the period: by a downgrade or a reversal."}
 --   - {name: forced, type: count, words: Times that an operator set it in the period.}
 --   - {name: share, type: ratio, words: Reached ÷ all players with a level.}
---   - {name: days_to_reach, type: count, words: "Days from registration to the first time, in the mean."}
+--   - {name: hours_to_reach, type: count, words: "Hours from registration to the first time, in the mean."}
 -- charts:
 --   - {kind: bar, title: Players who have reached each level, x: level, y: [reached]}
 --   - {kind: stacked, title: Moves in the period, x: level, y: [climbed, fell, forced]}
 --   - {kind: bar, title: Players who hold each level, x: level, y: [holding]}
+-- reconcile:
+--   - {what: Registered players, counter: players, sql: "SELECT count(*) FROM registrations"}
 -- definitions:
 --   Order: "Levels are listed by how many players have reached them; everybody begins at the lowest."
 WITH held AS (
@@ -28,7 +30,7 @@ WITH held AS (
     SELECT count(DISTINCT player_id) AS players FROM held
 ), reached AS (
     SELECT level, count(*) AS reached,
-        round(avg(epoch_ms(first) - epoch_ms(registered)) / 86400000, 2) AS days_to_reach
+        round(avg(epoch_ms(first) - epoch_ms(registered)) / 3600000)::BIGINT AS hours_to_reach
     FROM firsts GROUP BY level
 )
 SELECT r.level, r.reached,
@@ -37,6 +39,6 @@ SELECT r.level, r.reached,
     (SELECT count(DISTINCT player_id) FROM moves AS m
      WHERE m.old_level = r.level AND m.reason IN ('downgrade', 'reversal')) AS fell,
     (SELECT count(*) FROM moves AS m WHERE m.new_level = r.level AND m.forced) AS forced,
-    round(r.reached / nullif(e.players, 0), 6) AS share, r.days_to_reach
+    round(r.reached / nullif(e.players, 0), 6) AS share, r.hours_to_reach
 FROM reached AS r CROSS JOIN everybody AS e
 ORDER BY r.reached DESC, r.level

@@ -17,7 +17,10 @@
 --   - {name: total, type: money, words: "Real money + expected release + points at their value + free spins at face value."}
 -- charts:
 --   - {kind: figures, title: Owed in all, y: [real, expected_release, points_value, free_spins_value]}
---   - {kind: bar, title: Liability by kind, x: currency, y: [real, bonus, expected_release, points_value, free_spins_value]}
+--   - {kind: bar, title: Beside real money, x: currency, y: [bonus, expected_release, points_value, free_spins_value]}
+-- reconcile:
+--   - {what: Registered players, counter: players, sql: "SELECT count(*) FROM registrations"}
+-- ledger: true
 -- definitions:
 --   Liability: What would have to be paid if every player left now. Only the end of the period matters, not its beginning.
 --   Expected release: "An estimate: bonuses that are open now are taken to end like those that ended before."

@@ -16,6 +16,8 @@
 --   - {kind: figures, title: Points, y: [earned, spent, expired, adjusted]}
 --   - {kind: line, title: Points earned and spent, x: day, y: [earned, spent]}
 --   - {kind: stacked, title: Redemptions, x: day, y: [requests, confirmations]}
+-- reconcile:
+--   - {what: Available points of all players, counter: points, sql: "SELECT sum(points_micro)::BIGINT FROM (SELECT points_micro FROM bets UNION ALL SELECT points_micro FROM loyalty)"}
 -- definitions:
 --   Points: "Available points change by earned + reversed + adjusted − locked − expired; points that were locked are spent or come back."
 WITH told AS (

@@ -14,7 +14,7 @@
 --   - {name: cancelled, type: count, words: "Given up, taken by a withdrawal, or cancelled by a rule."}
 --   - {name: completion, type: ratio, words: "Completed ÷ all that ended."}
 --   - {name: progress, type: ratio, words: Wagered ÷ due.}
---   - {name: days_to_complete, type: count, words: "Of the completed ones: days from creation to completion, in the mean."}
+--   - {name: hours_to_complete, type: count, words: "Of the completed ones: hours from creation to completion, in the mean."}
 -- charts:
 --   - {kind: figures, title: Bonuses, y: [bonuses, completed, expired, cancelled, open]}
 --   - {kind: stacked, title: What became of them, x: campaign_id, y: [completed, open, expired, cancelled]}
@@ -47,7 +47,7 @@ SELECT campaign_id, currency, exponent, count(*) AS bonuses, sum(due)::BIGINT AS
     round(count(*) FILTER (state = 'completed')
           / nullif(count(*) FILTER (state NOT IN ('initiated', 'granted', 'in_wager')), 0), 6) AS completion,
     round(sum(wagered) / nullif(sum(due), 0), 6) AS progress,
-    round(avg(epoch_ms(ended) - epoch_ms(time)) FILTER (state = 'completed') / 86400000, 2) AS days_to_complete
+    round(avg(epoch_ms(ended) - epoch_ms(time)) FILTER (state = 'completed') / 3600000)::BIGINT AS hours_to_complete
 FROM each_one
 GROUP BY campaign_id, currency, exponent
 ORDER BY bonuses DESC, campaign_id, currency

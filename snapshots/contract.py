@@ -317,6 +317,11 @@ class Store(Protocol):
         nonce gives the same claim. Once `archive` is claimed, nothing is trimmed that it has not read.
         """
 
+    async def claim_notes(self, name: str, nonce: str) -> Reader:
+        """As `claim_reader`, for a name under which nothing but notes are kept: it has no cursors, and nothing of the
+        journal is kept for it. A reader of that name becomes one. With positions, its `commit_reader` is `Fenced`.
+        """
+
     async def commit_reader(
         self, reader: Reader, positions: Mapping[str, Position], notes: Mapping[str, bytes | None]
     ) -> None:
@@ -350,7 +355,9 @@ class Store(Protocol):
         """Removes what readers need no more.
 
         That is: records of finished logs which the archive has read; finished logs which every reader has passed;
-        handovers which every reader has passed and whose loser's records the store has no more.
+        handovers which every reader has passed and whose loser's records the store has no more, the oldest first, up to
+        one that is still needed. Otherwise a player's way from s0 by s1 to s2 would be lost with its second half, and
+        entries in s2 would not wait for those in s0.
         """
 
     # --- the control log: what was done to the platform (any process may write)

@@ -4,10 +4,14 @@
 """
 
 import os
+import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
@@ -22,22 +26,40 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "commit"))
 
-SHARED_SERVERS = {"server", "sandbox"}
-"""Fixtures that are servers for many modules (tests/e2e/conftest.py)."""
+ROOT = Path(__file__).parents[1]
+SHARES_SERVERS = re.compile(
+    r"\bnew_player: |^(?!.*\bCroupierUp\().*\b(api: Api|server: CroupierUp|sandbox: Sandbox)\b", re.DOTALL
+)
+"""How a module of `tests/e2e` asks for the servers that are shared there: those who start their own ask otherwise."""
 SLOW_FIRST = ("e2e", "integration", "simulation", "property")
 """Folders whose tests begin first, so that no process is left with a slow one at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module's tests run in one process, because they share what is costly. So do all that share the servers of
-    `tests/e2e`: each Croupier that idles takes a tenth of a core from the tests.
-    """
-    for item in items:
-        shares = not SHARED_SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("the shared servers" if shares else item.nodeid.partition("::")[0]))
     items.sort(key=_turn)
 
 
 def _turn(item: pytest.Item) -> int:
     folders = Path(item.nodeid.partition("::")[0]).parts
     return next((turn for turn, folder in enumerate(SLOW_FIRST) if folder in folders), len(SLOW_FIRST))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return TogetherScheduling(config, log)
+
+
+class TogetherScheduling(LoadScopeScheduling):
+    """A module's tests run in one process, because they share what is costly.
+
+    So do all that share the servers of `tests/e2e`: each Croupier that idles takes a tenth of a core from the tests.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return "the shared servers" if shares_servers(module) else module
+
+
+@cache
+def shares_servers(module: str) -> bool:
+    """Whether a test of the module asks for a shared server."""
+    return module.startswith("tests/e2e/") and SHARES_SERVERS.search((ROOT / module).read_text()) is not None

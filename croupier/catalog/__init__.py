@@ -158,6 +158,7 @@ def _catalog(
         flags=platform.flags,
         geo_database=platform.geo_database,
         loyalty=loyalty,
+        four_eyes=platform.four_eyes,
     )
 
 

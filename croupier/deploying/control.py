@@ -28,6 +28,7 @@ from croupier.catalog.problems import Checked as CheckedCatalog
 from croupier.deploying.diff import diff
 from croupier.deploying.exponents import exponent_problems
 from croupier.deploying.figures import read_figures
+from croupier.deploying.four_eyes import second_person_for
 from engine.catalog import Campaign, Catalog
 from engine.tally import LEVEL, PLAYERS, POINTS, tally_name
 from gateway.ports import (
@@ -200,9 +201,10 @@ class CatalogControl:
         changed = sorted(name for name in {*known, *hashes} if known.get(name) != hashes.get(name))
         if isinstance(checked, CheckedCatalog):
             findings = _findings(checked.problems), _findings(checked.warnings)
+            two_persons = second_person_for(self._in_force().catalog, checked.catalog)
         else:
-            findings = _findings(checked), ()
-        return Checked(*findings, tuple(changed), self._row.number)
+            findings, two_persons = (_findings(checked), ()), ""
+        return Checked(*findings, tuple(changed), self._row.number, two_persons)
 
     async def _await_number(self, number: int) -> None:
         """Waits until this gateway shows the new catalog, before it answers that the catalog is deployed."""

@@ -18,9 +18,9 @@ TIMEOUT_S: Final = 60
 
 
 def deploy_catalog(folder: Path, url: str, token: str | None) -> int:
-    """Checks the folder here, then posts it; prints version and diff. 1 if it is refused or nobody answers.
+    """Checks the folder here, then posts it; prints version and diff, or that it waits for a second person.
 
-    Raises `CatalogInvalid` if there is no folder.
+    1 if it is refused or nobody answers. Raises `CatalogInvalid` if there is no folder.
     """
     problems: list[Problem] = []
     files = read_folder(folder, problems)
@@ -31,6 +31,10 @@ def deploy_catalog(folder: Path, url: str, token: str | None) -> int:
     answer = _ask(url.rstrip("/"), "/catalog/deploy", token, files)
     if answer is None:
         return 1
+    if answer.get("status") == "waiting":
+        print(f"waits for a second person until {answer['expires_at']}: {answer['why']}")
+        print(f"to be approved with POST /approvals/{answer['approval_id']}/approve")
+        return 0
     print(f"deployed {answer['version']}")
     print(*diff_lines(answer.get("diff", {})), sep="\n")
     return 0

@@ -5,14 +5,18 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from actors.host.clock import now_ms
 from croupier.catalog.places import Problem
 from croupier.catalog.problems import CatalogInvalid
 from croupier.deploying.control import CatalogControl
 from croupier.deploying.folder_watch import CatalogWatch
-from gateway.ports import Checked, ControlUnavailable
+from engine.control_entries import ControlEntry
+from gateway.ports import Checked, ControlLogPort, ControlUnavailable, Deployed, KeyTaken, LogUnavailable, Overtaken
+from gateway.recording.operation import bounded
 
 log = logging.getLogger("croupier.catalog")
 
@@ -31,16 +35,22 @@ class WatchMetrics:
         self.followed.set(1)
 
 
-def watch_catalog(folder: Path, control: CatalogControl, registry: CollectorRegistry, stopped: threading.Event) -> None:
+def watch_catalog(
+    folder: Path,
+    control: CatalogControl,
+    control_log: ControlLogPort,
+    registry: CollectorRegistry,
+    stopped: threading.Event,
+) -> None:
     """Starts the watch in a thread of its own; it ends when `stopped` is set. Call it on the gateway's loop."""
     metrics = WatchMetrics(registry)
     loop = asyncio.get_running_loop()
 
     def deploy(files: Mapping[str, bytes]) -> None:
-        call = asyncio.run_coroutine_threadsafe(control.deploy(files, WATCHER), loop)
+        call = asyncio.run_coroutine_threadsafe(_deploy(folder, control, control_log, files), loop)
         try:
             outcome = call.result(DEPLOY_TIMEOUT_S)
-        except ControlUnavailable as failure:
+        except (ControlUnavailable, LogUnavailable) as failure:
             raise OSError(str(failure)) from failure
         if isinstance(outcome, Checked):
             raise CatalogInvalid([Problem(found.file, found.line, found.reason) for found in outcome.problems])
@@ -56,3 +66,38 @@ def watch_catalog(folder: Path, control: CatalogControl, registry: CollectorRegi
 
     watch = CatalogWatch(folder, control.version, deploy, refused, took)
     threading.Thread(target=watch.run, args=(stopped,), name="catalog watch", daemon=True).start()
+
+
+async def _deploy(
+    folder: Path, control: CatalogControl, control_log: ControlLogPort, files: Mapping[str, bytes]
+) -> Deployed | Checked | Overtaken | KeyTaken:
+    """Deploys, and has the control log tell of it. Raises ControlUnavailable, LogUnavailable."""
+    former = control.in_force()
+    await control_log.append([_entry(folder, "asked", after={"files": sorted(files)})])
+    outcome = await control.deploy(files, WATCHER)
+    before = {"version": former.version, "number": former.number, "by": former.by}
+    if isinstance(outcome, Deployed):
+        after = {"version": outcome.version, "number": outcome.number, "diff": dict(outcome.diff)}
+        await control_log.append([_entry(folder, "done", outcome.version, before, after)])
+    else:
+        await control_log.append([_entry(folder, "catalog_invalid")])
+    return outcome
+
+
+def _entry(
+    folder: Path,
+    outcome: str,
+    version: str = "",
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> ControlEntry:
+    return ControlEntry(
+        time_ms=now_ms(),
+        who=WATCHER,
+        role="",
+        operation=f"deploy of the folder {folder.name}",
+        outcome=outcome,
+        subject=version,
+        before=before,
+        after=bounded(after),
+    )

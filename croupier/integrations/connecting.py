@@ -16,6 +16,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from feeds.archive.settings import ArchiveSettings
+from feeds.audit.publishing.settings import Destination, KafkaTopic
 from feeds.bus.brokers import Brokers
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.bus.settings import BusSettings
@@ -57,6 +58,9 @@ async def try_all(integrations: Integrations) -> Sequence[Attempt]:
     trials: list[tuple[str, Awaitable[str]]] = []
     if integrations.archive is not None:
         trials.append((f"archive at {integrations.archive.place.url}", _archive(integrations.archive)))
+    if integrations.audit is not None:
+        for name, destination in integrations.audit.publish.items():
+            trials.append((f"audit destination {name}", _destination(destination)))
     if integrations.bus is not None:
         trials.append((_brokers_name("bus", integrations.bus), _bus(integrations.bus)))
     if integrations.bus_in is not None:
@@ -100,6 +104,24 @@ def _check_folder(folder: Path) -> None:
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise NotAsItShould(f"{folder} can't be written: {there} is no folder, or not one of this user's")
+
+
+# --- where checkpoints go
+
+
+async def _destination(settings: Destination) -> str:
+    if settings.bucket is not None:
+        if "://" not in settings.bucket.url:
+            _check_folder(Path(settings.bucket.url))
+            return "the folder can be written"
+        days = await open_bucket(settings.bucket).folders("checkpoints")
+        return f"the bucket answers ({'it has no checkpoints yet' if not days else f'checkpoints from {days[0]} on'})"
+    if settings.webhook is not None:
+        return await _endpoint(settings.webhook)
+    if settings.mail is not None:
+        return await _mail(settings.mail.server)
+    topic: KafkaTopic = settings.topic  # type: ignore[assignment]  # it is one of the four
+    return await asyncio.to_thread(_topics, topic, [topic.topic])
 
 
 # --- brokers

@@ -20,13 +20,14 @@ from croupier.integrations.plans import archive_of
 from croupier.integrations.topics import event_topics
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.control_log import StoredControlLog
-from croupier.running.keys_watch import KeysWatch
+from croupier.running.proposals import StoredProposals
+from croupier.running.report_children import ReportChildren, own_reports
 from croupier.running.stopping import stop_with_parent
+from croupier.running.watched_keys import WatchedKeys
 from croupier.settings import Settings
 from feeds.integrations import Integrations
 from feeds.public.asyncapi import document
-from gateway.access.auth import Authenticator, OpenAuth, ProofAuth
-from gateway.access.keys import parse_keys, read_keys
+from gateway.access.auth import Authenticator, OpenAuth
 from gateway.app import VERSION, create_app
 from gateway.listening import url_of
 from gateway.ports import LogUnavailable
@@ -52,34 +53,42 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         asyncio.create_task(view.run(), name="cluster view"),
         asyncio.create_task(control.run(), name="catalog"),
     ]
-    authenticator = _authenticator(settings, following)
+    authenticator = _authenticator(settings)
+    control_log = StoredControlLog(store)
+    reports = ReportChildren(settings, own_reports(settings))
     history = ExplainingChild(_histories(settings))
     app = create_app(
         players=client,
         auth=authenticator,
         cluster=view,
         control=control,
-        control_log=StoredControlLog(store),
+        control_log=control_log,
+        proposals=StoredProposals(store),
         settings=settings.gateway(),
         events=document(event_topics(settings.integrations), VERSION),
         readers=AskedReaders(client),
+        reports=reports,
         history=history,
     )
+    app.state.metrics.registry.register(reports.unreconciled)
     recording: Recording = app.state.parts.recording
     following.append(asyncio.create_task(recording.run(), name="control log"))
+    if isinstance(authenticator, WatchedKeys):
+        following.append(asyncio.create_task(authenticator.follow(recording.later), name="keys"))
     app.openapi()  # the document is built now, not under load
     rarely_collect_garbage()
     stop = asyncio.Event()
     stop_with_parent(stop)
     stopped = threading.Event()
     if settings.catalog_watch:
-        watch_catalog(settings.catalog, control, app.state.metrics.registry, stopped)
+        watch_catalog(settings.catalog, control, control_log, app.state.metrics.registry, stopped)
     try:
         await serve(app, listener, settings.gateway(), on_ready, stop)
     finally:
         stopped.set()
         for task in following:
             task.cancel()
+        await reports.close()
         with suppress(LogUnavailable):
             await recording.flush()
         await history.close()
@@ -95,12 +104,8 @@ def _histories(settings: Settings) -> Begin:
     return Begin(settings.store, None if archive is None else archive.place, settings.cluster_secret)
 
 
-def _authenticator(settings: Settings, following: "list[asyncio.Task[None]]") -> Authenticator:
-    """How callers are checked. A task that follows the keys file is added to `following`. Raises KeysInvalid."""
+def _authenticator(settings: Settings) -> Authenticator:
+    """How callers are checked. Raises KeysInvalid."""
     if settings.auth_mode == "open" or settings.keys is None:
         return OpenAuth()
-    raw = read_keys(settings.keys)
-    proof = ProofAuth(parse_keys(settings.keys, raw), settings.gateway().timestamp_skew_s)
-    watch = KeysWatch(settings.keys, raw, proof.replace)
-    following.append(asyncio.create_task(watch.run(), name="keys"))
-    return proof
+    return WatchedKeys(settings.keys, settings.gateway().timestamp_skew_s)

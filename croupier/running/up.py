@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.error import URLError
@@ -24,7 +24,9 @@ from croupier.deploying.control import content_of
 from croupier.deploying.exponents import catalog_in_force, exponent_problems
 from croupier.integrations import load_integrations
 from croupier.integrations.plans import archive_of, reader_plans
+from croupier.reporting.planning import with_schedules
 from croupier.running.children import Children
+from croupier.running.operators import by_operator, record
 from croupier.settings import Settings
 from feeds.integrations import Integrations
 from gateway.access.keys import load_keys
@@ -201,7 +203,12 @@ def _deployment(settings: Settings, integrations: Integrations, content: Catalog
         content=content,
         log_level=settings.log_level,
         instance=instance,
-        readers=reader_plans(integrations, archive, settings.store),
+        readers=with_schedules(
+            reader_plans(integrations, archive, settings.store),
+            integrations.reports,
+            settings.store,
+            settings.integrations,
+        ),
         take_over=settings.take_over,
     )
     return deployment
@@ -285,12 +292,23 @@ def run_until_signalled(settings: Settings, announce: Callable[[str], None]) -> 
     """
     stop = threading.Event()
     running = start(settings)
+    told = {"url": running.url, "shards": settings.shards, "gateways": settings.gateways}
+    _tell(settings, "started", told | {"take_over": settings.take_over})
     for number in (signal.SIGTERM, signal.SIGINT):  # this comes after the start, because Ray sets handlers of its own
         signal.signal(number, lambda *_: stop.set())
     announce(running.url)
     lost = None
     while lost is None and not stop.wait(LOST_LOOK_S):
         lost = running.supervisor.lost()
+    _tell(settings, "stopping" if lost is None else "taken over by another", {})
     running.stop()
     if lost is not None:
         raise TakenOver(f"another Croupier has taken over the store, so this one has stopped: {lost}")
+
+
+def _tell(settings: Settings, event: str, told: Mapping[str, object]) -> None:
+    """An entry of the control log on this Croupier itself. If it can't be written that is logged, and nothing else."""
+    try:
+        record(settings.store, by_operator("croupier up", subject=event, after=dict(told)))
+    except StoreError as failure:
+        log.warning("the control log does not tell that Croupier is %s: %s", event, failure)

@@ -65,7 +65,8 @@ COMPLETION = Row(
         ),
         Panel(
             "Awards by campaign", "Issued, redeemed, expired and active awards since the campaign began.",
-            (Query(house("campaign_awards", "campaign, state"), "{{campaign}} {{state}}"),), "none", "table", height=9,
+            (Query(house("campaign_awards", "campaign, state"), "{{campaign}} {{state}}"),), "none", "table",
+            height=9, matrix=("campaign", "state"),
         ),
         Panel(
             "Wagering done at the end", "Mean share of the wagering that was done when a bonus ended, by shard.",

@@ -86,6 +86,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "targets": [_target(panel, letter, query) for letter, query in zip("ABCDEFGH", panel.queries, strict=False)],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "options": _OPTIONS[panel.kind],
+        "transformations": _transformations(panel),
     }
 
 
@@ -114,6 +115,14 @@ def _defaults(panel: Panel) -> dict[str, Any]:
     custom = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 25 if panel.stacked else 8, "axisSoftMin": 0}
     lines = {"thresholdsStyle": {"mode": "line" if len(steps) > 1 else "off"}}
     return defaults | {"color": {"mode": "palette-classic"}, "custom": {**custom, "stacking": stacking, **lines}}
+
+
+def _transformations(panel: Panel) -> list[dict[str, Any]]:
+    if panel.matrix is None:
+        return []
+    row, column = panel.matrix
+    options = {"rowField": row, "columnField": column, "valueField": "Value", "emptyValue": "zero"}
+    return [{"id": "groupingToMatrix", "options": options}]
 
 
 def _bounds(panel: Panel) -> dict[str, Any]:

@@ -11,8 +11,11 @@ READERS = Row(
               (Query("sum by (reader) (reader_lag_records)", "{{reader}}"),), "none"),
         Panel("Position", "Records per second that have left for good, by reader.",
               (Query("sum by (reader) (rate(reader_position[$__rate_interval]))", "{{reader}}"),), "ops"),
-        Panel("Stalls per hour", "Why a reader did not go on. `version_gap`, `corrupt` and `trimmed` need somebody.",
-              (Query(per_hour("reader_stalled_total", "reader, reason"), "{{reader}} {{reason}}"),), "none"),
+        Panel("Stalls per hour", "Why a reader did not go on; players of whom nothing is passed on any more.",
+              (
+                  Query(per_hour("reader_stalled_total", "reader, reason"), "{{reader}} {{reason}}"),
+                  Query("sum by (reader) (reader_stopped_players)", "players stopped: {{reader}}"),
+              ), "none"),
         Panel("Breakers", "0 closed, 1 half open, 2 open: nothing is asked until the next probe.",
               (Query("max by (breaker) (breaker_state)", "{{breaker}}"),), "none", alarm=2),
         Panel("Kept in the store", "Bytes of the journal that the store keeps because the archive has not taken them.",
@@ -113,6 +116,45 @@ TOLD = Row(
     ),
 )  # fmt: skip
 
+PROOF = Row(
+    "Audit and reports",
+    (
+        Panel("Audit tree", "Leaves: archived entries and entries of the control log.",
+              (Query("max(audit_tree_size)", "leaves"),), "short", width=6),
+        Panel("Not covered by a checkpoint for", "How long the oldest leaf has waited for a signed checkpoint.",
+              (Query("max(audit_checkpoint_age_seconds)", "age"),), "s", width=6, worry=300, alarm=600),
+        Panel(
+            "Checkpoints", "Per hour: signed ones, and attempts that failed and are repeated.",
+            (
+                Query(per_hour("audit_checkpoints_total"), "signed"),
+                Query(per_hour("audit_failures_total"), "failed attempts"),
+            ), "none", width=6,
+        ),
+        Panel("Receipts", "Asked for per hour, by outcome.",
+              (Query(or_zero(per_hour("audit_receipts_total", "outcome")), "{{outcome}}"),), "none", width=6),
+        Panel(
+            "Publishing", "Checkpoints that wait, that arrived and that failed per hour, by destination.",
+            (
+                Query(or_zero("max by (destination) (audit_publish_waiting)"), "{{destination}} waiting"),
+                Query(or_zero(per_hour("audit_published_total", "destination")), "{{destination}} arrived"),
+                Query(or_zero(per_hour("audit_publish_failures_total", "destination")), "{{destination}} failed"),
+            ), "none",
+        ),
+        Panel("Control log", "Entries that were dropped because the store took none for too long: 0 is right.",
+              (Query("sum(control_log_dropped_total)", "dropped"),), "none", alarm=1),
+        Panel(
+            "Scheduled reports", "Delivered, failed and differing per day; hours overdue.",
+            (
+                Query(or_zero("sum by (schedule) (increase(reports_delivered_total[1d]))"), "{{schedule}} delivered"),
+                Query(or_zero("sum by (schedule) (increase(reports_delivery_failures_total[1d]))"),
+                      "{{schedule}} failed"),
+                Query(or_zero("max by (schedule) (reports_overdue_seconds) / 3600"), "{{schedule}} overdue (h)"),
+                Query(or_zero("sum by (report) (increase(report_unreconciled_total[1d]))"), "{{report}} differs"),
+            ), "none",
+        ),
+    ),
+)  # fmt: skip
+
 CATALOG = Row(
     "Catalog folder",
     (
@@ -127,5 +169,5 @@ CATALOG = Row(
 
 DASHBOARD = Dashboard(
     "croupier-integrations", "Croupier: integrations",
-    "Has everything left that should, and what holds it up.", (READERS, ARCHIVE, BUS, TOLD, CATALOG),
+    "Has everything left that should, and what holds it up.", (READERS, ARCHIVE, BUS, TOLD, PROOF, CATALOG),
 )  # fmt: skip

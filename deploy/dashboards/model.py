@@ -30,7 +30,8 @@ class Query(NamedTuple):
 class Panel(NamedTuple):
     """One picture. `says` is what it answers, for the reader; `width` is in columns, `height` in Grafana's rows.
 
-    `worry` is where it turns orange, `alarm` where it turns red.
+    `worry` is where it turns orange, `alarm` where it turns red. A table is a `matrix` of two labels: one row per value
+    of the first, one column per value of the second.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Panel(NamedTuple):
     stacked: bool = False
     worry: float | None = None
     alarm: float | None = None
+    matrix: tuple[str, str] | None = None
 
 
 class Text(NamedTuple):

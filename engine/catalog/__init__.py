@@ -288,6 +288,18 @@ class LoyaltyRules(msgspec.Struct, frozen=True):
     cashback: CashbackRules | None = None
 
 
+class FourEyes(msgspec.Struct, frozen=True):
+    """What one person proposes and another one approves (`platform.yaml`); by default nothing.
+
+    `points`: adjustments by more points than these, up or down. `campaign_budget_micro_eur`: campaigns with a larger
+    budget, or none, that are new or whose budget is raised.
+    """
+
+    points: int | None = None
+    forced_level: bool = False
+    campaign_budget_micro_eur: int | None = None
+
+
 class Catalog(msgspec.Struct, frozen=True):
     """Everything the rules read. `version` is the content hash of the files it came from."""
 
@@ -307,3 +319,4 @@ class Catalog(msgspec.Struct, frozen=True):
     """None: no points and no levels."""
     in_force_ms: int = 0
     """Since when the catalog is in force; the shard sets it. A catalog makes nothing due before that time."""
+    four_eyes: FourEyes = FourEyes()

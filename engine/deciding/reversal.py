@@ -116,7 +116,8 @@ def reverse_one_call(
         if ended is not None and _reopens(ended, done, time_ms):
             grant, released = ended, ended.released
             held = ended.released + ended.removed
-            events.append(GrantReopened(grant_id, released, held, state_on_return(state, ended)))
+            back = state_on_return(state, ended)
+            events.append(GrantReopened(grant_id, released, held, back, ended.campaign_id, ended.valid_to_ms))
         if grant is not None:
             deltas = (_delta(grant, answer, done),)
             if grant.balance + grant.released + grant.removed + deltas[0].balance < 0:

@@ -66,13 +66,16 @@ class GrantCancelled(Event, tag="GrantCancelled", frozen=True):
 class GrantReopened(Event, tag="GrantReopened", frozen=True):
     """A reversal undid the end of a grant. `real`, which had been released, goes back into the grant's `balance`.
 
-    The grant returns to the queue in `state`; the reversal's own deltas follow in `RoundReversed`.
+    The grant returns to the queue in `state`; the reversal's own deltas follow in `RoundReversed`. `campaign_id` and
+    `valid_to_ms` are the grant's own, for those who watch its end; events written before these fields lack them.
     """
 
     grant_id: str
     real: int
     balance: int
     state: GrantState
+    campaign_id: str = ""
+    valid_to_ms: int = 0
 
 
 class FreeSpinsGranted(Event, tag="FreeSpinsGranted", frozen=True):

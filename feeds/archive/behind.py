@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from feeds.archive.keys import key_encryption_key
+from feeds.archive.keys import key_ring
 from feeds.archive.settings import ArchiveSettings
 from snapshots.archive.opening import open_archive
 from snapshots.archive.reading import ArchivedRecords
-from snapshots.archive.sealing import KeyRing
 from snapshots.contract import LogRecord, Store
 from snapshots.opening import open_store
 
@@ -38,6 +37,5 @@ class Behind:
         if self._opened is None:
             store: Store = open_store(self._wanted.store)
             await store.open()
-            kek = key_encryption_key(self._wanted.archive)
-            self._opened = open_archive(self._wanted.archive.place, KeyRing(store, kek))
+            self._opened = open_archive(self._wanted.archive.place, key_ring(self._wanted.archive, store))
         return await self._opened.read_log(log_id, after_seq, limit)

@@ -5,14 +5,27 @@ import base64
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 from feeds.archive.settings import ArchiveSettings
 from feeds.reading import Notes, SinkFailed
-from snapshots.archive.sealing import ERASED, KEY_SIZE, decode_note, encode_note, note_name, read_key, unwrap, wrap
-from snapshots.credentials import CredentialMissing
+from snapshots.archive.sealing import (
+    ERASED,
+    KEY_SIZE,
+    KeyRing,
+    decode_note,
+    encode_note,
+    note_name,
+    read_key,
+    rewrapped,
+    unwrap,
+    wrap,
+)
+from snapshots.contract import Store
+from snapshots.credentials import Credential, CredentialMissing
+from snapshots.errors import CorruptArchive
 
 log = logging.getLogger("croupier.archive")
 
@@ -24,11 +37,12 @@ LOST = "without it personal data in the archive is lost"
 class KeyBook:
     """Keys by player, and the notes in which they are kept.
 
-    What changed is handed out with `changes`, for the caller to write; `written` says that it is in the store.
+    What changed is handed out with `changes`, for the caller to write; `written` says that it is in the store. A key
+    that one of the `previous` key-encryption keys wraps can be read.
     """
 
-    def __init__(self, notes: Notes, kek: bytes) -> None:
-        self._notes, self._kek = notes, kek
+    def __init__(self, notes: Notes, kek: bytes, previous: Sequence[bytes] = ()) -> None:
+        self._notes, self._kek, self._previous = notes, kek, previous
         self._keys: OrderedDict[str, bytes | None] = OrderedDict()
         self._kept: OrderedDict[str, dict[str, bytes]] = OrderedDict()
         """The last notes that were needed, by name."""
@@ -50,6 +64,36 @@ class KeyBook:
             self._change(player_id, note, ERASED, None)
             return True
 
+    async def rewrap(self, name: str) -> tuple[int, list[str]]:
+        """Wraps the keys of a note anew that a former key-encryption key wraps. Answers how many there were, and the
+        players whose keys none of ours opens: those stay as they are. Raises StoreError, CorruptArchive.
+        """
+        done, lost = 0, list[str]()
+        async with self._one_by_one:
+            note = await self._note_named(name)
+            for player_id, wrapped in list(note.items()):
+                try:
+                    again = rewrapped(self._kek, player_id, wrapped, self._previous)
+                except CorruptArchive:
+                    lost.append(player_id)
+                    continue
+                if again is not None:
+                    note[player_id] = again
+                    done += 1
+            if done:
+                self._changed.add(name)
+        return done, lost
+
+    @property
+    def changed(self) -> bool:
+        """Whether `changes` has something."""
+        return bool(self._changed)
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether something is not in the store yet."""
+        return bool(self._changed or self._on_their_way)
+
     def changes(self) -> dict[str, bytes]:
         """The notes that changed since the last call."""
         self._on_their_way, self._changed = self._changed, set()
@@ -66,7 +110,7 @@ class KeyBook:
         note = await self._note(player_id)
         wrapped = note.get(player_id)
         if wrapped is not None:
-            key = unwrap(self._kek, player_id, wrapped)
+            key = unwrap(self._kek, player_id, wrapped, self._previous)
             self._know(player_id, key)
             return key
         key = os.urandom(KEY_SIZE)
@@ -74,7 +118,9 @@ class KeyBook:
         return key
 
     async def _note(self, player_id: str) -> dict[str, bytes]:
-        name = note_name(player_id)
+        return await self._note_named(note_name(player_id))
+
+    async def _note_named(self, name: str) -> dict[str, bytes]:
         if name not in self._kept:
             self._kept[name] = decode_note((await self._notes.read(name, limit=1)).get(name))
             self._let_go()
@@ -107,8 +153,28 @@ def key_encryption_key(settings: ArchiveSettings) -> bytes:
         raise SinkFailed(f"The archive has no key: {error}") from error
 
 
+def previous_keys(settings: ArchiveSettings) -> tuple[bytes, ...]:
+    """The former key-encryption keys. Raises SinkFailed if one is not there."""
+    return tuple(map(_former, settings.previous_keys))
+
+
+def _former(where: Credential) -> bytes:
+    try:
+        return read_key(where.read())
+    except (CredentialMissing, ValueError) as error:
+        raise SinkFailed(f"The archive has not all previous_keys: {error}") from error
+
+
+def key_ring(settings: ArchiveSettings, store: Store) -> KeyRing:
+    """Players' keys for reading the archive. Raises SinkFailed."""
+    return KeyRing(store, key_encryption_key(settings), previous_keys(settings))
+
+
 def made_key(path: Path, lost: str) -> str:
-    """The file's text. `lost` says to the operator what is lost without it. Raises OSError. Of several processes that make it at once, one does: a file is there whole or not at all."""
+    """The file's text. Of several processes that make it at once, one does: a file is there whole or not at all.
+
+    `lost` says to the operator what is lost without it. Raises OSError.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")

@@ -25,6 +25,8 @@ class ArchiveMetrics:
         self.upload_failures = counter("upload_failures", "Uploads that failed and will be tried again.")
         self.spool_bytes = gauge("spool_bytes", "Bytes on the disk of the spool.")
         self.spool_full = gauge("spool_full", "1 while no more records are taken, because the spool is full.")
+        self.rewrapped = counter("rewrapped_keys", "Players' keys that were wrapped anew after the key was changed.")
+        self.rewrapping = gauge("rewrapping", "1 while players' keys may need one of previous_keys.")
         self.waiting = gauge("segments_waiting", "Segments that wait on the local disk to be stored.")
         self._breaker = Gauge("breaker_state", "0 closed, 1 half open, 2 open.", ["breaker"], registry=registry)
 

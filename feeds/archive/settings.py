@@ -27,6 +27,8 @@ class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The key-encryption key: 32 bytes in base64, or as 64 hexadecimal digits. Every player's key is wrapped by it."""
     key_file: str | None = None
     """Without `key`: the file with that key. It is made, for its owner only, if it is not there."""
+    previous_keys: Annotated[tuple[Credential, ...], Meta(max_length=8)] = ()
+    """Former key-encryption keys. Players' keys that are wrapped by one of them are wrapped anew, in the background."""
     spool_bytes_max: SpoolBytes = 4 * 1_073_741_824
     """When the spool has grown to so many bytes, no more records are taken until some have left it."""
     segment_bytes: SegmentBytes = 8_388_608

@@ -8,7 +8,7 @@ position and dropped.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from feeds.archive.keys import KeyBook
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.pending import Pending
 from feeds.archive.resuming import resume
+from feeds.archive.rewrapping import Rewrapping
 from feeds.archive.settings import ArchiveSettings
 from feeds.archive.spool import Spool, SpoolFull, advanced, frame
 from feeds.archive.uploading import Uploader
@@ -53,11 +54,13 @@ class ArchiveSink:
         metrics: ArchiveMetrics,
         disk: Disk | None = None,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1_000),
+        previous: Sequence[bytes] = (),
         stored: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings, self._bucket, self._notes, self._metrics = settings, bucket, notes, metrics
         self._now_ms, self._segment_stored = now_ms, stored
-        self._keys = KeyBook(notes, kek)
+        self._keys = KeyBook(notes, kek, previous)
+        self._rewrapping = Rewrapping(notes, self._keys, metrics, self._wake) if previous else None
         self._spool = Spool(Path(settings.spool), settings.spool_bytes_max, disk)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="archive")
         self._breaker = Breaker("archive", settings.failures_max, settings.open_s)
@@ -90,6 +93,8 @@ class ArchiveSink:
         self._taken, self._stored = dict(standing.ends), dict(standing.ends)
         self._start(self._flushing)
         self._start(lambda: self._uploader.run(self._brought))
+        if self._rewrapping is not None:
+            self._start(self._rewrapping.run)
 
     async def take(self, followed: Followed) -> None:
         """Checks and seals one record; waits while memory or disk have no room. Raises SinkFailed."""
@@ -191,7 +196,7 @@ class ArchiveSink:
             except TimeoutError:
                 pass
             self._more.clear()
-            if self._pending.positions:
+            if self._pending.positions or self._keys.changed:
                 await self._flush()
             if self._spool.has_records and (self._due() or self._spool.open_bytes >= self._settings.segment_bytes):
                 await self._cut()
@@ -273,6 +278,10 @@ class ArchiveSink:
         except OSError as error:
             raise SinkFailed(f"The archive's spool can't be written: {error}") from error
         self._uploader.wake()
+
+    def _wake(self) -> None:
+        """Keys have changed."""
+        self._more.set()
 
     def _brought(self) -> None:
         self._metrics.spool_bytes.set(self._spool.held_bytes)

@@ -1,14 +1,15 @@
-"""Keeps the audit tree: extends it when something was archived, and signs a checkpoint every minute and at day's end."""
+"""Keeps the audit tree: extends it when something was archived; signs a checkpoint every minute and at day's end."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from actors.routing.breaker import Breaker
 from feeds.audit.extending import Extending
 from feeds.audit.metrics import AuditMetrics
+from feeds.audit.signed import Signed
 from feeds.audit.standing import Standing, day_after, day_in, resume
 from snapshots.archive.naming import day_of
 from snapshots.archive.place import Bucket
@@ -28,17 +29,8 @@ AFTER_MIDNIGHT_MS: Final = 60_000
 """So long after midnight the day is ended even if nothing more was archived: what was cut before may be on its way."""
 
 
-class Signed(NamedTuple):
-    """A checkpoint that is stored: the name of its object, its size and the note."""
-
-    name: str
-    size: int
-    note: str
-    ends_day: bool
-
-
 class Keeper:
-    """One tree. `published` is called with every new checkpoint."""
+    """One tree. Each of `published` is called with every new checkpoint."""
 
     def __init__(
         self,
@@ -48,7 +40,7 @@ class Keeper:
         metrics: AuditMetrics,
         checkpoint_s: float,
         now_ms: Callable[[], int],
-        published: Callable[[Signed], None] = lambda signed: None,
+        published: Sequence[Callable[[Signed], None]] = (),
     ) -> None:
         self._bucket, self._signer_of, self._extending, self._metrics = bucket, signer, extending, metrics
         self._checkpoint_s, self._now_ms, self._published = checkpoint_s, now_ms, published
@@ -181,7 +173,8 @@ class Keeper:
         standing.covered, self.newest = tree.size, signed
         self._metrics.show(tree.size, tree.size)
         self._metrics.checkpoints.inc()
-        self._published(signed)
+        for told in self._published:
+            told(signed)
         await self._trim(standing)
 
     async def _trim(self, standing: Standing) -> None:
@@ -197,4 +190,3 @@ class Keeper:
                 await asyncio.gather(*(self._bucket.put_new(name_of(tile), tile.content) for tile in some))
             except AlreadyStored as failure:
                 raise CorruptArchive(f"the tree does not fit its tiles: {failure}") from failure
-

@@ -5,13 +5,15 @@ import time
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from feeds.archive.keys import key_encryption_key
+from feeds.archive.keys import key_encryption_key, previous_keys
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.sink import ArchiveSink
 from feeds.audit.extending import Extending
 from feeds.audit.keeper import Keeper
 from feeds.audit.keys import signers
 from feeds.audit.metrics import AuditMetrics
+from feeds.audit.publishing.carriers import carrier
+from feeds.audit.publishing.publisher import Publisher
 from feeds.audit.receipts import Receipts
 from feeds.audit.settings import AuditedArchiveSettings
 from feeds.audit.sink import AuditedArchive
@@ -37,6 +39,10 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
         raise SinkFailed(str(error)) from error
     metrics, archive_metrics = AuditMetrics(registry), ArchiveMetrics(registry)
     control = notes if isinstance(notes, ControlLog) else None
+    publishers = [
+        Publisher(name, carrier(each), each.daily, bucket, notes, metrics)
+        for name, each in wanted.audit.publish.items()
+    ]
     keeper = Keeper(
         bucket=bucket,
         signer=signers(wanted),
@@ -44,14 +50,17 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
         metrics=metrics,
         checkpoint_s=wanted.audit.checkpoint_s,
         now_ms=_now_ms,
+        published=[publisher.offer for publisher in publishers],
     )
-    archive_metrics.watch(keeper.breaker)
+    for breaker in (keeper.breaker, *(publisher.breaker for publisher in publishers)):
+        archive_metrics.watch(breaker)
     archive = ArchiveSink(
         settings=wanted,
         bucket=bucket,
         notes=notes,
         kek=key_encryption_key(wanted),
         metrics=archive_metrics,
+        previous=previous_keys(wanted),
         stored=keeper.wake,
     )
-    return AuditedArchive(archive, keeper, Receipts(bucket, metrics, wanted.audit.checkpoint_s))
+    return AuditedArchive(archive, keeper, Receipts(bucket, metrics, wanted.audit.checkpoint_s), publishers)

@@ -6,10 +6,12 @@ import msgspec
 from msgspec import Meta
 
 from feeds.archive.settings import ArchiveSettings
+from feeds.audit.publishing.settings import DESTINATIONS_MAX, Destination
 from feeds.credentials import Credential
 from snapshots.audit.notes import ORIGIN
 
 Origin = Annotated[str, Meta(pattern=f"^{ORIGIN}$")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Seconds = Annotated[float, Meta(ge=0.2, le=3_600)]
 
 
@@ -28,6 +30,8 @@ class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
     checkpoint_s: Seconds = 60.0
     """A checkpoint is signed every so many seconds in which something was archived, and one at each day's end (UTC)."""
+    publish: Annotated[dict[Name, Destination], Meta(max_length=DESTINATIONS_MAX)] = {}
+    """Where checkpoints go, by names that you choose: best where the operators of the platform can't change them."""
 
     def __post_init__(self) -> None:
         if self.key is not None and self.key_file is not None:

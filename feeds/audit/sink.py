@@ -1,13 +1,14 @@
 """The archive's reader with its keeper: what the one has archived, the other proves."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from feeds.archive.sink import ArchiveSink
 from feeds.audit.keeper import Keeper
+from feeds.audit.publishing.publisher import Publisher
 from feeds.audit.receipts import Asked, Receipts
 from feeds.reading import Followed
 from snapshots.contract import Position
@@ -16,16 +17,20 @@ _asked: Final = msgspec.json.Decoder(Asked)
 
 
 class AuditedArchive:
-    """See `feeds.reading.Sink`. The keeper is a task of its own: its failures are its own, too."""
+    """See `feeds.reading.Sink`. Keeper and publishers are tasks of their own: their failures are their own, too."""
 
-    def __init__(self, archive: ArchiveSink, keeper: Keeper, receipts: Receipts) -> None:
-        self._archive, self._keeper, self._receipts = archive, keeper, receipts
-        self._task: asyncio.Task[None] | None = None
+    def __init__(
+        self, archive: ArchiveSink, keeper: Keeper, receipts: Receipts, publishers: Sequence[Publisher] = ()
+    ) -> None:
+        self._archive, self._keeper, self._receipts, self._publishers = archive, keeper, receipts, publishers
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """See Sink."""
         await self._archive.open()
-        self._task = asyncio.get_running_loop().create_task(self._keeper.run(), name="audit")
+        loop = asyncio.get_running_loop()
+        work = [self._keeper.run(), *(publisher.run() for publisher in self._publishers)]
+        self._tasks = [loop.create_task(each, name="audit") for each in work]
 
     async def take(self, followed: Followed) -> None:
         """See Sink."""
@@ -45,7 +50,9 @@ class AuditedArchive:
 
     async def close(self) -> None:
         """See Sink."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for publisher in self._publishers:
+            await publisher.close()
         await self._archive.close()

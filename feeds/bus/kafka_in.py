@@ -38,6 +38,7 @@ async def run(
     Raises CredentialMissing, or KafkaException if librdkafka does not accept the settings.
     """
     metrics = BusInMetrics(registry)
+    metrics.reads(topic.name for topic in settings.topics)
     to_players = Breaker("bus_in_players", open_s=PLAYERS_OPEN_S)
     to_broker = Breaker("bus_in_dead_letters")
     metrics.watch(to_players)

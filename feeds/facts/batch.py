@@ -34,7 +34,18 @@ class Batch:
         self._waiting = {family: Waiting(family) for family in FAMILIES}
         self._writers: dict[tuple[str, int], tuple[Path, Any]] = {}
         self._rows: dict[tuple[str, int], int] = {}
-        self.rows = self.first = self.last = 0
+        self.segments: list[int] = []
+        self.rows = 0
+
+    @property
+    def first(self) -> int:
+        """The lowest number of its segments; 0 if it has none."""
+        return min(self.segments, default=0)
+
+    @property
+    def last(self) -> int:
+        """The highest one."""
+        return max(self.segments, default=0)
 
     @property
     def full(self) -> bool:
@@ -50,8 +61,7 @@ class Batch:
 
     def begin(self, segment: int) -> None:
         """What is added from now on is of this segment. A batch holds whole segments only."""
-        self.first = self.first or segment
-        self.last = segment
+        self.segments.append(segment)
 
     def end(self) -> list[FactsFile]:
         """Whole files under their names, on the disk; not in force yet."""
@@ -68,7 +78,7 @@ class Batch:
             self._rows[key] = self._rows.get(key, 0) + table.num_rows
 
     def _begun(self, family: str, day: int) -> tuple[Path, Any]:
-        folder = self._folder / family / f"day={day_name(day)}"
+        folder = self._folder / family / day_name(day)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f".{os.getpid()}{ASIDE}"
         return path, open_writer(path, family)
@@ -111,7 +121,7 @@ def remove_unnamed(folder: Path, files: Iterable[FactsFile]) -> None:
     """Removes what a killed rebuild left, and files that others have replaced."""
     named = {folder / file.path for file in files}
     for family in FAMILIES:
-        for path in (folder / family).glob("day=*/*"):
+        for path in (folder / family).glob("*/*"):
             if path not in named and (path.suffix == ".parquet" or path.name.endswith(ASIDE)):
                 path.unlink(missing_ok=True)
 

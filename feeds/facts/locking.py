@@ -10,6 +10,8 @@ from typing import Final
 from feeds.facts.manifest import FactsUnusable
 
 WAIT_S: Final = 600
+SPILL: Final = ".spill-"
+"""With this begin the folders into which reports write what does not fit into memory."""
 _LOOK_S: Final = 0.1
 _WRITING, _READING = ".writing", ".reading"
 

@@ -34,10 +34,18 @@ class ShardEnd(msgspec.Struct, frozen=True):
     time_ms: int = 0
 
 
+class LogRead(msgspec.Struct, frozen=True):
+    """What was read of one log: all records up to `last`, but for those in `gaps` (first and last of each)."""
+
+    last: int = 0
+    gaps: Sequence[tuple[int, int]] = ()
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`through` is the last segment that was read, 0 for none, and `ends` are the shards' ends.
 
     `begin` is the first segment that was read: facts that were begun later than the archive lack what was before.
+    `recent` are the last segments that were read, and `logs` the last logs, by which late segments are told apart.
     """
 
     format: int = FORMAT
@@ -47,7 +55,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     whole: bool = True
     """Whether they begin where the archive begins."""
     through: int = 0
+    recent: Sequence[int] = ()
     ends: Mapping[str, ShardEnd] = {}
+    logs: Mapping[str, LogRead] = {}
     files: Sequence[FactsFile] = ()
 
 

@@ -41,12 +41,13 @@ def _begin(listed: Sequence[FactsFile]) -> int:
 
 def _one(folder: Path, listed: Sequence[FactsFile]) -> FactsFile:
     family, first = listed[0].family, folder / listed[0].path
-    aside = first.parent / f".{listed[0].first:012d}-{listed[-1].last:012d}-{os.getpid()}{ASIDE}"
+    last = max(file.last for file in listed)
+    aside = first.parent / f".{listed[0].first:012d}-{last:012d}-{os.getpid()}{ASIDE}"
     writer = open_writer(aside, family)
     for table in _gathered(folder, listed):
         writer.write_table(table, row_group_size=ROW_GROUP)
     rows = sum(file.rows for file in listed)
-    described = FactsFile("", family, listed[0].day, listed[0].first, listed[-1].last, rows)
+    described = FactsFile("", family, listed[0].day, listed[0].first, last, rows)
     return finished(folder, aside, writer, described)
 
 

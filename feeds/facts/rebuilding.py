@@ -9,10 +9,10 @@ import msgspec
 from msgspec.structs import replace
 
 from feeds.facts.batch import Batch, remove_unnamed
-from feeds.facts.locking import WAIT_S, removing, writing
+from feeds.facts.locking import SPILL, WAIT_S, removing, writing
 from feeds.facts.manifest import NAME, FactsUnusable, Manifest, load, save
 from feeds.facts.merging import merged
-from feeds.facts.reading import Records, identity, index_names, segments
+from feeds.facts.reading import LATE_MAX, Records, identity, index_names, segments
 from feeds.facts.rows.making import FAMILIES
 from snapshots.archive.naming import INDEX, number_of
 from snapshots.archive.place import Bucket
@@ -84,6 +84,8 @@ async def _begun(bucket: Bucket, folder: Path, span: Span) -> Manifest:
         raise FactsUnusable(
             f"the facts in {folder} are of another archive: name another folder, or rebuild them --anew"
         )
+    if manifest.first and span.since:
+        raise FactsUnusable(f"{folder} has facts already: a first day is for new facts, in an empty folder or anew")
     if manifest.first:
         return manifest
     since = [name for name in names if _day(name) >= span.since]
@@ -98,11 +100,11 @@ def _day(index: str) -> str:
 class _Rebuild:
     def __init__(self, bucket: Bucket, folder: Path, manifest: Manifest, on_progress: OnProgress) -> None:
         self._bucket, self._folder, self._manifest, self._on_progress = bucket, folder, manifest, on_progress
-        self._records = Records(manifest.ends)
+        self._records = Records(manifest.ends, manifest.logs)
         self._rows = 0
 
     async def run(self, span: Span) -> Manifest:
-        names = [name for name in await index_names(self._bucket, self._manifest.through) if _day(name) <= span.until]
+        names = [name for name in await self._new() if _day(name) <= span.until]
         self._clean()
         batch = Batch(self._folder)
         done = 0
@@ -119,14 +121,22 @@ class _Rebuild:
         self._clean()
         return self._manifest
 
+    async def _new(self) -> list[str]:
+        """The indexes of segments that were not read yet, late ones too."""
+        manifest = self._manifest
+        after = max(manifest.begin - 1, manifest.through - LATE_MAX) if manifest.begin else manifest.through
+        return await index_names(self._bucket, after, frozenset(manifest.recent))
+
     def _put_in_force(self, batch: Batch) -> Batch:
-        """Its files, and those merged with them, are in force when the manifest is stored; then comes the next batch."""
+        """Its files, and those merged with them, are in force when the manifest is stored. Answers the next batch."""
         files = merged(self._folder, [*self._manifest.files, *batch.end()])
         self._manifest = replace(
             self._manifest,
             begin=self._manifest.begin or batch.first,
-            through=batch.last,
+            through=max(self._manifest.through, batch.last),
+            recent=[*self._manifest.recent, *batch.segments][-2 * LATE_MAX :],
             ends=dict(self._records.ends),
+            logs=dict(self._records.logs),
             files=files,
         )
         save(self._folder, self._manifest)
@@ -138,3 +148,5 @@ class _Rebuild:
         with removing(self._folder) as alone:
             if alone:
                 remove_unnamed(self._folder, self._manifest.files)
+                for left in self._folder.glob(f"{SPILL}*"):
+                    shutil.rmtree(left, ignore_errors=True)

@@ -14,7 +14,7 @@ from feeds.following.view import JournalView
 from feeds.reading import Followed
 from snapshots.codec import KeyedEntry, decode_entry, read_batch
 from snapshots.contract import GENESIS, LogInfo, LogRecord, Position, Store, next_hash
-from snapshots.errors import Corrupt, CorruptLog, StoreError
+from snapshots.errors import Corrupt, CorruptLog, Fenced, StoreError
 from snapshots.rows import log_origin
 
 log = logging.getLogger("croupier.reader")
@@ -50,8 +50,13 @@ class Reading:
         view: JournalView,
         positions: dict[str, Position],
         stopped: StoppedPlayers,
+        confirm: Callable[[], Awaitable[None]],
     ) -> None:
         self.store, self.archived, self.take, self.metrics = store, archived, take, metrics
+        self.confirm = confirm
+        """Raises Fenced if another process has claimed the reader. Ask it before anything is called lost: the records
+        may be gone because that one has read them.
+        """
         self.view, self.positions = view, positions
         self.progress, self.looked = Progress(), Progress()
         self.handovers = Handovers(store, positions)
@@ -78,7 +83,7 @@ class ShardReading:
         return self._reading.positions.get(self._shard_id, Position(0, 0))
 
     async def run(self) -> None:
-        """Reads until it is cancelled. Raises what `take` raises."""
+        """Reads until it is cancelled. Raises Fenced, and what `take` raises."""
         while True:
             looks = self._reading.view.looks
             try:
@@ -86,6 +91,8 @@ class ShardReading:
             except (Trimmed, Corrupt) as failure:
                 self._report_stall(failure)
                 await asyncio.sleep(STALLED_S)
+            except Fenced:
+                raise
             except StoreError as failure:
                 log.warning("shard %s can't be read: %s", self._shard_id, failure)
                 self._reading.metrics.stalled("store_unavailable")
@@ -131,6 +138,7 @@ class ShardReading:
         after_seq = self.position.seq
         stored = after_seq >= info.trimmed_seq
         if not stored and self._reading.archived is None:
+            await self._reading.confirm()
             self._skip(info)
             return True
         if stored:
@@ -160,6 +168,7 @@ class ShardReading:
         assert archived is not None
         records = await archived.read_log(info.log_id, self.position.seq, limit)
         if not records:
+            await self._reading.confirm()
             raise Trimmed(
                 f"{_trimmed(info, self.position.seq)}, and the archive does not have them;"
                 " start once with --no-archive to go on without them"

@@ -39,7 +39,16 @@ class Stretch:
         self._store, self._reader, self._sink, self._metrics, self._lags = store, reader, sink, metrics, lags
         self.committed = dict(cursors)
         self._view = JournalView(horizon_ms)
-        self._reading = Reading(store, archived, self._take, metrics, self._view, dict(cursors), stopped)
+        self._reading = Reading(
+            store=store,
+            archived=archived,
+            take=self._take,
+            metrics=metrics,
+            view=self._view,
+            positions=dict(cursors),
+            stopped=stopped,
+            confirm=self._confirm,
+        )
         self._since_commit = 0
         self._enough = asyncio.Event()
         self._committing = asyncio.Lock()
@@ -74,6 +83,9 @@ class Stretch:
         self._since_commit += 1
         if self._since_commit >= COMMIT_RECORDS:
             self._enough.set()
+
+    async def _confirm(self) -> None:
+        await self._store.commit_reader(self._reader, {}, {})
 
     # --- looking
 

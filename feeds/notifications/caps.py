@@ -13,12 +13,29 @@ BUCKETS: Final = 4_096
 DAYS_KEPT: Final = 2
 """Time zones lie up to a day apart."""
 PREFIX: Final = "count:"
+PAGE: Final = 64
 
 Counts = dict[str, tuple[int, int]]
 """`player category` → (day, count). A day is the date's ordinal."""
 
 _decode = msgspec.json.Decoder(Counts).decode
 _encode = msgspec.json.Encoder().encode
+
+
+async def outdated_notes(notes: Notes, today: int, after: str) -> tuple[Mapping[str, bytes | None], str]:
+    """What to write so that a page of notes has no counts of days gone by, and the key behind which the next begins.
+
+    `today` is the date's ordinal (UTC); the key is empty at the end. Nothing may be counted until it is written. Raises
+    StoreError.
+    """
+    page = await notes.read(PREFIX, after, PAGE)
+    changed: dict[str, bytes | None] = {}
+    for key, value in page.items():
+        counts = _decode(value)
+        kept = {name: entry for name, entry in counts.items() if entry[0] > today - DAYS_KEPT}
+        if len(kept) < len(counts):
+            changed[key] = _encode(kept) if kept else None
+    return changed, max(page) if len(page) == PAGE else ""
 
 
 async def counted_note(

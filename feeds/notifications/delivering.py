@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
 from feeds.notifications.agenda import Agenda
-from feeds.notifications.caps import counted_note
+from feeds.notifications.caps import counted_note, outdated_notes
 from feeds.notifications.channels.channel import Channel, Sent
 from feeds.notifications.judging import Drop, Go, Judge, Wait, retry_ms
 from feeds.notifications.metrics import NoticeMetrics, Outcome
@@ -75,6 +76,19 @@ class Delivering:
             except StoreError:
                 self._agenda.put(owed)
                 raise
+
+    async def forget_counts(self) -> None:
+        """Removes what is known of days gone by: of players who are told nothing any more, nothing stays. Raises
+        StoreError.
+        """
+        today = datetime.fromtimestamp(self._now_ms() / 1_000, UTC).toordinal()
+        after, more = "", True
+        while more:
+            async with self._noting:
+                changed, after = await outdated_notes(self._notes, today, after)
+                if changed:
+                    await self._notes.write(changed)
+            more = bool(after)
 
     async def deliver(self, owed: Owed) -> None:
         """One try, whatever comes of it: afterwards the notice waits again or has ended. Raises Fenced."""

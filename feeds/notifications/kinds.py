@@ -68,7 +68,14 @@ class Draft(msgspec.Struct, frozen=True):
     values: Values
 
 
+_NO_NEWS: Final = frozenset({"reversal", "ladder_changed"})
+"""Reasons of a level that the player has done nothing for: a rollback took turnover back, or levels were redefined."""
+
+
 def _level(data: loyalty.LevelChanged) -> Draft | None:
+    """A correction is not told as a new level."""
+    if data.reason in _NO_NEWS:
+        return None
     return Draft("level_changed", {"level": data.new, "old_level": data.old, "reason": data.reason})
 
 

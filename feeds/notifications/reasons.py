@@ -108,9 +108,11 @@ class Reasons:
 
     def _begin(self, event: PublicEvent, ahead_ms: int, found: Found) -> None:
         begun = self._timers.begun(event)
-        if begun is None or found.timers.get(begun[0]) is not None:
+        if begun is None:
             return
         key, timer = begun
+        if found.timers.get(key, self._timers.table.get(key)) is not None:
+            return
         if len(self._timers.table) + len(found.timers) >= self._settings.timers_max:
             self._metrics.no_room(self._settings.category_of("bonus_expiring"))
             return

@@ -38,6 +38,7 @@ SENDING_MAX: Final = 16
 LOOK_AGAIN_S: Final = 0.5
 FORGET_EVERY_S: Final = 5.0
 FORGET_MAX: Final = 500
+FORGET_COUNTS_EVERY_S: Final = 3_600.0
 COMMITTED_AFTER_S: Final = 5.0
 """Positions that were told so long ago are committed: the reader commits what it is told at once, or fails."""
 CANCELS_MAX: Final = 10
@@ -74,6 +75,7 @@ class NoticesSink:
         self._told: deque[tuple[float, Mapping[str, Position]]] = deque()
         self._committed: Mapping[str, Position] = {}
         self._forgot_s = clock()
+        self._counts_forgotten_s = float("-inf")
         self._changed = asyncio.Event()
         self._sending: dict[str, set[asyncio.Task[None]]] = {}
         self._running: list[asyncio.Task[None]] = []
@@ -253,6 +255,9 @@ class NoticesSink:
         while keys := self._agenda.forgettable(self._committed, FORGET_MAX):
             await self._notes.write(dict.fromkeys(keys))
             self._agenda.forget(keys)
+        if self._clock() - self._counts_forgotten_s >= FORGET_COUNTS_EVERY_S:
+            await self._delivering.forget_counts()
+            self._counts_forgotten_s = self._clock()
 
     # --- operators
 

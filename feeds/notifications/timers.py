@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from feeds.notifications.agenda import PAGE, DueTable
-from feeds.notifications.kinds import bonus_values
+from feeds.notifications.kinds import Values, bonus_values
 from feeds.public.data import bonus
 from feeds.public.event import PublicEvent
 from feeds.reading import Notes
@@ -45,17 +45,29 @@ class Timers:
                 self.table.put(key, timer.due_ms, timer)
 
     def begun(self, event: PublicEvent) -> tuple[str, Timer] | None:
-        """The timer that the event makes needed, with its key, unless it is there.
+        """The timer that the event makes needed, with its key.
 
         A bonus so short that its end is near from the start has none: the player is told when it is granted.
         """
-        data = event.data
-        if self._before_ms is None or not isinstance(data, bonus.BonusGranted):
+        begun = _begun(event)
+        if self._before_ms is None or begun is None:
             return None
-        key, due_ms = bonus_key(event.player_id, data.grant_id), data.valid_to_ms - self._before_ms
-        if key in self.table or due_ms <= event.time_ms:
+        grant_id, valid_to_ms, values = begun
+        key, due_ms = bonus_key(event.player_id, grant_id), valid_to_ms - self._before_ms
+        if due_ms <= event.time_ms:
             return None
-        return key, Timer(ending_id(event.player_id, data.grant_id), event.player_id, dict(bonus_values(data)), due_ms)
+        return key, Timer(ending_id(event.player_id, grant_id), event.player_id, dict(values), due_ms)
+
+
+def _begun(event: PublicEvent) -> tuple[str, int, Values] | None:
+    """The bonus that begins with the event, or goes on after a rollback: its id, its end (Unix ms), what is told."""
+    data = event.data
+    if isinstance(data, bonus.BonusGranted):
+        return data.grant_id, data.valid_to_ms, bonus_values(data)
+    if isinstance(data, bonus.BonusReopened) and data.campaign_id is not None and data.valid_to_ms is not None:
+        values: Values = {"campaign": data.campaign_id, "amount": data.balance, "expires": data.valid_to_ms}
+        return data.grant_id, data.valid_to_ms, values
+    return None
 
 
 def ended_grant(event: PublicEvent) -> str | None:

@@ -35,3 +35,5 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     definitions: Mapping[str, str] = {}
     columns: Sequence[Column] = ()
+    signature: str = ""
+    """Of a signed report: a signed note (see `signing`)."""

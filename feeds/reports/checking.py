@@ -11,7 +11,8 @@ from feeds.reports.running import demand_columns
 from feeds.reports.session import ReportFailed, Session, opened
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_WHOLE: Final = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})  # fmt: skip
+_SIGNED: Final = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"})
+_WHOLE: Final = _SIGNED | {f"U{name}" for name in _SIGNED}
 _FITTING: Final = {
     "money": _WHOLE,
     "count": _WHOLE,

@@ -24,6 +24,7 @@ micro_eur: millionths.
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 ReportName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Words = Annotated[str, Meta(min_length=1, max_length=2_000)]
+_INITIALS: Final = {word.lower(): word for word in ("GGR", "NGR", "RTP", "ARPU", "EUR")}
 NAME: Final = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 
 
@@ -38,7 +39,8 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def heading(self) -> str:
         """What stands above the column."""
-        return self.title or self.name.replace("_", " ").capitalize()
+        words = " ".join(_INITIALS.get(word, word) for word in self.name.split("_"))
+        return self.title or words[:1].upper() + words[1:]
 
 
 class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,7 +139,7 @@ def read_definition(path: Path) -> Definition:
 
 def parse_definition(name: str, file: str, text: str) -> Definition:
     """The report `name`. Raises DefinitionInvalid."""
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").split("\n")
     count = next((at for at, line in enumerate(lines) if not line.startswith("--")), len(lines))
     header = _header(file, [line[2:].removeprefix(" ") for line in lines[:count]])
     problems = list(_senseless(file, lines, header))
@@ -155,6 +157,8 @@ def _header(file: str, lines: Sequence[str]) -> Header:
     try:
         node = yaml.compose(text, yaml.SafeLoader)
         raw = yaml.load(text, yaml.SafeLoader)
+    except RecursionError:
+        raise DefinitionInvalid([Problem(file, 1, "header: it is nested too deeply")]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or "is no YAML"

@@ -1,7 +1,9 @@
 """A report as a PDF: the first rows, charts over them, and all that the report says of itself."""
 
+from datetime import datetime
 from itertools import islice
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from feeds.reports.cells import plain
 from feeds.reports.definition import Column
@@ -15,10 +17,18 @@ ROWS_KEPT_MAX: Final = 10_000
 
 
 def as_pdf(asked: Asked, period: Period) -> bytes:
-    """The PDF. The same answer makes the same bytes."""
+    """The PDF. The same period makes the same bytes, once the archive covers it.
+
+    So what is only true at the moment is not on the page: whether the store's counters, which go on counting, could be
+    compared just now. That they differ is.
+    """
     about = asked.about
+    zone = ZoneInfo(about.time_zone)
     names = [column.name for column in about.columns]
-    rows = [dict(zip(names, map(_cell, row), strict=True)) for row in islice(asked.rows, ROWS_KEPT_MAX)]
+    rows = [
+        {name: _cell(value, zone) for name, value in zip(names, row, strict=True)}
+        for row in islice(asked.rows, ROWS_KEPT_MAX)
+    ]
     total = len(rows) + sum(1 for _ in asked.rows)
     return render(
         page.Document(
@@ -34,18 +44,21 @@ def as_pdf(asked: Asked, period: Period) -> bytes:
             rows_total=total,
             definitions=list(about.definitions.items()),
             charts=asked.charts,
-            reconciled=about.reconciled,
+            reconciled=None if asked.fleeting and about.reconciled else about.reconciled,
             differences=[page.Difference(d.what, d.report, d.counter) for d in about.differences],
             parameters={name: str(value) for name, value in about.parameters.items() if value is not None},
+            signature=about.signature,
         )
     )
 
 
 def _column(column: Column) -> page.Column:
-    return page.Column(column.name, column.type, column.heading, column.words)  # type: ignore[arg-type]
+    return page.Column(column.name, column.type, column.heading, column.words)
 
 
-def _cell(value: object) -> page.Cell:
-    """Lists are joined; all else is what JSON has."""
+def _cell(value: object, zone: ZoneInfo) -> page.Cell:
+    """Instants to the second, in the report's time zone, which the page names; lists are joined."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo is None else value.astimezone(zone)).strftime("%Y-%m-%d %H:%M:%S")
     found = plain(value)
     return ", ".join(map(str, found)) if isinstance(found, list) else found

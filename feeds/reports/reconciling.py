@@ -6,14 +6,15 @@ from typing import Any, Final
 import msgspec
 
 from feeds.reports.definition import Definition, Total
-from feeds.reports.session import ReportFailed, Session
+from feeds.reports.session import ReportFailed, Session, fetched
 
 DIFFERENCES_MAX: Final = 100
 COUNTERS_MAX: Final = 10_000
 
 LEDGER: Final = """
 WITH told AS (
-    SELECT player_id, max(version) AS version, arg_max(real_after, version) AS real, arg_max(bonus_after, version) AS bonus
+    SELECT player_id, max(version) AS version,
+        arg_max(real_after, version) AS real, arg_max(bonus_after, version) AS bonus
     FROM (
         SELECT player_id, version, real_after, bonus_after FROM facts_bets WHERE real_after IS NOT NULL AND time < $to
         UNION ALL
@@ -67,9 +68,9 @@ def counted(session: Session, definition: Definition, values: Mapping[str, Any])
     found = Comparison()
     for total in definition.header.reconcile:
         if total.counter is not None:
-            numbers = {total.counter: _number(total, session.ask(total.sql, values).fetchall())}
+            numbers = {total.counter: _number(total, fetched(session.ask(total.sql, values), COUNTERS_MAX))}
         elif total.counters:
-            numbers = dict(_named(total, session.ask(total.sql, values).fetchmany(COUNTERS_MAX)))
+            numbers = dict(_named(total, fetched(session.ask(total.sql, values), COUNTERS_MAX)))
         else:
             continue
         found.of_totals.append((total, numbers))
@@ -102,15 +103,16 @@ def with_counters(comparison: Comparison, tallies: Mapping[str, int]) -> Iterato
 def within(session: Session, definition: Definition, values: Mapping[str, Any]) -> Iterator[Difference]:
     """Where the facts contradict themselves: the ledger, and queries that must give the same. Raises ReportFailed."""
     if definition.header.ledger:
-        for currency, told_real, moved_real, told_bonus, moved_bonus in session.ask(LEDGER, values).fetchall():
+        compared = fetched(session.ask(LEDGER, values), COUNTERS_MAX)
+        for currency, told_real, moved_real, told_bonus, moved_bonus in compared:
             if told_real != moved_real:
                 yield Difference(f"real money in {currency}, minor units", str(moved_real), str(told_real))
             if told_bonus != moved_bonus:
                 yield Difference(f"bonus money in {currency}, minor units", str(moved_bonus), str(told_bonus))
     for total in definition.header.reconcile:
         if total.equals is not None:
-            ours = session.ask(total.sql, values).fetchmany(COUNTERS_MAX)
-            others = session.ask(total.equals, values).fetchmany(COUNTERS_MAX)
+            ours = fetched(session.ask(total.sql, values), COUNTERS_MAX)
+            others = fetched(session.ask(total.equals, values), COUNTERS_MAX)
             if ours != others:
                 yield Difference(total.what, _shown(ours), _shown(others))
 

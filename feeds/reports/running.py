@@ -13,7 +13,7 @@ from feeds.reports.pdf.document import Chart
 from feeds.reports.period import Period, RequestInvalid
 from feeds.reports.reconciling import Comparison, Difference, Reconciled, counted, within
 from feeds.reports.sealed import sealed_until_ms
-from feeds.reports.session import ReportFailed, Session, opened
+from feeds.reports.session import ReportFailed, Session, fetched, opened
 
 FETCHED: Final = 10_000
 """Rows that are in memory at a time."""
@@ -32,11 +32,15 @@ class Outside(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct):
-    """A report on its way: what it says of itself, and its rows."""
+    """A report on its way: what it says of itself, and its rows.
+
+    `fleeting`: it is compared with the store's counters, which go on counting, so the outcome depends on the moment.
+    """
 
     about: About
     rows: Iterator[Row]
     charts: Sequence[Chart] = ()
+    fleeting: bool = False
 
 
 def parameters_of(definition: Definition, given: Mapping[str, str]) -> dict[str, str | int | None]:
@@ -94,7 +98,8 @@ def asked(
             definitions=definition.header.definitions,
             columns=definition.header.columns,
         )
-        yield Asked(about, _rows(cursor), definition.header.charts)
+        fleeting = any(total.equals is None for total in definition.header.reconcile)
+        yield Asked(about, _rows(cursor), definition.header.charts, fleeting)
 
 
 def _utc(instant: Any) -> str:
@@ -128,5 +133,5 @@ def demand_columns(definition: Definition, cursor: Any) -> None:
 
 
 def _rows(cursor: Any) -> Iterator[Row]:
-    while rows := cursor.fetchmany(FETCHED):
+    while rows := fetched(cursor, FETCHED):
         yield from rows

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import duckdb
 
-from feeds.facts.locking import reading
+from feeds.facts.locking import SPILL, reading
 from feeds.facts.manifest import FactsUnusable, Manifest, load
 from feeds.reports.views import statements
 
@@ -75,12 +75,21 @@ def failed(error: duckdb.Error) -> ReportFailed:
     return ReportFailed(" ".join(said.split())[:500], int(number) if number.isdigit() else 0)
 
 
+def fetched(cursor: Any, count: int) -> list[tuple[Any, ...]]:
+    """The next rows, at most so many; none at the end. Raises ReportFailed."""
+    try:
+        rows: list[tuple[Any, ...]] = cursor.fetchmany(count)
+    except duckdb.Error as error:
+        raise failed(error) from None
+    return rows
+
+
 @contextmanager
 def opened(folder: Path, zone: str) -> Iterator[Session]:
     """A session in a time zone. Files that are in force stay until it ends. Raises FactsUnusable."""
     if not folder.is_dir():
         raise FactsUnusable(f"there are no facts in {folder}: croupier facts rebuild makes them")
-    with reading(folder), TemporaryDirectory(prefix="croupier-report-") as spill:
+    with reading(folder), TemporaryDirectory(prefix=SPILL, dir=folder) as spill:
         manifest = load(folder)
         connection = duckdb.connect(":memory:", config=_settings(spill))
         try:

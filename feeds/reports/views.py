@@ -24,8 +24,10 @@ EXPONENTS: Final[Mapping[int, str]] = {
 REGISTRATIONS: Final = f"""
 CREATE TABLE registrations AS
 SELECT player_id, time, day, currency, level,
-    coalesce(exponent, CASE WHEN currency IN ({EXPONENTS[0]}) THEN 0 WHEN currency IN ({EXPONENTS[3]}) THEN 3 ELSE 2 END)
-    AS exponent
+    coalesce(
+        exponent,
+        CASE WHEN currency IN ({EXPONENTS[0]}) THEN 0 WHEN currency IN ({EXPONENTS[3]}) THEN 3 ELSE 2 END
+    ) AS exponent
 FROM facts_players WHERE event = 'PlayerRegistered'
 """
 TOGETHER: Final = (

@@ -63,6 +63,7 @@ class Endpoint:
         if not self.disabled:
             await self.table.load()
             self.table.schedule_all(at_once=False)
+        self._metrics.knows(self.name)
         self._show()
         self._loop = asyncio.create_task(self._run())
 

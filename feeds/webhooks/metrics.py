@@ -23,6 +23,12 @@ class WebhookMetrics:
         self.disabled = Gauge("webhook_disabled", "1: the endpoint is disabled", ["endpoint"], registry=registry)
         self.breaker = Gauge("breaker_state", "0 closed, 1 half open, 2 open", ["breaker"], registry=registry)
 
+    def knows(self, endpoint: str) -> None:
+        """Shows the endpoint from now on, with 0: Prometheus can't tell that a counter has grown which begins at 1."""
+        for outcome in ("delivered", "failed", "dead"):
+            self.deliveries.labels(endpoint, outcome)
+        self.latency.labels(endpoint)
+
 
 _made: WeakKeyDictionary[CollectorRegistry, WebhookMetrics] = WeakKeyDictionary()
 

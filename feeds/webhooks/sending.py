@@ -4,14 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
 from feeds.webhooks.addresses import AddressGuard, AddressRefused
-from feeds.webhooks.messages import Message
 from feeds.webhooks.settings import EndpointSettings
 from feeds.webhooks.signing import Signer
 
@@ -22,6 +21,18 @@ GONE: Final = 410
 SLOW_DOWN: Final = frozenset({429, 503})
 NOT_ITS_FAULT: Final = frozenset({401, 403, 404, 408, 425, 429})
 """Refusals that tell of the endpoint as a whole, not of the message."""
+
+
+class Posted(Protocol):
+    """What is posted: an id by which the receiver knows what comes twice, and a body."""
+
+    @property
+    def id(self) -> str:
+        """The same for each attempt."""
+
+    def body(self) -> bytes:
+        """JSON."""
+
 
 Outcome = Literal["delivered", "failed", "refused"]
 
@@ -68,7 +79,7 @@ class Sender:
         """Closes all connections."""
         await self._session.close()
 
-    async def send(self, message: Message, headers: dict[str, str] | None = None) -> Attempt:
+    async def send(self, message: Posted, headers: dict[str, str] | None = None) -> Attempt:
         """One attempt; failures are answered, never raised."""
         began = time.monotonic()
         try:
@@ -82,7 +93,7 @@ class Sender:
             return Attempt("failed", status, _ms_since(began), f"it answered {status}; redirects are not followed")
         return Attempt("failed", status, _ms_since(began), f"it answered {status}", wait_ms)
 
-    async def _post(self, message: Message, headers: dict[str, str]) -> tuple[int, int]:
+    async def _post(self, message: Posted, headers: dict[str, str]) -> tuple[int, int]:
         """Status, and how long the endpoint asks to wait (ms)."""
         body = message.body()
         signed = self._signer.headers(message.id, self._now_ms() // 1_000, body)

@@ -94,6 +94,16 @@ class RoundsJson(Json):
     rounds: list[SpinAnswer]
 
 
+class WaitingJson(Json):
+    """Nothing was done yet: a second person must approve it, `why` says by which rule. See `GET /approvals`."""
+
+    approval_id: str
+    status: Literal["waiting"]
+    why: str
+    expires_at: str
+    replayed: bool
+
+
 class HealthJson(Json):
     """`detail` says why the gateway is not ready, if it is not."""
 

@@ -32,6 +32,7 @@ TABLE: Final[dict[str, Row]] = {
     "insufficient_funds": Row(402, "Not enough money", "deposit"),
     "insufficient_points": Row(402, "Not enough points", "refresh"),
     "forbidden": Row(403, "The caller's role may not do this", "stop"),
+    "own_proposal": Row(403, "Another person must approve this", "stop"),
     "player_blocked": Row(403, "The player is blocked", "stop"),
     "player_erased": Row(403, "The player was erased", "stop"),
     "geo_blocked": Row(403, "Not from this country", "stop"),
@@ -45,8 +46,10 @@ TABLE: Final[dict[str, Row]] = {
     "withdrawal_not_found": Row(404, "No such withdrawal", "fix_request"),
     "redemption_not_found": Row(404, "No such redemption", "fix_request"),
     "flag_not_found": Row(404, "Nothing is flagged under this id", "refresh"),
+    "approval_not_found": Row(404, "No operation waits under this id", "refresh"),
     "webhook_not_found": Row(404, "No such webhook endpoint", "fix_request"),
     "replay_impossible": Row(409, "The events can't be sent again", "fix_request"),
+    "report_not_found": Row(404, "No such report", "fix_request"),
     "level_not_found": Row(404, "No such level", "fix_request"),
     "method_not_allowed": Row(405, "The route does not know this method", "fix_request"),
     "body_too_large": Row(413, "The body is too large", "fix_request"),
@@ -80,6 +83,7 @@ TABLE: Final[dict[str, Row]] = {
     "shard_unavailable": Row(503, "The player is not served at the moment", "retry_same_key", retryable=True),
     "journal_unavailable": Row(503, "Nothing can be made durable at the moment", "retry_same_key", retryable=True),
     "outcome_unknown": Row(503, "The outcome is not known yet", "retry_same_key", retryable=True),
+    "report_unavailable": Row(503, "The report can't be made at the moment", "retry_same_key", retryable=True),
     "internal_error": Row(500, "The gateway failed", "retry_same_key", retryable=True),
 }
 

@@ -3,19 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
-from engine import commands as c
-from engine.answers import (
-    BlockAnswer,
-    ErasedAnswer,
-    FlagClearedAnswer,
-    GrantAnswer,
-    GrantStateAnswer,
-    LevelAnswer,
-    PointsAnswer,
-)
-from engine.commands import CommandBody
+from engine.answers import GrantAnswer, LevelAnswer, PointsAnswer
+from engine.commands import AdjustPoints, CommandBody
 from engine.views import AnyReply
 
 
@@ -41,52 +33,36 @@ def wanted(body: CommandBody) -> Mapping[str, Any] | None:
 
 
 def change(body: CommandBody, answer: AnyReply) -> Change:
-    """What the command changed; nothing is known of commands that no operator sends."""
-    tell = _TELL.get(type(body))
-    return Change(None, None) if tell is None else tell(body, answer)
+    """What the command changed: for most commands what their answer says, without parts of its own and its reason."""
+    tell = _TELL.get(type(answer))
+    return Change(None, _plain(answer)) if tell is None else tell(body, answer)
 
 
-def _points(body: c.AdjustPoints, answer: PointsAnswer) -> Change:
+def _plain(answer: AnyReply) -> dict[str, Any]:
+    fields = asdict(answer).items()
+    return {name: value for name, value in fields if name != "reason" and not _has_parts(value)}
+
+
+def _has_parts(value: Any) -> bool:
+    return isinstance(value, Struct) or (isinstance(value, tuple) and any(map(_has_parts, value)))
+
+
+def _points(body: AdjustPoints, answer: PointsAnswer) -> Change:
     available = answer.points.available
     return Change({"points_available": available - body.points}, {"points_available": available})
 
 
-def _level(_: c.ForceLevel, answer: LevelAnswer) -> Change:
+def _level(_: CommandBody, answer: LevelAnswer) -> Change:
     return Change({"level": answer.old or None}, {"level": answer.level})
 
 
-def _flag(_: c.ClearFlag, answer: FlagClearedAnswer) -> Change:
-    flagged = {"code": answer.code, "session_id": answer.session_id, "amount": answer.amount}
-    return Change({"flagged": flagged}, {"flagged": None})
-
-
-def _grant(_: c.GrantCampaign, answer: GrantAnswer) -> Change:
+def _grant(_: CommandBody, answer: GrantAnswer) -> Change:
     return Change(None, asdict(answer.granted))
 
 
-def _verdict(_: CommandBody, answer: GrantStateAnswer) -> Change:
-    shown = {"campaign_id": answer.campaign_id, "state": answer.state, "reasons": list(answer.reasons)}
-    return Change(None, shown)
-
-
-def _block(_: CommandBody, answer: BlockAnswer) -> Change:
-    return Change(None, {"blocked": answer.blocked})
-
-
-def _erase(_: c.ErasePlayer, answer: ErasedAnswer) -> Change:
-    return Change({"erased": False}, {"erased": True, "erased_ms": answer.erased_ms})
-
-
 _TELL: Final[Mapping[type, Callable[[Any, Any], Change]]] = {
-    c.AdjustPoints: _points,
-    c.ForceLevel: _level,
-    c.ClearFlag: _flag,
-    c.GrantCampaign: _grant,
-    c.ApproveGrant: _verdict,
-    c.DeclineGrant: _verdict,
-    c.ReleaseGrant: _verdict,
-    c.CancelGrant: _verdict,
-    c.Block: _block,
-    c.Unblock: _block,
-    c.ErasePlayer: _erase,
+    PointsAnswer: _points,
+    LevelAnswer: _level,
+    GrantAnswer: _grant,
 }
+"""By what was answered."""

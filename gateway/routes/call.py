@@ -1,5 +1,6 @@
 """What a FastAPI route needs to get from a validated request to a player's answer."""
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -17,12 +18,13 @@ from gateway.declaring import Route, RouteTable
 from gateway.documents.base import Json
 from gateway.documents.requests import IDENTIFIER
 from gateway.documents.visible import visible
+from gateway.four_eyes.approvals import Approvals, Waiting
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
-from gateway.ports import ClusterPort, ControlLogPort, ControlPort, HistoryPort, ReadersPort
+from gateway.ports import ClusterPort, ControlLogPort, ControlPort, HistoryPort, ReadersPort, ReportsPort
 from gateway.recording.changes import change, subject_of
 from gateway.recording.changes import wanted as wanted_by
-from gateway.recording.operation import operation_of
+from gateway.recording.operation import Operation, operation_of
 from gateway.recording.recording import Recording
 from gateway.routes.request_guard import RECEIVED, ReceivedRequest
 from gateway.texts.wanted import LANGUAGE, wanted
@@ -45,9 +47,11 @@ class GatewayParts:
         cluster: ClusterPort,
         control: ControlPort,
         recording: Recording,
+        approvals: Approvals,
         control_log: ControlLogPort,
         events: bytes = NO_EVENTS,
         readers: ReadersPort | None = None,
+        reports: ReportsPort | None = None,
         history: HistoryPort | None = None,
     ) -> None:
         self.routes = routes
@@ -56,9 +60,11 @@ class GatewayParts:
         self.cluster = cluster
         self.control = control
         self.recording = recording
+        self.approvals = approvals
         self.control_log = control_log
         self.events = events
         self.readers = readers
+        self.reports = reports
         self.history = history
 
 
@@ -69,6 +75,8 @@ class Call:
         self._request = request
         self._received: ReceivedRequest = request.scope[RECEIVED]
         self.parts: GatewayParts = request.app.state.parts
+        self.proposal: Waiting | None = None
+        """What a second person approved, if this is carried out because of it."""
 
     @property
     def headers(self) -> HeaderMap:
@@ -84,10 +92,19 @@ class Call:
         """The language of texts: as chosen, else as the browser accepts, else the player's, else English."""
         return self.parts.control.texts().choose(wanted(chosen, self.headers.get(b"accept-language", b""), of_player))
 
-    def admit(self) -> Caller:
-        """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused."""
-        self._check_parameters({field.alias for field in self._request.scope["route"].dependant.query_params})
-        route, scope = self._route(), self._request.scope
+    def query_items(self) -> Sequence[tuple[str, str]]:
+        """All parameters behind the question mark, as sent."""
+        return self._request.query_params.multi_items()
+
+    def admit(self, others: Collection[str] = ()) -> Caller:
+        """Refuses unknown parameters, unproved callers and roles the route is not for. Raises Refused.
+
+        `others` are parameters that are known beside those in the handler's signature.
+        """
+        self._check_parameters(
+            {field.alias for field in self._request.scope["route"].dependant.query_params} | {*others}
+        )
+        route, scope = self.route, self._request.scope
         request = HttpRequest(sent_method(scope), target(scope), scope["query_string"], self.headers, self.body)
         caller = admit(self.parts.auth, route.name, route.roles, request)
         self._received.caller = caller
@@ -99,22 +116,64 @@ class Call:
         if self._received.operation is not None:
             self._received.operation.player_id = player_id
 
+    @property
+    def operation(self) -> Operation:
+        """What the control log will say of this call. For a call that it is told of, once the caller is admitted."""
+        if self._received.operation is None:
+            raise InvariantViolation("recorded_operation", f"the control log is not told of {self.route.name}")
+        return self._received.operation
+
+    def about(self, *, player_id: str, reason: str) -> None:
+        """What is known of the operation before it is done, for the control log."""
+        if self._received.operation is not None:
+            self._received.operation.about(player_id=player_id, reason=reason)
+
+    def approved(self, proposal: Waiting) -> "Call":
+        """This call, about an operation that a second person approved."""
+        self.proposal = proposal
+        if proposal.decision is not None and self._received.operation is not None:
+            self._received.operation.approved_by = proposal.decision.by
+        return self
+
+    def on_behalf(self, proposal: Waiting, body: bytes) -> "Call":
+        """Another call than this one: the request of whoever proposed it, with an operation of its own.
+
+        Whoever calls closes that operation.
+        """
+        summary = proposal.summary
+        key = summary.command_id.partition(":")[2]
+        headers = {b"content-type": summary.content_type.encode("latin-1"), b"idempotency-key": key.encode()}
+        acting = Call(self._request)
+        acting._received = ReceivedRequest(headers, body)
+        acting._received.caller = Caller(summary.who, frozenset(summary.proposer_roles))
+        operation = Operation(summary.route, summary.who, ",".join(summary.roles), key)
+        operation.about(player_id=summary.player_id, reason=summary.reason)
+        acting._received.operation = operation
+        return acting.approved(proposal)
+
     async def ask_first(self, *, subject: str = "", reason: str = "", wanted: Any = None) -> None:
-        """Before something is changed: the control log says so, if it is told of this call. Raises LogUnavailable.
+        """Before something is changed: the control log says so, once, if it is told of this call.
+
+        Raises LogUnavailable.
 
         `wanted` is what is asked for, as plain JSON.
         """
         operation = self._received.operation
         if operation is not None:
             operation.about(subject=subject, reason=reason, wanted=wanted)
-            await self.parts.recording.ask(operation)
+            if not operation.asked:
+                await self.parts.recording.ask(operation)
 
     def tell(self, before: Any, after: Any, *, subject: str = "", replayed: bool = False) -> None:
         """What was changed, as plain JSON, for the control log."""
         if self._received.operation is not None:
             self._received.operation.changed(before, after, subject=subject, replayed=replayed)
 
-    def _route(self) -> Route:
+    @property
+    def route(self) -> Route:
+        """The declaration of what was called; of what is carried out, if this is on somebody's behalf."""
+        if self.proposal is not None:
+            return self.parts.routes[self.proposal.summary.route]
         return self.parts.routes[f"{self._request.method} {self._request.scope['route'].path}"]
 
     def _check_parameters(self, known: set[str]) -> None:
@@ -134,8 +193,8 @@ class Call:
         It may be called only in a route that is declared to change something, because only its callers are told to send
         a key.
         """
-        if not self._route().keyed:
-            raise InvariantViolation("declared_change", f"{self._route().name} is declared to change nothing")
+        if not self.route.keyed:
+            raise InvariantViolation("declared_change", f"{self.route.name} is declared to change nothing")
         return command_id(caller, self._received.headers)
 
     def may_see(self, audience: frozenset[str]) -> bool:
@@ -151,9 +210,10 @@ class Call:
     async def command(self, player_id: str, body: CommandBody) -> Answered:
         """Admits the caller and has the player execute `body` under its key. Raises Refused, RefusedByPlayer."""
         command_id = self.command_id(self.admit())
-        return await self._execute(player_id, command_id, body)
+        return await self.execute(player_id, command_id, body)
 
-    async def _execute(self, player_id: str, command_id: str, body: CommandBody) -> Answered:
+    async def execute(self, player_id: str, command_id: str, body: CommandBody) -> Answered:
+        """Like `command`, for a caller who is admitted already. Raises Refused, RefusedByPlayer."""
         self._of_player(player_id)
         await self.ask_first(subject=subject_of(body), reason=getattr(body, "reason", ""), wanted=wanted_by(body))
         outcome = await self._ask(player_id, command_id, body)
@@ -164,7 +224,7 @@ class Call:
         """Like `command`: rolls back the bet that the same caller reported under `transaction_id`."""
         caller = self.admit()
         body = RollbackReportedBet(f"{caller.id}:{transaction_id}")
-        return await self._execute(player_id, self.command_id(caller), body)
+        return await self.execute(player_id, self.command_id(caller), body)
 
     async def query(self, player_id: str, body: QueryBody) -> Answered:
         """Admits the caller and asks the player. Raises Refused, RefusedByPlayer."""

@@ -8,7 +8,7 @@ keys are spread over 65 536 notes, because a store keeps many players, but not t
 import base64
 import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from zlib import crc32
 
 import msgspec
@@ -44,14 +44,27 @@ def wrap(kek: bytes, player_id: str, key: bytes) -> bytes:
     return _WRAPPED + seal(kek, _bound(player_id), key)
 
 
-def unwrap(kek: bytes, player_id: str, wrapped: bytes) -> bytes | None:
-    """The player's key; None if it was destroyed. Raises CorruptArchive if it was wrapped under another key."""
+def unwrap(kek: bytes, player_id: str, wrapped: bytes, previous: Sequence[bytes] = ()) -> bytes | None:
+    """The player's key; None if it was destroyed. `previous` are former key-encryption keys.
+
+    Raises CorruptArchive if it was wrapped under yet another key.
+    """
     if wrapped == ERASED:
         return None
-    key = unseal(kek, _bound(player_id), wrapped[1:]) if wrapped[:1] == _WRAPPED else None
-    if key is None:
-        raise CorruptArchive(f"the archive's key of player {player_id} is not wrapped under this key-encryption key")
-    return key
+    if wrapped[:1] == _WRAPPED:
+        for candidate in (kek, *previous):
+            key = unseal(candidate, _bound(player_id), wrapped[1:])
+            if key is not None:
+                return key
+    raise CorruptArchive(f"the archive's key of player {player_id} is not wrapped under this key-encryption key")
+
+
+def rewrapped(kek: bytes, player_id: str, wrapped: bytes, previous: Sequence[bytes]) -> bytes | None:
+    """The player's key wrapped under `kek`; None if it is so already, or was destroyed. Raises CorruptArchive."""
+    if wrapped == ERASED or unseal(kek, _bound(player_id), wrapped[1:]) is not None:
+        return None
+    key = unwrap(kek, player_id, wrapped, previous)
+    return None if key is None else wrap(kek, player_id, key)
 
 
 def _bound(player_id: str) -> str:
@@ -93,11 +106,11 @@ def unseal(key: bytes, bound: str, box: bytes) -> bytes | None:
 class KeyRing:
     """Keys of players, read from their notes each time: a key that was destroyed must not live on in a memory."""
 
-    def __init__(self, store: Store, kek: bytes) -> None:
-        self._store, self._kek = store, kek
+    def __init__(self, store: Store, kek: bytes, previous: Sequence[bytes] = ()) -> None:
+        self._store, self._kek, self._previous = store, kek, previous
 
     async def key(self, player_id: str) -> bytes | None:
         """The player's key; None if it was destroyed. Raises StoreError, CorruptArchive."""
         name = note_name(player_id)
         notes = await self._store.reader_notes(READER, name, limit=1)
-        return unwrap(self._kek, player_id, decode_note(notes.get(name)).get(player_id, ERASED))
+        return unwrap(self._kek, player_id, decode_note(notes.get(name)).get(player_id, ERASED), self._previous)

@@ -8,6 +8,7 @@ checkpoints/2026/11/28/203000-000000012345.note size and root of the tree, signe
 keys/1a2b3c4d.vkey                              the public key of the checkpoints
 ```
 
-Everything here is pure or reads a bucket; `feeds.audit` writes it. `merkle` hashes, `tiles` makes proofs, `notes` signs,
-`leaves` says what a leaf is, `extents` where leaves come from, `receipts` proves one entry, `history` finds objects.
+Everything here is pure or reads a bucket; `feeds.audit` writes it. `merkle` hashes, `tiles` makes proofs, `notes`
+signs, `leaves` says what a leaf is, `extents` where leaves come from, `checkpoints` and `control` where those lie,
+`locating` finds the leaves of a player, `receipts` proves them.
 """

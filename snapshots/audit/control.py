@@ -29,12 +29,19 @@ def write_control(entries: Sequence[Numbered]) -> bytes:
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(encoded)
 
 
+def uncompressed(content: bytes) -> bytes:
+    """The MessagePack of a control segment. Raises CorruptArchive."""
+    try:
+        return zstandard.ZstdDecompressor().decompress(content, max_output_size=CONTENT_BYTES_MAX)
+    except zstandard.ZstdError as error:
+        raise CorruptArchive(f"a control segment is damaged: {error}") from None
+
+
 def read_control(content: bytes) -> list[Numbered]:
     """The entries. Raises CorruptArchive if they are damaged, or if their numbers are not consecutive."""
     try:
-        raw = zstandard.ZstdDecompressor().decompress(content, max_output_size=CONTENT_BYTES_MAX)
-        segment = _decoder.decode(raw)
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        segment = _decoder.decode(uncompressed(content))
+    except msgspec.DecodeError as error:
         raise CorruptArchive(f"a control segment is damaged: {error}") from None
     if segment.format != FORMAT:
         raise CorruptArchive(f"a control segment of format {segment.format}; this version reads {FORMAT} only")

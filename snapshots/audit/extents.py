@@ -4,12 +4,13 @@ They are numbered from 0 and lie under their numbers, each put once: so of two a
 one is refused, and there is one order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from snapshots.archive.format import ArchivedRecord
 from snapshots.archive.place import Bucket
 from snapshots.audit.control import read_control
 from snapshots.audit.leaves import control_leaf, object_leaf, record_leaves, segment_blocks
@@ -87,15 +88,20 @@ def decode_extent(content: bytes) -> Extent:
 
 def segment_leaves(name: str, content: bytes) -> Leaves:
     """All leaves of a segment. It takes a fraction of a second and no loop. Raises CorruptArchive."""
+    return block_leaves(name, content, segment_blocks(content))
+
+
+def block_leaves(name: str, content: bytes, blocks: Iterable[Sequence[ArchivedRecord]]) -> Leaves:
+    """As `segment_leaves`, if the segment's blocks are read already."""
     leaves: list[bytes] = []
-    blocks: list[int] = []
-    for records in segment_blocks(content):
+    counts: list[int] = []
+    for records in blocks:
         before = len(leaves)
         for record in records:
             leaves += record_leaves(record)
-        blocks.append(len(leaves) - before)
+        counts.append(len(leaves) - before)
     leaves.append(object_leaf(len(leaves), content, name))
-    return Leaves(leaves, blocks)
+    return Leaves(leaves, counts)
 
 
 def control_leaves(name: str, content: bytes) -> Leaves:
@@ -109,7 +115,9 @@ def leaves_of(extent: Extent, content: bytes) -> Leaves:
     """The leaves that an extent stands for. Raises CorruptArchive if its object is not as it was."""
     if sha256(content).hexdigest() != extent.sha256:
         raise CorruptArchive(f"{extent.object} has other bytes than extent {extent.number} says")
-    found = segment_leaves(extent.object, content) if extent.kind == "segment" else control_leaves(extent.object, content)
+    found = (
+        segment_leaves(extent.object, content) if extent.kind == "segment" else control_leaves(extent.object, content)
+    )
     if len(found.leaves) != extent.leaves:
         raise CorruptArchive(f"{extent.object} has {len(found.leaves)} leaves, not {extent.leaves}")
     return found

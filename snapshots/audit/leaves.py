@@ -1,10 +1,10 @@
 """What a leaf of the tree is: one line of text, then bytes as the archive holds them.
 
 ```
-entry VERSION LENGTH SEALED PLAYER        an entry of a player; LENGTH bytes that all may read, SEALED bytes that are sealed
-control NUMBER LENGTH                     an entry of the control log
-batch SEQ LENGTH LOG                      a record whose entries can't be told apart
-object LEAVES SHA256 NAME                 closes an object: it had so many leaves before this one, and this checksum
+entry VERSION LENGTH SEALED PLAYER    an entry of a player; LENGTH bytes that all may read, SEALED bytes in a box
+control NUMBER LENGTH                 an entry of the control log
+batch SEQ LENGTH LOG                  a record whose entries can't be told apart
+object LEAVES SHA256 NAME             closes an object: it had so many leaves before this one, and this checksum
 ```
 
 Erasing a player destroys a key, and no byte of a leaf. The last kind makes the whole object part of the tree, with all

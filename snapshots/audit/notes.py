@@ -76,7 +76,10 @@ class Signer:
 
     def sign(self, size: int, root: bytes) -> str:
         """The note of a checkpoint. The same checkpoint makes the same note."""
-        text = Checkpoint(self.origin, size, root).text()
+        return self.sign_text(Checkpoint(self.origin, size, root).text())
+
+    def sign_text(self, text: str) -> str:
+        """The note of any text that ends with a line break. A second line that is a number would make it a checkpoint."""
         signature = base64.b64encode(self.verifier.id + self._key.sign(text.encode())).decode()
         return f"{text}\n{_DASH}{self.origin} {signature}\n"
 

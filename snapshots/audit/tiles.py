@@ -30,7 +30,7 @@ def tile_name(level: int, index: int, width: int = TILE) -> str:
 
 def name_of(tile: Tile) -> str:
     """Where a tile lies."""
-    return tile_name(tile.level, tile.index, len(tile.content) // HASH_SIZE)
+    return tile_name(tile.level, tile.number, len(tile.content) // HASH_SIZE)
 
 
 def width_of(level: int, index: int, size: int) -> int:
@@ -135,9 +135,7 @@ class TileReader:
         tile = self._kept[_tile_of(level, index)]
         within = level % 8
         first = (index << within) % TILE
-        return perfect_root(
-            [tile[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in range(first, first + (1 << within))]
-        )
+        return perfect_root([tile[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in range(first, first + (1 << within))])
 
 
 def _tile_of(level: int, index: int) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from snapshots.contract import (
     StoredProposal,
 )
 from snapshots.redis.connection import PREFIX, RedisConnection, answer
+from snapshots.redis.link import Argument
 from snapshots.rows import checked_control, checked_proposal
 
 _Head = tuple[int, bytes]
@@ -48,10 +49,8 @@ class RedisControlLog(RedisConnection):
         checked_proposal(proposal.summary, body)
         head = msgspec.msgpack.encode((proposal.put_ms, proposal.summary))
         expired = proposal.put_ms - PROPOSAL_KEPT_MS
-        row = await self._call(
-            "put_proposal", proposal.proposal_id, proposal.put_ms, head, body, expired, PROPOSALS_MAX
-        )
-        return _proposal(row)
+        stored: tuple[Argument, ...] = (proposal.proposal_id, proposal.put_ms, head, body)
+        return _proposal(await self._call("put_proposal", *stored, expired, PROPOSALS_MAX))
 
     async def proposals(self) -> Sequence[StoredProposal]:
         """See Store."""

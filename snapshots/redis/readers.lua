@@ -30,11 +30,25 @@ local function claim_reader(_, args)
   return now[1]
 end
 
+-- name, nonce -> epoch. It is no reader of the journal, and has no cursors.
+local function claim_notes(_, args)
+  local name, key = args[1], reader_key(args[1])
+  local now = fields(key, 'epoch', 'nonce')
+  if now[2] ~= args[2] or redis.call('HEXISTS', READERS, name) == 1 then
+    now[1] = string.format('%.0f', (tonumber(now[1]) or 0) + 1)
+    redis.call('HSET', key, 'epoch', now[1], 'nonce', args[2])
+    redis.call('HDEL', READERS, name)
+    redis.call('DEL', key .. ':cursors')
+  end
+  return now[1]
+end
+
 -- name, epoch, nonce, most notes, MessagePack of {shard, epoch, seq, …}, keys removed, then key, value of each note
 local function commit_reader(_, args)
   local name, key = args[1], reader_key(args[1])
   local now = fields(key, 'epoch', 'nonce')
-  if now[1] ~= args[2] or now[2] ~= args[3] or redis.call('HEXISTS', READERS, name) == 0 then
+  local moved = cmsgpack.unpack(args[5])
+  if now[1] ~= args[2] or now[2] ~= args[3] or (#moved > 0 and redis.call('HEXISTS', READERS, name) == 0) then
     return refuse('reader ' .. name .. ': epoch ' .. args[2] .. ' is over, the store is at ' .. now[1])
   end
   local removed = tonumber(args[6])
@@ -49,7 +63,6 @@ local function commit_reader(_, args)
         .. ' are possible')
     end
   end
-  local moved = cmsgpack.unpack(args[5])
   for i = 1, #moved, 3 do
     local to = {tonumber(moved[i + 1]), tonumber(moved[i + 2])}
     if before(cursor_of(name, moved[i]), to) then redis.call('HSET', key .. ':cursors', moved[i], place(to)) end
@@ -115,21 +128,25 @@ local function sweep_log(log, names, archived)
   redis.call('HSET', meta_key(log), 'trimmed', string.format('%.0f', whole[2]), 'last', string.format('%.0f', whole[2]))
 end
 
+-- The oldest first, up to one that is still needed: a later one may stand for a player's way through that one.
+local function sweep_handovers(names)
+  local starts, numbers = log_starts(), redis.call('HKEYS', HANDOVERS)
+  table.sort(numbers, function(one, other) return tonumber(one) < tonumber(other) end)
+  for _, number in ipairs(numbers) do
+    local body = cmsgpack.unpack(redis.call('HGET', HANDOVERS, number))
+    local loser, left = body[3], {tonumber(body[4]), tonumber(body[5])}
+    local passed, start = passed_by_all(names, loser), starts[loser]
+    if (passed and before(passed, left)) or (start and before(start, left)) then return end
+    redis.call('HDEL', HANDOVERS, number)
+  end
+end
+
 -- Removes what readers need no more; the caller has checked the term.
 local function sweep()
   local names = redis.call('HKEYS', READERS)
   local archived = redis.call('HEXISTS', READERS, ARCHIVE) == 1
   for _, log in ipairs(redis.call('SMEMBERS', FINISHED)) do sweep_log(log, names, archived) end
-  local starts = log_starts()
-  local rows = redis.call('HGETALL', HANDOVERS)
-  for i = 1, #rows, 2 do
-    local body = cmsgpack.unpack(rows[i + 1])
-    local loser, left = body[3], {tonumber(body[4]), tonumber(body[5])}
-    local passed, start = passed_by_all(names, loser), starts[loser]
-    if not (passed and before(passed, left)) and not (start and before(start, left)) then
-      redis.call('HDEL', HANDOVERS, rows[i])
-    end
-  end
+  sweep_handovers(names)
 end
 
 -- term
@@ -166,6 +183,7 @@ local function handovers(_, args)
 end
 
 register('claim_reader', claim_reader, WRITES)
+register('claim_notes', claim_notes, WRITES)
 register('commit_reader', commit_reader, WRITES)
 register('reader_notes', reader_notes, READS)
 register('forget_reader', forget_reader, WRITES)

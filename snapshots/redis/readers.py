@@ -35,6 +35,11 @@ class RedisReaders(RedisConnection):
         checked_claim(name, nonce)
         return Reader(name, int(await self._call("claim_reader", name, nonce)), nonce)
 
+    async def claim_notes(self, name: str, nonce: str) -> Reader:
+        """See Store."""
+        checked_claim(name, nonce)
+        return Reader(name, int(await self._call("claim_notes", name, nonce)), nonce)
+
     async def commit_reader(
         self, reader: Reader, positions: Mapping[str, Position], notes: Mapping[str, bytes | None]
     ) -> None:

@@ -31,6 +31,18 @@ def claim(files: Files, name: str, nonce: str) -> Reader:
     return Reader(name, epoch, nonce)
 
 
+def claim_notes(files: Files, name: str, nonce: str) -> Reader:
+    """See `Store.claim_notes`."""
+    with writing(files.readers()) as readers:
+        row = readers.execute("SELECT epoch, nonce, known FROM readers WHERE name=?", (name,)).fetchone()
+        epoch, held_by, known = row or (0, "", False)
+        if held_by != nonce or known:
+            epoch += 1
+            readers.execute("INSERT OR REPLACE INTO readers VALUES (?, ?, ?, 0)", (name, epoch, nonce))
+            readers.execute("DELETE FROM cursors WHERE name=?", (name,))
+    return Reader(name, epoch, nonce)
+
+
 def _begin(readers: sqlite3.Connection, name: str, shard_id: str, file: sqlite3.Connection) -> None:
     """The cursor of a new reader: before the oldest record that the shard's file has."""
     end = sqlite_shard.position(file)
@@ -48,7 +60,7 @@ def commit(files: Files, reader: Reader, positions: Mapping[str, Position], note
     by_key = checked_notes(notes)
     with writing(files.readers()) as readers:
         row = readers.execute("SELECT epoch, nonce, known FROM readers WHERE name=?", (reader.name,)).fetchone()
-        if row != (reader.epoch, reader.nonce, 1):
+        if row is None or row[:2] != (reader.epoch, reader.nonce) or (positions and not row[2]):
             raise Fenced(f"reader {reader.name}: epoch {reader.epoch} is over, the store is at {row and row[0]}")
         for shard_id, position in positions.items():
             readers.execute(
@@ -114,5 +126,6 @@ def sweep(files: Files, check_term: Callable[[sqlite3.Connection], None]) -> Non
         for handover in sqlite_handovers.read(control, 0):
             places = [cursor.get(handover.loser, NOWHERE) for cursor in cursors]
             places.append(starts.get(handover.loser, handover.left))
-            if min(places) >= handover.left:
-                control.execute("DELETE FROM handovers WHERE number=?", (handover.number,))
+            if min(places) < handover.left:
+                break  # a later one may stand for a player's way through this one
+            control.execute("DELETE FROM handovers WHERE number=?", (handover.number,))

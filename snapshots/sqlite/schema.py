@@ -86,7 +86,7 @@ ALTER TABLE logs ADD COLUMN last_seq INTEGER NOT NULL DEFAULT -1;
 ALTER TABLE logs ADD COLUMN finished INTEGER NOT NULL DEFAULT 0
 """
 
-# `known` is 0 once the reader was forgotten.
+# `known` is 0 for a reader that was forgotten, or keeps nothing but notes.
 _READERS_5 = """
 CREATE TABLE readers (
     name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, nonce TEXT NOT NULL, known INTEGER NOT NULL) WITHOUT ROWID;

@@ -304,6 +304,11 @@ class SqliteStore:
         checked_claim(name, nonce)
         return await self._on_files(sqlite_readers.claim, name, nonce)
 
+    async def claim_notes(self, name: str, nonce: str) -> Reader:
+        """See Store."""
+        checked_claim(name, nonce)
+        return await self._on_files(sqlite_readers.claim_notes, name, nonce)
+
     async def commit_reader(
         self, reader: Reader, positions: Mapping[str, Position], notes: Mapping[str, bytes | None]
     ) -> None:

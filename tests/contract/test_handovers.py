@@ -81,3 +81,16 @@ async def test_a_handover_goes_when_all_readers_have_passed_it_and_its_records_a
     await store.checkpoint(moved, 3, 3)
     await store.sweep_journal(term)
     assert await store.handovers() == []
+
+
+async def test_a_player_s_way_is_known_as_long_as_a_reader_has_not_passed_its_beginning(store: Store) -> None:
+    term, bus = await store.take_term(), await store.claim_reader("bus", "n")
+    await store.assign(term, {3: "s0"}, {})
+    first, second = await shard(store, "s0", records=2), await shard(store, "s1", records=1)
+    await shard(store, "s2")
+    await store.release_slots(first, term, [3], [], "s1", {})
+    moved = await store.release_slots(second, term, [3], [], "s2", {})
+    await store.commit_reader(bus, {"s0": Position(1, 1), "s1": Position(1, 1)}, {})
+    await store.checkpoint(moved, 1, 1)
+    await store.sweep_journal(term)
+    assert [(row.loser, row.gainer) for row in await store.handovers()] == [("s0", "s1"), ("s1", "s2")]

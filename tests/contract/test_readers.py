@@ -224,3 +224,35 @@ async def test_a_term_that_is_over_sweeps_and_forgets_nothing(store: Store) -> N
 
 async def test_what_was_confirmed_to_a_store_that_syncs_each_write_is_safe_at_once(store: Store) -> None:
     assert await store.horizon_ms() == 0
+
+
+async def test_who_claims_notes_alone_holds_nothing_of_the_journal(store: Store) -> None:
+    term = await store.take_term()
+    keeper = await store.claim_notes("bus-in.cashier.0", "n1")
+    assert await store.claim_notes("bus-in.cashier.0", "n1") == keeper
+    await store.commit_reader(keeper, {}, {"next": b"17"})
+    sealed = await shard(store, records=2)
+    await store.retire(sealed)
+    await store.finish_log(term, sealed.log_id)
+    assert await store.journal_logs() == []
+    assert await store.reader_positions("bus-in.cashier.0") == {}
+    with pytest.raises(Fenced):
+        await store.commit_reader(keeper, {"s0": Position(1, 1)}, {})
+    successor = await store.claim_notes("bus-in.cashier.0", "n2")
+    with pytest.raises(Fenced):
+        await store.commit_reader(keeper, {}, {"next": b"18"})
+    assert (successor.epoch, await store.reader_notes("bus-in.cashier.0")) == (keeper.epoch + 1, {"next": b"17"})
+
+
+async def test_a_reader_that_claims_notes_alone_lets_the_journal_go_and_may_come_back(store: Store) -> None:
+    term, reader = await store.take_term(), await store.claim_reader("bus", "n")
+    first = await shard(store, records=2)
+    await store.retire(first)
+    keeper = await store.claim_notes("bus", "n")
+    with pytest.raises(Fenced):
+        await store.commit_reader(reader, {}, {})
+    await store.finish_log(term, first.log_id)
+    assert await store.journal_logs() == []
+    again = await store.claim_reader("bus", "n")
+    assert again.epoch == keeper.epoch + 1
+    await store.commit_reader(again, {"s0": Position(2, 0)}, {})

@@ -15,12 +15,12 @@ from urllib.request import urlopen
 import msgspec
 import pytest
 import yaml
-from feeds.archive.making import make
 from moto.server import ThreadedMotoServer
 from prometheus_client import CollectorRegistry
 from redis import Redis
 
 from feeds.archive.settings import ArchiveSettings
+from feeds.audit.making import make
 from snapshots.archive.opening import open_archive
 from snapshots.archive.sealing import KeyRing, read_key
 from snapshots.codec import decode_batch

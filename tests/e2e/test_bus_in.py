@@ -91,7 +91,7 @@ def test_a_deposit_on_the_topic_raises_the_balance_once(
     wait_until("nobody's is a dead letter", lambda: '{code="player_not_found"} 1.0' in bus_in.metrics(), 60)
     assert balance(up, "ann") == 500
     register(up.api, "nobody", deposit=0)
-    redriven = croupier("bus", "redrive", "--integrations", str(file), "--topic", TOPIC)
+    redriven = croupier("bus", "redrive", "--integrations", str(file), "--topic", TOPIC, "--store", up.store)
     assert (redriven.returncode, redriven.stdout) == (0, f"1 dead letters sent back to {TOPIC}\n"), redriven.stderr
     wait_until("it is applied now", lambda: balance(up, "nobody") == 500, 60)
     assert bus_in.end() == 0

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -11,82 +11,22 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.support.bus_in import DEAD, TOPIC, Event, produce
+from tests.support.bus_in import Event, produce
 from tests.support.croupier_up import CroupierUp, croupier, register, token
-from tests.support.kafka import MockKafka, mock_kafka
-from tests.support.notice_world import World, notice_world
-from tests.support.redis_server import free_port
-from tests.support.webhook_receiver import Receiver, answering, receiving
+from tests.support.everything import BUS_IN_PORT, everything, kafka_with_topics
+from tests.support.kafka import MockKafka
+from tests.support.notice_world import World
+from tests.support.webhook_receiver import Receiver, answering
 
 pytestmark = pytest.mark.timeout(240)
 
-SECRET = "whsec_" + "c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2g="
-FAMILIES = ("account", "bets", "bonus", "loyalty", "money")
-BUS_IN_PORT = free_port()
 READERS = ["archive", "bus", "webhooks", "notices"]
-CATALOG = Path(__file__).parents[2] / "catalog"
 
 
 @pytest.fixture
 def kafka() -> Iterator[MockKafka]:
-    with mock_kafka(brokers=1) as cluster:
-        cluster.form_groups_within(50)
-        for topic in (*(f"croupier.{family}" for family in FAMILIES), TOPIC, DEAD):
-            cluster.create_topic(topic, 4)
+    with kafka_with_topics() as cluster:
         yield cluster
-
-
-def configured(folder: Path, kafka: MockKafka, receiver: Receiver, house: World) -> Path:
-    """integrations.yaml with every section."""
-    archive, spool = folder / "archive", folder / "spool"
-    hook = {
-        "url": receiver.url,
-        "secrets": [{"env": "HOOK_SECRET"}],
-        "events": ["DepositMade"],
-        "mode": "every",
-        "allow_http": True,
-        "networks": ["127.0.0.0/8"],
-        "begin": "oldest",
-    }
-    document = {
-        "archive": {"place": {"url": str(archive)}, "spool": str(spool), "key_file": str(folder / "key"),
-                    "segment_age_s": 0.5},
-        "bus": {"brokers": [kafka.bootstrap_servers], "installation": "tests"},
-        "bus_in": {
-            "brokers": [kafka.bootstrap_servers],
-            "topics": [{"name": TOPIC, "types": ["com.croupier.Deposit.v1"]}],
-            "first_start": "earliest",
-            "session_timeout_s": 6,
-        },
-        "webhooks": {"endpoints": {"pms": hook}},
-        "notices": {
-            "product": "casino",
-            "catalog": str(CATALOG),
-            "pam": {"url": house.url},
-            "mail": {"host": "127.0.0.1", "port": house.mail.port, "tls": "none", "sender": "no-reply@casino.example"},
-            "kinds": {"bonus_granted": {"channels": ["email"], "category": "service"}},
-        },
-    }  # fmt: skip
-    path = folder / "integrations.yaml"
-    path.write_text(json.dumps(document))
-    return path
-
-
-@asynccontextmanager
-async def everything(folder: Path, kafka: MockKafka) -> AsyncIterator[tuple[CroupierUp, Receiver, World]]:
-    (folder / "house").mkdir()
-    async with receiving() as receiver, notice_world(folder / "house") as house:
-        file = configured(folder, kafka, receiver, house)
-        options = ("--shards", "1", "--spares", "0", "--integrations", str(file))
-        env = {"HOOK_SECRET": SECRET, "CROUPIER_METRICS_PORT": str(BUS_IN_PORT)}
-        up = await asyncio.to_thread(
-            lambda: CroupierUp(folder, f"sqlite:{folder / 'store'}", *options, archive=True, **env)
-        )
-        try:
-            yield up, receiver, house
-        finally:
-            code = await asyncio.to_thread(up.stop)
-        assert code == 0, up.stderr()[-3000:]
 
 
 def scraped(url: str) -> dict[str, float]:
@@ -261,6 +201,6 @@ def check_status(up: CroupierUp) -> None:
     assert [reader["name"] for reader in cluster["readers"]] == READERS
     assert all(reader["reading"] and reader["pid"] for reader in cluster["readers"])
     breakers = {name: state for reader in cluster["readers"] for name, state in reader["breakers"].items()}
-    assert breakers == dict.fromkeys(("archive", "bus", "webhook:pms", "mail", "pam"), "closed")
+    assert breakers == dict.fromkeys(("archive", "audit", "bus", "webhook:pms", "mail", "pam"), "closed")
     shown = croupier("status", "--url", up.url, "--token", token("ops"))
     assert shown.returncode == 0 and all(name in shown.stdout for name in ("Readers of the journal", *READERS))

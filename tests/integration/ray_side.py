@@ -29,6 +29,18 @@ def joining(server: CroupierUp) -> tuple[str, str]:
     raise AssertionError("no raylet among the server's processes")
 
 
+def actor_pid(server: CroupierUp, title: str) -> int:
+    """The pid of the server's Ray actor of that class."""
+    return next(pid for pid in server.tree() if _title(pid).startswith(f"ray::{title}"))
+
+
+def _title(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 def move(server: CroupierUp, store: str, slots: Sequence[int], gainer: str) -> None:
     """Moves slots to a live shard by the Supervisor actor."""
     namespace = Settings(store=store, catalog=Path()).namespace

@@ -18,7 +18,7 @@ from actors.settings import ClientSettings
 from snapshots.contract import Position
 from snapshots.opening import open_store
 from tests.integration.load import Load
-from tests.integration.ray_side import move
+from tests.integration.ray_side import actor_pid, move
 from tests.integration.reading_up import NAMES
 from tests.support.croupier_up import CroupierUp, wait_until
 from tests.support.redis_server import RedisServer
@@ -59,10 +59,6 @@ class House:
         reader = self.readers().get(name)
         return reader is not None and reader["reading"] and reader["pid"] not in (None, but_not)
 
-    def process(self, title: str) -> int:
-        """The pid of the Ray actor of that class."""
-        return next(pid for pid in self.server.tree() if _title(pid).startswith(f"ray::{title}"))
-
     def written(self, name: str) -> dict[str, int]:
         """By player, the last version that the reader wrote. A consumer who drops repeats sees no gap."""
         last = defaultdict[str, int](int)
@@ -71,13 +67,6 @@ class House:
             assert int(version) <= last[player_id] + 1, f"{name}: {line} follows version {last[player_id]}"
             last[player_id] = max(last[player_id], int(version))
         return last
-
-
-def _title(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
 
 
 @pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.long)])
@@ -107,7 +96,7 @@ def test_all_that_happened_is_passed_on_in_order_whatever_dies(house: House) -> 
         load.more_spins(300)
         move(house.server, house.store, range(0, 256, 2), "s0")
         before = {name: house.readers()[name]["pid"] for name in NAMES}
-        os.kill(house.process("Supervisor"), signal.SIGKILL)
+        os.kill(actor_pid(house.server, "Supervisor"), signal.SIGKILL)
         load.more_spins(300)
     load.reconcile()
     for name, pid in before.items():
@@ -161,7 +150,7 @@ def test_readers_are_seen_asked_and_scraped_and_no_archive_lets_go(house: House)
     (target,) = [entry for entry in targets if entry["labels"] == {"job": "croupier-reader", "reader": "archive"}]
     metrics = httpx.get(f"http://{target['targets'][0]}/metrics").text
     assert "reader_lag_seconds" in metrics and "journal_held_bytes" in metrics and "file_sink_lines_total" in metrics
-    assert house.process("Reader")
+    assert actor_pid(house.server, "Reader")
     assert house.server.stop() == 0
     house.options = ("--no-archive",)
     house.server = house.up()

@@ -28,6 +28,8 @@ from tests.property.ledger import Facts, Ledger
 from tests.property.offers import level_at
 from tests.property.reference_wallet import Refused, picture
 from tests.property.shared_house import SharedHouse
+from tests.support.audited import Audited
+from tests.support.fact_sums import FactSums
 from tests.support.journal_account import Account
 
 
@@ -40,6 +42,8 @@ class ComparedPlayer:
         self.ledger = Ledger(player_id, house.funds_order, house.wirings, house.crowd, self._still_known)
         house.crowd.awards[player_id] = []
         self.account = Account()
+        self.facts = FactSums()
+        self.audited = Audited()
         self.moved = Movement()
         self.answers: dict[str, bytes] = {}
         self.journal: list[Transition] = []
@@ -127,6 +131,8 @@ class ComparedPlayer:
             replay(player, decode_entry(keyed))
         self.answers[transition.command_id] = transition.answer
         self.journal.append(decode_entry(keyed))
+        self.facts.add(transition, self.live.state)
+        self.audited.add(payload, self.live.state)
         for event in transition.events:
             self.account.add(event)
         self.moved = self.moved.plus(moved_in(transition))

@@ -32,6 +32,7 @@ from engine.transition import Transition
 from snapshots.codec import decode_batch, decode_entry, decode_snapshot, encode_batch, encode_entry, encode_snapshot
 from tests.property.loyalty_house import catalog_of, name_of
 from tests.property.naive_loyalty import MICRO, Answered, Fact, Ladder, Life, lived
+from tests.support.fact_sums import FactSums
 from tests.support.playing import START_MS
 
 SWEEPS_MAX = 1_000
@@ -48,6 +49,7 @@ class Pair:
     def __init__(self, ladder: Ladder, currency: str, sweep_ms: int) -> None:
         self.ladder, self.catalog, self.sweep_ms = ladder, catalog_of(ladder), sweep_ms
         self.lazy, self.swept, self.shadow, self.resumed = (Player.new("p1") for _ in range(4))
+        self.facts = FactSums()
         self.now = START_MS
         self.history: list[Fact] = []
         self._life, self._taken = lived(ladder, START_MS, (), START_MS), 0
@@ -151,6 +153,7 @@ class Pair:
         [keyed] = decode_batch(payload)
         for player in (self.shadow, self.resumed):
             replay(player, decode_entry(keyed))
+        self.facts.add(transition, self.shadow.state)
         for event in transition.events:
             if isinstance(event, LevelChanged):
                 self.changes.append((transition.time_ms, event.old, event.new, event.reason))

@@ -147,9 +147,15 @@ class Archive:
     """A sink in a folder, and what is around it. `changes` are settings."""
 
     def __init__(
-        self, folder: Path, notes: MemoryNotes | None = None, disk: Disk | None = None, **changes: Any
+        self,
+        folder: Path,
+        notes: MemoryNotes | None = None,
+        disk: Disk | None = None,
+        keks: tuple[bytes, ...] = (KEK,),
+        **changes: Any,
     ) -> None:
-        self.folder, self.notes, self.disk = folder, notes or MemoryNotes(), disk
+        """`keks`: the key-encryption key, and its predecessors behind it."""
+        self.folder, self.notes, self.disk, self._keks = folder, notes or MemoryNotes(), disk, keks
         given: dict[str, Any] = {
             "place": ArchivePlace(str(folder / "archive")),
             "spool": str(folder / "spool"),
@@ -163,7 +169,8 @@ class Archive:
 
     def _new_sink(self) -> ArchiveSink:
         metrics = ArchiveMetrics(self.registry)
-        return ArchiveSink(self.settings, self.bucket, self.notes, KEK, metrics, self.disk)
+        kek, *previous = self._keks
+        return ArchiveSink(self.settings, self.bucket, self.notes, kek, metrics, self.disk, previous=previous)
 
     async def __aenter__(self) -> "Archive":
         await self.sink.open()
@@ -174,7 +181,7 @@ class Archive:
 
     def reading(self, keys: bool = True) -> ArchivedRecords:
         """The archive as somebody else reads it, with or without keys."""
-        ring = KeyRing(self.notes, KEK) if keys else None  # type: ignore[arg-type]
+        ring = KeyRing(self.notes, self._keks[0], self._keks[1:]) if keys else None  # type: ignore[arg-type]
         return ArchivedRecords(open_bucket(self.settings.place), ring)
 
     def metric(self, name: str) -> float:

@@ -86,8 +86,8 @@ class FileReaders(MemoryReaders):
         if self._path.exists():
             self._claims, self._notes = pickle.loads(self._path.read_bytes())
 
-    async def claim_reader(self, name: str, nonce: str) -> Reader:
-        reader = await super().claim_reader(name, nonce)
+    async def claim_notes(self, name: str, nonce: str) -> Reader:
+        reader = await super().claim_notes(name, nonce)
         self._keep()
         return reader
 

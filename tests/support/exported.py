@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -11,12 +12,16 @@ from prometheus_client.process_collector import ProcessCollector
 
 from actors.metrics.shard import ShardMetrics
 from croupier.deploying.watching import WatchMetrics
+from croupier.running.report_children import ReportChildren
+from croupier.settings import Settings
 from feeds.archive.metrics import ArchiveMetrics
+from feeds.audit.metrics import AuditMetrics
 from feeds.behind import BehindAlert, BehindLimits
 from feeds.bus.incoming.metrics import BusInMetrics
 from feeds.bus.metrics import BusMetrics
 from feeds.following.metrics import ReaderMetrics
 from feeds.notifications.metrics import NoticeMetrics
+from feeds.reports.schedules.keeper import ScheduleMetrics
 from feeds.webhooks.metrics import WebhookMetrics
 from gateway.figures import HouseFigures
 from gateway.metrics import GatewayMetrics
@@ -45,6 +50,7 @@ def _registries() -> dict[str, CollectorRegistry]:
     asyncio.run(figures.refresh())
     gateway.registry.register(figures)
     WatchMetrics(gateway.registry)
+    gateway.registry.register(ReportChildren(Settings(store="", catalog=Path()), None).unreconciled)
     shard, bus_in = CollectorRegistry(), CollectorRegistry()
     shard.register(ShardMetrics())
     BusInMetrics(bus_in)
@@ -59,7 +65,7 @@ def _readers() -> CollectorRegistry:
     joined = CollectorRegistry()
     joined.register(ReaderMetrics(holds_journal=True))
     BehindAlert("archive", BehindLimits(), joined)
-    for make in (ArchiveMetrics, BusMetrics, NoticeMetrics, WebhookMetrics):
+    for make in (ArchiveMetrics, AuditMetrics, BusMetrics, NoticeMetrics, ScheduleMetrics, WebhookMetrics):
         own = CollectorRegistry()  # each has a breaker_state
         make(own)
         for collector in list(own._collector_to_names):

@@ -1,14 +1,17 @@
 """Stand-ins for what the gateway talks to, and the smallest valid request of every route."""
 
 import json
+import zlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import httpx
+import msgspec
 from msgspec.structs import replace
 
+from actors.host.clock import now_ms
 from actors.outcome import Answered, OnOutcome, Outcome, Players
 from engine import commands as c
 from engine.answers import (
@@ -50,7 +53,9 @@ from engine.views import (
     RtpView,
 )
 from gateway.access.auth import Authenticator, Caller, OpenAuth
+from gateway.access.roles import Role
 from gateway.app import GatewayApp, create_app
+from gateway.four_eyes.approvals import Summary, content_of
 from gateway.http.wire import HttpRequest
 from gateway.ports import (
     CampaignFigures,
@@ -65,7 +70,15 @@ from gateway.ports import (
     LogUnavailable,
     Overtaken,
     Population,
+    Proposal,
+    ProposalsPort,
     ReadersPort,
+    ReportAsked,
+    ReportListed,
+    ReportParameter,
+    ReportRefused,
+    ReportsPort,
+    ReportStream,
     SandboxClock,
     TimeEnds,
 )
@@ -293,6 +306,35 @@ class MemoryControlLog:
         return [(entry.operation, entry.outcome) for entry in self.entries]
 
 
+class MemoryProposals:
+    """Proposals in memory."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Proposal] = {}
+        self.bodies: dict[str, bytes] = {}
+        self.full = False
+
+    async def put(self, proposal: Proposal, body: bytes) -> Proposal | None:
+        if self.full:
+            return None
+        self.bodies.setdefault(proposal.proposal_id, body)
+        return self.held.setdefault(proposal.proposal_id, proposal)
+
+    async def listed(self) -> Sequence[Proposal]:
+        return list(self.held.values())[::-1]
+
+    async def body(self, proposal_id: str) -> bytes | None:
+        return self.bodies.get(proposal_id)
+
+    async def decide(self, proposal_id: str, known: bytes, decision: bytes) -> bytes | None:
+        held = self.held.get(proposal_id)
+        if held is None:
+            return None
+        if held.decision == known:
+            self.held[proposal_id] = held = held._replace(decision=decision)
+        return held.decision
+
+
 ENDPOINT: Mapping[str, Any] = {
     "name": "pms",
     "url": "https://pms.example/hooks",
@@ -337,6 +379,38 @@ class ScriptedReaders:
     async def ask_reader(self, name: str, request: bytes) -> bytes:
         self.asked.append((name, json.loads(request)))
         return json.dumps(self._said or READER_ANSWERS[self.asked[-1][1]["do"]]).encode()
+
+
+GGR = ReportListed("ggr", "GGR", "Stakes less wins.", frozenset({"auditor", "marketing_manager"}))
+STATEMENT = ReportListed(
+    "player-statement",
+    "Player statement",
+    "What moved a player's money.",
+    frozenset({"support"}),
+    (ReportParameter("player_id", "the player", None),),
+)
+
+
+class ScriptedReports:
+    """Two reports. Answers with a few bytes, or with `refused`; remembers what it was asked."""
+
+    def __init__(self, refused: ReportRefused | None = None, reconciled: bool | None = True) -> None:
+        self.asked: list[ReportAsked] = []
+        self._refused, self._reconciled = refused, reconciled
+
+    async def listed(self) -> Sequence[ReportListed]:
+        return [GGR, STATEMENT]
+
+    async def ask(self, asked: ReportAsked) -> ReportStream | ReportRefused:
+        self.asked.append(asked)
+        if self._refused is not None:
+            return self._refused
+        return ReportStream("text/csv; charset=utf-8", True, self._reconciled, _told(b"day,ggr\r\n", b"x,1.00\r\n"))
+
+
+async def _told(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 AMOUNTS: Mapping[str, Any] = {"real": -100, "bonus": 0, "points": "1"}
@@ -466,6 +540,30 @@ class RoleAuth:
         pass
 
 
+WAITS = "0123456789abcdef01234567"
+
+
+def one_waiting(*roles: Role) -> MemoryProposals:
+    """Bob waits for somebody with these roles to approve what he wants; by default anybody who may approve is right."""
+    wanted = msgspec.json.encode({"player_id": "p1", "points": 500, "reason": "sorry"})
+    summary = Summary(
+        route="POST /loyalty/points/add",
+        who="bob",
+        proposer_roles=("loyalty_admin",),
+        roles=roles,
+        command_id="bob:k7",
+        content=content_of(wanted),
+        content_type="application/json",
+        why="Adjustments by more than 100 points need two persons.",
+        player_id="p1",
+        reason="sorry",
+    )
+    proposals = MemoryProposals()
+    proposals.held[WAITS] = Proposal(WAITS, now_ms(), msgspec.msgpack.encode(summary))
+    proposals.bodies[WAITS] = zlib.compress(wanted)
+    return proposals
+
+
 SANDBOX = GatewaySettings(sandbox=True)
 
 
@@ -477,8 +575,10 @@ def app_with(
     control: ControlPort | None = None,
     readers: ReadersPort | None = None,
     reader_names: Sequence[str] = ("archive", "webhooks"),
+    reports: ReportsPort | None = None,
     history: HistoryPort | None = None,
     control_log: ControlLogPort | None = None,
+    proposals: ProposalsPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)
@@ -488,8 +588,10 @@ def app_with(
         cluster=cluster,
         control=control or ScriptedControl(),
         control_log=control_log or MemoryControlLog(),
+        proposals=proposals or one_waiting(),
         settings=settings,
         readers=readers or ScriptedReaders(),
+        reports=reports or ScriptedReports(),
         history=history or ScriptedHistory(),
     )
 
@@ -568,10 +670,15 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),
     "POST /webhooks/{name}/enable": Sample("/webhooks/pms/enable"),
     "POST /webhooks/{name}/disable": Sample("/webhooks/pms/disable"),
+    "GET /reports": Sample("/reports"),
+    "GET /reports/{name}.{format}": Sample("/reports/ggr.csv"),
     "GET /readers/{name}/stopped": Sample("/readers/archive/stopped"),
     "POST /readers/{name}/stopped/{player_id}/resume": Sample("/readers/archive/stopped/p1/resume"),
     "GET /cluster": Sample("/cluster"),
     "GET /audit": Sample("/audit"),
+    "GET /approvals": Sample("/approvals"),
+    "POST /approvals/{approval_id}/approve": Sample(f"/approvals/{WAITS}/approve"),
+    "POST /approvals/{approval_id}/reject": Sample(f"/approvals/{WAITS}/reject", {"reason": "not like this"}),
     "GET /health/live": Sample("/health/live"),
     "GET /health/ready": Sample("/health/ready"),
     "GET /metrics": Sample("/metrics"),
@@ -580,7 +687,7 @@ SAMPLES: Mapping[str, Sample] = {
 }
 KEYED = [name for name, route in ROUTES.items() if route.keyed]
 """What changes something, and needs a key."""
-CHANGES = [name for name in KEYED if name not in ("POST /catalog/deploy", "POST /sandbox/clock")]
+CHANGES = [name for name in KEYED if ROUTES[name].asks_player]
 """What changes a player."""
 
 

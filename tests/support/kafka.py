@@ -104,6 +104,12 @@ class MockKafka:
         push = self._library.rd_kafka_mock_push_request_errors_array
         push(self._cluster, ctypes.c_int16(api_key), ctypes.c_size_t(len(codes)), array)
 
+    def fail_no_more(self, api_key: int) -> None:
+        """What `fail` has lined up for requests of that kind is dropped."""
+        clear = self._library.rd_kafka_mock_clear_request_errors
+        clear.restype = None
+        clear(self._cluster, ctypes.c_int16(api_key))
+
     def spoil(self, topic: str, error: int) -> None:
         """What the brokers say of the topic from now on: a code of `KafkaError`."""
         self._library.rd_kafka_mock_topic_set_error(self._cluster, topic.encode(), ctypes.c_int(error))

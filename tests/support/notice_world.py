@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +269,10 @@ def level_changed(new: str = "gold", old: str = "silver", reason: str = "forced"
 def bonus_granted(until_ms: int, grant_id: str = "g1", amount: int = 1_000) -> e.BonusGranted:
     """A bonus that waited before is in the wallet, to be wagered until then."""
     return e.BonusGranted(grant_id, "welcome", amount, until_ms, 0)
+
+
+def words(part: Message | None) -> str:
+    """The text of a mail, or of a part of it."""
+    assert isinstance(part, EmailMessage)
+    content: str = part.get_content()
+    return content.rstrip()

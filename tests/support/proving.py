@@ -1,15 +1,18 @@
 """An archive with its audit tree, made at once: segments of players who really play, and a keeper that is called."""
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from engine.control_entries import ControlEntry, encode_control_entry
 from feeds.audit.extending import Extending
-from feeds.audit.keeper import Keeper, Signed
+from feeds.audit.keeper import Keeper
 from feeds.audit.metrics import AuditMetrics
 from feeds.audit.receipts import Receipts
+from feeds.audit.signed import Signed
 from feeds.reading import Followed
 from snapshots.archive.bucket import open_bucket
 from snapshots.archive.format import archived, encode_record, search
@@ -74,7 +77,7 @@ class ProvenArchive:
             metrics=self.metrics,
             checkpoint_s=0,
             now_ms=lambda: self.now_ms,
-            published=self.signed.append,
+            published=[lambda signed: self.signed.append(signed)],
         )
         return self.keeper
 
@@ -104,8 +107,10 @@ class ProvenArchive:
 
 
 def encoded(followed: Followed) -> bytes:
-    """A record as the archive keeps it, all personal parts under one key."""
+    """A record as the archive keeps it. Boxes are the same each time, so that two archives can be compared."""
     found = search(followed.record.payload)
     keys = {personal.entry.player_id: PLAYER_KEY for personal in found.personal}
     place = followed.shard_id, followed.position.epoch, followed.log_id
-    return encode_record(archived(place, followed.record, found.personal, keys))
+    record = archived(place, followed.record, found.personal, keys)
+    sealed = [replace(part, box=sha256(part.blanked).digest()) for part in record.sealed]
+    return encode_record(replace(record, sealed=sealed))

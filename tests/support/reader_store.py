@@ -1,8 +1,8 @@
-"""Cursors and notes of readers in memory, fenced as `snapshots.contract.Store` promises."""
+"""Notes in memory, fenced as `snapshots.contract.Store` promises."""
 
 from collections.abc import Mapping
 
-from snapshots.contract import Position, Reader, Routing
+from snapshots.contract import Position, Reader
 from snapshots.errors import Fenced, StoreUnavailable
 
 
@@ -15,7 +15,7 @@ class MemoryReaders:
         self._claims: dict[str, Reader] = {}
         self._notes: dict[str, dict[str, bytes]] = {}
 
-    async def claim_reader(self, name: str, nonce: str) -> Reader:
+    async def claim_notes(self, name: str, nonce: str) -> Reader:
         """See the contract."""
         self._check()
         latest = self._claims.get(name)
@@ -44,11 +44,6 @@ class MemoryReaders:
         self._check()
         found = sorted(item for item in self._notes.get(name, {}).items() if item[0].startswith(prefix))
         return dict([item for item in found if item[0] > after][:limit])
-
-    async def routing(self) -> Routing:
-        """See the contract: nobody serves."""
-        self._check()
-        return Routing(term=0, slots=(), dedicated={}, shards={})
 
     def next_of(self, topic: str, partition: int) -> int | None:
         """The watermark of the bus in."""

@@ -14,6 +14,7 @@ EXAMPLES = {
     "A public event": r"PlayerErased",
     "A refusal": r"flag_not_found",
     "A call of the store": r"held_reservations",
+    "A metric": r"money_withdrawn",
     "A field of a campaign": r"max_bet_counts",
 }
 PRODUCT_FILES_MAX = 9

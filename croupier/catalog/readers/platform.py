@@ -16,15 +16,26 @@ from croupier.catalog.readers.values import (
     amounts,
     check_range,
     distinct,
+    eur_micro,
     percents,
     round_timeout,
 )
 from engine.amounts import AMOUNT_MAX, MICRO
-from engine.catalog import Amounts, Currency, FundsOrder, Game, GameType, MaxBetCounts, RoundTimeout
+from engine.catalog import Amounts, Currency, FourEyes, FundsOrder, Game, GameType, MaxBetCounts, RoundTimeout
 from engine.currencies import EXPONENT_MAX
+from engine.deciding.syntax import POINTS_AT_ONCE_MAX
 
 FLAGS: Final = ("rtp_by_level",)
-PLATFORM_FIELDS: Final = ("currencies", "funds_order", "placement", "round_timeout", "flags", "geo_database")
+PLATFORM_FIELDS: Final = (
+    "currencies",
+    "funds_order",
+    "placement",
+    "round_timeout",
+    "flags",
+    "geo_database",
+    "four_eyes",
+)
+FOUR_EYES_FIELDS: Final = ("points", "forced_level", "campaign_budget_eur")
 GAME_FIELDS: Final = ("type", "provider", "min_bet", "max_bet", "contribution", "round_timeout", "max_bet_counts")
 
 
@@ -38,6 +49,7 @@ class Platform(NamedTuple):
     round_timeout: RoundTimeout | None
     flags: dict[str, bool]
     geo_database: str | None
+    four_eyes: FourEyes
 
 
 def read_platform(top: Place, folder: Path | None) -> Platform:
@@ -56,6 +68,7 @@ def read_platform(top: Place, folder: Path | None) -> Platform:
         round_timeout=round_timeout(fields.get("round_timeout")),
         flags=_flags(fields.get("flags")),
         geo_database=_geo_database(geo, folder) if geo else None,
+        four_eyes=_four_eyes(fields.get("four_eyes")),
     )
 
 
@@ -96,6 +109,18 @@ def _flags(place: Place | None) -> dict[str, bool]:
     if place is None:
         return {}
     return {name: value.boolean() for name, value in place.section(FLAGS).fields.items()}
+
+
+def _four_eyes(place: Place | None) -> FourEyes:
+    if place is None:
+        return FourEyes()
+    fields = place.section(FOUR_EYES_FIELDS)
+    points, level, budget = (fields.get(name) for name in FOUR_EYES_FIELDS)
+    return FourEyes(
+        points=points.integer(0, POINTS_AT_ONCE_MAX) if points else None,
+        forced_level=level.boolean() if level else False,
+        campaign_budget_micro_eur=eur_micro(budget) if budget else None,
+    )
 
 
 def _geo_database(place: Place, folder: Path | None) -> str:

@@ -21,7 +21,7 @@ from croupier.catalog.readers.fraud import (
     SIGNALS,
     WINDOW_DAYS_MAX,
 )
-from croupier.catalog.readers.platform import FLAGS, GAME_FIELDS, PLATFORM_FIELDS
+from croupier.catalog.readers.platform import FLAGS, FOUR_EYES_FIELDS, GAME_FIELDS, PLATFORM_FIELDS
 from croupier.catalog.readers.terms import (
     AWARD_FIELDS,
     BONUS_FIELDS,
@@ -71,6 +71,7 @@ from croupier.catalog.schema.parts import (
 from engine.amounts import AMOUNT_MAX
 from engine.catalog import CampaignType, ExcludedPolicy, FundsOrder, MaxBetCounts, OverMaxBet, TimeoutAction, Verdict
 from engine.currencies import EXPONENT_MAX
+from engine.deciding.syntax import POINTS_AT_ONCE_MAX
 from engine.workflow import ACTIONS, EVENTS, GUARDS, LIVE_STATES
 
 _DIALECT: Final = "http://json-schema.org/draft-07/schema#"
@@ -233,9 +234,19 @@ def platform() -> Schema:
         "placement": group(("dedicated",), {"dedicated": list_of(matching(PLAYER_ID.pattern))}),
         "round_timeout": _ROUND_TIMEOUT,
         "flags": group(FLAGS, dict.fromkeys(FLAGS, BOOLEAN)),
+        "four_eyes": _four_eyes(),
         "geo_database": TEXT | {"description": "a MaxMind-format file, relative to the catalog folder"},
     }
     return group(PLATFORM_FIELDS, fields, ("currencies",))
+
+
+def _four_eyes() -> Schema:
+    fields: dict[str, Schema] = {
+        "points": integer(0, POINTS_AT_ONCE_MAX, "adjustments by more points wait for a second person"),
+        "forced_level": BOOLEAN | {"description": "true: a level set by hand waits for a second person"},
+        "campaign_budget_eur": eur("campaigns with a larger budget, or none, wait for a second person"),
+    }
+    return group(FOUR_EYES_FIELDS, fields) | {"description": "what one person proposes and another one approves"}
 
 
 def games() -> Schema:

@@ -8,8 +8,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from itertools import count
 from typing import Final
 
 from actors.outcome import Answered
@@ -31,8 +29,6 @@ log = logging.getLogger("croupier.bus_in")
 
 LOOK_S: Final = 0.05
 WATERMARK_S: Final = 0.5
-TURNS_OUT_OF_THE_WAY: Final = 120
-"""Once in so many times: a minute."""
 LET_GO_S: Final = 5.0
 CLAIM_RETRY_S, CLAIM_MAX_S = 0.5, 60.0
 SHARE_OF_A_LANE: Final = 16
@@ -196,13 +192,10 @@ class Intake:
 
     async def _note(self) -> None:
         """Notes again and again in our own store what is finished; only then may it be committed at the broker."""
-        for turn in count(1):
+        while True:
             await asyncio.sleep(WATERMARK_S)
             for progress in list(self._partitions.values()):
                 await self._try_note(progress)
-            if turn % TURNS_OUT_OF_THE_WAY == 0:
-                with suppress(StoreError):  # tried again soon; a fenced claim is found by the next note
-                    await self._watermarks.keep_out_of_the_way()
 
     async def _try_note(self, progress: Progress) -> None:
         offset = progress.committable

@@ -1,7 +1,8 @@
 """What the bus in counts."""
 
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -28,6 +29,14 @@ class BusInMetrics:
         self._paused = Gauge("bus_in_paused", "Partitions not read now", ["topic"], registry=registry)
         self._waiting = Gauge("bus_in_waiting_events", "Messages in memory", registry=registry)
         self._breakers = Gauge("breaker_state", "0 closed, 1 half open, 2 open", ["breaker"], registry=registry)
+
+    def reads(self, topics: Iterable[str]) -> None:
+        """Shows these topics from now on, with 0: Prometheus can't tell that a counter has grown which begins at 1."""
+        for topic in topics:
+            self._stalled.labels(topic)
+            self._paused.labels(topic).set(0)
+            for outcome in get_args(EventOutcome):
+                self._events.labels(topic, outcome)
 
     def event(self, topic: str, outcome: EventOutcome) -> None:
         """Counts one message."""

@@ -1,7 +1,6 @@
 """How far each partition was finished, in our own store: a consumer group that is reset replays nothing below it.
 
-A watermark is a note of a reader of its own, since only its latest claim may write. Such a reader follows no shard, so
-its cursors are moved out of the way: nothing of the journal is kept for it.
+A watermark is a note under a name of its own, since only the name's latest claim may write.
 """
 
 import secrets
@@ -11,14 +10,12 @@ from hashlib import blake2b
 from typing import Final, NamedTuple, Protocol
 
 from feeds.bus.incoming.record import Partition
-from snapshots.contract import Position, Reader, Routing
+from snapshots.contract import Position, Reader
 
 _NEXT: Final = "next"
 """The note with the offset to begin at."""
 _BEGAN: Final = "began"
 """The note of a topic's partition 0 that says when the topic was read first (Unix ms)."""
-_BEYOND: Final = Position(2**52, 0)
-"""Behind every log that a shard will ever have."""
 TOPIC_IN_NAME_MAX: Final = 60
 FIRST_START_MS: Final = 600_000
 
@@ -26,7 +23,7 @@ FIRST_START_MS: Final = 600_000
 class ReaderStore(Protocol):
     """What the bus in needs of the store (see `snapshots.contract.Store`)."""
 
-    async def claim_reader(self, name: str, nonce: str) -> Reader: ...
+    async def claim_notes(self, name: str, nonce: str) -> Reader: ...
 
     async def commit_reader(
         self, reader: Reader, positions: Mapping[str, Position], notes: Mapping[str, bytes | None]
@@ -35,8 +32,6 @@ class ReaderStore(Protocol):
     async def reader_notes(
         self, name: str, prefix: str = "", after: str = "", limit: int = 1_000
     ) -> Mapping[str, bytes]: ...
-
-    async def routing(self) -> Routing: ...
 
 
 class Left(NamedTuple):
@@ -63,11 +58,12 @@ class Watermarks:
         """Takes a partition over; how it was left. Raises StoreError."""
         name = reader_name(place)
         self._written.pop(place, None)
-        self._readers[place] = await self._store.claim_reader(name, secrets.token_hex(8))
+        self._readers[place] = await self._store.claim_notes(name, secrets.token_hex(8))
         notes = await self._store.reader_notes(name)
         first = place[1] == 0 and _BEGAN not in notes
         began = {_BEGAN: b"%d" % self._clock_ms()} if first else {}
-        await self._store.commit_reader(self._readers[place], await self._out_of_the_way(), began)
+        if began:
+            await self._store.commit_reader(self._readers[place], {}, began)
         if _NEXT in notes:
             self._written[place] = int(notes[_NEXT])
         return Left(self._written.get(place), await self._known(place[0]))
@@ -87,15 +83,6 @@ class Watermarks:
         await self._store.commit_reader(self._readers[place], {}, {_NEXT: b"%d" % next_offset})
         self._written[place] = next_offset
 
-    async def keep_out_of_the_way(self) -> None:
-        """Passes shards that are new since the claims; to be called now and then. Raises StoreError, Fenced."""
-        positions = await self._out_of_the_way()
-        for reader in list(self._readers.values()):
-            await self._store.commit_reader(reader, positions, {})
-
-    async def _out_of_the_way(self) -> Mapping[str, Position]:
-        return dict.fromkeys((await self._store.routing()).shards, _BEYOND)
-
     def forget(self, place: Partition) -> None:
         """The partition is somebody else's."""
         self._readers.pop(place, None)
@@ -103,7 +90,7 @@ class Watermarks:
 
 
 def reader_name(place: Partition) -> str:
-    """The reader of a partition. A long topic is cut, and told apart by its digest."""
+    """Where a partition's notes are. A long topic is cut, and told apart by its digest."""
     topic, partition = place
     if len(topic) > TOPIC_IN_NAME_MAX:
         topic = f"{topic[:40]}-{blake2b(topic.encode(), digest_size=8).hexdigest()}"

@@ -101,7 +101,7 @@ def _win_credited(event: e.WinCredited, told: Told) -> BetRow:
 
 
 def _round_reversed(event: e.RoundReversed, told: Told) -> BetRow:
-    """A bonus that stays ended gets nothing back: what it released and lost is corrected, as if it had come and gone."""
+    """A bonus that stays ended gets nothing back: what it released and lost is corrected instead."""
     bonus = sum(delta.balance for delta in event.grants)
     released = sum(delta.released for delta in event.grants)
     removed = sum(delta.removed for delta in event.grants)

@@ -129,12 +129,17 @@ class BonusCancelled(PublicData, frozen=True):
 
 
 class BonusReopened(PublicData, frozen=True):
-    """A rollback undid the bonus's end: `real` left the real wallet, the bonus holds `balance` again, in `state`."""
+    """A rollback undid the bonus's end: `real` left the real wallet, the bonus holds `balance` again, in `state`.
+
+    It can be wagered until `valid_to_ms` as before. Events of older versions of Croupier lack the last two fields.
+    """
 
     grant_id: str
     real: MinorUnits
     balance: MinorUnits
     state: str
+    campaign_id: str | None = None
+    valid_to_ms: Instant | None = None
 
 
 class BonusMoved(PublicData, frozen=True):

@@ -112,7 +112,16 @@ def _cancelled(event: e.GrantCancelled, told: Told) -> PublicData:
 
 
 def _reopened(event: e.GrantReopened, told: Told) -> PublicData:
-    return p.BonusReopened(told.player_id, told.command_id, event.grant_id, event.real, event.balance, event.state)
+    return p.BonusReopened(
+        player_id=told.player_id,
+        command_id=told.command_id,
+        grant_id=event.grant_id,
+        real=event.real,
+        balance=event.balance,
+        state=event.state,
+        campaign_id=event.campaign_id or None,
+        valid_to_ms=event.valid_to_ms or None,
+    )
 
 
 def _moved(event: e.GrantMoved, told: Told) -> PublicData:

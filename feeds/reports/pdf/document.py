@@ -11,7 +11,7 @@ Kind = Literal["money", "count", "ratio", "points", "micro_eur", "text", "time"]
 Cell = str | int | float | Decimal | bool | None
 Row = Mapping[str, Cell]
 
-ChartKind = Literal["figures", "line", "bar", "stacked", "funnel", "heatmap"]
+ChartKind = Literal["figures", "line", "bar", "stacked", "funnel", "heatmap", "interval"]
 
 ROWS_MAX = 500
 """Rows of the table; the CSV has all."""
@@ -32,9 +32,10 @@ class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `figures`: the sum of each column of `y`, as large numbers. `line`: `y` over `x`. `bar`: `y` for each `x`, side by
     side. `stacked`: on top of each other. `funnel`: the columns of `y` from the widest to the narrowest, summed.
-    `heatmap`: the one column of `y` as colours, `x` across and `by` down. With `by`, one series for each value of that
-    column. Rows of several currencies make one picture for each, if the chart shows money. Only rows are drawn that
-    have the values of `where`, and not those of `without`.
+    `heatmap`: the one column of `y` as colours, `x` across and `by` down. `interval`: the columns of `y`
+    are the low end, the figure, the high end, and perhaps what it should be. With `by`, one series for each value of
+    that column. Rows of several currencies make one picture for each, if the chart shows money or ratios. Only rows are
+    drawn that have the values of `where`, and not those of `without`.
     """
 
     kind: ChartKind
@@ -49,11 +50,15 @@ class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if not self.y:
             raise ValueError("y: at least one column is due here")
-        if self.kind in ("line", "bar", "stacked", "heatmap") and self.x is None:
+        if self.kind in ("line", "bar", "stacked", "heatmap", "interval") and self.x is None:
             raise ValueError(f"x: a chart of the kind {self.kind} needs the column across")
         if self.kind == "heatmap" and (self.by is None or len(self.y) != 1):
             raise ValueError("by: a heatmap needs the column down, and one column as y")
-        if self.by is not None and self.kind in ("figures", "funnel"):
+        if self.kind == "interval" and len(self.y) not in (3, 4):
+            raise ValueError(
+                "y: an interval needs three columns: low end, figure, high end; a fourth is what it should be"
+            )
+        if self.by is not None and self.kind in ("figures", "funnel", "interval"):
             raise ValueError(f"by: a chart of the kind {self.kind} has no series")
         if self.by is not None and len(self.y) != 1:
             raise ValueError("y: with `by` one column is due here")
@@ -88,9 +93,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     definitions: Sequence[tuple[str, str]] = ()
     charts: Sequence[Chart] = ()
     reconciled: bool | None = None
-    """None: nothing was compared; `note` says why, if something could have been."""
+    """None: nothing was compared."""
     differences: Sequence[Difference] = ()
-    note: str = ""
     parameters: Mapping[str, str] = {}
     signature: str = ""
     """Of a signed report: the key and the signature, in words."""

@@ -4,6 +4,7 @@ The palette is that of Okabe and Ito, which people tell apart whatever colours t
 """
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -22,13 +23,14 @@ from feeds.reports.pdf.words import GAP, compact
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B8A800", "#333333")
 INK, FAINT = "#333333", "#D9DEE3"
 _SHADES: Final = LinearSegmentedColormap.from_list("shades", ["#F3F8FC", "#9CC8E3", "#2B83B8", "#08395C"])
-WIDTH_IN, HEIGHT_IN = 5.2, 2.9
+WIDTH_IN, HEIGHT_IN = 4.7, 2.7
 LINES_LABELLED_MAX = 12
 """Labels along a line's axis; more would run into each other."""
+LEGEND_CHARS_MAX = 62
 HATCHES: Final = ("", "///", "...", "\\\\\\", "xxx", "ooo", "---", "+++")
 """Stacked and grouped bars differ in pattern, too, so that a print in grey can be read."""
 
-_STYLE: Final[dict[str, Any]] = {
+_STYLE: Final[dict[Any, Any]] = {
     "svg.hashsalt": "croupier",
     "svg.fonttype": "path",
     "text.parse_math": False,
@@ -78,8 +80,8 @@ def _line(figure: Figure, axes: Axes, panel: Panel) -> None:
         marker = "o" if len(places) <= 40 else None
         axes.plot(places, values, color=_colour(index), linewidth=1.8, marker=marker, markersize=3, label=series.label)
     step = max(1, -(-len(places) // LINES_LABELLED_MAX))
-    axes.set_xticks(list(places)[::step], panel.categories[::step])
-    _slanted(axes, panel.categories[::step])
+    axes.set_xticks(list(places)[::step], _short(panel.categories)[::step])
+    _slanted(axes, _short(panel.categories)[::step])
     _from_zero(axes)
     _value_axis(axes, panel)
     _legend(figure, axes, panel)
@@ -113,8 +115,8 @@ def _stacked(figure: Figure, axes: Axes, panel: Panel) -> None:
         below = [held + min(0.0, value) for held, value in zip(below, values, strict=True)]
     axes.axhline(0, color=INK, linewidth=0.6)
     step = max(1, -(-len(places) // LINES_LABELLED_MAX))
-    axes.set_xticks(places[::step], panel.categories[::step])
-    _slanted(axes, panel.categories[::step])
+    axes.set_xticks(places[::step], _short(panel.categories)[::step])
+    _slanted(axes, _short(panel.categories)[::step])
     _value_axis(axes, panel)
     _legend(figure, axes, panel)
 
@@ -156,6 +158,25 @@ def _heatmap(figure: Figure, axes: Axes, panel: Panel) -> None:
     figure.set_figheight(max(1.4, min(HEIGHT_IN, 0.7 + 0.28 * len(panel.series))))
 
 
+def _interval(figure: Figure, axes: Axes, panel: Panel) -> None:
+    """A dot with its whiskers for each category, and a bar across where the figure should be."""
+    low, middle, high, *should = panel.series
+    for place in range(len(panel.categories)):
+        ends = [value for value in (low.values[place], high.values[place]) if value is not None]
+        axes.plot(ends, [place] * len(ends), color=PALETTE[5], linewidth=5, solid_capstyle="butt", zorder=2)
+    for series, style in zip((middle, *should), (_DOT, _MARK), strict=False):
+        known = [(value, place) for place, value in enumerate(series.values) if value is not None]
+        axes.scatter([value for value, _ in known], [place for _, place in known], label=series.label, **style)
+    _lying(axes, panel)
+    axes.set_ylim(len(panel.categories) - 0.4, -0.6)
+    if should:
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False)
+
+
+_DOT: Final[dict[str, Any]] = {"color": PALETTE[0], "s": 34, "zorder": 3}
+_MARK: Final[dict[str, Any]] = {"color": PALETTE[3], "s": 190, "marker": "|", "linewidths": 2.2, "zorder": 4}
+
+
 def _checked(draw: Callable[[Figure, Axes, Panel], None]) -> Callable[[Figure, Axes, Panel], None]:
     """Says so if there is nothing to draw."""
 
@@ -174,6 +195,7 @@ _DRAWERS: Final[dict[str, Callable[[Figure, Axes, Panel], None]]] = {
     "stacked": _checked(_stacked),
     "funnel": _checked(_funnel),
     "heatmap": _checked(_heatmap),
+    "interval": _checked(_interval),
 }
 
 
@@ -198,7 +220,7 @@ def _value(panel: Panel, value: float) -> str:
 def _value_axis(axes: Axes, panel: Panel) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=panel.kind == "count"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _value(panel, value)))
-    if panel.unit:
+    if panel.unit and panel.kind != "ratio":
         axes.set_ylabel(panel.unit, color=INK)
 
 
@@ -214,8 +236,17 @@ def _lying(axes: Axes, panel: Panel) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _value(panel, value)))
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x", color=FAINT, linewidth=0.6)
-    if panel.unit:
+    if panel.unit and panel.kind != "ratio":
         axes.set_xlabel(panel.unit, color=INK)
+
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _short(labels: Sequence[str]) -> Sequence[str]:
+    """Days of one year without the year: the page names the period."""
+    one_year = len({label[:4] for label in labels}) == 1 and all(_DAY.fullmatch(label) for label in labels)
+    return [label[5:] for label in labels] if one_year else labels
 
 
 def _slanted(axes: Axes, labels: Sequence[str]) -> None:
@@ -226,6 +257,12 @@ def _slanted(axes: Axes, labels: Sequence[str]) -> None:
             label.set_horizontalalignment("right")
 
 
+def _across(panel: Panel) -> int:
+    """How many names of series find room beside each other."""
+    longest = max(len(series.label) for series in panel.series)
+    return max(1, min(4, LEGEND_CHARS_MAX // (longest + 6)))
+
+
 def _legend(figure: Figure, axes: Axes, panel: Panel) -> None:
     if len(panel.series) > 1:
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=_across(panel), frameon=False)

@@ -19,6 +19,8 @@ LABEL_MAX = 28
 BARS_STANDING_MAX = 62
 
 _MICRO = 1_000_000
+APART = frozenset({"money", "ratio"})
+"""What can't be added up over currencies."""
 MILLIONTHS = frozenset({"points", "micro_eur"})
 
 
@@ -47,7 +49,7 @@ def panels(document: Document, chart: Chart) -> Sequence[Panel]:
     """The pictures of one chart, in the order in which the rows name their currencies."""
     columns = [document.column(name) for name in chart.y]
     rows = [row for row in document.rows if _wanted(chart, row)]
-    groups = _by_currency(rows) if any(column.kind == "money" for column in columns) else {"": rows}
+    groups = _by_currency(rows) if any(column.kind in APART for column in columns) else {"": rows}
     return [_panel(chart, columns, unit, rows) for unit, rows in list(groups.items())[:PANELS_MAX]]
 
 
@@ -60,7 +62,7 @@ def _wanted(chart: Chart, row: Row) -> bool:
 def _by_currency(rows: Sequence[Row]) -> Mapping[str, Sequence[Row]]:
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(str(row.get("currency") or "EUR"), []).append(row)
+        groups.setdefault(str(row.get("currency") or ""), []).append(row)
     return groups
 
 

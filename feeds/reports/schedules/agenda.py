@@ -34,7 +34,7 @@ def dues(schedule: ScheduleSettings, after_ms: int, now_ms: int) -> Iterator[Due
     """What became due after the one moment up to and with the other, oldest first, each period once."""
     zone = ZoneInfo(schedule.time_zone)
     told = ""
-    for moment in CronSim(schedule.cron, _moment(after_ms, zone)):
+    for moment in CronSim(wall_clock(schedule.cron), _moment(after_ms, zone)):
         at_ms = _ms(moment)
         if at_ms > now_ms:
             return
@@ -42,6 +42,17 @@ def dues(schedule: ScheduleSettings, after_ms: int, now_ms: int) -> Iterator[Due
         if at_ms > after_ms and period.label != told:  # cron may name the repeated hour, which has passed
             told = period.label
             yield Due(at_ms, period)
+
+
+def wall_clock(cron: str) -> str:
+    """The same expression, for hours of the wall clock: those that are skipped in spring are made up for at once.
+
+    Cron takes `*/10 2 * * *` for an interval, and an interval in the hour that is skipped never comes.
+    """
+    minute, hour, *rest = cron.split()
+    if minute.startswith("*") and not hour.startswith("*"):
+        minute = f"0-59{minute[1:]}"
+    return " ".join((minute, hour, *rest))
 
 
 def period_before(kind: PeriodKind, day: date, zone: ZoneInfo) -> Period:

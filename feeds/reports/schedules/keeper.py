@@ -8,7 +8,8 @@ same Message-ID and a sentence that says so.
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -24,8 +25,12 @@ from feeds.reports.schedules.standing import UNSEALED_MAX, Standing, Standings
 log = logging.getLogger("croupier.reports")
 
 LOOK_S = 15.0
-RETRY_S = 60.0
+RETRY_MS = 60_000
 """After a failure. Other schedules go on meanwhile."""
+SEAL_RETRY_MS = 300_000
+"""How long a report rests whose period the archive does not cover yet."""
+OWED_MS_MAX = 31 * 86_400_000
+"""For so long after its period the final report is owed that follows a provisional one."""
 LATE_MS = 3_600_000
 """A report that is delivered so long after it was due says so."""
 MINUTE_MS = 60_000
@@ -48,9 +53,6 @@ class Order(msgspec.Struct, frozen=True):
 class Maker(Protocol):
     """Makes reports, in processes of their own."""
 
-    async def sealed(self, until_ms: int) -> bool:
-        """Whether the archive covers all that happened before. Raises ReportFailed."""
-
     async def make(self, order: Order, into: Path) -> bool:
         """Writes the report into that file; whether it is final (False: provisional). Raises ReportFailed."""
 
@@ -66,6 +68,12 @@ class ScheduleMetrics:
             "reports_delivery_failures_total",
             "Scheduled reports that could not be made or delivered at an attempt; they are tried again.",
             ["schedule"],
+            registry=registry,
+        )
+        self.unreconciled = Counter(
+            "report_unreconciled_total",
+            "Reports that were made with figures that differ from what else was counted.",
+            ["report"],
             registry=registry,
         )
         self.overdue = Gauge(
@@ -108,65 +116,90 @@ class ScheduleKeeper:
                 await self._keep_up(name, schedule)
             except (ReportFailed, DeliveryFailed, OSError) as problem:
                 self._metrics.failures.labels(name).inc()
-                self._rests_until_ms[name] = self._now_ms() + int(RETRY_S * 1_000)
+                self._rest(name, RETRY_MS)
                 log.error("the scheduled report %s was not delivered, and is tried again: %s", name, problem)
 
+    def _rest(self, name: str, rest_ms: int) -> None:
+        self._rests_until_ms[name] = self._now_ms() + rest_ms
+
     async def _keep_up(self, name: str, schedule: ScheduleSettings) -> None:
+        """First what is due, oldest first; then the final reports that are owed."""
         standing = await self._standings.read(name, self._now_ms())
         for due in dues(schedule, standing.through_ms, self._now_ms()):
             self._metrics.overdue.labels(name).set((self._now_ms() - due.at_ms) / 1_000)
             if due.period.label == standing.last:
                 continue
-            if not await self._ripe(schedule, due):
+            later = await self._first(name, schedule, standing, due)
+            if later is None:
+                self._rest(name, SEAL_RETRY_MS)
                 return
-            standing = await self._first(name, schedule, standing, due)
+            standing = later
         self._metrics.overdue.labels(name).set(0)
         for period in standing.unsealed:
-            if await self._maker.sealed(period.to_ms):
-                standing = await self._final(name, schedule, standing, period)
+            standing = await self._final(name, schedule, standing, period)
 
-    async def _ripe(self, schedule: ScheduleSettings, due: Due) -> bool:
-        """Whether to make it now: the archive covers the period, or it has been waited for long enough."""
+    async def _first(self, name: str, schedule: ScheduleSettings, standing: Standing, due: Due) -> Standing | None:
+        """Delivers a period's report, final or provisional. None: it is provisional, and waits to become final."""
         waited_ms = self._now_ms() - due.at_ms
-        return waited_ms >= schedule.seal_wait_minutes * MINUTE_MS or await self._maker.sealed(due.period.to_ms)
-
-    async def _first(self, name: str, schedule: ScheduleSettings, standing: Standing, due: Due) -> Standing:
-        """Delivers a period's report, final or provisional."""
-        late_ms = self._now_ms() - due.at_ms
-        remarks = [f"It was due {late_ms // MINUTE_MS} minutes ago, and is late."] if late_ms >= LATE_MS else []
-        standing, final = await self._made_and_delivered(name, schedule, standing, due.period, remarks)
+        patient = waited_ms < schedule.seal_wait_minutes * MINUTE_MS
+        remarks = (f"It was due {waited_ms // MINUTE_MS} minutes ago, and is late.",) if waited_ms >= LATE_MS else ()
+        async with _made(self._maker, schedule, due.period) as (file, final):
+            if patient and not final:
+                return None
+            standing = await self._deliver(name, schedule, standing, due.period, file, final, remarks)
         unsealed = standing.unsealed if final else (*standing.unsealed, due.period)[-UNSEALED_MAX:]
+        if not final:
+            self._rest(name, SEAL_RETRY_MS)
         return await self._noted(
             name, replace(standing, through_ms=due.at_ms, last=due.period.label, unsealed=unsealed, sending="")
         )
 
     async def _final(self, name: str, schedule: ScheduleSettings, standing: Standing, period: Period) -> Standing:
-        """Delivers what had been delivered as provisional, now that its period is covered."""
-        remarks = ["It takes the place of the provisional one that came before."]
-        standing, final = await self._made_and_delivered(name, schedule, standing, period, remarks)
-        left = tuple(each for each in standing.unsealed if each != period or not final)
+        """Delivers what had been delivered as provisional, if the archive covers its period now."""
+        left = tuple(each for each in standing.unsealed if each != period)
+        if self._now_ms() - period.to_ms > OWED_MS_MAX:
+            log.error("the report %s of %s stays provisional: the archive never covered its period", name, period.label)
+            return await self._noted(name, replace(standing, unsealed=left))
+        async with _made(self._maker, schedule, period) as (file, final):
+            if not final:
+                self._rest(name, SEAL_RETRY_MS)
+                return standing
+            remarks = ("It takes the place of the provisional one that came before.",)
+            standing = await self._deliver(name, schedule, standing, period, file, final, remarks)
         return await self._noted(name, replace(standing, unsealed=left, sending=""))
 
-    async def _made_and_delivered(
-        self, name: str, schedule: ScheduleSettings, standing: Standing, period: Period, remarks: list[str]
-    ) -> tuple[Standing, bool]:
+    async def _deliver(
+        self,
+        name: str,
+        schedule: ScheduleSettings,
+        standing: Standing,
+        period: Period,
+        file: Path,
+        final: bool,
+        remarks: tuple[str, ...],
+    ) -> Standing:
         destination = self._destinations[name]
-        with tempfile.TemporaryDirectory(prefix="croupier-report-") as folder:
-            file = Path(folder) / f"report.{schedule.format}"
-            order = Order(schedule.report, schedule.format, period, schedule.time_zone, schedule.parameters)
-            final = await self._maker.make(order, file)
-            mark = "" if final else "-provisional"
-            path = f"{name}/{schedule.report}-{period.label}{mark}.{schedule.format}"
-            if not destination.once:
-                if standing.sending == path:
-                    remarks = [*remarks, "This may be the second copy: Croupier was stopped while it sent the first."]
-                standing = await self._noted(name, replace(standing, sending=path))
-            title = f"{schedule.report} {period.label}{' (provisional)' if mark else ''}"
-            await destination.deliver(Delivery(path, schedule.format, title, file, tuple(remarks)))
+        mark = "" if final else "-provisional"
+        path = f"{name}/{schedule.report}-{period.label}{mark}.{schedule.format}"
+        if not destination.once:
+            if standing.sending == path:
+                remarks = (*remarks, "It may be a second copy: an earlier attempt to send it was broken off.")
+            standing = await self._noted(name, replace(standing, sending=path))
+        title = f"{schedule.report} {period.label}{'' if final else ' (provisional)'}"
+        await destination.deliver(Delivery(path, schedule.format, title, file, remarks))
         self._metrics.delivered.labels(name).inc()
         log.info("report %s delivered", path)
-        return standing, final
+        return standing
 
     async def _noted(self, name: str, standing: Standing) -> Standing:
         await self._standings.write(name, standing)
         return standing
+
+
+@asynccontextmanager
+async def _made(maker: Maker, schedule: ScheduleSettings, period: Period) -> AsyncIterator[tuple[Path, bool]]:
+    """The report's file, which is removed at the end, and whether it is final."""
+    with tempfile.TemporaryDirectory(prefix="croupier-report-") as folder:
+        file = Path(folder) / f"report.{schedule.format}"
+        order = Order(schedule.report, schedule.format, period, schedule.time_zone, schedule.parameters)
+        yield file, await maker.make(order, file)

@@ -1,25 +1,24 @@
 """The section `reports` of integrations.yaml: which report goes where, and when."""
 
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
-from feeds.notifications.settings import MailSettings
+from feeds.notifications.settings import MailSettings, Path
 from snapshots.archive.place import ArchivePlace
 
 PeriodKind = Literal["previous_day", "previous_week", "previous_month"]
 Format = Literal["pdf", "csv", "json"]
 Name = Annotated[
     str,
-    Meta(
-        pattern="^[a-z0-9][a-z0-9-]{0,62}$",
-        description="a name of small letters, digits and hyphens",
-    ),
+    Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$", description="a name of small letters, digits and hyphens"),
 ]
-MailAddress = Annotated[str, Meta(pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$", max_length=254, description="a mail address")]  # fmt: skip
+MailAddress = Annotated[
+    str, Meta(pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$", max_length=254, description="a mail address")
+]
 
 
 class ScheduleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,10 +64,23 @@ class ReportsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"mail: the schedule {without[0]} goes to mailboxes, but no SMTP server is named")
 
 
+class ScheduledArchive(msgspec.Struct, frozen=True, kw_only=True):
+    """What the archive's process is told if there are schedules: how its sink is made, and what is kept beside it.
+
+    The alert limits are the archive's own, at the place where the process looks for them.
+    """
+
+    alert_after_minutes: int
+    alert_after_bytes: int
+    sink_factory: str
+    sink_settings: str
+    reports: ReportsSettings
+    store: str
+    integrations: str | None = None
+
+
 def check_cron(expression: str) -> None:
     """Raises ValueError in words if it is none, or names a time that never comes."""
-    from datetime import UTC, datetime
-
     try:
         from cronsim import CronSim, CronSimError
     except ImportError as missing:
@@ -87,5 +99,5 @@ def check_time_zone(name: str) -> None:
     """Raises ValueError in words if there is no such time zone."""
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as problem:
+    except (KeyError, OSError, ValueError) as problem:
         raise ValueError(f"time_zone: there is no {name!r}; write it like Europe/Berlin") from problem

@@ -15,6 +15,7 @@ from engine.commands import (
 )
 from engine.queries import GetLoyalty, GetRtp
 from engine.views import LoyaltyView, RtpView
+from gateway.access.auth import Caller
 from gateway.access.roles import GAME, LOYALTY, PEOPLE, PLATFORM, READERS
 from gateway.declaring import CONTROL, CONVERTED, Routes
 from gateway.documents.requests import (
@@ -25,7 +26,8 @@ from gateway.documents.requests import (
     PlayerRequest,
     RedemptionRequest,
 )
-from gateway.routes.call import Lang, PlayerId, ThisCall, answer, created
+from gateway.four_eyes.thresholds import for_level, for_points
+from gateway.routes.call import Call, Lang, PlayerId, ThisCall, answer, created
 from gateway.routes.loyalty import render
 from gateway.routes.loyalty.schemas import (
     LevelSetJson,
@@ -35,9 +37,12 @@ from gateway.routes.loyalty.schemas import (
     RedemptionJson,
     RtpJson,
 )
+from gateway.routes.second_person import done_or_waiting, performs
 
 routes = Routes()
 
+ADD_POINTS: Final = "POST /loyalty/points/add"
+SET_LEVEL: Final = "POST /loyalty/status/update"
 _REDEMPTION: Final = ("redemption_not_found", "invalid_state")
 
 RedemptionId = Annotated[str, Path(pattern=OWN_ID)]
@@ -66,17 +71,31 @@ async def rtp(call: ThisCall, player_id: PlayerId, game_id: GameId) -> Response:
     return answer(render.rtp(cast(RtpView, outcome.answer)))
 
 
-@routes.change("POST /loyalty/points/add", roles=LOYALTY, answers=PointsAdjustedJson, refuses=("insufficient_points",))
+@routes.change(ADD_POINTS, roles=LOYALTY, answers=PointsAdjustedJson, refuses=("insufficient_points",), may_wait=True)
 async def add_points(call: ThisCall, body: AdjustPointsRequest) -> Response:
     """An operator adds points, or takes points away until none is available."""
-    outcome = await call.command(body.player_id, AdjustPoints(body.points, body.reason))
+    return await done_or_waiting(
+        call, lambda rules: for_points(rules, body.points), player_id=body.player_id, reason=body.reason
+    )
+
+
+@performs(ADD_POINTS)
+async def _add_points(call: Call, _: Caller, command_id: str) -> Response:
+    body = AdjustPointsRequest.model_validate_json(call.body)
+    outcome = await call.execute(body.player_id, command_id, AdjustPoints(body.points, body.reason))
     return answer(render.points_adjusted(cast(PointsAnswer, outcome.answer), body.player_id, outcome.replayed))
 
 
-@routes.change("POST /loyalty/status/update", roles=LOYALTY, answers=LevelSetJson, refuses=("level_not_found",))
+@routes.change(SET_LEVEL, roles=LOYALTY, answers=LevelSetJson, refuses=("level_not_found",), may_wait=True)
 async def set_level(call: ThisCall, body: ForceLevelRequest) -> Response:
     """An operator sets the level, up or down; no `level_up` campaign fires."""
-    outcome = await call.command(body.player_id, ForceLevel(body.level, body.reason))
+    return await done_or_waiting(call, for_level, player_id=body.player_id, reason=body.reason)
+
+
+@performs(SET_LEVEL)
+async def _set_level(call: Call, _: Caller, command_id: str) -> Response:
+    body = ForceLevelRequest.model_validate_json(call.body)
+    outcome = await call.execute(body.player_id, command_id, ForceLevel(body.level, body.reason))
     return answer(render.level_set(cast(LevelAnswer, outcome.answer), body.player_id, outcome.replayed))
 
 

@@ -62,8 +62,15 @@ Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,15}$", description="As a
 Text = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
-@routes.read("GET /audit", roles=AUDITOR, answers=AuditJson, refuses=("journal_unavailable",), asks_player=False,
-             recorded=True)  # fmt: skip
+@routes.read(
+    "GET /audit",
+    roles=AUDITOR,
+    answers=AuditJson,
+    refuses=("journal_unavailable",),
+    asks_player=False,
+    recorded=True,
+    as_csv=True,
+)
 async def audit(
     call: ThisCall,
     player_id: Annotated[str | None, Query(pattern=IDENTIFIER)] = None,

@@ -8,19 +8,25 @@ import pytest
 
 from tests.support.croupier_up import CroupierUp
 
-SEGMENT_AGE_S = 0.5
+SEGMENT_AGE_S = CHECKPOINT_S = 0.5
+ORIGIN = "casino.example/log"
 
 
 def integrations_file(folder: Path) -> Path:
-    """integrations.yaml: an archive in `folder/archive` that is there almost at once."""
+    """integrations.yaml: an archive in `folder/archive` that is there almost at once, checkpoints in `folder/vault`."""
     archive = {
         "place": {"url": str(folder / "archive")},
         "spool": str(folder / "spool"),
         "key_file": str(folder / "archive.key"),
         "segment_age_s": SEGMENT_AGE_S,
     }
+    audit = {
+        "origin": ORIGIN,
+        "checkpoint_s": CHECKPOINT_S,
+        "publish": {"vault": {"bucket": {"url": str(folder / "vault")}}},
+    }
     path = folder / "integrations.yaml"
-    path.write_text(json.dumps({"archive": archive}))
+    path.write_text(json.dumps({"archive": archive, "audit": audit}))
     return path
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.feeds.topic import deduplicated
 from tests.integration.load import Load
-from tests.integration.ray_side import move
+from tests.integration.ray_side import actor_pid, move
 from tests.support.croupier_up import CroupierUp, wait_until
 from tests.support.kafka import MockKafka, mock_kafka
 from tests.support.redis_server import RedisServer
@@ -71,6 +71,12 @@ class House:
         os.kill(pid, signal.SIGKILL)
         wait_until("the bus is replaced", lambda: self.reads("bus", but_not=pid), 60)
 
+    def kill_supervisor(self) -> None:
+        """SIGKILL, and waits until its successor has a bus of its own."""
+        pid = self.reader("bus")["pid"]
+        os.kill(actor_pid(self.server, "Supervisor"), signal.SIGKILL)
+        wait_until("the next supervisor has its bus", lambda: self.reads("bus", but_not=pid), 60)
+
     def journal(self) -> dict[str, list[str]]:
         """By player, the ids of the public events of its versions 1, 2, 3 …, which the journal is checked to have."""
         ids: dict[str, list[str]] = {}
@@ -118,7 +124,7 @@ def test_the_topic_holds_what_the_journal_holds_whatever_dies(house: House) -> N
         move(house.server, house.store, range(0, 256, 2), "s0")
         for partition in range(6):
             kafka.lead(TOPIC, partition, 1 + partition % 3)
-        house.kill_bus()
+        house.kill_supervisor()
         load.more_spins(300)
     load.reconcile()
     wait_until("the bus has told all", lambda: house.has_told_all("bus"), 60)

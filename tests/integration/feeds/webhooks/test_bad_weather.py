@@ -268,6 +268,7 @@ async def test_what_is_counted() -> None:
             KilledNotes(), {"crm": settings(receiver.url, connections=1, **EVERY)}, clock, registry=registry
         ) as sink,
     ):
+        assert registry.get_sample_value("webhook_deliveries_total", {"endpoint": "crm", "outcome": "dead"}) == 0
         await take(sink, journal)
         await receiver.until(lambda: len(receiver.received) == 3)
         await until_rests(sink)

@@ -2,61 +2,20 @@
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from croupier.cli import main
+from tests.support.answering_gateway import Gateway, answering_gateway
 from tests.support.gateway_doubles import ENDPOINT, READER_ANSWERS
-
-
-class Gateway:
-    """Answers each path with a document, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, Any]] = {
-            "/webhooks": (200, READER_ANSWERS["list"]),
-            **{f"/webhooks/pms/{verb}": (200, said) for verb, said in READER_ANSWERS.items()},
-        }
-        self.asked: list[tuple[str, str, Any, str | None]] = []
-        self.url = ""
 
 
 @pytest.fixture
 def gateway() -> Iterator[Gateway]:
-    double = Gateway()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.answer()
-
-        def do_POST(self) -> None:
-            self.answer()
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            token = self.headers.get("authorization")
-            double.asked.append((self.command, self.path, json.loads(body) if body else None, token))
-            status, said = double.answers[self.path]
-            content = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    double.url = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield double
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    verbs = {f"/webhooks/pms/{verb}": (200, said) for verb, said in READER_ANSWERS.items()}
+    with answering_gateway({"/webhooks": (200, READER_ANSWERS["list"]), **verbs}) as double:
+        yield double
 
 
 def run(gateway: Gateway, *words: str) -> int:

@@ -325,6 +325,23 @@ async def test_without_an_archive_what_is_trimmed_is_left_out_aloud(
         await until_at(writer, "s0", Position(1, 8))
 
 
+async def test_a_process_that_was_replaced_does_not_call_lost_what_its_successor_has_read(
+    writer: Writer, sinks: Sinks, caplog: pytest.LogCaptureFixture
+) -> None:
+    await writer.claim("s0")
+    async with following(writer.store, sinks, "archive") as follower:
+        await eventually(lambda: not follower.trouble)
+        writer.store.down.add("journal_logs")
+        await writer.write("s0", *deposits("alice", range(1, 9)))
+        successor = await writer.store.claim_reader("archive", "another")
+        await writer.store.commit_reader(successor, {"s0": Position(1, 8)}, {})
+        await writer.store.checkpoint(writer.incs["s0"], 8, 5)
+        writer.store.down.clear()
+        await eventually(lambda: sinks.last.closed)
+        assert 'reader_stalled_total{reason="trimmed"} 0.0' in exposed(follower.metrics)
+    assert "are gone from the store" not in caplog.text
+
+
 async def test_what_is_trimmed_and_not_in_the_archive_stops_the_shard_and_says_so(
     writer: Writer, sinks: Sinks, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -349,10 +366,13 @@ async def test_a_record_that_does_not_continue_the_chain_is_not_passed_on(
     connection = sqlite3.connect(tmp_path / "shard-s0.db", isolation_level=None)
     connection.execute("UPDATE records SET payload=? WHERE at=?", (batch(step("alice", 2, 9_999)), (1 << 40) + 2))
     connection.close()
-    async with following(writer.store, sinks):
+    async with following(writer.store, sinks) as follower:
+        assert follower.metrics.stalls["corrupt"] == 0
         await sinks.has(1)
         await eventually(lambda: "log s0-1 record 2: its bytes do not match its hash" in caplog.text)
         assert sinks.last.versions() == {"alice": [1]}
+        assert 'reader_stalled_total{reason="corrupt"} 0.0' not in exposed(follower.metrics)
+        assert follower.metrics.stalls["corrupt"] > 0
 
 
 async def test_nothing_is_passed_on_that_the_store_may_still_lose(
@@ -376,15 +396,18 @@ async def test_a_store_that_is_down_is_waited_for(writer: Writer, sinks: Sinks) 
     for name in ("claim_reader", "reader_positions", "horizon_ms", "journal_logs", "read_log", "handovers"):
         writer.store.fail(name, "before", 2)
     writer.store.fail("commit_reader", "after", 2)
-    async with following(writer.store, sinks):
+    async with following(writer.store, sinks) as follower:
         await sinks.has(1)
         await until_at(writer, "s0", Position(1, 1))
+        before = follower.metrics.stalls["store_unavailable"]
         writer.store.down |= {"journal_logs", "commit_reader", "read_log", "handovers"}
         await asyncio.sleep(0.02)
         await writer.write("s0", *deposits("alice", [2]))
         writer.store.down.clear()
         await until_at(writer, "s0", Position(1, 2))
         assert [sink.versions() for sink in sinks.made] == [{"alice": [1, 2]}]
+        after = follower.metrics.stalls["store_unavailable"]
+        assert after > before and f'{{reason="store_unavailable"}} {after}.0' in exposed(follower.metrics)
 
 
 async def test_a_reader_whose_name_is_claimed_by_another_ends(writer: Writer, sinks: Sinks) -> None:

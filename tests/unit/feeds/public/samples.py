@@ -243,5 +243,6 @@ _EVENTS: Final[list[tuple[tuple[e.AnyEvent, ...], bytes]]] = [
 TRANSITIONS: Final[list[Transition]] = [
     *(transition("anna", version, events, answer) for version, (events, answer) in enumerate(_EVENTS, start=1)),
     spin("anna", len(_EVENTS) + 1),
+    transition("anna", len(_EVENTS) + 2, (e.GrantReopened("g4-1", 900, 1_000, "in_wager", "welcome", START_MS + 5),)),
 ]
 """All of one player, in versions without gaps."""

@@ -64,10 +64,15 @@ MATRIX = """
     POST /webhooks/{name}/replay          . . . . . x .
     POST /webhooks/{name}/enable          . . . . . x .
     POST /webhooks/{name}/disable         . . . . . x .
+    GET /reports                          . x x x x x x
+    GET /reports/{name}.{format}          . . . x . . x
     GET /readers/{name}/stopped           . . . . . x .
     POST /readers/{name}/stopped/{player_id}/resume       . . . . . x .
     GET /cluster                          . . . . x x x
     GET /audit                            . . . . . . x
+    GET /approvals                        . . x x . x x
+    POST /approvals/{approval_id}/approve . . x x . x .
+    POST /approvals/{approval_id}/reject  . . x x . x .
     GET /health/live                      x x x x x x x
     GET /health/ready                     x x x x x x x
     GET /metrics                          x x x x x x x

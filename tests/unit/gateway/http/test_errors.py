@@ -21,14 +21,16 @@ from gateway.access.auth import ProofAuth
 from gateway.access.keys import ApiKeys
 from gateway.app import GatewayApp
 from gateway.http.errors import TABLE
-from gateway.ports import Checked, Finding, KeyTaken, SandboxClock
+from gateway.ports import Checked, Finding, KeyTaken, ReportRefused, SandboxClock
 from tests.support.engine_players import EnginePlayers
 from tests.support.gateway_doubles import (
     SPIN,
+    WAITS,
     RoleAuth,
     ScriptedControl,
     ScriptedPlayers,
     ScriptedReaders,
+    ScriptedReports,
     app_with,
     calling,
 )
@@ -280,12 +282,28 @@ async def test_refusals_of_a_reader(code: str) -> None:
     assert response.json()["detail"] == "Words of the reader."
 
 
+@pytest.mark.parametrize("code", ["report_not_found", "report_unavailable", "overloaded"])
+async def test_refusals_of_a_report(code: str) -> None:
+    reports = ScriptedReports(ReportRefused(code, "Words of whoever makes it."))
+    async with calling(app_with(reports=reports)) as client:
+        response = await client.get("/reports/ggr.csv")
+    check(response, code)
+    assert response.json()["detail"] == "Words of whoever makes it."
+
+
 async def test_receipt_pending() -> None:
     readers = ScriptedReaders({"outcome": "pending", "retry_after_s": 42})
     async with calling(app_with(readers=readers)) as client:
         response = await client.get("/players/p1/receipts/s-1")
     check(response, "receipt_pending")
     assert response.headers["retry-after"] == "42"
+
+
+@pytest.mark.parametrize(("approval_id", "code"), [(WAITS, "own_proposal"), ("feed", "approval_not_found")])
+async def test_refusals_of_an_approval(approval_id: str, code: str) -> None:
+    headers = {"idempotency-key": "k", "x-api-key": "bob"}
+    async with calling(app_with()) as client:
+        check(await client.post(f"/approvals/{approval_id}/approve", headers=headers), code)
 
 
 async def test_catalog_invalid_lists_the_problems() -> None:
@@ -338,6 +356,8 @@ def test_every_refusal_has_a_row() -> None:
 def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
     others |= {"catalog_invalid", "webhook_not_found", "replay_impossible", "receipt_pending"}
+    others |= {"own_proposal", "approval_not_found"}
+    others |= {"report_not_found", "report_unavailable"}
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 
 

@@ -5,6 +5,7 @@ from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from tests.support.gateway_doubles import (
     MemoryControlLog,
+    MemoryProposals,
     QuietCluster,
     ScriptedControl,
     ScriptedPlayers,
@@ -42,6 +43,7 @@ async def test_the_document_of_events_is_served_as_it_was_given() -> None:
         QuietCluster(""),
         ScriptedControl(),
         MemoryControlLog(),
+        MemoryProposals(),
         GatewaySettings(),
         b'{"asyncapi":"3.0.0"}',
     )

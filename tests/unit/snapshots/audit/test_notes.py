@@ -14,9 +14,8 @@ from snapshots.audit.notes import (
 
 NEUMANN = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 WORDS = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
-NOTE = (
-    f"{WORDS}\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
-)
+SIGNATURE = "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
+NOTE = f"{WORDS}\n— PeterNeumann {SIGNATURE}\n"
 """A key and a note of Go's package golang.org/x/mod/sumdb/note."""
 SEED = bytes(range(32))
 ROOT = bytes(range(32, 64))
@@ -69,7 +68,9 @@ def test_a_note_of_somebody_else_is_refused() -> None:
         verified_checkpoint(note, [Signer(SEED, "casino.example/log").verifier])
 
 
-@pytest.mark.parametrize("text", ["o\n01\nAAAA\n", "o\n-1\nAAAA\n", "o\n1\nAAAA\n", "\n1\n" + "A" * 43 + "=\n", "o\n1\n"])
+@pytest.mark.parametrize(
+    "text", ["o\n01\nAAAA\n", "o\n-1\nAAAA\n", "o\n1\nAAAA\n", "\n1\n" + "A" * 43 + "=\n", "o\n1\n"]
+)
 def test_what_is_no_checkpoint(text: str) -> None:
     with pytest.raises(NoteInvalid):
         read_checkpoint(text)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import msgspec
 import pytest
@@ -21,7 +20,7 @@ from snapshots.contract import CatalogRow, LogHead, Owner
 from snapshots.opening import open_store
 from tests.support.example_catalog import SHIPPED
 from tests.support.notes import MemoryNotes
-from tests.support.notice_world import World, level_changed, notice_world
+from tests.support.notice_world import World, level_changed
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # of Apprise
 
@@ -29,12 +28,6 @@ BOTH = {"level_changed": {"channels": ["email", "sms"]}}
 PLAYERS = ("p1", "p2")
 WRITES = 1 + 2 * len(PLAYERS) * 2
 """The record's, and two for each notice."""
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with notice_world(tmp_path) as made:
-        yield made
 
 
 class DyingNotes(MemoryNotes):

@@ -1,0 +1,48 @@
+"""What commands of operators share: they ask a gateway over HTTP, with a token, and say why there is no answer."""
+
+import argparse
+import json
+import os
+import sys
+from http.client import HTTPException
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+TIMEOUT_S: Final = 45
+"""A test of a webhook waits for the endpoint, at most half a minute."""
+
+
+def add_gateway(parser: argparse.ArgumentParser, command: Any) -> None:
+    """The options that say which gateway is asked, and the command that asks."""
+    default = os.environ.get("CROUPIER_URL", "http://127.0.0.1:8080")
+    parser.add_argument("--url", default=default, help="the URL of a gateway (%(default)s)")
+    parser.add_argument("--token", default=os.environ.get("CROUPIER_TOKEN"), help="bearer token of role ops")
+    parser.set_defaults(command=command)
+
+
+def ask_gateway(
+    options: argparse.Namespace, method: str, path: str, body: object | None = None
+) -> dict[str, Any] | None:
+    """The gateway's answer, JSON; None after saying on standard error why there is none."""
+    headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
+    data = None if body is None else json.dumps(body).encode()
+    headers |= {} if data is None else {"Content-Type": "application/json"}
+    request = Request(options.url.rstrip("/") + path, data, headers, method=method)
+    try:
+        with urlopen(request, timeout=TIMEOUT_S) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except HTTPError as refused:
+        print(f"croupier: {options.url} refused with {refused.code}: {_detail(refused)}", file=sys.stderr)
+    except (URLError, OSError, ValueError, HTTPException) as problem:
+        reason = getattr(problem, "reason", problem)
+        print(f"croupier: no Croupier answers at {options.url}: {reason}", file=sys.stderr)
+    return None
+
+
+def _detail(refused: HTTPError) -> str:
+    try:
+        return str(json.load(refused)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return str(refused.reason)

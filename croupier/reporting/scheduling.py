@@ -1,0 +1,140 @@
+"""The archive's process with scheduled reports: `ReaderPlan.factory` names `make` if there are schedules.
+
+Each report is made by a process of its own, `croupier report`, which ends with this one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from actors.host.importing import imported
+from croupier.reporting.told import LINE_BYTES_MAX, Told, decode_told
+from feeds.following.runner import Factory
+from feeds.reading import Notes, Sink, SinkFailed
+from feeds.reports.schedules.beside import SinkWithSchedules
+from feeds.reports.schedules.destinations import Destination, MailDestination, PlaceDestination
+from feeds.reports.schedules.keeper import Order, ReportFailed, ScheduleKeeper, ScheduleMetrics
+from feeds.reports.schedules.settings import ReportsSettings, ScheduledArchive, ScheduleSettings
+from feeds.reports.schedules.standing import Standings
+from snapshots.archive.bucket import open_bucket
+from snapshots.credentials import CredentialMissing
+from snapshots.errors import StoreUnsuitable
+
+log = logging.getLogger("croupier.reports")
+
+MADE_WITHIN_S: Final = 1_800.0
+PIECE_BYTES: Final = 262_144
+
+
+async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Sink:
+    """The archive's sink, with the schedules beside it; `settings` is the JSON of ScheduledArchive.
+
+    Raises SinkFailed if a key, a folder or a bucket is not as the settings say.
+    """
+    wanted = msgspec.json.decode(settings, type=ScheduledArchive)
+    factory: Factory = imported(wanted.sink_factory)
+    inner = await factory(wanted.sink_settings.encode(), notes, registry)
+    schedules = wanted.reports.schedules
+    metrics = ScheduleMetrics(registry)
+    keeper = ScheduleKeeper(
+        schedules=schedules,
+        destinations={name: _destination(name, each, wanted.reports) for name, each in schedules.items()},
+        maker=ChildMaker(wanted, metrics),
+        standings=Standings(notes),
+        metrics=metrics,
+        now_ms=lambda: time.time_ns() // 1_000_000,
+    )
+    return SinkWithSchedules(inner, keeper)
+
+
+def _destination(name: str, schedule: ScheduleSettings, reports: ReportsSettings) -> Destination:
+    if schedule.place is None:
+        assert reports.mail is not None  # the settings were checked
+        return MailDestination(reports.mail, schedule.mail)
+    try:
+        return PlaceDestination(open_bucket(schedule.place))
+    except (StoreUnsuitable, CredentialMissing) as problem:
+        raise SinkFailed(f"the schedule {name}: {problem}") from problem
+
+
+class ChildMaker:
+    """Implements `Maker`."""
+
+    def __init__(self, settings: ScheduledArchive, metrics: ScheduleMetrics) -> None:
+        self._metrics = metrics
+        for schedule in settings.reports.schedules.values():
+            metrics.unreconciled.labels(schedule.report)
+        self._places: Mapping[str, str | None] = {
+            "store": settings.store,
+            "integrations": settings.integrations,
+            "reports": None if settings.reports.definitions is None else str(settings.reports.definitions),
+        }
+
+    async def make(self, order: Order, into: Path) -> bool:
+        """See Maker."""
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "croupier", "report", order.report, "--machine"),
+            *self._options(order),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=LINE_BYTES_MAX,
+        )
+        try:
+            async with asyncio.timeout(MADE_WITHIN_S):
+                told = await _written(child, into)
+        except TimeoutError:
+            raise ReportFailed(f"the report was not made within {MADE_WITHIN_S:.0f} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                if child.returncode is None:
+                    child.kill()
+            await child.wait()
+        if told.reconciled is False:
+            self._metrics.unreconciled.labels(order.report).inc()
+            log.error("the report %s has figures that differ from what else was counted", order.report)
+        return not told.provisional
+
+    def _options(self, order: Order) -> list[str]:
+        """Values are joined to their options: one that begins with a hyphen is no option of its own."""
+        options: dict[str, str | None] = {
+            "format": order.format,
+            "from": _instant(order.period.from_ms),
+            "to": _instant(order.period.to_ms),
+            "time-zone": order.time_zone,
+        }
+        named = [f"--{name}={value}" for name, value in {**options, **self._places}.items() if value is not None]
+        return named + [f"--set={name}={value}" for name, value in order.parameters.items()]
+
+
+async def _written(child: asyncio.subprocess.Process, into: Path) -> Told:
+    """What was told of the report, once all of it is in the file. Raises ReportFailed."""
+    assert child.stdout is not None
+    told = _told(await child.stdout.readline())
+    if told.refused:
+        raise ReportFailed(f"{told.field}: {told.detail}" if told.field else told.detail)
+    with into.open("wb") as out:
+        while piece := await child.stdout.read(PIECE_BYTES):
+            await asyncio.to_thread(out.write, piece)
+    if code := await child.wait():
+        raise ReportFailed(f"the report was cut off: its process ended with exit code {code}")
+    return told
+
+
+def _told(line: bytes) -> Told:
+    try:
+        return decode_told(line)
+    except msgspec.DecodeError:
+        raise ReportFailed("the process that makes the report ended; the log says why") from None
+
+
+def _instant(unix_ms: int) -> str:
+    return datetime.fromtimestamp(unix_ms / 1_000, UTC).isoformat()

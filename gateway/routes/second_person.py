@@ -1,0 +1,89 @@
+"""Routes whose operation may wait for a second person: proposing it, and carrying it out once it is approved."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.responses import Response
+
+from actors.host.clock import now_ms
+from engine.catalog import FourEyes
+from gateway.access.auth import Caller
+from gateway.access.roles import Role
+from gateway.documents.base import WaitingJson
+from gateway.documents.values import rfc3339
+from gateway.four_eyes.approvals import Summary, Waiting, content_of
+from gateway.http.errors import Refused, key_taken
+from gateway.recording.operation import WAITING
+from gateway.routes.call import Call, answer
+
+Perform = Callable[[Call, Caller, str], Awaitable[Response]]
+"""Carries an operation out: the request, on whose behalf, and the command id. The body is that of `Call.body`."""
+
+PERFORM: Final[dict[str, Perform]] = {}
+"""By route: how an operation that was approved is carried out."""
+
+
+def performs(route: str) -> Callable[[Perform], Perform]:
+    """Declares how the operation of a route that may wait is carried out."""
+
+    def declare(perform: Perform) -> Perform:
+        PERFORM[route] = perform
+        return perform
+
+    return declare
+
+
+async def done_or_waiting(call: Call, why: Callable[[FourEyes], str], *, player_id: str, reason: str) -> Response:
+    """Carries the operation of this request out at once, or lets it wait if `why` says that two persons must agree."""
+    caller = call.admit()
+    command_id = call.command_id(caller)
+    needed = why(call.parts.control.catalog().four_eyes)
+    if not needed:
+        return await PERFORM[call.route.name](call, caller, command_id)
+    call.about(player_id=player_id, reason=reason)
+    await call.ask_first(wanted={"two_persons": needed})
+    return await wait(call, caller, command_id, needed, call.route.roles & caller.roles)
+
+
+async def wait(
+    call: Call, caller: Caller, command_id: str, why: str, roles: frozenset[Role], base: int = 0
+) -> Response:
+    """Lets the operation wait (202). Once it is approved, the same request again gets the operation's own answer.
+
+    `roles` are those that the second person must have. Raises Refused if the operation was rejected.
+    """
+    operation = call.operation
+    summary = Summary(
+        route=call.route.name,
+        who=caller.id,
+        proposer_roles=tuple(sorted(caller.roles)),
+        roles=tuple(sorted(roles)),
+        command_id=command_id,
+        content=content_of(call.body),
+        content_type=call.headers.get(b"content-type", b"").decode("latin-1"),
+        why=why,
+        player_id=operation.player_id,
+        reason=operation.reason,
+        base=base,
+    )
+    asked_ms = now_ms()
+    waiting = await call.parts.approvals.propose(summary, call.body, asked_ms)
+    if waiting.summary.content != summary.content:
+        raise key_taken()
+    if waiting.decision is not None and waiting.decision.verdict == "approved":
+        return await PERFORM[call.route.name](call.approved(waiting), caller, command_id)
+    if waiting.status(asked_ms) != "waiting":
+        raise decided(waiting)
+    operation.outcome = WAITING
+    call.tell(None, {"approval_id": waiting.approval_id, "why": why})
+    expires_at, replayed = rfc3339(waiting.lapses_ms), waiting.put_ms != asked_ms
+    return answer(WaitingJson(waiting.approval_id, "waiting", why, expires_at, replayed), 202)
+
+
+def decided(waiting: Waiting) -> Refused:
+    """`invalid_state` for a proposal that waits no more."""
+    decision = waiting.decision
+    if decision is None:
+        return Refused("invalid_state", f"Nobody approved it until {rfc3339(waiting.lapses_ms)}: propose it anew.")
+    why = f": {decision.reason}" if decision.reason else "."
+    return Refused("invalid_state", f"{decision.by} {decision.verdict} it at {rfc3339(decision.at_ms)}{why}")

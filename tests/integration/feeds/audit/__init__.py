@@ -1,0 +1,1 @@
+"""Publishing checkpoints, on real sockets."""

@@ -1,0 +1,130 @@
+"""verify.py alone: what Croupier finds sound it finds sound, by code that shares nothing with Croupier's."""
+
+import ast
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from croupier.audit import verify
+from croupier.audit.exporting import export
+from croupier.audit.verifying import Wanted
+from croupier.audit.verifying import verify as verify_all
+from feeds.audit.receipts import Asked
+from snapshots.archive.bucket import open_bucket
+from snapshots.archive.place import ArchivePlace
+from tests.support.forging import Journal, build, forged, journal
+from tests.support.proving import ProvenArchive
+from tests.unit.croupier.audit.test_tampering import entry_dropped, flip, richer_alice, segments, win_from_nowhere
+
+needs_zstd = pytest.mark.skipif(shutil.which("zstd") is None, reason="the program zstd is not there")
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> ProvenArchive:
+    return build(tmp_path_factory.mktemp("honest"), journal())
+
+
+@pytest.fixture
+def key(honest: ProvenArchive, tmp_path: Path) -> Path:
+    path = tmp_path / "key"
+    path.write_text(f"{honest.signer.verifier}\n")
+    return path
+
+
+def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, verify.__file__, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=50)
+
+
+def exported(archive: Path, target: Path) -> Path:
+    asyncio.run(export(open_bucket(ArchivePlace(str(archive))), target))
+    return target
+
+
+def test_it_needs_nothing_but_the_library_and_cryptography() -> None:
+    tree = ast.parse(Path(verify.__file__).read_text())
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([each.name for each in node.names] if isinstance(node, ast.Import) else [str(node.module)])
+    }
+    assert imported - sys.stdlib_module_names == {"cryptography"}
+
+
+def test_an_export_is_sound_and_has_the_same_sums(honest: ProvenArchive, key: Path, tmp_path: Path) -> None:
+    target = exported(honest.folder, tmp_path / "export")
+    first = sorted(honest.folder.glob("checkpoints/*/*/*/*"))[0]
+    done = run("archive", target, "--public-key", key, "--since", first)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = asyncio.run(verify_all(Wanted(ArchivePlace(str(honest.folder)), processes=0)))
+    totals = report.totals["EUR"]
+    assert f"{report.leaves} leaves, root {report.root}, 4 checkpoints" in done.stdout
+    assert f"EUR balance now: real {totals.real}, bonus {totals.bonus}" in done.stdout
+    assert "EUR deposited: 30000" in done.stdout and "EUR staked real: 720" in done.stdout
+    assert (target / "verify.py").read_text() == Path(verify.__file__).read_text()
+
+
+@needs_zstd
+def test_the_archive_itself_is_read_by_the_program_zstd(honest: ProvenArchive, key: Path) -> None:
+    done = run("archive", honest.folder, "--public-key", key)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_zstd
+def test_a_bit_is_found(honest: ProvenArchive, key: Path, tmp_path: Path) -> None:
+    shutil.copytree(honest.folder, tmp_path / "changed")
+    flip(segments(tmp_path / "changed")[1], 200)
+    done = run("archive", tmp_path / "changed", "--public-key", key)
+    assert done.returncode == 1
+    assert "segments/2026/11/28/000000000002" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (entry_dropped, "player bob version"),
+        (win_from_nowhere, "was answered with"),
+        (richer_alice, "root is not that"),
+    ],
+)
+def test_a_journal_that_was_written_anew(
+    honest: ProvenArchive, key: Path, tmp_path: Path, change: "object", words: str
+) -> None:
+    def changing(changed: Journal) -> None:
+        change(changed)  # type: ignore[operator]
+
+    forged(honest.folder, tmp_path / "forged", changing)
+    newest = sorted(honest.folder.glob("checkpoints/*/*/*/*"))[0]
+    done = run("archive", exported(tmp_path / "forged", tmp_path / "export"), "--public-key", key, "--since", newest)
+    assert (done.returncode, words in done.stdout) == (1, True), done.stdout
+
+
+def test_a_receipt_is_checked_and_a_changed_one_refused(honest: ProvenArchive, key: Path, tmp_path: Path) -> None:
+    session = next(event for event in journal()[1][0][0].events).session_id  # type: ignore[union-attr]
+    said = json.loads(asyncio.run(honest.receipts().answer(Asked("alice", session))))
+    receipt = tmp_path / "receipt.json"
+    receipt.write_text(json.dumps(said["receipt"]))
+    done = run("receipt", receipt, "--public-key", key)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "BetPlaced" in done.stdout and session in done.stdout
+    said["receipt"]["entries"][0]["index"] += 1
+    receipt.write_text(json.dumps(said["receipt"]))
+    assert run("receipt", receipt, "--public-key", key).returncode == 1
+    said["receipt"]["entries"][0]["index"] -= 1
+    said["receipt"]["session_id"] = "s-other"
+    receipt.write_text(json.dumps(said["receipt"]))
+    assert "another round" in run("receipt", receipt, "--public-key", key).stdout
+
+
+def test_a_checkpoint_is_checked(honest: ProvenArchive, key: Path, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    note.write_text(honest.signed[-1].note)
+    assert run("checkpoint", note, "--public-key", key).returncode == 0
+    note.write_text(honest.signed[-1].note.replace("87", "88"))
+    assert "signature" in run("checkpoint", note, "--public-key", key).stdout

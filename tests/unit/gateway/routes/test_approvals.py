@@ -1,0 +1,345 @@
+"""Four eyes: what one person proposes is done once, when another one approves it, under the proposer's own key."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+from actors.outcome import Unavailable
+from engine.catalog import Catalog, FourEyes
+from engine.commands import AdjustPoints, ForceLevel
+from engine.rejections import Rejection
+from gateway.access.auth import Caller
+from gateway.access.roles import Role
+from gateway.app import GatewayApp
+from gateway.four_eyes import approvals as four_eyes
+from gateway.four_eyes.approvals import KEPT_MS
+from gateway.http.wire import HttpRequest
+from gateway.ports import Checked
+from gateway.routes.proof import approvals as routes
+from tests.support.engine_players import CATALOG
+from tests.support.gateway_doubles import (
+    MemoryControlLog,
+    MemoryProposals,
+    ScriptedControl,
+    ScriptedPlayers,
+    app_with,
+    calling,
+)
+
+PEOPLE: Mapping[str, tuple[Role, ...]] = {
+    "ann": ("loyalty_admin",),
+    "bob": ("loyalty_admin",),
+    "olga": ("ops",),
+    "mia": ("marketing_manager",),
+    "max": ("marketing_manager", "ops"),
+    "tom": ("marketing_manager", "ops"),
+    "eva": ("auditor",),
+}
+STRICT = FourEyes(points=100, forced_level=True, campaign_budget_micro_eur=1_000_000)
+
+
+class PeopleAuth:
+    """Everybody is who they say they are, with the roles above."""
+
+    def caller(self, request: HttpRequest) -> Caller:
+        name = request.headers[b"x-api-key"].decode()
+        return Caller(name, frozenset(PEOPLE[name]))
+
+    def standing(self, headers: Mapping[bytes, bytes]) -> object:
+        return None
+
+    def watch(self, on_change: Callable[[], None]) -> None:
+        pass
+
+
+class Strict(ScriptedControl):
+    """Two persons are asked for."""
+
+    rules = STRICT
+
+    def catalog(self) -> Catalog:
+        return replace(CATALOG, four_eyes=self.rules)
+
+
+class House:
+    """A gateway with everything that it was given to remember."""
+
+    def __init__(self, players: ScriptedPlayers | None = None, control: ScriptedControl | None = None) -> None:
+        self.players, self.control = players or ScriptedPlayers(), control or Strict()
+        self.log, self.proposals = MemoryControlLog(), MemoryProposals()
+        self.app: GatewayApp = app_with(
+            self.players, PeopleAuth(), control=self.control, control_log=self.log, proposals=self.proposals
+        )
+
+    async def ask(self, who: str, path: str, json: Any = None, key: str = "k1") -> httpx.Response:
+        async with calling(self.app) as client:
+            method = "GET" if json is None else "POST"
+            headers = {"x-api-key": who, "idempotency-key": key}
+            return await client.request(method, path, json=json, headers=headers)
+
+    async def points(self, who: str = "ann", points: int = 500, key: str = "k1") -> httpx.Response:
+        return await self.ask(who, "/loyalty/points/add", {"player_id": "p1", "points": points, "reason": "sorry"}, key)
+
+    async def approve(self, who: str, approval_id: str, key: str = "a1") -> httpx.Response:
+        return await self.ask(who, f"/approvals/{approval_id}/approve", {}, key)
+
+    async def reject(self, who: str, approval_id: str) -> httpx.Response:
+        return await self.ask(who, f"/approvals/{approval_id}/reject", {"reason": "too much"}, "r1")
+
+    async def proposed(self) -> str:
+        response = await self.points()
+        assert response.status_code == 202, response.text
+        return str(response.json()["approval_id"])
+
+    @property
+    def done(self) -> list[tuple[str, str]]:
+        return [(type(asked.body).__name__, asked.command_id) for asked in self.players.asked]
+
+
+def told(house: House) -> list[tuple[str, str, str, str]]:
+    return [(entry.operation, entry.outcome, entry.who, entry.approved_by) for entry in house.log.entries]
+
+
+ADD, APPROVE = "POST /loyalty/points/add", "POST /approvals/{approval_id}/approve"
+
+
+async def test_beyond_the_threshold_it_waits_and_nothing_is_done() -> None:
+    house = House()
+    response = await house.points()
+    waiting = response.json()
+    assert (response.status_code, waiting["status"], waiting["replayed"]) == (202, "waiting", False)
+    assert waiting["why"] == "Adjustments by more than 100 points need two persons."
+    assert house.done == []
+    assert told(house) == [(ADD, "asked", "ann", ""), (ADD, "waiting", "ann", "")]
+    assert house.log.entries[1].after["approval_id"] == waiting["approval_id"]
+
+
+@pytest.mark.parametrize("points", [100, -100, 1])
+async def test_up_to_the_threshold_one_person_is_enough(points: int) -> None:
+    house = House()
+    assert (await house.points(points=points)).status_code == 200
+    assert house.done == [("AdjustPoints", "ann:k1")]
+
+
+async def test_taking_points_away_needs_two_persons_as_well() -> None:
+    assert (await House().points(points=-101)).status_code == 202
+
+
+async def test_without_rules_nothing_waits() -> None:
+    house = House(control=ScriptedControl())
+    assert (await house.points(points=10**9)).status_code == 200
+
+
+async def test_the_second_person_has_it_done_under_the_first_ones_key() -> None:
+    house = House()
+    approval_id = await house.proposed()
+    response = await house.approve("bob", approval_id)
+    shown = response.json()
+    assert (response.status_code, shown["status"], shown["outcome"], shown["replayed"]) == (200, "done", "done", False)
+    assert (shown["proposed_by"], shown["decided_by"]) == ("ann", "bob")
+    (asked,) = house.players.asked
+    assert (asked.player_id, asked.command_id, asked.body) == ("p1", "ann:k1", AdjustPoints(500, "sorry"))
+    assert told(house)[2:] == [
+        (APPROVE, "asked", "bob", ""),
+        (ADD, "asked", "ann", "bob"),
+        (ADD, "done", "ann", "bob"),
+        (APPROVE, "done", "bob", ""),
+    ]
+    done = house.log.entries[4]
+    assert (done.player_id, done.reason, done.request_id) == ("p1", "sorry", "k1")
+    assert (done.before, done.after) == ({"points_available": 734}, {"points_available": 1_234})
+
+
+async def test_approved_again_it_is_not_done_again() -> None:
+    house = House()
+    approval_id = await house.proposed()
+    await house.approve("bob", approval_id)
+    again = await house.approve("bob", approval_id, "a2")
+    assert (again.status_code, again.json()["replayed"]) == (200, True)
+    assert len(house.done) == 1
+
+
+async def test_the_proposer_can_not_approve() -> None:
+    house = House()
+    approval_id = await house.proposed()
+    response = await house.approve("ann", approval_id)
+    assert (response.status_code, response.json()["code"]) == (403, "own_proposal")
+    assert house.done == []
+    assert told(house)[-1] == (APPROVE, "own_proposal", "ann", "")
+
+
+@pytest.mark.parametrize("who", ["olga", "mia", "eva"])
+async def test_another_role_can_neither_approve_nor_reject(who: str) -> None:
+    house = House()
+    approval_id = await house.proposed()
+    for response in (await house.approve(who, approval_id), await house.reject(who, approval_id)):
+        assert (response.status_code, response.json()["code"]) == (403, "forbidden")
+    assert (house.done, (await house.approve("bob", approval_id)).status_code) == ([], 200)
+
+
+async def test_what_was_rejected_is_never_done() -> None:
+    house = House()
+    approval_id = await house.proposed()
+    rejected = (await house.reject("bob", approval_id)).json()
+    assert (rejected["status"], rejected["decision_reason"], rejected["decided_by"]) == ("rejected", "too much", "bob")
+    for response in (await house.approve("bob", approval_id), await house.points()):
+        assert (response.status_code, response.json()["code"]) == (409, "invalid_state")
+        assert "bob rejected it" in response.json()["detail"]
+    assert house.done == []
+    assert house.log.entries[3].reason == "too much"
+
+
+async def test_the_proposer_can_take_it_back() -> None:
+    house = House()
+    assert (await house.reject("ann", await house.proposed())).status_code == 200
+
+
+async def test_what_was_done_can_not_be_rejected() -> None:
+    house = House()
+    approval_id = await house.proposed()
+    await house.approve("bob", approval_id)
+    response = await house.reject("bob", approval_id)
+    assert (response.status_code, response.json()["code"]) == (409, "invalid_state")
+
+
+async def test_the_same_request_again_waits_once_and_is_answered_once_it_is_done() -> None:
+    house = House()
+    first = (await house.points()).json()
+    again = (await house.points()).json()
+    assert (again["approval_id"], again["replayed"], len(house.proposals.held)) == (first["approval_id"], True, 1)
+    await house.approve("bob", first["approval_id"])
+    answered = await house.points()
+    assert (answered.status_code, answered.json()["player_id"]) == (200, "p1")
+    assert {command for _, command in house.done} == {"ann:k1"}
+    assert told(house)[-1] == (ADD, "done", "ann", "bob")
+
+
+async def test_another_request_under_the_same_key() -> None:
+    house = House()
+    await house.proposed()
+    response = await house.points(points=600)
+    assert (response.status_code, response.json()["code"]) == (409, "idempotency_conflict")
+
+
+async def test_after_seven_days_nobody_can_approve(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    approval_id = await house.proposed()
+    later = routes.now_ms() + KEPT_MS
+    monkeypatch.setattr(routes, "now_ms", lambda: later)
+    response = await house.approve("bob", approval_id)
+    assert (response.status_code, response.json()["code"]) == (409, "invalid_state")
+    assert "Nobody approved it" in response.json()["detail"]
+    (listed,) = (await house.ask("bob", "/approvals")).json()["approvals"]
+    assert (listed["status"], house.done) == ("expired", [])
+
+
+async def test_a_refusal_of_the_operation_is_its_outcome() -> None:
+    house = House(ScriptedPlayers(Rejection("insufficient_points", "too few")))
+    approval_id = await house.proposed()
+    response = await house.approve("bob", approval_id)
+    assert (response.status_code, response.json()["code"]) == (402, "insufficient_points")
+    (listed,) = (await house.ask("bob", "/approvals")).json()["approvals"]
+    assert (listed["status"], listed["outcome"]) == ("refused", "insufficient_points")
+    assert (ADD, "insufficient_points", "ann", "bob") in told(house)
+
+
+async def test_after_an_outage_it_is_approved_again_and_done() -> None:
+    house = House(ScriptedPlayers(Unavailable("shard_unavailable", "later")))
+    approval_id = await house.proposed()
+    assert (await house.approve("bob", approval_id)).status_code == 503
+    (listed,) = (await house.ask("bob", "/approvals")).json()["approvals"]
+    assert (listed["status"], listed["decided_by"]) == ("approved", "bob")
+    house.players._outcome = None
+    assert (await house.approve("bob", approval_id)).json()["status"] == "done"
+    assert {command for _, command in house.done} == {"ann:k1"}
+
+
+async def test_without_a_log_nothing_is_proposed_or_approved() -> None:
+    house = House()
+    approval_id = await house.proposed()
+    house.log.down = "away"
+    for response in (await house.approve("bob", approval_id), await house.points(key="k2")):
+        assert (response.status_code, response.json()["code"]) == (503, "journal_unavailable")
+    assert (house.done, len(house.proposals.held)) == ([], 1)
+
+
+async def test_too_many_wait() -> None:
+    house = House()
+    house.proposals.full = True
+    response = await house.points()
+    assert (response.status_code, response.json()["code"]) == (429, "overloaded")
+
+
+async def test_an_unknown_approval() -> None:
+    response = await House().approve("bob", "feed")
+    assert (response.status_code, response.json()["code"]) == (404, "approval_not_found")
+
+
+async def test_who_sees_what_waits() -> None:
+    house = House()
+    approval_id = await house.proposed()
+    seen = {who: len((await house.ask(who, "/approvals")).json()["approvals"]) for who in PEOPLE}
+    assert seen == {"ann": 1, "bob": 1, "eva": 1, "olga": 0, "mia": 0, "max": 0, "tom": 0}
+    (shown,) = (await house.ask("eva", "/approvals")).json()["approvals"]
+    assert (shown["approval_id"], shown["operation"], shown["player_id"]) == (approval_id, ADD, "p1")
+    assert (shown["status"], shown["roles"], shown["decided_by"]) == ("waiting", ["loyalty_admin"], None)
+
+
+async def test_a_forced_level_waits() -> None:
+    house = House()
+    body = {"player_id": "p1", "level": "gold", "reason": "vip"}
+    response = await house.ask("ann", "/loyalty/status/update", body)
+    assert response.status_code == 202
+    await house.approve("bob", response.json()["approval_id"])
+    (asked,) = house.players.asked
+    assert (asked.command_id, asked.body) == ("ann:k1", ForceLevel("gold", "vip"))
+
+
+# --- deploys
+
+CHANGED = ("campaigns/spring.yaml", "platform.yaml")
+WHY = "The campaign spring has a budget of 5.00 EUR; more than 1.00 EUR needs two persons."
+BUNDLE = {"files": {"games.yaml": "games: {}"}}
+
+
+def deploying(base: int = 7) -> House:
+    return House(control=Strict(Checked((), (), CHANGED, base, WHY)))
+
+
+async def test_a_deploy_waits_for_somebody_who_may_deploy_the_same_files() -> None:
+    house = deploying()
+    response = await house.ask("max", "/catalog/deploy", BUNDLE)
+    assert (response.status_code, response.json()["why"], house.control.deploys) == (202, WHY, [])
+    approval_id = response.json()["approval_id"]
+    for who in ("olga", "mia"):
+        assert (await house.approve(who, approval_id)).json()["code"] == "forbidden"
+    assert (await house.approve("max", approval_id)).json()["code"] == "own_proposal"
+    assert (await house.approve("tom", approval_id)).json()["status"] == "done"
+    ((files, by, command_id),) = house.control.deploys
+    assert (dict(files), by, command_id) == ({"games.yaml": b"games: {}"}, "max", "max:k1")
+    deployed = [entry for entry in house.log.entries if entry.operation == "POST /catalog/deploy"][-1]
+    assert (deployed.who, deployed.approved_by, deployed.outcome, deployed.after["number"]) == ("max", "tom", "done", 8)
+
+
+async def test_a_deploy_is_approved_only_over_the_catalog_that_it_was_compared_with() -> None:
+    house = deploying()
+    approval_id = (await house.ask("max", "/catalog/deploy", BUNDLE)).json()["approval_id"]
+    house.control.checked = Checked((), (), CHANGED, 8, WHY)
+    response = await house.approve("tom", approval_id)
+    assert (response.status_code, response.json()["code"]) == (409, "invalid_state")
+    assert "propose it anew" in response.json()["detail"]
+    assert house.control.deploys == []
+
+
+async def test_who_may_not_deploy_a_file_can_not_propose_it_either() -> None:
+    response = await deploying().ask("mia", "/catalog/deploy", BUNDLE)
+    assert (response.status_code, response.json()["code"]) == (403, "forbidden")
+
+
+async def test_what_is_too_large_to_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(four_eyes, "BODY_BYTES_MAX", 10)
+    response = await deploying().ask("max", "/catalog/deploy", BUNDLE)
+    assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
