@@ -211,8 +211,7 @@ class _Telling:
         """The entry, explained. Its steps add up to what it moved."""
         answer = _round_answer(entry)
         if answer is not None:
-            wagering = answer.wagering
-            self._scene = self._scene._replace(in_wager=wagering.grant_id, remaining=wagering.remaining)
+            self._scene = self._scene._replace(in_wager=_in_wager(entry, answer), remaining=answer.wagering.remaining)
         lines: list[tuple[str, Line]] = []
         for event in entry.events:
             lines += [(type(event).__name__, line) for line in steps(event, self._scene)]
@@ -245,6 +244,13 @@ class _Telling:
         elif isinstance(event, e.RoundTimedOut):
             self.state = "closed" if event.action == "close" else self.state
         self._scene = self._scene._replace(bets=tuple(self._ids.values()))
+
+
+def _in_wager(entry: Transition, answer: RoundAnswer) -> str | None:
+    """The grant that was in wager when the entry began: one that came into wager with it was not."""
+    grant_id = answer.wagering.grant_id
+    begun = any(isinstance(event, e.GrantActivated) and event.grant_id == grant_id for event in entry.events)
+    return None if begun else grant_id
 
 
 def _after(answer: RoundAnswer | None) -> Amounts | None:

@@ -15,7 +15,7 @@ from feeds.explaining.catalogs import PastCatalogs
 from feeds.explaining.movements import moved_in
 from snapshots.contract import Position
 from tests.support.explained_store import store_of
-from tests.support.ladder import promotion, vip_house
+from tests.support.ladder import level, on_climbing, promotion, rules, vip_house
 from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, spins, wager
 from tests.unit.feeds.explaining.played import Life
 from tests.unit.feeds.explaining.test_history import archived, asked
@@ -235,3 +235,12 @@ async def test_a_deploy_that_nobody_told_of_makes_older_catalogs_unknown() -> No
     store.catalog_at_ms = 30
     store.control = [deploy(10, "zero", "one"), deploy(30, "two", "three")]
     assert (await PastCatalogs(store).at(15)).version is None
+
+
+async def test_a_bonus_that_came_into_wager_with_the_entry_was_not_in_wager_before() -> None:
+    climbing = on_climbing("silver", "prize", wager=wager(5, valid_days=3))
+    table = Table(vip_house(climbing, loyalty=rules(level("bronze", 0), level("silver", 1))), 500)
+    told = texts(await explained(table, table.spin(100, 0).session_id))
+    assert "The whole stake of 1.00 EUR came from real money: no bonus was in wager." in told
+    assert "Nothing counted towards wagering: no bonus was in wager." in told
+    assert any("is now in wager" in text for text in told)
