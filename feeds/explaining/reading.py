@@ -55,13 +55,19 @@ class Found(NamedTuple):
 
 
 async def head_of(store: Store, player_id: str) -> Head:
-    """The player as the store has it; at version 0 if there is nothing. Raises StoreError."""
+    """The player as the store has it; at version 0 if there is nothing. Raises StoreError.
+
+    A snapshot may be newer than what was read of the journal: then that is read again. What is still not there has left
+    the journal.
+    """
+    before = 0
     for _ in range(SNAPSHOTS_OVERTAKE_MAX):
         logs, entries = await held_entries(store, player_id)
         held = {entry.version: entry for entry in entries}
         state = (await load_player(store, player_id, entries)).player.state
-        if not state.version or state.version in held or not held or max(held) < state.version - 1:
-            break  # else a snapshot was newer than what was read of the journal: it is read again
+        if state.version in held or state.version == before:
+            break
+        before = state.version
     return Head(state, held, logs)
 
 

@@ -207,3 +207,33 @@ async def test_what_is_far_back_is_found_by_its_day_or_page_by_page(
     assert (await asked(answering, "round", session_id=opened.session_id))["outcome"] == "not_found"
     day = day_of(life.transitions[0].time_ms)
     assert (await asked(answering, "round", session_id=opened.session_id, day=day))["outcome"] == "found"
+
+
+async def test_a_snapshot_may_overtake_the_reading_of_the_journal() -> None:
+    life = Life(2).play(40)
+    store = store_of(life.transitions, life.catalog)
+    whole = await history(Answering(store, None, b"s"))
+    late, newest = store_of(life.transitions, life.catalog), len(life.transitions)
+    late._snapshots["p1"] = life.table.player
+    read_log, load_player, loaded = late.read_log, late.load_player, []
+
+    async def without_the_newest_at_first(log_id: str, after_seq: int, limit: int) -> Any:
+        return [each for each in await read_log(log_id, after_seq, limit) if loaded or each.seq <= newest - 3]
+
+    async def counted(player_id: str) -> Any:
+        loaded.append(player_id)
+        return await load_player(player_id)
+
+    late.read_log, late.load_player = without_the_newest_at_first, counted
+    assert await history(Answering(late, None, b"s")) == whole
+
+
+async def test_an_error_is_answered_and_not_waited_for() -> None:
+    life = Life(2).play(5)
+    store = store_of(life.transitions, life.catalog)
+
+    async def broken(version: str) -> bytes:
+        raise MemoryError
+
+    store.get_catalog = broken
+    assert (await asked(Answering(store, None, b"s")))["outcome"] == "unavailable"

@@ -244,3 +244,12 @@ async def test_a_bonus_that_came_into_wager_with_the_entry_was_not_in_wager_befo
     assert "The whole stake of 1.00 EUR came from real money: no bonus was in wager." in told
     assert "Nothing counted towards wagering: no bonus was in wager." in told
     assert any("is now in wager" in text for text in told)
+
+
+@pytest.mark.parametrize("day", ["2026/02/31", "9999/12/31", "yesterday", ""])
+async def test_a_day_that_is_none_is_said_to_be_wrong(day: str) -> None:
+    table = bonus_table()
+    answering = Answering(store_of(table.transitions, table.catalog), None, b"s")
+    for do, named in (("round", {"session_id": "p1-4"}), ("dispute", {"grant_id": "g3-1"})):
+        said = await asked(answering, do, day=day, **named)
+        assert (said["outcome"], said["field"]) == ("wrong", "day")
