@@ -91,7 +91,7 @@ def _cost(arguments: Sequence[str]) -> Cost:
 
 
 async def _write(folder: Path, events: int) -> None:
-    """The archive: so many copies of the played entries that there are so many events."""
+    """The archive, in the order of time: so many copies of the played entries that there are so many events."""
     played, in_all = _played()
     bucket = open_bucket(ArchivePlace(str(folder)))
     ends: dict[str, End] = {}
@@ -105,8 +105,8 @@ async def _write(folder: Path, events: int) -> None:
 def _segments(played: Sequence[Entry], copies: int) -> Iterator[list[bytes]]:
     records: list[bytes] = []
     seq, previous = 0, GENESIS
-    for copy in range(copies):
-        for begin in range(0, len(played), BATCH):
+    for begin in range(0, len(played), BATCH):
+        for copy in range(copies):
             payload = encode_batch([_renamed(entry, copy) for entry in played[begin : begin + BATCH]])
             seq += 1
             record = LogRecord(seq, previous, next_hash(previous, payload), payload)

@@ -31,7 +31,7 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
     )
     _add_place(verify)
     verify.add_argument("--public-key", type=Path, action="append", default=[], metavar="FILE",
-                        help="the verifier key that you were given, NAME+ID+BASE64; else the archive's own")  # fmt: skip
+                        help="the verifier key you were given, NAME+ID+BASE64; else the archive's own")  # fmt: skip
     verify.add_argument("--since", type=Path, action="append", default=[], metavar="CHECKPOINT",
                         help="a checkpoint that you kept, or a folder of them: the log grew from it")  # fmt: skip
     verify.add_argument("--receipt", type=Path, action="append", default=[], metavar="FILE",

@@ -106,7 +106,7 @@ def _for_people(shelf: "Shelf", options: argparse.Namespace) -> int:
         with _asked(shelf, options) as (report, period):
             _say(report)
             with _output(options.output) as out:
-                for piece in _bytes(report, period, options.format):
+                for piece in _bytes(report, period, options):
                     out.write(piece)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: no complaint at exit
@@ -154,7 +154,7 @@ def _told(shelf: "Shelf", options: argparse.Namespace) -> int:
     out = sys.stdout.buffer
     try:
         with _asked(shelf, options) as (report, period):
-            pieces = _bytes(report, period, options.format)
+            pieces = _bytes(report, period, options)
             first = next(pieces, b"")
             about = report.about
             out.write(encode_told(Told(TYPES[options.format], about.provisional, about.reconciled)))
@@ -241,11 +241,13 @@ def _sources(options: argparse.Namespace) -> "Sources":
     return Sources(facts_folder(options), place, options.store if there else None)
 
 
-def _bytes(report: "Asked", period: "Period", form: str) -> Iterator[bytes]:
+def _bytes(report: "Asked", period: "Period", options: argparse.Namespace) -> Iterator[bytes]:
     from feeds.reports.writing import as_csv, as_json
 
-    if form == "pdf":
+    if options.format == "pdf":
+        # Whoever has no home of its own would list the machine's fonts anew for each report, which takes seconds.
+        os.environ.setdefault("MPLCONFIGDIR", str(facts_folder(options) / ".matplotlib"))
         from feeds.reports.pages import as_pdf
 
         return iter([as_pdf(report, period)])
-    return as_csv(report) if form == "csv" else as_json(report)
+    return as_csv(report) if options.format == "csv" else as_json(report)

@@ -48,6 +48,7 @@ class Route(NamedTuple):
     route changes something and needs an Idempotency-Key. `body` and `query` describe what FastAPI doesn't parse;
     `form`: the route takes a catalog as a form. `always_recorded`: the control log tells of every call, not only of
     those by people. `may_wait`: it may have to be approved by a second person, and is answered with 202 until then.
+    `as_csv`: the answer is CSV if the caller would rather have that.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Route(NamedTuple):
     query: tuple[Parameter, ...] = ()
     always_recorded: bool = False
     may_wait: bool = False
+    as_csv: bool = False
 
     @property
     def recorded(self) -> bool:
@@ -117,6 +119,7 @@ class Routes:
         body: type[msgspec.Struct] | None = None,
         form: bool = False,
         recorded: bool = False,
+        as_csv: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declares a handler that changes nothing and needs no key; the words are those of `Route`."""
         return self._declare(
@@ -131,6 +134,7 @@ class Routes:
                 body=body,
                 form=form,
                 always_recorded=recorded,
+                as_csv=as_csv,
             )
         )
 

@@ -136,7 +136,10 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
 def _answered(route: Route) -> dict[str, Any]:
     if route.answer is None:
         return {"description": "See the Prometheus documentation" if route.path == "/metrics" else "The file"}
-    return _answer(route.answer)
+    answered = _answer(route.answer)
+    if route.as_csv:
+        answered["content"]["text/csv"] = {"schema": {"type": "string"}}
+    return answered
 
 
 def _answer(type_: type[msgspec.Struct]) -> dict[str, Any]:

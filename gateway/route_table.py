@@ -11,7 +11,7 @@ from gateway.routes.operations import readers, sandbox, webhooks
 from gateway.routes.operations import routes as operations
 from gateway.routes.players import activity, withdrawals
 from gateway.routes.players import routes as players
-from gateway.routes.proof import approvals, audit, explain, history, receipts, reports
+from gateway.routes.proof import approvals, audit, disputes, explain, history, receipts, reports
 from gateway.spin import hot_routes as hot
 
 MODULES: Final = (
@@ -28,6 +28,7 @@ MODULES: Final = (
     receipts,
     history,
     explain,
+    disputes,
     audit,
     approvals,
     reports,

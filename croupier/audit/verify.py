@@ -372,7 +372,7 @@ class Archive:
 
     def content(self, extent: dict[str, Any]) -> bytes:
         """The object of an extent, uncompressed; its checksum is that of the compressed bytes."""
-        path = self._folder / extent["object"]
+        path = self._folder / str(extent["object"])
         exported = path.with_suffix("")
         if not path.exists():
             if not exported.exists():
@@ -382,11 +382,12 @@ class Archive:
         if hashlib.sha256(raw).hexdigest() != extent["sha256"]:
             raise Wrong(f"{extent['object']} does not have the checksum of extent {extent['number']}")
         try:
-            return subprocess.run(["zstd", "-dcq"], input=raw, capture_output=True, check=True).stdout  # noqa: S607
+            done = subprocess.run(["zstd", "-dcq"], input=raw, capture_output=True, check=True)  # noqa: S607
         except FileNotFoundError:
             raise Wrong("the program zstd is not there: install it, or ask for an export") from None
         except subprocess.CalledProcessError:
             raise Wrong(f"{extent['object']} can't be uncompressed") from None
+        return bytes(done.stdout)
 
 
 def leaves_of(extent: dict[str, Any], content: bytes, books: Books) -> Iterator[bytes]:

@@ -28,6 +28,8 @@ class ExplainingChild:
         self._reading: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._sent: dict[int, asyncio.subprocess.Process] = {}
+        """Which process was asked."""
         self._number = 0
 
     async def ask_history(self, request: bytes) -> bytes:
@@ -39,7 +41,7 @@ class ExplainingChild:
         self._waiting[number] = answer
         try:
             async with asyncio.timeout(ANSWER_S):
-                await self._send(framed(number, request))
+                await self._send(number, request)
                 return bytes(await answer)
         except TimeoutError:
             raise ControlUnavailable(f"the history could not be read within {ANSWER_S:.0f} s") from None
@@ -47,6 +49,7 @@ class ExplainingChild:
             raise ControlUnavailable(f"the process that reads histories can't be reached: {failure}") from failure
         finally:
             del self._waiting[number]
+            self._sent.pop(number, None)
 
     async def close(self) -> None:
         """Ends the process."""
@@ -64,10 +67,10 @@ class ExplainingChild:
         if self._reading is not None:
             await self._reading
 
-    async def _send(self, frame: bytes) -> None:
-        child = await self._running()
+    async def _send(self, number: int, request: bytes) -> None:
+        child = self._sent[number] = await self._running()
         assert child.stdin is not None
-        child.stdin.write(frame)
+        child.stdin.write(framed(number, request))
         await child.stdin.drain()
 
     async def _running(self) -> asyncio.subprocess.Process:
@@ -101,8 +104,10 @@ class ExplainingChild:
             if answer is not None and not answer.done():
                 answer.set_result(content)
         code = await child.wait()
-        if self._waiting:
+        lost = [number for number, asked in self._sent.items() if asked is child]
+        if lost:
             log.error("the explaining process ended with exit code %d", code)
-        for answer in self._waiting.values():
+        for number in lost:
+            answer = self._waiting[number]
             if not answer.done():
                 answer.set_exception(ControlUnavailable("the process that reads histories ended; ask again"))

@@ -5,6 +5,7 @@ Each report is made by a process of its own, `croupier report`, which ends with 
 
 import asyncio
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ from snapshots.archive.bucket import open_bucket
 from snapshots.credentials import CredentialMissing
 from snapshots.errors import StoreUnsuitable
 
+log = logging.getLogger("croupier.reports")
+
 MADE_WITHIN_S: Final = 1_800.0
 PIECE_BYTES: Final = 262_144
 
@@ -41,12 +44,13 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
     factory: Factory = imported(wanted.sink_factory)
     inner = await factory(wanted.sink_settings.encode(), notes, registry)
     schedules = wanted.reports.schedules
+    metrics = ScheduleMetrics(registry)
     keeper = ScheduleKeeper(
         schedules=schedules,
         destinations={name: _destination(name, each, wanted.reports) for name, each in schedules.items()},
-        maker=ChildMaker(wanted),
+        maker=ChildMaker(wanted, metrics),
         standings=Standings(notes),
-        metrics=ScheduleMetrics(registry),
+        metrics=metrics,
         now_ms=lambda: time.time_ns() // 1_000_000,
     )
     return SinkWithSchedules(inner, keeper)
@@ -65,7 +69,10 @@ def _destination(name: str, schedule: ScheduleSettings, reports: ReportsSettings
 class ChildMaker:
     """Implements `Maker`."""
 
-    def __init__(self, settings: ScheduledArchive) -> None:
+    def __init__(self, settings: ScheduledArchive, metrics: ScheduleMetrics) -> None:
+        self._metrics = metrics
+        for schedule in settings.reports.schedules.values():
+            metrics.unreconciled.labels(schedule.report)
         self._places: Mapping[str, str | None] = {
             "store": settings.store,
             "integrations": settings.integrations,
@@ -83,7 +90,7 @@ class ChildMaker:
         )
         try:
             async with asyncio.timeout(MADE_WITHIN_S):
-                return await _written(child, into)
+                told = await _written(child, into)
         except TimeoutError:
             raise ReportFailed(f"the report was not made within {MADE_WITHIN_S:.0f} s") from None
         finally:
@@ -91,21 +98,25 @@ class ChildMaker:
                 if child.returncode is None:
                     child.kill()
             await child.wait()
+        if told.reconciled is False:
+            self._metrics.unreconciled.labels(order.report).inc()
+            log.error("the report %s has figures that differ from what else was counted", order.report)
+        return not told.provisional
 
     def _options(self, order: Order) -> list[str]:
         """Values are joined to their options: one that begins with a hyphen is no option of its own."""
-        options = {
+        options: dict[str, str | None] = {
             "format": order.format,
             "from": _instant(order.period.from_ms),
             "to": _instant(order.period.to_ms),
             "time-zone": order.time_zone,
         }
-        named = [f"--{name}={value}" for name, value in (options | self._places).items() if value is not None]
+        named = [f"--{name}={value}" for name, value in {**options, **self._places}.items() if value is not None]
         return named + [f"--set={name}={value}" for name, value in order.parameters.items()]
 
 
-async def _written(child: asyncio.subprocess.Process, into: Path) -> bool:
-    """Whether the report is final, once all of it is in the file. Raises ReportFailed."""
+async def _written(child: asyncio.subprocess.Process, into: Path) -> Told:
+    """What was told of the report, once all of it is in the file. Raises ReportFailed."""
     assert child.stdout is not None
     told = _told(await child.stdout.readline())
     if told.refused:
@@ -115,7 +126,7 @@ async def _written(child: asyncio.subprocess.Process, into: Path) -> bool:
             await asyncio.to_thread(out.write, piece)
     if code := await child.wait():
         raise ReportFailed(f"the report was cut off: its process ended with exit code {code}")
-    return not told.provisional
+    return told
 
 
 def _told(line: bytes) -> Told:

@@ -21,7 +21,9 @@ def audit_signer(store: str, integrations: Path | None, checkpoint: str) -> Sign
     known = load_integrations(integrations, with_secrets=True) if integrations is not None else None
     archive = (known and known.archive) or default_archive(store, os.environ)
     audit = (known and known.audit) or AuditSettings()
-    settings = AuditedArchiveSettings(**{name: getattr(archive, name) for name in archive.__struct_fields__}, audit=audit)
+    settings = AuditedArchiveSettings(
+        **{name: getattr(archive, name) for name in archive.__struct_fields__}, audit=audit
+    )
     path = key_file(settings)
     try:
         if audit.key is None and not path.exists():

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from prometheus_client import Counter
 
+from croupier.integrations import load_integrations
 from croupier.reporting.told import LINE_BYTES_MAX, Told, decode_told
 from croupier.settings import Settings
 from feeds.reports.definition import Definition
@@ -111,9 +112,14 @@ class ReportChildren:
 
 
 def own_reports(settings: Settings) -> Path | None:
-    """The folder with the reports of whoever runs this."""
+    """The folder with the reports of whoever runs this. Raises IntegrationsInvalid."""
     named = os.environ.get("CROUPIER_REPORTS")
-    return Path(named) if named else None
+    if named:
+        return Path(named)
+    if settings.integrations is None:
+        return None
+    section = load_integrations(settings.integrations, with_secrets=False).reports
+    return None if section is None or section.definitions is None else Path(section.definitions)
 
 
 def _listed(own: Path | None) -> Sequence[ReportListed]:

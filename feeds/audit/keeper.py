@@ -30,7 +30,7 @@ AFTER_MIDNIGHT_MS: Final = 60_000
 
 
 class Keeper:
-    """One tree. `published` is called with every new checkpoint."""
+    """One tree. Each of `published` is called with every new checkpoint."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Keeper:
         metrics: AuditMetrics,
         checkpoint_s: float,
         now_ms: Callable[[], int],
-        published: Callable[[Signed], object] = lambda signed: None,
+        published: Sequence[Callable[[Signed], None]] = (),
     ) -> None:
         self._bucket, self._signer_of, self._extending, self._metrics = bucket, signer, extending, metrics
         self._checkpoint_s, self._now_ms, self._published = checkpoint_s, now_ms, published
@@ -173,7 +173,8 @@ class Keeper:
         standing.covered, self.newest = tree.size, signed
         self._metrics.show(tree.size, tree.size)
         self._metrics.checkpoints.inc()
-        self._published(signed)
+        for told in self._published:
+            told(signed)
         await self._trim(standing)
 
     async def _trim(self, standing: Standing) -> None:

@@ -50,10 +50,10 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
         metrics=metrics,
         checkpoint_s=wanted.audit.checkpoint_s,
         now_ms=_now_ms,
-        published=lambda signed: [publisher.offer(signed) for publisher in publishers],
+        published=[publisher.offer for publisher in publishers],
     )
-    for each in (keeper, *publishers):
-        archive_metrics.watch(each.breaker)
+    for breaker in (keeper.breaker, *(publisher.breaker for publisher in publishers)):
+        archive_metrics.watch(breaker)
     archive = ArchiveSink(
         settings=wanted,
         bucket=bucket,

@@ -70,7 +70,7 @@ class Receipts:
         entries: list[Found] = []
         for day in reversed(days[-DAYS_MAX:]):
             leaves = await leaves_of_player(self._bucket, asked.player_id, day)
-            version = max([version, *(found.version for found in leaves if found.index is not None)])
+            version = max([version, *(found.version for found in leaves if found.number is not None)])
             more = [found for found in leaves if is_of(found.leaf, asked.session_id)]
             entries += more
             if entries and not more:
@@ -82,7 +82,7 @@ class Receipts:
     async def _prove(self, asked: Asked, entries: list[Found], version: int) -> Said:
         stored = await checkpoints.newest(self._bucket)
         size = 0 if stored is None else stored.size
-        covered = [found for found in entries if found.index is not None and found.index < size]
+        covered = [found for found in entries if found.number is not None and found.number < size]
         if stored is None or not covered:
             return Said("pending", version=version)
         note = (await self._bucket.get(stored.name)).decode()
@@ -100,7 +100,7 @@ class Receipts:
 
 
 async def _proven(tiles: TileReader, found: Found) -> ProvenEntry:
-    index = found.index or 0
+    index = found.number or 0
     return proven(found.leaf, found.version, index, await tiles.path(index))
 
 

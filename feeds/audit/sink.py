@@ -29,7 +29,8 @@ class AuditedArchive:
         """See Sink."""
         await self._archive.open()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(each.run(), name="audit") for each in (self._keeper, *self._publishers)]
+        work = [self._keeper.run(), *(publisher.run() for publisher in self._publishers)]
+        self._tasks = [loop.create_task(each, name="audit") for each in work]
 
     async def take(self, followed: Followed) -> None:
         """See Sink."""

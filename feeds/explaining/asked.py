@@ -40,7 +40,7 @@ Asked = AskHistory | AskRound | AskDispute
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`document` is set for `found`; `pdf` is in base64. `behind`: ask again in a moment; `wrong`: `detail` says why."""
+    """`document` is set for `found`; `pdf` is in base64. `behind`: ask again soon; `wrong`: `detail` says why."""
 
     outcome: Literal["found", "not_found", "no_player", "behind", "unavailable", "damaged", "wrong"]
     document: msgspec.Raw = msgspec.Raw(b"null")

@@ -40,14 +40,14 @@ class Cursors:
     def seal(self, place: Place) -> str:
         """The cursor of a place."""
         body = msgspec.msgpack.encode(place)
-        return base64.urlsafe_b64encode(self._tag(body) + body).decode().rstrip("=")
+        return _text(self._tag(body) + body)
 
     def open(self, text: str, player_id: str) -> Place:
         """The place. Raises CursorInvalid."""
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             tag, body = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
-            if not hmac.compare_digest(tag, self._tag(body)):
+            if not hmac.compare_digest(tag, self._tag(body)) or _text(raw) != text:
                 raise CursorInvalid(text)
             place = _decoder.decode(body)
         except (binascii.Error, ValueError, msgspec.DecodeError):
@@ -58,6 +58,11 @@ class Cursors:
 
     def _tag(self, body: bytes) -> bytes:
         return hmac.digest(self._key, body, "sha256")[:_TAG_BYTES]
+
+
+def _text(raw: bytes) -> str:
+    """One text for the same bytes: base64 has spare bits at its end, in which others would differ."""
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 _decoder = msgspec.msgpack.Decoder(Place)

@@ -8,7 +8,7 @@ import msgspec
 from engine import events as e
 from engine.state import Grant, GrantTerms
 from engine.transition import Transition
-from feeds.explaining.amounts import Purse, rfc3339
+from feeds.explaining.amounts import Purse, moment, rfc3339
 from feeds.explaining.catalogs import Known, PastCatalogs
 from feeds.explaining.reading import PlayerEntries
 from feeds.explaining.rounds import UNDONE_WITHIN_MS, created_in
@@ -191,7 +191,7 @@ class _File:
         limit = self._grant.terms.max_bet
         if event.voids_grant and limit is not None and self._limit_hit is None:
             self._limit_hit = (
-                f"On {rfc3339(entry.time_ms)} the stake of {self._purse.said(event.amount)} in round {event.session_id} "
+                f"At {moment(entry.time_ms)} the stake of {self._purse.said(event.amount)} in round {event.session_id} "
                 f"was over the limit of {self._purse.said(limit)}"
                 f"{' for all stakes of a round together' if self._grant.terms.max_bet_counts == 'round' else ''}."
             )

@@ -22,7 +22,7 @@ _UNSHOWABLE: Final = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 
 def paper(dispute: Dispute) -> bytes:
     """The PDF."""
-    return _compiled(dispute, "pdf")
+    return bytes(_compiled(dispute, "pdf"))
 
 
 def pictures(dispute: Dispute, ppi: float = 110) -> Sequence[bytes]:
@@ -37,7 +37,8 @@ def _compiled(dispute: Dispute, form: str, **options: Any) -> Any:
         "dispute.json": json.dumps(_page(dispute)).encode(),
     }
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)
-    return typst.compile(sources, format=form, font_paths=fonts, timestamp=0, **options)
+    compiled: Any = typst.compile  # several files as a mapping: its own types don't know that
+    return compiled(sources, format=form, font_paths=fonts, timestamp=0, **options)
 
 
 def _page(dispute: Dispute) -> dict[str, Any]:

@@ -31,18 +31,23 @@ class Standing:
             for delta in event.grants:
                 if delta.grant_id == self._grant_id:
                     self._add(delta)
-        elif isinstance(event, e.GrantClaimed):
-            self.opted_in_ms = time_ms
-        elif isinstance(event, e.BonusGranted):
-            self.state, self.balance, self.granted_ms = "granted", event.amount, time_ms
-        elif isinstance(event, e.GrantCreated):
-            self._end_if_declined(event, time_ms)
-        elif isinstance(event, e.GrantActivated):
-            self.state = "in_wager"
         elif isinstance(event, e.GrantReopened):
             self._reopen(event)
         else:
+            self._begin(event, time_ms)
             self._maybe_end(event, time_ms)
+
+    def _begin(self, event: e.AnyEvent, time_ms: int) -> None:
+        if isinstance(event, e.GrantClaimed):
+            self.opted_in_ms = time_ms
+        elif isinstance(event, e.BonusGranted):
+            self.state, self.balance, self.granted_ms = "granted", event.amount, time_ms
+        elif isinstance(event, e.GrantActivated):
+            self.state = "in_wager"
+        elif isinstance(event, e.GrantHeld):
+            self.state = "granted"
+        elif isinstance(event, e.GrantHoldLifted):
+            self.state = event.state
 
     def _win(self, event: e.WinCredited) -> None:
         """Winnings of free spins make the grant larger, and its wagering with it."""
@@ -68,10 +73,6 @@ class Standing:
         self.released = self.removed = 0
         self.ended_ms = self.ended_by = None
 
-    def _end_if_declined(self, event: e.GrantCreated, time_ms: int) -> None:
-        if event.grant.state == "declined":
-            self._end(event, "declined", time_ms)
-
     def _maybe_end(self, event: e.AnyEvent, time_ms: int) -> None:
         if isinstance(event, e.BonusRedeemed):
             self._end(event, "completed", time_ms, event.released, event.removed)
@@ -81,10 +82,10 @@ class Standing:
             self._end(event, "expired", time_ms, 0, event.removed)
         elif isinstance(event, e.GrantCancelled):
             self._end(event, "cancelled", time_ms, 0, event.removed)
-        elif isinstance(event, e.GrantDeclined):
+        elif isinstance(event, e.GrantDeclined) or (
+            isinstance(event, e.GrantCreated) and event.grant.state == "declined"
+        ):
             self._end(event, "declined", time_ms)
-        elif isinstance(event, e.GrantHeld):
-            self.state = "granted"
 
     def _end(self, event: e.AnyEvent, state: str, time_ms: int, released: int = 0, removed: int = 0) -> None:
         self.state, self.balance, self.released, self.removed = state, 0, released, removed

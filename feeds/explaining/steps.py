@@ -241,10 +241,14 @@ def _win(event: e.WinCredited, scene: Scene) -> Iterator[Line]:
     purse = scene.purse
     real, bonus = _staked(scene)
     before = scene.won.real + scene.won.bonus
-    share = f"{purse.bare(before + event.real + event.bonus)} × {purse.bare(bonus)} / {purse.bare(real + bonus)}, rounded down"
+    share = (
+        f"{purse.bare(before + event.real + event.bonus)} × {purse.bare(bonus)} / {purse.bare(real + bonus)}, "
+        "rounded down"
+    )
     less = f", less {purse.bare(scene.won.bonus)} that it got before" if scene.won.bonus else ""
     yield Line(
-        f"Of the win of {purse.said(event.reported)}, {purse.bare(event.bonus)} went to bonus {event.grant_id}, which paid "
+        f"Of the win of {purse.said(event.reported)}, {purse.bare(event.bonus)} went to bonus "
+        f"{event.grant_id}, which paid "
         f"{purse.bare(bonus)} of the {purse.bare(real + bonus)} staked: {share}{less}.",
         (r.WIN_SHARED,), Movement(0, event.bonus),
     )  # fmt: skip

@@ -30,7 +30,8 @@ def _field(column: Column) -> Any:
 
 
 SCHEMAS: Final = {family: schema(family) for family in FAMILIES}
-_DAY: Final = [column.name for column in columns("bets")].index("day")
+_DAY: Final = 4
+"""Where the day stands in `Common`."""
 
 
 class Waiting:
@@ -53,10 +54,11 @@ class Waiting:
             return {}
         common, rows = self._common, self._rows
         self._common, self._rows = [], []
-        days = dict.fromkeys(row[_DAY] for row in common)
-        if len(days) == 1:
-            return {next(iter(days)): self._table(common, rows)}
-        return {day: self._table(*_of_day(day, common, rows)) for day in days}
+        table = self._table(common, rows)
+        places: dict[int, list[int]] = {}
+        for place, row in enumerate(common):
+            places.setdefault(row[_DAY], []).append(place)
+        return {day: _picked(table, found) for day, found in places.items()}
 
     def _table(self, common: list[Common], rows: list[Row]) -> Any:
         columns_of = [*zip(*common, strict=True), *zip(*map(msgspec.structs.astuple, rows), strict=True)]
@@ -65,6 +67,7 @@ class Waiting:
         return pa.table(arrays, schema=fields)
 
 
-def _of_day(day: int, common: list[Common], rows: list[Row]) -> tuple[list[Common], list[Row]]:
-    places = [place for place, row in enumerate(common) if row[_DAY] == day]
-    return [common[place] for place in places], [rows[place] for place in places]
+def _picked(table: Any, places: list[int]) -> Any:
+    """These rows, in ascending order. Mostly they lie together."""
+    first, last = places[0], places[-1]
+    return table.slice(first, len(places)) if last - first < len(places) else table.take(places)

@@ -139,7 +139,7 @@ def read_definition(path: Path) -> Definition:
 
 def parse_definition(name: str, file: str, text: str) -> Definition:
     """The report `name`. Raises DefinitionInvalid."""
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").split("\n")
     count = next((at for at, line in enumerate(lines) if not line.startswith("--")), len(lines))
     header = _header(file, [line[2:].removeprefix(" ") for line in lines[:count]])
     problems = list(_senseless(file, lines, header))

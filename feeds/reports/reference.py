@@ -15,7 +15,9 @@ def reference() -> str:
     """What each report says, in the words of its header."""
     found = sorted(read_shelf([shipped_reports()]).reports.items())
     lines = ["\n| report | says | for |", "|---|---|---|"]
-    lines += [f"| [`{name}`](#{name}) | {_cell(each.header.description)} | {_roles(each.header)} |" for name, each in found]
+    lines += [
+        f"| [`{name}`](#{name}) | {_cell(each.header.description)} | {_roles(each.header)} |" for name, each in found
+    ]
     for _, definition in found:
         lines += _section(definition)
     return "\n".join(lines)

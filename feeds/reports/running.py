@@ -34,7 +34,7 @@ class Outside(msgspec.Struct, frozen=True):
 class Asked(msgspec.Struct):
     """A report on its way: what it says of itself, and its rows.
 
-    `fleeting`: it is compared with the store's counters, which go on counting: what comes of that depends on the moment.
+    `fleeting`: it is compared with the store's counters, which go on counting, so the outcome depends on the moment.
     """
 
     about: About

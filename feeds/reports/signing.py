@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from feeds.reports.cells import plain
-from feeds.reports.running import Asked
+from feeds.reports.running import Asked, Row
 from feeds.reports.session import ReportFailed
 from snapshots.audit.notes import NoteInvalid, Signer, VerifierKey, opened
 
@@ -25,7 +25,7 @@ SIGNED: Final = ("name", "period", "time_zone", "parameters", "provisional", "ch
 def signed(asked: Asked, signer: Signer) -> Asked:
     """The report with its note. Raises ReportFailed if it has too many rows."""
     names = [column.name for column in asked.about.columns]
-    rows = []
+    rows: list[Row] = []
     for row in asked.rows:
         if len(rows) == ROWS_MAX:
             raise ReportFailed(f"a signed report has at most {ROWS_MAX} rows: choose a shorter period")
@@ -51,4 +51,6 @@ def _text(origin: str, document: Mapping[str, Any], rows: Sequence[Any]) -> str:
     told = {name: document[name] for name in SIGNED} | {"rows": rows}
     content = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     period = document["period"]
-    return f"{origin}\nreport {document['name']}\n{period['from']} {period['to']}\nsha256 {sha256(content).hexdigest()}\n"
+    return (
+        f"{origin}\nreport {document['name']}\n{period['from']} {period['to']}\nsha256 {sha256(content).hexdigest()}\n"
+    )

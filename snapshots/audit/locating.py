@@ -14,11 +14,11 @@ LATE_MAX = 64
 
 
 class Found(NamedTuple):
-    """A leaf of a player. `index` is None while the tree does not have it."""
+    """A leaf of a player, the `number`-th of the tree; None while the tree does not have it."""
 
     leaf: bytes
     version: int
-    index: int | None
+    number: int | None
 
 
 async def leaves_of_player(bucket: Bucket, player_id: str, day: str) -> list[Found]:
@@ -39,14 +39,10 @@ def _in_block(content: bytes, player_id: str, first: int | None) -> list[Found]:
     """What the block has of the player; `first`: the number of its first leaf."""
     found: list[Found] = []
     ending = b" " + player_id.encode()
-    number = 0
-    for records in segment_blocks(content):
-        for record in records:
-            for leaf in record_leaves(record):
-                if leaf.partition(b"\n")[0].endswith(ending) and leaf.startswith(b"entry "):
-                    index = None if first is None else first + number
-                    found.append(Found(leaf, read_entry_leaf(leaf).version, index))
-                number += 1
+    leaves = (leaf for records in segment_blocks(content) for record in records for leaf in record_leaves(record))
+    for at, leaf in enumerate(leaves):
+        if leaf.startswith(b"entry ") and leaf.partition(b"\n")[0].endswith(ending):
+            found.append(Found(leaf, read_entry_leaf(leaf).version, None if first is None else first + at))
     return found
 
 

@@ -14,10 +14,10 @@ EMPTY_ROOT = sha256(b"").digest()
 
 
 class Tile(NamedTuple):
-    """Hashes side by side: of level `level` of tiles (0: leaves), the `index`-th of its level."""
+    """Hashes side by side: of level `level` of tiles (0: leaves), the `number`-th of its level, counted from 0."""
 
     level: int
-    index: int
+    number: int
     content: bytes
 
 

@@ -30,7 +30,7 @@ def tile_name(level: int, index: int, width: int = TILE) -> str:
 
 def name_of(tile: Tile) -> str:
     """Where a tile lies."""
-    return tile_name(tile.level, tile.index, len(tile.content) // HASH_SIZE)
+    return tile_name(tile.level, tile.number, len(tile.content) // HASH_SIZE)
 
 
 def width_of(level: int, index: int, size: int) -> int:

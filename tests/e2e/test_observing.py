@@ -25,9 +25,13 @@ NOT_HERE = {
     "catalog_followed": "no gateway watches a folder",
     "catalog_refused_total": "no gateway watches a folder",
     "bus_out_stopped": "told while the bus rests",
+    "audit_publish_waiting": "checkpoints are published nowhere",
+    "audit_published_total": "checkpoints are published nowhere",
+    "audit_publish_failures_total": "checkpoints are published nowhere",
     "reports_delivered_total": "no report is scheduled",
     "reports_delivery_failures_total": "no report is scheduled",
     "reports_overdue_seconds": "no report is scheduled",
+    "report_unreconciled_total": "no report is asked for",
 }
 """Metrics that this scenario does not bring about, and why. Their panels show 0."""
 
@@ -41,7 +45,7 @@ def kafka() -> Iterator[MockKafka]:
 def configured(folder: Path, up: CroupierUp) -> Path:
     """The configuration for one machine, at this server's ports, with a quick pace."""
     text = (ROOT / "deploy/prometheus/local.yml").read_text()
-    text = text.replace("15s", SCRAPE).replace("127.0.0.1:8000", f"127.0.0.1:{up.port}")
+    text = text.replace("15s", SCRAPE).replace("127.0.0.1:8080", f"127.0.0.1:{up.port}")
     text = text.replace("127.0.0.1:9100", f"127.0.0.1:{BUS_IN_PORT}")
     path = folder / "prometheus.yml"
     path.write_text(text.replace("alerts.yml", str(ROOT / "deploy/prometheus/alerts.yml")))

@@ -15,6 +15,7 @@ from engine.state import Player, PlayerState
 from engine.state.invariants import check
 from engine.state.window import REMEMBERED_MAX, id_digest
 from engine.transition import Transition
+from feeds.explaining.movements import Movement, moved_in
 from snapshots.codec import (
     decode_batch,
     decode_entry,
@@ -27,6 +28,7 @@ from tests.property.ledger import Facts, Ledger
 from tests.property.offers import level_at
 from tests.property.reference_wallet import Refused, picture
 from tests.property.shared_house import SharedHouse
+from tests.support.audited import Audited
 from tests.support.fact_sums import FactSums
 from tests.support.journal_account import Account
 
@@ -41,6 +43,8 @@ class ComparedPlayer:
         house.crowd.awards[player_id] = []
         self.account = Account()
         self.facts = FactSums()
+        self.audited = Audited()
+        self.moved = Movement()
         self.answers: dict[str, bytes] = {}
         self.journal: list[Transition] = []
         """What the journal still holds."""
@@ -128,8 +132,10 @@ class ComparedPlayer:
         self.answers[transition.command_id] = transition.answer
         self.journal.append(decode_entry(keyed))
         self.facts.add(transition, self.live.state)
+        self.audited.add(payload, self.live.state)
         for event in transition.events:
             self.account.add(event)
+        self.moved = self.moved.plus(moved_in(transition))
 
     def _agree(self) -> None:
         state = self.live.state
@@ -151,6 +157,7 @@ class ComparedPlayer:
     def _conserve(self) -> None:
         """real + bonus + withdrawn + removed = deposits + granted + wins − stakes, and each part is the ledger's."""
         wallet, account = self.ledger.wallet, self.account
+        assert self.moved == (*self.money_by_wallet(), self.live.state.loyalty.available), "a timeline would be wrong"
         assert self.money() + account.withdrawn + account.removed == account.came_in
         removed = sum(grant.removed for grant in wallet.grants.values())
         kept_books = (self.ledger.deposited, wallet.granted, removed, wallet.withdrawn)

@@ -18,7 +18,7 @@ LOG = "s0-1"
 
 
 class ExplainedStore:
-    """`transitions` are all that ever happened; the journal holds those from `held_from` on, the snapshot the others."""
+    """`transitions` are all that happened; the journal holds those from `held_from` on, the snapshot the others."""
 
     def __init__(
         self, transitions: Sequence[Transition], catalog: Catalog, held_from: int = 1, archived: Position | None = None

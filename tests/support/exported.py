@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -11,6 +12,8 @@ from prometheus_client.process_collector import ProcessCollector
 
 from actors.metrics.shard import ShardMetrics
 from croupier.deploying.watching import WatchMetrics
+from croupier.running.report_children import ReportChildren
+from croupier.settings import Settings
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.audit.metrics import AuditMetrics
 from feeds.behind import BehindAlert, BehindLimits
@@ -47,6 +50,7 @@ def _registries() -> dict[str, CollectorRegistry]:
     asyncio.run(figures.refresh())
     gateway.registry.register(figures)
     WatchMetrics(gateway.registry)
+    gateway.registry.register(ReportChildren(Settings(store="", catalog=Path()), None).unreconciled)
     shard, bus_in = CollectorRegistry(), CollectorRegistry()
     shard.register(ShardMetrics())
     BusInMetrics(bus_in)

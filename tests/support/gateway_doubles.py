@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -454,7 +455,56 @@ EXPLAINED: Mapping[str, Any] = {
     "notes": [],
     "receipt_url": "/players/p1/receipts/p1-3",
 }
-HISTORY_ANSWERS: Mapping[str, Any] = {"history": HISTORY, "round": EXPLAINED}
+TERMS: Mapping[str, Any] = {
+    "grant_id": "g-1",
+    "campaign_id": "gift",
+    "multiplier": "35",
+    "wager_total": 35_000,
+    "min_bet": None,
+    "max_bet": 500,
+    "over_max_bet": "reject",
+    "max_bet_counts": "round",
+    "excluded_games": [],
+    "excluded_policy": "no_progress",
+    "contribution_games": {},
+    "contribution_types": {"table": 10},
+    "max_cashout": None,
+    "min_average_bet": None,
+    "funds_order": None,
+    "cancel_on_withdrawal": True,
+    "words": ["To be wagered: 350.00 EUR (multiplier 35)."],
+}
+DISPUTE: Mapping[str, Any] = {
+    "player_id": "p1",
+    "grant_id": "g-1",
+    "campaign_id": "gift",
+    "source": "manual",
+    "currency": "EUR",
+    "exponent": 2,
+    "state": "in_wager",
+    "created_at": "2026-01-01T00:00:00.000Z",
+    "opted_in_at": None,
+    "granted_at": "2026-01-01T00:00:00.000Z",
+    "ended_at": None,
+    "amount": 1_000,
+    "balance": 1_000,
+    "released": 0,
+    "removed": 0,
+    "wager_total": 35_000,
+    "counted": 0,
+    "remaining": 35_000,
+    "ending": "The bonus has not ended.",
+    "limit_hit": None,
+    "verdict": "allow",
+    "reasons": [],
+    "terms": TERMS,
+    "catalog": "77aa",
+    "bets": [],
+    "steps": [],
+    "read_through": 9,
+    "notes": [],
+}
+HISTORY_ANSWERS: Mapping[str, Any] = {"history": HISTORY, "round": EXPLAINED, "dispute": DISPUTE}
 
 
 class ScriptedHistory:
@@ -468,7 +518,9 @@ class ScriptedHistory:
         if self._busy:
             raise HistoryBusy
         self.asked.append(json.loads(request))
-        found = {"outcome": "found", "document": HISTORY_ANSWERS[self.asked[-1]["do"]]}
+        found: Mapping[str, Any] = {"outcome": "found", "document": HISTORY_ANSWERS[self.asked[-1]["do"]]}
+        if self.asked[-1].get("form") == "pdf":
+            found = {"outcome": "found", "pdf": b64encode(b"%PDF-1.7").decode()}
         return json.dumps(self._said or found).encode()
 
 
@@ -611,6 +663,8 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /players/{player_id}/receipts/{session_id}": Sample("/players/p1/receipts/s-1"),
     "GET /players/{player_id}/history": Sample("/players/p1/history"),
     "GET /players/{player_id}/rounds/{session_id}/explain": Sample("/players/p1/rounds/p1-3/explain"),
+    "GET /players/{player_id}/bonuses/{grant_id}/dispute.json": Sample("/players/p1/bonuses/g-1/dispute.json"),
+    "GET /players/{player_id}/bonuses/{grant_id}/dispute.pdf": Sample("/players/p1/bonuses/g-1/dispute.pdf"),
     "GET /webhooks": Sample("/webhooks"),
     "POST /webhooks/{name}/test": Sample("/webhooks/pms/test"),
     "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),

@@ -136,7 +136,9 @@ class GoldenHouse:
         """All due work of all players, in the order of its time."""
         while True:
             due = [(next_due(p.state, catalog=self.catalog), name) for name, p in self.players.items()]
-            first = min(((d.time_ms, name, d) for d, name in due if d is not None and d.time_ms <= time_ms), default=None)
+            first = min(
+                ((d.time_ms, name, d) for d, name in due if d is not None and d.time_ms <= time_ms), default=None
+            )
             if first is None:
                 break
             self.now = max(self.now, first[0])

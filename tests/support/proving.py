@@ -1,8 +1,10 @@
 """An archive with its audit tree, made at once: segments of players who really play, and a keeper that is called."""
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from engine.control_entries import ControlEntry, encode_control_entry
@@ -75,7 +77,7 @@ class ProvenArchive:
             metrics=self.metrics,
             checkpoint_s=0,
             now_ms=lambda: self.now_ms,
-            published=lambda signed: self.signed.append(signed),
+            published=[lambda signed: self.signed.append(signed)],
         )
         return self.keeper
 
@@ -105,8 +107,10 @@ class ProvenArchive:
 
 
 def encoded(followed: Followed) -> bytes:
-    """A record as the archive keeps it, all personal parts under one key."""
+    """A record as the archive keeps it. Boxes are the same each time, so that two archives can be compared."""
     found = search(followed.record.payload)
     keys = {personal.entry.player_id: PLAYER_KEY for personal in found.personal}
     place = followed.shard_id, followed.position.epoch, followed.log_id
-    return encode_record(archived(place, followed.record, found.personal, keys))
+    record = archived(place, followed.record, found.personal, keys)
+    sealed = [replace(part, box=sha256(part.blanked).digest()) for part in record.sealed]
+    return encode_record(replace(record, sealed=sealed))

@@ -77,7 +77,10 @@ def _flagged(event: e.FlaggedForOperator, purse: Purse) -> Line:
 
 def _cleared(event: e.FlagCleared, purse: Purse) -> Line:
     where = f" of round {event.session_id}" if event.session_id else ""
-    text = f"An operator dealt with the refusal{where} ({event.code}, {purse.said(event.amount)}): {_quoted(event.reason)}."
+    text = (
+        f"An operator dealt with the refusal{where} ({event.code}, {purse.said(event.amount)}): "
+        f"{_quoted(event.reason)}."
+    )
     return Line(text, (r.FLAGGED,))
 
 

@@ -38,7 +38,10 @@ def why(reason: str) -> str:
 
 def _created(event: e.GrantCreated, purse: Purse) -> Line:
     grant = event.grant
-    named = f"Bonus {grant.grant_id} of campaign {grant.campaign_id} ({_SOURCES.get(grant.source, f'trigger {grant.source}')})"
+    named = (
+        f"Bonus {grant.grant_id} of campaign {grant.campaign_id} "
+        f"({_SOURCES.get(grant.source, f'trigger {grant.source}')})"
+    )
     if grant.state == "declined":
         return Line(
             f"{named} was declined: {', '.join(grant.reasons) or 'no reason was noted'}.", (r.DECLINED, r.VERDICT)
@@ -46,11 +49,17 @@ def _created(event: e.GrantCreated, purse: Purse) -> Line:
     if grant.state == "initiated":
         asked = [*(["the player's opt-in"] if grant.awaits_claim else [])]
         asked += ["an operator's approval"] if grant.awaits_approval else []
-        text = f"{named} over {purse.said(grant.amount)} waits for {' and '.join(asked) or 'its time'}, until {moment(grant.valid_to_ms)}."
+        text = (
+            f"{named} over {purse.said(grant.amount)} waits for {' and '.join(asked) or 'its time'}, until "
+            f"{moment(grant.valid_to_ms)}."
+        )
         return Line(text, (r.STATES, r.INITIATED))
     if grant.source == "free_spins":
         return Line(f"{named} was opened for the wins of package {grant.package_id}.", (r.WINNINGS, r.TERMS_FROZEN))
-    text = f"{named}: {purse.said(grant.amount)} were added to bonus money, {_due(grant, purse)}. It is valid until {moment(grant.valid_to_ms)}."
+    text = (
+        f"{named}: {purse.said(grant.amount)} were added to bonus money, {_due(grant, purse)}. It is valid "
+        f"until {moment(grant.valid_to_ms)}."
+    )
     return Line(text, (r.DUE, r.VALID_TO, r.TERMS_FROZEN))
 
 
@@ -73,7 +82,10 @@ def _declined(event: e.GrantDeclined, purse: Purse) -> Line:
 
 
 def _granted(event: e.BonusGranted, purse: Purse) -> Line:
-    text = f"Bonus {event.grant_id} was granted: {purse.said(event.amount)} were added to bonus money. It is valid until {moment(event.valid_to_ms)}."
+    text = (
+        f"Bonus {event.grant_id} was granted: {purse.said(event.amount)} were added to bonus money. It is "
+        f"valid until {moment(event.valid_to_ms)}."
+    )
     return Line(text, (r.INITIATED, r.VALID_TO))
 
 
@@ -104,7 +116,10 @@ def _expired(event: e.GrantExpired, purse: Purse) -> Line:
 
 def _cancelled(event: e.GrantCancelled, purse: Purse) -> Line:
     rules = {"over_max_bet": r.MAX_BET, "withdrawal": r.WITHDRAWN}
-    text = f"Bonus {event.grant_id} was cancelled ({why(event.reason)}): {purse.said(event.removed)} of bonus money were removed."
+    text = (
+        f"Bonus {event.grant_id} was cancelled ({why(event.reason)}): {purse.said(event.removed)} of bonus "
+        "money were removed."
+    )
     return Line(text, (rules.get(event.reason, r.GIVEN_UP),))
 
 
@@ -150,7 +165,11 @@ def _silence(event: e.SilenceNoticed, purse: Purse) -> Line:
 
 def _spins(event: e.FreeSpinsGranted, purse: Purse) -> Line:
     package = event.package
-    text = f"Package {package.package_id} of campaign {package.campaign_id}: {times(package.count, 'free spin')} at a stake of {purse.said(package.bet)} on {', '.join(package.games)}, until {moment(package.valid_to_ms)}."
+    text = (
+        f"Package {package.package_id} of campaign {package.campaign_id}: {times(package.count, 'free spin')} "
+        f"at a stake of {purse.said(package.bet)} on {', '.join(package.games)}, until "
+        f"{moment(package.valid_to_ms)}."
+    )
     return Line(text, (r.PACKAGE,))
 
 

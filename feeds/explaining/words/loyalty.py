@@ -21,7 +21,10 @@ def _level(event: e.LevelChanged, purse: Purse) -> Line:
 
 
 def _level_due(event: e.LevelUpDue, purse: Purse) -> Line:
-    text = f"The rounds that climbed to {', '.join(event.levels)} are closed: campaigns for these levels have had their turn."
+    text = (
+        f"The rounds that climbed to {', '.join(event.levels)} are closed: campaigns for these levels have "
+        "had their turn."
+    )
     return Line(text, (r.TRIGGERS,), vip=True)
 
 
@@ -36,17 +39,26 @@ def _expired(event: e.PointsExpired, purse: Purse) -> Line:
 
 
 def _returned(event: e.PointsReturned, purse: Purse) -> Line:
-    text = f"{times(event.points, 'point')} of redemption {event.redemption_id} are available again: its free play was never granted."
+    text = (
+        f"{times(event.points, 'point')} of redemption {event.redemption_id} are available again: its free "
+        "play was never granted."
+    )
     return Line(text, (r.REDEMPTION,))
 
 
 def _requested(event: e.RedemptionRequested, purse: Purse) -> Line:
-    text = f"Redemption {event.redemption_id}: {times(event.points, 'point')}, worth {purse.said(event.amount)}, are locked until {moment(event.expires_ms)}."
+    text = (
+        f"Redemption {event.redemption_id}: {times(event.points, 'point')}, worth {purse.said(event.amount)}, "
+        f"are locked until {moment(event.expires_ms)}."
+    )
     return Line(text, (r.REDEMPTION,))
 
 
 def _confirmed(event: e.RedemptionConfirmed, purse: Purse) -> Line:
-    text = f"Redemption {event.redemption_id} was confirmed: {times(event.points, 'locked point')} are spent for {purse.said(event.amount)} of free play."
+    text = (
+        f"Redemption {event.redemption_id} was confirmed: {times(event.points, 'locked point')} are spent for "
+        f"{purse.said(event.amount)} of free play."
+    )
     return Line(text, (r.REDEMPTION,))
 
 
@@ -59,7 +71,10 @@ def _ended(event: e.RedemptionEnded, purse: Purse) -> Line:
 
 def _cashback(event: e.CashbackSettled, purse: Purse) -> Line:
     lost = event.staked - event.won
-    text = f"Cashback of a week at level {event.level}: {purse.said(event.staked)} staked − {purse.said(event.won)} won = {purse.said(lost)} lost"
+    text = (
+        f"Cashback of a week at level {event.level}: {purse.said(event.staked)} staked − "
+        f"{purse.said(event.won)} won = {purse.said(lost)} lost"
+    )
     if event.taken_off:
         text += f", less {purse.said(event.taken_off)} for bets undone after their week was paid"
     if not event.amount:

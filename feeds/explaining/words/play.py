@@ -19,7 +19,10 @@ def split(purse: Purse, real: int, bonus: int, grant_id: str | None) -> str:
 def _bet(event: e.BetPlaced, purse: Purse) -> Line:
     where = f"on {event.game_id}, round {event.session_id}"
     if event.package_id is not None:
-        text = f"A free spin {where}, at a stake of {purse.said(event.amount)} from package {event.package_id}: no money was taken."
+        text = (
+            f"A free spin {where}, at a stake of {purse.said(event.amount)} from package {event.package_id}: "
+            "no money was taken."
+        )
         return Line(text, (r.FREE_SPIN,))
     taken = split(purse, event.real, event.bonus, event.grant_id)
     more = (
@@ -81,14 +84,20 @@ def _tombstone(event: e.BetTombstoned, purse: Purse) -> Line:
 
 def _reported(event: e.BetReported, purse: Purse) -> Line:
     earned = f" It earned {points(event.points_micro)}." if event.points_micro else ""
-    text = f"A bet of {purse.said(event.amount)} on another vertical ({event.game_type}) was reported: no money moved here."
+    text = (
+        f"A bet of {purse.said(event.amount)} on another vertical ({event.game_type}) was reported: no money "
+        "moved here."
+    )
     return Line(f"{text} It counts as turnover of {euros(event.turnover_micro)}.{earned}", (r.VERTICALS,))
 
 
 def _reported_reversed(event: e.ReportedBetReversed, purse: Purse) -> Line:
     key = event.command_id.partition(":")[2] or event.command_id
     lost = f", and {points(-event.points_micro)}" if event.points_micro else ""
-    text = f"The reported bet {key} was rolled back: turnover of {euros(-event.turnover_micro)}{lost} were taken off again."
+    text = (
+        f"The reported bet {key} was rolled back: turnover of {euros(-event.turnover_micro)}{lost} were taken "
+        "off again."
+    )
     return Line(text, (r.VERTICALS, r.REVERSAL))
 
 

@@ -32,10 +32,10 @@ class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `figures`: the sum of each column of `y`, as large numbers. `line`: `y` over `x`. `bar`: `y` for each `x`, side by
     side. `stacked`: on top of each other. `funnel`: the columns of `y` from the widest to the narrowest, summed.
-    `heatmap`: the one column of `y` as colours, `x` across and `by` down. `interval`: for each `x` the columns of `y` as
-    the low end, the figure, the high end, and perhaps what it should be. With `by`, one series for each value of that
-    column. Rows of several currencies make one picture for each, if the chart shows money. Only rows are drawn that
-    have the values of `where`, and not those of `without`.
+    `heatmap`: the one column of `y` as colours, `x` across and `by` down. `interval`: the columns of `y`
+    are the low end, the figure, the high end, and perhaps what it should be. With `by`, one series for each value of
+    that column. Rows of several currencies make one picture for each, if the chart shows money or ratios. Only rows are
+    drawn that have the values of `where`, and not those of `without`.
     """
 
     kind: ChartKind
@@ -55,7 +55,9 @@ class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.kind == "heatmap" and (self.by is None or len(self.y) != 1):
             raise ValueError("by: a heatmap needs the column down, and one column as y")
         if self.kind == "interval" and len(self.y) not in (3, 4):
-            raise ValueError("y: an interval needs three columns: low end, figure, high end; a fourth is what it should be")
+            raise ValueError(
+                "y: an interval needs three columns: low end, figure, high end; a fourth is what it should be"
+            )
         if self.by is not None and self.kind in ("figures", "funnel", "interval"):
             raise ValueError(f"by: a chart of the kind {self.kind} has no series")
         if self.by is not None and len(self.y) != 1:

@@ -30,7 +30,7 @@ LEGEND_CHARS_MAX = 62
 HATCHES: Final = ("", "///", "...", "\\\\\\", "xxx", "ooo", "---", "+++")
 """Stacked and grouped bars differ in pattern, too, so that a print in grey can be read."""
 
-_STYLE: Final[dict[str, Any]] = {
+_STYLE: Final[dict[Any, Any]] = {
     "svg.hashsalt": "croupier",
     "svg.fonttype": "path",
     "text.parse_math": False,

@@ -1,7 +1,7 @@
 """The PDF: data and pictures go into the template as files of their own, so that no text can become markup."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
@@ -22,21 +22,30 @@ _HIDDEN = frozenset({"exponent"})
 
 def render(document: Document) -> bytes:
     """The PDF. The same document gives the same bytes."""
-    return _compiled(document, "pdf")
+    return bytes(_compile(_sources(document), format="pdf", font_paths=_fonts(), timestamp=0))
 
 
 def pictures(document: Document, ppi: float = 110) -> Sequence[bytes]:
     """The same pages as PNG, for people who look at them before they are sent."""
-    made = _compiled(document, "png", ppi=ppi)
+    made = _compile(_sources(document), format="png", font_paths=_fonts(), timestamp=0, ppi=ppi)
     return made if isinstance(made, list) else [made]
 
 
-def _compiled(document: Document, form: str, **options: Any) -> Any:
+_compile: Callable[..., Any] = typst.compile
+"""Its types don't know that a document may have several files."""
+
+
+def _fonts() -> typst.Fonts:
+    """Those that the library brings: the machine's own would make other pages on another machine."""
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)
+
+
+def _sources(document: Document) -> dict[str, bytes]:
+    """The template, and beside it all that it shows."""
     sources: dict[str, bytes] = {"main.typ": files("feeds.reports.pdf").joinpath(TEMPLATE).read_bytes()}
     charts = list(_charts(document, sources))
     sources["report.json"] = json.dumps(page(document) | {"charts": charts}).encode()
-    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)
-    return typst.compile(sources, format=form, font_paths=fonts, timestamp=0, **options)
+    return sources
 
 
 def _charts(document: Document, sources: dict[str, bytes]) -> Iterator[dict[str, Any]]:

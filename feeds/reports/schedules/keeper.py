@@ -70,6 +70,12 @@ class ScheduleMetrics:
             ["schedule"],
             registry=registry,
         )
+        self.unreconciled = Counter(
+            "report_unreconciled_total",
+            "Reports that were made with figures that differ from what else was counted.",
+            ["report"],
+            registry=registry,
+        )
         self.overdue = Gauge(
             "reports_overdue_seconds",
             "Since when the oldest report of the schedule is due and not delivered; 0 if none is.",
@@ -125,7 +131,8 @@ class ScheduleKeeper:
                 continue
             later = await self._first(name, schedule, standing, due)
             if later is None:
-                return self._rest(name, SEAL_RETRY_MS)
+                self._rest(name, SEAL_RETRY_MS)
+                return
             standing = later
         self._metrics.overdue.labels(name).set(0)
         for period in standing.unsealed:

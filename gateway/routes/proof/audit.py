@@ -16,7 +16,7 @@ from gateway.documents.values import rfc3339
 from gateway.http.errors import invalid_field
 from gateway.recording.reading import Numbered, Wanted, newest_first
 from gateway.routes.call import ThisCall, answer
-from gateway.routes.proof.moments import Moment, digits, unix_ms
+from gateway.routes.proof.moments import Moment, digits, unix_ms_of
 
 routes = Routes()
 
@@ -62,8 +62,15 @@ Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,15}$", description="As a
 Text = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
-@routes.read("GET /audit", roles=AUDITOR, answers=AuditJson, refuses=("journal_unavailable",), asks_player=False,
-             recorded=True)  # fmt: skip
+@routes.read(
+    "GET /audit",
+    roles=AUDITOR,
+    answers=AuditJson,
+    refuses=("journal_unavailable",),
+    asks_player=False,
+    recorded=True,
+    as_csv=True,
+)
 async def audit(
     call: ThisCall,
     player_id: Annotated[str | None, Query(pattern=IDENTIFIER)] = None,
@@ -77,8 +84,7 @@ async def audit(
 ) -> Response:
     """The control log, newest first. As CSV (`format=csv`, or `Accept: text/csv`) all that is asked for, streamed."""
     call.admit()
-    from_ms, to_ms = _bound(begin), _bound(end)
-    wanted = Wanted(player_id or "", operation or "", actor or "", from_ms, to_ms)
+    wanted = Wanted(player_id or "", operation or "", actor or "", unix_ms_of(begin), unix_ms_of(end))
     if wanted.from_ms is not None and wanted.to_ms is not None and wanted.from_ms >= wanted.to_ms:
         raise invalid_field("to", "must be later than from")
     as_csv = format == "csv" or (format is None and b"text/csv" in call.headers.get(b"accept", b""))
@@ -91,10 +97,6 @@ async def audit(
             _csv(first, found), media_type="text/csv; charset=utf-8; header=present", headers=headers
         )
     return await _page(found, limit)
-
-
-def _bound(text: str | None) -> int | None:
-    return None if text is None else unix_ms(text)
 
 
 def _asked(wanted: Wanted) -> dict[str, Any]:

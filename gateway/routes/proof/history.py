@@ -14,7 +14,7 @@ from gateway.documents.visible import VIP_ROLES
 from gateway.http.errors import invalid_field
 from gateway.routes.call import PlayerId, ThisCall, answer
 from gateway.routes.proof.asking_history import ask_history
-from gateway.routes.proof.moments import Moment, digits, unix_ms
+from gateway.routes.proof.moments import Moment, digits, unix_ms_of
 
 routes = Routes()
 
@@ -100,7 +100,7 @@ async def history(
 ) -> Response:
     """What became of the player, newest first: every entry in words and numbers, with the balances after it."""
     call.admit()
-    from_ms, to_ms = begin and unix_ms(begin), end and unix_ms(end)
+    from_ms, to_ms = unix_ms_of(begin), unix_ms_of(end)
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:
         raise invalid_field("to", "must be later than from")
     call.look(player_id, {"history": {"from": begin, "to": end}})

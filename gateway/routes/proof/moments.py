@@ -11,6 +11,11 @@ from engine.calendar import within_time
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def unix_ms_of(text: str | None) -> int | None:
+    """As `unix_ms`; None stays None."""
+    return None if text is None else unix_ms(text)
+
+
 def unix_ms(text: str) -> int:
     """Unix ms of an RFC 3339 time, or of the first instant of a day, UTC. Raises ValueError."""
     try:

@@ -1,8 +1,8 @@
-"""The archive's process with schedules, as the supervisor starts it: facts are made, reports come by folder and mail."""
+"""The archive's process with schedules, as the supervisor starts it: reports come by folder and mail."""
 
 import asyncio
 import csv
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -12,21 +12,26 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from actors.host.importing import imported
+from actors.settings import ReaderPlan
 from croupier.integrations.plans import default_archive, reader_plans
 from croupier.reporting.planning import FACTORY, with_schedules
 from croupier.reporting.scheduling import make
+from engine.commands import Spin
+from feeds.following.runner import Factory
 from feeds.integrations import Integrations
 from feeds.notifications.settings import MailSettings
-from feeds.reading import Sink
+from feeds.reading import Followed, Sink
 from feeds.reports.schedules.settings import ReportsSettings, ScheduleSettings
 from feeds.reports.schedules.standing import PREFIX, Standing
 from snapshots.archive.place import ArchivePlace
-from snapshots.contract import Position
 from tests.support import archiving
 from tests.support.archiving import MemoryNotes, PlayedLog
 from tests.support.notice_world import MailServer
 
 HOUR_MS = 3_600_000
+WAIT_S = 150
+"""Two processes are started behind everything else that the machine does."""
 
 
 @pytest.fixture
@@ -67,21 +72,38 @@ class Home:
             since = round(datetime.now(UTC).timestamp() * 1_000) - 2 * HOUR_MS
             self.notes.kept[PREFIX + name] = msgspec.json.encode(Standing(since))
 
-    async def start(self) -> Sink:
-        """The archive's process, as the supervisor's plan says."""
+    def plan(self, reports: ReportsSettings | None) -> ReaderPlan:
+        """What the supervisor starts the archive's process with."""
         store = f"sqlite:{self.folder}"
         archive = msgspec.structs.replace(default_archive(store, {}), segment_age_s=0.05)
-        plans = with_schedules(reader_plans(Integrations(), archive, store), self.reports, store, None)
-        assert plans[0].factory == FACTORY
-        sink = await make(plans[0].settings, self.notes, CollectorRegistry())
+        return with_schedules(reader_plans(Integrations(), archive, store), reports, store, None)[0]
+
+    async def start(self) -> Sink:
+        """The archive's process with its schedules."""
+        plan = self.plan(self.reports)
+        assert plan.factory == FACTORY
+        sink = await make(plan.settings, self.notes, CollectorRegistry())
+        await sink.open()
         return sink
+
+    async def archive(self, records: Sequence[Followed]) -> None:
+        """A life without schedules, in which these are archived."""
+        plan = self.plan(None)
+        factory: Factory = imported(plan.factory)
+        sink = await factory(plan.settings, self.notes, CollectorRegistry())
+        await sink.open()
+        for record in records:
+            await sink.take(record)
+        await until(lambda: any((self.folder / "archive/index").rglob("*.index")))
+        await until(lambda: not any((self.folder / "archive-spool").glob("*.cut")))
+        await sink.close()
 
     def delivered(self) -> list[Path]:
         return sorted(path for path in (self.folder / "reports").rglob("*") if path.is_file())
 
 
 async def until(there: Callable[[], bool]) -> None:
-    async with asyncio.timeout(50):
+    async with asyncio.timeout(WAIT_S):
         while not there():
             await asyncio.sleep(0.05)
 
@@ -91,12 +113,15 @@ def attached(mail: EmailMessage) -> tuple[str, bytes]:
     return str(part.get_filename()), bytes(part.get_content())
 
 
+@pytest.mark.timeout(200)
 async def test_reports_arrive_once_in_a_folder_and_a_mailbox(
     tmp_path: Path, server: MailServer, yesterday: datetime
 ) -> None:
     home, log = Home(tmp_path, server), PlayedLog()
+    records = [log.arrive("alice")]
+    records += [log.batch(log.play("alice", Spin("book", "real", 20, 10))) for _ in range(3)]
+    await home.archive(records)
     sink = await home.start()
-    await archive_a_day(sink, log)
     await until(lambda: len(home.delivered()) == 1 and len(server.mails) == 1)
     await sink.close()
 
@@ -110,25 +135,6 @@ async def test_reports_arrive_once_in_a_folder_and_a_mailbox(
     assert pdf.startswith(b"%PDF-")
 
     again = await home.start()
-    await again.open()
     await asyncio.sleep(0.3)
     await again.close()
     assert (len(home.delivered()), len(server.mails)) == (1, 1)
-
-
-async def archive_a_day(sink: Sink, log: PlayedLog) -> None:
-    """Three spins that lose 10 cents each, in the archive before the schedules look."""
-    from engine.commands import Spin
-
-    inner = sink._inner  # type: ignore[attr-defined]
-    await inner.open()
-    records = [log.arrive("alice")]
-    records += [log.batch(log.play("alice", Spin("book", "real", 20, 10))) for _ in range(3)]
-    for record in records:
-        await inner.take(record)
-    end = Position(log.epoch, len(log.records))
-    spool = Path(inner._settings.spool)
-    await until(lambda: inner.settled().get("s0", Position(0, 0)) >= end)
-    await until(lambda: inner._stored.get("s0") is not None and inner._stored["s0"].seq >= end.seq)
-    assert not list(spool.glob("*.cut"))
-    sink._task = asyncio.create_task(sink._keep())  # type: ignore[attr-defined]

@@ -44,6 +44,15 @@ def test_no_panel_covers_another(dashboard: Dashboard) -> None:
     assert [pair for pair in combinations(boxes, 2) if overlap(*pair)] == []
 
 
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: each.uid)
+def test_panels_fill_their_lines(dashboard: Dashboard) -> None:
+    filled: dict[int, int] = {}
+    for panel in document(dashboard)["panels"]:
+        at = panel["gridPos"]
+        filled[at["y"]] = filled.get(at["y"], 0) + at["w"]
+    assert set(filled.values()) == {WIDTH}
+
+
 def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
     return (
         one["x"] < other["x"] + other["w"]

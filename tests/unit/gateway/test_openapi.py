@@ -143,6 +143,14 @@ def test_the_parts_of_a_form_are_named(name: str) -> None:
     assert form["properties"]["file"]["contentMediaType"] == "application/octet-stream"
 
 
+def test_what_may_wait_and_what_may_be_csv_is_documented() -> None:
+    for name in ("POST /loyalty/points/add", "POST /loyalty/status/update", "POST /catalog/deploy"):
+        waiting = operation(name)["responses"]["202"]["content"]["application/json"]["schema"]["$ref"]
+        assert waiting == "#/components/schemas/WaitingJson"
+    assert "202" not in operation("POST /players/{player_id}/block")["responses"]
+    assert set(operation("GET /audit")["responses"]["200"]["content"]) == {"application/json", "text/csv"}
+
+
 def test_every_refusal_of_a_route_is_documented_somewhere() -> None:
     documented = {code for route in ROUTES.values() for code in route.refusals}
     of_no_route = {"not_found", "method_not_allowed", "internal_error"}

@@ -272,6 +272,12 @@ def test_a_journal_that_was_written_anew_and_signed_contradicts_itself(
     assert {fault.kind for fault in found} & {"history_rewritten", "history_truncated"}
 
 
+def test_a_journal_that_was_written_anew_as_it_was_is_the_same_log(honest: Path, tmp_path: Path) -> None:
+    """So what is found below is found because of the change."""
+    forged_unsigned(honest, tmp_path, lambda unchanged: None)
+    assert verified(tmp_path, checkpoints(honest)[-1]).sound
+
+
 ANYTHING = [change for change, _ in REWRITTEN] + [end_cut_off, richer_alice]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from actors.routing.breaker import Breaker
 from feeds.audit.metrics import AuditMetrics
 from feeds.audit.publishing import publisher as module
 from feeds.audit.publishing.carriers import Undelivered
@@ -47,6 +48,7 @@ class Publishing:
     @asynccontextmanager
     async def life(self) -> AsyncIterator[Publisher]:
         living = Publisher("vault", self.vault, self.daily, self.archive.bucket, self.notes, self.metrics)
+        living.breaker = Breaker("audit:vault", open_s=0.05)
         before, self.archive.signed = self.archive.signed, _Telling(living)
         self.archive.new_keeper()
         task = asyncio.create_task(living.run())

@@ -12,12 +12,14 @@ from engine.commands import (
     CancelWithdrawal,
     ClaimGrant,
     ClearFlag,
+    Command,
     CommandBody,
     ConfirmRedemption,
     ConfirmWithdrawal,
     Deposit,
     FlagForOperator,
     GrantCampaign,
+    Mode,
     ReleaseGrant,
     ReportBet,
     RequestRedemption,
@@ -27,6 +29,7 @@ from engine.commands import (
     Spin,
     Withdraw,
 )
+from engine.due import next_due
 from engine.transition import Transition
 from feeds.explaining.movements import Movement
 from tests.support.ladder import FACTORS, level, paid_by, promotion, rules, vip_house
@@ -93,9 +96,7 @@ class Life:
         self.table.run(self._body(), f"gs:c{self._sent}")
         self._note()
 
-    def _due(self):  # type: ignore[no-untyped-def]
-        from engine.due import next_due
-
+    def _due(self) -> Command | None:
         due = next_due(self.table.state, catalog=self.catalog)
         return due if due is not None and due.time_ms <= self.table.now else None
 
@@ -114,11 +115,13 @@ class Life:
         redemption = random.choice([*state.loyalty.redemptions, "r1"])
         withdrawal = random.choice([*state.withdrawals, "w1"])
         flag = random.choice([each.flag_id for each in state.flagged] or ["f0000000000000000"])
-        game, mode = random.choice(GAMES), random.choice(["real", "real", "real", "freespin"])
+        game, free = random.choice(GAMES), random.random() < 0.25
+        mode: Mode = "freespin" if free else "real"
+        changed: list[CommandBody] = [AddBet(session, stake), Result(session, win, random.random() < 0.6)]
         bodies: list[CommandBody] = [
-            *[Spin("book" if mode == "freespin" else game, mode, stake if mode == "real" else None, win)] * 6,
+            *[Spin("book" if free else game, mode, None if free else stake, win)] * 6,
             *[Spin(game, "real", stake)] * 3,
-            *[AddBet(session, stake), Result(session, win, random.random() < 0.6)] * 2,
+            *(changed * 2),
             *[Rollback(bet)] * 3,
             CancelRound(session),
             Deposit(random.choice([50, 300])),

@@ -8,6 +8,7 @@ import pytest
 
 from feeds.explaining.amounts import micro
 from feeds.explaining.answering import Answering
+from feeds.explaining.cursors import CursorInvalid, Cursors, Place
 from feeds.explaining.movements import Movement, moved_in
 from feeds.explaining.reading import ArchivedEntries
 from snapshots.archive.reading import ArchivedRecords
@@ -123,6 +124,18 @@ async def test_a_tampered_cursor_is_refused(change: Any) -> None:
     cursor = (await history(answering, limit=5))["cursor"]
     said = await asked(answering, cursor=change(cursor))
     assert (said["outcome"], said["field"]) == ("wrong", "cursor")
+
+
+async def test_no_character_of_a_cursor_can_be_changed() -> None:
+    place = Place("p1", 7, Movement(1, 2, 3), "2026/11/28")
+    cursors = Cursors(b"s")
+    cursor = cursors.seal(place)
+    assert cursors.open(cursor, "p1") == place
+    for at, char in enumerate(cursor):
+        for other in "AB_z9":
+            if other != char:
+                with pytest.raises(CursorInvalid):
+                    cursors.open(cursor[:at] + other + cursor[at + 1 :], "p1")
 
 
 async def test_a_cursor_of_another_player_or_another_croupier_is_refused() -> None:

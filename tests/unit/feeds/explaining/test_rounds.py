@@ -1,19 +1,24 @@
 """One round explained: amounts add up exactly, and each step says why in words and numbers."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine import events as e
 from engine.commands import AddBet, FlagForOperator, Result, Rollback, Spin
+from engine.control_entries import ControlEntry
 from feeds.explaining.amounts import micro
 from feeds.explaining.answering import Answering
+from feeds.explaining.catalogs import PastCatalogs
 from feeds.explaining.movements import moved_in
+from snapshots.contract import Position
 from tests.support.explained_store import store_of
 from tests.support.ladder import promotion, vip_house
-from tests.support.playing import DAY_MS, START_MS, Table, campaign, spins, wager
+from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, spins, wager
 from tests.unit.feeds.explaining.played import Life
-from tests.unit.feeds.explaining.test_history import asked
+from tests.unit.feeds.explaining.test_history import archived, asked
 
 
 async def explained(table: Table, session_id: str, **store: Any) -> Any:
@@ -64,15 +69,18 @@ async def test_a_mixed_stake_and_its_win() -> None:
     session = table.spin(100, 99).session_id
     document = await explained(table, session)
     assert texts(document) == [
-        "Of the stake of 1.00 EUR, 0.30 came from real money because real money goes first, and this was all of it that "
+        "Of the stake of 1.00 EUR, 0.30 came from real money because real money goes first, and this was "
+        "all of it that "
         "could be staked.",
         "Of the stake of 1.00 EUR, 0.70 came from bonus g3-1, which was in wager, because no more real money could be "
         "staked.",
-        "0.50 EUR counted towards the wagering of bonus g3-1: stake 1.00 × contribution 50 % = 0.50. 6.50 EUR remained to "
+        "0.50 EUR counted towards the wagering of bonus g3-1: stake 1.00 × contribution 50 % = 0.50. "
+        "6.50 EUR remained to "
         "be wagered after this step.",
         "The stake is turnover of 1.00 EUR.",
         "It earned 1 point: 1.00 EUR × 1 points per EUR on slot games.",
-        "Of the win of 0.99 EUR, 0.69 went to bonus g3-1, which paid 0.70 of the 1.00 staked: 0.99 × 0.70 / 1.00, rounded "
+        "Of the win of 0.99 EUR, 0.69 went to bonus g3-1, which paid 0.70 of the 1.00 staked: 0.99 × "
+        "0.70 / 1.00, rounded "
         "down.",
         "The rest, 0.30 EUR, went to real money. The round is over.",
     ]
@@ -179,3 +187,43 @@ async def test_an_open_round_is_open() -> None:
     table = Table(vip_house(), 500)
     session = table.do(Spin("book", "real", 100)).session_id
     assert (await explained(table, session))["state"] == "open"
+
+
+async def test_an_old_round_is_found_in_the_archive(tmp_path: Path) -> None:
+    life = Life(9).play(80)
+    newest = life.transitions[-1].version
+    archive = await archived(life, tmp_path, per_segment=7, days=3)
+    store = store_of(life.transitions, life.catalog, newest - 2, Position(1, newest))
+    whole = Answering(store_of(life.transitions, life.catalog), None, b"s")
+    opened = [ev for done in life.transitions for ev in done.events if isinstance(ev, e.BetPlaced) and ev.opens]
+    for bet in opened[::4]:
+        answering = Answering(store, archive, b"s")
+        assert await asked(answering, "round", session_id=bet.session_id) == await asked(
+            whole, "round", session_id=bet.session_id
+        )
+
+
+def deploy(time_ms: int, before: str, after: str) -> ControlEntry:
+    return ControlEntry(
+        time_ms, "ann", "ops", "POST /catalog/deploy", before={"version": before}, after={"version": after}
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "version"), [(5, None), (15, "one"), (20, "two"), (29, "two"), (30, "three"), (99, "three")]
+)
+async def test_the_catalog_of_an_entrys_time_is_known_from_deploys(at: int, version: str | None) -> None:
+    store = store_of([], replace(catalog_with(), version="three"))
+    store.catalog_at_ms = 30
+    store.control = [deploy(10, "zero", "one"), deploy(20, "one", "two"), deploy(30, "two", "three")]
+    store.control.insert(2, ControlEntry(25, "bob", "ops", "POST /catalog/deploy", outcome="catalog_invalid"))
+    known = await PastCatalogs(store).at(at)
+    assert known.version == version
+    assert (known.catalog is not None) == (version == "three") and bool(known.note) == (version != "three")
+
+
+async def test_a_deploy_that_nobody_told_of_makes_older_catalogs_unknown() -> None:
+    store = store_of([], replace(catalog_with(), version="three"))
+    store.catalog_at_ms = 30
+    store.control = [deploy(10, "zero", "one"), deploy(30, "two", "three")]
+    assert (await PastCatalogs(store).at(15)).version is None

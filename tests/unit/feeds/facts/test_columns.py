@@ -54,6 +54,6 @@ def test_a_free_spin_and_its_win_name_their_package_and_game() -> None:
     table = Table(real=100, catalog=catalog_with(campaign("gift", free_spins=spins(5, 20))))
     table.grant("gift")
     table.free_spin(win=70)
-    [bet, _, win] = list(rows(table.transitions[-1]))
+    [bet, _, win, *_] = list(rows(table.transitions[-1]))
     assert (bet[2].package_id, bet[2].spins, bet[2].real) == ("p3-1", 1, 0)  # type: ignore[attr-defined]
     assert (win[2].package_id, win[2].game_id, win[2].mode) == ("p3-1", "book", "freespin")  # type: ignore[attr-defined]

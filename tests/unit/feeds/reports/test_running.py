@@ -105,7 +105,7 @@ def test_the_same_report_is_the_same_bytes(facts: Path) -> None:
 
 
 def test_text_that_a_spreadsheet_would_run_is_neutralised_and_numbers_are_not(facts: Path) -> None:
-    words = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", 'a "b", c', "line\r\nbreak", "ü", "a=b"]
+    words = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", 'a "b", c', "line\nbreak", "ü", "a=b"]
     listed = ", ".join(f"({number}, $${word}$$)" for number, word in enumerate(words))
     definition = report(f"SELECT -n AS n, w FROM (VALUES {listed}) AS v(n, w) ORDER BY n DESC", "n:count", "w:text")
     found = csv_of(definition, facts)
@@ -190,7 +190,7 @@ def test_two_queries_that_must_be_the_same(facts: Path) -> None:
         ("INSTALL httpfs", "one SELECT, and nothing else"),
         ("SELECT 1 AS a; SELECT 2 AS a", "one SELECT, and nothing else"),
         ("ATTACH 'other.db'", "one SELECT, and nothing else"),
-        ("SELECT * FROM read_parquet('https://example.com/x.parquet')", ""),
+        ("SELECT * FROM read_parquet('https://example.com/x.parquet')", "disabled|httpfs"),
     ],
 )
 def test_nothing_but_the_facts_can_be_reached(sql: str, says: str, facts: Path) -> None:

@@ -290,7 +290,9 @@ async def test_what_is_not_sealed_is_waited_for(tmp_path: Path) -> None:
     assert place.files() == files_of(["2026-06-01"])
 
 
-async def test_after_the_wait_a_provisional_report_comes_and_the_final_one_once_when_it_is_sealed(tmp_path: Path) -> None:
+async def test_after_the_wait_a_provisional_report_comes_and_the_final_one_once_when_it_is_sealed(
+    tmp_path: Path,
+) -> None:
     place = Place(tmp_path)
     world = World(schedule(), place, local("2026-06-01T12:00"))
     world.sealed_ms = ms(local("2026-06-01T23:50"))

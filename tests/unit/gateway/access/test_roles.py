@@ -57,6 +57,8 @@ MATRIX = """
     GET /players/{player_id}/receipts/{session_id}  . x . . x . x
     GET /players/{player_id}/history      . x . . x . x
     GET /players/{player_id}/rounds/{session_id}/explain  . x . . x . x
+    GET /players/{player_id}/bonuses/{grant_id}/dispute.json  . . . . x . x
+    GET /players/{player_id}/bonuses/{grant_id}/dispute.pdf  . . . . x . x
     GET /webhooks                         . . . . . x .
     POST /webhooks/{name}/test            . . . . . x .
     POST /webhooks/{name}/replay          . . . . . x .

@@ -104,3 +104,21 @@ async def test_what_is_asked_wrongly_is_refused(query: str) -> None:
     async with calling(app_with(history=history)) as client:
         response = await client.get(f"{TARGET}?{query}")
     assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
+
+
+async def test_a_dispute_is_a_file() -> None:
+    history = ScriptedHistory()
+    async with calling(app_with(history=history)) as client:
+        file = await client.get("/players/p1/bonuses/g-1/dispute.json?day=2026-11-28")
+        paper = await client.get("/players/p1/bonuses/g-1/dispute.pdf")
+    assert file.json()["terms"]["words"] == ["To be wagered: 350.00 EUR (multiplier 35)."]
+    assert (paper.headers["content-type"], paper.content) == ("application/pdf", b"%PDF-1.7")
+    assert 'filename="dispute-g-1.pdf"' in paper.headers["content-disposition"]
+    asked = {"do": "dispute", "player_id": "p1", "grant_id": "g-1"}
+    assert history.asked == [asked | {"form": "json", "day": "2026/11/28"}, asked | {"form": "pdf"}]
+
+
+async def test_a_bonus_that_is_not_there() -> None:
+    async with calling(app_with(history=ScriptedHistory({"outcome": "not_found"}))) as client:
+        response = await client.get("/players/p1/bonuses/g-1/dispute.pdf")
+    assert response.json()["code"] == "grant_not_found"

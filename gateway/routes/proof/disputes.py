@@ -1,0 +1,121 @@
+"""The file of a disputed bonus, as JSON and on paper."""
+
+from typing import Annotated, Final
+
+import msgspec
+from fastapi import Path
+from starlette.responses import Response
+
+from engine.identifiers import OWN_ID
+from gateway.access.roles import AUDITOR, SUPPORT
+from gateway.declaring import Routes
+from gateway.documents.base import Json
+from gateway.http.errors import Refused
+from gateway.routes.call import PlayerId, ThisCall, answer
+from gateway.routes.proof.asking_history import Said, ask_history
+from gateway.routes.proof.explain import TermsJson
+from gateway.routes.proof.history import RuleJson
+from gateway.routes.proof.receipts import Day
+
+routes = Routes()
+
+GrantId = Annotated[str, Path(pattern=f"^{OWN_ID}$")]
+_PATH: Final = "GET /players/{player_id}/bonuses/{grant_id}/dispute"
+
+
+class DisputeStepJson(Json):
+    """What happened to the bonus. `balance` and `remaining` (still to be wagered) are its own, after it."""
+
+    version: int
+    time: str
+    event: str
+    text: str
+    rules: list[RuleJson]
+    balance: int
+    remaining: int
+
+
+class DisputedBetJson(Json):
+    """A bet that staked the bonus's money, counted for it, or was over its limit.
+
+    `contribution`: percent of the stake; null if that is no longer known. `undone`: it was rolled back or cancelled.
+    `receipt` is what `receipt_url` answers, where the file holds it; else null.
+    """
+
+    version: int
+    time: str
+    session_id: str
+    game_id: str
+    stake: int
+    real: int
+    bonus: int
+    counted: int
+    contribution: int | None
+    remaining: int
+    over_limit: bool
+    receipt_url: str
+    undone: bool
+    receipt: None
+
+
+class DisputeJson(Json):
+    """The whole file, as of version `read_through`. Amounts in minor units; `notes` say what is missing.
+
+    `ending` says how the bonus ended and why, `limit_hit` which bet was over its limit. `terms` are those that were
+    frozen when it was created.
+    """
+
+    player_id: str
+    grant_id: str
+    campaign_id: str
+    source: str
+    currency: str
+    exponent: int
+    state: str
+    created_at: str
+    opted_in_at: str | None
+    granted_at: str | None
+    ended_at: str | None
+    amount: int
+    balance: int
+    released: int
+    removed: int
+    wager_total: int
+    counted: int
+    remaining: int
+    ending: str
+    limit_hit: str | None
+    verdict: str
+    reasons: list[str]
+    terms: TermsJson
+    catalog: str | None
+    bets: list[DisputedBetJson]
+    steps: list[DisputeStepJson]
+    read_through: int
+    notes: list[str]
+
+
+@routes.read(f"{_PATH}.json", roles=SUPPORT | AUDITOR, answers=DisputeJson, refuses=("grant_not_found",))
+async def as_json(call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Day = None) -> Response:
+    """All that bears on a disputed bonus: terms, opt-in, every bet that counted, the limit, how it ended and why."""
+    said = await _file(call, player_id, grant_id, "json", day)
+    return answer(msgspec.json.decode(said.document, type=DisputeJson))
+
+
+@routes.read(f"{_PATH}.pdf", roles=SUPPORT | AUDITOR, answers=None, refuses=("grant_not_found",))
+async def as_pdf(call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Day = None) -> Response:
+    """The same on paper, with at most 500 bets: the same file gives the same bytes."""
+    said = await _file(call, player_id, grant_id, "pdf", day)
+    headers = {"content-disposition": f'attachment; filename="dispute-{grant_id}.pdf"'}
+    return Response(said.pdf, media_type="application/pdf", headers=headers)
+
+
+async def _file(call: ThisCall, player_id: str, grant_id: str, form: str, day: str | None) -> Said:
+    call.admit()
+    call.look(player_id, {"dispute": grant_id, "form": form})
+    named = None if day is None else day.replace("-", "/")
+    said = await ask_history(call, player_id, "dispute", grant_id=grant_id, form=form, day=named)
+    if said.outcome == "not_found":
+        where = "in the journal and the last 62 days of the archive" if day is None else f"up to {day}"
+        raise Refused("grant_not_found", f"Player {player_id} was given no bonus {grant_id!r} {where}.")
+    return said
