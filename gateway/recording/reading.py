@@ -30,6 +30,7 @@ class Wanted(msgspec.Struct, frozen=True):
     """A part of the operation: `/loyalty/points/add`, or `croupier bus`."""
     actor: str = ""
     """Who did it, or approved it."""
+    outcome: str = ""
     from_ms: int | None = None
     to_ms: int | None = None
 
@@ -39,6 +40,7 @@ class Wanted(msgspec.Struct, frozen=True):
             (not self.player_id or entry.player_id == self.player_id)
             and self.operation.lower() in entry.operation.lower()
             and (not self.actor or self.actor in (entry.who, entry.approved_by))
+            and (not self.outcome or self.outcome == entry.outcome)
             and (self.from_ms is None or entry.time_ms >= self.from_ms)
             and (self.to_ms is None or entry.time_ms < self.to_ms)
         )

@@ -78,6 +78,7 @@ async def audit(
     end: Annotated[Moment, Query(alias="to", description="Exclusive")] = None,
     operation: Text = None,
     actor: Text = None,
+    outcome: Text = None,
     limit: Limit = 100,
     cursor: Cursor = None,
     format: Annotated[Literal["json", "csv"] | None, Query(description="Else by Accept")] = None,  # noqa: A002
@@ -103,7 +104,7 @@ def _asked(wanted: Wanted) -> dict[str, Any]:
     """What of the log was looked at, for the entry that tells of it."""
     times = {"from": wanted.from_ms, "to": wanted.to_ms}
     shown: dict[str, Any] = {name: rfc3339(time) for name, time in times.items() if time is not None}
-    return shown | {name: text for name in ("operation", "actor") if (text := getattr(wanted, name))}
+    return shown | {name: text for name in ("operation", "actor", "outcome") if (text := getattr(wanted, name))}
 
 
 async def _page(found: AsyncIterator[Numbered], limit: int) -> Response:

@@ -44,7 +44,7 @@ MIXED = (
     entry(1, who="bob", player_id="p1", operation="GET /players/{player_id}"),
     entry(2, who="ann", player_id="p10", operation="POST /loyalty/points/add"),
     entry(3, who="carl", operation="POST /loyalty/status/update", approved_by="ann"),
-    entry(30, who="root", operation="croupier bus redrive"),
+    entry(30, who="root", operation="croupier bus redrive", outcome="forbidden"),
 )
 
 
@@ -91,6 +91,8 @@ async def test_an_entry_is_shown_whole() -> None:
         ("?from=2026-01-01T01:00:00Z&to=2026-01-01T03:00:00Z", ["v2", "v1"]),
         ("?from=2026-01-01T02:00:00%2B01:00&to=2026-01-01T02:30:00Z", ["v2", "v1"]),
         ("?player_id=nobody", []),
+        ("?outcome=forbidden", ["v30"]),
+        ("?outcome=done&actor=ann", ["v3", "v2", "v0"]),
     ],
 )
 async def test_by_player_person_operation_and_time(query: str, found: list[str]) -> None:
