@@ -85,7 +85,7 @@ async def audit(
 ) -> Response:
     """The control log, newest first. As CSV (`format=csv`, or `Accept: text/csv`) all that is asked for, streamed."""
     call.admit()
-    wanted = Wanted(player_id or "", operation or "", actor or "", unix_ms_of(begin), unix_ms_of(end))
+    wanted = Wanted(player_id or "", operation or "", actor or "", outcome or "", unix_ms_of(begin), unix_ms_of(end))
     if wanted.from_ms is not None and wanted.to_ms is not None and wanted.from_ms >= wanted.to_ms:
         raise invalid_field("to", "must be later than from")
     as_csv = format == "csv" or (format is None and b"text/csv" in call.headers.get(b"accept", b""))
