@@ -58,7 +58,10 @@ def _report(options: argparse.Namespace) -> int:
     demand_extra()
     from feeds.reports.shelf import read_shelf, shipped_reports
 
-    shelf = read_shelf([shipped_reports(), *([Path(options.reports)] if options.reports else [])])
+    folders = [shipped_reports(), *([Path(options.reports)] if options.reports else [])]
+    shelf = read_shelf(folders, options.name)
+    if not shelf.reports and not shelf.problems:
+        shelf = read_shelf(folders)  # whoever asks for one that there isn't is told which there are
     if options.check:
         return _check(shelf, options.name)
     for problem in shelf.problems:
