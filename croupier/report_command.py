@@ -61,7 +61,12 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 def _report(options: argparse.Namespace) -> int:
     if options.verify is not None:
         return _verify(options)
-    demand_extra(*(("typst", "matplotlib") if options.format == "pdf" and options.name else ()))
+    try:
+        demand_extra(*(("typst", "matplotlib") if options.format == "pdf" and options.name else ()))
+    except SettingsInvalid as problem:
+        if not options.machine:
+            raise
+        return _refuse(sys.stdout.buffer, Told(refused="report_failed", detail=str(problem)))
     from feeds.reports.shelf import read_shelf, shipped_reports
 
     folders = [shipped_reports(), *([Path(options.reports)] if options.reports else [])]
