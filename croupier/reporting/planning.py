@@ -21,10 +21,12 @@ def with_schedules(
 ) -> tuple[ReaderPlan, ...]:
     """The readers that run; the archive's keeps the schedules, if there are any.
 
-    Raises SettingsInvalid if one names a report that there is not.
+    Raises SettingsInvalid if one names a report that there is not, or if there is no archive to make them from.
     """
     if reports is None or not reports.schedules:
         return plans
+    if all(plan.name != ARCHIVE for plan in plans):
+        raise SettingsInvalid("reports: schedules need the archive, and it is off: leave them out, or let it be on")
     for name, schedule in reports.schedules.items():
         demand_report(name, schedule.report, reports.definitions)
     return tuple(_scheduled(plan, reports, store, integrations) if plan.name == ARCHIVE else plan for plan in plans)

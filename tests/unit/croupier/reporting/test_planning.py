@@ -55,3 +55,8 @@ def test_a_report_that_there_is_not_is_refused_at_the_start(tmp_path: Path) -> N
     (tmp_path / "mine.sql").write_text("-- title: Mine")
     own = msgspec.structs.replace(reports(report="mine"), definitions=str(tmp_path))
     assert with_schedules(PLANS, own, STORE, None)[0].factory == FACTORY
+
+
+def test_schedules_without_an_archive_are_refused() -> None:
+    with pytest.raises(SettingsInvalid, match="schedules need the archive"):
+        with_schedules((), reports(), STORE, None)
