@@ -7,8 +7,10 @@ import msgspec
 from msgspec.structs import replace
 
 from actors.settings import ReaderPlan
+from croupier.settings import SettingsInvalid
 from feeds.behind import BehindLimits
 from feeds.reports.schedules.settings import ReportsSettings, ScheduledArchive
+from feeds.reports.shelf import shipped_reports
 from snapshots.contract import ARCHIVE
 
 FACTORY: Final = "croupier.reporting.scheduling.make"
@@ -17,10 +19,26 @@ FACTORY: Final = "croupier.reporting.scheduling.make"
 def with_schedules(
     plans: tuple[ReaderPlan, ...], reports: ReportsSettings | None, store: str, integrations: Path | None
 ) -> tuple[ReaderPlan, ...]:
-    """The readers that run; the archive's keeps the schedules, if there are any."""
+    """The readers that run; the archive's keeps the schedules, if there are any.
+
+    Raises SettingsInvalid if one names a report that there is not, or if there is no archive to make them from.
+    """
     if reports is None or not reports.schedules:
         return plans
+    if all(plan.name != ARCHIVE for plan in plans):
+        raise SettingsInvalid("reports: schedules need the archive, and it is off: leave them out, or let it be on")
+    for name, schedule in reports.schedules.items():
+        demand_report(name, schedule.report, reports.definitions)
     return tuple(_scheduled(plan, reports, store, integrations) if plan.name == ARCHIVE else plan for plan in plans)
+
+
+def demand_report(schedule: str, report: str, definitions: str | None) -> None:
+    """Raises SettingsInvalid if there is no file of that report."""
+    folders = [shipped_reports(), *([] if definitions is None else [Path(definitions)])]
+    if any((folder / f"{report}.sql").is_file() for folder in folders):
+        return
+    known = ", ".join(sorted(path.stem for folder in folders for path in folder.glob("*.sql")))
+    raise SettingsInvalid(f"reports: the schedule {schedule} names the report {report}; there are: {known}")
 
 
 def _scheduled(plan: ReaderPlan, reports: ReportsSettings, store: str, integrations: Path | None) -> ReaderPlan:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -143,12 +143,12 @@ class ScheduleKeeper:
         waited_ms = self._now_ms() - due.at_ms
         patient = waited_ms < schedule.seal_wait_minutes * MINUTE_MS
         remarks = (f"It was due {waited_ms // MINUTE_MS} minutes ago, and is late.",) if waited_ms >= LATE_MS else ()
-        async with _made(self._maker, schedule, due.period) as (file, final):
-            if patient and not final:
+        async with _made(self._maker, schedule, due.period) as made:
+            if patient and not made.final:
                 return None
-            standing = await self._deliver(name, schedule, standing, due.period, file, final, remarks)
-        unsealed = standing.unsealed if final else (*standing.unsealed, due.period)[-UNSEALED_MAX:]
-        if not final:
+            standing = await self._deliver(name, schedule, standing, due.period, made, remarks)
+        unsealed = standing.unsealed if made.final else (*standing.unsealed, due.period)[-UNSEALED_MAX:]
+        if not made.final:
             self._rest(name, SEAL_RETRY_MS)
         return await self._noted(
             name, replace(standing, through_ms=due.at_ms, last=due.period.label, unsealed=unsealed, sending="")
@@ -160,12 +160,12 @@ class ScheduleKeeper:
         if self._now_ms() - period.to_ms > OWED_MS_MAX:
             log.error("the report %s of %s stays provisional: the archive never covered its period", name, period.label)
             return await self._noted(name, replace(standing, unsealed=left))
-        async with _made(self._maker, schedule, period) as (file, final):
-            if not final:
+        async with _made(self._maker, schedule, period) as made:
+            if not made.final:
                 self._rest(name, SEAL_RETRY_MS)
                 return standing
             remarks = ("It takes the place of the provisional one that came before.",)
-            standing = await self._deliver(name, schedule, standing, period, file, final, remarks)
+            standing = await self._deliver(name, schedule, standing, period, made, remarks)
         return await self._noted(name, replace(standing, unsealed=left, sending=""))
 
     async def _deliver(
@@ -174,19 +174,18 @@ class ScheduleKeeper:
         schedule: ScheduleSettings,
         standing: Standing,
         period: Period,
-        file: Path,
-        final: bool,
+        made: "_Made",
         remarks: tuple[str, ...],
     ) -> Standing:
         destination = self._destinations[name]
-        mark = "" if final else "-provisional"
+        mark = "" if made.final else "-provisional"
         path = f"{name}/{schedule.report}-{period.label}{mark}.{schedule.format}"
         if not destination.once:
             if standing.sending == path:
                 remarks = (*remarks, "It may be a second copy: an earlier attempt to send it was broken off.")
             standing = await self._noted(name, replace(standing, sending=path))
-        title = f"{schedule.report} {period.label}{'' if final else ' (provisional)'}"
-        await destination.deliver(Delivery(path, schedule.format, title, file, remarks))
+        title = f"{schedule.report} {period.label}{'' if made.final else ' (provisional)'}"
+        await destination.deliver(Delivery(path, schedule.format, title, made.file, remarks))
         self._metrics.delivered.labels(name).inc()
         log.info("report %s delivered", path)
         return standing
@@ -196,10 +195,17 @@ class ScheduleKeeper:
         return standing
 
 
+class _Made(NamedTuple):
+    """A report's file, and whether it is final."""
+
+    file: Path
+    final: bool
+
+
 @asynccontextmanager
-async def _made(maker: Maker, schedule: ScheduleSettings, period: Period) -> AsyncIterator[tuple[Path, bool]]:
-    """The report's file, which is removed at the end, and whether it is final."""
+async def _made(maker: Maker, schedule: ScheduleSettings, period: Period) -> AsyncIterator[_Made]:
+    """The report; its file is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="croupier-report-") as folder:
         file = Path(folder) / f"report.{schedule.format}"
         order = Order(schedule.report, schedule.format, period, schedule.time_zone, schedule.parameters)
-        yield file, await maker.make(order, file)
+        yield _Made(file, await maker.make(order, file))

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -63,7 +64,7 @@ class Home:
             {
                 "cost": ScheduleSettings(report="bonus-cost", format="csv", seal_wait_minutes=0, **to_folder),
                 "mailed": ScheduleSettings(
-                    report="bonus-cost", mail=("finance@casino.example",), seal_wait_minutes=0, **due
+                    report="bonus-cost", format="json", mail=("finance@casino.example",), seal_wait_minutes=0, **due
                 ),
             },
             MailSettings("127.0.0.1", "reports@casino.example", port=server.port, tls="none"),
@@ -130,9 +131,9 @@ async def test_reports_arrive_once_in_a_folder_and_a_mailbox(
     assert file.name.startswith(f"bonus-cost-{day}")
     (row,) = csv.DictReader(file.read_text().splitlines())
     assert (row["day"], row["currency"], row["ggr_real"], row["bonus_cost"]) == (day, "EUR", "0.30", "0.00")
-    name, pdf = attached(server.mails[0])
-    assert name.startswith(f"bonus-cost-{day}") and name.endswith(".pdf")
-    assert pdf.startswith(b"%PDF-")
+    name, content = attached(server.mails[0])
+    assert name.startswith(f"bonus-cost-{day}") and name.endswith(".json")
+    assert json.loads(content)["rows"][0]["ggr_real"] == 30
 
     again = await home.start()
     await asyncio.sleep(0.3)
