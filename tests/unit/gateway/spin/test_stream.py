@@ -1,137 +1,20 @@
-"""The spin stream: what a game server sees, message by message, driven as ASGI without sockets."""
+"""The spin stream: what a game server sees, message by message."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import pytest
 
-from actors.outcome import Answered, OnOutcome, Unavailable
-from engine.commands import AddBet, CancelRound, CommandBody, Result, Rollback, Spin
-from engine.queries import GetRound, QueryBody
-from gateway.access.auth import Authenticator, ProofAuth
-from gateway.access.keys import ApiKey, ApiKeys
+from actors.outcome import Unavailable
+from engine.commands import AddBet, CancelRound, Result, Rollback, Spin
+from engine.queries import GetRound
 from gateway.documents.stream import SpinOp
 from gateway.settings import GatewaySettings
 from gateway.spin import stream
 from gateway.spin.stream import SUBPROTOCOL
-from tests.support.gateway_doubles import ROUND, Asked, ScriptedPlayers, app_with, calling
-from tests.unit.gateway.access.test_auth import NOW_S, SECRET, sign
-
-SPIN = {"id": 1, "op": "spin", "key": "k1", "player_id": "p1", "game_id": "g", "mode": "real", "bet": 100}
-KEYS = ApiKeys(api_keys=(ApiKey("studio-7", SECRET, "game_server"), ApiKey("pms", SECRET[::-1], "platform")))
-
-
-DEFAULT = GatewaySettings()
-
-
-class HeldPlayers(ScriptedPlayers):
-    """Answers nobody before it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: list[OnOutcome] = []
-
-    def submit(self, player_id: str, command_id: str, body: CommandBody | QueryBody, on_outcome: OnOutcome) -> None:
-        self.asked.append(Asked(player_id, command_id, body))
-        self.waiting.append(on_outcome)
-
-    def answer(self, number: int = 0) -> None:
-        self.waiting.pop(number)(Answered(ROUND))
-
-
-class Client:
-    """One WebSocket, as the application sees it."""
-
-    def __init__(self, app: Any, headers: Mapping[str, str], offers: list[str], path: str) -> None:
-        self._incoming: asyncio.Queue[Any] = asyncio.Queue()
-        self._outgoing: asyncio.Queue[Any] = asyncio.Queue()
-        self.messages_read = 0
-        self.reads = asyncio.Event()
-        """Cleared for a client that takes nothing."""
-        self.reads.set()
-        scope = {
-            "type": "websocket",
-            "path": path.partition("?")[0],
-            "raw_path": path.partition("?")[0].encode(),
-            "query_string": path.partition("?")[2].encode(),
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-            "subprotocols": offers,
-            "extensions": {"websocket.http.response": {}},
-        }
-        self._incoming.put_nowait({"type": "websocket.connect"})
-        self.serving = asyncio.ensure_future(app(scope, self._receive, self._deliver))
-
-    async def _deliver(self, message: Any) -> None:
-        await self.reads.wait()
-        self._outgoing.put_nowait(message)
-
-    async def _receive(self) -> Any:
-        message = await self._incoming.get()
-        self.messages_read += 1
-        return message
-
-    def send(self, *requests: Any) -> None:
-        self.send_bytes(msgspec.msgpack.encode(list(requests)))
-
-    def send_bytes(self, data: bytes) -> None:
-        self._incoming.put_nowait({"type": "websocket.receive", "bytes": data})
-
-    def send_text(self, text: str) -> None:
-        self._incoming.put_nowait({"type": "websocket.receive", "text": text})
-
-    def hang_up(self) -> None:
-        self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
-
-    async def event(self) -> Any:
-        return await asyncio.wait_for(self._outgoing.get(), 5)
-
-    async def message(self) -> Any:
-        event = await self.event()
-        assert event["type"] == "websocket.send", event
-        return msgspec.msgpack.decode(event["bytes"])
-
-    async def answer(self) -> Any:
-        (answer,) = await self.message()
-        return answer
-
-    async def settled(self) -> None:
-        for _ in range(20):
-            await asyncio.sleep(0)
-
-    def silent(self) -> bool:
-        return self._outgoing.empty()
-
-
-def proof(key: str = "studio-7", secret: str = SECRET) -> dict[str, str]:
-    signature = sign(f"{NOW_S}\nGET\n/spin/stream\n\n".encode(), secret).decode()
-    return {"x-api-key": key, "x-request-timestamp": str(NOW_S), "x-request-sign": signature}
-
-
-def proving() -> ProofAuth:
-    return ProofAuth(KEYS, clock=lambda: NOW_S)
-
-
-@asynccontextmanager
-async def connected(
-    players: ScriptedPlayers | None = None,
-    auth: Authenticator | None = None,
-    headers: Mapping[str, str] | None = None,
-    settings: GatewaySettings = DEFAULT,
-) -> AsyncIterator[Client]:
-    app = app_with(players, auth, settings)
-    client = Client(app, headers or {"x-api-key": "gs"}, [SUBPROTOCOL], "/spin/stream")
-    assert await client.event() == {"type": "websocket.accept", "subprotocol": SUBPROTOCOL}
-    hello = await client.message()
-    assert hello == {"in_flight_max": settings.stream_in_flight_max, "message_bytes_max": 65_536}
-    try:
-        yield client
-    finally:
-        client.hang_up()
-        await asyncio.wait_for(client.serving, 5)
-        assert app.state.metrics.streams == 0
+from tests.support.gateway_doubles import Asked, ScriptedPlayers, app_with, calling
+from tests.unit.gateway.spin.stream_client import SPIN, Client, HeldPlayers, connected
 
 
 @pytest.mark.parametrize(
@@ -366,93 +249,3 @@ async def test_the_server_ends_after_answering_what_is_under_way() -> None:
     await ending
     late = Client(app, {}, [SUBPROTOCOL], "/spin/stream")
     assert (await late.event())["status"] == 429
-
-
-async def refused_with(app: Any, headers: Mapping[str, str], offers: list[str], path: str) -> tuple[int, Any]:
-    client = Client(app, headers, offers, path)
-    start, body = await client.event(), await client.event()
-    return start["status"], msgspec.json.decode(body["body"])["code"]
-
-
-@pytest.mark.parametrize(
-    ("headers", "offers", "path", "status", "code"),
-    [
-        ({}, [SUBPROTOCOL], "/spin/stream", 401, "unauthenticated"),
-        (proof(secret="another secret"), [SUBPROTOCOL], "/spin/stream", 401, "unauthenticated"),
-        (proof("pms", SECRET[::-1]), [SUBPROTOCOL], "/spin/stream", 403, "forbidden"),
-        (proof(), ["croupier.spin.v2"], "/spin/stream", 400, "invalid_request"),
-        (proof(), [], "/spin/stream", 400, "invalid_request"),
-        (proof(), [SUBPROTOCOL], "/spin/stream?player_id=p1", 400, "invalid_request"),
-        (proof(), [SUBPROTOCOL], "/stream", 404, "not_found"),
-    ],
-)
-async def test_who_may_not_connect_gets_a_problem_document(
-    headers: Mapping[str, str], offers: list[str], path: str, status: int, code: str
-) -> None:
-    assert await refused_with(app_with(auth=proving()), headers, offers, path) == (status, code)
-
-
-async def test_no_more_streams_than_allowed() -> None:
-    app = app_with(settings=GatewaySettings(streams_max=0))
-    assert await refused_with(app, {}, [SUBPROTOCOL], "/spin/stream") == (429, "overloaded")
-
-
-async def test_a_plain_request_is_told_that_it_is_a_websocket() -> None:
-    async with calling(app_with()) as http:
-        answer = await http.get("/spin/stream")
-    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "upgrade")
-
-
-@pytest.mark.parametrize(
-    ("keys", "lives"),
-    [
-        (KEYS, True),
-        (ApiKeys(api_keys=(*KEYS.api_keys, ApiKey("new", "n" * 32, "game_server"))), True),
-        (ApiKeys(api_keys=KEYS.api_keys[1:]), False),
-        (ApiKeys(api_keys=(ApiKey("studio-7", "another secret of 32 characters", "game_server"),)), False),
-        (ApiKeys(api_keys=(ApiKey("studio-7", SECRET, "platform"),)), False),
-    ],
-)
-async def test_a_stream_ends_with_its_key_after_answering_what_is_under_way(keys: ApiKeys, lives: bool) -> None:
-    auth, players = proving(), HeldPlayers()
-    async with connected(players, auth, proof()) as client:
-        client.send(SPIN)
-        await client.settled()
-        auth.replace(keys)
-        players.answer()
-        assert (await client.answer())["status"] == 200
-        if lives:
-            client.send(SPIN | {"id": 2})
-            await client.settled()
-            assert len(players.asked) == 2
-            players.answer()
-            assert (await client.answer())["id"] == 2
-        else:
-            assert (await client.event())["code"] == 4401
-
-
-async def test_requests_of_a_stream_are_counted_with_those_of_http() -> None:
-    app = app_with()
-    client = Client(app, {}, [SUBPROTOCOL], "/spin/stream")
-    await client.event()
-    await client.message()
-    client.send(SPIN, SPIN | {"id": 2, "key": ""}, 5)
-    await client.message()
-    text = app.state.metrics.exposition().decode()
-    client.hang_up()
-    await client.serving
-    assert 'gateway_requests_total{code="ok",route="POST /spin"} 1.0' in text
-    assert 'gateway_requests_total{code="idempotency_key_required",route="POST /spin"} 1.0' in text
-    assert 'gateway_requests_total{code="invalid_request",route="unmatched"} 1.0' in text
-    assert "gateway_streams 1.0" in text
-
-
-def test_the_document_shows_these_bytes() -> None:
-    """docs/stream.md: a request byte by byte."""
-    shown = (
-        "87a2696401a26f70a47370696ea36b6579a26b31a9706c617965725f6964a27031"
-        "a767616d655f6964a167a46d6f6465a47265616ca362657464"
-    )
-    assert msgspec.msgpack.decode(bytes.fromhex(shown), type=SpinOp) == SpinOp(
-        id=1, key="k1", player_id="p1", game_id="g", mode="real", bet=100
-    )
