@@ -132,7 +132,7 @@ async def _destination(settings: Destination) -> str:
 
 
 def _reports(settings: ReportsSettings) -> list[tuple[str, Awaitable[str]]]:
-    trials = [
+    trials: list[tuple[str, Awaitable[str]]] = [
         (f"scheduled report {name} to {each.place.url}", _report_place(each.place))
         for name, each in settings.schedules.items()
         if each.place is not None
