@@ -56,7 +56,7 @@ def _staked(scene: Scene) -> tuple[int, int]:
 def reversal(event: e.RoundReversed, scene: Scene) -> Iterator[Line]:
     """What came back, kind by kind."""
     purse = scene.purse
-    what = "The round was cancelled" if not event.tombstones else f"{times(len(event.tombstones), 'bet')} rolled back"
+    what = "The round was cancelled" if not event.tombstones else "A bet was rolled back"
     rule = r.CANCEL if not event.tombstones else r.ROLLBACK
     yield Line(
         f"{what}: what it did is undone by the amounts that it recorded, nothing is computed anew.", (rule, r.REVERSAL)
