@@ -1,8 +1,8 @@
 """How many entries a second `croupier audit verify` verifies, and what the keeper needs to put one into the tree.
 
-`python -m benchmarks.audit_verify [--entries N] [--processes N]`: spins of a thousand players, in records of 20 entries
-and segments of 8 MiB, are archived, put into the tree and signed. Then all of it is verified: bytes, chains, tree,
-tiles, and every balance recomputed. Making the archive is not part of the figure.
+`python -m benchmarks.audit_verify [--entries N] [--processes N] [--folder DIR]`: spins of a thousand players, in
+records of 20 entries and segments of 8 MiB, are archived, put into the tree and signed. Then all of it is verified:
+bytes, chains, tree, tiles, and every balance recomputed. Making the archive is not part of the figure.
 """
 
 import argparse
@@ -82,28 +82,35 @@ def cpu_of(whose: int) -> float:
     return used.ru_utime + used.ru_stime
 
 
+def measure(folder: str, entries: int, processes: int) -> str:
+    """The figures, in one line. What is in the folder already is verified as it is."""
+    place = ArchivePlace(folder)
+    bucket = open_bucket(place)
+    if not (Path(folder) / "checkpoints").exists():
+        asyncio.run(archive(bucket, entries))
+    keeper_s = asyncio.run(prove(bucket))
+    before = cpu_of(resource.RUSAGE_SELF), cpu_of(resource.RUSAGE_CHILDREN)
+    report: Report = asyncio.run(verify(Wanted(place, processes=processes)))
+    first_s, others_s = cpu_of(resource.RUSAGE_SELF) - before[0], cpu_of(resource.RUSAGE_CHILDREN) - before[1]
+    assert report.sound, report.faults
+    count = report.entries
+    return (
+        f"{count} entries, {report.leaves} leaves, {report.recomputed} of them recomputed: verified in "
+        f"{report.seconds:.1f} s, {count / report.seconds:,.0f} entries/s, {processes} processes beside the first; "
+        f"CPU per entry {first_s / count * 1e6:.1f} µs in the first, {others_s / count * 1e6:.1f} µs in the others "
+        f"together; the keeper needed {keeper_s / count * 1e6:.1f} µs"
+    )
+
+
 def main() -> None:
     """Plays, archives, proves, verifies."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--folder", help="where the archive is made and stays, to be verified again")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        place = ArchivePlace(str(Path(folder) / "archive"))
-        bucket = open_bucket(place)
-        asyncio.run(archive(bucket, given.entries))
-        cpu_s = asyncio.run(prove(bucket))
-        before = cpu_of(resource.RUSAGE_SELF), cpu_of(resource.RUSAGE_CHILDREN)
-        report: Report = asyncio.run(verify(Wanted(place, processes=given.processes)))
-        first_s, others_s = cpu_of(resource.RUSAGE_SELF) - before[0], cpu_of(resource.RUSAGE_CHILDREN) - before[1]
-    assert report.sound, report.faults
-    entries = report.entries
-    print(
-        f"{entries} entries, {report.leaves} leaves, {report.recomputed} of them recomputed: verified in "
-        f"{report.seconds:.1f} s, {entries / report.seconds:,.0f} entries/s, {given.processes} processes beside the "
-        f"first; CPU per entry: {first_s / entries * 1e6:.1f} µs in the first, {others_s / entries * 1e6:.1f} µs in the "
-        f"others together; the keeper needed {cpu_s / entries * 1e6:.1f} µs"
-    )
+    with tempfile.TemporaryDirectory() as temporary:
+        print(measure(given.folder or temporary, given.entries, given.processes))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from importlib import import_module
 from pathlib import Path
 
 from croupier.integrations import load_integrations
@@ -53,10 +54,13 @@ def facts_folder(options: argparse.Namespace) -> Path:
     return Path(default_archive(options.store, os.environ).place.url).parent / "facts"
 
 
-def demand_extra() -> None:
-    """Raises SettingsInvalid if the libraries of reports are not installed."""
+def demand_extra(*more: str) -> None:
+    """Raises SettingsInvalid if the libraries of reports, or `more` of them, are not installed."""
     try:
         import duckdb  # noqa: F401
         import pyarrow.parquet  # noqa: F401
+
+        for name in more:
+            import_module(name)
     except ImportError as missing:
         raise SettingsInvalid(f"facts and reports need {missing.name}: {EXTRA}") from missing

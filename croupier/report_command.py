@@ -1,6 +1,7 @@
 """`croupier report`: lists the reports, checks their files, makes one of them."""
 
 import argparse
+import json
 import os
 import sys
 import threading
@@ -48,6 +49,9 @@ def add_report(parser: argparse.ArgumentParser) -> None:
                         help="a folder with reports of your own, beside the shipped ones")  # fmt: skip
     parser.add_argument("--check", action="store_true",
                         help="check the files of all reports, or of NAME; exit 1 if one has a problem")  # fmt: skip
+    parser.add_argument("--verify", type=Path, metavar="FILE",
+                        help="check the signature of a report that was signed, from its JSON")  # fmt: skip
+    parser.add_argument("--public-key", type=Path, metavar="FILE", help="the key that signed it: NAME+ID+BASE64")
     parser.add_argument("--as-they-are", action="store_true", help="ask the facts without bringing them up to date")
     parser.add_argument("--machine", action="store_true", help=argparse.SUPPRESS)
     add_places(parser)
@@ -55,7 +59,9 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    demand_extra()
+    if options.verify is not None:
+        return _verify(options)
+    demand_extra(*(("typst", "matplotlib") if options.format == "pdf" and options.name else ()))
     from feeds.reports.shelf import read_shelf, shipped_reports
 
     shelf = read_shelf([shipped_reports(), *([Path(options.reports)] if options.reports else [])])
@@ -90,6 +96,29 @@ def _check(shelf: "Shelf", name: str | None) -> int:
     if not problems:
         print(f"{len(chosen)} reports: fine")
     return FAILED if problems else 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    """Whether the figures of a signed report are those that were signed; exit 1 if not."""
+    from feeds.reports.signing import verify
+    from snapshots.audit.notes import NoteInvalid, VerifierKey
+
+    if options.public_key is None:
+        raise SettingsInvalid("--verify needs --public-key FILE: the key that you know, of whoever signed it")
+    try:
+        document = json.loads(options.verify.read_text())
+        keys = [VerifierKey.parsed(line) for line in options.public_key.read_text().splitlines() if line.strip()]
+        verify(document, keys)
+    except OSError as problem:
+        raise SettingsInvalid(f"{problem.filename}: {problem.strerror}") from problem
+    except (ValueError, KeyError, TypeError):
+        raise SettingsInvalid(f"--verify {options.verify}: this is no report as JSON") from None
+    except NoteInvalid as problem:
+        print(f"{options.verify}: {problem}")
+        return FAILED
+    period = document["period"]
+    print(f"{options.verify}: {document['name']}, {period['from']} up to {period['to']}: signed, and unchanged")
+    return 0
 
 
 class _Refused(Exception):

@@ -13,7 +13,7 @@ from gateway.ports import CampaignFigures, ClusterPort, ControlPort, Population
 
 FRESH_S: Final = 5.0
 """Campaigns are read again when their figures are older: whoever asks for `/metrics` can't keep the store busy."""
-CAMPAIGNS_SHOWN_MAX: Final = 500
+CAMPAIGNS_SHOWN_MAX: Final = 200
 """More campaigns than these are not shown; those that end last come first."""
 
 

@@ -24,19 +24,17 @@
 -- definitions:
 --   RTP: Wins ÷ stakes of rounds that were opened in the period; stakes and wins are real and bonus money.
 --   Confidence: "95 %, from the spread of the rounds: 1.96 × the standard error of a ratio. Games with rare large wins need many rounds."
-WITH named AS (
-    SELECT player_id, session_id, max(game_id) AS game_id, min(time) AS opened,
-        coalesce(bool_or(mode = 'freespin'), false) AS free,
-        coalesce(bool_or(event = 'RoundReversed' AND closes), false) AS undone
-    FROM bets WHERE session_id IS NOT NULL AND time < $to GROUP BY player_id, session_id
-), rounds AS (
-    SELECT n.game_id, b.currency, b.exponent, b.player_id, b.session_id,
-        (sum(-b.real - b.bonus) FILTER (b.event = 'BetPlaced')
-         + coalesce(sum(b.ggr_real + b.ggr_bonus) FILTER (b.event = 'RoundReversed'), 0))::BIGINT AS staked,
-        coalesce(sum(-b.ggr_real - b.ggr_bonus) FILTER (b.event = 'WinCredited'), 0)::BIGINT AS won
-    FROM bets AS b JOIN named AS n USING (player_id, session_id)
-    WHERE NOT n.free AND NOT n.undone AND n.opened >= $from AND b.time < $to AND n.game_id IS NOT NULL
-    GROUP BY ALL
+WITH rounds AS (
+    -- A round's later events are never before its first stake, so a round of the period lies in the period.
+    SELECT any_value(player_id) AS player_id, max(game_id) AS game_id, any_value(currency) AS currency,
+        any_value(exponent) AS exponent,
+        (coalesce(sum(-real - bonus) FILTER (event = 'BetPlaced'), 0)
+         + coalesce(sum(ggr_real + ggr_bonus) FILTER (event = 'RoundReversed'), 0))::BIGINT AS staked,
+        coalesce(sum(-ggr_real - ggr_bonus) FILTER (event = 'WinCredited'), 0)::BIGINT AS won
+    FROM bets WHERE session_id IS NOT NULL AND time >= $from AND time < $to
+    GROUP BY session_id
+    HAVING bool_or(opens) AND NOT coalesce(bool_or(mode = 'freespin'), false)
+        AND NOT bool_or(event = 'RoundReversed' AND closes)
 ), sums AS (
     SELECT game_id, currency, exponent, count(*) AS rounds, count(DISTINCT player_id) AS players,
         sum(staked) AS stakes, sum(won) AS wins,

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from croupier.audit.faults import Faults, Kind
-from croupier.audit.walking import Walked
+from croupier.audit.walking import Walked, many, patiently
 from snapshots.archive.format import ArchivedRecord
 from snapshots.archive.place import Bucket
 from snapshots.audit.control import read_control
@@ -21,11 +21,15 @@ Records = Sequence[ArchivedRecord]
 
 
 class Known(NamedTuple):
-    """A checkpoint that the tree must lead to. `since`: it does not lie in the archive; somebody has kept it."""
+    """A checkpoint that the tree must lead to. `since`: it does not lie in the archive; somebody has kept it.
+
+    `tiles`: the tiles that were not whole at its size are compared, too. They are of use as long as it is the newest.
+    """
 
     name: str
     checkpoint: Checkpoint
     since: bool = False
+    tiles: bool = False
 
 
 class TreeCheck:
@@ -126,7 +130,7 @@ class TreeCheck:
                 self.proven += 1
             elif self.trusted:
                 self._contradict(known)
-            if not known.since:
+            if known.tiles:
                 await self._compare_tiles(self.tree.partial())
 
     def _contradict(self, known: Known) -> None:
@@ -139,16 +143,19 @@ class TreeCheck:
             self._faults.add("checkpoint_wrong", known.name, f"its root is not that of the first {size} leaves")
 
     async def _compare_tiles(self, tiles: Sequence[Tile]) -> None:
-        for tile in tiles:
-            name = name_of(tile)
-            try:
-                stored = await self._bucket.get(name)
-            except ArchiveUnavailable:
-                if tile.content:
-                    self._faults.add("object_missing", name, "the tile is not there")
-                continue
-            if stored != tile.content:
-                self._faults.add("tile_wrong", name, "its hashes are not those of the leaves")
+        stored = await many([name_of(tile) for tile in tiles], self._tile)
+        for tile, content in zip(tiles, stored, strict=True):
+            if content is None:
+                self._faults.add("object_missing", name_of(tile), "the tile is not there")
+            elif content != tile.content:
+                self._faults.add("tile_wrong", name_of(tile), "its hashes are not those of the leaves")
+
+    async def _tile(self, name: str) -> bytes | None:
+        """None if it is not there."""
+        try:
+            return await patiently(lambda: self._bucket.get(name))
+        except ArchiveUnavailable:
+            return None
 
     def end(self) -> None:
         """The walk is over: what the checkpoints promise beyond it is missing."""

@@ -18,7 +18,7 @@ from croupier.audit.balances import Expected, Part, Recomputing, Totals
 from croupier.audit.chains import Chains
 from croupier.audit.faults import Fault, Faults
 from croupier.audit.tree import Known, TreeCheck
-from croupier.audit.walking import all_checkpoints, all_segments, extent_count, walk
+from croupier.audit.walking import all_checkpoints, all_segments, extent_count, many, walk
 from snapshots.archive.bucket import open_bucket
 from snapshots.archive.naming import number_of
 from snapshots.archive.place import ArchivePlace, Bucket
@@ -102,8 +102,8 @@ async def verify(wanted: Wanted, progress: Progress = lambda done, of, leaves: N
     """Raises ArchiveUnavailable if the archive can't be listed, NoteInvalid if a key is none."""
     began, faults, bucket = time.monotonic(), Faults(), open_bucket(wanted.place)
     keys = [VerifierKey.parsed(text) for text in wanted.keys or await stored_keys(bucket)]
-    end = await extent_count(bucket)
     known, checkpoints = await _known(bucket, wanted, keys, faults)
+    end = await extent_count(bucket)  # after the checkpoints: the archive may grow meanwhile
     report = Report([], 0, checkpoints=checkpoints, own_keys=not wanted.keys)
     processes = await _processes(bucket, end) if wanted.processes is None else wanted.processes
     helpers = _Helpers(wanted, end, processes)
@@ -148,17 +148,18 @@ async def _known(
     """All checkpoints that are signed, and how many there are."""
     known: list[Known] = []
     stored = await all_checkpoints(bucket)
-    for each in stored:
-        checkpoint = _opened(each.name, await bucket.get(each.name), keys, faults)
+    notes = await many([each.name for each in stored], bucket.get)
+    for each, note in zip(stored, notes, strict=True):
+        checkpoint = _opened(each.name, note, keys, faults)
         if checkpoint is None:
             continue
         if checkpoint.size != each.size:
             faults.add("checkpoint_invalid", each.name, f"it is of {checkpoint.size} leaves, not as its name says")
-        known.append(Known(each.name, checkpoint))
+        known.append(Known(each.name, checkpoint, tiles=each.ends_day or each is stored[-1]))
     if not stored:
         faults.add("checkpoint_missing", "checkpoints", "there is none: nothing of the archive is signed")
-    for name, note in wanted.since:
-        checkpoint = _opened(name, note.encode(), keys, faults)
+    for name, kept in wanted.since:
+        checkpoint = _opened(name, kept.encode(), keys, faults)
         if checkpoint is not None:
             known.append(Known(name, checkpoint, since=True))
     return known, len(stored)

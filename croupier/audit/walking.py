@@ -1,8 +1,9 @@
 """Reads an archive's objects in the order of its tree, a few ahead of who looks at them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Final, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple, TypeVar
 
 from snapshots.archive.naming import INDEX, number_of, segment_name
 from snapshots.archive.place import Bucket
@@ -12,7 +13,9 @@ from snapshots.audit.extents import EXTENTS, Extent, newest_in, read_extent
 from snapshots.errors import ArchiveUnavailable, CorruptArchive
 
 AHEAD: Final = 4
-EXTENTS_AT_ONCE: Final = 64
+AT_ONCE: Final = 32
+RESTS_S: Final = (0.2, 1.0, 5.0)
+_Read = TypeVar("_Read")
 
 
 class Walked(NamedTuple):
@@ -42,13 +45,34 @@ async def walk(bucket: Bucket, end: int) -> AsyncIterator[Walked]:
 
 async def _read(bucket: Bucket, number: int) -> Walked:
     try:
-        extent = await read_extent(bucket, number)
+        extent = await patiently(lambda: read_extent(bucket, number))
     except (ArchiveUnavailable, CorruptArchive) as failure:
         return Walked(number, None, None, str(failure))
     try:
-        return Walked(number, extent, await bucket.get(extent.object))
+        return Walked(number, extent, await patiently(lambda: bucket.get(extent.object)))
     except ArchiveUnavailable as failure:
         return Walked(number, extent, None, str(failure))
+
+
+async def patiently(read: Callable[[], Awaitable[_Read]]) -> _Read:
+    """Tries again what was not answered; what is not there is not there. Raises ArchiveUnavailable."""
+    for rest_s in RESTS_S:
+        try:
+            return await read()
+        except ArchiveUnavailable as failure:
+            if "not found" in str(failure).lower():
+                raise
+            await asyncio.sleep(rest_s)
+    return await read()
+
+
+async def many(names: Sequence[str], read: Callable[[str], Awaitable[_Read]]) -> list[_Read]:
+    """What `read` answers for each name, so many at the same time. Raises ArchiveUnavailable."""
+    found: list[_Read] = []
+    for begin in range(0, len(names), AT_ONCE):
+        some = names[begin : begin + AT_ONCE]
+        found += await asyncio.gather(*(patiently(partial(read, name)) for name in some))
+    return found
 
 
 async def extent_count(bucket: Bucket) -> int:

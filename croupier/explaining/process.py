@@ -14,11 +14,13 @@ import msgspec
 
 from croupier.explaining.pipe import Begin, framed, read_frame
 from feeds.explaining.answering import Answering
+from feeds.explaining.asked import Said
 from feeds.explaining.reading import ArchivedEntries
 from snapshots.archive.bucket import open_bucket
-from snapshots.archive.place import ArchivePlace
 from snapshots.archive.reading import ArchivedRecords
-from snapshots.contract import Store
+from snapshots.contract import ARCHIVE, Store
+from snapshots.credentials import CredentialMissing
+from snapshots.errors import StoreError
 from snapshots.opening import open_store
 
 MEMORY_MIB: Final = 768
@@ -50,20 +52,35 @@ async def _run() -> None:
     store = open_store(begin.store)
     await store.open()
     try:
-        await _serve(reader, Answering(store, await _archive(store, begin.archive), begin.secret.encode()))
+        await _serve(reader, _Explaining(store, begin))
     finally:
         await store.close()
 
 
-async def _archive(store: Store, place: ArchivePlace | None) -> ArchivedEntries | None:
-    """None if there is none: nobody ever wrote one, or no place is named."""
-    if place is None or not await store.reader_positions("archive"):
-        return None
-    bucket = open_bucket(place)
-    return ArchivedEntries(bucket, ArchivedRecords(bucket))
+class _Explaining:
+    """Answers with the archive as soon as there is one: until its reader has begun, all is in the journal."""
+
+    def __init__(self, store: Store, begin: Begin) -> None:
+        self._store, self._place, self._secret = store, begin.archive, begin.secret.encode()
+        self._answering = Answering(store, None, self._secret)
+
+    async def answer(self, request: bytes) -> bytes:
+        """See Answering."""
+        try:
+            await self._look_for_archive()
+        except (StoreError, CredentialMissing) as failure:
+            return msgspec.json.encode(Said("unavailable", detail=str(failure)))
+        return await self._answering.answer(request)
+
+    async def _look_for_archive(self) -> None:
+        """Raises StoreError, CredentialMissing."""
+        if self._place is not None and await self._store.reader_positions(ARCHIVE):
+            bucket = open_bucket(self._place)
+            archive = ArchivedEntries(bucket, ArchivedRecords(bucket))
+            self._answering, self._place = Answering(self._store, archive, self._secret), None
 
 
-async def _serve(reader: asyncio.StreamReader, answering: Answering) -> None:
+async def _serve(reader: asyncio.StreamReader, answering: _Explaining) -> None:
     places = asyncio.Semaphore(AT_ONCE_MAX)
     under_way: set[asyncio.Task[None]] = set()
 

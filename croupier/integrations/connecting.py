@@ -26,9 +26,11 @@ from feeds.notifications.asking.asked import Asked, NoAnswer
 from feeds.notifications.channels.mail import MailChannel
 from feeds.notifications.settings import AskedSettings, MailSettings, NoticesSettings
 from feeds.reading import SinkFailed
+from feeds.reports.schedules.settings import ReportsSettings
 from feeds.webhooks.addresses import AddressGuard, AddressRefused
 from feeds.webhooks.settings import EndpointSettings
 from snapshots.archive.bucket import open_bucket
+from snapshots.archive.place import ArchivePlace
 from snapshots.errors import StoreError
 
 TIMEOUT_S: Final = 10.0
@@ -70,6 +72,8 @@ async def try_all(integrations: Integrations) -> Sequence[Attempt]:
             trials.append((f"webhook {name} at {urlsplit(endpoint.url).netloc}", _endpoint(endpoint)))
     if integrations.notices is not None:
         trials += _notices(integrations.notices)
+    if integrations.reports is not None:
+        trials += _reports(integrations.reports)
     return await asyncio.gather(*(_attempt(what, trial) for what, trial in trials))
 
 
@@ -122,6 +126,28 @@ async def _destination(settings: Destination) -> str:
         return await _mail(settings.mail.server)
     topic: KafkaTopic = settings.topic  # type: ignore[assignment]  # it is one of the four
     return await asyncio.to_thread(_topics, topic, [topic.topic])
+
+
+# --- where reports go
+
+
+def _reports(settings: ReportsSettings) -> list[tuple[str, Awaitable[str]]]:
+    trials: list[tuple[str, Awaitable[str]]] = [
+        (f"scheduled report {name} to {each.place.url}", _report_place(each.place))
+        for name, each in settings.schedules.items()
+        if each.place is not None
+    ]
+    if settings.mail is not None:
+        trials.append((f"mail server of reports at {settings.mail.host}:{settings.mail.port}", _mail(settings.mail)))
+    return trials
+
+
+async def _report_place(place: ArchivePlace) -> str:
+    if "://" not in place.url:
+        _check_folder(Path(place.url))
+        return "the folder can be written"
+    await open_bucket(place).folders("")
+    return "the bucket answers"
 
 
 # --- brokers

@@ -68,6 +68,8 @@ def default_archive(store: str, environment: Mapping[str, str]) -> ArchiveSettin
 def reader_plans(integrations: Integrations, archive: ArchiveSettings | None, store: str) -> tuple[ReaderPlan, ...]:
     """The readers that run. `archive` is the archive in use, `store` the store's URL."""
     behind = None if archive is None else msgspec.json.encode(BehindTrimPoint(archive, store))
+    if archive is None and integrations.audit is not None:
+        log.warning("the section audit is of no use: there is no archive")
     audited = None if archive is None else _audited(archive, integrations.audit)
     sections: dict[str, msgspec.Struct | None] = {ARCHIVE: audited, "bus": integrations.bus}
     sections |= _webhooks(integrations.webhooks, archive)

@@ -6,6 +6,7 @@ Each report is made by a process of its own, `croupier report`, which ends with 
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ log = logging.getLogger("croupier.reports")
 
 MADE_WITHIN_S: Final = 1_800.0
 PIECE_BYTES: Final = 262_144
+_NOT_PASSED_ON: Final = frozenset({"CROUPIER_CLUSTER_SECRET", "RAY_AUTH_TOKEN"})
+"""Secrets that no report needs."""
 
 
 async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Sink:
@@ -84,6 +87,7 @@ class ChildMaker:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "croupier", "report", order.report, "--machine"),
             *self._options(order),
+            env={name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LINE_BYTES_MAX,

@@ -1,6 +1,7 @@
 """Makes the tree longer: segments that were archived, and entries of the control log, become extents."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, Literal
@@ -21,7 +22,9 @@ from snapshots.audit.extents import (
     segment_leaves,
 )
 from snapshots.audit.merkle import leaf_hash
-from snapshots.errors import AlreadyStored
+from snapshots.errors import AlreadyStored, StoreError
+
+log = logging.getLogger("croupier.audit")
 
 SEGMENTS_AT_ONCE: Final = 16
 CONTROLS_AT_ONCE: Final = 500
@@ -50,13 +53,11 @@ class Extending:
         await self._add(standing, "segment", name, content, numbers)
 
     async def add_control(self, standing: Standing) -> bool:
-        """The next entries of the control log are the tree's next leaves; False if there are none. Raises StoreError.
+        """The next entries of the control log are the tree's next leaves; False if there are none.
 
         What an earlier life has stored already is taken as it is.
         """
-        if self._control is None:
-            return False
-        entries = _within(await self._control.control_entries(standing.controls, CONTROLS_AT_ONCE))
+        entries = _within(await self._control_entries(standing.controls))
         if not entries:
             return False
         name = f"{CONTROL}/{grouped(standing.controls + 1)}.msgpack.zst"
@@ -69,10 +70,23 @@ class Extending:
         await self._add(standing, "control", name, content, (standing.segments, last))
         return True
 
-    async def trim_control(self, through: int) -> None:
-        """The control log up to `through` is in the archive for good. Raises StoreError."""
-        if self._control is not None:
-            await self._control.trim_control(through)
+    async def _control_entries(self, after: int) -> Sequence[tuple[int, bytes]]:
+        """None while the store gives no answer: what is archived is proved without it."""
+        try:
+            return [] if self._control is None else await self._control.control_entries(after, CONTROLS_AT_ONCE)
+        except StoreError as failure:
+            log.warning("the control log can't be read now: %s", failure)
+            return []
+
+    async def trim_control(self, through: int) -> bool:
+        """The control log up to `through` is in the archive for good; False if the store could not be told."""
+        try:
+            if self._control is not None:
+                await self._control.trim_control(through)
+        except StoreError as failure:
+            log.warning("the control log can't be trimmed now: %s", failure)
+            return False
+        return True
 
     async def _add(
         self,

@@ -179,8 +179,7 @@ class Keeper:
 
     async def _trim(self, standing: Standing) -> None:
         """Once a checkpoint covers them, entries of the control log may leave the store."""
-        if standing.controls > self._trimmed:
-            await self._extending.trim_control(standing.controls)
+        if standing.controls > self._trimmed and await self._extending.trim_control(standing.controls):
             self._trimmed = standing.controls
 
     async def _put(self, tiles: Sequence[Tile]) -> None:

@@ -14,7 +14,7 @@ from feeds.explaining.cursors import CursorInvalid, Cursors, Place
 from feeds.explaining.disputes import dispute
 from feeds.explaining.movements import Movement
 from feeds.explaining.purses import Purses
-from feeds.explaining.reading import ArchivedEntries, PlayerEntries, head_of
+from feeds.explaining.reading import ArchivedEntries, PlayerEntries, days_after, head_of
 from feeds.explaining.rounds import explained
 from feeds.explaining.timeline import Page, Period, Timeline, entry_shown, page
 from snapshots.contract import Store
@@ -51,8 +51,13 @@ class Answering:
             return Said("damaged", detail=str(damage))
         except StoreError as failure:
             return Said("unavailable", detail=str(failure))
+        except Exception:
+            log.exception("what became of player %s can't be told", asked.player_id)
+            return Said("unavailable", detail="an error, of which the log tells more")
 
     async def _find(self, asked: Asked) -> Said:
+        if not isinstance(asked, AskHistory) and not _is_day(asked.day):
+            return Said("wrong", detail="is no day", field="day")
         head = await head_of(self._store, asked.player_id)
         if not head.state.version:
             return Said("no_player")
@@ -109,3 +114,10 @@ class Answering:
         except ImportError as missing:
             return Said("unavailable", detail=f"a PDF needs {missing.name}: install croupier[reports]")
         return Said("found", pdf=await asyncio.to_thread(paper, found))
+
+
+def _is_day(day: str | None) -> bool:
+    try:
+        return day is None or days_after(day) is not None
+    except (ValueError, OverflowError):
+        return False

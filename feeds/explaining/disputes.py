@@ -10,7 +10,7 @@ from engine.state import Grant, GrantTerms
 from engine.transition import Transition
 from feeds.explaining.amounts import Purse, moment, rfc3339
 from feeds.explaining.catalogs import Known, PastCatalogs
-from feeds.explaining.reading import PlayerEntries
+from feeds.explaining.reading import PlayerEntries, days_after
 from feeds.explaining.rounds import UNDONE_WITHIN_MS, created_in
 from feeds.explaining.standing import Standing
 from feeds.explaining.steps import contribution_of
@@ -103,18 +103,18 @@ async def dispute(
     entry, grant = created
     known = await catalogs.at(entry.real_ms or entry.time_ms)
     file = _File(grant, entry, purse, known)
-    read_through = await _follow(entries, entry, file)
+    read_through = await _follow(entries, entry, file, days_after(day))
     return file.shown(read_through, entries.head.state.version)
 
 
-async def _follow(entries: PlayerEntries, created: Transition, file: "_File") -> int:
+async def _follow(entries: PlayerEntries, created: Transition, file: "_File", until_day: str | None) -> int:
     """Adds all entries that name the grant; answers up to which version they were looked for."""
     file.add(created)
     version, newest = created.version, entries.head.state.version
     last = min(newest, version + FOLLOWED_MAX)
     while version < last:
         count = min(AT_ONCE, last - version)
-        page = (await entries.down_from(version + count, count)).entries
+        page = (await entries.down_from(version + count, count, until_day)).entries
         if len(page) < count:
             break
         version += count

@@ -5,6 +5,7 @@ Versions have no gap, so it is known which entry is missing, and no list of a pl
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from engine.state import PlayerState
@@ -24,6 +25,14 @@ DAYS_READ_MAX: Final = 62
 BLOCKS_READ_MAX: Final = 512
 """Blocks of segments that one request reads, each some ten thousand bytes."""
 FIRSTS_KEPT_MAX: Final = 16_384
+
+
+def days_after(day: str | None) -> str | None:
+    """Where to look for what followed something of that day: as far ahead as one request sees. None: nobody knows."""
+    if day is None:
+        return None
+    begin = datetime.strptime(day, "%Y/%m/%d").replace(tzinfo=UTC)
+    return (begin + timedelta(days=DAYS_READ_MAX - 1)).strftime("%Y/%m/%d")
 
 
 class Head(NamedTuple):
@@ -46,13 +55,19 @@ class Found(NamedTuple):
 
 
 async def head_of(store: Store, player_id: str) -> Head:
-    """The player as the store has it; at version 0 if there is nothing. Raises StoreError."""
+    """The player as the store has it; at version 0 if there is nothing. Raises StoreError.
+
+    A snapshot may be newer than what was read of the journal: then that is read again. What is still not there has left
+    the journal.
+    """
+    before = 0
     for _ in range(SNAPSHOTS_OVERTAKE_MAX):
         logs, entries = await held_entries(store, player_id)
         held = {entry.version: entry for entry in entries}
         state = (await load_player(store, player_id, entries)).player.state
-        if not state.version or state.version in held or not held or max(held) < state.version - 1:
-            break  # else a snapshot was newer than what was read of the journal: it is read again
+        if state.version in held or state.version == before:
+            break
+        before = state.version
     return Head(state, held, logs)
 
 
@@ -120,7 +135,7 @@ class PlayerEntries:
         if len(entries) == count or not missing or self._archive is None:
             return Found(entries, None, not missing or len(entries) < count)
         found = await self._archived(self._archive, _Search(missing, count - len(entries)), day)
-        if found.ended and not found.entries:
+        if found.ended and not found.entries and day is None:
             await self._archive.demand_whole(self._store, self.head)
         return found._replace(entries=[*entries, *found.entries])
 

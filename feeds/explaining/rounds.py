@@ -15,7 +15,7 @@ from feeds.explaining.amounts import Purse, rfc3339
 from feeds.explaining.catalogs import Known, PastCatalogs
 from feeds.explaining.line import Line
 from feeds.explaining.movements import NOTHING, Movement, moved_in
-from feeds.explaining.reading import PlayerEntries
+from feeds.explaining.reading import PlayerEntries, days_after
 from feeds.explaining.steps import Scene, steps
 from feeds.explaining.terms import TermsShown, terms_shown
 from feeds.explaining.timeline import Amounts, LineShown, amounts, line_shown
@@ -79,7 +79,7 @@ async def explained(
     if first is None or opening is None:
         return None
     begun = decode_entry(first)
-    found, read_through = await _entries_of(entries, begun, session_id)
+    found, read_through = await _entries_of(entries, begun, session_id, days_after(day))
     known = await catalogs.at(begun.real_ms or begun.time_ms)
     grants = {
         grant.grant_id: grant for grant in [await grant_of(entries, each, day) for each in _grants_in(found)] if grant
@@ -113,14 +113,16 @@ def _opening(entry: Transition, session_id: str) -> e.BetPlaced | None:
     return None
 
 
-async def _entries_of(entries: PlayerEntries, begun: Transition, session_id: str) -> tuple[Sequence[Transition], int]:
+async def _entries_of(
+    entries: PlayerEntries, begun: Transition, session_id: str, until_day: str | None
+) -> tuple[Sequence[Transition], int]:
     """All entries that name the round, oldest first, and up to which version they were looked for."""
     found, version, newest = [begun], begun.version, entries.head.state.version
     last = min(newest, begun.version + FOLLOWED_MAX)
     until_ms: int | None = _ended_ms(begun, session_id)
     while version < last and len(found) < ENTRIES_MAX:
         count = min(AT_ONCE, last - version)
-        page = (await entries.down_from(version + count, count)).entries
+        page = (await entries.down_from(version + count, count, until_day)).entries
         if len(page) < count:
             break
         version += count
@@ -209,8 +211,7 @@ class _Telling:
         """The entry, explained. Its steps add up to what it moved."""
         answer = _round_answer(entry)
         if answer is not None:
-            wagering = answer.wagering
-            self._scene = self._scene._replace(in_wager=wagering.grant_id, remaining=wagering.remaining)
+            self._scene = self._scene._replace(in_wager=_in_wager(entry, answer), remaining=answer.wagering.remaining)
         lines: list[tuple[str, Line]] = []
         for event in entry.events:
             lines += [(type(event).__name__, line) for line in steps(event, self._scene)]
@@ -243,6 +244,13 @@ class _Telling:
         elif isinstance(event, e.RoundTimedOut):
             self.state = "closed" if event.action == "close" else self.state
         self._scene = self._scene._replace(bets=tuple(self._ids.values()))
+
+
+def _in_wager(entry: Transition, answer: RoundAnswer) -> str | None:
+    """The grant that was in wager when the entry began: one that came into wager with it was not."""
+    grant_id = answer.wagering.grant_id
+    begun = any(isinstance(event, e.GrantActivated) and event.grant_id == grant_id for event in entry.events)
+    return None if begun else grant_id
 
 
 def _after(answer: RoundAnswer | None) -> Amounts | None:

@@ -217,7 +217,7 @@ def _factor(event: e.BetPlaced, scene: Scene) -> str:
     if game is None or loyalty is None or not event.turnover_micro:
         return ""
     factor = loyalty.points.factors.get(game.type, 0)
-    how = f": {euros(event.turnover_micro)} × {micro(factor)} points per EUR on {game.type} games"
+    how = f": {euros(event.turnover_micro)} × {points(factor)} per EUR on {game.type} games"
     if event.turnover_micro * factor // MICRO == event.points_micro:
         return how
     promotion = _promotion(event, factor, scene.catalog)

@@ -1,6 +1,6 @@
 """Cells as they leave: decimals where people read them, integers where programs do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -11,7 +11,6 @@ from feeds.reports.definition import Column
 _MICRO_DIGITS: Final = 6
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """With these a spreadsheet begins a formula."""
-Cell = Callable[[Any, Mapping[str, Any]], Any]
 
 
 def neutral(text: str) -> str:
@@ -33,16 +32,23 @@ def readable(column: Column, zone: str) -> Callable[[Any, int], str]:
 
     Numbers are not neutralised: they are written here, digits with perhaps a sign.
     """
-    place = ZoneInfo(zone)
     if column.type == "money":
         return lambda value, exponent: "" if value is None else decimal(int(value), exponent)
     if column.type in ("points", "micro_eur"):
         return lambda value, exponent: "" if value is None else decimal(int(value), _MICRO_DIGITS)
-    if column.type == "time":
-        return lambda value, exponent: "" if value is None else instant(value, place)
     if column.type in ("count", "ratio"):
-        return lambda value, exponent: "" if value is None else f"{Decimal(str(value)):f}"
+        return lambda value, exponent: number(value)
+    if column.type == "time":
+        place = ZoneInfo(zone)
+        return lambda value, exponent: "" if value is None else instant(value, place)
     return lambda value, exponent: "" if value is None else neutral(words(value))
+
+
+def number(value: Any) -> str:
+    """All digits, never in powers of ten."""
+    if type(value) is int:
+        return str(value)
+    return "" if value is None else f"{Decimal(str(value)):f}"
 
 
 def instant(value: Any, place: ZoneInfo) -> str:
@@ -54,6 +60,8 @@ def instant(value: Any, place: ZoneInfo) -> str:
 
 def words(value: Any) -> str:
     """Lists are joined by commas."""
+    if type(value) is str:
+        return value
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return str(value)

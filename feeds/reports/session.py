@@ -14,6 +14,7 @@ import duckdb
 
 from feeds.facts.locking import SPILL, reading
 from feeds.facts.manifest import FactsUnusable, Manifest, load
+from feeds.reports.period import RequestInvalid
 from feeds.reports.views import statements
 
 MEMORY_MIB: Final = 512
@@ -86,21 +87,19 @@ def fetched(cursor: Any, count: int) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def opened(folder: Path, zone: str) -> Iterator[Session]:
-    """A session in a time zone. Files that are in force stay until it ends. Raises FactsUnusable."""
+    """A session in a time zone. Files that are in force stay until it ends.
+
+    Raises FactsUnusable, RequestInvalid.
+    """
     if not folder.is_dir():
         raise FactsUnusable(f"there are no facts in {folder}: croupier facts rebuild makes them")
     with reading(folder), TemporaryDirectory(prefix=SPILL, dir=folder) as spill:
         manifest = load(folder)
         connection = duckdb.connect(":memory:", config=_settings(spill))
         try:
-            connection.execute(f"SET TimeZone='{zone}'")
-            _confine(connection, folder)
-            for statement in statements(folder, manifest.files):
-                connection.execute(statement)
-            connection.execute("SET lock_configuration=true")
+            _set_zone(connection, zone)
+            _prepare(connection, folder, manifest)
             yield Session(connection, manifest)
-        except duckdb.IOException as error:
-            raise FactsUnusable(f"the facts in {folder} can't be read: {str(error).splitlines()[0][:300]}") from None
         finally:
             connection.close()
 
@@ -118,8 +117,25 @@ def _settings(spill: str) -> dict[str, Any]:
     }
 
 
-def _confine(connection: Any, folder: Path) -> None:
-    """Nothing outside the folder can be opened. A SELECT can't write, and nothing else is run."""
+def _set_zone(connection: Any, zone: str) -> None:
+    """Raises RequestInvalid if DuckDB does not know the time zone."""
+    try:
+        connection.execute(f"SET TimeZone='{zone}'")
+    except duckdb.Error:
+        raise RequestInvalid("time_zone", f"{zone!a} can't be used in reports; Europe/Berlin can") from None
+
+
+def _prepare(connection: Any, folder: Path, manifest: Manifest) -> None:
+    """From now on nothing outside the folder can be opened. A SELECT can't write, and nothing else is run.
+
+    Raises FactsUnusable.
+    """
     listed = "'" + str(folder).replace("'", "''") + "'"
     connection.execute(f"SET allowed_directories=[{listed}]")
     connection.execute("SET enable_external_access=false")
+    try:
+        for statement in statements(folder, manifest.files):
+            connection.execute(statement)
+    except duckdb.Error as error:
+        raise FactsUnusable(f"the facts in {folder} can't be read: {str(error).splitlines()[0][:300]}") from None
+    connection.execute("SET lock_configuration=true")

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, repeat
 from typing import Final
 
 import msgspec
@@ -28,12 +28,15 @@ def as_csv(asked: Asked) -> Iterator[bytes]:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([neutral(names[place]) for place in shown])
     while rows := list(islice(asked.rows, FETCHED)):
-        for row in rows:
-            known = None if exponent_at is None else row[exponent_at]
-            exponent = EXPONENT if known is None else int(known)
-            writer.writerow([write[place](row[place], exponent) for place in shown])
+        held = list(zip(*rows, strict=True))
+        exponents = repeat(EXPONENT) if exponent_at is None else [_exponent(known) for known in held[exponent_at]]
+        writer.writerows(zip(*(map(write[place], held[place], exponents) for place in shown), strict=True))
         yield _taken(out)
     yield _taken(out)
+
+
+def _exponent(known: int | None) -> int:
+    return EXPONENT if known is None else int(known)
 
 
 def _taken(out: io.StringIO) -> bytes:

@@ -78,12 +78,14 @@ class Growing:
         tree._edge = [[tile[at : at + HASH_SIZE] for at in range(0, len(tile), HASH_SIZE)] for tile in edge] or [[]]
         return tree
 
-    def extend(self, leaf_hashes: Iterable[bytes]) -> None:
+    def extend(self, leaf_hashes: Sequence[bytes]) -> None:
         """Adds leaves, given by their hashes."""
-        for hashed in leaf_hashes:
+        begin = 0
+        while begin < len(leaf_hashes):
             lowest = self._edge[0]
-            lowest.append(hashed)
-            self.size += 1
+            end = min(len(leaf_hashes), begin + TILE - len(lowest))
+            lowest += leaf_hashes[begin:end]
+            self.size, begin = self.size + end - begin, end
             if len(lowest) == TILE:
                 self._close(0)
 

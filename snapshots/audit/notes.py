@@ -79,7 +79,7 @@ class Signer:
         return self.sign_text(Checkpoint(self.origin, size, root).text())
 
     def sign_text(self, text: str) -> str:
-        """The note of any text that ends with a line break. A second line that is a number would make it a checkpoint."""
+        """The note of any text that ends with a line break. With a number as its second line it were a checkpoint."""
         signature = base64.b64encode(self.verifier.id + self._key.sign(text.encode())).decode()
         return f"{text}\n{_DASH}{self.origin} {signature}\n"
 

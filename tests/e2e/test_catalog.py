@@ -89,6 +89,9 @@ def test_a_commit_to_the_folder_is_enough(sandbox: Sandbox) -> None:
     good = sandbox.version()
     assert api.person("auditor", "GET", "/catalog").json()["by"] == "catalog-watch"
     assert sandbox.grant(sandbox.player(), "committed")["amount"] == 300
+    told = api.person("auditor", "GET", "/audit?actor=catalog-watch").json()["entries"][0]
+    assert (told["outcome"], told["subject"]) == ("done", good)
+    assert "campaigns.committed" in told["after"]["diff"]["added"]
 
     write(folder, WELCOME, broken(sandbox)["files"][WELCOME])
     commit(folder, "lots of bonus")

@@ -48,3 +48,9 @@ def test_a_key_is_rotated_under_way(server: CroupierUp, tmp_path: Path, monkeypa
     wait_until("the old key is gone", lambda: status("game_server") == 401)
     body = {"player_id": "rota", "transaction_id": "spin-1"}
     assert api.signed("next", "POST", "/spin/rollback", body).json()["status"] == "rolled_back"
+    told = api.person("auditor", "GET", "/audit?operation=keys file reloaded").json()["entries"]
+    assert [(entry["after"]["came"], entry["after"]["went"]) for entry in told] == [
+        ([], ["api key game_server (game_server)"]),
+        (["api key next (game_server)"], []),
+    ]
+    assert NEXT["secret"] not in json.dumps(told)

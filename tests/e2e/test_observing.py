@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.support.webhook_receiver import Receiver
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 SCRAPE = "1s"
+PATIENCE_S = 60
 NOT_HERE = {
     "catalog_followed": "no gateway watches a folder",
     "catalog_refused_total": "no gateway watches a folder",
@@ -98,10 +100,12 @@ def missing_metrics(prometheus: Prometheus) -> set[str]:
     return wanted - set(prometheus.ask("label/__name__/values")) - NOT_HERE.keys()
 
 
-async def until_none(what: str, left_now: Callable[[], Any], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
+async def until_none(what: str, left_now: Callable[[], Any], meanwhile: Callable[[], Any] = lambda: None) -> None:
+    """Looks every second, and does something in between."""
+    deadline = time.monotonic() + PATIENCE_S
     while left := await asyncio.to_thread(left_now):
         assert time.monotonic() < deadline, f"{what}: {left}"
+        await asyncio.to_thread(meanwhile)
         await asyncio.sleep(1)
 
 
@@ -117,13 +121,13 @@ async def test_every_panel_shows_something(tmp_path: Path, kafka: MockKafka) -> 
         prometheus = await asyncio.to_thread(lambda: Prometheus(tmp_path, configured(tmp_path, up)))
         try:
             await until_none("all processes are found", lambda: unreached(prometheus))
-            for number in range(3):
-                await asyncio.to_thread(play, up, kafka, f"player-{number}")
-                await receiver.until_accepted(2 * (number + 1))
-                await house.until(lambda count=number: len(house.mail.mails) > count, 30)
-                await asyncio.sleep(3)  # Prometheus sees each step
-            await until_none("metrics nobody exports", lambda: missing_metrics(prometheus))
-            await until_none("empty panels", lambda: empty_panels(prometheus))
+            players = count(1)
+            one_more = lambda: play(up, kafka, f"player-{next(players)}")  # noqa: E731
+            await asyncio.to_thread(one_more)
+            await receiver.until_accepted(2)
+            await house.until(lambda: bool(house.mail.mails), 30)
+            await until_none("metrics nobody exports", lambda: missing_metrics(prometheus), one_more)
+            await until_none("empty panels", lambda: empty_panels(prometheus), one_more)
             alerts = await asyncio.to_thread(lambda: prometheus.ask("alerts")["alerts"])
             assert {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"} <= {
                 "CroupierDeliveriesLost"

@@ -73,6 +73,15 @@ class Listening:
         self._server.server_close()
 
 
+def closing_to(folder: Path) -> dict[str, object]:
+    return {
+        "report": "daily-closing",
+        "cron": "30 6 * * *",
+        "period": "previous_day",
+        "place": {"url": str(folder)},
+    }
+
+
 def test_all_that_answers_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], kafka: MockKafka) -> None:
     for topic in (*EVENT_TOPICS, "payments", "payments.dead-letters"):
         kafka.create_topic(topic, 3)
@@ -89,12 +98,14 @@ def test_all_that_answers_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
                 "topics": [{"name": "payments", "types": ["com.croupier.Deposit.v1"]}],
             },
             webhooks=endpoint(server.port, networks=["127.0.0.0/8"]),
+            reports={"schedules": {"closing": closing_to(tmp_path / "r")}},
         )
     assert code == 0
     assert lines[0] == f"archive at {tmp_path / 'a'}: folder and spool can be written"
     assert "croupier.bets (3 partitions)" in lines[1]
     assert "payments.dead-letters (3 partitions)" in lines[2]
     assert lines[3].endswith("127.0.0.1 accepts connections; nothing was sent")
+    assert lines[4] == f"scheduled report closing to {tmp_path / 'r'}: the folder can be written"
     assert server.received == [b""]
     assert not (tmp_path / "a").exists()
 

@@ -20,6 +20,7 @@ from snapshots.archive.index import End
 from snapshots.archive.place import ArchivePlace, Bucket
 from snapshots.archive.segment import build_segment
 from snapshots.audit.notes import Signer
+from snapshots.errors import StoreUnavailable
 
 SEED = bytes(range(32))
 ORIGIN = "casino.example/log"
@@ -35,16 +36,23 @@ class MemoryControl:
     def __init__(self) -> None:
         self.entries: list[bytes] = []
         self.trimmed = 0
+        self.away = False
 
     def add(self, operation: str) -> None:
         """One more entry."""
         self.entries.append(encode_control_entry(ControlEntry(MORNING_MS, "ann", "ops", operation)))
 
     async def control_entries(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        self._answer()
         return list(enumerate(self.entries[after : after + limit], after + 1))
 
     async def trim_control(self, through: int) -> None:
+        self._answer()
         self.trimmed = through
+
+    def _answer(self) -> None:
+        if self.away:
+            raise StoreUnavailable("away")
 
 
 class ProvenArchive:

@@ -1,9 +1,11 @@
 """The file of a disputed bonus, as JSON and on paper."""
 
-from typing import Annotated, Final
+import asyncio
+from contextlib import suppress
+from typing import Annotated, Final, Literal
 
 import msgspec
-from fastapi import Path
+from fastapi import Path, Query
 from starlette.responses import Response
 
 from engine.identifiers import OWN_ID
@@ -11,15 +13,21 @@ from gateway.access.roles import AUDITOR, SUPPORT
 from gateway.declaring import Routes
 from gateway.documents.base import Json
 from gateway.http.errors import Refused
+from gateway.ports import ControlUnavailable
 from gateway.routes.call import PlayerId, ThisCall, answer
 from gateway.routes.proof.asking_history import Said, ask_history
 from gateway.routes.proof.explain import TermsJson
 from gateway.routes.proof.history import RuleJson
-from gateway.routes.proof.receipts import Day
+from gateway.routes.proof.receipts import Day, ReceiptJson, ask_receipt
 
 routes = Routes()
 
 GrantId = Annotated[str, Path(pattern=f"^{OWN_ID}$")]
+WithReceipts = Annotated[
+    Literal["true", "false"] | None, Query(description="Whether the first 50 rounds come with their receipts")
+]
+RECEIPTS_MAX: Final = 50
+RECEIPTS_S: Final = 10.0
 _PATH: Final = "GET /players/{player_id}/bonuses/{grant_id}/dispute"
 
 
@@ -55,7 +63,7 @@ class DisputedBetJson(Json):
     over_limit: bool
     receipt_url: str
     undone: bool
-    receipt: None
+    receipt: ReceiptJson | None
 
 
 class DisputeJson(Json):
@@ -96,10 +104,15 @@ class DisputeJson(Json):
 
 
 @routes.read(f"{_PATH}.json", roles=SUPPORT | AUDITOR, answers=DisputeJson, refuses=("grant_not_found",))
-async def as_json(call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Day = None) -> Response:
+async def as_json(
+    call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Day = None, receipts: WithReceipts = None
+) -> Response:
     """All that bears on a disputed bonus: terms, opt-in, every bet that counted, the limit, how it ended and why."""
     said = await _file(call, player_id, grant_id, "json", day)
-    return answer(msgspec.json.decode(said.document, type=DisputeJson))
+    file = msgspec.json.decode(said.document, type=DisputeJson)
+    if receipts == "true":
+        await _add_receipts(call, file)
+    return answer(file)
 
 
 @routes.read(f"{_PATH}.pdf", roles=SUPPORT | AUDITOR, answers=None, refuses=("grant_not_found",))
@@ -108,6 +121,23 @@ async def as_pdf(call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Da
     said = await _file(call, player_id, grant_id, "pdf", day)
     headers = {"content-disposition": f'attachment; filename="dispute-{grant_id}.pdf"'}
     return Response(said.pdf, media_type="application/pdf", headers=headers)
+
+
+async def _add_receipts(call: ThisCall, file: DisputeJson) -> None:
+    """Receipts of as many rounds as may be asked for; notes tell how many bets are without one."""
+    found: dict[str, ReceiptJson] = {}
+    rounds = {bet.session_id: bet.time[:10] for bet in reversed(file.bets)}
+    with suppress(Refused, ControlUnavailable, TimeoutError):
+        async with asyncio.timeout(RECEIPTS_S):
+            for session_id, archived in list(reversed(rounds.items()))[:RECEIPTS_MAX]:
+                said = await ask_receipt(call, file.player_id, session_id, archived)
+                if said.receipt is not None:
+                    found[session_id] = said.receipt
+    for bet in file.bets:
+        bet.receipt = found.get(bet.session_id)
+    missing = sum(bet.receipt is None for bet in file.bets)
+    if missing:
+        file.notes.append(f"Bets without a receipt here: {missing}; ask for it at their receipt_url.")
 
 
 async def _file(call: ThisCall, player_id: str, grant_id: str, form: str, day: str | None) -> Said:

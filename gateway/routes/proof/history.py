@@ -108,7 +108,15 @@ async def history(
     told = msgspec.json.decode(said.document, type=_ToldHistory)
     entries = [_entry(call, entry) for entry in told.entries]
     return answer(
-        HistoryJson(told.player_id, told.currency, told.exponent, entries, told.cursor, told.complete, told.note)
+        HistoryJson(
+            player_id=told.player_id,
+            currency=told.currency,
+            exponent=told.exponent,
+            entries=entries,
+            cursor=told.cursor,
+            complete=told.complete,
+            note=told.note,
+        )
     )
 
 

@@ -1,7 +1,7 @@
 """Times and numbers in queries, as people type them."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Query
 from pydantic import AfterValidator
@@ -39,4 +39,7 @@ def digits(value: object) -> object:
     return value
 
 
-Moment = Annotated[str | None, Query(max_length=40), AfterValidator(_checked)]
+_FORMATS: Final[dict[str, Any]] = {
+    "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}, {"type": "null"}]
+}
+Moment = Annotated[str | None, Query(max_length=40, json_schema_extra=_FORMATS), AfterValidator(_checked)]

@@ -54,7 +54,9 @@ class ReceiptJson(Json):
     more: bool
 
 
-class _Said(msgspec.Struct):
+class ReceiptSaid(msgspec.Struct):
+    """A receipt, or why there is none."""
+
     outcome: str
     receipt: ReceiptJson | None = None
     version: int = 0
@@ -71,7 +73,7 @@ class _Said(msgspec.Struct):
 async def receipt(call: ThisCall, player_id: PlayerId, session_id: SessionId, day: Day = None) -> Response:
     """The receipt of a round: its entries, and what proves that they are part of the signed log."""
     call.admit()
-    said = await _ask_reader(call, player_id, session_id, day)
+    said = await ask_receipt(call, player_id, session_id, day)
     if said.receipt is not None:
         return answer(said.receipt)
     if said.outcome == "busy":
@@ -92,14 +94,14 @@ def _refuse_pending(session_id: str, retry_after_s: int) -> NoReturn:
     )
 
 
-async def _ask_reader(call: ThisCall, player_id: str, session_id: str, day: str | None) -> _Said:
-    """Raises Refused, ControlUnavailable."""
+async def ask_receipt(call: ThisCall, player_id: str, session_id: str, day: str | None) -> ReceiptSaid:
+    """What the archive's reader says of a round's receipt. Raises Refused, ControlUnavailable."""
     readers, names = call.parts.readers, [str(each["name"]) for each in call.parts.cluster.cluster().get("readers", ())]
     if readers is None or READER not in names:
         raise Refused("session_not_found", "There are no receipts: this Croupier keeps no archive.")
     asked = {"do": "receipt", "player_id": player_id, "session_id": session_id}
     asked |= {} if day is None else {"day": day.replace("-", "/")}
-    return msgspec.json.decode(await readers.ask_reader(READER, msgspec.json.encode(asked)), type=_Said)
+    return msgspec.json.decode(await readers.ask_reader(READER, msgspec.json.encode(asked)), type=ReceiptSaid)
 
 
 async def _is_on_its_way(call: ThisCall, player_id: str, session_id: str, seen: int) -> bool:

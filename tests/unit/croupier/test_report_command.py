@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from croupier.running import report_children
 from croupier.running.report_children import ReportChildren
 from croupier.settings import Settings
 from gateway.ports import ReportAsked, ReportRefused, ReportStream
+from snapshots.audit.notes import Signer
 from tests.support.playing import Table
 from tests.support.sealed_archive import SealedArchive
 
@@ -120,3 +122,39 @@ async def test_a_gateway_has_reports_made_by_processes_of_their_own(
     assert isinstance(refused, ReportRefused) and (refused.code, refused.field) == ("invalid_request", "to")
     await children.close()
     assert isinstance(await children.listed(), list)
+
+
+def test_a_pdf_without_its_libraries_is_refused_in_words(
+    places: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "typst", None)
+    assert main(["report", "stakes", *places, "--format", "pdf"]) != 0
+    assert "pip install 'croupier[reports]'" in capsys.readouterr().err
+
+
+def test_a_signed_report_is_verified_and_a_changed_one_is_not(
+    places: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signer = Signer(bytes(range(32)), "casino.example/croupier")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "audit.key").write_text(bytes(range(32)).hex())
+    (tmp_path / "public.key").write_text(str(signer.verifier))
+    file = tmp_path / "closing.json"
+    told = [place for place in places if not place.startswith("--store")]
+    named = integrations_with_origin(tmp_path, signer.origin)
+    made = main(["report", "daily-closing", *told, f"--store=sqlite:{home}", f"--integrations={named}", *PERIOD,
+                 "--format", "json", "--output", str(file)])  # fmt: skip
+    assert made == 0
+    verify = ["report", "--verify", str(file), "--public-key", str(tmp_path / "public.key")]
+    assert main(verify) == 0
+    assert "signed, and unchanged" in capsys.readouterr().out
+    file.write_text(file.read_text().replace('"deposits":1000', '"deposits":1001'))
+    assert main(verify) == 1
+    assert "other figures" in capsys.readouterr().out
+
+
+def integrations_with_origin(folder: Path, origin: str) -> Path:
+    path = folder / "integrations.yaml"
+    path.write_text(json.dumps({"audit": {"origin": origin}}))
+    return path

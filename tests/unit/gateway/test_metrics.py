@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.catalog import Campaign
-from gateway.figures import FRESH_S, HouseFigures
+from engine.catalog import Campaign, Catalog
+from gateway.figures import CAMPAIGNS_SHOWN_MAX, FRESH_S, HouseFigures
 from gateway.metrics import GatewayMetrics
 from gateway.ports import CampaignFigures, Population
 from tests.support.gateway_doubles import SPIN, QuietCluster, ScriptedControl, app_with, calling, send
@@ -114,3 +115,21 @@ async def test_what_the_store_does_not_tell_is_left_out() -> None:
     figures = HouseFigures(QuietCluster("shard s1 is recovering"), control)
     await figures.refresh()
     assert shown(figures) == {("gateway_ready", ()): 0}
+
+
+class ManyCampaigns(ScriptedControl):
+    """A catalog of more campaigns than are shown, one ending after the other."""
+
+    def catalog(self) -> Catalog:
+        one = next(iter(super().catalog().campaigns.values()))
+        days = range(CAMPAIGNS_SHOWN_MAX + 50)
+        many = {f"c{day}": replace(one, campaign_id=f"c{day}", valid_to_ms=day) for day in days}
+        return replace(super().catalog(), campaigns=many)
+
+
+async def test_of_too_many_campaigns_those_that_end_last_are_shown() -> None:
+    control = ManyCampaigns(figures=CampaignFigures(1, 0, 0, 1))
+    figures = HouseFigures(QuietCluster(""), control)
+    await figures.refresh()
+    found = {dict(labels)["campaign"] for name, labels in shown(figures) if name == "campaign_awards"}
+    assert found == {f"c{day}" for day in range(50, CAMPAIGNS_SHOWN_MAX + 50)}

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from actors.metrics.money import OTHERS, PAIRS_MAX, MoneyCounts
+from actors.shard import turn
 from engine.catalog import Catalog
 from engine.commands import CancelWithdrawal, ClaimGrant, ConfirmWithdrawal, Deposit, GrantCampaign, Rollback, Withdraw
 from tests.support.playing import campaign, catalog_with, wager
@@ -57,6 +60,17 @@ async def test_an_offer_is_granted_when_it_is_claimed(tmp_path: Path) -> None:
         assert ("bonus_money_granted_total", "offer", "EUR") not in shown(table)
         await table.ask("alice", "c", ClaimGrant(offer.grant_id))
         assert shown(table)["bonus_money_granted_total", "offer", "EUR"] == 2
+
+
+async def test_a_plain_spin_pays_nothing_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[object] = []
+    async with desk(tmp_path, rules()) as table:
+        await table.seat("alice")
+        monkeypatch.setattr(turn, "count_money", lambda *given: looked_at.append(given))
+        await table.ask("alice", "plain", spin(bet=100, win=50))
+        assert looked_at == []
+        await table.ask("alice", "d", Deposit(100))
+        assert len(looked_at) == 1
 
 
 def test_campaigns_beyond_the_limit_are_counted_together() -> None:

@@ -69,7 +69,7 @@ def bit_of_a_segment(folder: Path) -> None:
 
 
 def bit_of_a_tile(folder: Path) -> None:
-    flip(next(folder.glob("tile/0/000.p/*")), 40)
+    flip(sorted(folder.glob("tile/0/000.p/*"))[-1], 40)
 
 
 def bit_of_a_root(folder: Path) -> None:
@@ -103,7 +103,7 @@ def segments_that_are_swapped(folder: Path) -> None:
 
 
 def tiles_that_are_swapped(folder: Path) -> None:
-    swap(*sorted(folder.glob("tile/0/000.p/*"))[:2])
+    swap(*sorted(folder.glob("tile/0/000.p/*"))[-2:])
 
 
 def segment_that_was_slipped_in(folder: Path) -> None:

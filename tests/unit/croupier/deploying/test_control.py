@@ -1,5 +1,6 @@
 """A gateway's picture of the catalog in force: it only ever goes forward."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import cast
 
@@ -14,6 +15,7 @@ from croupier.settings import default_catalog
 from gateway.ports import ControlUnavailable
 from gateway.texts import Texts
 from snapshots.contract import CatalogRow, Routing, Store
+from snapshots.errors import StoreUnavailable
 
 
 class StoredCatalogs:
@@ -63,3 +65,27 @@ async def test_a_routing_table_read_before_a_deploy_does_not_bring_the_old_catal
     client.routing = table(CatalogRow(3, "newer", 0, "ben"))
     await control._follow()
     assert control.in_force().version == "newer"
+
+
+class CountingStore(StoredCatalogs):
+    """Has counted some players, and may be away."""
+
+    away = False
+
+    async def tallies(self, names: Sequence[str]) -> dict[str, int]:
+        if self.away:
+            raise StoreUnavailable("the store is away")
+        counted = {"players": 7, "points": 3_500_000, "level:bronze": 4, "level:gold": 2}
+        return {name: counted.get(name, 0) for name in names}
+
+
+async def test_who_holds_which_level_is_told_in_the_order_of_the_ladder() -> None:
+    row = CatalogRow(1, "old", 0, "ann")
+    store = CountingStore(row)
+    control = CatalogControl(cast(Store, store), cast(ShardClient, SimpleNamespace(routing=table(row))))
+    await control.start()
+    population = await control.population()
+    assert population is not None and (population.players, population.points_micro) == (7, 3_500_000)
+    assert list(population.levels.items()) == [("bronze", 4), ("silver", 0), ("gold", 2), ("platinum", 0)]
+    store.away = True
+    assert await control.population() is None

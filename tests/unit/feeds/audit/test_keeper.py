@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from feeds.audit.keys import signers
+from feeds.audit.settings import AuditedArchiveSettings, AuditSettings
 from feeds.audit.standing import resume
-from snapshots.archive.bucket import open_bucket
 from snapshots.archive.place import ArchivePlace
+from snapshots.audit.checkpoints import stored_keys
 from snapshots.audit.extents import leaves_of, read_extent
 from snapshots.audit.merkle import Growing, leaf_hash
-from snapshots.audit.notes import verified_checkpoint
+from snapshots.audit.notes import Signer, VerifierKey, verified_checkpoint
 from snapshots.errors import ArchiveUnavailable, CorruptArchive
 from tests.support.archiving import PlayedLog
+from tests.support.forging import OTHER_SEED
 from tests.support.proving import DAY_MS, ProvenArchive
 
 
@@ -27,7 +30,7 @@ async def rebuilt(archive: ProvenArchive) -> Growing:
         extent = await read_extent(archive.bucket, number)
         assert extent.first == tree.size
         leaves = leaves_of(extent, await archive.bucket.get(extent.object)).leaves
-        tree.extend(map(leaf_hash, leaves))
+        tree.extend([leaf_hash(leaf) for leaf in leaves])
     return tree
 
 
@@ -164,7 +167,46 @@ async def test_a_tile_that_was_changed_is_not_built_upon(tmp_path: Path) -> None
         await archive.keep(played.spins("alice", 2))
 
 
-async def test_another_key_goes_on_under_the_same_name(tmp_path: Path) -> None:
+async def test_a_store_that_is_away_holds_up_the_control_log_alone(tmp_path: Path) -> None:
     archive, played = ProvenArchive(tmp_path), PlayedLog()
+    archive.control.add("POST /catalog/deploy")
+    archive.control.away = True
     await archive.keep([played.arrive("alice")])
-    assert (await resume(open_bucket(ArchivePlace(str(tmp_path))))).origin == "casino.example/log"
+    assert (archive.signed[-1].size, archive.control.trimmed) == (4, 0)
+    archive.control.away = False
+    await archive.keep()
+    assert (archive.signed[-1].size, archive.control.trimmed) == (6, 1)
+    await sound(archive)
+
+
+async def test_another_key_goes_on_under_the_same_name(tmp_path: Path) -> None:
+    """Without an origin in the settings, that of the newest checkpoint holds."""
+    archive, played = ProvenArchive(tmp_path, origin=""), PlayedLog()
+    await archive.keep([played.arrive("alice")])
+    first, known = archive.signer, (await resume(archive.bucket)).origin
+    assert known == first.origin != Signer(OTHER_SEED).origin
+    archive.signer = Signer(OTHER_SEED, known)
+    archive.new_keeper()
+    await archive.keep(played.spins("alice", 1))
+    keys = [VerifierKey.parsed(text) for text in await stored_keys(archive.bucket)]
+    assert len(keys) == 2
+    assert {verified_checkpoint(signed.note, keys).origin for signed in archive.signed} == {known}
+
+
+@pytest.mark.parametrize(
+    ("origin", "known", "holds"), [(None, "old", "old"), ("new", "old", "new"), ("new", "", "new")]
+)
+def test_the_key_is_made_beside_the_archives_key(
+    tmp_path: Path, origin: str | None, known: str, holds: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = AuditedArchiveSettings(
+        place=ArchivePlace(str(tmp_path / "archive")),
+        spool=str(tmp_path / "spool"),
+        key_file=str(tmp_path / "keys" / "archive.key"),
+        audit=AuditSettings(origin=origin),
+    )
+    made = signers(settings)(known)
+    assert made.origin == holds
+    assert (tmp_path / "keys/audit.key").stat().st_mode & 0o777 == 0o600
+    assert "audit.key" in caplog.text
+    assert str(signers(settings)(known).verifier) == str(made.verifier)

@@ -5,7 +5,10 @@ from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.commands import AddBet, Result, Spin
+from feeds.audit import receipts
 from feeds.audit.receipts import Asked, is_of
 from feeds.reading import Followed
 from snapshots.audit.receipts import check_receipt, read_receipt
@@ -65,11 +68,12 @@ async def test_what_is_not_covered_yet_waits(tmp_path: Path) -> None:
     assert (await said(archive, "alice", "s-none")) == {"outcome": "not_found", "version": 3, "retry_after_s": 60}
 
 
-async def test_an_old_round_is_found_by_its_day(tmp_path: Path) -> None:
+async def test_an_old_round_is_found_by_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receipts, "DAYS_MAX", 3)
     archive, played = ProvenArchive(tmp_path), PlayedLog()
     arrival, spin = played.arrive("alice"), played.spins("alice", 1)
     await archive.keep([arrival, *spin])
-    for _ in range(32):
+    for _ in range(3):
         archive.now_ms += DAY_MS
         await archive.keep(played.spins("alice", 1))
     assert (await said(archive, "alice", session_of(spin[0])))["outcome"] == "not_found"

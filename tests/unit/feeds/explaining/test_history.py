@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from engine.events import BetPlaced
 from feeds.explaining.amounts import micro
 from feeds.explaining.answering import Answering
 from feeds.explaining.cursors import CursorInvalid, Cursors, Place
 from feeds.explaining.movements import Movement, moved_in
 from feeds.explaining.reading import ArchivedEntries
+from snapshots.archive.naming import day_of
 from snapshots.archive.reading import ArchivedRecords
 from snapshots.contract import Position
 from tests.support.explained_store import store_of
@@ -190,3 +192,48 @@ async def test_nonsense_is_said_to_be_wrong(request_: bytes) -> None:
     life = Life(8).play(3)
     said = json.loads(await Answering(store_of(life.transitions, life.catalog), None, b"s").answer(request_))
     assert said["outcome"] == "wrong"
+
+
+async def test_what_is_far_back_is_found_by_its_day_or_page_by_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feeds.explaining.reading.DAYS_READ_MAX", 2)
+    life = Life(9).play(80)
+    newest = life.transitions[-1].version
+    archive = await archived(life, tmp_path, per_segment=9, days=9)
+    answering = Answering(store_of(life.transitions, life.catalog, newest, Position(1, newest)), archive, b"s")
+    assert [entry["version"] for entry in await all_pages(answering, 200)] == list(range(newest, 0, -1))
+    [opened, *_] = [ev for done in life.transitions for ev in done.events if isinstance(ev, BetPlaced) and ev.opens]
+    assert (await asked(answering, "round", session_id=opened.session_id))["outcome"] == "not_found"
+    day = day_of(life.transitions[0].time_ms)
+    assert (await asked(answering, "round", session_id=opened.session_id, day=day))["outcome"] == "found"
+
+
+async def test_a_snapshot_may_overtake_the_reading_of_the_journal() -> None:
+    life = Life(2).play(40)
+    store = store_of(life.transitions, life.catalog)
+    whole = await history(Answering(store, None, b"s"))
+    late, newest = store_of(life.transitions, life.catalog), len(life.transitions)
+    late._snapshots["p1"] = life.table.player
+    read_log, load_player, loaded = late.read_log, late.load_player, []
+
+    async def without_the_newest_at_first(log_id: str, after_seq: int, limit: int) -> Any:
+        return [each for each in await read_log(log_id, after_seq, limit) if loaded or each.seq <= newest - 3]
+
+    async def counted(player_id: str) -> Any:
+        loaded.append(player_id)
+        return await load_player(player_id)
+
+    late.read_log, late.load_player = without_the_newest_at_first, counted
+    assert await history(Answering(late, None, b"s")) == whole
+
+
+async def test_an_error_is_answered_and_not_waited_for() -> None:
+    life = Life(2).play(5)
+    store = store_of(life.transitions, life.catalog)
+
+    async def broken(version: str) -> bytes:
+        raise MemoryError
+
+    store.get_catalog = broken
+    assert (await asked(Answering(store, None, b"s")))["outcome"] == "unavailable"

@@ -15,7 +15,7 @@ from feeds.explaining.catalogs import PastCatalogs
 from feeds.explaining.movements import moved_in
 from snapshots.contract import Position
 from tests.support.explained_store import store_of
-from tests.support.ladder import promotion, vip_house
+from tests.support.ladder import level, on_climbing, promotion, rules, vip_house
 from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, spins, wager
 from tests.unit.feeds.explaining.played import Life
 from tests.unit.feeds.explaining.test_history import archived, asked
@@ -78,7 +78,7 @@ async def test_a_mixed_stake_and_its_win() -> None:
         "6.50 EUR remained to "
         "be wagered after this step.",
         "The stake is turnover of 1.00 EUR.",
-        "It earned 1 point: 1.00 EUR × 1 points per EUR on slot games.",
+        "It earned 1 point: 1.00 EUR × 1 point per EUR on slot games.",
         "Of the win of 0.99 EUR, 0.69 went to bonus g3-1, which paid 0.70 of the 1.00 staked: 0.99 × "
         "0.70 / 1.00, rounded "
         "down.",
@@ -89,6 +89,14 @@ async def test_a_mixed_stake_and_its_win() -> None:
     assert (document["state"], document["catalog"]) == ("closed", "test")
     assert document["terms"][0]["contribution_games"] == {"book": 50}
     assert document["entries"][0]["after"] == {"real": 30, "bonus": 69, "points": "1"}
+
+
+async def test_the_example_of_the_documentation_is_what_is_said() -> None:
+    table = bonus_table(contribution_games={"book": 50})
+    told = texts(await explained(table, table.spin(100, 99).session_id))
+    page = " ".join((Path(__file__).resolve().parents[4] / "docs" / "explain.md").read_text().split())
+    for number, text in enumerate(told, 1):
+        assert f"{number}. {text} (" in page
 
 
 @pytest.mark.parametrize(
@@ -227,3 +235,21 @@ async def test_a_deploy_that_nobody_told_of_makes_older_catalogs_unknown() -> No
     store.catalog_at_ms = 30
     store.control = [deploy(10, "zero", "one"), deploy(30, "two", "three")]
     assert (await PastCatalogs(store).at(15)).version is None
+
+
+async def test_a_bonus_that_came_into_wager_with_the_entry_was_not_in_wager_before() -> None:
+    climbing = on_climbing("silver", "prize", wager=wager(5, valid_days=3))
+    table = Table(vip_house(climbing, loyalty=rules(level("bronze", 0), level("silver", 1))), 500)
+    told = texts(await explained(table, table.spin(100, 0).session_id))
+    assert "The whole stake of 1.00 EUR came from real money: no bonus was in wager." in told
+    assert "Nothing counted towards wagering: no bonus was in wager." in told
+    assert any("is now in wager" in text for text in told)
+
+
+@pytest.mark.parametrize("day", ["2026/02/31", "9999/12/31", "yesterday", ""])
+async def test_a_day_that_is_none_is_said_to_be_wrong(day: str) -> None:
+    table = bonus_table()
+    answering = Answering(store_of(table.transitions, table.catalog), None, b"s")
+    for do, named in (("round", {"session_id": "p1-4"}), ("dispute", {"grant_id": "g3-1"})):
+        said = await asked(answering, do, day=day, **named)
+        assert (said["outcome"], said["field"]) == ("wrong", "day")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from feeds.facts.batch import Batch
-from feeds.facts.manifest import Manifest, ShardEnd, load, save
+from feeds.facts.manifest import FactsUnusable, Manifest, ShardEnd, load, save
 from feeds.reports.definition import Definition, parse_definition
 from feeds.reports.period import Period, RequestInvalid
 from feeds.reports.reconciling import Comparison, Difference, Reconciled, with_counters
@@ -198,6 +199,21 @@ def test_nothing_but_the_facts_can_be_reached(sql: str, says: str, facts: Path) 
     with pytest.raises(ReportFailed, match=says):
         answer(report(sql, "a:text"), facts)
     assert sorted(facts.rglob("*")) == before
+
+
+def test_facts_that_are_damaged_or_missing_are_told(facts: Path, tmp_path: Path) -> None:
+    shutil.copytree(facts, tmp_path / "facts")
+    [registered] = [file for file in load(facts).files if file.family == "players"]
+    (tmp_path / "facts" / registered.path).write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(FactsUnusable, match="can't be read"):
+        answer(GGR, tmp_path / "facts")
+    with pytest.raises(FactsUnusable, match="there are no facts in"):
+        answer(GGR, tmp_path / "none")
+
+
+def test_a_time_zone_that_duckdb_does_not_know(facts: Path) -> None:
+    with pytest.raises(RequestInvalid, match="can't be used in reports"), opened(facts, "posixrules"):
+        pass
 
 
 def test_an_error_in_the_sql_names_the_line_of_the_file(facts: Path) -> None:

@@ -7,12 +7,15 @@ import pytest
 
 from gateway.routes.proof.history import HIDDEN
 from tests.support.gateway_doubles import (
+    DISPUTE,
     EXPLAINED,
     HISTORY,
     LINE,
+    RECEIPT,
     MemoryControlLog,
     RoleAuth,
     ScriptedHistory,
+    ScriptedReaders,
     app_with,
     calling,
 )
@@ -122,3 +125,32 @@ async def test_a_bonus_that_is_not_there() -> None:
     async with calling(app_with(history=ScriptedHistory({"outcome": "not_found"}))) as client:
         response = await client.get("/players/p1/bonuses/g-1/dispute.pdf")
     assert response.json()["code"] == "grant_not_found"
+
+
+def a_bet(session_id: str) -> Mapping[str, Any]:
+    numbers = dict.fromkeys(("stake", "real", "bonus", "counted", "contribution", "remaining"), 100)
+    named = {"session_id": session_id, "game_id": "book", "receipt_url": f"/players/p1/receipts/{session_id}"}
+    more = {"version": 3, "time": "2026-01-01T00:00:00.000Z", "over_limit": False, "undone": False, "receipt": None}
+    return numbers | named | more
+
+
+async def test_a_dispute_comes_with_receipts_if_they_are_asked_for() -> None:
+    file = {**DISPUTE, "bets": [a_bet("s-1"), a_bet("s-1"), a_bet("s-2")]}
+    readers = ScriptedReaders()
+    async with calling(
+        app_with(history=ScriptedHistory({"outcome": "found", "document": file}), readers=readers)
+    ) as client:
+        with_them = (await client.get("/players/p1/bonuses/g-1/dispute.json?receipts=true")).json()
+        without = (await client.get("/players/p1/bonuses/g-1/dispute.json")).json()
+    assert [bet["receipt"] for bet in with_them["bets"]] == [RECEIPT] * 3 and with_them["notes"] == []
+    assert [bet["receipt"] for bet in without["bets"]] == [None] * 3
+    asked = {"do": "receipt", "player_id": "p1", "day": "2026/01/01"}
+    assert readers.asked == [("archive", asked | {"session_id": each}) for each in ("s-1", "s-2")]
+
+
+async def test_a_dispute_without_an_archive_says_that_receipts_are_missing() -> None:
+    file = {**DISPUTE, "bets": [a_bet("s-1")]}
+    history = ScriptedHistory({"outcome": "found", "document": file})
+    async with calling(app_with(history=history, reader_names=("webhooks",))) as client:
+        document = (await client.get("/players/p1/bonuses/g-1/dispute.json?receipts=true")).json()
+    assert document["notes"] == ["Bets without a receipt here: 1; ask for it at their receipt_url."]

@@ -29,7 +29,7 @@ ROOTS = (
     "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 )
-HASHES = [leaf_hash(str(number).encode()) for number in range(70_000)]
+HASHES = [leaf_hash(str(number).encode()) for number in range(66_100)]
 
 
 class Shelf:
@@ -97,14 +97,14 @@ def test_the_vectors_of_certificate_transparency() -> None:
         assert tree.root().hex() == root
 
 
-@pytest.mark.parametrize("size", [*range(1, 40), 255, 256, 257, 511, 512, 700, 65_535, 65_536, 65_537, 66_000])
+@pytest.mark.parametrize("size", [*range(1, 20), 255, 256, 257, 511, 512, 700, 65_537])
 def test_the_root_is_that_of_the_definition(size: int) -> None:
     tree, _ = grown(size)
     assert tree.root() == by_definition(HASHES[:size])
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 async def test_proofs_from_tiles_are_those_of_the_definition(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 1_200) | st.sampled_from([255, 256, 257, 512, 513, 768]))
     index, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
@@ -118,7 +118,7 @@ async def test_proofs_from_tiles_are_those_of_the_definition(data: st.DataObject
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 async def test_a_proof_of_something_else_is_refused(data: st.DataObject) -> None:
     size = data.draw(st.integers(2, 400))
     index, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size - 1))
@@ -142,7 +142,7 @@ async def test_a_proof_of_something_else_is_refused(data: st.DataObject) -> None
 
 
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 async def test_a_tree_goes_on_from_its_tiles(steps: list[int]) -> None:
     tree, shelf = Growing(), Shelf()
     for step in steps:
