@@ -71,6 +71,8 @@ class Session:
 
 def failed(error: duckdb.Error) -> ReportFailed:
     """The first line of what DuckDB says, without its own picture of the SQL; and the line of the file."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return ReportFailed(f"it needs more than {MEMORY_MIB} MiB of memory: ask for less at a time")
     said, _, picture = str(error).partition("\n\nLINE ")
     number = picture.partition(":")[0]
     return ReportFailed(" ".join(said.split())[:500], int(number) if number.isdigit() else 0)

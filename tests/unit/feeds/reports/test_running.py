@@ -216,6 +216,12 @@ def test_a_time_zone_that_duckdb_does_not_know(facts: Path) -> None:
         pass
 
 
+def test_a_report_that_needs_too_much_memory_is_refused(facts: Path) -> None:
+    one_text = "SELECT length(string_agg(repeat('x', 1_000) || i, '')) AS n FROM range(1_000_000) AS r(i)"
+    with pytest.raises(ReportFailed, match="needs more than 512 MiB of memory"):
+        answer(report(one_text, "n:count"), facts)
+
+
 def test_an_error_in_the_sql_names_the_line_of_the_file(facts: Path) -> None:
     with pytest.raises(ReportFailed) as failure:
         answer(report("SELECT\n  nonsense AS a\nFROM bets", "a:text"), facts)
