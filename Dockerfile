@@ -20,7 +20,8 @@ COPY feeds ./feeds
 COPY gateway ./gateway
 COPY croupier ./croupier
 COPY catalog ./catalog
-RUN pip install .
+COPY reports ./reports
+RUN pip install '.[reports]'
 
 USER croupier
 EXPOSE 8000

@@ -61,10 +61,18 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 def _report(options: argparse.Namespace) -> int:
     if options.verify is not None:
         return _verify(options)
-    demand_extra(*(("typst", "matplotlib") if options.format == "pdf" and options.name else ()))
+    try:
+        demand_extra(*(("typst", "matplotlib") if options.format == "pdf" and options.name else ()))
+    except SettingsInvalid as problem:
+        if not options.machine:
+            raise
+        return _refuse(sys.stdout.buffer, Told(refused="report_failed", detail=str(problem)))
     from feeds.reports.shelf import read_shelf, shipped_reports
 
-    shelf = read_shelf([shipped_reports(), *([Path(options.reports)] if options.reports else [])])
+    folders = [shipped_reports(), *([Path(options.reports)] if options.reports else [])]
+    shelf = read_shelf(folders, options.name)
+    if not shelf.reports and not shelf.problems:
+        shelf = read_shelf(folders)  # whoever asks for one that there isn't is told which there are
     if options.check:
         return _check(shelf, options.name)
     for problem in shelf.problems:

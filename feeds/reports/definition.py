@@ -156,7 +156,7 @@ def _header(file: str, lines: Sequence[str]) -> Header:
     text = "\n".join(lines)
     try:
         node = yaml.compose(text, yaml.SafeLoader)
-        raw = yaml.load(text, yaml.SafeLoader)
+        raw = None if node is None else yaml.SafeLoader("").construct_document(node)
     except RecursionError:
         raise DefinitionInvalid([Problem(file, 1, "header: it is nested too deeply")]) from None
     except yaml.YAMLError as error:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from feeds.reports.definition import Definition, DefinitionInvalid, Problem, read_definition
+from feeds.reports.definition import NAME, Definition, DefinitionInvalid, Problem, read_definition
 
 REPORTS_MAX: Final = 1_000
 
@@ -22,15 +22,19 @@ class Shelf(msgspec.Struct, frozen=True):
         return ", ".join(sorted(self.reports)) or "none"
 
 
-def read_shelf(folders: Iterable[Path]) -> Shelf:
-    """The reports of all folders. A name that is in two of them is a problem: nobody would know which one is meant."""
+def read_shelf(folders: Iterable[Path], only: str | None = None) -> Shelf:
+    """The reports of all folders, or the one called `only`.
+
+    A name that is in two of them is a problem: nobody would know which one is meant.
+    """
+    wanted = "*" if only is None or not NAME.match(only) else only
     found: dict[str, Definition] = {}
     problems: list[Problem] = []
     for folder in folders:
         if not folder.is_dir():
             problems.append(Problem(str(folder), 1, "there is no such folder of reports"))
             continue
-        for path in sorted(folder.glob("*.sql"))[:REPORTS_MAX]:
+        for path in sorted(folder.glob(f"{wanted}.sql"))[:REPORTS_MAX]:
             try:
                 definition = read_definition(path)
             except DefinitionInvalid as invalid:

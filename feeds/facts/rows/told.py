@@ -143,12 +143,12 @@ def told(transition: Transition) -> Told:
 def _of_round(known: _Round) -> Told:
     wallets = known.balance
     return Told(
-        known.currency,
-        known.level or None,
-        wallets.real,
-        wallets.bonus,
-        known.session_id,
-        known.game_id,
-        known.round_id,
-        known.mode,
+        currency=known.currency,
+        level=known.level or None,
+        real_after=wallets.real,
+        bonus_after=wallets.bonus,
+        session_id=known.session_id,
+        game_id=known.game_id,
+        round_id=known.round_id,
+        mode=known.mode,
     )

@@ -56,6 +56,15 @@ def test_what_was_played_is_in_the_reports(proven: CroupierUp, proven_folder: Pa
     assert any(entry["player_id"] == PLAYER for entry in told), "who looks at a player is told of"
 
 
+def test_figures_are_those_that_the_store_has_counted(proven: CroupierUp) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        found = asked(proven, "auditor", "/reports/campaign-performance.json?from=2026-01-01&to=2035-01-01").json()
+        if found["reconciled"] is not None or time.monotonic() > deadline:
+            break
+    assert (found["reconciled"], found["differences"], found["note"]) == (True, [], "")
+
+
 def test_who_may_not_ask_is_refused_in_words(proven: CroupierUp) -> None:
     listed = [report["name"] for report in asked(proven, "ops", "/reports").json()["reports"]]
     assert "games" in listed and "daily-closing" not in listed

@@ -102,6 +102,20 @@ def test_reports_are_listed_and_checked(places: list[str], tmp_path: Path, capsy
     assert capsys.readouterr().out.startswith(f"{path}:11: Binder Error")
 
 
+def test_without_the_libraries_it_is_said_how_to_get_them(
+    places: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    says = "pip install 'croupier[reports]'"
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    assert main(["report", "stakes", *places]) == 2
+    assert says in capsys.readouterr().err
+    assert main(["facts", "rebuild", *(place for place in places if not place.startswith("--reports"))]) == 2
+    assert says in capsys.readouterr().err
+    assert main(["report", "stakes", "--machine", *places]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["refused"] == "report_failed" and says in told["detail"]
+
+
 async def test_a_gateway_has_reports_made_by_processes_of_their_own(
     places: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
