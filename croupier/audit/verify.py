@@ -428,8 +428,8 @@ def verify_archive(folder: Path, key: Key, since: list[Path]) -> None:
     archive, books, tree = Archive(folder), Books(), Tree()
     known = archive.checkpoints(key)
     known += [(key.checkpoint(path.read_text(), str(path)), str(path)) for path in since]
-    wanted = sorted(known, key=lambda each: each[0][1])
-    if not wanted:
+    wanted = sorted((each for each in known if each[0][1] > 0), key=lambda each: each[0][1])
+    if not known:
         raise Wrong("there is no checkpoint: nothing is signed")
     for extent in archive.extents():
         if extent["first"] != tree.size:
@@ -440,9 +440,8 @@ def verify_archive(folder: Path, key: Key, since: list[Path]) -> None:
                 (_, size, root), place = wanted.pop(0)
                 if tree.root() != root:
                     raise Wrong(f"{place}: its root is not that of the first {size} leaves")
-    late = [place for (_, size, _), place in wanted if size > 0]
-    if late:
-        raise Wrong(f"{late[0]} is of more leaves than the archive has: its end is missing")
+    if wanted:
+        raise Wrong(f"{wanted[0][1]} is of more leaves than the archive has: its end is missing")
     show(books, tree, len(known))
 
 

@@ -112,7 +112,9 @@ class Answering:
         try:
             from feeds.explaining.paper import paper
         except ImportError as missing:
-            return Said("unavailable", detail=f"a PDF needs {missing.name}: install croupier[reports]")
+            return Said(
+                "no_paper", detail=f"A PDF needs {missing.name}: install it with pip install 'croupier[reports]'."
+            )
         return Said("found", pdf=await asyncio.to_thread(paper, found))
 
 

@@ -42,7 +42,7 @@ Asked = AskHistory | AskRound | AskDispute
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     """`document` is set for `found`; `pdf` is in base64. `behind`: ask again soon; `wrong`: `detail` says why."""
 
-    outcome: Literal["found", "not_found", "no_player", "behind", "unavailable", "damaged", "wrong"]
+    outcome: Literal["found", "not_found", "no_player", "behind", "unavailable", "damaged", "wrong", "no_paper"]
     document: msgspec.Raw = msgspec.Raw(b"null")
     pdf: bytes = b""
     detail: str = ""

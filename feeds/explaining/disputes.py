@@ -12,8 +12,8 @@ from feeds.explaining.amounts import Purse, moment, rfc3339
 from feeds.explaining.catalogs import Known, PastCatalogs
 from feeds.explaining.reading import PlayerEntries, days_after
 from feeds.explaining.rounds import UNDONE_WITHIN_MS, created_in
+from feeds.explaining.scene import contribution_of
 from feeds.explaining.standing import Standing
-from feeds.explaining.steps import contribution_of
 from feeds.explaining.terms import TermsShown, terms_shown
 from feeds.explaining.timeline import RuleNamed, rule_named
 from feeds.explaining.words import said

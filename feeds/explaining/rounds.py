@@ -16,7 +16,8 @@ from feeds.explaining.catalogs import Known, PastCatalogs
 from feeds.explaining.line import Line
 from feeds.explaining.movements import NOTHING, Movement, moved_in
 from feeds.explaining.reading import PlayerEntries, days_after
-from feeds.explaining.steps import Scene, steps
+from feeds.explaining.scene import Scene
+from feeds.explaining.steps import steps
 from feeds.explaining.terms import TermsShown, terms_shown
 from feeds.explaining.timeline import Amounts, LineShown, amounts, line_shown
 from snapshots.codec import KeyedEntry, decode_entry

@@ -12,7 +12,10 @@ import msgspec
 from engine.control_entries import ControlEntry, decode_control_entry
 from gateway.ports import ControlLogPort
 
+FETCHED: Final = 1_000
+"""Entries that the store is asked for at once."""
 SLICE: Final = 200
+"""Entries that are looked at before others have their turn."""
 CLOCK_SLACK_MS: Final = 600_000
 """Entries are in the order in which they were stored; the clocks of those who wrote them may differ by so much."""
 
@@ -27,6 +30,7 @@ class Wanted(msgspec.Struct, frozen=True):
     """A part of the operation: `/loyalty/points/add`, or `croupier bus`."""
     actor: str = ""
     """Who did it, or approved it."""
+    outcome: str = ""
     from_ms: int | None = None
     to_ms: int | None = None
 
@@ -36,6 +40,7 @@ class Wanted(msgspec.Struct, frozen=True):
             (not self.player_id or entry.player_id == self.player_id)
             and self.operation.lower() in entry.operation.lower()
             and (not self.actor or self.actor in (entry.who, entry.approved_by))
+            and (not self.outcome or self.outcome == entry.outcome)
             and (self.from_ms is None or entry.time_ms >= self.from_ms)
             and (self.to_ms is None or entry.time_ms < self.to_ms)
         )
@@ -47,13 +52,14 @@ class Wanted(msgspec.Struct, frozen=True):
 
 async def newest_first(port: ControlLogPort, wanted: Wanted, before: int | None) -> AsyncIterator[Numbered]:
     """The wanted entries with numbers below `before` (None: all). Raises LogUnavailable."""
-    while found := await port.before(before, SLICE):
-        for number, encoded in found:
-            if wanted.may_take(encoded):
-                entry = decode_control_entry(encoded)
-                if wanted.takes(entry):
-                    yield number, entry
+    while found := await port.before(before, FETCHED):
+        for begin in range(0, len(found), SLICE):
+            for number, encoded in found[begin : begin + SLICE]:
+                if wanted.may_take(encoded):
+                    entry = decode_control_entry(encoded)
+                    if wanted.takes(entry):
+                        yield number, entry
+            await asyncio.sleep(0)
         before, oldest = found[-1]
         if wanted.from_ms is not None and decode_control_entry(oldest).time_ms < wanted.from_ms - CLOCK_SLACK_MS:
             return
-        await asyncio.sleep(0)

@@ -1,5 +1,6 @@
 """The archive in an S3-compatible bucket: a real client against a server on the loopback."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
+from croupier.cli import main
 from feeds.audit.making import make
 from snapshots.archive.bucket import open_bucket
 from snapshots.archive.place import ArchivePlace
@@ -15,6 +17,7 @@ from snapshots.contract import Position
 from snapshots.credentials import Credential
 from snapshots.errors import AlreadyStored, ArchiveUnavailable
 from tests.support.archiving import Archive, PlayedLog
+from tests.support.proving import ProvenArchive
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,23 @@ async def test_a_bucket_that_is_not_there_is_told_in_one_line(place: ArchivePlac
     other = open_bucket(ArchivePlace("s3://elsewhere", place.endpoint, None, *keys()))
     with pytest.raises(ArchiveUnavailable, match="did not answer for a"):
         await other.get("a")
+
+
+async def test_the_tree_lies_in_the_bucket_and_is_verified_there(
+    place: ArchivePlace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, played = ProvenArchive(tmp_path, wrap=lambda folder: open_bucket(place)), PlayedLog()
+    archive.control.add("POST /catalog/deploy")
+    await archive.keep([played.arrive("alice"), *played.spins("alice", 260)])
+    archive.new_keeper()
+    await archive.keep(played.spins("alice", 3))
+    key = tmp_path / "key"
+    key.write_text(str(archive.signer.verifier))
+    bucket = ("--endpoint", str(place.endpoint), "--access-key-id-env", "ARCHIVE_ID")
+    bucket += ("--secret-access-key-env", "ARCHIVE_SECRET")
+    code = await asyncio.to_thread(main, ["audit", "verify", place.url, *bucket, "--public-key", str(key)])
+    said = capsys.readouterr().out
+    assert (code, "270 leaves, of which checkpoints cover 270" in said) == (0, True), said
 
 
 def test_the_factory_is_importable_by_the_name_in_the_deployment() -> None:

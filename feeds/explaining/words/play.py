@@ -57,7 +57,9 @@ def _reversed(event: e.RoundReversed, purse: Purse) -> Line:
     if not event.tombstones:
         what, rule = f"Round {event.session_id} on {event.game_id} was cancelled", r.CANCEL
     else:
-        what = f"{times(len(event.tombstones), 'bet')} of round {event.session_id} on {event.game_id} rolled back"
+        verb = "was" if len(event.tombstones) == 1 else "were"
+        bets = times(len(event.tombstones), "bet")
+        what = f"{bets} of round {event.session_id} on {event.game_id} {verb} rolled back"
         rule = r.ROLLBACK
     moved = [_back(purse.said(abs(event.real)), event.real, "real money")] if event.real else []
     for delta in event.grants:

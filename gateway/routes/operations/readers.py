@@ -9,13 +9,14 @@ from gateway.access.roles import OPS
 from gateway.declaring import CONTROL, Routes
 from gateway.documents.base import Json
 from gateway.documents.requests import IDENTIFIER, EmptyRequest
-from gateway.http.errors import invalid_field
+from gateway.http.errors import Refused
 from gateway.routes.call import PlayerId, ThisCall, answer
 from gateway.routes.operations.asking import asked_of, reader_names
 
 routes = Routes()
 
 NOTHING: Final = EmptyRequest()
+_REFUSES: Final = ("reader_not_found", *CONTROL)
 
 ReaderName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,127}$")]
 After = Annotated[str, Query(pattern=f"^$|{IDENTIFIER}", description="Only players whose ids are above")]
@@ -45,7 +46,7 @@ class ResumedPlayerJson(Json):
     last: int
 
 
-@routes.read("GET /readers/{name}/stopped", roles=OPS, answers=StoppedPlayersJson, refuses=CONTROL, asks_player=False)
+@routes.read("GET /readers/{name}/stopped", roles=OPS, answers=StoppedPlayersJson, refuses=_REFUSES, asks_player=False)
 async def stopped(call: ThisCall, name: ReaderName, after: After = "") -> Response:
     """The players of whom a reader passes nothing on, because a version was missing."""
     call.admit()
@@ -56,7 +57,7 @@ async def stopped(call: ThisCall, name: ReaderName, after: After = "") -> Respon
     "POST /readers/{name}/stopped/{player_id}/resume",
     roles=OPS,
     answers=ResumedPlayerJson,
-    refuses=CONTROL,
+    refuses=_REFUSES,
     asks_player=False,
     recorded=True,
 )
@@ -74,5 +75,5 @@ def _known(call: ThisCall, name: str) -> str:
     """Raises Refused if there is no such reader."""
     names = reader_names(call)
     if name not in names:
-        raise invalid_field("name", f"There is no reader {name}; there are: {', '.join(names) or 'none'}.")
+        raise Refused("reader_not_found", f"There is no reader {name}; there are: {', '.join(names) or 'none'}.")
     return name

@@ -12,7 +12,7 @@ from gateway.routes.call import ThisCall
 class Said(msgspec.Struct):
     """What was said; `document` is JSON, `pdf` a file."""
 
-    outcome: Literal["found", "not_found", "no_player", "behind", "unavailable", "damaged", "wrong"]
+    outcome: Literal["found", "not_found", "no_player", "behind", "unavailable", "damaged", "wrong", "no_paper"]
     document: msgspec.Raw = msgspec.Raw(b"null")
     pdf: bytes = b""
     detail: str = ""
@@ -40,6 +40,8 @@ def _refusal(player_id: str, said: Said) -> Exception:
         return Refused("player_not_found", f"There is no player {player_id!r}.")
     if said.outcome == "wrong":
         return invalid_field(said.field or "request", said.detail)
+    if said.outcome == "no_paper":
+        return Refused("report_unavailable", said.detail)
     if said.outcome == "behind":
         return Refused("journal_unavailable", "Entries are just on their way to the archive; ask again.")
     if said.outcome == "damaged":

@@ -78,13 +78,14 @@ async def audit(
     end: Annotated[Moment, Query(alias="to", description="Exclusive")] = None,
     operation: Text = None,
     actor: Text = None,
+    outcome: Text = None,
     limit: Limit = 100,
     cursor: Cursor = None,
     format: Annotated[Literal["json", "csv"] | None, Query(description="Else by Accept")] = None,  # noqa: A002
 ) -> Response:
     """The control log, newest first. As CSV (`format=csv`, or `Accept: text/csv`) all that is asked for, streamed."""
     call.admit()
-    wanted = Wanted(player_id or "", operation or "", actor or "", unix_ms_of(begin), unix_ms_of(end))
+    wanted = Wanted(player_id or "", operation or "", actor or "", outcome or "", unix_ms_of(begin), unix_ms_of(end))
     if wanted.from_ms is not None and wanted.to_ms is not None and wanted.from_ms >= wanted.to_ms:
         raise invalid_field("to", "must be later than from")
     as_csv = format == "csv" or (format is None and b"text/csv" in call.headers.get(b"accept", b""))
@@ -103,7 +104,7 @@ def _asked(wanted: Wanted) -> dict[str, Any]:
     """What of the log was looked at, for the entry that tells of it."""
     times = {"from": wanted.from_ms, "to": wanted.to_ms}
     shown: dict[str, Any] = {name: rfc3339(time) for name, time in times.items() if time is not None}
-    return shown | {name: text for name in ("operation", "actor") if (text := getattr(wanted, name))}
+    return shown | {name: text for name in ("operation", "actor", "outcome") if (text := getattr(wanted, name))}
 
 
 async def _page(found: AsyncIterator[Numbered], limit: int) -> Response:

@@ -115,7 +115,7 @@ async def as_json(
     return answer(file)
 
 
-@routes.read(f"{_PATH}.pdf", roles=SUPPORT | AUDITOR, answers=None, refuses=("grant_not_found",))
+@routes.read(f"{_PATH}.pdf", roles=SUPPORT | AUDITOR, answers=None, refuses=("grant_not_found", "report_unavailable"))
 async def as_pdf(call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Day = None) -> Response:
     """The same on paper, with at most 500 bets: the same file gives the same bytes."""
     said = await _file(call, player_id, grant_id, "pdf", day)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.croupier_up import CroupierUp, register
+from tests.support.croupier_up import CroupierUp, register, wait_until
 
 
 def test_a_player_is_explained_at_once(proven: CroupierUp) -> None:
@@ -43,6 +43,12 @@ def test_the_file_of_a_bonus_is_the_same_each_time(proven: CroupierUp) -> None:
     assert (file["campaign_id"], file["state"]) == (grant["campaign_id"], "in_wager")
     assert file["remaining"] == grant["remaining_wager"] == file["wager_total"] - file["counted"]
     assert [bet["stake"] for bet in file["bets"]] == [100]
+
+    def bets_with_receipts() -> Any:
+        bets = api.person("auditor", "GET", f"{target}.json?receipts=true").json()["bets"]
+        return bets if all(bet["receipt"] for bet in bets) else None
+
+    wait_until("receipts in the file", bets_with_receipts, 40)
     one, two = (api.person("support", "GET", f"{target}.pdf") for _ in range(2))
     assert one.content[:5] == b"%PDF-" and one.content == two.content
     assert api.person("support", "GET", f"/players/{player_id}/bonuses/g99-1/dispute.json").status_code == 404

@@ -17,8 +17,9 @@ from croupier.audit.verifying import verify as verify_all
 from feeds.audit.receipts import Asked
 from snapshots.archive.bucket import open_bucket
 from snapshots.archive.place import ArchivePlace
+from tests.support.archiving import PlayedLog
 from tests.support.forging import Journal, build, forged, journal
-from tests.support.proving import ProvenArchive
+from tests.support.proving import DAY_MS, ProvenArchive
 from tests.unit.croupier.audit.test_tampering import entry_dropped, flip, richer_alice, segments, win_from_nowhere
 
 needs_zstd = pytest.mark.skipif(shutil.which("zstd") is None, reason="the program zstd is not there")
@@ -74,6 +75,26 @@ def test_an_export_is_sound_and_has_the_same_sums(honest: ProvenArchive, key: Pa
 def test_the_archive_itself_is_read_by_the_program_zstd(honest: ProvenArchive, key: Path) -> None:
     done = run("archive", honest.folder, "--public-key", key)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_log_may_begin_with_nothing(tmp_path: Path) -> None:
+    """A day that ended before anything was archived has a checkpoint, too."""
+    archive = ProvenArchive(tmp_path / "archive")
+
+    async def write() -> None:
+        await archive.keep()
+        archive.now_ms += DAY_MS
+        await archive.keep()
+        played = PlayedLog()
+        await archive.keep([played.arrive("alice")])
+
+    asyncio.run(write())
+    assert [signed.size for signed in archive.signed] == [0, 4]
+    key = tmp_path / "key"
+    key.write_text(str(archive.signer.verifier))
+    assert asyncio.run(verify_all(Wanted(ArchivePlace(str(archive.folder)), processes=0))).sound
+    done = run("archive", exported(archive.folder, tmp_path / "export"), "--public-key", key)
+    assert done.returncode == 0, done.stdout
 
 
 @needs_zstd

@@ -1,5 +1,6 @@
 """The file of a bonus: it agrees with the engine, names the limit that was hit, and is the same on paper each time."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -101,3 +102,13 @@ async def test_no_bonus_no_file() -> None:
     answering = Answering(store_of(table.transitions, table.catalog), None, b"s")
     for grant_id in ("g3-2", "g99-1", "x3-1", "g", "g3"):
         assert (await asked(answering, "dispute", grant_id=grant_id))["outcome"] == "not_found"
+
+
+async def test_without_the_extra_there_is_no_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "typst", None)
+    monkeypatch.delitem(sys.modules, "feeds.explaining.paper", raising=False)
+    table = disputed()
+    answering = Answering(store_of(table.transitions, table.catalog), None, b"s")
+    said = await asked(answering, "dispute", grant_id="g3-1", form="pdf")
+    assert (said["outcome"], said["detail"][:18]) == ("no_paper", "A PDF needs typst:")
+    assert (await asked(answering, "dispute", grant_id="g3-1"))["outcome"] == "found"

@@ -273,6 +273,11 @@ async def test_forbidden(path: str) -> None:
         check(await client.get(path), "forbidden")
 
 
+async def test_a_reader_that_is_not_there() -> None:
+    async with calling(app_with(reader_names=())) as client:
+        check(await client.get("/readers/archive/stopped"), "reader_not_found")
+
+
 @pytest.mark.parametrize("code", ["webhook_not_found", "replay_impossible"])
 async def test_refusals_of_a_reader(code: str) -> None:
     readers = ScriptedReaders({"refused": code, "detail": "Words of the reader."})
@@ -356,7 +361,7 @@ def test_every_refusal_has_a_row() -> None:
 def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
     others |= {"catalog_invalid", "webhook_not_found", "replay_impossible", "receipt_pending"}
-    others |= {"own_proposal", "approval_not_found"}
+    others |= {"own_proposal", "approval_not_found", "reader_not_found"}
     others |= {"report_not_found", "report_unavailable"}
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 

@@ -2,13 +2,14 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from engine.control_entries import ControlEntry
-from gateway.recording.reading import SLICE
+from gateway.recording.reading import FETCHED
 from tests.support.gateway_doubles import MemoryControlLog, RoleAuth, app_with, calling
 
 DAY_MS = 86_400_000
@@ -43,7 +44,7 @@ MIXED = (
     entry(1, who="bob", player_id="p1", operation="GET /players/{player_id}"),
     entry(2, who="ann", player_id="p10", operation="POST /loyalty/points/add"),
     entry(3, who="carl", operation="POST /loyalty/status/update", approved_by="ann"),
-    entry(30, who="root", operation="croupier bus redrive"),
+    entry(30, who="root", operation="croupier bus redrive", outcome="forbidden"),
 )
 
 
@@ -90,6 +91,8 @@ async def test_an_entry_is_shown_whole() -> None:
         ("?from=2026-01-01T01:00:00Z&to=2026-01-01T03:00:00Z", ["v2", "v1"]),
         ("?from=2026-01-01T02:00:00%2B01:00&to=2026-01-01T02:30:00Z", ["v2", "v1"]),
         ("?player_id=nobody", []),
+        ("?outcome=forbidden", ["v30"]),
+        ("?outcome=done&actor=ann", ["v3", "v2", "v0"]),
     ],
 )
 async def test_by_player_person_operation_and_time(query: str, found: list[str]) -> None:
@@ -97,10 +100,10 @@ async def test_by_player_person_operation_and_time(query: str, found: list[str])
 
 
 async def test_pages_follow_each_other_and_each_is_told_of() -> None:
-    total = 2 * SLICE + 50
+    total = 2 * FETCHED + 50
     log, seen, cursor = log_of(*(entry(number) for number in range(total))), list[str](), ""
     while True:
-        page = (await ask(log, f"?operation=deploy&limit=100{cursor}")).json()
+        page = (await ask(log, f"?operation=deploy&limit=500{cursor}")).json()
         seen += [each["subject"] for each in page["entries"]]
         if page["cursor"] is None:
             break
@@ -134,12 +137,12 @@ async def test_a_mistake_is_named(query: str, field: str) -> None:
 
 @pytest.mark.parametrize(("query", "accept"), [("?format=csv", "*/*"), ("", "text/csv")])
 async def test_csv_has_all_and_is_streamed(query: str, accept: str) -> None:
-    log = log_of(*(entry(number) for number in range(3 * SLICE)))
+    log = log_of(*(entry(number) for number in range(2 * FETCHED + 7)))
     response = await ask(log, query, accept=accept)
     assert response.headers["content-type"].startswith("text/csv")
     rows = list(csv.reader(io.StringIO(response.text, newline="")))
     assert rows[0][:5] == ["number", "time", "who", "role", "operation"]
-    assert [row[6] for row in rows[1:]] == [f"v{number}" for number in reversed(range(3 * SLICE))]
+    assert [row[6] for row in rows[1:]] == [f"v{number}" for number in reversed(range(2 * FETCHED + 7))]
     assert response.text.count("\r\n") == len(rows)
     assert log.entries[-1].after == {"format": "csv"}
 
@@ -163,3 +166,19 @@ async def test_a_log_that_is_away_is_said_so() -> None:
     log.down = "the store is away"
     response = await ask(log)
     assert (response.status_code, response.json()["code"]) == (503, "journal_unavailable")
+
+
+async def test_what_is_older_than_asked_for_is_not_even_read() -> None:
+    class Counting(MemoryControlLog):
+        reads = 0
+
+        async def before(self, number: int | None, limit: int) -> Any:
+            self.reads += 1
+            return await super().before(number, limit)
+
+    log = Counting()
+    log.entries += [entry(number) for number in range(5 * FETCHED)]
+    newest = log.entries[-1].time_ms
+    day = f"?from={datetime.fromtimestamp(newest / 1_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    assert await subjects(log, day) == [f"v{5 * FETCHED - 1}"]
+    assert log.reads == 1

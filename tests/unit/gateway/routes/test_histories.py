@@ -154,3 +154,10 @@ async def test_a_dispute_without_an_archive_says_that_receipts_are_missing() -> 
     async with calling(app_with(history=history, reader_names=("webhooks",))) as client:
         document = (await client.get("/players/p1/bonuses/g-1/dispute.json?receipts=true")).json()
     assert document["notes"] == ["Bets without a receipt here: 1; ask for it at their receipt_url."]
+
+
+async def test_paper_needs_the_extra_and_says_how_to_get_it() -> None:
+    said = {"outcome": "no_paper", "detail": "A PDF needs typst: install it with pip install 'croupier[reports]'."}
+    async with calling(app_with(history=ScriptedHistory(said))) as client:
+        document = (await client.get("/players/p1/bonuses/g-1/dispute.pdf")).json()
+    assert (document["code"], document["detail"]) == ("report_unavailable", said["detail"])

@@ -24,8 +24,6 @@ async def test_a_reader_that_is_not_configured_is_the_caller_s_mistake() -> None
     readers = ScriptedReaders()
     async with calling(app_with(readers=readers)) as client:
         response = await client.get("/readers/buss/stopped")
-    assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
-    assert response.json()["errors"] == [
-        {"field": "name", "reason": "There is no reader buss; there are: archive, webhooks."}
-    ]
+    assert (response.status_code, response.json()["code"]) == (404, "reader_not_found")
+    assert response.json()["detail"] == "There is no reader buss; there are: archive, webhooks."
     assert readers.asked == []
