@@ -30,12 +30,12 @@ class Column(msgspec.Struct, frozen=True):
 class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A picture of the rows.
 
-    `figures`: the sum of each column of `y`, as large numbers. `line`: `y` over `x`. `bar`: `y` for each `x`, side by
-    side. `stacked`: on top of each other. `funnel`: the columns of `y` from the widest to the narrowest, summed.
-    `heatmap`: the one column of `y` as colours, `x` across and `by` down. `interval`: the columns of `y`
-    are the low end, the figure, the high end, and perhaps what it should be. With `by`, one series for each value of
-    that column. Rows of several currencies make one picture for each, if the chart shows money or ratios. Only rows are
-    drawn that have the values of `where`, and not those of `without`.
+    `figures`: the sum of each column of `y`, as large numbers. `line`: `y` over `x`, of several rows the last. `bar`:
+    `y` for each `x`, side by side. `stacked`: on top of each other. `funnel`: the columns of `y` from the widest to the
+    narrowest, summed. `heatmap`: the one column of `y` as colours, `x` across and `by` down. `interval`: the columns of
+    `y` are the low end, the figure, the high end, and perhaps what it should be. With `by`, one series for each value
+    of that column. Rows of several currencies make one picture for each, if the chart shows money or ratios. Only rows
+    are drawn that have the values of `where`, and not those of `without`.
     """
 
     kind: ChartKind

@@ -240,13 +240,13 @@ def _lying(axes: Axes, panel: Panel) -> None:
         axes.set_xlabel(panel.unit, color=INK)
 
 
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:]{8})?")
 
 
 def _short(labels: Sequence[str]) -> Sequence[str]:
-    """Days of one year without the year: the page names the period."""
+    """Days of one year without the year, which the page names, and instants without their seconds."""
     one_year = len({label[:4] for label in labels}) == 1 and all(_DAY.fullmatch(label) for label in labels)
-    return [label[5:] for label in labels] if one_year else labels
+    return [label[5:16] for label in labels] if one_year else labels
 
 
 def _slanted(axes: Axes, labels: Sequence[str]) -> None:

@@ -84,24 +84,27 @@ def _panel(chart: Chart, columns: Sequence[Column], unit: str, rows: Sequence[Ro
 def _all_series(
     chart: Chart, columns: Sequence[Column], categories: Sequence[str], rows: Sequence[Row]
 ) -> Iterator[Series]:
-    """One for each value of `by`, else one for each column. Rows of the same category are added up."""
+    """One for each value of `by`, else one for each column. Of rows of the same category a line has the last one;
+    other charts add them up.
+    """
     if chart.by is None:
         for column in columns:
-            yield Series(column.title, _values(column, chart.x, categories, rows))
+            yield Series(column.title, _values(chart, column, categories, rows))
         return
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(_label(row.get(chart.by)), []).append(row)
     for label, members in groups.items():
-        yield Series(label, _values(columns[0], chart.x, categories, members))
+        yield Series(label, _values(chart, columns[0], categories, members))
 
 
-def _values(column: Column, x: str | None, categories: Sequence[str], rows: Sequence[Row]) -> tuple[float | None, ...]:
+def _values(chart: Chart, column: Column, categories: Sequence[str], rows: Sequence[Row]) -> tuple[float | None, ...]:
     found: dict[str, list[Row]] = {}
     for row in rows:
         if row.get(column.name) is not None:
-            found.setdefault(_label(row.get(str(x))), []).append(row)
-    return tuple(_summed(column, found[name]) if name in found else None for name in categories)
+            found.setdefault(_label(row.get(str(chart.x))), []).append(row)
+    chosen = {name: some[-1:] if chart.kind == "line" else some for name, some in found.items()}
+    return tuple(_summed(column, chosen[name]) if name in chosen else None for name in categories)
 
 
 def _summed(column: Column, rows: Sequence[Row]) -> float:

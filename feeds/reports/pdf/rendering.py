@@ -104,7 +104,7 @@ def page(document: Document) -> dict[str, Any]:
         "rows": [_cells(columns, row) for row in rows],
         "rows_shown": len(rows),
         "rows_total": document.rows_total,
-        "signature": clean(document.signature, TEXT_MAX),
+        "signature": [clean(line) for line in document.signature.splitlines()],
     }
 
 

@@ -178,6 +178,23 @@ def test_a_chart_draws_the_rows_that_it_names() -> None:
     assert panel.series[0].values == (1.0, 3.0)
 
 
+def test_of_rows_of_one_moment_a_line_has_the_last_and_bars_have_the_sum() -> None:
+    rows = [{"day": "2026-11-01", "n": number} for number in (3, 7, 5)]
+    both = document(rows=rows, columns=[Column("day", "text", "Day"), Column("n", "count", "Number")])
+    (line,) = panels(both, Chart("line", "N", ("n",), x="day"))
+    (bars,) = panels(both, Chart("bar", "N", ("n",), x="day"))
+    assert (line.series[0].values, bars.series[0].values) == ((5.0,), (15.0,))
+
+
+def test_a_signature_keeps_its_lines() -> None:
+    assert page(document(signature="name\nsha256 1f\n\n— name AbC=\n"))["signature"] == [
+        "name",
+        "sha256 1f",
+        "",
+        "— name AbC=",
+    ]
+
+
 def test_what_finds_no_room_in_a_chart_is_told() -> None:
     rows = [{"day": str(number), "n": 1} for number in range(30)]
     columns = [Column("day", "text", "Day"), Column("n", "count", "Number")]
