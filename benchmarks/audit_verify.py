@@ -16,6 +16,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from actors.host.garbage import rarely_collect_garbage
 from benchmarks.archive_sink import played
 from croupier.audit.verifying import Report, Wanted, verify
 from feeds.audit.extending import Extending
@@ -109,6 +110,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--folder", help="where the archive is made and stays, to be verified again")
     given = parser.parse_args()
+    rarely_collect_garbage()
     with tempfile.TemporaryDirectory() as temporary:
         print(measure(given.folder or temporary, given.entries, given.processes))
 

@@ -96,12 +96,14 @@ def _since(options: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from actors.host.garbage import rarely_collect_garbage
     from croupier.audit.expecting import balances_file, snapshots_of
     from croupier.audit.receipts import check_receipts
     from croupier.audit.verifying import Wanted, verify
     from snapshots.audit.notes import NoteInvalid
     from snapshots.errors import StoreError
 
+    rarely_collect_garbage()
     place = _place(options)
     expected: Mapping[str, Expected] = {}
     if options.balances is not None:

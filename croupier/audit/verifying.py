@@ -4,7 +4,6 @@ Nothing of it is trusted but the public key and what the caller brings: a checkp
 """
 
 import asyncio
-import gc
 import multiprocessing
 import os
 import time
@@ -14,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from actors.host.garbage import rarely_collect_garbage
 from croupier.audit.balances import Expected, Part, Recomputing, Totals
 from croupier.audit.chains import Chains
 from croupier.audit.faults import Fault, Faults
@@ -257,9 +257,8 @@ class _Helpers:
 
 
 def _recompute(encoded: bytes, end: int, part: tuple[int, int], pipe: Connection) -> None:
-    """What one of the processes does. It makes few objects that refer to each other, so nothing is collected."""
-    gc.disable()
-    os.nice(1)
+    """What one of the processes does."""
+    rarely_collect_garbage()
     wanted = msgspec.json.decode(encoded, type=Wanted)
     told = asyncio.run(_recomputed(wanted, end, Part(*part)))
     pipe.send_bytes(_encoder.encode(told))
