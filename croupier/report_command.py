@@ -63,10 +63,10 @@ def _report(options: argparse.Namespace) -> int:
         return _verify(options)
     try:
         demand_extra(*(("typst", "matplotlib") if options.format == "pdf" and options.name else ()))
-    except SettingsInvalid as problem:
+    except SettingsInvalid as missing:
         if not options.machine:
             raise
-        return _refuse(sys.stdout.buffer, Told(refused="report_failed", detail=str(problem)))
+        return _refuse(sys.stdout.buffer, Told(refused="report_failed", detail=str(missing)))
     from feeds.reports.shelf import read_shelf, shipped_reports
 
     folders = [shipped_reports(), *([Path(options.reports)] if options.reports else [])]
