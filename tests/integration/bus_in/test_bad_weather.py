@@ -119,7 +119,7 @@ async def test_a_partition_that_another_process_has_claimed_is_asked_for_anew(
     produce(kafka, Event("ann"), partition=0)
     async with bus_in(kafka, players, store):
         await until("one is finished", lambda: store.next_of(TOPIC, 0) == 1)
-        await store.claim_reader(f"bus-in.{TOPIC}.0", "a process that believes to have it")
+        await store.claim_notes(f"bus-in.{TOPIC}.0", "a process that believes to have it")
         produce(kafka, *(Event("ann") for _ in range(5)), partition=0)
         await until("all are finished", lambda: store.next_of(TOPIC, 0) == 6)
     assert "is another process's now" in caplog.text

@@ -12,7 +12,7 @@ from tests.support.reader_store import MemoryReaders
 async def test_a_topic_that_was_made_anew_is_not_read_until_somebody_says_where(
     kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders, caplog: pytest.LogCaptureFixture
 ) -> None:
-    claim = await store.claim_reader(f"bus-in.{TOPIC}.0", "a former life")
+    claim = await store.claim_notes(f"bus-in.{TOPIC}.0", "a former life")
     await store.commit_reader(claim, {}, {"next": b"5000"})
     produce(kafka, Event("ann"), partition=0)
     produce(kafka, other := Event("bob"), partition=1)
