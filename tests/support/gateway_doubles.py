@@ -419,9 +419,21 @@ LINE: Mapping[str, Any] = {
     "text": "The whole stake of 1.00 EUR came from real money: no bonus was in wager.",
     "rules": [{"section": "§2.1", "paragraph": "A stake is taken from the real wallet first"}],
     "moved": AMOUNTS,
-    "vip": False,
+    "instead": None,
 }
-SECRET_LINE: Mapping[str, Any] = {**LINE, "event": "LevelChanged", "text": "The level changed to gold.", "vip": True}
+SECRET_LINE: Mapping[str, Any] = {
+    **LINE,
+    "event": "LevelChanged",
+    "text": "The level changed to gold.",
+    "instead": "Something changed.",
+}
+STEP: Mapping[str, Any] = {
+    **{name: SECRET_LINE[name] for name in ("event", "text", "rules", "instead")},
+    "version": 3,
+    "time": "2026-01-01T00:00:00.000Z",
+    "balance": 1_000,
+    "remaining": 35_000,
+}
 ENTRY: Mapping[str, Any] = {
     "version": 3,
     "time": "2026-01-01T00:00:00.000Z",
