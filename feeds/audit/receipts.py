@@ -105,7 +105,7 @@ class Receipts:
 
 
 def _with_the_next(day: str) -> Sequence[str]:
-    """The day and the one after: what is played shortly before midnight is archived after it. What is no day has none after it."""
+    """The day and the one after, as what is played shortly before midnight is archived after it."""
     try:
         return [day, day_after(day)]
     except (ValueError, OverflowError):

@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 from feeds.explaining.movements import NOTHING, Movement
 from feeds.explaining.rules import Rule
 
-
 HIDDEN: Final = "What happened here is not shown to this role."
 
 
