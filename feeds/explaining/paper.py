@@ -4,41 +4,23 @@ It needs the extra `reports`.
 """
 
 import json
-import unicodedata
-from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, Final
 
-import typst
-
 from feeds.explaining.amounts import Purse
 from feeds.explaining.disputes import BetShown, Dispute, StepShown
+from feeds.paper.cleaning import clean
+from feeds.paper.setting import pdf_of
 
 BETS_MAX: Final = 500
 """Bets and steps that stand on paper; the JSON has more."""
 TEXT_MAX: Final = 600
-_UNSHOWABLE: Final = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 
 
 def paper(dispute: Dispute, may_value: bool = False) -> bytes:
     """The PDF. `may_value`: whoever reads it may know how the player is valued."""
-    return bytes(_compiled(page(dispute, may_value), "pdf"))
-
-
-def pictures(dispute: Dispute, ppi: float = 110) -> Sequence[bytes]:
-    """The same pages as PNG."""
-    made = _compiled(page(dispute, may_value=False), "png", ppi=ppi)
-    return made if isinstance(made, list) else [made]
-
-
-def _compiled(shown: dict[str, Any], form: str, **options: Any) -> Any:
-    sources = {
-        "main.typ": files("feeds.explaining").joinpath("dispute.typ").read_bytes(),
-        "dispute.json": json.dumps(shown).encode(),
-    }
-    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)
-    compiled: Any = typst.compile  # several files as a mapping: its own types don't know that
-    return compiled(sources, format=form, font_paths=fonts, timestamp=0, **options)
+    template = files("feeds.explaining").joinpath("dispute.typ").read_bytes()
+    return pdf_of({"main.typ": template, "dispute.json": json.dumps(page(dispute, may_value)).encode()})
 
 
 def page(dispute: Dispute, may_value: bool) -> dict[str, Any]:
@@ -109,6 +91,4 @@ def _time(moment: str | None) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without what no page can show."""
-    shown = "".join(" " if unicodedata.category(char) in _UNSHOWABLE else char for char in text)
-    return shown if len(shown) <= TEXT_MAX else shown[: TEXT_MAX - 1] + "…"
+    return clean(text, TEXT_MAX)

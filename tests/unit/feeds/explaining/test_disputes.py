@@ -118,7 +118,8 @@ async def test_no_bonus_no_file() -> None:
 
 async def test_without_the_extra_there_is_no_paper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "typst", None)
-    monkeypatch.delitem(sys.modules, "feeds.explaining.paper", raising=False)
+    for module in ("feeds.explaining.paper", "feeds.paper.setting"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     table = disputed()
     answering = Answering(store_of(table.transitions, table.catalog), None, b"s")
     said = await asked(answering, "dispute", grant_id="g3-1", form="pdf")
