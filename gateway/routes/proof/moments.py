@@ -1,6 +1,6 @@
 """Times and numbers in queries, as people type them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Query
@@ -29,6 +29,17 @@ def unix_ms(text: str) -> int:
 def _checked(text: str | None) -> str | None:
     if text is not None:
         unix_ms(text)
+    return text
+
+
+def day(text: str | None) -> str | None:
+    """A day of the calendar, as it was typed. Raises ValueError."""
+    if text is not None:
+        try:
+            if date.fromisoformat(text).isoformat() != text:
+                raise ValueError
+        except ValueError:
+            raise ValueError("must be a day like 2026-01-31") from None
     return text
 
 

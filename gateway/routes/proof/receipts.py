@@ -4,6 +4,7 @@ from typing import Annotated, Final, NoReturn
 
 import msgspec
 from fastapi import Path, Query
+from pydantic import AfterValidator
 from starlette.responses import Response
 
 from actors.outcome import Answered, ask
@@ -18,16 +19,21 @@ from gateway.documents.base import Json
 from gateway.http.errors import Refused, RefusedByPlayer
 from gateway.ports import ControlUnavailable
 from gateway.routes.call import PlayerId, ThisCall, answer
+from gateway.routes.proof.moments import day
 
 routes = Routes()
 
 READER: Final = "archive"
-DAY: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
 SessionId = Annotated[str, Path(pattern=f"^{OWN_ID}$")]
 Day = Annotated[
     str | None,
-    Query(pattern=DAY, description="The day (UTC) on which the round was archived; else the last 31 days are searched"),
+    Query(
+        max_length=10,
+        description="The day (UTC) on which the round was archived; else the last 31 days are searched",
+        json_schema_extra={"format": "date"},
+    ),
+    AfterValidator(day),
 ]
 
 
