@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -97,12 +98,13 @@ class ExplainingChild:
         return child
 
     async def _read(self, child: asyncio.subprocess.Process) -> None:
-        assert child.stdout is not None
-        while (frame := await read_frame(child.stdout)) is not None:
-            number, content = frame
-            answer = self._waiting.get(number)
-            if answer is not None and not answer.done():
-                answer.set_result(content)
+        """Hands on what the process says until it ends. One that says what is no frame is ended: nobody hears it."""
+        try:
+            await self._hand_on(child)
+        except Exception:
+            log.exception("the explaining process said what can't be read, and is ended")
+            with suppress(ProcessLookupError):
+                child.kill()
         code = await child.wait()
         lost = [number for number, asked in self._sent.items() if asked is child]
         if lost:
@@ -111,3 +113,12 @@ class ExplainingChild:
             answer = self._waiting[number]
             if not answer.done():
                 answer.set_exception(ControlUnavailable("the process that reads histories ended; ask again"))
+
+    async def _hand_on(self, child: asyncio.subprocess.Process) -> None:
+        """Raises ValueError for a frame that is too long, as anything that is no frame seems to be."""
+        assert child.stdout is not None
+        while (frame := await read_frame(child.stdout)) is not None:
+            number, content = frame
+            answer = self._waiting.get(number)
+            if answer is not None and not answer.done():
+                answer.set_result(content)

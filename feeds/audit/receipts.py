@@ -1,6 +1,7 @@
 """Receipts for those who ask: the entries of a round, from the archive and the tree."""
 
 import asyncio
+from collections.abc import Sequence
 from math import ceil
 from typing import Final, Literal
 
@@ -8,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from feeds.audit.metrics import AuditMetrics
+from feeds.audit.standing import day_after
 from snapshots.archive.catalogue import Catalogue
 from snapshots.archive.place import Bucket
 from snapshots.audit import checkpoints
@@ -27,7 +29,10 @@ AT_ONCE_MAX: Final = 4
 
 
 class Asked(msgspec.Struct, tag="receipt", tag_field="do", frozen=True):
-    """Who asks for the receipt of a round. `day`: the day it was archived on (`2026/11/28`); None: one of the last."""
+    """Who asks for the receipt of a round.
+
+    `day`: it was archived on that day (`2026/11/28`) or the one after; None: on one of the last.
+    """
 
     player_id: str
     session_id: str
@@ -66,7 +71,7 @@ class Receipts:
 
     async def _find(self, asked: Asked) -> Said:
         version = 0
-        days = await Catalogue(self._bucket).days() if asked.day is None else [asked.day]
+        days = await Catalogue(self._bucket).days() if asked.day is None else _with_the_next(asked.day)
         entries: list[Found] = []
         for day in reversed(days[-DAYS_MAX:]):
             leaves = await leaves_of_player(self._bucket, asked.player_id, day)
@@ -97,6 +102,14 @@ class Receipts:
             more=len(shown) < len(entries),
         )
         return Said("proven", receipt, version)
+
+
+def _with_the_next(day: str) -> Sequence[str]:
+    """The day and the one after, as what is played shortly before midnight is archived after it."""
+    try:
+        return [day, day_after(day)]
+    except (ValueError, OverflowError):
+        return [day]
 
 
 async def _proven(tiles: TileReader, found: Found) -> ProvenEntry:

@@ -28,11 +28,15 @@ class AskRound(msgspec.Struct, frozen=True, tag="round", tag_field="do"):
 
 
 class AskDispute(msgspec.Struct, frozen=True, tag="dispute", tag_field="do"):
-    """The file of a grant, as JSON or PDF."""
+    """The file of a grant, as JSON or PDF.
+
+    `may_value`: whoever reads the PDF may know how the player is valued. In JSON the gateway hides what is due.
+    """
 
     player_id: str
     grant_id: str
     form: Literal["json", "pdf"] = "json"
+    may_value: bool = False
     day: str | None = None
 
 

@@ -27,7 +27,10 @@ STEPS_MAX: Final = 10_000
 
 
 class StepShown(msgspec.Struct, frozen=True):
-    """What happened to the grant. `balance` and `remaining` (to be wagered) are the grant's, after it."""
+    """What happened to the grant. `balance` and `remaining` (to be wagered) are the grant's, after it.
+
+    `instead`: see `Line`.
+    """
 
     version: int
     time: str
@@ -36,6 +39,7 @@ class StepShown(msgspec.Struct, frozen=True):
     rules: Sequence[RuleNamed]
     balance: int
     remaining: int
+    instead: str | None = None
 
 
 class BetShown(msgspec.Struct):
@@ -184,6 +188,7 @@ class _File:
                 rules=[rule_named(rule) for rule in line.rules],
                 balance=self.standing.balance,
                 remaining=self.standing.remaining,
+                instead=line.instead,
             )
         )
 

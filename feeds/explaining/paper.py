@@ -4,44 +4,27 @@ It needs the extra `reports`.
 """
 
 import json
-import unicodedata
-from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, Final
 
-import typst
-
 from feeds.explaining.amounts import Purse
 from feeds.explaining.disputes import BetShown, Dispute, StepShown
+from feeds.paper.cleaning import clean
+from feeds.paper.setting import pdf_of
 
 BETS_MAX: Final = 500
 """Bets and steps that stand on paper; the JSON has more."""
 TEXT_MAX: Final = 600
-_UNSHOWABLE: Final = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 
 
-def paper(dispute: Dispute) -> bytes:
-    """The PDF."""
-    return bytes(_compiled(dispute, "pdf"))
+def paper(dispute: Dispute, may_value: bool = False) -> bytes:
+    """The PDF. `may_value`: whoever reads it may know how the player is valued."""
+    template = files("feeds.explaining").joinpath("dispute.typ").read_bytes()
+    return pdf_of({"main.typ": template, "dispute.json": json.dumps(page(dispute, may_value)).encode()})
 
 
-def pictures(dispute: Dispute, ppi: float = 110) -> Sequence[bytes]:
-    """The same pages as PNG."""
-    made = _compiled(dispute, "png", ppi=ppi)
-    return made if isinstance(made, list) else [made]
-
-
-def _compiled(dispute: Dispute, form: str, **options: Any) -> Any:
-    sources = {
-        "main.typ": files("feeds.explaining").joinpath("dispute.typ").read_bytes(),
-        "dispute.json": json.dumps(_page(dispute)).encode(),
-    }
-    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)
-    compiled: Any = typst.compile  # several files as a mapping: its own types don't know that
-    return compiled(sources, format=form, font_paths=fonts, timestamp=0, **options)
-
-
-def _page(dispute: Dispute) -> dict[str, Any]:
+def page(dispute: Dispute, may_value: bool) -> dict[str, Any]:
+    """What the template is given: everything as it is to be read."""
     purse = Purse(dispute.currency, dispute.exponent)
     steps = [step for step in dispute.steps if step.event != "BetPlaced"]
     return {
@@ -55,7 +38,7 @@ def _page(dispute: Dispute) -> dict[str, Any]:
         "terms": [_clean(words) for words in dispute.terms.words],
         "bets": [_bet(bet, purse) for bet in dispute.bets[:BETS_MAX]],
         "bets_total": len(dispute.bets),
-        "steps": [_step(step, purse) for step in steps[:BETS_MAX]],
+        "steps": [_step(step, purse, may_value) for step in steps[:BETS_MAX]],
         "steps_total": len(steps),
         "notes": [_clean(note) for note in dispute.notes],
         "read_through": dispute.read_through,
@@ -97,9 +80,10 @@ def _bet(bet: BetShown, purse: Purse) -> list[str]:
     ]
 
 
-def _step(step: StepShown, purse: Purse) -> list[str]:
+def _step(step: StepShown, purse: Purse, may_value: bool) -> list[str]:
     rules = ", ".join(dict.fromkeys(rule.section for rule in step.rules))
-    return [_time(step.time), _clean(step.text), rules, purse.bare(step.balance), purse.bare(step.remaining)]
+    text = step.text if may_value or step.instead is None else step.instead
+    return [_time(step.time), _clean(text), rules, purse.bare(step.balance), purse.bare(step.remaining)]
 
 
 def _time(moment: str | None) -> str:
@@ -107,6 +91,4 @@ def _time(moment: str | None) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without what no page can show."""
-    shown = "".join(" " if unicodedata.category(char) in _UNSHOWABLE else char for char in text)
-    return shown if len(shown) <= TEXT_MAX else shown[: TEXT_MAX - 1] + "…"
+    return clean(text, TEXT_MAX)

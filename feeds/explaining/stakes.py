@@ -8,7 +8,7 @@ from engine.catalog import Catalog
 from engine.state import GrantTerms
 from feeds.explaining import rules as r
 from feeds.explaining.amounts import euros, micro, points
-from feeds.explaining.line import Line
+from feeds.explaining.line import HIDDEN, Line
 from feeds.explaining.movements import Movement
 from feeds.explaining.scene import Scene, contribution_of
 
@@ -157,12 +157,13 @@ def _limit(event: e.BetPlaced, scene: Scene) -> Iterator[Line]:
 def _points(event: e.BetPlaced, scene: Scene) -> Iterator[Line]:
     """Turnover and points, by the game's factor and the multiplier of a promotion."""
     turnover = euros(event.turnover_micro)
-    yield Line(f"The stake is turnover of {turnover}.", (r.CONVERTED, r.TURNOVER))
+    yield Line(f"The stake is turnover of {turnover}.", (r.CONVERTED, r.TURNOVER), instead=HIDDEN)
     if not event.points_micro:
         yield Line("It earned no points.", (r.POINTS,))
         return
+    earned = f"It earned {points(event.points_micro)}"
     moved = Movement(points=event.points_micro)
-    yield Line(f"It earned {points(event.points_micro)}{_factor(event, scene)}.", (r.POINTS,), moved)
+    yield Line(f"{earned}{_factor(event, scene)}.", (r.POINTS,), moved, instead=f"{earned}.")
 
 
 def _factor(event: e.BetPlaced, scene: Scene) -> str:

@@ -37,13 +37,13 @@ class RuleNamed(msgspec.Struct, frozen=True):
 
 
 class LineShown(msgspec.Struct, frozen=True):
-    """One thing that happened. `event` is its name in the journal. `vip`: see `Line`."""
+    """One thing that happened. `event` is its name in the journal. `instead`: see `Line`."""
 
     event: str
     text: str
     rules: Sequence[RuleNamed]
     moved: Amounts
-    vip: bool = False
+    instead: str | None = None
 
 
 class EntryShown(msgspec.Struct, frozen=True):
@@ -126,7 +126,7 @@ def entry_shown(entry: Transition, after: Movement, purse: Purse) -> EntryShown:
 
 def line_shown(event: str, line: Line) -> LineShown:
     """A line as it is answered."""
-    return LineShown(event, line.text, [rule_named(rule) for rule in line.rules], amounts(line.moved), line.vip)
+    return LineShown(event, line.text, [rule_named(rule) for rule in line.rules], amounts(line.moved), line.instead)
 
 
 def rule_named(rule: Rule) -> RuleNamed:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from engine import events as e
 from feeds.explaining import rules as r
 from feeds.explaining.amounts import Purse, moment, percent, points, times
-from feeds.explaining.line import Line
+from feeds.explaining.line import HIDDEN, Line
 
 
 def _level(event: e.LevelChanged, purse: Purse) -> Line:
@@ -17,7 +17,7 @@ def _level(event: e.LevelChanged, purse: Purse) -> Line:
         "reversal": ("because the undone bet's turnover had supported the level", r.REVERSAL),
         "ladder_changed": ("because the old level is no longer on the ladder", r.LADDERS),
     }[event.reason]
-    return Line(f"The level changed from {event.old or 'none'} to {event.new}, {text}.", (rule,), vip=True)
+    return Line(f"The level changed from {event.old or 'none'} to {event.new}, {text}.", (rule,), instead=HIDDEN)
 
 
 def _level_due(event: e.LevelUpDue, purse: Purse) -> Line:
@@ -25,7 +25,7 @@ def _level_due(event: e.LevelUpDue, purse: Purse) -> Line:
         f"The rounds that climbed to {', '.join(event.levels)} are closed: campaigns for these levels have "
         "had their turn."
     )
-    return Line(text, (r.TRIGGERS,), vip=True)
+    return Line(text, (r.TRIGGERS,), instead=HIDDEN)
 
 
 def _adjusted(event: e.PointsAdjusted, purse: Purse) -> Line:
@@ -80,10 +80,10 @@ def _cashback(event: e.CashbackSettled, purse: Purse) -> Line:
     if not event.amount:
         reason = {"under_minimum": "that is below the smallest cashback", "player_blocked": "the player is blocked"}
         return Line(
-            f"{text}. Nothing is paid: {reason.get(event.reason, 'nothing was lost')}.", (r.CASHBACK,), vip=True
+            f"{text}. Nothing is paid: {reason.get(event.reason, 'nothing was lost')}.", (r.CASHBACK,), instead=HIDDEN
         )
     return Line(
-        f"{text}. {percent(event.percent_micro)} of it are {purse.said(event.amount)}.", (r.CASHBACK,), vip=True
+        f"{text}. {percent(event.percent_micro)} of it are {purse.said(event.amount)}.", (r.CASHBACK,), instead=HIDDEN
     )
 
 

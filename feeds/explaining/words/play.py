@@ -90,17 +90,17 @@ def _reported(event: e.BetReported, purse: Purse) -> Line:
         f"A bet of {purse.said(event.amount)} on another vertical ({event.game_type}) was reported: no money "
         "moved here."
     )
-    return Line(f"{text} It counts as turnover of {euros(event.turnover_micro)}.{earned}", (r.VERTICALS,))
+    turnover = f" It counts as turnover of {euros(event.turnover_micro)}."
+    return Line(f"{text}{turnover}{earned}", (r.VERTICALS,), instead=f"{text}{earned}")
 
 
 def _reported_reversed(event: e.ReportedBetReversed, purse: Purse) -> Line:
     key = event.command_id.partition(":")[2] or event.command_id
-    lost = f", and {points(-event.points_micro)}" if event.points_micro else ""
-    text = (
-        f"The reported bet {key} was rolled back: turnover of {euros(-event.turnover_micro)}{lost} were taken "
-        "off again."
-    )
-    return Line(text, (r.VERTICALS, r.REVERSAL))
+    lost = [points(-event.points_micro)] if event.points_micro else []
+    both = " and ".join([f"turnover of {euros(-event.turnover_micro)}", *lost])
+    begins = f"The reported bet {key} was rolled back"
+    instead = f"{begins}: {lost[0]} were taken off again." if lost else f"{begins}."
+    return Line(f"{begins}: {both} were taken off again.", (r.VERTICALS, r.REVERSAL), instead=instead)
 
 
 def _round_flagged(event: e.RoundFlagged, purse: Purse) -> Line:

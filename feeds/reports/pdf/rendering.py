@@ -1,13 +1,12 @@
 """The PDF: data and pictures go into the template as files of their own, so that no text can become markup."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
-import typst
-
+from feeds.paper.setting import pdf_of, pictures_of
 from feeds.reports.pdf.document import CHARTS_MAX, ROWS_MAX, Chart, Column, Document, Row
 from feeds.reports.pdf.drawing import drawn
 from feeds.reports.pdf.panels import Panel, panels
@@ -22,22 +21,12 @@ _HIDDEN = frozenset({"exponent"})
 
 def render(document: Document) -> bytes:
     """The PDF. The same document gives the same bytes."""
-    return bytes(_compile(_sources(document), format="pdf", font_paths=_fonts(), timestamp=0))
+    return pdf_of(_sources(document))
 
 
 def pictures(document: Document, ppi: float = 110) -> Sequence[bytes]:
     """The same pages as PNG, for people who look at them before they are sent."""
-    made = _compile(_sources(document), format="png", font_paths=_fonts(), timestamp=0, ppi=ppi)
-    return made if isinstance(made, list) else [made]
-
-
-_compile: Callable[..., Any] = typst.compile
-"""Its types don't know that a document may have several files."""
-
-
-def _fonts() -> typst.Fonts:
-    """Those that the library brings: the machine's own would make other pages on another machine."""
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)
+    return pictures_of(_sources(document), ppi)
 
 
 def _sources(document: Document) -> dict[str, bytes]:

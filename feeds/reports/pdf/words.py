@@ -1,8 +1,8 @@
 """Cells as people read them. Text is cleaned of what no page can show."""
 
-import unicodedata
 from decimal import Decimal
 
+from feeds.paper.cleaning import clean as cleaned
 from feeds.reports.pdf.document import Cell, Kind, Row
 
 MINUS = "\N{MINUS SIGN}"
@@ -11,7 +11,6 @@ NOTHING = "–"
 TEXT_MAX = 200
 """Characters of one cell that a page shows."""
 _MICRO = 1_000_000
-_UNSHOWABLE = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 
 
 def shown(kind: Kind, value: Cell, row: Row) -> str:
@@ -54,7 +53,5 @@ def compact(number: float) -> str:
 
 
 def clean(text: str, longest: int = TEXT_MAX) -> str:
-    """Without control characters, halves of characters and code points that mean nothing; cut where it is long."""
-    if not text.isprintable():
-        text = "".join(" " if unicodedata.category(char) in _UNSHOWABLE else char for char in text)
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+    """See `feeds.paper.cleaning`."""
+    return cleaned(text, longest)

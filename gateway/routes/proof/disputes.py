@@ -12,12 +12,13 @@ from engine.identifiers import OWN_ID
 from gateway.access.roles import AUDITOR, SUPPORT
 from gateway.declaring import Routes
 from gateway.documents.base import Json
+from gateway.documents.visible import VIP_ROLES
 from gateway.http.errors import Refused
 from gateway.ports import ControlUnavailable
 from gateway.routes.call import PlayerId, ThisCall, answer
 from gateway.routes.proof.asking_history import Said, ask_history
 from gateway.routes.proof.explain import TermsJson
-from gateway.routes.proof.history import RuleJson
+from gateway.routes.proof.history import RuleJson, text_for
 from gateway.routes.proof.receipts import Day, ReceiptJson, ask_receipt
 
 routes = Routes()
@@ -103,13 +104,24 @@ class DisputeJson(Json):
     notes: list[str]
 
 
+class _ToldStep(DisputeStepJson):
+    """As it was told. `instead`: what roles read that may not know how the player is valued; None: the text."""
+
+    instead: str | None = None
+
+
+class _Told(DisputeJson):
+    steps: list[_ToldStep]  # type: ignore[assignment]
+
+
 @routes.read(f"{_PATH}.json", roles=SUPPORT | AUDITOR, answers=DisputeJson, refuses=("grant_not_found",))
 async def as_json(
     call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Day = None, receipts: WithReceipts = None
 ) -> Response:
     """All that bears on a disputed bonus: terms, opt-in, every bet that counted, the limit, how it ended and why."""
     said = await _file(call, player_id, grant_id, "json", day)
-    file = msgspec.json.decode(said.document, type=DisputeJson)
+    file = msgspec.json.decode(said.document, type=_Told)
+    file.steps = [_step(call, step) for step in file.steps]  # type: ignore[misc]
     if receipts == "true":
         await _add_receipts(call, file)
     return answer(file)
@@ -121,6 +133,19 @@ async def as_pdf(call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Da
     said = await _file(call, player_id, grant_id, "pdf", day)
     headers = {"content-disposition": f'attachment; filename="dispute-{grant_id}.pdf"'}
     return Response(said.pdf, media_type="application/pdf", headers=headers)
+
+
+def _step(call: ThisCall, told: _ToldStep) -> DisputeStepJson:
+    """The step as the caller's role may read it."""
+    return DisputeStepJson(
+        version=told.version,
+        time=told.time,
+        event=told.event,
+        text=text_for(call, told.text, told.instead),
+        rules=told.rules,
+        balance=told.balance,
+        remaining=told.remaining,
+    )
 
 
 async def _add_receipts(call: ThisCall, file: DisputeJson) -> None:
@@ -144,7 +169,8 @@ async def _file(call: ThisCall, player_id: str, grant_id: str, form: str, day: s
     call.admit()
     call.look(player_id, {"dispute": grant_id, "form": form})
     named = None if day is None else day.replace("-", "/")
-    said = await ask_history(call, player_id, "dispute", grant_id=grant_id, form=form, day=named)
+    may_value = call.may_see(VIP_ROLES) if form == "pdf" else None
+    said = await ask_history(call, player_id, "dispute", grant_id=grant_id, form=form, day=named, may_value=may_value)
     if said.outcome == "not_found":
         where = "in the journal and the last 62 days of the archive" if day is None else f"up to {day}"
         raise Refused("grant_not_found", f"Player {player_id} was given no bonus {grant_id!r} {where}.")

@@ -1,6 +1,6 @@
 """The timeline of a player, newest first, in words and numbers, with the balances after each entry."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from fastapi import Query
@@ -17,8 +17,6 @@ from gateway.routes.proof.asking_history import ask_history
 from gateway.routes.proof.moments import Moment, digits, unix_ms_of
 
 routes = Routes()
-
-HIDDEN: Final = "What happened here is not shown to this role."
 
 
 class AmountsJson(Json):
@@ -72,9 +70,9 @@ class HistoryJson(Json):
 
 
 class ToldLine(LineJson):
-    """As it was told. `vip`: the text tells how the player is valued."""
+    """As it was told. `instead`: what roles read that may not know how the player is valued; None: the text."""
 
-    vip: bool = False
+    instead: str | None = None
 
 
 class _ToldEntry(HistoryEntryJson):
@@ -127,7 +125,9 @@ def _entry(call: ThisCall, told: _ToldEntry) -> HistoryEntryJson:
 
 def lines_for(call: ThisCall, told: list[ToldLine]) -> list[LineJson]:
     """The lines as the caller's role may read them: what is hidden keeps its place and its amounts."""
-    shown = call.may_see(VIP_ROLES)
-    return [
-        LineJson(line.event, line.text if shown or not line.vip else HIDDEN, line.rules, line.moved) for line in told
-    ]
+    return [LineJson(line.event, text_for(call, line.text, line.instead), line.rules, line.moved) for line in told]
+
+
+def text_for(call: ThisCall, text: str, instead: str | None) -> str:
+    """The text, or what the caller's role reads instead."""
+    return text if instead is None or call.may_see(VIP_ROLES) else instead

@@ -49,6 +49,8 @@ class ProvenEntryJson(Json):
 class ReceiptJson(Json):
     """All entries of a round that `checkpoint`, a signed note (C2SP), covers. docs/audit.md says how to check it.
 
+    A leaf is an entry as it is, VIP data and all: with a field left out it would prove nothing (docs/roles.md).
+
     `more`: the round has entries that no checkpoint covers yet, or more than 64.
     """
 
@@ -88,7 +90,11 @@ async def receipt(call: ThisCall, player_id: PlayerId, session_id: SessionId, da
         raise ControlUnavailable(f"The archive can't be read: {said.detail}")
     if said.outcome == "pending" or await _is_on_its_way(call, player_id, session_id, said.version):
         _refuse_pending(session_id, said.retry_after_s)
-    where = "in the last 31 days; name the day with day=YYYY-MM-DD for an older one" if day is None else f"on {day}"
+    where = (
+        "in the last 31 days; name the day with day=YYYY-MM-DD for an older one"
+        if day is None
+        else f"on {day} or the day after"
+    )
     raise Refused("session_not_found", f"Player {player_id} has no round {session_id!r} {where}.")
 
 

@@ -78,8 +78,31 @@ async def test_an_old_round_is_found_by_its_day(tmp_path: Path, monkeypatch: pyt
         await archive.keep(played.spins("alice", 1))
     assert (await said(archive, "alice", session_of(spin[0])))["outcome"] == "not_found"
     assert (await said(archive, "alice", session_of(spin[0]), "2026/11/28"))["outcome"] == "proven"
-    assert (await said(archive, "alice", session_of(spin[0]), "2026/11/27"))["outcome"] == "not_found"
+    assert (await said(archive, "alice", session_of(spin[0]), "2026/11/26"))["outcome"] == "not_found"
+    assert (await said(archive, "alice", session_of(spin[0]), "2026/11/29"))["outcome"] == "not_found"
     assert (await said(archive, "bob", session_of(spin[0]), "2026/11/28"))["outcome"] == "not_found"
+
+
+async def test_a_round_of_midnight_is_found_by_the_day_it_was_played(tmp_path: Path) -> None:
+    archive, played = ProvenArchive(tmp_path), PlayedLog()
+    arrival = played.arrive("alice")
+    opened = played.play("alice", Spin("book", "real", 10, None))
+    session = opened.events[0].session_id  # type: ignore[union-attr]
+    closed = played.play("alice", Result(session, 30, final=True))
+    late = played.spins("alice", 1)
+    await archive.keep([arrival, played.batch(opened)])
+    archive.now_ms += DAY_MS
+    await archive.keep([played.batch(closed), *late])
+    both = (await said(archive, "alice", session, "2026/11/28"))["receipt"]
+    assert ([entry["version"] for entry in both["entries"]], both["more"]) == ([4, 5], False)
+    assert (await said(archive, "alice", session_of(late[0]), "2026/11/28"))["outcome"] == "proven"
+
+
+@pytest.mark.parametrize("day", ["2026/02/31", "9999/12/31"])
+async def test_a_day_without_a_next_one_has_no_rounds(tmp_path: Path, day: str) -> None:
+    archive = ProvenArchive(tmp_path)
+    await archive.keep([PlayedLog().arrive("alice")])
+    assert (await said(archive, "alice", "s-1", day))["outcome"] == "not_found"
 
 
 async def test_an_archive_that_gives_no_answer(tmp_path: Path) -> None:

@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from engine.commands import ClaimGrant, Result, Rollback
+from engine.events import GrantClaimed
 from engine.holdings import find_ended_grant, find_grant
 from feeds.explaining.amounts import Purse
 from feeds.explaining.answering import Answering
 from feeds.explaining.catalogs import PastCatalogs
 from feeds.explaining.disputes import Dispute, dispute
-from feeds.explaining.paper import paper
+from feeds.explaining.line import Line
+from feeds.explaining.paper import page, paper
 from feeds.explaining.reading import PlayerEntries, head_of
+from feeds.explaining.words import WORDS
 from tests.support.explained_store import store_of
 from tests.support.ladder import vip_house
 from tests.support.playing import Table, campaign, wager
@@ -97,6 +100,15 @@ async def test_the_paper_is_the_same_each_time() -> None:
     assert one[:5] == b"%PDF-" and one == paper(file)
 
 
+async def test_what_a_step_tells_of_a_players_value_is_hidden_on_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = Line("The player of level gold opted in.", instead="The player opted in.")
+    monkeypatch.setitem(WORDS, GrantClaimed, lambda event, purse: secret)
+    file = await file_of(disputed(), "g3-1")
+    for may_value, text in ((True, secret.text), (False, secret.instead)):
+        assert [step[1] for step in page(file, may_value)["steps"]].count(text) == 1
+    assert paper(file) == paper(file, may_value=False) != paper(file, may_value=True)
+
+
 async def test_no_bonus_no_file() -> None:
     table = disputed()
     answering = Answering(store_of(table.transitions, table.catalog), None, b"s")
@@ -106,7 +118,8 @@ async def test_no_bonus_no_file() -> None:
 
 async def test_without_the_extra_there_is_no_paper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "typst", None)
-    monkeypatch.delitem(sys.modules, "feeds.explaining.paper", raising=False)
+    for module in ("feeds.explaining.paper", "feeds.paper.setting"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     table = disputed()
     answering = Answering(store_of(table.transitions, table.catalog), None, b"s")
     said = await asked(answering, "dispute", grant_id="g3-1", form="pdf")

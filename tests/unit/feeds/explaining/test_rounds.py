@@ -19,6 +19,7 @@ from tests.support.ladder import level, on_climbing, promotion, rules, vip_house
 from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, spins, wager
 from tests.unit.feeds.explaining.played import Life
 from tests.unit.feeds.explaining.test_history import archived, asked
+from tests.unit.feeds.explaining.test_words import VALUED
 
 
 async def explained(table: Table, session_id: str, **store: Any) -> Any:
@@ -51,6 +52,18 @@ async def test_the_steps_of_every_round_add_up_to_its_entries(seed: int) -> None
             assert points == moved.points, entry
         named = {done.version for done in life.transitions if _names(done, bet.session_id)}
         assert {entry["version"] for entry in document["entries"]} == named
+
+
+async def test_no_step_of_a_round_tells_support_how_the_player_is_valued() -> None:
+    life = Life(201).play(80)
+    answering = Answering(store_of(life.transitions, life.catalog), None, b"s")
+    opened = [ev for done in life.transitions for ev in done.events if isinstance(ev, e.BetPlaced) and ev.opens]
+    told = [(await asked(answering, "round", session_id=bet.session_id))["document"] for bet in opened]
+    steps = [step for document in told for entry in document["entries"] for step in entry["steps"]]
+    assert any("turnover" in step["text"] for step in steps)
+    read = [step["text"] if step["instead"] is None else step["instead"] for step in steps]
+    assert [text for text in read if VALUED.search(text) or "per EUR" in text] == []
+    assert any(text.startswith("It earned ") for text in read), "points are no secret, how they follow from turnover is"
 
 
 def _names(done: Any, session_id: str) -> bool:

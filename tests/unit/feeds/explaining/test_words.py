@@ -6,9 +6,11 @@ from typing import get_args
 
 import pytest
 
+from engine import events as e
 from engine.events import AnyEvent
 from feeds.explaining import rules
 from feeds.explaining.amounts import Purse, decimal, euros, micro, points
+from feeds.explaining.line import Line
 from feeds.explaining.movements import moved_by
 from feeds.explaining.words import WORDS, said
 from tests.unit.feeds.public.samples import TRANSITIONS
@@ -82,6 +84,33 @@ def test_personal_data_is_never_said() -> None:
     everything = " ".join(said(event, EUR).text for done in TRANSITIONS for event in done.events)
     for secret in ("203.0.113.9", "device-1", "card-1", "asked by her mother"):
         assert secret not in everything
+
+
+VALUED = re.compile(r"\b(turnover|levels?|privileges?)\b", re.IGNORECASE)
+"""Words of sentences that tell how a player is valued (docs/roles.md)."""
+
+
+def read_by_support(line: Line) -> str:
+    return line.text if line.instead is None else line.instead
+
+
+def test_roles_that_may_not_value_a_player_read_nothing_of_it() -> None:
+    lines = [said(event, EUR) for done in TRANSITIONS for event in done.events]
+    assert any(VALUED.search(line.text) for line in lines)
+    assert [line for line in lines if VALUED.search(read_by_support(line))] == []
+    assert not any(line.instead == line.text for line in lines)
+
+
+def test_a_bet_of_another_vertical_is_told_without_its_turnover() -> None:
+    event = e.BetReported("sports", 1_000, 10_000_000, 5_000_000)
+    assert read_by_support(said(event, EUR)) == (
+        "A bet of 10.00 EUR on another vertical (sports) was reported: no money moved here. It earned 5 points."
+    )
+    undone = e.ReportedBetReversed("pms:b-1", -10_000_000, points_micro=-5_000_000)
+    assert said(undone, EUR).text == (
+        "The reported bet b-1 was rolled back: turnover of 10.00 EUR and 5 points were taken off again."
+    )
+    assert read_by_support(said(undone, EUR)) == "The reported bet b-1 was rolled back: 5 points were taken off again."
 
 
 def test_amounts_are_decimals_by_the_exponent() -> None:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from gateway.routes.proof.history import HIDDEN
 from tests.support.gateway_doubles import (
     DISPUTE,
     EXPLAINED,
     HISTORY,
     LINE,
     RECEIPT,
+    SECRET_LINE,
+    STEP,
     MemoryControlLog,
     RoleAuth,
     ScriptedHistory,
@@ -51,7 +52,7 @@ async def test_how_a_player_is_valued_is_hidden_from_roles_that_may_not_know(rol
     async with calling(app_with(auth=RoleAuth(role))) as client:
         timeline, round_ = (await client.get(TARGET)).json(), (await client.get(ROUND)).json()
     [_, secret] = timeline["entries"][0]["lines"]
-    assert (secret["text"] == HIDDEN, "gold" in secret["text"]) == (not sees, sees)
+    assert secret["text"] == SECRET_LINE["text" if sees else "instead"] and "instead" not in secret
     assert secret["moved"] == LINE["moved"]
     assert ("level" in round_["entries"][0]) == sees
 
@@ -118,7 +119,20 @@ async def test_a_dispute_is_a_file() -> None:
     assert (paper.headers["content-type"], paper.content) == ("application/pdf", b"%PDF-1.7")
     assert 'filename="dispute-g-1.pdf"' in paper.headers["content-disposition"]
     asked = {"do": "dispute", "player_id": "p1", "grant_id": "g-1"}
-    assert history.asked == [asked | {"form": "json", "day": "2026/11/28"}, asked | {"form": "pdf"}]
+    assert history.asked == [asked | {"form": "json", "day": "2026/11/28"}, asked | {"form": "pdf", "may_value": True}]
+
+
+@pytest.mark.parametrize(
+    ("roles", "sees"), [(("support",), False), (("auditor",), False), (("support", "marketing_manager"), True)]
+)
+async def test_the_steps_of_a_dispute_hide_what_the_role_may_not_know(roles: tuple[str, ...], sees: bool) -> None:
+    found = ScriptedHistory({"outcome": "found", "document": {**DISPUTE, "steps": [STEP]}})
+    async with calling(app_with(auth=RoleAuth(*roles), history=found)) as client:
+        file = (await client.get("/players/p1/bonuses/g-1/dispute.json")).json()
+        await client.get("/players/p1/bonuses/g-1/dispute.pdf")
+    told = {name: value for name, value in STEP.items() if name != "instead"}
+    assert file["steps"] == [told | {"text": STEP["text" if sees else "instead"]}]
+    assert found.asked[-1]["may_value"] is sees
 
 
 async def test_a_bonus_that_is_not_there() -> None:
