@@ -5,7 +5,8 @@
        └──7 days───▶ expired
 
 A decision is written before the operation runs. If the process dies in between, whoever approves again finds it
-approved, and runs it under the same key: so it is done once.
+approved, and runs it under the same key: so it is done once. That holds only while the key is remembered, so an
+operation that has its outcome is never run again, and one that has none is run only within CARRIED_OUT_MS.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from gateway.http.errors import Refused
 from gateway.ports import Proposal, ProposalsPort
 
 KEPT_MS: Final = 7 * 86_400_000
+CARRIED_OUT_MS: Final = 23 * 3_600_000
+"""An approved operation is carried out only for so long after its approval: keys are remembered for 24 hours."""
 BODY_BYTES_MAX: Final = 1_000_000
 """Of a request that waits, compressed."""
 
