@@ -37,6 +37,15 @@ def test_callers_and_operations_are_told_apart() -> None:
             assert attempts.note(attempt(who, operation=operation)) is not None
 
 
+def test_claimed_keys_are_a_sample_and_not_told_apart() -> None:
+    """Whoever sends another key with each request must not fill the log."""
+    attempts = RefusedAttempts()
+    claims = [ControlEntry(START_MS, "", "", "POST /spin", "unauthenticated", f"key k{each}") for each in range(1_000)]
+    assert [told for claim in claims if (told := attempts.note(claim)) is not None] == [claims[0]]
+    (entry,) = attempts.due(START_MS + WINDOW_MS)
+    assert (entry.count, entry.subject) == (999, "key k999")
+
+
 def test_a_crowd_is_told_together() -> None:
     attempts = RefusedAttempts()
     told = [attempts.note(attempt(f"c{number}")) for number in range(CALLERS_MAX + 100)]
