@@ -131,6 +131,9 @@ class ControlLogPort(Protocol):
         Empty: there are no more here; what is older is in the archive. Raises LogUnavailable.
         """
 
+    async def oldest(self) -> tuple[int, bytes] | None:
+        """The oldest entry that is here; None if there is none. Raises LogUnavailable."""
+
 
 class Proposal(NamedTuple):
     """An operation that waits for a second person. `decision` is empty as long as it waits; `put_ms`: Unix ms."""

@@ -288,6 +288,8 @@ class MemoryControlLog:
     def __init__(self) -> None:
         self.entries: list[ControlEntry] = []
         self.down = ""
+        self.gone = 0
+        """So many of the oldest entries are in the archive only."""
 
     async def append(self, entries: Sequence[ControlEntry]) -> None:
         if self.down:
@@ -298,8 +300,14 @@ class MemoryControlLog:
         if self.down:
             raise LogUnavailable(self.down)
         last = len(self.entries) if number is None else min(number - 1, len(self.entries))
-        numbers = range(last, max(0, last - limit), -1)
+        numbers = range(last, max(self.gone, last - limit), -1)
         return [(each, encode_control_entry(self.entries[each - 1])) for each in numbers]
+
+    async def oldest(self) -> tuple[int, bytes] | None:
+        if self.down:
+            raise LogUnavailable(self.down)
+        held = self.entries[self.gone :]
+        return (self.gone + 1, encode_control_entry(held[0])) if held else None
 
     def told(self) -> list[tuple[str, str]]:
         """Operation and outcome of every entry."""
