@@ -148,7 +148,10 @@ class ProposalsPort(Protocol):
     """Proposals, each decided once, whoever decides at the same time. All methods raise LogUnavailable."""
 
     async def put(self, proposal: Proposal, body: bytes) -> Proposal | None:
-        """Stores a proposal, unless there is one of that id; answers the one that holds. None: too many wait."""
+        """Stores a proposal, unless there is one of that id; answers the one that holds. None: there is no room."""
+
+    async def remove(self, proposal_id: str, decision: bytes) -> None:
+        """Removes a proposal, if this decision is the one that holds."""
 
     async def listed(self) -> Sequence[Proposal]:
         """All proposals of the last seven days, newest first."""

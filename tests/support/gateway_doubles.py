@@ -320,13 +320,17 @@ class MemoryProposals:
     def __init__(self) -> None:
         self.held: dict[str, Proposal] = {}
         self.bodies: dict[str, bytes] = {}
-        self.full = False
+        self.most = 64
 
     async def put(self, proposal: Proposal, body: bytes) -> Proposal | None:
-        if self.full:
+        if proposal.proposal_id not in self.held and len(self.held) >= self.most:
             return None
         self.bodies.setdefault(proposal.proposal_id, body)
         return self.held.setdefault(proposal.proposal_id, proposal)
+
+    async def remove(self, proposal_id: str, decision: bytes) -> None:
+        if self.held[proposal_id].decision == decision:
+            del self.held[proposal_id], self.bodies[proposal_id]
 
     async def listed(self) -> Sequence[Proposal]:
         return list(self.held.values())[::-1]

@@ -315,9 +315,27 @@ async def test_without_a_log_nothing_is_proposed_or_approved() -> None:
 
 async def test_too_many_wait() -> None:
     house = House()
-    house.proposals.full = True
-    response = await house.points()
+    house.proposals.most = 1
+    await house.proposed()
+    response = await house.points(key="k2")
     assert (response.status_code, response.json()["code"]) == (429, "overloaded")
+
+
+async def test_what_is_over_makes_room_and_what_is_approved_but_not_done_does_not() -> None:
+    """Else the same request could be proposed anew, and done twice."""
+    house = House(ScriptedPlayers(Unavailable("shard_unavailable", "later")))
+    house.proposals.most = 2
+    approved = await house.proposed()
+    assert (await house.approve("bob", approved)).status_code == 503
+    rejected = (await house.points(key="k2")).json()["approval_id"]
+    assert (await house.points(key="k3")).json()["code"] == "overloaded"
+    await house.reject("bob", rejected)
+    assert (await house.points(key="k3")).status_code == 202
+    assert approved in house.proposals.held and rejected not in house.proposals.held
+    house.players._outcome = None
+    assert (await house.approve("bob", approved)).json()["status"] == "done"
+    assert (await house.points(key="k4")).status_code == 202
+    assert approved not in house.proposals.held
 
 
 async def test_an_unknown_approval() -> None:
