@@ -9,10 +9,10 @@ from prometheus_client.registry import Collector
 
 from engine.amounts import MICRO
 from engine.catalog import Campaign, Catalog
-from gateway.ports import CampaignFigures, ClusterPort, ControlPort, Population
+from gateway.ports import CampaignFigures, ClusterPort, ControlPort, ControlUnavailable, Population
 
 FRESH_S: Final = 5.0
-"""Campaigns are read again when their figures are older: whoever asks for `/metrics` can't keep the store busy."""
+"""Figures are read again when they are older: whoever asks for `/metrics` can't keep the store busy."""
 CAMPAIGNS_SHOWN_MAX: Final = 200
 """More campaigns than these are not shown; those that end last come first."""
 
@@ -29,13 +29,21 @@ class HouseFigures(Collector):
         self._figures: Mapping[str, CampaignFigures] = {}
 
     async def refresh(self) -> None:
-        """Reads the figures again. What the store doesn't tell now is left out, not guessed."""
-        self._catalog = self._control.catalog()
-        self._population = await self._control.population()
-        if self._clock() - self._read_s >= FRESH_S:
-            self._read_s = self._clock()
-            self._shown = _latest(self._catalog)
-            self._figures = await self._control.figures(self._shown)
+        """Reads the figures again, unless they are fresh. What isn't known now is left out, not guessed.
+
+        Before the first catalog is in force nothing of the house is known.
+        """
+        if self._clock() - self._read_s < FRESH_S:
+            return
+        self._read_s = self._clock()
+        try:
+            self._catalog = self._control.catalog()
+            self._population = await self._control.population()
+        except ControlUnavailable:
+            self._catalog, self._population, self._shown, self._figures = None, None, [], {}
+            return
+        self._shown = _latest(self._catalog)
+        self._figures = await self._control.figures(self._shown)
 
     def collect(self) -> Iterator[Metric]:
         """What Prometheus reads."""

@@ -131,6 +131,9 @@ class ControlLogPort(Protocol):
         Empty: there are no more here; what is older is in the archive. Raises LogUnavailable.
         """
 
+    async def oldest(self) -> tuple[int, bytes] | None:
+        """The oldest entry that is here; None if there is none. Raises LogUnavailable."""
+
 
 class Proposal(NamedTuple):
     """An operation that waits for a second person. `decision` is empty as long as it waits; `put_ms`: Unix ms."""
@@ -145,7 +148,10 @@ class ProposalsPort(Protocol):
     """Proposals, each decided once, whoever decides at the same time. All methods raise LogUnavailable."""
 
     async def put(self, proposal: Proposal, body: bytes) -> Proposal | None:
-        """Stores a proposal, unless there is one of that id; answers the one that holds. None: too many wait."""
+        """Stores a proposal, unless there is one of that id; answers the one that holds. None: there is no room."""
+
+    async def remove(self, proposal_id: str, decision: bytes) -> None:
+        """Removes a proposal, if this decision is the one that holds."""
 
     async def listed(self) -> Sequence[Proposal]:
         """All proposals of the last seven days, newest first."""

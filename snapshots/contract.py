@@ -388,9 +388,12 @@ class Store(Protocol):
     async def put_proposal(self, proposal: StoredProposal, body: bytes) -> StoredProposal:
         """Stores a proposal that nobody has decided yet, unless there is one of that id; answers the one that holds.
 
-        Proposals that were put `PROPOSAL_KEPT_MS` before this one are removed, and then the oldest decided one if there
-        are `PROPOSALS_MAX`. If all of them wait: `ProposalsFull`. ValueError for a body above `PROPOSAL_BYTES_MAX`.
+        Proposals that were put `PROPOSAL_KEPT_MS` before this one are removed. `ProposalsFull` if there are
+        `PROPOSALS_MAX` then. ValueError for a body above `PROPOSAL_BYTES_MAX`.
         """
+
+    async def remove_proposal(self, proposal_id: str, decision: bytes) -> None:
+        """Removes a proposal, if this decision is the one that holds."""
 
     async def proposals(self) -> Sequence[StoredProposal]:
         """All proposals, newest first."""

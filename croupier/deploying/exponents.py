@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
-from actors.stored_catalogs import CatalogMissing, read_content
 from croupier.catalog.folder import PLATFORM
 from croupier.catalog.places import Problem
 from croupier.catalog.problems import Checked
@@ -12,15 +9,6 @@ from engine.catalog import Catalog
 from engine.currencies import COUNTED_PLAYERS, OtherExponent, other_exponents
 from engine.tally import PLAYERS
 from snapshots.contract import Store
-
-
-async def catalog_in_force(store: Store) -> Catalog | None:
-    """The catalog the store has in force; None if there is none, or if it can't be read. Raises StoreUnavailable."""
-    row = (await store.routing()).catalog
-    try:
-        return None if row is None else (await read_content(store, row.version)).catalog
-    except (CatalogMissing, msgspec.DecodeError):
-        return None
 
 
 async def exponent_problems(store: Store, in_force: Catalog | None, checked: Checked) -> tuple[Problem, ...]:

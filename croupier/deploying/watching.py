@@ -10,6 +10,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from actors.host.clock import now_ms
+from croupier.catalog import content_hash
 from croupier.catalog.places import Problem
 from croupier.catalog.problems import CatalogInvalid
 from croupier.deploying.control import CatalogControl
@@ -45,15 +46,18 @@ def watch_catalog(
     """Starts the watch in a thread of its own; it ends when `stopped` is set. Call it on the gateway's loop."""
     metrics = WatchMetrics(registry)
     loop = asyncio.get_running_loop()
+    deploys = FolderDeploys(folder, control, control_log)
 
     def deploy(files: Mapping[str, bytes]) -> None:
-        call = asyncio.run_coroutine_threadsafe(_deploy(folder, control, control_log, files), loop)
+        call = asyncio.run_coroutine_threadsafe(deploys.deploy(files), loop)
         try:
             outcome = call.result(DEPLOY_TIMEOUT_S)
         except (ControlUnavailable, LogUnavailable) as failure:
             raise OSError(str(failure)) from failure
         if isinstance(outcome, Checked):
             raise CatalogInvalid([Problem(found.file, found.line, found.reason) for found in outcome.problems])
+        if not isinstance(outcome, Deployed):
+            raise OSError(f"nothing was deployed: {_code(outcome)}")
 
     def refused(problems: Sequence[Problem]) -> None:
         log.error("the catalog in %s is refused (%d problems); the running one stays in force", folder, len(problems))
@@ -68,20 +72,56 @@ def watch_catalog(
     threading.Thread(target=watch.run, args=(stopped,), name="catalog watch", daemon=True).start()
 
 
-async def _deploy(
-    folder: Path, control: CatalogControl, control_log: ControlLogPort, files: Mapping[str, bytes]
-) -> Deployed | Checked | Overtaken | KeyTaken:
-    """Deploys, and has the control log tell of it. Raises ControlUnavailable, LogUnavailable."""
-    former = control.in_force()
-    await control_log.append([_entry(folder, "asked", after={"files": sorted(files)})])
-    outcome = await control.deploy(files, WATCHER)
-    before = {"version": former.version, "number": former.number, "by": former.by}
-    if isinstance(outcome, Deployed):
-        after = {"version": outcome.version, "number": outcome.number, "diff": dict(outcome.diff)}
-        await control_log.append([_entry(folder, "done", outcome.version, before, after)])
-    else:
-        await control_log.append([_entry(folder, "catalog_invalid")])
-    return outcome
+class FolderDeploys:
+    """Deploys what the folder holds, and has the control log tell of it.
+
+    The same files are tried again and again while nobody can be asked: of these tries the log tells once.
+    """
+
+    def __init__(self, folder: Path, control: CatalogControl, control_log: ControlLogPort) -> None:
+        self._folder, self._control, self._control_log = folder, control, control_log
+        self._trying = ""
+        self._told: set[str] = set()
+        """Outcomes that the log tells of the files that are being tried."""
+
+    async def deploy(self, files: Mapping[str, bytes]) -> Deployed | Checked | Overtaken | KeyTaken:
+        """Raises ControlUnavailable, LogUnavailable; then it may be called again with the same files."""
+        former = self._control.in_force()
+        if self._trying != content_hash(files):
+            self._trying, self._told = content_hash(files), set()
+        await self._tell("asked", after={"files": sorted(files)})
+        try:
+            outcome = await self._control.deploy(files, WATCHER)
+        except ControlUnavailable:
+            await self._tell("outcome_unknown")
+            raise
+        if isinstance(outcome, Deployed):
+            before = {"version": former.version, "number": former.number, "by": former.by}
+            after = {"version": outcome.version, "number": outcome.number, "diff": dict(outcome.diff)}
+            await self._tell("done", outcome.version, before, after)
+        else:
+            await self._tell(_code(outcome))
+        if isinstance(outcome, Deployed | Checked):
+            self._trying = ""
+        return outcome
+
+    async def _tell(
+        self,
+        outcome: str,
+        version: str = "",
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        if outcome not in self._told:
+            await self._control_log.append([_entry(self._folder, outcome, version, before, after)])
+            self._told.add(outcome)
+
+
+def _code(refused: Checked | Overtaken | KeyTaken) -> str:
+    """The code by which the log knows a refusal."""
+    if isinstance(refused, Checked):
+        return "catalog_invalid"
+    return "invalid_state" if isinstance(refused, Overtaken) else "idempotency_conflict"
 
 
 def _entry(

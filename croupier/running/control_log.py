@@ -31,3 +31,11 @@ class StoredControlLog:
         except StoreError as failure:
             raise LogUnavailable(f"the control log can't be read now: {failure}") from failure
         return found[::-1]
+
+    async def oldest(self) -> tuple[int, bytes] | None:
+        """See `gateway.ports.ControlLogPort`."""
+        try:
+            found = await self._store.control_entries(0, 1)
+        except StoreError as failure:
+            raise LogUnavailable(f"the control log can't be read now: {failure}") from failure
+        return found[0] if found else None

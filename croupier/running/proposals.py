@@ -23,6 +23,13 @@ class StoredProposals:
         except StoreError as failure:
             raise _unavailable(failure) from failure
 
+    async def remove(self, proposal_id: str, decision: bytes) -> None:
+        """See `gateway.ports.ProposalsPort`."""
+        try:
+            await self._store.remove_proposal(proposal_id, decision)
+        except StoreError as failure:
+            raise _unavailable(failure) from failure
+
     async def listed(self) -> Sequence[Proposal]:
         """See `gateway.ports.ProposalsPort`."""
         try:

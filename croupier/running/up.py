@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -21,13 +21,15 @@ from actors.supervision.terms import until_free
 from croupier.catalog import Checked, check_folder
 from croupier.catalog.folder import read_folder
 from croupier.deploying.control import content_of
-from croupier.deploying.exponents import catalog_in_force, exponent_problems
+from croupier.deploying.exponents import exponent_problems
 from croupier.integrations import load_integrations
 from croupier.integrations.plans import archive_of, reader_plans
 from croupier.reporting.planning import with_schedules
+from croupier.running.catalog_at_start import Standing, catalog_standing, change_at_start
 from croupier.running.children import Children
 from croupier.running.operators import by_operator, record
 from croupier.settings import Settings
+from engine.control_entries import encode_control_entry
 from feeds.integrations import Integrations
 from gateway.access.keys import load_keys
 from gateway.listening import BACKLOG, bind, url_of
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from actors.ray.starting import RunningSupervisor
 
 log = logging.getLogger("croupier")
+_T = TypeVar("_T")
 
 GATEWAY_START_TIMEOUT_S = 60
 LOST_LOOK_S = 0.5
@@ -86,7 +89,7 @@ def start(settings: Settings) -> Running:
         load_keys(settings.keys)
     integrations = integrations_of(settings)
     instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    check_store(settings, checked, instance)
+    former = check_store(settings, checked, instance)
     listener = bind(settings.host, settings.port)
     listener.listen(BACKLOG)
     url = url_of(listener) if settings.gateways else "without a gateway"
@@ -98,6 +101,7 @@ def start(settings: Settings) -> Running:
         failure = supervisor.wait_ready()
         if failure is not None:
             raise CannotStart(failure)
+        tell_catalog(settings, former)
         gateways = Gateways(settings, listener)
         gateways.start()
         bus = bus_in(settings, integrations)
@@ -119,22 +123,39 @@ def integrations_of(settings: Settings) -> Integrations:
     return load_integrations(settings.integrations, with_secrets=settings.ray_address is None)
 
 
-def check_store(settings: Settings, checked: Checked, instance: str) -> None:
+def check_store(settings: Settings, checked: Checked, instance: str) -> Standing:
     """Opens the store once, compares the catalog with what players hold there, and closes it (rules §2.7).
 
     If this process starts its own Ray, it first waits until the store's term is free. If it joins a Ray cluster, this
-    store's supervisor may run there already, and is joined, too. Raises CannotStart with one sentence that says what is
-    wrong.
+    store's supervisor may run there already, and is joined, too. Returns what is in force. Raises CannotStart with one
+    sentence that says what is wrong.
     """
 
-    async def check(store: Store) -> None:
+    async def check(store: Store) -> Standing:
         if settings.ray_address is None:
             await _term_free(settings, instance)(store)
-        changed = await exponent_problems(store, await catalog_in_force(store), checked)
+        standing = await catalog_standing(store)
+        in_force = None if standing.content is None else standing.content.catalog
+        changed = await exponent_problems(store, in_force, checked)
         if changed:
             raise CannotStart(f"the catalog does not fit this store: {changed[0]}")
+        return standing
 
-    _with_store(settings, check)
+    return _with_store(settings, check)
+
+
+def tell_catalog(settings: Settings, former: Standing) -> None:
+    """The control log tells of the catalog that the start put in force. If it can't be written, that is logged."""
+
+    async def tell(store: Store) -> None:
+        entry = change_at_start(settings.catalog, former, await catalog_standing(store))
+        if entry is not None:
+            await store.append_control([encode_control_entry(entry)])
+
+    try:
+        _with_store(settings, tell)
+    except CannotStart as failure:
+        log.warning("the control log does not tell which catalog the start put in force: %s", failure)
 
 
 def await_term(settings: Settings, instance: str) -> None:
@@ -158,17 +179,17 @@ def _say_waiting(lease: TermLease) -> None:
     )
 
 
-def _with_store(settings: Settings, use: Callable[[Store], Awaitable[None]]) -> None:
-    async def opened() -> None:
+def _with_store(settings: Settings, use: Callable[[Store], Awaitable[_T]]) -> _T:
+    async def opened() -> _T:
         store = open_store(settings.store)
         try:
             await store.open()
-            await use(store)
+            return await use(store)
         finally:
             await store.close()
 
     try:
-        asyncio.run(opened())
+        return asyncio.run(opened())
     except (StoreUnsuitable, TermHeld) as problem:
         raise CannotStart(str(problem)) from problem
     except StoreError as problem:

@@ -5,7 +5,8 @@
        └──7 days───▶ expired
 
 A decision is written before the operation runs. If the process dies in between, whoever approves again finds it
-approved, and runs it under the same key: so it is done once.
+approved, and runs it under the same key: so it is done once. That holds only while the key is remembered, so an
+operation that has its outcome is never run again, and one that has none is run only within CARRIED_OUT_MS.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from gateway.http.errors import Refused
 from gateway.ports import Proposal, ProposalsPort
 
 KEPT_MS: Final = 7 * 86_400_000
+CARRIED_OUT_MS: Final = 23 * 3_600_000
+"""An approved operation is carried out only for so long after its approval: keys are remembered for 24 hours."""
 BODY_BYTES_MAX: Final = 1_000_000
 """Of a request that waits, compressed."""
 
@@ -70,6 +73,11 @@ class Waiting(NamedTuple):
         """When it lapses (Unix ms)."""
         return self.put_ms + KEPT_MS
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was rejected, or carried out, or refused for good."""
+        return self.decision is not None and (self.decision.verdict == "rejected" or self.decision.outcome != "")
+
     def status(self, at_ms: int) -> Status:
         """How it stands at a time (Unix ms)."""
         if self.decision is None:
@@ -100,10 +108,24 @@ class Approvals:
             raise Refused(
                 "body_too_large", f"What waits for a second person has at most {BODY_BYTES_MAX} bytes, packed."
             )
-        held = await self._port.put(Proposal(approval_id(summary), at_ms, _encode(summary)), compressed)
+        proposal = Proposal(approval_id(summary), at_ms, _encode(summary))
+        held = await self._port.put(proposal, compressed)
+        if held is None and await self._removed_one():
+            held = await self._port.put(proposal, compressed)
         if held is None:
             raise Refused("overloaded", "Too many operations wait for a second person: decide some of them first.")
         return _waiting(held)
+
+    async def _removed_one(self) -> bool:
+        """Removes the oldest proposal of which nothing more can become.
+
+        One that was approved and has no outcome stays: without it the operation could be proposed, and done, again.
+        """
+        for each in reversed(await self._port.listed()):
+            if each.decision and _waiting(each).is_over:
+                await self._port.remove(each.proposal_id, each.decision)
+                return True
+        return False
 
     async def listed(self) -> Sequence[Waiting]:
         """All of the last seven days, newest first."""

@@ -1,4 +1,8 @@
-"""Refused attempts: the first of a caller is told at once, the others by one entry per minute that counts them."""
+"""Refused attempts: the first of a caller is told at once, the others by one entry per minute that counts them.
+
+Callers who prove nothing are one caller, whatever they claim: else whoever invents a key for each request would fill
+the log. The key that was claimed last stays in the entry, as a sample.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -30,7 +34,7 @@ class RefusedAttempts:
 
     def note(self, entry: ControlEntry) -> ControlEntry | None:
         """The entry to be written at once; None if the attempt is only counted."""
-        key = (entry.who, entry.subject, entry.operation, entry.outcome)
+        key = (entry.who, entry.subject if entry.who else "", entry.operation, entry.outcome)
         if key not in self._windows and len(self._windows) >= CALLERS_MAX:
             entry = replace(entry, who=OTHERS, subject="", role="", player_id="", operation=OTHERS)
             key = (OTHERS, "", OTHERS, entry.outcome)

@@ -63,3 +63,17 @@ async def newest_first(port: ControlLogPort, wanted: Wanted, before: int | None)
         before, oldest = found[-1]
         if wanted.from_ms is not None and decode_control_entry(oldest).time_ms < wanted.from_ms - CLOCK_SLACK_MS:
             return
+
+
+async def begins_later(port: ControlLogPort, wanted: Wanted) -> Numbered | None:
+    """The oldest entry that is here, if older ones may be wanted, too, and are in the archive only.
+
+    None: all that is wanted is here. Raises LogUnavailable.
+    """
+    oldest = await port.oldest()
+    if oldest is None or oldest[0] == 1:
+        return None
+    entry = decode_control_entry(oldest[1])
+    if wanted.from_ms is not None and entry.time_ms < wanted.from_ms - CLOCK_SLACK_MS:
+        return None
+    return oldest[0], entry

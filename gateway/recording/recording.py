@@ -22,6 +22,8 @@ log = logging.getLogger("croupier.audit")
 
 LATER_MAX: Final = 1_000
 """Entries that wait to be written while nobody waits for them; more are dropped, and counted."""
+WRITING_MAX: Final = 1_000
+"""Answers of the hot path that wait for their entries; while so many wait, nobody else is asked."""
 LOOK_INTERVAL_S: Final = 1.0
 Respond = Callable[[Answer], None]
 _AUDITED: Final = frozenset({"unauthenticated", "forbidden"})
@@ -61,7 +63,12 @@ class Recording:
         return None
 
     def responding(self, operation: Operation, respond: Respond) -> Respond:
-        """As `respond`, for an operation of the hot path: the answer is handed on once its entry is durable."""
+        """As `respond`, for an operation of the hot path: the answer is handed on once its entry is durable.
+
+        Raises Refused if too many answers wait for that already.
+        """
+        if len(self._writing) >= WRITING_MAX:
+            raise Refused("overloaded", "The control log is slow now, and too many answers wait for it.")
 
         async def record(answer: Answer) -> None:
             code = "ok" if answer.status < HTTPStatus.BAD_REQUEST else str(answer.document["code"])  # type: ignore[index]

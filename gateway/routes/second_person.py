@@ -11,9 +11,9 @@ from gateway.access.auth import Caller
 from gateway.access.roles import Role
 from gateway.documents.base import WaitingJson
 from gateway.documents.values import rfc3339
-from gateway.four_eyes.approvals import Summary, Waiting, content_of
-from gateway.http.errors import Refused, key_taken
-from gateway.recording.operation import WAITING
+from gateway.four_eyes.approvals import CARRIED_OUT_MS, Decision, Summary, Waiting, content_of
+from gateway.http.errors import TABLE, Refused, RefusedByPlayer, key_taken
+from gateway.recording.operation import DONE, WAITING
 from gateway.routes.call import Call, answer
 
 Perform = Callable[[Call, Caller, str], Awaitable[Response]]
@@ -48,9 +48,9 @@ async def done_or_waiting(call: Call, why: Callable[[FourEyes], str], *, player_
 async def wait(
     call: Call, caller: Caller, command_id: str, why: str, roles: frozenset[Role], base: int = 0
 ) -> Response:
-    """Lets the operation wait (202). Once it is approved, the same request again gets the operation's own answer.
+    """Lets the operation wait (202). If it is approved but not carried out yet, the same request again carries it out.
 
-    `roles` are those that the second person must have. Raises Refused if the operation was rejected.
+    `roles` are those that the second person must have. Raises Refused if the operation was rejected or carried out.
     """
     operation = call.operation
     summary = Summary(
@@ -70,9 +70,12 @@ async def wait(
     waiting = await call.parts.approvals.propose(summary, call.body, asked_ms)
     if waiting.summary.content != summary.content:
         raise key_taken()
-    if waiting.decision is not None and waiting.decision.verdict == "approved":
-        return await PERFORM[call.route.name](call.approved(waiting), caller, command_id)
-    if waiting.status(asked_ms) != "waiting":
+    status = waiting.status(asked_ms)
+    if status == "approved":
+        response = await carry_out(call.approved(waiting), caller, waiting)
+        await finish(call, waiting, DONE)
+        return response
+    if status != "waiting":
         raise decided(waiting)
     operation.outcome = WAITING
     call.tell(None, {"approval_id": waiting.approval_id, "why": why})
@@ -80,10 +83,44 @@ async def wait(
     return answer(WaitingJson(waiting.approval_id, "waiting", why, expires_at, replayed), 202)
 
 
+async def carry_out(acting: Call, caller: Caller, waiting: Waiting) -> Response:
+    """Carries an approved operation out for the `caller` who proposed it. Whoever calls this stores that it is done.
+
+    A refusal for good is the operation's outcome and is stored here; after any other failure the operation can be
+    carried out again. Raises Refused, RefusedByPlayer; Refused as well if the operation has its outcome already, or if
+    the approval is so old that the operation's key may have been forgotten: then nothing would prove that the operation
+    was not done before.
+    """
+    decision, summary = waiting.decision, waiting.summary
+    if decision is None or decision.outcome or now_ms() - decision.at_ms >= CARRIED_OUT_MS:
+        raise decided(waiting)
+    try:
+        return await PERFORM[summary.route](acting, caller, summary.command_id)
+    except (Refused, RefusedByPlayer) as refused:
+        if not TABLE[refused.code].retryable:
+            await finish(acting, waiting, refused.code)
+        raise
+
+
+async def finish(call: Call, waiting: Waiting, outcome: str) -> Waiting:
+    """Stores what became of an approved operation: `done`, or the code of its refusal."""
+    held = waiting.decision
+    if held is None:
+        return waiting
+    done = Decision(held.verdict, held.by, held.at_ms, held.reason, outcome)
+    return await call.parts.approvals.decide(waiting, done)
+
+
 def decided(waiting: Waiting) -> Refused:
     """`invalid_state` for a proposal that waits no more."""
     decision = waiting.decision
     if decision is None:
         return Refused("invalid_state", f"Nobody approved it until {rfc3339(waiting.lapses_ms)}: propose it anew.")
-    why = f": {decision.reason}" if decision.reason else "."
-    return Refused("invalid_state", f"{decision.by} {decision.verdict} it at {rfc3339(decision.at_ms)}{why}")
+    detail = f"{decision.by} {decision.verdict} it at {rfc3339(decision.at_ms)}"
+    if decision.outcome:
+        became = "was done" if decision.outcome == DONE else f"was refused: {decision.outcome}"
+        return Refused("invalid_state", f"{detail}, and it {became}.")
+    if decision.verdict == "approved":
+        unknown = "but whether it was done is not known: look, then propose it anew with another key."
+        return Refused("invalid_state", f"{detail}, {unknown}")
+    return Refused("invalid_state", f"{detail}: {decision.reason}" if decision.reason else f"{detail}.")

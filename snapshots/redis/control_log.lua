@@ -64,24 +64,13 @@ local function proposal(id)
   return head and {id, head, text(redis.call('HGET', DECISIONS, id))} or nil
 end
 
-local function oldest_decided()
-  for _, id in ipairs(redis.call('ZRANGE', PROPOSAL_ORDER, 0, -1)) do
-    if redis.call('HEXISTS', DECISIONS, id) == 1 then return id end
-  end
-  return nil
-end
-
 -- id, put_ms, head, body, put_ms up to which they are removed, most -> as proposal()
 local function put_proposal(_, args)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', PROPOSAL_ORDER, '-inf', args[5])) do remove_proposal(id) end
   local known = proposal(args[1])
   if known then return known end
   if redis.call('ZCARD', PROPOSAL_ORDER) >= tonumber(args[6]) then
-    local oldest = oldest_decided()
-    if not oldest then
-      return redis.error_reply('PROPOSALS ' .. args[6] .. ' operations wait for a second person already')
-    end
-    remove_proposal(oldest)
+    return redis.error_reply('PROPOSALS ' .. args[6] .. ' operations wait for a second person already')
   end
   redis.call('ZADD', PROPOSAL_ORDER, args[2], args[1])
   redis.call('HSET', PROPOSALS, args[1], args[3])
@@ -102,9 +91,16 @@ local function decide_proposal(_, args)
   return {1, text(redis.call('HGET', DECISIONS, args[1]))}
 end
 
+-- id, decision that must hold
+local function remove_decided(_, args)
+  if text(redis.call('HGET', DECISIONS, args[1])) == args[2] then remove_proposal(args[1]) end
+  return 1
+end
+
 register('append_control', append_control, WRITES)
 register('control_span', control_span, READS)
 register('trim_control', trim_control, WRITES)
 register('put_proposal', put_proposal, WRITES)
 register('proposals', proposals, READS)
 register('decide_proposal', decide_proposal, WRITES)
+register('remove_proposal', remove_decided, WRITES)

@@ -52,6 +52,10 @@ class RedisControlLog(RedisConnection):
         stored: tuple[Argument, ...] = (proposal.proposal_id, proposal.put_ms, head, body)
         return _proposal(await self._call("put_proposal", *stored, expired, PROPOSALS_MAX))
 
+    async def remove_proposal(self, proposal_id: str, decision: bytes) -> None:
+        """See Store."""
+        await self._call("remove_proposal", proposal_id, decision)
+
     async def proposals(self) -> Sequence[StoredProposal]:
         """See Store."""
         return [_proposal(row) for row in await self._call("proposals")]

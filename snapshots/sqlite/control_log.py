@@ -76,29 +76,25 @@ def put_proposal(files: Files, proposal: StoredProposal, body: bytes) -> StoredP
         known = control.execute(f"{_PROPOSAL} WHERE proposal_id=?", (proposal.proposal_id,)).fetchone()
         if known is not None:
             return StoredProposal(*known)
-        _make_room_for_one(control)
+        (count,) = control.execute("SELECT count(*) FROM proposals").fetchone()
+        if count >= PROPOSALS_MAX:
+            raise ProposalsFull(f"{PROPOSALS_MAX} operations wait for a second person already")
         row = (proposal.proposal_id, proposal.put_ms, proposal.summary, b"")
         control.execute("INSERT INTO proposals VALUES (?, ?, ?, ?)", row)
         control.execute("INSERT INTO proposal_bodies VALUES (?, ?)", (proposal.proposal_id, body))
     return StoredProposal(*row)
 
 
-def _make_room_for_one(control: sqlite3.Connection) -> None:
-    (count,) = control.execute("SELECT count(*) FROM proposals").fetchone()
-    if count < PROPOSALS_MAX:
-        return
-    oldest = control.execute(
-        "SELECT proposal_id FROM proposals WHERE decision<>x'' ORDER BY put_ms, proposal_id LIMIT 1"
-    ).fetchone()
-    if oldest is None:
-        raise ProposalsFull(f"{PROPOSALS_MAX} operations wait for a second person already")
-    _remove(control, "proposal_id=?", oldest[0])
-
-
-def _remove(control: sqlite3.Connection, where: str, value: object) -> None:
+def _remove(control: sqlite3.Connection, where: str, *values: object) -> None:
     chosen = f"SELECT proposal_id FROM proposals WHERE {where}"  # noqa: S608 conditions of our own
-    control.execute(f"DELETE FROM proposal_bodies WHERE proposal_id IN ({chosen})", (value,))  # noqa: S608
-    control.execute(f"DELETE FROM proposals WHERE {where}", (value,))  # noqa: S608
+    control.execute(f"DELETE FROM proposal_bodies WHERE proposal_id IN ({chosen})", values)  # noqa: S608
+    control.execute(f"DELETE FROM proposals WHERE {where}", values)  # noqa: S608
+
+
+def remove_proposal(files: Files, proposal_id: str, decision: bytes) -> None:
+    """See `Store.remove_proposal`."""
+    with writing(files.control()) as control:
+        _remove(control, "proposal_id=? AND decision=?", proposal_id, decision)
 
 
 def proposals(files: Files) -> list[StoredProposal]:

@@ -362,6 +362,10 @@ class SqliteStore:
         checked_proposal(proposal.summary, body)
         return await self._on_files(sqlite_control_log.put_proposal, proposal, body)
 
+    async def remove_proposal(self, proposal_id: str, decision: bytes) -> None:
+        """See Store."""
+        await self._on_files(sqlite_control_log.remove_proposal, proposal_id, decision)
+
     async def proposals(self) -> Sequence[StoredProposal]:
         """See Store."""
         return await self._on_files(sqlite_control_log.proposals)

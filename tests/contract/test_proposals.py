@@ -64,12 +64,18 @@ async def test_newest_first(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("small")
-async def test_the_oldest_decided_one_makes_room(store: Store) -> None:
+async def test_only_one_that_is_removed_makes_room(store: Store) -> None:
     for number in range(3):
         await store.put_proposal(proposal(f"p{number}", DAY_1 + number), b"")
     with pytest.raises(ProposalsFull, match="3 operations wait"):
         await store.put_proposal(proposal("p3", DAY_1 + 3), b"")
     await store.decide_proposal("p1", b"", b"rejected")
+    for decision in (b"", b"approved"):
+        await store.remove_proposal("p1", decision)
+    await store.remove_proposal("nobody's", b"rejected")
+    with pytest.raises(ProposalsFull, match="3 operations wait"):
+        await store.put_proposal(proposal("p3", DAY_1 + 3), b"")
+    await store.remove_proposal("p1", b"rejected")
     await store.put_proposal(proposal("p3", DAY_1 + 3), b"")
     assert [of.proposal_id for of in await store.proposals()] == ["p3", "p2", "p0"]
     assert await store.proposal_body("p1") is None

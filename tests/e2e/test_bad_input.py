@@ -18,8 +18,10 @@ pytestmark = pytest.mark.timeout(120)
 NewPlayer = Callable[..., str]
 SPIN = "/spin?player_id={p}&game_id=book-of-dunes&mode=real&bet=100"
 WITHOUT_SIGNAL = {"overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown", "internal_error"}
-WITHOUT_SIGNAL |= {"round_refunded", "replay_impossible", "receipt_pending"}
-"""Rows that no input can cause here: they need a failure or time, and are shown in unit and integration tests."""
+WITHOUT_SIGNAL |= {"round_refunded", "replay_impossible", "receipt_pending", "own_proposal", "report_unavailable"}
+"""Rows that no input can cause here: they need a failure, time, or a house with `four_eyes`, and are shown in unit and
+integration tests.
+"""
 
 CASES: list[tuple[str, str, str, Any, int, str]] = [
     # who, method, target, body, status, code
@@ -121,7 +123,7 @@ SHOWN_BELOW = {
     "unsupported_media_type", "idempotency_conflict", "already_processed", "not_eligible", "round_open", "round_closed",
     "round_has_result", "rolled_back", "win_already_spent", "no_free_spins", "invalid_state", "catalog_invalid",
     "level_not_found", "grant_declined", "not_a_bet", "flag_not_found", "account_not_empty",
-    "player_erased", "webhook_not_found",
+    "player_erased", "webhook_not_found", "approval_not_found", "reader_not_found", "report_not_found",
 }  # fmt: skip
 
 
@@ -187,6 +189,18 @@ def test_a_player_is_erased_once_nothing_is_owed(api: Api, new_player: NewPlayer
 def test_an_endpoint_that_is_not_configured(api: Api) -> None:
     problem(api.person("ops", "POST", "/webhooks/pms/test", {}), 404, "webhook_not_found")
     assert api.person("ops", "GET", "/webhooks").json() == {"endpoints": []}
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "target", "code"),
+    [
+        ("loyalty_admin", "POST", "/approvals/feed/approve", "approval_not_found"),
+        ("ops", "GET", "/readers/nobody/stopped", "reader_not_found"),
+        ("auditor", "GET", "/reports/nothing.csv", "report_not_found"),
+    ],
+)
+def test_what_people_name_must_be_there(api: Api, role: str, method: str, target: str, code: str) -> None:
+    problem(api.person(role, method, target, {} if method == "POST" else None), 404, code)
 
 
 def test_every_row_of_the_error_table_is_shown() -> None:

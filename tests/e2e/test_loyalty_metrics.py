@@ -1,9 +1,12 @@
 """Points and levels in numbers: what the shards' metrics and the answers say, step by step through one evening."""
 
+import time
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.figures import FRESH_S
 from tests.e2e.sandbox import Sandbox
 
 pytestmark = pytest.mark.timeout(120)
@@ -28,7 +31,8 @@ def counted(sandbox: Sandbox) -> tuple[float, ...]:
 
 
 def points_of_all(sandbox: Sandbox) -> tuple[float, float]:
-    """Registered players, and the points available to them together."""
+    """Registered players, and the points available to them together; all that happened before the call is in them."""
+    time.sleep(FRESH_S)  # the gateway shows figures that are so old at most, and nothing tells when it read them
     shown = sandbox.metrics("croupier-gateway")
     return shown["registered_players"], shown["avg_points_per_user"] * shown["registered_players"]
 

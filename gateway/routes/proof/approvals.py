@@ -14,10 +14,10 @@ from gateway.documents.base import Json
 from gateway.documents.requests import EmptyRequest, ReasonRequest
 from gateway.documents.values import rfc3339
 from gateway.four_eyes.approvals import Decision, Status, Verdict, Waiting
-from gateway.http.errors import TABLE, Refused, RefusedByPlayer
+from gateway.http.errors import Refused, RefusedByPlayer
 from gateway.recording.operation import DONE
 from gateway.routes.call import Call, ThisCall, answer
-from gateway.routes.second_person import PERFORM, decided
+from gateway.routes.second_person import carry_out, decided, finish
 
 routes = Routes()
 
@@ -139,33 +139,20 @@ async def _decide(call: Call, caller: Caller, waiting: Waiting, verdict: Verdict
 
 
 async def _carry_out(call: Call, waiting: Waiting) -> Waiting:
-    """Carries an approved operation out, with an entry of its own for whoever proposed it.
-
-    A refusal for good is its outcome, too; after any other failure it can be approved again.
-    """
+    """Carries an approved operation out, with an entry of its own for whoever proposed it. Raises as `carry_out`."""
     acting = call.on_behalf(waiting, await call.parts.approvals.body(waiting.approval_id))
     summary, code = waiting.summary, "outcome_unknown"
     try:
-        await PERFORM[summary.route](acting, Caller(summary.who, frozenset(summary.proposer_roles)), summary.command_id)
+        await carry_out(acting, Caller(summary.who, frozenset(summary.proposer_roles)), waiting)
         code = "ok"
     except (Refused, RefusedByPlayer) as refused:
         code = refused.code
-        if not TABLE[code].retryable:
-            await _finish(call, waiting, code)
         raise
     finally:
         unrecorded = await call.parts.recording.close(acting.operation, code)
     if unrecorded is not None:
         raise unrecorded
-    return await _finish(call, waiting, DONE)
-
-
-async def _finish(call: Call, waiting: Waiting, outcome: str) -> Waiting:
-    held = waiting.decision
-    if held is None:
-        return waiting
-    done = Decision(held.verdict, held.by, held.at_ms, held.reason, outcome)
-    return await call.parts.approvals.decide(waiting, done)
+    return await finish(call, waiting, DONE)
 
 
 def _concerns(caller: Caller, waiting: Waiting) -> bool:

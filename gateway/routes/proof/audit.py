@@ -14,7 +14,7 @@ from gateway.documents.csv import csv_row
 from gateway.documents.requests import IDENTIFIER
 from gateway.documents.values import rfc3339
 from gateway.http.errors import invalid_field
-from gateway.recording.reading import Numbered, Wanted, newest_first
+from gateway.recording.reading import Numbered, Wanted, begins_later, newest_first
 from gateway.routes.call import ThisCall, answer
 from gateway.routes.proof.moments import Moment, digits, unix_ms_of
 
@@ -48,10 +48,15 @@ class AuditEntryJson(Json):
 
 
 class AuditJson(Json):
-    """Entries, newest first. `cursor` asks for those that follow; null: there are no more here, see the archive."""
+    """Entries, newest first. `cursor` asks for those that follow; null: there are no more here.
+
+    `complete`: false if older entries that may be asked for are in the archive only; then `note` says which.
+    """
 
     entries: list[AuditEntryJson]
     cursor: str | None
+    complete: bool
+    note: str
 
 
 COLUMNS: Final = AuditEntryJson.__struct_fields__
@@ -92,12 +97,25 @@ async def audit(
     call.look(player_id or "", {"format": "csv" if as_csv else "json"} | _asked(wanted))
     found = newest_first(call.parts.control_log, wanted, None if cursor is None else int(cursor))
     if as_csv:
-        headers = {"content-disposition": 'attachment; filename="audit.csv"'}
         first = await anext(found, None)  # before the answer begins: a log that can't be read is a refusal
+        note = await _note(call, wanted)
+        headers = {"content-disposition": 'attachment; filename="audit.csv"', "x-audit-complete": str(not note).lower()}
+        headers |= {"x-audit-note": note} if note else {}
         return StreamingResponse(
             _csv(first, found), media_type="text/csv; charset=utf-8; header=present", headers=headers
         )
-    return await _page(found, limit)
+    entries, more = await _page(found, limit)
+    note = await _note(call, wanted)  # after the entries were read, for some may have gone into the archive meanwhile
+    return answer(AuditJson(entries, more, not note, note))
+
+
+async def _note(call: ThisCall, wanted: Wanted) -> str:
+    """Which entries are missing; "" if none is. Raises LogUnavailable."""
+    oldest = await begins_later(call.parts.control_log, wanted)
+    if oldest is None:
+        return ""
+    number, entry = oldest
+    return f"Entries before number {number} of {rfc3339(entry.time_ms)} are no longer here, but in the archive."
 
 
 def _asked(wanted: Wanted) -> dict[str, Any]:
@@ -107,13 +125,14 @@ def _asked(wanted: Wanted) -> dict[str, Any]:
     return shown | {name: text for name in ("operation", "actor", "outcome") if (text := getattr(wanted, name))}
 
 
-async def _page(found: AsyncIterator[Numbered], limit: int) -> Response:
+async def _page(found: AsyncIterator[Numbered], limit: int) -> tuple[list[AuditEntryJson], str | None]:
+    """The entries of one page, and the cursor of the next one."""
     entries: list[AuditEntryJson] = []
     async for number, entry in found:
         if len(entries) == limit:
-            return answer(AuditJson(entries, str(entries[-1].number)))
+            return entries, str(entries[-1].number)
         entries.append(_shown((number, entry)))
-    return answer(AuditJson(entries, None))
+    return entries, None
 
 
 async def _csv(first: Numbered | None, others: AsyncIterator[Numbered]) -> AsyncIterator[bytes]:

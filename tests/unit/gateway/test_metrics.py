@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from engine.catalog import Campaign, Catalog
 from gateway.figures import CAMPAIGNS_SHOWN_MAX, FRESH_S, HouseFigures
 from gateway.metrics import GatewayMetrics
-from gateway.ports import CampaignFigures, Population
+from gateway.ports import CampaignFigures, ControlUnavailable, Population
 from tests.support.gateway_doubles import SPIN, QuietCluster, ScriptedControl, app_with, calling, send
 
 
@@ -72,8 +72,10 @@ class Counting(ScriptedControl):
     """Tells how often campaigns were asked for, and may have nothing to tell."""
 
     silent = False
+    counted = 0
 
     async def population(self) -> Population | None:
+        self.counted += 1
         return None if self.silent else await super().population()
 
     async def figures(self, campaigns: Sequence[Campaign]) -> Mapping[str, CampaignFigures]:
@@ -103,10 +105,10 @@ async def test_campaigns_levels_and_points_are_shown_as_the_store_counts_them() 
     assert found["players_on_level", (("level", "bronze"), ("rung", "0"))] == 3
     assert (found["points_available", ()], found["gateway_ready", ()]) == (10, 1)
     await figures.refresh()
-    assert len(control.figures_asked) == 1, "asked again too soon"
+    assert (len(control.figures_asked), control.counted) == (1, 1), "asked again too soon"
     now[0] = FRESH_S
     await figures.refresh()
-    assert len(control.figures_asked) == 2
+    assert (len(control.figures_asked), control.counted) == (2, 2)
 
 
 async def test_what_the_store_does_not_tell_is_left_out() -> None:
@@ -115,6 +117,18 @@ async def test_what_the_store_does_not_tell_is_left_out() -> None:
     figures = HouseFigures(QuietCluster("shard s1 is recovering"), control)
     await figures.refresh()
     assert shown(figures) == {("gateway_ready", ()): 0}
+
+
+async def test_before_a_catalog_is_in_force_a_gateway_has_metrics_all_the_same() -> None:
+    class Starting(ScriptedControl):
+        def catalog(self) -> Catalog:
+            raise ControlUnavailable("no catalog is in force yet")
+
+    async with calling(app_with(control=Starting())) as client:
+        response = await client.get("/metrics")
+    assert response.status_code == 200
+    found = samples(response.text)
+    assert ("gateway_ready", ()) in found and ("registered_players", ()) not in found
 
 
 class ManyCampaigns(ScriptedControl):

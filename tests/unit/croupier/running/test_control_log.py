@@ -29,9 +29,10 @@ async def test_entries_are_read_newest_first_in_slices(tmp_path: Path) -> None:
     store = open_store(f"sqlite:{tmp_path}")
     await store.open()
     log = StoredControlLog(store)
-    assert list(await log.before(None, 10)) == []
+    assert (list(await log.before(None, 10)), await log.oldest()) == ([], None)
     await log.append([entry(number) for number in range(1, 8)])
     assert [number for number, _ in await log.before(None, 3)] == [7, 6, 5]
+    assert (await log.oldest() or (0,))[0] == 1
     assert [number for number, _ in await log.before(5, 3)] == [4, 3, 2]
     assert [number for number, _ in await log.before(2, 3)] == [1]
     assert list(await log.before(1, 3)) == []
@@ -43,12 +44,14 @@ async def test_entries_are_read_newest_first_in_slices(tmp_path: Path) -> None:
 
 async def test_a_store_that_is_away_is_said_in_one_sentence(tmp_path: Path) -> None:
     store = FaultyStore(open_store(f"sqlite:{tmp_path}"))
-    store.down |= {"append_control", "control_span"}
+    store.down |= {"append_control", "control_span", "control_entries"}
     log = StoredControlLog(store)  # type: ignore[arg-type]
     with pytest.raises(LogUnavailable, match="can't be written now: down"):
         await log.append([entry(1)])
     with pytest.raises(LogUnavailable, match="can't be read now: down"):
         await log.before(None, 1)
+    with pytest.raises(LogUnavailable, match="can't be read now: down"):
+        await log.oldest()
 
 
 def test_a_command_is_told_with_the_user_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

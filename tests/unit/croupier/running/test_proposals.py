@@ -24,16 +24,19 @@ async def test_put_listed_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert await proposals.decide("a", b"", b"approved") == b"approved"
     assert await proposals.decide("b", b"", b"approved") is None
     assert list(await proposals.listed()) == [FIRST._replace(decision=b"approved")]
+    await proposals.remove("a", b"approved")
+    assert list(await proposals.listed()) == []
     await store.close()
 
 
 async def test_a_store_that_is_away_is_said_so(tmp_path: Path) -> None:
     store = FaultyStore(open_store(f"sqlite:{tmp_path}"))
-    store.down |= {"put_proposal", "proposals", "proposal_body", "decide_proposal"}
+    store.down |= {"put_proposal", "proposals", "proposal_body", "decide_proposal", "remove_proposal"}
     proposals = StoredProposals(store)  # type: ignore[arg-type]
     for call in (
         proposals.put(FIRST, b""),
         proposals.listed(),
+        proposals.remove("a", b"x"),
         proposals.body("a"),
         proposals.decide("a", b"", b"x"),
     ):

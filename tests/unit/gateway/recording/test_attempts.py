@@ -1,5 +1,8 @@
 """Refused attempts: the first is told at once, the rest once a minute with their count; nothing grows without bound."""
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
 from actors.host.clock import now_ms
@@ -7,6 +10,7 @@ from engine.control_entries import ControlEntry
 from gateway.access.auth import ProofAuth
 from gateway.access.keys import ApiKey, ApiKeys
 from gateway.metrics import GatewayMetrics
+from gateway.recording import recording as recording_module
 from gateway.recording.attempts import CALLERS_MAX, OTHERS, WINDOW_MS, RefusedAttempts
 from gateway.recording.recording import LATER_MAX, Recording
 from tests.support.gateway_doubles import MemoryControlLog, RoleAuth, app_with, calling, send
@@ -35,6 +39,15 @@ def test_callers_and_operations_are_told_apart() -> None:
     for who in ("ann", "bob"):
         for operation in ("GET /cluster", "GET /audit"):
             assert attempts.note(attempt(who, operation=operation)) is not None
+
+
+def test_claimed_keys_are_a_sample_and_not_told_apart() -> None:
+    """Whoever sends another key with each request must not fill the log."""
+    attempts = RefusedAttempts()
+    claims = [ControlEntry(START_MS, "", "", "POST /spin", "unauthenticated", f"key k{each}") for each in range(1_000)]
+    assert [told for claim in claims if (told := attempts.note(claim)) is not None] == [claims[0]]
+    (entry,) = attempts.due(START_MS + WINDOW_MS)
+    assert (entry.count, entry.subject) == (999, "key k999")
 
 
 def test_a_crowd_is_told_together() -> None:
@@ -97,3 +110,26 @@ async def test_while_the_log_is_away_a_bounded_number_waits() -> None:
     log.down = ""
     await recording.flush()
     assert len(log.entries) == LATER_MAX
+
+
+async def test_while_the_log_is_slow_a_bounded_number_of_reads_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording_module, "WRITING_MAX", 2)
+    freed = asyncio.Event()
+
+    class Slow(MemoryControlLog):
+        async def append(self, entries: Sequence[ControlEntry]) -> None:
+            await freed.wait()
+            await super().append(entries)
+
+    log = Slow()
+    app = app_with(auth=RoleAuth("support"), control_log=log)
+    async with calling(app) as client:
+        reads = [asyncio.create_task(send(client, "GET /spin/{session_id}")) for _ in range(2)]
+        while len(app.state.parts.recording._writing) < 2:
+            await asyncio.sleep(0)
+        refused = await send(client, "GET /spin/{session_id}")
+        assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+        freed.set()
+        assert [(await read).status_code for read in reads] == [200, 200]
+        assert (await send(client, "GET /spin/{session_id}")).status_code == 200
+    assert [entry.outcome for entry in log.entries] == ["done"] * 3

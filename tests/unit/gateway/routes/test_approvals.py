@@ -15,9 +15,10 @@ from gateway.access.auth import Caller
 from gateway.access.roles import Role
 from gateway.app import GatewayApp
 from gateway.four_eyes import approvals as four_eyes
-from gateway.four_eyes.approvals import KEPT_MS
+from gateway.four_eyes.approvals import CARRIED_OUT_MS, KEPT_MS
 from gateway.http.wire import HttpRequest
 from gateway.ports import Checked
+from gateway.routes import second_person
 from gateway.routes.proof import approvals as routes
 from tests.support.engine_players import CATALOG
 from tests.support.gateway_doubles import (
@@ -205,16 +206,62 @@ async def test_what_was_done_can_not_be_rejected() -> None:
     assert (response.status_code, response.json()["code"]) == (409, "invalid_state")
 
 
-async def test_the_same_request_again_waits_once_and_is_answered_once_it_is_done() -> None:
+async def test_the_same_request_again_waits_once_and_is_not_done_again() -> None:
+    """The engine forgets a command id after a day: it must not even be asked."""
     house = House()
     first = (await house.points()).json()
     again = (await house.points()).json()
     assert (again["approval_id"], again["replayed"], len(house.proposals.held)) == (first["approval_id"], True, 1)
     await house.approve("bob", first["approval_id"])
     answered = await house.points()
+    assert (answered.status_code, answered.json()["code"]) == (409, "invalid_state")
+    assert answered.json()["detail"].startswith("bob approved it at ")
+    assert answered.json()["detail"].endswith(", and it was done.")
+    assert house.done == [("AdjustPoints", "ann:k1")]
+
+
+async def test_a_refusal_is_final() -> None:
+    house = House(ScriptedPlayers(Rejection("insufficient_points", "too few")))
+    approval_id = await house.proposed()
+    assert (await house.approve("bob", approval_id)).status_code == 402
+    house.players._outcome = None
+    assert (await house.approve("bob", approval_id, "a2")).json()["status"] == "refused"
+    assert (await house.points()).json()["detail"].endswith(", and it was refused: insufficient_points.")
+    assert len(house.done) == 1
+
+
+async def test_what_is_approved_but_not_carried_out_is_carried_out_by_its_proposer_once() -> None:
+    house = House(ScriptedPlayers(Unavailable("shard_unavailable", "later")))
+    approval_id = await house.proposed()
+    assert (await house.approve("bob", approval_id)).status_code == 503
+    house.players._outcome = None
+    answered = await house.points()
     assert (answered.status_code, answered.json()["player_id"]) == (200, "p1")
-    assert {command for _, command in house.done} == {"ann:k1"}
     assert told(house)[-1] == (ADD, "done", "ann", "bob")
+    (listed,) = (await house.ask("bob", "/approvals")).json()["approvals"]
+    assert (listed["status"], listed["outcome"]) == ("done", "done")
+    assert (await house.points()).json()["code"] == "invalid_state"
+    assert len(house.done) == 2
+
+
+@pytest.mark.parametrize("by", ["ann", "bob"])
+async def test_an_approval_of_yesterday_without_an_outcome_is_not_carried_out(
+    by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether it was done, and the engine may have forgotten its key."""
+    house = House(ScriptedPlayers(Unavailable("shard_unavailable", "later")))
+    approval_id = await house.proposed()
+    assert (await house.approve("bob", approval_id)).status_code == 503
+    house.players._outcome = None
+    later = second_person.now_ms() + CARRIED_OUT_MS
+    for module in (routes, second_person):
+        monkeypatch.setattr(module, "now_ms", lambda: later)
+    answered = await house.points() if by == "ann" else await house.approve("bob", approval_id, "a2")
+    assert (answered.status_code, answered.json()["code"]) == (409, "invalid_state")
+    assert "propose it anew" in answered.json()["detail"]
+    assert len(house.done) == 1
+    (listed,) = (await house.ask("bob", "/approvals")).json()["approvals"]
+    assert (listed["status"], listed["outcome"]) == ("approved", None)
 
 
 async def test_another_request_under_the_same_key() -> None:
@@ -268,9 +315,27 @@ async def test_without_a_log_nothing_is_proposed_or_approved() -> None:
 
 async def test_too_many_wait() -> None:
     house = House()
-    house.proposals.full = True
-    response = await house.points()
+    house.proposals.most = 1
+    await house.proposed()
+    response = await house.points(key="k2")
     assert (response.status_code, response.json()["code"]) == (429, "overloaded")
+
+
+async def test_what_is_over_makes_room_and_what_is_approved_but_not_done_does_not() -> None:
+    """Else the same request could be proposed anew, and done twice."""
+    house = House(ScriptedPlayers(Unavailable("shard_unavailable", "later")))
+    house.proposals.most = 2
+    approved = await house.proposed()
+    assert (await house.approve("bob", approved)).status_code == 503
+    rejected = (await house.points(key="k2")).json()["approval_id"]
+    assert (await house.points(key="k3")).json()["code"] == "overloaded"
+    await house.reject("bob", rejected)
+    assert (await house.points(key="k3")).status_code == 202
+    assert approved in house.proposals.held and rejected not in house.proposals.held
+    house.players._outcome = None
+    assert (await house.approve("bob", approved)).json()["status"] == "done"
+    assert (await house.points(key="k4")).status_code == 202
+    assert approved not in house.proposals.held
 
 
 async def test_an_unknown_approval() -> None:

@@ -74,6 +74,8 @@ async def test_an_entry_is_shown_whole() -> None:
             }
         ],
         "cursor": None,
+        "complete": True,
+        "note": "",
     }
 
 
@@ -113,6 +115,26 @@ async def test_pages_follow_each_other_and_each_is_told_of() -> None:
     assert [(each.operation, each.outcome, each.who, each.after) for each in looks] == [
         ("GET /audit", "done", "tester", {"format": "json", "operation": "deploy"})
     ] * 5
+
+
+@pytest.mark.parametrize(
+    ("query", "complete"),
+    [
+        ("", False),
+        ("?from=2026-01-01", False),
+        ("?to=2026-01-01T01:00:00Z", False),
+        ("?from=2026-01-01T02:05:00Z", False),  # the clocks of those who write may differ
+        ("?from=2026-01-01T03:00:00Z", True),
+    ],
+)
+async def test_what_is_in_the_archive_only_is_said(query: str, complete: bool) -> None:
+    log = log_of(*MIXED)
+    log.gone = 2
+    page, table = (await ask(log, query)).json(), await ask(log, query, accept="text/csv")
+    note = "Entries before number 3 of 2026-01-01T02:00:00.000Z are no longer here, but in the archive."
+    assert (page["complete"], page["note"]) == (complete, "" if complete else note)
+    assert table.headers["x-audit-complete"] == str(complete).lower()
+    assert table.headers.get("x-audit-note", "") == ("" if complete else note)
 
 
 @pytest.mark.parametrize(
