@@ -128,6 +128,8 @@ class MemoryControlLog:
     def __init__(self) -> None:
         self.entries: list[ControlEntry] = []
         self.down = ""
+        self.gone = 0
+        """So many of the oldest entries are in the archive only."""
 
     async def append(self, entries: Sequence[ControlEntry]) -> None:
         if self.down:
@@ -138,8 +140,14 @@ class MemoryControlLog:
         if self.down:
             raise LogUnavailable(self.down)
         last = len(self.entries) if number is None else min(number - 1, len(self.entries))
-        numbers = range(last, max(0, last - limit), -1)
+        numbers = range(last, max(self.gone, last - limit), -1)
         return [(each, encode_control_entry(self.entries[each - 1])) for each in numbers]
+
+    async def oldest(self) -> tuple[int, bytes] | None:
+        if self.down:
+            raise LogUnavailable(self.down)
+        held = self.entries[self.gone :]
+        return (self.gone + 1, encode_control_entry(held[0])) if held else None
 
     def told(self) -> list[tuple[str, str]]:
         """Operation and outcome of every entry."""
@@ -152,13 +160,17 @@ class MemoryProposals:
     def __init__(self) -> None:
         self.held: dict[str, Proposal] = {}
         self.bodies: dict[str, bytes] = {}
-        self.full = False
+        self.most = 64
 
     async def put(self, proposal: Proposal, body: bytes) -> Proposal | None:
-        if self.full:
+        if proposal.proposal_id not in self.held and len(self.held) >= self.most:
             return None
         self.bodies.setdefault(proposal.proposal_id, body)
         return self.held.setdefault(proposal.proposal_id, proposal)
+
+    async def remove(self, proposal_id: str, decision: bytes) -> None:
+        if self.held[proposal_id].decision == decision:
+            del self.held[proposal_id], self.bodies[proposal_id]
 
     async def listed(self) -> Sequence[Proposal]:
         return list(self.held.values())[::-1]
