@@ -301,6 +301,17 @@ MONEY: dict[str, Callable[[Player, list[Any]], Moves]] = {
 }
 BALANCE_IN_ANSWER = {"r": 13, "deposit": 5, "grant": 2, "rollback": 4, "awards": 1, "withdrawal": 5, "grant_state": 5}
 """Where in the answer to a command the balance after it stands: real, bonus, usable bonus, withdrawable."""
+SESSION_IN_EVENT = {
+    "BetPlaced": 1,
+    "WinCredited": 1,
+    "RoundReversed": 1,
+    "BetTombstoned": 2,
+    "RoundFlagged": 1,
+    "RoundTimedOut": 1,
+    "FlaggedForOperator": 3,
+    "FlagCleared": 3,
+}
+"""Where in an event the round stands, for those that have one."""
 
 
 class Books:
@@ -479,11 +490,18 @@ def show(books: Books, tree: Tree, checkpoints: int) -> None:
         print(f"{currency} balance now: real {sum(player.real for player in mine)}, bonus {bonus}")
 
 
+def session_of(event: list[Any]) -> Any:
+    at = SESSION_IN_EVENT.get(event[0], len(event))
+    return event[at] if at < len(event) else None
+
+
 def verify_receipt(path: Path, key: Key) -> None:
     receipt = json.loads(path.read_text())
     _, size, root = key.checkpoint(receipt["checkpoint"], "the receipt's checkpoint")
     if not receipt["entries"]:
         raise Wrong("the receipt has no entries")
+    if len({proven["version"] for proven in receipt["entries"]}) < len(receipt["entries"]):
+        raise Wrong("the receipt has an entry twice")
     for proven in receipt["entries"]:
         leaf = unbase64(proven["leaf"])
         check_path(proven["index"], size, leaf_hash(leaf), [unbase64(each) for each in proven["path"]], root)
@@ -491,7 +509,7 @@ def verify_receipt(path: Path, key: Key) -> None:
         entry = Unpacked(leaf.partition(b"\n")[2][: int(length)]).value()
         if (kind, int(version), player_id) != ("entry", proven["version"], receipt["player_id"]):
             raise Wrong("the leaf is of another player or version than the receipt says")
-        if not any(receipt["session_id"] in event for event in entry[5]):
+        if receipt["session_id"] not in [session_of(event) for event in entry[5]]:
             raise Wrong("the leaf is of another round than the receipt says")
         for event in entry[5]:
             print(f"leaf {proven['index']} of {size}, player {player_id} version {version}: {json.dumps(event)}")

@@ -14,6 +14,8 @@ from croupier.audit import verify
 from croupier.audit.exporting import export
 from croupier.audit.verifying import Wanted
 from croupier.audit.verifying import verify as verify_all
+from engine import events
+from engine.events.base import Event
 from feeds.audit.receipts import Asked
 from snapshots.archive.bucket import open_bucket
 from snapshots.archive.place import ArchivePlace
@@ -138,9 +140,20 @@ def test_a_receipt_is_checked_and_a_changed_one_refused(honest: ProvenArchive, k
     receipt.write_text(json.dumps(said["receipt"]))
     assert run("receipt", receipt, "--public-key", key).returncode == 1
     said["receipt"]["entries"][0]["index"] -= 1
-    said["receipt"]["session_id"] = "s-other"
-    receipt.write_text(json.dumps(said["receipt"]))
-    assert "another round" in run("receipt", receipt, "--public-key", key).stdout
+    for other in ("s-other", session[:-1], "book"):
+        receipt.write_text(json.dumps({**said["receipt"], "session_id": other}))
+        assert "another round" in run("receipt", receipt, "--public-key", key).stdout
+    receipt.write_text(json.dumps({**said["receipt"], "entries": 2 * said["receipt"]["entries"]}))
+    assert "twice" in run("receipt", receipt, "--public-key", key).stdout
+
+
+def test_it_knows_where_the_round_stands_in_each_event() -> None:
+    known = {
+        str(kind.__struct_config__.tag): kind.__struct_fields__.index("session_id") + 1
+        for kind in vars(events).values()
+        if isinstance(kind, type) and issubclass(kind, Event) and "session_id" in kind.__struct_fields__
+    }
+    assert verify.SESSION_IN_EVENT == known
 
 
 def test_a_checkpoint_is_checked(honest: ProvenArchive, key: Path, tmp_path: Path) -> None:
