@@ -9,7 +9,7 @@ from croupier.audit.walking import Walked, many, patiently
 from snapshots.archive.format import ArchivedRecord
 from snapshots.archive.place import Bucket
 from snapshots.audit.control import read_control
-from snapshots.audit.extents import Extent, Leaves, block_leaves, control_leaves
+from snapshots.audit.extents import Extent, Leaves, block_leaves, control_leaves, counted
 from snapshots.audit.leaves import segment_blocks
 from snapshots.audit.merkle import Growing, Tile, leaf_hash
 from snapshots.audit.notes import Checkpoint
@@ -77,6 +77,15 @@ class TreeCheck:
             )
         if extent.object in self.objects:
             self._faults.add("extent_wrong", f"extent {number}", f"{extent.object} is in the tree twice")
+        wanted, told = counted(extent, self._segments, self._controls), (extent.segments, extent.controls)
+        if self.trusted and told != wanted:
+            self._faults.add(
+                "extent_wrong",
+                f"extent {number}",
+                f"it says that the tree has segments up to {told[0]} and control entries up to {told[1]}, "
+                f"not up to {wanted[0]} and {wanted[1]}",
+            )
+        self._segments = wanted[0]
 
     def _leaves(self, extent: Extent, content: bytes, blocks: list[Records]) -> Leaves | None:
         """None if they can't be told. The blocks that can be read are added to `blocks`."""

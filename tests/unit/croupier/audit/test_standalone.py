@@ -153,7 +153,7 @@ def test_it_knows_where_the_round_stands_in_each_event() -> None:
         for kind in vars(events).values()
         if isinstance(kind, type) and issubclass(kind, Event) and "session_id" in kind.__struct_fields__
     }
-    assert verify.SESSION_IN_EVENT == known
+    assert known == verify.SESSION_IN_EVENT
 
 
 def test_a_checkpoint_is_checked(honest: ProvenArchive, key: Path, tmp_path: Path) -> None:
