@@ -46,6 +46,8 @@ class TreeCheck:
         self._contradicted = False
         self.proven = 0
         """Checkpoints whose root was found."""
+        while self._known and self._known[0].checkpoint.size == 0:
+            self._compare_root(self._known.pop(0))
 
     async def take(self, walked: Walked) -> Sequence[Records]:
         """One more object, in the order of the tree; the records of a segment, block by block."""
@@ -135,12 +137,16 @@ class TreeCheck:
             known = self._known.pop(0)
             if known.checkpoint.size < self.tree.size:
                 continue
-            if known.checkpoint.root == self.tree.root():
-                self.proven += 1
-            elif self.trusted:
-                self._contradict(known)
+            self._compare_root(known)
             if known.tiles:
                 await self._compare_tiles(self.tree.partial())
+
+    def _compare_root(self, known: Known) -> None:
+        """The tree is of the checkpoint's size."""
+        if known.checkpoint.root == self.tree.root():
+            self.proven += 1
+        elif self.trusted:
+            self._contradict(known)
 
     def _contradict(self, known: Known) -> None:
         size = known.checkpoint.size

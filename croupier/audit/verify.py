@@ -25,6 +25,8 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+CONTENT_BYTES_MAX = 1_073_741_824
+"""Of an object, uncompressed: one that has more is not read."""
 Checkpoint = tuple[str, int, bytes]
 """Origin, size and root."""
 
@@ -320,7 +322,8 @@ class Books:
     def __init__(self) -> None:
         self.players: dict[str, Player] = {}
         self.moves: Moves = {}
-        self.entries = 0
+        self.entries = self.controls = 0
+        """How many entries of players, and the last number of the control log."""
         self._logs: dict[str, tuple[int, bytes]] = {}
         """By log: the last record, and its hash."""
         self._records: dict[tuple[str, int], bytes] = {}
@@ -402,23 +405,49 @@ class Archive:
 
     def content(self, extent: dict[str, Any]) -> bytes:
         """The object of an extent, uncompressed; its checksum is that of the compressed bytes."""
-        path = self._folder / str(extent["object"])
+        name = str(extent["object"])
+        if not name.startswith(("segments/", "control/")) or ".." in name.split("/"):
+            raise Wrong(f"extent {extent['number']} is of {name}, which is no object of an archive")
+        path = self._folder / name
         exported = path.with_suffix("")
         if not path.exists():
             if not exported.exists():
-                raise Wrong(f"{extent['object']} is missing")
+                raise Wrong(f"{name} is missing")
             self.exported = True
-            return exported.read_bytes()
-        raw = path.read_bytes()
-        if hashlib.sha256(raw).hexdigest() != extent["sha256"]:
-            raise Wrong(f"{extent['object']} does not have the checksum of extent {extent['number']}")
-        try:
-            done = subprocess.run(["zstd", "-dcq"], input=raw, capture_output=True, check=True)  # noqa: S607
-        except FileNotFoundError:
-            raise Wrong("the program zstd is not there: install it, or ask for an export") from None
-        except subprocess.CalledProcessError:
-            raise Wrong(f"{extent['object']} can't be uncompressed") from None
-        return bytes(done.stdout)
+            with exported.open("rb") as file:
+                return read_within(file, name)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != extent["sha256"]:
+            raise Wrong(f"{name} does not have the checksum of extent {extent['number']}")
+        return uncompressed(path, name)
+
+
+def uncompressed(path: Path, name: str) -> bytes:
+    try:
+        with (
+            path.open("rb") as file,
+            subprocess.Popen(
+                ["zstd", "-dcq"],  # noqa: S607
+                stdin=file,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ) as zstd,
+        ):
+            try:
+                content = read_within(zstd.stdout, name)
+            finally:
+                zstd.stdout.close()  # it ends if it has more to write
+    except FileNotFoundError:
+        raise Wrong("the program zstd is not there: install it, or ask for an export") from None
+    if zstd.returncode != 0:
+        raise Wrong(f"{name} can't be uncompressed")
+    return content
+
+
+def read_within(file: Any, name: str) -> bytes:
+    content: bytes = file.read(CONTENT_BYTES_MAX + 1)
+    if len(content) > CONTENT_BYTES_MAX:
+        raise Wrong(f"{name} has more than {CONTENT_BYTES_MAX} bytes")
+    return content
 
 
 def leaves_of(extent: dict[str, Any], content: bytes, books: Books) -> Iterator[bytes]:
@@ -427,15 +456,22 @@ def leaves_of(extent: dict[str, Any], content: bytes, books: Books) -> Iterator[
     reader = Unpacked(content)
     while reader.more:
         value = reader.value()
-        made = control_leaves(value[1]) if extent["kind"] == "control" else block_leaves(value, books, extent["object"])
+        made = (
+            control_leaves(value[1], books)
+            if extent["kind"] == "control"
+            else block_leaves(value, books, extent["object"])
+        )
         for leaf in made:
             count += 1
             yield leaf
     yield f"object {count} {extent['sha256']} {extent['object']}\n".encode()
 
 
-def control_leaves(entries: list[Any]) -> Iterator[bytes]:
+def control_leaves(entries: list[Any], books: Books) -> Iterator[bytes]:
     for number, entry in entries:
+        if number != books.controls + 1:
+            raise Wrong(f"the control log goes on with entry {number} after {books.controls}")
+        books.controls = number
         yield f"control {number} {len(entry)}\n".encode() + entry
 
 
@@ -458,24 +494,30 @@ def verify_archive(folder: Path, key: Key, since: list[Path]) -> None:
     archive, books, tree = Archive(folder), Books(), Tree()
     known = archive.checkpoints(key)
     known += [(key.checkpoint(path.read_text(), str(path)), str(path)) for path in since]
-    wanted = sorted((each for each in known if each[0][1] > 0), key=lambda each: each[0][1])
+    wanted = sorted(known, key=lambda each: each[0][1])
     if not known:
         raise Wrong("there is no checkpoint: nothing is signed")
+    compare(tree, wanted)
     for extent in archive.extents():
         if extent["first"] != tree.size:
             raise Wrong(f"extent {extent['number']} begins at leaf {extent['first']}, not at {tree.size}")
         for leaf in leaves_of(extent, archive.content(extent), books):
             tree.add(leaf)
-            while wanted and wanted[0][0][1] == tree.size:
-                (_, size, root), place = wanted.pop(0)
-                if tree.root() != root:
-                    raise Wrong(f"{place}: its root is not that of the first {size} leaves")
+            compare(tree, wanted)
     if wanted:
         raise Wrong(f"{wanted[0][1]} is of more leaves than the archive has: its end is missing")
     show(books, tree, len(known))
     if archive.exported:
         print("it is an export: entries and their order are proven; where a record stood in the journal (shard, log,")
         print("number, chain) is not, because checksums are those of the compressed objects")
+
+
+def compare(tree: Tree, wanted: list[tuple[Checkpoint, str]]) -> None:
+    """The tree with those checkpoints that are of its size."""
+    while wanted and wanted[0][0][1] == tree.size:
+        (_, size, root), place = wanted.pop(0)
+        if tree.root() != root:
+            raise Wrong(f"{place}: its root is not that of the first {size} leaves")
 
 
 def show(books: Books, tree: Tree, checkpoints: int) -> None:
@@ -534,7 +576,7 @@ def main() -> int:
     except Wrong as fault:
         print(f"WRONG: {fault}")
         return 1
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as fault:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as fault:
         print(f"WRONG: it can't be read: {fault!r}")
         return 1
     print("sound")
