@@ -11,6 +11,7 @@ from snapshots.audit.merkle import ProofInvalid, check_consistency
 from snapshots.audit.notes import VerifierKey
 from snapshots.audit.receipts import ReceiptInvalid, check_receipt, read_receipt
 from snapshots.audit.tiles import TileReader
+from snapshots.errors import CorruptArchive
 
 
 async def check_receipts(
@@ -30,7 +31,7 @@ async def check_receipts(
             [root] = await tiles.roots([(0, report.covered)])
             growth = await tiles.growth(checkpoint.size)
             check_consistency(checkpoint.size, report.covered, growth, checkpoint.root, root)
-        except (ReceiptInvalid, ProofInvalid) as error:
+        except (ReceiptInvalid, ProofInvalid, CorruptArchive) as error:
             faults.add("receipt_invalid", name, error)
     report.faults += faults.found
     report.fault_count += faults.count

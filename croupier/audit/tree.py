@@ -9,7 +9,7 @@ from croupier.audit.walking import Walked, many, patiently
 from snapshots.archive.format import ArchivedRecord
 from snapshots.archive.place import Bucket
 from snapshots.audit.control import read_control
-from snapshots.audit.extents import Extent, Leaves, block_leaves, control_leaves
+from snapshots.audit.extents import Extent, Leaves, block_leaves, control_leaves, counted
 from snapshots.audit.leaves import segment_blocks
 from snapshots.audit.merkle import Growing, Tile, leaf_hash
 from snapshots.audit.notes import Checkpoint
@@ -46,6 +46,8 @@ class TreeCheck:
         self._contradicted = False
         self.proven = 0
         """Checkpoints whose root was found."""
+        while self._known and self._known[0].checkpoint.size == 0:
+            self._compare_root(self._known.pop(0))
 
     async def take(self, walked: Walked) -> Sequence[Records]:
         """One more object, in the order of the tree; the records of a segment, block by block."""
@@ -77,6 +79,15 @@ class TreeCheck:
             )
         if extent.object in self.objects:
             self._faults.add("extent_wrong", f"extent {number}", f"{extent.object} is in the tree twice")
+        wanted, told = counted(extent, self._segments, self._controls), (extent.segments, extent.controls)
+        if self.trusted and told != wanted:
+            self._faults.add(
+                "extent_wrong",
+                f"extent {number}",
+                f"it says that the tree has segments up to {told[0]} and control entries up to {told[1]}, "
+                f"not up to {wanted[0]} and {wanted[1]}",
+            )
+        self._segments = wanted[0]
 
     def _leaves(self, extent: Extent, content: bytes, blocks: list[Records]) -> Leaves | None:
         """None if they can't be told. The blocks that can be read are added to `blocks`."""
@@ -126,12 +137,16 @@ class TreeCheck:
             known = self._known.pop(0)
             if known.checkpoint.size < self.tree.size:
                 continue
-            if known.checkpoint.root == self.tree.root():
-                self.proven += 1
-            elif self.trusted:
-                self._contradict(known)
+            self._compare_root(known)
             if known.tiles:
                 await self._compare_tiles(self.tree.partial())
+
+    def _compare_root(self, known: Known) -> None:
+        """The tree is of the checkpoint's size."""
+        if known.checkpoint.root == self.tree.root():
+            self.proven += 1
+        elif self.trusted:
+            self._contradict(known)
 
     def _contradict(self, known: Known) -> None:
         size = known.checkpoint.size

@@ -25,6 +25,8 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+CONTENT_BYTES_MAX = 1_073_741_824
+"""Of an object, uncompressed: one that has more is not read."""
 Checkpoint = tuple[str, int, bytes]
 """Origin, size and root."""
 
@@ -194,7 +196,9 @@ class Player:
     """Real money, and the bonus money of each live grant, in minor units."""
 
     def __init__(self) -> None:
-        self.version, self.real = 0, 0
+        self.first = self.version = self.real = 0
+        self.digests = bytearray()
+        """Of the entries `first` to `version`, in case one comes again: 16 bytes each."""
         self.bonus: dict[str, int] = {}
         self.currency = ""
         self.complete = True
@@ -299,6 +303,17 @@ MONEY: dict[str, Callable[[Player, list[Any]], Moves]] = {
 }
 BALANCE_IN_ANSWER = {"r": 13, "deposit": 5, "grant": 2, "rollback": 4, "awards": 1, "withdrawal": 5, "grant_state": 5}
 """Where in the answer to a command the balance after it stands: real, bonus, usable bonus, withdrawable."""
+SESSION_IN_EVENT = {
+    "BetPlaced": 1,
+    "WinCredited": 1,
+    "RoundReversed": 1,
+    "BetTombstoned": 2,
+    "RoundFlagged": 1,
+    "RoundTimedOut": 1,
+    "FlaggedForOperator": 3,
+    "FlagCleared": 3,
+}
+"""Where in an event the round stands, for those that have one."""
 
 
 class Books:
@@ -307,29 +322,45 @@ class Books:
     def __init__(self) -> None:
         self.players: dict[str, Player] = {}
         self.moves: Moves = {}
-        self.entries = 0
+        self.entries = self.controls = 0
+        """How many entries of players, and the last number of the control log."""
         self._logs: dict[str, tuple[int, bytes]] = {}
         """By log: the last record, and its hash."""
+        self._records: dict[tuple[str, int], bytes] = {}
+        """By log and number, what a record holds."""
 
-    def follows(self, record: list[Any], name: str) -> bool:
-        """The record follows the one before it in its log; False if it was archived before."""
+    def follows(self, record: list[Any], payload: bytes, name: str) -> bool:
+        """The record follows the one before it in its log; False if it was archived before, as it is now."""
         seq, previous = self._logs.get(record[3], (record[4] - 1, record[5]))
+        # the hash of a sealed record covers bytes that can't be seen: what can be seen is compared, too
+        digest = hashlib.blake2b(record[5] + record[6] + payload, digest_size=16).digest()
         if record[4] <= seq:
+            if self._records.get((record[3], record[4])) != digest:
+                raise Wrong(f"{name} comes again, but not as it was before")
             return False
         if (record[4], record[5]) != (seq + 1, previous):
             raise Wrong(f"{name} does not follow record {seq}")
         self._logs[record[3]] = record[4], record[6]
+        self._records[record[3], record[4]] = digest
         return True
 
-    def take(self, player_id: str, version: int, data: bytes, place: str) -> None:
-        self.entries += 1
+    def take(self, player_id: str, version: int, data: bytes, place: str, again: bool = False) -> None:
+        """An entry. One that comes `again`, in a record that was archived before, is not counted twice."""
         name = f"{place}: player {player_id} version {version}"
         player = self.players.setdefault(player_id, Player())
-        if player.version == 0 and version > 1:
-            player.complete = False  # the archive begins later
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        if again:
+            at = (version - player.first) * 16
+            if at < 0 or player.digests[at : at + 16] != digest:
+                raise Wrong(f"{name} comes again, but not as it was before")
+            return
+        if player.version == 0:
+            player.first, player.complete = version, version == 1  # else the archive begins later
         elif version != player.version + 1:
             raise Wrong(f"{name} follows version {player.version}")
+        self.entries += 1
         player.version = version
+        player.digests += digest
         entry = Unpacked(data).value()
         if entry[:2] != [player_id, version]:
             raise Wrong(f"{name} holds the entry of {entry[0]} version {entry[1]}")
@@ -358,6 +389,8 @@ class Archive:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.exported = False
+        """Whether an object was read that somebody else had uncompressed: its checksum can't be compared then."""
 
     def extents(self) -> Iterator[dict[str, Any]]:
         for number, path in enumerate(sorted((self._folder / "extents").rglob("*.json"))):
@@ -372,22 +405,49 @@ class Archive:
 
     def content(self, extent: dict[str, Any]) -> bytes:
         """The object of an extent, uncompressed; its checksum is that of the compressed bytes."""
-        path = self._folder / str(extent["object"])
+        name = str(extent["object"])
+        if not name.startswith(("segments/", "control/")) or ".." in name.split("/"):
+            raise Wrong(f"extent {extent['number']} is of {name}, which is no object of an archive")
+        path = self._folder / name
         exported = path.with_suffix("")
         if not path.exists():
             if not exported.exists():
-                raise Wrong(f"{extent['object']} is missing")
-            return exported.read_bytes()
-        raw = path.read_bytes()
-        if hashlib.sha256(raw).hexdigest() != extent["sha256"]:
-            raise Wrong(f"{extent['object']} does not have the checksum of extent {extent['number']}")
-        try:
-            done = subprocess.run(["zstd", "-dcq"], input=raw, capture_output=True, check=True)  # noqa: S607
-        except FileNotFoundError:
-            raise Wrong("the program zstd is not there: install it, or ask for an export") from None
-        except subprocess.CalledProcessError:
-            raise Wrong(f"{extent['object']} can't be uncompressed") from None
-        return bytes(done.stdout)
+                raise Wrong(f"{name} is missing")
+            self.exported = True
+            with exported.open("rb") as file:
+                return read_within(file, name)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != extent["sha256"]:
+            raise Wrong(f"{name} does not have the checksum of extent {extent['number']}")
+        return uncompressed(path, name)
+
+
+def uncompressed(path: Path, name: str) -> bytes:
+    try:
+        with (
+            path.open("rb") as file,
+            subprocess.Popen(
+                ["zstd", "-dcq"],  # noqa: S607
+                stdin=file,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ) as zstd,
+        ):
+            try:
+                content = read_within(zstd.stdout, name)
+            finally:
+                zstd.stdout.close()  # it ends if it has more to write
+    except FileNotFoundError:
+        raise Wrong("the program zstd is not there: install it, or ask for an export") from None
+    if zstd.returncode != 0:
+        raise Wrong(f"{name} can't be uncompressed")
+    return content
+
+
+def read_within(file: Any, name: str) -> bytes:
+    content: bytes = file.read(CONTENT_BYTES_MAX + 1)
+    if len(content) > CONTENT_BYTES_MAX:
+        raise Wrong(f"{name} has more than {CONTENT_BYTES_MAX} bytes")
+    return content
 
 
 def leaves_of(extent: dict[str, Any], content: bytes, books: Books) -> Iterator[bytes]:
@@ -396,15 +456,22 @@ def leaves_of(extent: dict[str, Any], content: bytes, books: Books) -> Iterator[
     reader = Unpacked(content)
     while reader.more:
         value = reader.value()
-        made = control_leaves(value[1]) if extent["kind"] == "control" else block_leaves(value, books, extent["object"])
+        made = (
+            control_leaves(value[1], books)
+            if extent["kind"] == "control"
+            else block_leaves(value, books, extent["object"])
+        )
         for leaf in made:
             count += 1
             yield leaf
     yield f"object {count} {extent['sha256']} {extent['object']}\n".encode()
 
 
-def control_leaves(entries: list[Any]) -> Iterator[bytes]:
+def control_leaves(entries: list[Any], books: Books) -> Iterator[bytes]:
     for number, entry in entries:
+        if number != books.controls + 1:
+            raise Wrong(f"the control log goes on with entry {number} after {books.controls}")
+        books.controls = number
         yield f"control {number} {len(entry)}\n".encode() + entry
 
 
@@ -416,11 +483,10 @@ def block_leaves(records: list[Any], books: Books, place: str) -> Iterator[bytes
         name = f"{place}, log {record[3]} record {record[4]}"
         if not blanked and hashlib.blake2b(record[5] + payload, digest_size=16).digest() != record[6]:
             raise Wrong(f"{name} does not have the hash that it says")
-        new = books.follows(record, name)
+        new = books.follows(record, payload, name)
         for player_id, version, _, data in Unpacked(payload).value()[1]:
             box = sealed.pop(0)[2] if sealed and sealed[0][:2] == [player_id, version] else b""
-            if new:
-                books.take(player_id, version, data, name)
+            books.take(player_id, version, data, name, again=not new)
             yield f"entry {version} {len(data)} {len(box)} {player_id}\n".encode() + data + box
 
 
@@ -428,21 +494,30 @@ def verify_archive(folder: Path, key: Key, since: list[Path]) -> None:
     archive, books, tree = Archive(folder), Books(), Tree()
     known = archive.checkpoints(key)
     known += [(key.checkpoint(path.read_text(), str(path)), str(path)) for path in since]
-    wanted = sorted((each for each in known if each[0][1] > 0), key=lambda each: each[0][1])
+    wanted = sorted(known, key=lambda each: each[0][1])
     if not known:
         raise Wrong("there is no checkpoint: nothing is signed")
+    compare(tree, wanted)
     for extent in archive.extents():
         if extent["first"] != tree.size:
             raise Wrong(f"extent {extent['number']} begins at leaf {extent['first']}, not at {tree.size}")
         for leaf in leaves_of(extent, archive.content(extent), books):
             tree.add(leaf)
-            while wanted and wanted[0][0][1] == tree.size:
-                (_, size, root), place = wanted.pop(0)
-                if tree.root() != root:
-                    raise Wrong(f"{place}: its root is not that of the first {size} leaves")
+            compare(tree, wanted)
     if wanted:
         raise Wrong(f"{wanted[0][1]} is of more leaves than the archive has: its end is missing")
     show(books, tree, len(known))
+    if archive.exported:
+        print("it is an export: entries and their order are proven; where a record stood in the journal (shard, log,")
+        print("number, chain) is not, because checksums are those of the compressed objects")
+
+
+def compare(tree: Tree, wanted: list[tuple[Checkpoint, str]]) -> None:
+    """The tree with those checkpoints that are of its size."""
+    while wanted and wanted[0][0][1] == tree.size:
+        (_, size, root), place = wanted.pop(0)
+        if tree.root() != root:
+            raise Wrong(f"{place}: its root is not that of the first {size} leaves")
 
 
 def show(books: Books, tree: Tree, checkpoints: int) -> None:
@@ -457,11 +532,18 @@ def show(books: Books, tree: Tree, checkpoints: int) -> None:
         print(f"{currency} balance now: real {sum(player.real for player in mine)}, bonus {bonus}")
 
 
+def session_of(event: list[Any]) -> Any:
+    at = SESSION_IN_EVENT.get(event[0], len(event))
+    return event[at] if at < len(event) else None
+
+
 def verify_receipt(path: Path, key: Key) -> None:
     receipt = json.loads(path.read_text())
     _, size, root = key.checkpoint(receipt["checkpoint"], "the receipt's checkpoint")
     if not receipt["entries"]:
         raise Wrong("the receipt has no entries")
+    if len({proven["version"] for proven in receipt["entries"]}) < len(receipt["entries"]):
+        raise Wrong("the receipt has an entry twice")
     for proven in receipt["entries"]:
         leaf = unbase64(proven["leaf"])
         check_path(proven["index"], size, leaf_hash(leaf), [unbase64(each) for each in proven["path"]], root)
@@ -469,7 +551,7 @@ def verify_receipt(path: Path, key: Key) -> None:
         entry = Unpacked(leaf.partition(b"\n")[2][: int(length)]).value()
         if (kind, int(version), player_id) != ("entry", proven["version"], receipt["player_id"]):
             raise Wrong("the leaf is of another player or version than the receipt says")
-        if not any(receipt["session_id"] in event for event in entry[5]):
+        if receipt["session_id"] not in [session_of(event) for event in entry[5]]:
             raise Wrong("the leaf is of another round than the receipt says")
         for event in entry[5]:
             print(f"leaf {proven['index']} of {size}, player {player_id} version {version}: {json.dumps(event)}")
@@ -494,7 +576,7 @@ def main() -> int:
     except Wrong as fault:
         print(f"WRONG: {fault}")
         return 1
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as fault:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as fault:
         print(f"WRONG: it can't be read: {fault!r}")
         return 1
     print("sound")

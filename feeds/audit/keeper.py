@@ -11,6 +11,7 @@ from feeds.audit.extending import Extending
 from feeds.audit.metrics import AuditMetrics
 from feeds.audit.signed import Signed
 from feeds.audit.standing import Standing, day_after, day_in, resume
+from feeds.reading import SinkFailed
 from snapshots.archive.naming import day_of
 from snapshots.archive.place import Bucket
 from snapshots.audit.checkpoints import checkpoint_name, day_end_name, key_name
@@ -71,7 +72,7 @@ class Keeper:
     async def _try(self) -> bool:
         try:
             await self.keep()
-        except (StoreError, OSError) as failure:
+        except (StoreError, SinkFailed, OSError) as failure:
             self._failed(str(failure))
             return False
         except Exception as failure:
@@ -99,7 +100,7 @@ class Keeper:
             pass
 
     async def keep(self) -> None:
-        """Extends the tree by all there is, and signs what is due. Raises StoreError."""
+        """Extends the tree by all there is, and signs what is due. Raises StoreError; SinkFailed without a key."""
         self._more.clear()
         standing, signer = await self._opened()
         try:

@@ -25,12 +25,16 @@ def key_file(settings: AuditedArchiveSettings) -> Path:
 def signers(settings: AuditedArchiveSettings) -> Callable[[str], Signer]:
     """Makes the signer, given the origin of the newest checkpoint: it holds unless the settings name another one.
 
-    Raises SinkFailed if there is no key where the settings say.
+    The key is read when the signer is made: archiving begins without it. What is made raises SinkFailed if there is no
+    key where the settings say.
     """
     wanted = settings.audit
-    try:
-        text = made_key(key_file(settings), LOST) if wanted.key is None else wanted.key.read()
-        seed = read_key(text)
-    except (CredentialMissing, OSError, ValueError) as error:
-        raise SinkFailed(f"There is no key for the audit's checkpoints: {error}") from error
-    return lambda known: Signer(seed, wanted.origin or known)
+
+    def signer(known: str) -> Signer:
+        try:
+            text = made_key(key_file(settings), LOST) if wanted.key is None else wanted.key.read()
+            return Signer(read_key(text), wanted.origin or known)
+        except (CredentialMissing, OSError, ValueError) as error:
+            raise SinkFailed(f"There is no key for the audit's checkpoints: {error}") from error
+
+    return signer

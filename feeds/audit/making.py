@@ -1,6 +1,7 @@
 """How the archive's reader and its keeper are made from their settings."""
 
 import time
+from functools import partial
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -30,7 +31,9 @@ def _now_ms() -> int:
 async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Sink:
     """The archive as the reader `archive` runs it; `settings` is the JSON of AuditedArchiveSettings.
 
-    Raises SinkFailed if a key, the folder or the bucket is not as the settings say.
+    Raises SinkFailed if the archive's key, the folder or the bucket is not as the settings say. What the proof alone
+    needs, its own key and the destinations, is looked for by keeper and publishers, again and again: archiving never
+    waits for it.
     """
     wanted = msgspec.json.decode(settings, type=AuditedArchiveSettings)
     try:
@@ -40,7 +43,7 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
     metrics, archive_metrics = AuditMetrics(registry), ArchiveMetrics(registry)
     control = notes if isinstance(notes, ControlLog) else None
     publishers = [
-        Publisher(name, carrier(each), each.daily, bucket, notes, metrics)
+        Publisher(name, partial(carrier, each), each.daily, bucket, notes, metrics)
         for name, each in wanted.audit.publish.items()
     ]
     keeper = Keeper(

@@ -16,9 +16,8 @@ from snapshots.audit import checkpoints
 from snapshots.audit.leaves import read_entry_leaf
 from snapshots.audit.locating import Found, leaves_of_player
 from snapshots.audit.notes import read_checkpoint
-from snapshots.audit.receipts import FORMAT, ProvenEntry, Receipt, proven
+from snapshots.audit.receipts import FORMAT, ProvenEntry, Receipt, is_of, proven
 from snapshots.audit.tiles import TileReader
-from snapshots.codec import KeyedEntry, checksum, decode_entry
 from snapshots.errors import StoreError
 
 DAYS_MAX: Final = 31
@@ -76,13 +75,13 @@ class Receipts:
         for day in reversed(days[-DAYS_MAX:]):
             leaves = await leaves_of_player(self._bucket, asked.player_id, day)
             version = max([version, *(found.version for found in leaves if found.number is not None)])
-            more = [found for found in leaves if is_of(found.leaf, asked.session_id)]
+            more = [found for found in leaves if is_of(read_entry_leaf(found.leaf), asked.session_id)]
             entries += more
             if entries and not more:
                 break
         if not entries:
             return Said("not_found", version=version)
-        return await self._prove(asked, entries[::-1], version)
+        return await self._prove(asked, _once(entries[::-1]), version)
 
     async def _prove(self, asked: Asked, entries: list[Found], version: int) -> Said:
         stored = await checkpoints.newest(self._bucket)
@@ -112,15 +111,11 @@ def _with_the_next(day: str) -> Sequence[str]:
         return [day]
 
 
+def _once(entries: list[Found]) -> list[Found]:
+    """The first leaf of each version: a record that was archived twice has two."""
+    return list({found.version: found for found in reversed(entries)}.values())[::-1]
+
+
 async def _proven(tiles: TileReader, found: Found) -> ProvenEntry:
     index = found.number or 0
     return proven(found.leaf, found.version, index, await tiles.path(index))
-
-
-def is_of(leaf: bytes, session_id: str) -> bool:
-    """Whether an event of the entry names the round."""
-    if session_id.encode() not in leaf:
-        return False
-    entry = read_entry_leaf(leaf)
-    transition = decode_entry(KeyedEntry(entry.player_id, entry.version, checksum(entry.data), entry.data))
-    return any(getattr(event, "session_id", None) == session_id for event in transition.events)

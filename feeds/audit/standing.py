@@ -5,10 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from snapshots.archive.catalogue import Catalogue
 from snapshots.archive.naming import INDEX, number_of
 from snapshots.archive.place import Bucket
 from snapshots.audit import checkpoints
-from snapshots.audit.extents import EXTENTS, Extent, leaves_of, newest_in, read_extent
+from snapshots.audit.control import CONTROL, read_control
+from snapshots.audit.extents import EXTENTS, Extent, counted, grouped, leaves_of, newest_in, read_extent
 from snapshots.audit.merkle import Growing, leaf_hash
 from snapshots.audit.notes import NoteInvalid, read_checkpoint
 from snapshots.audit.tiles import TileReader
@@ -76,19 +78,55 @@ async def resume(bucket: Bucket) -> Standing:
     last = await newest_in(bucket, EXTENTS)
     if last is None:
         return standing
-    behind: list[Extent] = []
-    number = last
-    while number >= 0 and (extent := await read_extent(bucket, number)).end > standing.tree.size:
-        behind.append(extent)
-        number -= 1
-    for older in range(max(0, number - LATE_MAX + 1), number + 1):
-        standing.note(await read_extent(bucket, older))
-    for extent in reversed(behind):
+    extents = await _checked(bucket, last, standing.tree.size)
+    for extent in extents:
+        if extent.end <= standing.tree.size:
+            standing.note(extent)
+            continue
         if extent.first != standing.tree.size:
             raise CorruptArchive(f"extent {extent.number} begins at {extent.first}, not at {standing.tree.size}")
         content = await bucket.get(extent.object)
         standing.advance(extent, await asyncio.to_thread(_hashes, extent, content))
     return standing
+
+
+async def _checked(bucket: Bucket, last: int, covered: int) -> list[Extent]:
+    """The extents behind the checkpoint and the `LATE_MAX` before them, oldest first.
+
+    How far an extent says that the tree has come is signed by nobody, and a number too high would end the tree, or let
+    the control log be trimmed too far: it must follow from the extent before it, and lie within what the archive has.
+    Raises as `resume`.
+    """
+    found = [await read_extent(bucket, last)]
+    old = 0
+    while found[-1].number > 0 and old <= LATE_MAX:
+        found.append(await read_extent(bucket, found[-1].number - 1))
+        old += found[-1].end <= covered
+    found.reverse()
+    before = (0, 0) if found[0].number == 0 else (found[0].segments, found[0].controls)
+    for extent in found if found[0].number == 0 else found[1:]:
+        if (extent.segments, extent.controls) != (before := counted(extent, *before)):
+            raise CorruptArchive(f"extent {extent.number} says that the tree has come farther than it has")
+    segments, controls = await _newest_segment(bucket), await _control_ends(bucket)
+    if before[0] > segments + LATE_MAX or before[1] not in controls:
+        raise CorruptArchive(f"extent {last} says that the tree has come farther than the archive")
+    return found
+
+
+async def _newest_segment(bucket: Bucket) -> int:
+    """The highest number of the newest day; a late segment may have made it lower than that of the day before."""
+    for day in reversed(await Catalogue(bucket).days()):
+        if names := await bucket.names(f"{INDEX}/{day}"):
+            return max(map(number_of, names))
+    return 0
+
+
+async def _control_ends(bucket: Bucket) -> tuple[int, int]:
+    """How far the tree may have come with the control log: up to before the newest of its objects, or with it."""
+    newest = await newest_in(bucket, CONTROL)
+    if newest is None:
+        return 0, 0
+    return newest - 1, read_control(await bucket.get(f"{CONTROL}/{grouped(newest)}.msgpack.zst"))[-1][0]
 
 
 async def _from_checkpoint(bucket: Bucket) -> Standing:

@@ -6,11 +6,13 @@ one is refused, and there is one order.
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from snapshots.archive.format import ArchivedRecord
+from snapshots.archive.naming import number_of
 from snapshots.archive.place import Bucket
 from snapshots.audit.control import read_control
 from snapshots.audit.leaves import control_leaf, object_leaf, record_leaves, segment_blocks
@@ -18,6 +20,8 @@ from snapshots.errors import CorruptArchive
 
 EXTENTS: Final = "extents"
 FORMAT: Final = 1
+Name = Annotated[str, Meta(pattern=r"^(segments/\d{4}/\d\d/\d\d/\d{12}|control/\d{6}/\d{3}/\d{3})\.msgpack\.zst$")]
+Count = Annotated[int, Meta(ge=0)]
 
 
 class Extent(msgspec.Struct, frozen=True):
@@ -30,18 +34,25 @@ class Extent(msgspec.Struct, frozen=True):
     format: int
     number: int
     kind: Literal["segment", "control"]
-    object: str
+    object: Name
     sha256: str
-    first: int
-    leaves: int
+    first: Count
+    leaves: Count
     blocks: Sequence[int]
-    segments: int
-    controls: int
+    segments: Count
+    controls: Count
 
     @property
     def end(self) -> int:
         """How many leaves the tree has with it."""
         return self.first + self.leaves
+
+
+def counted(extent: Extent, segments: int, controls: int) -> tuple[int, int]:
+    """What an extent must say in `segments` and `controls`, after one that says these."""
+    if extent.kind == "segment":
+        return max(segments, number_of(extent.object)), controls
+    return segments, controls + extent.leaves - 1
 
 
 class Leaves(NamedTuple):

@@ -13,7 +13,8 @@ import msgspec
 from snapshots.audit.leaves import EntryLeaf, read_entry_leaf
 from snapshots.audit.merkle import HASH_SIZE, ProofInvalid, check_inclusion, leaf_hash
 from snapshots.audit.notes import Checkpoint, NoteInvalid, VerifierKey, verified_checkpoint
-from snapshots.errors import CorruptArchive
+from snapshots.codec import KeyedEntry, checksum, decode_entry
+from snapshots.errors import CorruptArchive, CorruptLog
 
 FORMAT: Final = 1
 
@@ -73,10 +74,12 @@ def check_receipt(receipt: Receipt, keys: Sequence[VerifierKey]) -> Checked:
     try:
         checkpoint = verified_checkpoint(receipt.checkpoint, keys)
         entries = [_check(receipt, each, checkpoint) for each in receipt.entries]
-    except (NoteInvalid, ProofInvalid, CorruptArchive) as error:
+    except (NoteInvalid, ProofInvalid, CorruptArchive, CorruptLog) as error:
         raise ReceiptInvalid(str(error)) from error
     if not entries:
         raise ReceiptInvalid("it has no entries")
+    if len({entry.version for entry in entries}) < len(entries):
+        raise ReceiptInvalid("it has an entry twice")
     return Checked(checkpoint, entries)
 
 
@@ -89,9 +92,17 @@ def _check(receipt: Receipt, entry: ProvenEntry, checkpoint: Checkpoint) -> Entr
     found = read_entry_leaf(leaf)
     if (found.player_id, found.version) != (receipt.player_id, entry.version):
         raise ProofInvalid(f"its leaf is version {found.version} of player {found.player_id}")
-    if receipt.session_id.encode() not in found.data:
+    if not is_of(found, receipt.session_id):
         raise ProofInvalid(f"version {found.version} of player {found.player_id} is of another round")
     return found
+
+
+def is_of(entry: EntryLeaf, session_id: str) -> bool:
+    """Whether an event of the entry names the round. Raises CorruptLog."""
+    if session_id.encode() not in entry.data:
+        return False
+    transition = decode_entry(KeyedEntry(entry.player_id, entry.version, checksum(entry.data), entry.data))
+    return any(getattr(event, "session_id", None) == session_id for event in transition.events)
 
 
 def _text(raw: bytes) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from actors.routing.breaker import Breaker
 from feeds.audit.metrics import AuditMetrics
 from feeds.audit.publishing.carriers import Carrier, Undelivered
 from feeds.audit.signed import Signed
-from feeds.reading import Notes
+from feeds.reading import Notes, SinkFailed
 from snapshots.archive.place import Bucket
 from snapshots.audit import checkpoints
 from snapshots.audit.checkpoints import Stored
@@ -34,13 +35,20 @@ class _Delivered(msgspec.Struct):
 
 
 class Publisher:
-    """One destination, by its name in the settings."""
+    """One destination, by its name in the settings. `carrier` makes its carrier; it is called until it can."""
 
     def __init__(
-        self, name: str, carrier: Carrier, daily: bool, bucket: Bucket, notes: Notes, metrics: AuditMetrics
+        self,
+        name: str,
+        carrier: Callable[[], Carrier],
+        daily: bool,
+        bucket: Bucket,
+        notes: Notes,
+        metrics: AuditMetrics,
     ) -> None:
         self.breaker = Breaker(f"audit:{name}")
-        self._name, self._carrier, self._daily = name, carrier, daily
+        self._name, self._make_carrier, self._daily = name, carrier, daily
+        self._carrier: Carrier | None = None
         self._bucket, self._notes, self._metrics = bucket, notes, metrics
         self._ends: deque[Signed] = deque(maxlen=DAYS_OWED_MAX)
         self._newest: Signed | None = None
@@ -78,7 +86,7 @@ class Publisher:
                 await self._begin()
             elif (signed := self._owed()) is not None:
                 await self._carry(signed)
-        except (Undelivered, StoreError) as failure:
+        except (Undelivered, SinkFailed, StoreError) as failure:
             self._failed(str(failure))
             return False
         except Exception as failure:
@@ -97,6 +105,8 @@ class Publisher:
         log.warning("a checkpoint waits for audit destination %s: %s", self._name, why)
 
     async def _carry(self, signed: Signed) -> None:
+        if self._carrier is None:
+            self._carrier = self._make_carrier()
         await self._carrier.carry(signed)
         delivered = self._delivered or _Delivered()
         if signed.ends_day:
@@ -146,4 +156,5 @@ class Publisher:
 
     async def close(self) -> None:
         """Lets go of connections. What is owed is told by the next life."""
-        await self._carrier.close()
+        if self._carrier is not None:
+            await self._carrier.close()

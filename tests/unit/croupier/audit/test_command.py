@@ -1,6 +1,7 @@
 """`croupier audit`: what a person types, and what is said to mistakes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ async def receipt_of(archive: ProvenArchive, path: Path) -> dict[str, object]:
     path.write_text(json.dumps(said["receipt"]))
     found: dict[str, object] = said["receipt"]
     return found
+
+
+def test_a_receipt_beside_a_tile_that_is_cut_off(
+    honest: ProvenArchive, key: str, receipt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said as a fault of that receipt, with all that was found else."""
+    shutil.copytree(honest.folder, tmp_path / "changed")
+    tile = max((tmp_path / "changed/tile/0/000.p").iterdir(), key=lambda path: int(path.name))
+    tile.write_bytes(tile.read_bytes()[:-1])
+    assert main(["audit", "verify", str(tmp_path / "changed"), "--public-key", key, "--receipt", str(receipt)]) == 1
+    assert f"receipt_invalid: {receipt}: tile/0/000.p/87 has 2783 bytes" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -6,14 +6,18 @@ import json
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from croupier.audit import verify
 from croupier.audit.exporting import export
 from croupier.audit.verifying import Wanted
 from croupier.audit.verifying import verify as verify_all
+from engine import events
+from engine.events.base import Event
 from feeds.audit.receipts import Asked
 from snapshots.archive.bucket import open_bucket
 from snapshots.archive.place import ArchivePlace
@@ -97,6 +101,56 @@ def test_a_log_may_begin_with_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("root", [sha256(b"").digest(), bytes(32)], ids=["honest", "forged"])
+def test_an_archive_with_nothing_but_the_end_of_a_day(tmp_path: Path, root: bytes) -> None:
+    """The checkpoint of no leaves has a root, too, and it is compared."""
+    archive = ProvenArchive(tmp_path / "archive")
+
+    async def write() -> None:
+        await archive.keep()
+        archive.now_ms += DAY_MS
+        await archive.keep()
+
+    asyncio.run(write())
+    (archive.folder / archive.signed[0].name).write_text(archive.signer.sign(0, root))
+    (tmp_path / "key").write_text(str(archive.signer.verifier))
+    found = asyncio.run(verify_all(Wanted(ArchivePlace(str(archive.folder)), processes=0))).faults
+    done = run("archive", archive.folder, "--public-key", tmp_path / "key")
+    honest = root != bytes(32)
+    assert [fault.kind for fault in found] == ([] if honest else ["checkpoint_wrong"])
+    assert (done.returncode, "its root is not that" in done.stdout) == (int(not honest), not honest), done.stdout
+
+
+@pytest.mark.parametrize("name", ["/etc/hostname.zst", "segments/../../secret.zst", "control/../../secret.zst"])
+def test_it_reads_no_file_outside_of_the_archive(honest: ProvenArchive, key: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(honest.folder, tmp_path / "changed")
+    path = tmp_path / "changed/extents/000000/000/000.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "object": name}))
+    assert "which is no object of an archive" in run("archive", tmp_path / "changed", "--public-key", key).stdout
+
+
+@needs_zstd
+def test_it_uncompresses_no_more_than_so_many_bytes(
+    honest: ProvenArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [whole, cut] = [tmp_path / "whole.zst", tmp_path / "cut.zst"]
+    whole.write_bytes(zstandard.compress(bytes(1_000_000)))
+    cut.write_bytes(whole.read_bytes()[:-1])
+    assert verify.uncompressed(whole, "it") == bytes(1_000_000)
+    with pytest.raises(verify.Wrong, match="can't be uncompressed"):
+        verify.uncompressed(cut, "it")
+    monkeypatch.setattr(verify, "CONTENT_BYTES_MAX", 999_999)
+    with pytest.raises(verify.Wrong, match="more than 999999 bytes"):
+        verify.uncompressed(whole, "it")
+
+
+def test_the_control_log_has_no_gaps() -> None:
+    books = verify.Books()
+    assert len(list(verify.control_leaves([[1, b"one"], [2, b"two"]], books))) == 2
+    with pytest.raises(verify.Wrong, match="goes on with entry 4 after 2"):
+        list(verify.control_leaves([[4, b"four"]], books))
+
+
 @needs_zstd
 def test_a_bit_is_found(honest: ProvenArchive, key: Path, tmp_path: Path) -> None:
     shutil.copytree(honest.folder, tmp_path / "changed")
@@ -138,9 +192,20 @@ def test_a_receipt_is_checked_and_a_changed_one_refused(honest: ProvenArchive, k
     receipt.write_text(json.dumps(said["receipt"]))
     assert run("receipt", receipt, "--public-key", key).returncode == 1
     said["receipt"]["entries"][0]["index"] -= 1
-    said["receipt"]["session_id"] = "s-other"
-    receipt.write_text(json.dumps(said["receipt"]))
-    assert "another round" in run("receipt", receipt, "--public-key", key).stdout
+    for other in ("s-other", session[:-1], "book"):
+        receipt.write_text(json.dumps({**said["receipt"], "session_id": other}))
+        assert "another round" in run("receipt", receipt, "--public-key", key).stdout
+    receipt.write_text(json.dumps({**said["receipt"], "entries": 2 * said["receipt"]["entries"]}))
+    assert "twice" in run("receipt", receipt, "--public-key", key).stdout
+
+
+def test_it_knows_where_the_round_stands_in_each_event() -> None:
+    known = {
+        str(kind.__struct_config__.tag): kind.__struct_fields__.index("session_id") + 1
+        for kind in vars(events).values()
+        if isinstance(kind, type) and issubclass(kind, Event) and "session_id" in kind.__struct_fields__
+    }
+    assert known == verify.SESSION_IN_EVENT
 
 
 def test_a_checkpoint_is_checked(honest: ProvenArchive, key: Path, tmp_path: Path) -> None:

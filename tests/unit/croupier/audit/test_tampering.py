@@ -85,6 +85,21 @@ def extent_that_begins_elsewhere(folder: Path) -> None:
     path.write_text(path.read_text().replace('"first":', '"first":1', 1))
 
 
+def extent_that_says(name: str) -> Callable[[Path], None]:
+    def tamper(folder: Path) -> None:
+        path = sorted(folder.glob("extents/*/*/*"))[-1]
+        content = msgspec.json.decode(path.read_bytes())
+        path.write_bytes(msgspec.json.encode({**content, name: content[name] + 1}))
+
+    tamper.__name__ = f"extent_with_more_{name}"
+    return tamper
+
+
+def extent_of_an_object_elsewhere(folder: Path) -> None:
+    path = folder / "extents/000000/000/001.json"
+    path.write_text(path.read_text().replace('"object":"', '"object":"../archive/'))
+
+
 def segment_that_is_gone(folder: Path) -> None:
     segments(folder)[1].unlink()
 
@@ -142,6 +157,9 @@ OBJECTS = [
     Case(bit_of_a_root, "checkpoint_invalid", "checkpoints/2026/11/28/"),
     Case(bit_of_the_control_log, "object_changed", "control/000000/000/001"),
     Case(extent_that_begins_elsewhere, "extent_wrong", "extent 1"),
+    Case(extent_that_says("segments"), "extent_wrong", "extent 3"),
+    Case(extent_that_says("controls"), "extent_wrong", "extent 3"),
+    Case(extent_of_an_object_elsewhere, "extent_missing", "extent 1"),
     Case(segment_that_is_gone, "object_missing", "segments/2026/11/28/000000000002"),
     Case(extent_that_is_gone, "extent_missing", "extent 1"),
     Case(segment_that_is_cut_off, "object_damaged", "segments/2026/11/28/000000000003"),

@@ -3,11 +3,12 @@
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from feeds.audit.keys import signers
 from feeds.audit.settings import AuditedArchiveSettings, AuditSettings
-from feeds.audit.standing import resume
+from feeds.audit.standing import LATE_MAX, resume
 from snapshots.archive.place import ArchivePlace
 from snapshots.audit.checkpoints import stored_keys
 from snapshots.audit.extents import leaves_of, read_extent
@@ -165,6 +166,42 @@ async def test_a_tile_that_was_changed_is_not_built_upon(tmp_path: Path) -> None
     archive.new_keeper()
     with pytest.raises(CorruptArchive, match="do not lead to the root"):
         await archive.keep(played.spins("alice", 2))
+
+
+@pytest.mark.parametrize(
+    "told", [("segments", 1_000_000_000), ("segments", 9), ("controls", 2), ("controls", 1_000_000_000)]
+)
+async def test_how_far_an_extent_says_the_tree_has_come_is_not_believed(tmp_path: Path, told: tuple[str, int]) -> None:
+    """Nobody has signed it: the tree would stop for good, or the control log be trimmed of what is not archived."""
+    archive, played = ProvenArchive(tmp_path), PlayedLog()
+    archive.control.add("POST /catalog/deploy")
+    await archive.keep([played.arrive("alice")])
+    await archive.keep(played.spins("alice", 2))
+    path = tmp_path / objects(tmp_path, "extents")[-1]
+    honest = path.read_bytes()
+    path.write_bytes(msgspec.json.encode({**msgspec.json.decode(honest), told[0]: told[1]}))
+    archive.new_keeper()
+    archive.control.trimmed = 0
+    with pytest.raises(CorruptArchive, match=f"extent {path.stem.lstrip('0')} says that the tree has come farther"):
+        await archive.keep(played.spins("alice", 2))
+    assert archive.control.trimmed == 0
+    path.write_bytes(honest)
+    archive.new_keeper()
+    await archive.keep(played.spins("alice", 2))
+    await sound(archive)
+
+
+async def test_many_extents_that_say_the_same_are_not_believed_beyond_the_archive(tmp_path: Path) -> None:
+    archive, played = ProvenArchive(tmp_path), PlayedLog()
+    await archive.keep([played.arrive("alice")])
+    for _ in range(LATE_MAX + 2):
+        await archive.store(played.spins("alice", 1))
+    await archive.keep()
+    for path in sorted((tmp_path / "extents").rglob("*.json"))[1:]:
+        content = msgspec.json.decode(path.read_bytes())
+        path.write_bytes(msgspec.json.encode({**content, "segments": 1_000_000_000}))
+    with pytest.raises(CorruptArchive, match="farther than the archive"):
+        await resume(archive.bucket)
 
 
 async def test_a_store_that_is_away_holds_up_the_control_log_alone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from feeds.audit.publishing import publisher as module
 from feeds.audit.publishing.carriers import Undelivered
 from feeds.audit.publishing.publisher import Publisher
 from feeds.audit.signed import Signed
+from feeds.reading import SinkFailed
 from tests.support.archiving import MemoryNotes, PlayedLog
 from tests.support.proving import DAY_MS, ProvenArchive
 
@@ -42,12 +43,18 @@ class Publishing:
     def __init__(self, archive: ProvenArchive, daily: bool = False) -> None:
         self.archive, self.daily = archive, daily
         self.vault, self.notes = Vault(), MemoryNotes()
+        self.secretless = False
         self.registry = CollectorRegistry()
         self.metrics = AuditMetrics(self.registry)
 
+    def _carrier(self) -> Vault:
+        if self.secretless:
+            raise SinkFailed("the secret is not there")
+        return self.vault
+
     @asynccontextmanager
     async def life(self) -> AsyncIterator[Publisher]:
-        living = Publisher("vault", self.vault, self.daily, self.archive.bucket, self.notes, self.metrics)
+        living = Publisher("vault", self._carrier, self.daily, self.archive.bucket, self.notes, self.metrics)
         living.breaker = Breaker("audit:vault", open_s=0.05)
         before, self.archive.signed = self.archive.signed, _Telling(living)
         self.archive.new_keeper()
@@ -133,6 +140,19 @@ async def test_a_new_life_knows_what_is_owed(tmp_path: Path) -> None:
     async with publishing.life():
         await asyncio.sleep(0.05)
         assert publishing.vault.got == []
+
+
+async def test_one_without_its_secret_is_tried_again(tmp_path: Path) -> None:
+    publishing, played = Publishing(ProvenArchive(tmp_path)), PlayedLog()
+    publishing.secretless = True
+    async with publishing.life():
+        await publishing.archive.keep([played.arrive("alice")])
+        async with asyncio.timeout(5):
+            while publishing.metric("publish_failures_total") < 2:
+                await asyncio.sleep(0.01)
+        assert publishing.metric("publish_waiting") == 1
+        publishing.secretless = False
+        await publishing.until("100001-000000000004")
 
 
 async def test_mail_gets_the_ends_of_days_alone(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from engine.commands import AddBet, Result, Spin
 from feeds.audit import receipts
-from feeds.audit.receipts import Asked, is_of
+from feeds.audit.receipts import Asked
 from feeds.reading import Followed
-from snapshots.audit.receipts import check_receipt, read_receipt
+from snapshots.audit.leaves import read_entry_leaf
+from snapshots.audit.receipts import ReceiptInvalid, check_receipt, is_of, read_receipt
 from snapshots.codec import decode_batch, decode_entry
 from tests.support.archiving import PlayedLog
 from tests.support.proving import DAY_MS, ProvenArchive
@@ -36,9 +37,38 @@ async def test_each_round_has_a_receipt(tmp_path: Path) -> None:
         assert found["outcome"] == "proven"
         checked = check_receipt(read_receipt(json.dumps(found["receipt"]).encode()), [archive.signer.verifier])
         assert [entry.version for entry in checked.entries] == [decode_batch(followed.record.payload)[0].version]
-        leaf = b64decode(found["receipt"]["entries"][0]["leaf"])
+        leaf = read_entry_leaf(b64decode(found["receipt"]["entries"][0]["leaf"]))
         assert is_of(leaf, session_of(followed)) and not is_of(leaf, "book")
         assert len(json.dumps(found["receipt"])) < 2_000
+
+
+async def test_a_receipt_is_of_its_round_alone(tmp_path: Path) -> None:
+    """Not of one whose id begins like it, nor of what else stands in the entry; and it has each entry once."""
+    archive, played = ProvenArchive(tmp_path), PlayedLog()
+    arrival, spins = played.arrive("alice"), played.spins("alice", 12)
+    await archive.keep([arrival, *spins])
+    session = session_of(spins[11])
+    receipt = (await said(archive, "alice", session))["receipt"]
+    for other in (session[:-1], "book"):
+        assert other in b64decode(receipt["entries"][0]["leaf"]).decode(errors="replace")
+        with pytest.raises(ReceiptInvalid, match="of another round"):
+            checked(archive, {**receipt, "session_id": other})
+    with pytest.raises(ReceiptInvalid, match="twice"):
+        checked(archive, {**receipt, "entries": 2 * receipt["entries"]})
+
+
+def checked(archive: ProvenArchive, receipt: Any) -> None:
+    check_receipt(read_receipt(json.dumps(receipt).encode()), [archive.signer.verifier])
+
+
+async def test_a_record_that_was_archived_twice_has_one_entry(tmp_path: Path) -> None:
+    archive, played = ProvenArchive(tmp_path), PlayedLog()
+    arrival, spins = played.arrive("alice"), played.spins("alice", 2)
+    await archive.keep([arrival, *spins])
+    await archive.keep(spins)
+    receipt = (await said(archive, "alice", session_of(spins[0])))["receipt"]
+    assert [entry["index"] for entry in receipt["entries"]] == [3]
+    checked(archive, receipt)
 
 
 async def test_a_round_of_several_entries_has_them_all(tmp_path: Path) -> None:
