@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,15 +21,13 @@ from prometheus_client import CollectorRegistry
 from actors.host.importing import imported
 from croupier.reporting.told import LINE_BYTES_MAX, Told, decode_told
 from feeds.following.runner import Factory
-from feeds.reading import Notes, Sink, SinkFailed
+from feeds.reading import Notes, Sink
 from feeds.reports.schedules.beside import SinkWithSchedules
 from feeds.reports.schedules.destinations import Destination, MailDestination, PlaceDestination
 from feeds.reports.schedules.keeper import Order, ReportFailed, ScheduleKeeper, ScheduleMetrics
 from feeds.reports.schedules.settings import ReportsSettings, ScheduledArchive, ScheduleSettings
 from feeds.reports.schedules.standing import Standings
 from snapshots.archive.bucket import open_bucket
-from snapshots.credentials import CredentialMissing
-from snapshots.errors import StoreUnsuitable
 
 log = logging.getLogger("croupier.reports")
 
@@ -41,7 +40,8 @@ _NOT_PASSED_ON: Final = frozenset({"CROUPIER_CLUSTER_SECRET", "RAY_AUTH_TOKEN"})
 async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Sink:
     """The archive's sink, with the schedules beside it; `settings` is the JSON of ScheduledArchive.
 
-    Raises SinkFailed if a key, a folder or a bucket is not as the settings say.
+    A destination of a report is opened when there is something to deliver: without its key the schedule is late, and
+    the archive goes on. Raises SinkFailed if something that the archive needs is not as the settings say.
     """
     wanted = msgspec.json.decode(settings, type=ScheduledArchive)
     factory: Factory = imported(wanted.sink_factory)
@@ -50,7 +50,7 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
     metrics = ScheduleMetrics(registry)
     keeper = ScheduleKeeper(
         schedules=schedules,
-        destinations={name: _destination(name, each, wanted.reports) for name, each in schedules.items()},
+        destinations={name: _destination(each, wanted.reports) for name, each in schedules.items()},
         maker=ChildMaker(wanted, metrics),
         standings=Standings(notes),
         metrics=metrics,
@@ -59,14 +59,11 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
     return SinkWithSchedules(inner, keeper)
 
 
-def _destination(name: str, schedule: ScheduleSettings, reports: ReportsSettings) -> Destination:
+def _destination(schedule: ScheduleSettings, reports: ReportsSettings) -> Destination:
     if schedule.place is None:
         assert reports.mail is not None  # the settings were checked
         return MailDestination(reports.mail, schedule.mail)
-    try:
-        return PlaceDestination(open_bucket(schedule.place))
-    except (StoreUnsuitable, CredentialMissing) as problem:
-        raise SinkFailed(f"the schedule {name}: {problem}") from problem
+    return PlaceDestination(partial(open_bucket, schedule.place))
 
 
 class ChildMaker:
