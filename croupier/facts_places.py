@@ -29,12 +29,12 @@ def add_places(parser: argparse.ArgumentParser) -> None:
 def archive_place(options: argparse.Namespace) -> ArchivePlace:
     """The archive's place. Raises SettingsInvalid, IntegrationsInvalid."""
     if options.archive:
-        section = load_integrations(options.integrations, with_secrets=True).archive if options.integrations else None
+        section = load_integrations(options.integrations, with_secrets=False).archive if options.integrations else None
         if section is not None and section.place.url == options.archive:
             return section.place
         return _there(ArchivePlace(options.archive))
     if options.integrations:
-        section = load_integrations(options.integrations, with_secrets=True).archive
+        section = load_integrations(options.integrations, with_secrets=False).archive
         if section is not None:
             return section.place
     return _there(default_archive(options.store, os.environ).place)

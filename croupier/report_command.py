@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from croupier.facts_places import add_places, archive_place, demand_extra, facts_folder
 from croupier.integrations import IntegrationsInvalid
-from croupier.reporting.told import Told, encode_told
+from croupier.reporting.told import Told, decode_begin, encode_told
 from croupier.settings import SettingsInvalid
 from snapshots.credentials import CredentialMissing
 from snapshots.errors import StoreError
@@ -67,6 +67,8 @@ def _report(options: argparse.Namespace) -> int:
         if not options.machine:
             raise
         return _refuse(sys.stdout.buffer, Told(refused="report_failed", detail=str(missing)))
+    if options.machine:
+        _take_begin(options)
     from feeds.reports.shelf import read_shelf, shipped_reports
 
     folders = [shipped_reports(), *([Path(options.reports)] if options.reports else [])]
@@ -204,6 +206,23 @@ def _told(shelf: "Shelf", options: argparse.Namespace) -> int:
     except (SettingsInvalid, IntegrationsInvalid) as problem:
         return _refuse(out, Told(refused="report_failed", detail=str(problem)))
     return 0
+
+
+def _take_begin(options: argparse.Namespace) -> None:
+    """Takes over what the process that asked says on the first line of standard input (see `Begin`)."""
+    begin = decode_begin(_line(sys.stdin.fileno()))
+    options.store = begin.store
+    options.integrations = Path(begin.integrations) if begin.integrations else options.integrations
+    options.reports = Path(begin.reports) if begin.reports else options.reports
+    os.environ.update(begin.secrets)  # of this process alone: what others see of its environment stays as it was
+
+
+def _line(source: int) -> bytes:
+    """The first line, and nothing behind it."""
+    read = bytearray()
+    while not read.endswith(b"\n") and (byte := os.read(source, 1)):
+        read += byte
+    return bytes(read)
 
 
 def _end_with_parent() -> None:

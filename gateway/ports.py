@@ -1,6 +1,6 @@
 """What the gateway needs to know about the rest of the cluster, apart from the players themselves."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -218,13 +218,24 @@ class ReportRefused(NamedTuple):
     field: str = ""
 
 
+class ReportPieces(Protocol):
+    """A report's bytes. Whoever got them calls `aclose`, whether the first one was asked for or not."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def __anext__(self) -> Awaitable[bytes]: ...
+
+    async def aclose(self) -> None:
+        """Gives up what has not been read. Does nothing at the end, or a second time."""
+
+
 class ReportStream(NamedTuple):
     """A report on its way. `reconciled`: whether its figures agree with what else was counted; None: not compared."""
 
     content_type: str
     provisional: bool
     reconciled: bool | None
-    pieces: AsyncIterator[bytes]
+    pieces: ReportPieces
 
 
 class ReportsPort(Protocol):

@@ -4,13 +4,10 @@ Each report is made by a process of its own, `croupier report`, which ends with 
 """
 
 import asyncio
-import contextlib
 import logging
-import os
-import sys
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,30 +15,28 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from actors.host.importing import imported
-from croupier.reporting.told import LINE_BYTES_MAX, Told, decode_told
+from croupier.reporting.children import beginning, end, start
+from croupier.reporting.told import Begin, Told, decode_told
 from feeds.following.runner import Factory
-from feeds.reading import Notes, Sink, SinkFailed
+from feeds.reading import Notes, Sink
 from feeds.reports.schedules.beside import SinkWithSchedules
 from feeds.reports.schedules.destinations import Destination, MailDestination, PlaceDestination
 from feeds.reports.schedules.keeper import Order, ReportFailed, ScheduleKeeper, ScheduleMetrics
 from feeds.reports.schedules.settings import ReportsSettings, ScheduledArchive, ScheduleSettings
 from feeds.reports.schedules.standing import Standings
 from snapshots.archive.bucket import open_bucket
-from snapshots.credentials import CredentialMissing
-from snapshots.errors import StoreUnsuitable
 
 log = logging.getLogger("croupier.reports")
 
 MADE_WITHIN_S: Final = 1_800.0
 PIECE_BYTES: Final = 262_144
-_NOT_PASSED_ON: Final = frozenset({"CROUPIER_CLUSTER_SECRET", "RAY_AUTH_TOKEN"})
-"""Secrets that no report needs."""
 
 
 async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Sink:
     """The archive's sink, with the schedules beside it; `settings` is the JSON of ScheduledArchive.
 
-    Raises SinkFailed if a key, a folder or a bucket is not as the settings say.
+    A destination of a report is opened when there is something to deliver: without its key the schedule is late, and
+    the archive goes on. Raises SinkFailed if something that the archive needs is not as the settings say.
     """
     wanted = msgspec.json.decode(settings, type=ScheduledArchive)
     factory: Factory = imported(wanted.sink_factory)
@@ -50,7 +45,7 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
     metrics = ScheduleMetrics(registry)
     keeper = ScheduleKeeper(
         schedules=schedules,
-        destinations={name: _destination(name, each, wanted.reports) for name, each in schedules.items()},
+        destinations={name: _destination(each, wanted.reports) for name, each in schedules.items()},
         maker=ChildMaker(wanted, metrics),
         standings=Standings(notes),
         metrics=metrics,
@@ -59,14 +54,11 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
     return SinkWithSchedules(inner, keeper)
 
 
-def _destination(name: str, schedule: ScheduleSettings, reports: ReportsSettings) -> Destination:
+def _destination(schedule: ScheduleSettings, reports: ReportsSettings) -> Destination:
     if schedule.place is None:
         assert reports.mail is not None  # the settings were checked
         return MailDestination(reports.mail, schedule.mail)
-    try:
-        return PlaceDestination(open_bucket(schedule.place))
-    except (StoreUnsuitable, CredentialMissing) as problem:
-        raise SinkFailed(f"the schedule {name}: {problem}") from problem
+    return PlaceDestination(partial(open_bucket, schedule.place))
 
 
 class ChildMaker:
@@ -76,47 +68,38 @@ class ChildMaker:
         self._metrics = metrics
         for schedule in settings.reports.schedules.values():
             metrics.unreconciled.labels(schedule.report)
-        self._places: Mapping[str, str | None] = {
-            "store": settings.store,
-            "integrations": settings.integrations,
-            "reports": None if settings.reports.definitions is None else str(settings.reports.definitions),
-        }
+        self._settings = settings
 
     async def make(self, order: Order, into: Path) -> bool:
         """See Maker."""
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "croupier", "report", order.report, "--machine"),
-            *self._options(order),
-            env={name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=LINE_BYTES_MAX,
-        )
+        begin = await asyncio.to_thread(self._begin)
+        child = await start(order.report, _options(order), order.parameters, begin)
         try:
             async with asyncio.timeout(MADE_WITHIN_S):
                 told = await _written(child, into)
         except TimeoutError:
             raise ReportFailed(f"the report was not made within {MADE_WITHIN_S:.0f} s") from None
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                if child.returncode is None:
-                    child.kill()
+            end(child)
             await child.wait()
         if told.reconciled is False:
             self._metrics.unreconciled.labels(order.report).inc()
             log.error("the report %s has figures that differ from what else was counted", order.report)
         return not told.provisional
 
-    def _options(self, order: Order) -> list[str]:
-        """Values are joined to their options: one that begins with a hyphen is no option of its own."""
-        options: dict[str, str | None] = {
-            "format": order.format,
-            "from": _instant(order.period.from_ms),
-            "to": _instant(order.period.to_ms),
-            "time-zone": order.time_zone,
-        }
-        named = [f"--{name}={value}" for name, value in {**options, **self._places}.items() if value is not None]
-        return named + [f"--set={name}={value}" for name, value in order.parameters.items()]
+    def _begin(self) -> Begin:
+        settings = self._settings
+        definitions = settings.reports.definitions
+        return beginning(settings.store, settings.integrations, None if definitions is None else str(definitions))
+
+
+def _options(order: Order) -> dict[str, str | None]:
+    return {
+        "format": order.format,
+        "from": _instant(order.period.from_ms),
+        "to": _instant(order.period.to_ms),
+        "time-zone": order.time_zone,
+    }
 
 
 async def _written(child: asyncio.subprocess.Process, into: Path) -> Told:

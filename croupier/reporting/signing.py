@@ -18,7 +18,7 @@ def audit_signer(store: str, integrations: Path | None, checkpoint: str) -> Sign
 
     None: there is no key here; it is never made here. Raises SettingsInvalid if the key is none.
     """
-    known = load_integrations(integrations, with_secrets=True) if integrations is not None else None
+    known = load_integrations(integrations, with_secrets=False) if integrations is not None else None
     archive = (known and known.archive) or default_archive(store, os.environ)
     audit = (known and known.audit) or AuditSettings()
     settings = AuditedArchiveSettings(

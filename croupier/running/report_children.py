@@ -1,19 +1,18 @@
 """Reports for the gateway: each is made by a process of its own, which is ended when nobody wants it any more."""
 
 import asyncio
-import contextlib
 import logging
 import os
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 from prometheus_client import Counter
 
 from croupier.integrations import load_integrations
-from croupier.reporting.told import LINE_BYTES_MAX, Told, decode_told
+from croupier.reporting.children import beginning, end, start
+from croupier.reporting.told import Begin, Told, decode_told
 from croupier.settings import Settings
 from feeds.reports.definition import Definition
 from feeds.reports.shelf import read_shelf, shipped_reports
@@ -63,16 +62,20 @@ class ReportChildren:
         except BaseException:
             self._places += 1
             raise
-        told = await _first_line(child)
+        try:
+            told = await _first_line(child)
+        except BaseException:
+            end(child)  # whoever asked has left
+            raise
         if told.refused or not told.content_type:
-            _end(child)
+            end(child)
             await child.wait()
             code = "report_unavailable" if told.refused == "report_failed" else told.refused
             return ReportRefused(code or "report_unavailable", told.detail, told.field)
         if told.reconciled is False:
             self.unreconciled.labels(asked.name).inc()
             log.error("the report %s has figures that differ from what else was counted", asked.name)
-        return ReportStream(told.content_type, told.provisional, told.reconciled, _pieces(child))
+        return ReportStream(told.content_type, told.provisional, told.reconciled, _Pieces(child))
 
     async def close(self) -> None:
         """Ends what is being made."""
@@ -81,12 +84,8 @@ class ReportChildren:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _started(self, asked: ReportAsked) -> asyncio.subprocess.Process:
-        command = [sys.executable, "-m", "croupier", "report", asked.name, "--machine", *self._arguments(asked)]
-        environment = {name: value for name, value in os.environ.items() if name != "CROUPIER_CLUSTER_SECRET"}
-        child = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX,
-            env=environment,
-        )  # fmt: skip
+        begin = await asyncio.to_thread(self._begin)
+        child = await start(asked.name, _options(asked), asked.parameters, begin)
         task = asyncio.create_task(_watch(child), name="report")
         self._running.add(task)
         task.add_done_callback(self._gone)
@@ -96,19 +95,17 @@ class ReportChildren:
         self._running.discard(task)
         self._places += 1
 
-    def _arguments(self, asked: ReportAsked) -> list[str]:
-        """Values are joined to their options: one that begins with a hyphen is no option of its own."""
-        options: dict[str, str | None] = {
-            "format": asked.form,
-            "from": asked.since,
-            "to": asked.until,
-            "time-zone": asked.time_zone,
-            "store": self._settings.store,
-            "integrations": None if self._settings.integrations is None else str(self._settings.integrations),
-            "reports": None if self._reports is None else str(self._reports),
-        }
-        found = [f"--{name}={value}" for name, value in options.items() if value is not None]
-        return found + [f"--set={name}={value}" for name, value in asked.parameters.items()]
+    def _begin(self) -> Begin:
+        integrations, reports = self._settings.integrations, self._reports
+        return beginning(
+            self._settings.store,
+            None if integrations is None else str(integrations),
+            None if reports is None else str(reports),
+        )
+
+
+def _options(asked: ReportAsked) -> dict[str, str | None]:
+    return {"format": asked.form, "from": asked.since, "to": asked.until, "time-zone": asked.time_zone}
 
 
 def own_reports(settings: Settings) -> Path | None:
@@ -150,17 +147,27 @@ async def _first_line(child: asyncio.subprocess.Process) -> Told:
         return Told(refused="report_failed", detail="The process that makes the report ended; the log says why.")
 
 
-async def _pieces(child: asyncio.subprocess.Process) -> AsyncIterator[bytes]:
-    """The report's bytes. If the child fails half-way, so does this: nobody takes a part for the whole."""
-    assert child.stdout is not None
-    try:
-        while piece := await child.stdout.read(PIECE_BYTES):
-            yield piece
-        code = await child.wait()
-        if code:
+class _Pieces:
+    """Implements `gateway.ports.ReportPieces`. No generator: one that was never begun has nothing to close."""
+
+    def __init__(self, child: asyncio.subprocess.Process) -> None:
+        self._child = child
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """If the process fails half-way, so does this: nobody takes a part for the whole."""
+        assert self._child.stdout is not None
+        if piece := await self._child.stdout.read(PIECE_BYTES):
+            return piece
+        if code := await self._child.wait():
             raise RuntimeError(f"a report was cut off: its process ended with exit code {code}")
-    finally:
-        _end(child)
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """See ReportPieces."""
+        end(self._child)
 
 
 async def _watch(child: asyncio.subprocess.Process) -> None:
@@ -171,11 +178,5 @@ async def _watch(child: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         log.error("a report took more than %.0f s and was ended", WHOLE_S)
     finally:
-        _end(child)
+        end(child)
         await child.wait()
-
-
-def _end(child: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        if child.returncode is None:
-            child.kill()

@@ -101,9 +101,7 @@ class Call:
 
         `others` are parameters that are known beside those in the handler's signature.
         """
-        self._check_parameters(
-            {field.alias for field in self._request.scope["route"].dependant.query_params} | {*others}
-        )
+        self.demand_parameters(others)
         route, scope = self.route, self._request.scope
         request = HttpRequest(sent_method(scope), target(scope), scope["query_string"], self.headers, self.body)
         caller = admit(self.parts.auth, route.name, route.roles, request)
@@ -176,7 +174,9 @@ class Call:
             return self.parts.routes[self.proposal.summary.route]
         return self.parts.routes[f"{self._request.method} {self._request.scope['route'].path}"]
 
-    def _check_parameters(self, known: set[str]) -> None:
+    def demand_parameters(self, others: Collection[str]) -> None:
+        """Refuses parameters that are neither in the handler's signature nor among `others`. Raises Refused."""
+        known = {field.alias for field in self._request.scope["route"].dependant.query_params} | {*others}
         names = [name for name, _ in self._request.query_params.multi_items()]
         wrong = [
             FieldError(ascii(name[:64])[1:-1], "is not a parameter of this route")

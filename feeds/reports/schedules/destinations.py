@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate
 from pathlib import Path
@@ -15,7 +15,7 @@ from feeds.notifications.settings import MailSettings
 from feeds.reports.schedules.settings import Format
 from snapshots.archive.place import Bucket
 from snapshots.credentials import CredentialMissing
-from snapshots.errors import AlreadyStored, ArchiveUnavailable
+from snapshots.errors import AlreadyStored, ArchiveUnavailable, StoreUnsuitable
 
 FILE_BYTES_MAX = 268_435_456
 """Of a report that is brought to a folder or a bucket."""
@@ -52,22 +52,34 @@ class Destination(Protocol):
 
 
 class PlaceDestination:
-    """A folder or a bucket."""
+    """A folder or a bucket. It is opened when something is first brought there: a destination whose key is gone fails
+    its own schedules, and nothing else.
+    """
 
     once = True
 
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
+    def __init__(self, open_place: Callable[[], Bucket]) -> None:
+        self._open_place = open_place
+        self._bucket: Bucket | None = None
 
     async def deliver(self, delivery: Delivery) -> None:
         """See Destination. What lies there under the name stays, even if the report would now say something else."""
+        bucket = self._opened()
         content = await _content(delivery, FILE_BYTES_MAX, "choose a shorter period")
         try:
-            await self._bucket.put_new(delivery.name, content)
+            await bucket.put_new(delivery.name, content)
         except AlreadyStored:
             return
         except ArchiveUnavailable as problem:
             raise DeliveryFailed(str(problem).replace("the archive", "the destination")) from problem
+
+    def _opened(self) -> Bucket:
+        if self._bucket is None:
+            try:
+                self._bucket = self._open_place()
+            except (StoreUnsuitable, CredentialMissing) as problem:
+                raise DeliveryFailed(f"the destination can't be opened: {problem}") from problem
+        return self._bucket
 
 
 class MailDestination:

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from fastapi import Path, Query
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway.access.admission import forbidden
 from gateway.access.auth import Caller
@@ -12,7 +13,7 @@ from gateway.access.roles import PEOPLE, PLATFORM
 from gateway.declaring import Routes
 from gateway.documents.base import Json
 from gateway.http.errors import Refused, invalid_field
-from gateway.ports import ReportAsked, ReportListed, ReportRefused, ReportsPort
+from gateway.ports import ReportAsked, ReportListed, ReportRefused, ReportsPort, ReportStream
 from gateway.routes.call import ThisCall, answer
 
 routes = Routes()
@@ -50,6 +51,20 @@ class ReportsJson(Json):
     reports: list[ReportJson]
 
 
+class _Streamed(StreamingResponse):
+    """Ends what makes the report with the answer, also with one whose first byte was never sent."""
+
+    def __init__(self, report: ReportStream, headers: Mapping[str, str]) -> None:
+        super().__init__(report.pieces, media_type=report.content_type, headers=headers)
+        self._pieces = report.pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._pieces.aclose()
+
+
 @routes.read("GET /reports", roles=ROLES, answers=ReportsJson, refuses=("report_unavailable",), asks_player=False)
 async def listed(call: ThisCall) -> Response:
     """The reports there are for the caller's role."""
@@ -71,13 +86,13 @@ async def made(
     Without a period it is about yesterday. `X-Report-Provisional: true`: the archive does not cover it all yet.
     """
     port = _port(call)
+    caller = call.admit([key for key, _ in call.query_items()])
     known = {report.name: report for report in await port.listed()}
     report = known.get(name)
-    asked = [key for key, _ in call.query_items()]
-    own = {parameter.name for parameter in report.parameters} if report else {*asked}
-    caller = call.admit(own)
     if report is None or not _may(caller, report):
         raise _not_yours(caller, name, known)
+    own = {parameter.name for parameter in report.parameters}
+    call.demand_parameters(own)
     given = {key: text for key, text in call.query_items() if key in own}
     call.look(given.get("player_id", ""), {"report": f"{name}.{format}", **dict(call.query_items())})
     found = await port.ask(ReportAsked(name, format, begin, end, time_zone, given))
@@ -87,7 +102,7 @@ async def made(
     headers["x-report-provisional"] = str(found.provisional).lower()
     if found.reconciled is not None:
         headers["x-report-reconciled"] = str(found.reconciled).lower()
-    return StreamingResponse(found.pieces, media_type=found.content_type, headers=headers)
+    return _Streamed(found, headers)
 
 
 def _port(call: ThisCall) -> ReportsPort:

@@ -82,7 +82,7 @@ async def live(folder: Path) -> None:
     keeper = ScheduleKeeper(
         {"placed": schedule(place=ArchivePlace("there")), "mailed": schedule(mail=("a@b.example",))},
         {
-            "placed": PlaceDestination(open_bucket(ArchivePlace(str(folder / "there")))),
+            "placed": PlaceDestination(lambda: open_bucket(ArchivePlace(str(folder / "there")))),
             "mailed": Mailbox(folder / "mails"),
         },
         Maker(),

@@ -31,6 +31,6 @@ class ScriptedReports:
         return ReportStream("text/csv; charset=utf-8", True, self._reconciled, _told(b"day,ggr\r\n", b"x,1.00\r\n"))
 
 
-async def _told(*pieces: bytes) -> AsyncIterator[bytes]:
+async def _told(*pieces: bytes) -> AsyncGenerator[bytes, None]:
     for piece in pieces:
         yield piece

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from prometheus_client import CollectorRegistry
 
+from croupier.reporting import scheduling
 from feeds.notifications.settings import MailSettings
 from feeds.reports.schedules.agenda import dues, period_before
 from feeds.reports.schedules.destinations import Delivery, DeliveryFailed, Destination, PlaceDestination
@@ -17,7 +18,8 @@ from feeds.reports.schedules.keeper import Order, ReportFailed, ScheduleKeeper, 
 from feeds.reports.schedules.settings import ReportsSettings, ScheduleSettings
 from feeds.reports.schedules.standing import PREFIX, Standings
 from snapshots.archive.bucket import open_bucket
-from snapshots.archive.place import ArchivePlace
+from snapshots.archive.place import ArchivePlace, Bucket
+from snapshots.credentials import Credential
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -90,7 +92,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._real = PlaceDestination(open_bucket(ArchivePlace(str(folder))))
+        self._real = PlaceDestination(lambda: open_bucket(ArchivePlace(str(folder))))
         self.asked: list[str] = []
         self.fate = Fate()
 
@@ -330,6 +332,32 @@ async def test_a_failure_is_counted_and_tried_again(tmp_path: Path) -> None:
     assert place.files() == files_of(["2026-06-01"])
     assert world.metric("reports_overdue_seconds") == 0
     assert world.metric("reports_delivered_total") == 1
+
+
+async def test_a_destination_whose_key_is_gone_is_tried_again_until_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archive's process keeps the schedules: it must begin whatever became of a schedule's key."""
+    key = Credential(env="KEY_OF_THE_REPORTS")
+    monkeypatch.delenv("KEY_OF_THE_REPORTS", raising=False)
+    place = schedule(place=ArchivePlace("s3://reports", access_key_id=key, secret_access_key=key))
+    opened: list[ArchivePlace] = []
+
+    def open_instead(wanted: ArchivePlace) -> Bucket:
+        assert wanted.access_key_id is not None
+        wanted.access_key_id.read()
+        opened.append(wanted)
+        return open_bucket(ArchivePlace(str(tmp_path)))
+
+    monkeypatch.setattr(scheduling, "open_bucket", open_instead)
+    destination = scheduling._destination(place, ReportsSettings({"closing": place}))
+    world = World(place, destination, local("2026-06-01T12:00"))
+    await world.live(local("2026-06-02T04:30"))
+    assert world.metric("reports_delivery_failures_total") > 1
+    assert world.metric("reports_overdue_seconds") > 0
+    monkeypatch.setenv("KEY_OF_THE_REPORTS", "here again")
+    await world.live(local("2026-06-02T06:00"))
+    assert len(opened) == 1 and world.metric("reports_delivered_total") == 1
 
 
 async def test_a_schedule_that_fails_holds_up_no_other(tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
 """Reports over HTTP: who may ask for which, what reaches the process that makes it, and what comes back."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
 import pytest
 
-from gateway.ports import ReportAsked, ReportRefused
+from gateway.ports import ReportAsked, ReportListed, ReportRefused, ReportStream
+from gateway.routes.proof.reports import _Streamed
 from tests.support.gateway_doubles import RoleAuth, ScriptedReports, app_with, calling
 
 
@@ -62,3 +67,50 @@ async def test_other_names_reach_nobody(path: str) -> None:
         response = await client.get(path)
     assert response.status_code in (400, 404)
     assert reports.asked == []
+
+
+class Unread:
+    """The pieces of a report that nobody has asked for yet."""
+
+    closed = False
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        raise AssertionError
+
+    async def __anext__(self) -> bytes:
+        raise AssertionError
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_a_report_whose_client_leaves_before_the_first_byte_is_closed() -> None:
+    """The control log is told of the answer before it begins; meanwhile the client may leave."""
+    pieces, begun = Unread(), asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await begun.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    response = _Streamed(ReportStream("text/csv", False, None, pieces), {})
+    async with asyncio.timeout(5):
+        await response({"type": "http", "method": "GET", "asgi": {"spec_version": "2.3"}}, receive, send)
+    assert pieces.closed
+
+
+async def test_nobody_who_has_not_proved_who_he_is_makes_the_gateway_read_the_reports() -> None:
+    class Counting(ScriptedReports):
+        looked = 0
+
+        async def listed(self) -> list[ReportListed]:
+            self.looked += 1
+            return [*await super().listed()]
+
+    reports = Counting()
+    async with calling(app_with(reports=reports, auth=RoleAuth())) as client:
+        assert (await client.get("/reports/ggr.csv?colour=red")).status_code in (401, 403)
+    assert reports.looked == 0
