@@ -1,6 +1,6 @@
 """Two reports, for different roles."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from gateway.ports import ReportAsked, ReportListed, ReportParameter, ReportRefused, ReportStream
 
