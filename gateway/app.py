@@ -129,7 +129,7 @@ def create_app(
         history=history,
     )
     app.state.metrics = metrics
-    app.state.figures = HouseFigures(cluster, control)
+    app.state.figures = HouseFigures(cluster, control, control_log)
     metrics.registry.register(app.state.figures)
     app.router.routes.extend(_routes(settings.sandbox))
     app.add_middleware(Recorder, recording=recording)

@@ -9,7 +9,15 @@ from prometheus_client.registry import Collector
 
 from engine.amounts import MICRO
 from engine.catalog import Campaign, Catalog
-from gateway.ports import CampaignFigures, ClusterPort, ControlPort, ControlUnavailable, Population
+from gateway.ports import (
+    CampaignFigures,
+    ClusterPort,
+    ControlLogPort,
+    ControlPort,
+    ControlUnavailable,
+    LogUnavailable,
+    Population,
+)
 
 FRESH_S: Final = 5.0
 """Figures are read again when they are older: whoever asks for `/metrics` can't keep the store busy."""
@@ -20,8 +28,15 @@ CAMPAIGNS_SHOWN_MAX: Final = 200
 class HouseFigures(Collector):
     """Every gateway shows the same figures: `max by (…)` of them, not their sum, is the house's."""
 
-    def __init__(self, cluster: ClusterPort, control: ControlPort, clock: Callable[[], float] = time.monotonic) -> None:
-        self._cluster, self._control, self._clock = cluster, control, clock
+    def __init__(
+        self,
+        cluster: ClusterPort,
+        control: ControlPort,
+        control_log: ControlLogPort,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cluster, self._control, self._control_log, self._clock = cluster, control, control_log, clock
+        self._entries: int | None = None
         self._read_s = float("-inf")
         self._catalog: Catalog | None = None
         self._population: Population | None = None
@@ -36,6 +51,7 @@ class HouseFigures(Collector):
         if self._clock() - self._read_s < FRESH_S:
             return
         self._read_s = self._clock()
+        self._entries = await self._entries_held()
         try:
             self._catalog = self._control.catalog()
             self._population = await self._control.population()
@@ -45,10 +61,21 @@ class HouseFigures(Collector):
         self._shown = _latest(self._catalog)
         self._figures = await self._control.figures(self._shown)
 
+    async def _entries_held(self) -> int | None:
+        """How many entries the control log has, which is full some day; None: not known now."""
+        try:
+            oldest, newest = await self._control_log.oldest(), await self._control_log.before(None, 1)
+        except LogUnavailable:
+            return None
+        return newest[0][0] - oldest[0] + 1 if oldest is not None and newest else 0
+
     def collect(self) -> Iterator[Metric]:
         """What Prometheus reads."""
         ready, _ = self._cluster.ready()
         yield GaugeMetricFamily("gateway_ready", "1: every slot of players has a serving shard", value=int(ready))
+        if self._entries is not None:
+            held = "Entries of the control log that the store holds; a million are the most"
+            yield GaugeMetricFamily("control_log_entries", held, value=self._entries)
         if self._population is not None:
             yield from _people(self._population)
             yield from self._points(self._population)

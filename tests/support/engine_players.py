@@ -33,6 +33,7 @@ from engine.player import Replayed, execute, query
 from engine.queries import Query, QueryBody
 from engine.rejections import Rejection
 from engine.state import Player
+from engine.state.window import Window
 
 NOW_MS = 1_767_225_600_000
 DAY_MS = 86_400_000
@@ -104,6 +105,10 @@ class EnginePlayers:
 
     def submit(self, player_id: str, command_id: str, body: CommandBody | QueryBody, on_outcome: OnOutcome) -> None:
         on_outcome(self._outcome(self._players.setdefault(player_id, Player.new(player_id)), command_id, body))
+
+    def forget(self, player_id: str) -> None:
+        """The player remembers no command any more, as after some days."""
+        self._players[player_id].window = Window()
 
     def _outcome(self, player: Player, command_id: str, body: CommandBody | QueryBody) -> Outcome:
         while (due := next_due(player.state)) is not None and due.time_ms <= self.now_ms:

@@ -25,7 +25,7 @@ from feeds.reports.schedules.keeper import ScheduleMetrics
 from feeds.webhooks.metrics import WebhookMetrics
 from gateway.figures import HouseFigures
 from gateway.metrics import GatewayMetrics
-from tests.support.gateway_doubles import QuietCluster, ScriptedControl
+from tests.support.gateway_doubles import MemoryControlLog, QuietCluster, ScriptedControl
 
 Metrics = dict[str, frozenset[str]]
 """Labels by name. The name is as Prometheus stores it: with `_total`, or a histogram's `_bucket`, `_sum`, `_count`."""
@@ -46,7 +46,7 @@ def exported() -> Metrics:
 
 def _registries() -> dict[str, CollectorRegistry]:
     gateway = GatewayMetrics()
-    figures = HouseFigures(QuietCluster(""), ScriptedControl())
+    figures = HouseFigures(QuietCluster(""), ScriptedControl(), MemoryControlLog())
     asyncio.run(figures.refresh())
     gateway.registry.register(figures)
     WatchMetrics(gateway.registry)

@@ -57,8 +57,13 @@ def test_refused_attempts_and_the_start_are_told(proven: CroupierUp) -> None:
     assert (found[0]["outcome"], found[0]["subject"], found[0]["who"]) == ("unauthenticated", "key game_server", "")
     refused = [entry for entry in audit(proven, "?operation=/audit") if entry["outcome"] == "forbidden"]
     assert (refused[0]["who"], refused[0]["role"]) == ("ann", "marketing_manager")
+    user = pwd.getpwuid(os.getuid()).pw_name
     (start,) = audit(proven, "?operation=croupier up")
-    assert (start["who"], start["subject"]) == (pwd.getpwuid(os.getuid()).pw_name, "started")
+    assert (start["who"], start["subject"]) == (user, "started")
+    (catalog,) = audit(proven, "?operation=deploy of the folder")
+    assert (catalog["who"], catalog["outcome"], catalog["before"]) == (user, "done", None)
+    in_force = api.person("ops", "GET", "/catalog").json()["version"]
+    assert (catalog["subject"], catalog["after"]) == (in_force, {"version": in_force, "number": 1})
 
 
 def test_as_csv(proven: CroupierUp) -> None:

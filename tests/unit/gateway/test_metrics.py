@@ -8,10 +8,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.catalog import Campaign, Catalog
+from engine.control_entries import ControlEntry
 from gateway.figures import CAMPAIGNS_SHOWN_MAX, FRESH_S, HouseFigures
 from gateway.metrics import GatewayMetrics
 from gateway.ports import CampaignFigures, ControlUnavailable, Population
-from tests.support.gateway_doubles import SPIN, QuietCluster, ScriptedControl, app_with, calling, send
+from tests.support.gateway_doubles import SPIN, MemoryControlLog, QuietCluster, ScriptedControl, app_with, calling, send
 
 
 def samples(exposition: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -90,9 +91,11 @@ def shown(figures: HouseFigures) -> dict[tuple[str, tuple[tuple[str, str], ...]]
 
 
 async def test_campaigns_levels_and_points_are_shown_as_the_store_counts_them() -> None:
-    now = [0.0]
+    now, log = [0.0], MemoryControlLog()
+    log.entries += [ControlEntry(0, "ann", "ops", "POST /catalog/deploy")] * 5
+    log.gone = 2
     control = Counting(figures=CampaignFigures(7, 3, 2, 2, 40_000_000))
-    figures = HouseFigures(QuietCluster(""), control, lambda: now[0])
+    figures = HouseFigures(QuietCluster(""), control, log, lambda: now[0])
     await figures.refresh()
     found = shown(figures)
     of = next(each for each in control.catalog().campaigns.values() if each.limits.budget_micro_eur is not None)
@@ -104,6 +107,7 @@ async def test_campaigns_levels_and_points_are_shown_as_the_store_counts_them() 
     assert found["campaign_budget_eur", (campaign,)] == of.limits.budget_micro_eur / 1_000_000  # type: ignore[operator]
     assert found["players_on_level", (("level", "bronze"), ("rung", "0"))] == 3
     assert (found["points_available", ()], found["gateway_ready", ()]) == (10, 1)
+    assert found["control_log_entries", ()] == 3
     await figures.refresh()
     assert (len(control.figures_asked), control.counted) == (1, 1), "asked again too soon"
     now[0] = FRESH_S
@@ -114,7 +118,9 @@ async def test_campaigns_levels_and_points_are_shown_as_the_store_counts_them() 
 async def test_what_the_store_does_not_tell_is_left_out() -> None:
     control = Counting()
     control.silent = True
-    figures = HouseFigures(QuietCluster("shard s1 is recovering"), control)
+    log = MemoryControlLog()
+    log.down = "away"
+    figures = HouseFigures(QuietCluster("shard s1 is recovering"), control, log)
     await figures.refresh()
     assert shown(figures) == {("gateway_ready", ()): 0}
 
@@ -143,7 +149,7 @@ class ManyCampaigns(ScriptedControl):
 
 async def test_of_too_many_campaigns_those_that_end_last_are_shown() -> None:
     control = ManyCampaigns(figures=CampaignFigures(1, 0, 0, 1))
-    figures = HouseFigures(QuietCluster(""), control)
+    figures = HouseFigures(QuietCluster(""), control, MemoryControlLog())
     await figures.refresh()
     found = {dict(labels)["campaign"] for name, labels in shown(figures) if name == "campaign_awards"}
     assert found == {f"c{day}" for day in range(50, CAMPAIGNS_SHOWN_MAX + 50)}

@@ -94,3 +94,20 @@ async def test_a_gateway_that_dies_after_the_verdict_leaves_it_to_the_next(store
     entries = [decode_control_entry(encoded) for _, encoded in await store.control_entries(0, 100)]
     done = [entry for entry in entries if entry.operation == "POST /loyalty/points/add" and entry.outcome == "done"]
     assert {(entry.who, entry.approved_by, entry.request_id) for entry in done} == {("ann", "bob", "ann-1")}
+
+
+@pytest.mark.parametrize("again", ["the request", "the approval"])
+async def test_what_was_done_days_ago_is_not_done_again(store: FaultyStore, again: str) -> None:
+    """The player remembers no key from then."""
+    players = EnginePlayers()
+    app = gateway(store, players)  # type: ignore[arg-type]
+    path = await proposed(app)
+    assert (await post(app, "bob", f"{path}/approve", {})).json()["status"] == "done"
+    players.forget("p1")
+    if again == "the request":
+        body = {"player_id": "p1", "points": 500, "reason": "sorry"}
+        answer = await post(app, "ann", "/loyalty/points/add", body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "invalid_state")
+    else:
+        assert (await post(app, "eve", f"{path}/approve", {})).json()["replayed"]
+    assert await available(app) == 500
