@@ -72,8 +72,8 @@ class Recomputing:
     def take(self, segment: str, records: Sequence[ArchivedRecord]) -> None:
         """A block of records."""
         for record in records:
-            again = record.seq <= self._ends.get(record.log_id, 0)
-            if not again:
+            last = self._ends.get(record.log_id)
+            if last is None or record.seq > last:  # what comes again was counted; `Chains` proves that it is the same
                 self._ends[record.log_id] = record.seq
                 self._take_record(segment, record)
 

@@ -36,6 +36,8 @@ class Chains:
 
     def _follow(self, segment: str, record: ArchivedRecord) -> None:
         known = self._ends.get(record.log_id)
+        if record.seq < 1:
+            self._add("chain_broken", segment, record, "records are numbered from 1")
         if known is None:
             if record.seq == 1 and record.previous != GENESIS:
                 self._add("chain_broken", segment, record, "the first record of a log follows another one")

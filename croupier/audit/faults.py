@@ -21,6 +21,7 @@ Kind = Literal[
     "balance_wrong",
     "answer_wrong",
     "tile_wrong",
+    "tree_behind",
     "checkpoint_invalid",
     "checkpoint_wrong",
     "checkpoint_missing",

@@ -432,10 +432,7 @@ def uncompressed(path: Path, name: str) -> bytes:
                 stderr=subprocess.DEVNULL,
             ) as zstd,
         ):
-            try:
-                content = read_within(zstd.stdout, name)
-            finally:
-                zstd.stdout.close()  # it ends if it has more to write
+            content = read_within(zstd.stdout, name)  # what it has beyond is not waited for: its pipe is closed
     except FileNotFoundError:
         raise Wrong("the program zstd is not there: install it, or ask for an export") from None
     if zstd.returncode != 0:

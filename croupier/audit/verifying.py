@@ -20,7 +20,8 @@ from croupier.audit.faults import Fault, Faults
 from croupier.audit.tree import Known, TreeCheck
 from croupier.audit.walking import all_checkpoints, all_segments, extent_count, many, walk
 from snapshots.archive.bucket import open_bucket
-from snapshots.archive.naming import number_of
+from snapshots.archive.catalogue import Catalogue
+from snapshots.archive.naming import SEGMENTS, index_name, number_of
 from snapshots.archive.place import ArchivePlace, Bucket
 from snapshots.audit.checkpoints import stored_keys
 from snapshots.audit.extents import read_extent
@@ -31,6 +32,8 @@ from snapshots.errors import ArchiveUnavailable, CorruptArchive
 PROCESSES_MAX: Final = 16
 LEAVES_ALONE_MAX: Final = 200_000
 """Up to so many leaves one process does all."""
+WAITING_MAX_S: Final = 600
+"""For how long a segment may wait for the tree, told by the newest segment: a copy has no clock of its own."""
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder
 
 
@@ -176,13 +179,35 @@ def _opened(name: str, note: bytes, keys: Sequence[VerifierKey], faults: Faults)
 async def _missing(bucket: Bucket, tree: TreeCheck, faults: Faults, report: Report) -> None:
     """Segments that are in no extent: new ones wait, others were slipped in."""
     newest = max((number_of(name) for name in tree.objects if name.startswith("segments/")), default=0)
+    waiting: list[str] = []
     for name in await all_segments(bucket):
         if name in tree.objects:
             continue
         if number_of(name) > newest:
-            report.waiting += 1
+            waiting.append(name)
         else:
             faults.add("object_unknown", name, "no extent has it: it is not part of the log")
+    report.waiting = len(waiting)
+    if len(waiting) > 1:
+        await _check_wait(bucket, waiting[0], waiting[-1], faults)
+
+
+def index_of(segment: str) -> str:
+    """The name of a segment's index."""
+    return index_name(segment.removeprefix(f"{SEGMENTS}/").rpartition("/")[0], number_of(segment))
+
+
+async def _check_wait(bucket: Bucket, oldest: str, newest: str, faults: Faults) -> None:
+    """A tree that has stopped proves nothing of what is archived since."""
+    heads = Catalogue(bucket)
+    try:
+        first, last = [await heads.head(index_of(each)) for each in (oldest, newest)]
+    except CorruptArchive as error:
+        faults.add("object_damaged", oldest, f"for how long it has waited for the tree can't be told: {error}")
+        return
+    waited_s = (last.cut_ms - first.cut_ms) / 1_000
+    if waited_s > WAITING_MAX_S:
+        faults.add("tree_behind", oldest, f"it was cut {waited_s:.0f} s before the newest one, and is in no extent yet")
 
 
 def _sum(report: Report, told: Sequence[Told], faults: Faults) -> None:

@@ -82,12 +82,13 @@ class Keeper:
         except BaseException:
             self.breaker.gave_up()
             raise
+        self._metrics.kept()
         self.breaker.succeeded()
         return True
 
     def _failed(self, why: str) -> None:
         self._standing = None
-        self._metrics.failures.inc()
+        self._metrics.failed()
         self.breaker.failed(why)
         log.warning("the audit tree is not extended now: %s", why)
 

@@ -24,6 +24,7 @@ class AuditMetrics:
 
         self._now_s = now_s
         self._uncovered_since_s: float | None = None
+        self._failing_since_s: float | None = None
         self.tree_size = gauge("tree_size", "Leaves of the audit tree.")
         self.checkpoints = counter("checkpoints", "Checkpoints that were signed and stored.")
         self.failures = counter(
@@ -39,7 +40,10 @@ class AuditMetrics:
             Gauge, "publish_waiting_since_seconds", "Unix time since when checkpoints have waited; 0 if none does."
         )
         self._since: dict[str, float] = {}
-        age = gauge("checkpoint_age_seconds", "For how long the tree has had leaves that no checkpoint covers; else 0.")
+        age = gauge(
+            "checkpoint_age_seconds",
+            "For how long the tree has had leaves that no checkpoint covers, or could not be kept; else 0.",
+        )
         age.set_function(self._age_s)
 
     def show(self, size: int, covered: int) -> None:
@@ -49,6 +53,16 @@ class AuditMetrics:
             self._uncovered_since_s = None
         elif self._uncovered_since_s is None:
             self._uncovered_since_s = self._now_s()
+
+    def failed(self) -> None:
+        """The tree could not be extended or signed: what waits for a checkpoint is not even known then."""
+        self.failures.inc()
+        if self._failing_since_s is None:
+            self._failing_since_s = self._now_s()
+
+    def kept(self) -> None:
+        """The tree was extended and signed by all that was due."""
+        self._failing_since_s = None
 
     def show_owed(self, destination: str, count: int, now_s: float) -> None:
         """So many checkpoints wait for the destination."""
@@ -60,4 +74,6 @@ class AuditMetrics:
         self._waits_since.labels(destination).set(self._since.get(destination, 0))
 
     def _age_s(self) -> float:
-        return 0.0 if self._uncovered_since_s is None else max(0.0, self._now_s() - self._uncovered_since_s)
+        now_s = self._now_s()
+        since = [each for each in (self._uncovered_since_s, self._failing_since_s) if each is not None]
+        return max(0.0, now_s - min(since, default=now_s))

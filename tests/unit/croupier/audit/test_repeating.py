@@ -120,6 +120,14 @@ def test_another_one_in_its_place_is_found(
     assert found(archive_with(tmp_path / "archive", monkeypatch, forge)) == ["chain_broken"]
 
 
+def test_no_number_keeps_a_record_out_of_the_sums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one below the first of a log."""
+    archive = archive_with(
+        tmp_path / "archive", monkeypatch, lambda honest, last: claiming(windfall(last), log_id="s0-9", seq=0)
+    )
+    assert found(archive) == ["chain_broken", "balance_wrong"]
+
+
 @pytest.mark.parametrize("forge", FORGERIES, ids=lambda each: each.__name__)
 def test_verify_py_finds_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forge: Any) -> None:
     done = alone(archive_with(tmp_path / "archive", monkeypatch, forge), tmp_path)

@@ -15,14 +15,15 @@ import pytest
 from msgspec.structs import replace
 
 from croupier.audit.balances import Expected
-from croupier.audit.verifying import Report, Wanted, verify
+from croupier.audit.verifying import WAITING_MAX_S, Report, Wanted, verify
 from engine import events as e
 from engine.remembered import decode_answer
 from engine.transition import Transition
 from snapshots.archive.place import ArchivePlace
 from snapshots.audit.notes import Signer
+from tests.support.archiving import PlayedLog
 from tests.support.forging import OTHER_SEED, Journal, build, forged, forged_unsigned, journal
-from tests.support.proving import ORIGIN, SEED
+from tests.support.proving import ORIGIN, SEED, ProvenArchive
 
 KEY = str(Signer(SEED, ORIGIN).verifier)
 
@@ -338,3 +339,19 @@ def test_a_control_entry_that_was_removed(honest: Path, tmp_path: Path) -> None:
     build(tmp_path, journal(), controls=["POST /catalog/deploy"])
     assert verified(tmp_path).sound
     named(verified(tmp_path, checkpoints(honest)[1]), "history_rewritten")
+
+
+def test_a_tree_that_has_stopped(tmp_path: Path) -> None:
+    """The newest segments may wait for the tree, but not for long."""
+    played, archive = PlayedLog(), ProvenArchive(tmp_path)
+
+    async def write() -> None:
+        await archive.keep([played.arrive("alice")])
+        for _ in range(2):
+            await archive.store(played.spins("alice", 1))
+            archive.now_ms += WAITING_MAX_S * 1_000
+
+    asyncio.run(write())
+    assert (verified(tmp_path).waiting, verified(tmp_path).sound) == (2, True)
+    asyncio.run(archive.store(played.spins("alice", 1)))
+    named(verified(tmp_path), "tree_behind", "segments/2026/11/28/000000000002")

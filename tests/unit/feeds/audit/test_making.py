@@ -30,6 +30,10 @@ async def test_archiving_begins_without_the_proofs_key_and_secrets(
     }
     registry, played = CollectorRegistry(), PlayedLog()
     archive = await make(msgspec.json.encode(settings), MemoryNotes(), registry)  # type: ignore[arg-type]
+
+    def age() -> float | None:
+        return registry.get_sample_value("audit_checkpoint_age_seconds")
+
     await archive.open()
     try:
         await archive.take(played.arrive("alice"))
@@ -37,9 +41,10 @@ async def test_archiving_begins_without_the_proofs_key_and_secrets(
             while not archive.settled() or not registry.get_sample_value("audit_failures_total"):
                 await asyncio.sleep(0.02)
         assert "KEY_THAT_IS_GONE" in caplog.text
+        assert age()
         monkeypatch.setenv("KEY_THAT_IS_GONE", 64 * "7")
         async with asyncio.timeout(8):
-            while not registry.get_sample_value("audit_checkpoints_total"):
+            while age() or not registry.get_sample_value("audit_checkpoints_total"):
                 await asyncio.sleep(0.02)
     finally:
         await archive.close()
