@@ -146,10 +146,33 @@ def test_the_ledger_agrees_with_what_the_engine_answered(facts: Path, tables: li
     write(tmp_path, tables, without="DepositMade")
     found = answer(definition, tmp_path)
     assert found["reconciled"] is False
-    [euro, bonus, yen] = found["differences"]
+    [euro, bonus, in_euro, yen, in_yen] = found["differences"]
+    assert in_euro == {"what": "players in EUR whose own balances differ", "report": "1", "counter": "0"}
+    assert in_yen["report"] == "1"
     assert (euro["what"], int(euro["counter"]) - int(euro["report"])) == ("real money in EUR, minor units", 1_000)
     assert (bonus["what"], int(bonus["counter"]) - int(bonus["report"])) == ("bonus money in EUR, minor units", 1_000)
     assert (yen["what"], int(yen["counter"]) - int(yen["report"])) == ("real money in JPY, minor units", 5_000)
+
+
+def test_the_ledger_sees_that_one_player_has_too_much_and_another_as_much_too_little(tmp_path: Path) -> None:
+    without_deposit, without_stake = Table(real=1_000), Table(real=3_000)
+    without_deposit.spin(10, 0)
+    without_stake.spin(1_000, 0)
+    without_stake.spin(10, 0)
+    left_out = {
+        0: next(done for done in without_deposit.transitions if type(done.events[0]).__name__ == "DepositMade"),
+        1: next(done for done in without_stake.transitions if type(done.events[0]).__name__ == "BetPlaced"),
+    }
+    batch = Batch(tmp_path)
+    batch.begin(1)
+    for number, table in enumerate((without_deposit, without_stake)):
+        for done in table.transitions:
+            if done is not left_out[number]:
+                batch.add(replace(done, player_id=f"p{number}"))
+    save(tmp_path, Manifest(begin=1, first="x", through=1, files=batch.end()))
+    found = answer(report(GGR.sql, "currency:text", "exponent:count", "ggr:money", ledger=True), tmp_path)
+    assert found["reconciled"] is False
+    assert found["differences"] == [{"what": "players in EUR whose own balances differ", "report": "2", "counter": "0"}]
 
 
 def test_a_counter_of_the_store_that_differs_is_told(facts: Path) -> None:

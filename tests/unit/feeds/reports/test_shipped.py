@@ -1,5 +1,6 @@
 """Each report that is shipped, against what plain Python reckons from the golden house's books."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -118,8 +119,26 @@ def test_bonus_cost(ask: Ask, books: Books, window: Window) -> None:
 
 def test_daily_closing(ask: Ask, books: Books, window: Window) -> None:
     found = ask("daily-closing", window)
-    assert {row["difference"] for row in found} == {0}
+    assert {(row["difference"], row["bonus_difference"]) for row in found} == {(0, 0)}
     agree(found, ("day", "currency"), money.daily_closing(books, window))
+
+
+def test_money_that_was_released_wrongly_differs_in_both_wallets(
+    facts: Path, shelf: Mapping[str, Definition], tmp_path: Path
+) -> None:
+    """What is too much in one wallet is too little in the other: together the two hide it."""
+    shutil.copytree(facts, tmp_path, dirs_exist_ok=True)
+    table = pq.read_table(facts / "bonuses.parquet")
+    released = table["released"].to_pylist()
+    at = next(place for place, amount in enumerate(released) if amount)
+    released[at] += 5
+    column = table.schema.get_field_index("released")
+    changed = table.set_column(column, table.schema.field(column), pa.array(released, table.schema.field(column).type))
+    pq.write_table(changed, tmp_path / "bonuses.parquet")
+    with asked(shelf["daily-closing"], period_of(WHOLE), {}, tmp_path, Outside()) as found:
+        names = [each.name for each in found.about.columns]
+        last = [dict(zip(names, row, strict=True)) for row in found.rows][-2:]
+    assert (5, -5) in {(row["difference"], row["bonus_difference"]) for row in last}
 
 
 def test_campaign_performance(ask: Ask, books: Books, window: Window) -> None:
