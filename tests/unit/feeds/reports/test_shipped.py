@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from feeds.facts.batch import Batch
 from feeds.facts.manifest import FactsFile, Manifest, ShardEnd, save
 from feeds.facts.parquet import Waiting
 from feeds.facts.rows.making import FAMILIES, rows
@@ -20,7 +21,7 @@ from feeds.reports.reconciling import Comparison, Reconciled, with_counters
 from feeds.reports.running import Outside, asked
 from feeds.reports.shelf import read_shelf, shipped_reports
 from tests.support.golden_house import GoldenHouse
-from tests.support.playing import DAY_MS, START_MS
+from tests.support.playing import DAY_MS, START_MS, Table
 from tests.unit.feeds.reports.oracles import money, players
 from tests.unit.feeds.reports.oracles.books import Books, Rows, Window
 
@@ -214,6 +215,24 @@ def near(answered: list[dict[str, Any]], keys: tuple[str, ...], expected: Rows) 
 
 def test_games(ask: Ask, books: Books, window: Window) -> None:
     agree(ask("games", window), ("game_id", "currency"), money.games(books, window), "rtp", "rtp_low", "rtp_high")
+
+
+def test_a_round_that_is_open_at_the_periods_end_does_not_lower_the_return(
+    shelf: Mapping[str, Definition], tmp_path: Path
+) -> None:
+    table, batch = Table(real=1_000), Batch(tmp_path)
+    table.spin(100, 90)
+    table.now = START_MS + DAY_MS - 1
+    table.spin(100)
+    batch.begin(1)
+    for done in table.transitions:
+        batch.add(done)
+    save(tmp_path, Manifest(begin=1, first="x", through=1, files=batch.end()))
+    day = Window(START_MS, START_MS + DAY_MS, "UTC")
+    with asked(shelf["games"], period_of(day), {}, tmp_path, Outside()) as found:
+        names = [column.name for column in found.about.columns]
+        [row] = [dict(zip(names, row, strict=True)) for row in found.rows]
+    assert (row["rounds"], row["stakes"], row["rtp"]) == (1, 100, 0.9)
 
 
 def test_a_game_is_compared_with_what_is_configured(ask: Ask) -> None:
