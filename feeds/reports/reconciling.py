@@ -35,8 +35,8 @@ SELECT r.currency, sum(told.real), sum(coalesce(moved.real, 0)), sum(told.bonus)
 FROM told JOIN registrations AS r USING (player_id) LEFT JOIN moved USING (player_id)
 GROUP BY 1 ORDER BY 1
 """
-"""Per currency: what the engine last answered each player, the sum of all that moved until then, and of how many players
-the two differ: what one has too much, and another too little, is no less wrong.
+"""Per currency: what the engine last answered each player, the sum of all that moved until then, and for how many
+players the two differ: what one has too much does not make up for what another has too little.
 """
 
 

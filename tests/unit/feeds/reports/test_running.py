@@ -14,12 +14,15 @@ from msgspec.structs import replace
 
 from feeds.facts.batch import Batch
 from feeds.facts.manifest import FactsUnusable, Manifest, ShardEnd, load, save
+from feeds.reports import pages
+from feeds.reports.cells import neutral
 from feeds.reports.definition import Definition, parse_definition
 from feeds.reports.period import Period, RequestInvalid
 from feeds.reports.reconciling import Comparison, Difference, Reconciled, with_counters
 from feeds.reports.running import Outside, asked
 from feeds.reports.session import ReportFailed, opened
 from feeds.reports.writing import as_csv, as_json
+from gateway.documents.csv import cell
 from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, match, spins, wager
 
 CATALOG = catalog_with(match(100, wager=wager(30)), campaign("gift", free_spins=spins(3, 20)))
@@ -103,6 +106,21 @@ def test_the_same_report_is_the_same_bytes(facts: Path) -> None:
             return b"".join(as_json(found)), csv_of(GGR, facts)
 
     assert both() == both()
+
+
+@pytest.mark.parametrize("first", [chr(code) for code in range(128)])
+def test_the_gateways_tables_and_reports_neutralise_the_same_text(first: str) -> None:
+    assert cell(f"{first}1") == neutral(f"{first}1")
+
+
+def test_a_page_leaves_out_parameters_that_nobody_has_given(facts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(pages, "render", lambda document: drawn.append(document) or b"")
+    parameters = [{"name": "configured", "default": "{}"}, {"name": "player", "default": "p0"}]
+    definition = report("SELECT 1 AS a WHERE $configured <> $player", "a:count", parameters=parameters)
+    with asked(definition, PERIOD, NOTHING, facts, Outside()) as found:
+        pages.as_pdf(found, PERIOD)
+    assert drawn[0].parameters == {"player": "p0"}
 
 
 def test_text_that_a_spreadsheet_would_run_is_neutralised_and_numbers_are_not(facts: Path) -> None:
