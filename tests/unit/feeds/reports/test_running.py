@@ -155,6 +155,7 @@ def test_a_period_that_the_archive_does_not_cover_is_provisional(facts: Path) ->
     save(facts, replace(load(facts), ends=behind.ends))
     assert answer(GGR, facts)["provisional"] is True
     assert answer(GGR, facts, Outside(level_ms=PERIOD.until_ms))["provisional"] is False
+    assert answer(GGR, facts, Outside(level_ms=PERIOD.until_ms, vouched=False))["provisional"] is True
     save(facts, replace(load(facts), ends={"s0": ShardEnd(1, 7, START_MS + 2 * DAY_MS)}))
 
 
