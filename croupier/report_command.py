@@ -69,6 +69,10 @@ def _report(options: argparse.Namespace) -> int:
         return _refuse(sys.stdout.buffer, Told(refused="report_failed", detail=str(missing)))
     if options.machine:
         _take_begin(options)
+    return _with_shelf(options)
+
+
+def _with_shelf(options: argparse.Namespace) -> int:
     from feeds.reports.shelf import read_shelf, shipped_reports
 
     folders = [shipped_reports(), *([Path(options.reports)] if options.reports else [])]

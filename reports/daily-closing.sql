@@ -18,7 +18,8 @@
 --   - {name: bonus_released, type: money, words: "Bonus money that became real money, as a negative number."}
 --   - {name: bonus_removed, type: money, words: "Bonus money that expired, was cancelled or was above a cap, as a negative number."}
 --   - {name: bonus_closing, type: money, words: The sum of the five before it.}
---   - {name: difference, type: money, words: "Closing − the players' balances added up independently; anything but 0 is an error."}
+--   - {name: difference, type: money, words: "Closing − the players' real balances added up independently; anything but 0 is an error."}
+--   - {name: bonus_difference, type: money, words: "The same of bonus money."}
 -- charts:
 --   - {kind: figures, title: The period, y: [deposits, withdrawals, play, released]}
 --   - {kind: line, title: Real money of all players, x: day, y: [closing]}
@@ -61,7 +62,7 @@ SELECT day, currency, exponent,
     (bonus_closing - granted - bonus_play + released + removed)::BIGINT AS bonus_opening,
     granted::BIGINT AS bonus_granted, bonus_play::BIGINT AS bonus_play, (-released)::BIGINT AS bonus_released,
     (-removed)::BIGINT AS bonus_removed, bonus_closing::BIGINT AS bonus_closing,
-    (closing - counted + bonus_closing - bonus_counted)::BIGINT AS difference
+    (closing - counted)::BIGINT AS difference, (bonus_closing - bonus_counted)::BIGINT AS bonus_difference
 FROM running
 WHERE last >= $from AND moved
 ORDER BY day, currency

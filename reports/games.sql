@@ -7,7 +7,7 @@
 --   - {name: game_id, type: text}
 --   - {name: currency, type: text}
 --   - {name: exponent, type: count}
---   - {name: rounds, type: count, words: "Rounds with stakes of money, free spins and undone rounds apart."}
+--   - {name: rounds, type: count, words: "Rounds that ended, with stakes of money; free spins and undone rounds apart."}
 --   - {name: players, type: count}
 --   - {name: stakes, type: money, words: "Real and bonus money staked in them."}
 --   - {name: wins, type: money, words: "Real and bonus money won in them."}
@@ -22,10 +22,11 @@
 --   - {kind: bar, title: GGR by game, x: game_id, y: [ggr]}
 --   - {kind: bar, title: Stakes by game, x: game_id, y: [stakes]}
 -- definitions:
---   RTP: Wins ÷ stakes of rounds that were opened in the period; stakes and wins are real and bonus money.
+--   RTP: Wins ÷ stakes of rounds that were opened and closed in the period; stakes and wins are real and bonus money.
+--   Open rounds: "A round that was still open at the end of the period is left out, its stakes too: its wins came later."
 --   Confidence: "95 %, from the spread of the rounds: 1.96 × the standard error of a ratio. Games with rare large wins need many rounds."
 WITH rounds AS (
-    -- A round's later events are never before its first stake, so a round of the period lies in the period.
+    -- A round's later events are never before its first stake: one that was opened and closed in the period lies in it.
     SELECT any_value(player_id) AS player_id, max(game_id) AS game_id, any_value(currency) AS currency,
         any_value(exponent) AS exponent,
         (coalesce(sum(-real - bonus) FILTER (event = 'BetPlaced'), 0)
@@ -33,7 +34,7 @@ WITH rounds AS (
         coalesce(sum(-ggr_real - ggr_bonus) FILTER (event = 'WinCredited'), 0)::BIGINT AS won
     FROM bets WHERE session_id IS NOT NULL AND time >= $from AND time < $to
     GROUP BY session_id
-    HAVING bool_or(opens) AND NOT coalesce(bool_or(mode = 'freespin'), false)
+    HAVING bool_or(opens) AND bool_or(closes) AND NOT coalesce(bool_or(mode = 'freespin'), false)
         AND NOT bool_or(event = 'RoundReversed' AND closes)
 ), sums AS (
     SELECT game_id, currency, exponent, count(*) AS rounds, count(DISTINCT player_id) AS players,

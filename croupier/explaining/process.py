@@ -6,13 +6,13 @@ It ends when its input does. It can't take more memory than `MEMORY_MIB`: then t
 import asyncio
 import logging
 import os
-import resource
 import sys
 from typing import Final
 
 import msgspec
 
 from croupier.explaining.pipe import Begin, framed, read_frame
+from feeds.confining import limit_memory
 from feeds.explaining.answering import Answering
 from feeds.explaining.asked import Said
 from feeds.explaining.reading import ArchivedEntries
@@ -30,15 +30,9 @@ AT_ONCE_MAX: Final = 2
 def main() -> None:
     """Answers until the input ends."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    _confine()
+    limit_memory(MEMORY_MIB)
     os.nice(5)
     asyncio.run(_run())
-
-
-def _confine() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = MEMORY_MIB << 20
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
 async def _run() -> None:

@@ -60,16 +60,14 @@ def beginning(store: str, integrations: str | None, reports: str | None) -> Begi
 
 def _secrets(integrations: str | None) -> Mapping[str, str]:
     """Variables of this process with which the archive is read, and reports are signed."""
-    named: list[Credential | None] = []
-    place = None
+    archive, audit = None, None
     if integrations:
         with contextlib.suppress(IntegrationsInvalid):  # the report's process says what is wrong with the file
             known = load_integrations(Path(integrations), with_secrets=False)
-            place = known.archive and known.archive.place
-            named.append(known.audit and known.audit.key)
-    if place is not None and place.access_key_id is not None:
-        named += [place.access_key_id, place.secret_access_key]
+            archive, audit = known.archive, known.audit
+    keys = () if archive is None else (archive.place.access_key_id, archive.place.secret_access_key)
+    named: list[Credential | None] = [*keys, None if audit is None else audit.key]
     variables = {each.env for each in named if each is not None and each.env is not None}
-    if place is None or place.access_key_id is None:
+    if not any(keys):
         variables |= {name for name in os.environ if name.startswith(_MACHINE_ROLE)}
     return {name: os.environ[name] for name in sorted(variables) if name in os.environ}

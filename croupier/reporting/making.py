@@ -10,7 +10,7 @@ import msgspec
 
 from feeds.facts.manifest import Manifest
 from feeds.facts.rebuilding import rebuild
-from feeds.reports.checkpoint import vouching
+from feeds.reports.checkpoint import NOTHING, Vouched, vouching
 from feeds.reports.definition import Definition
 from feeds.reports.period import Period
 from feeds.reports.reconciling import Comparison, Reconciled, with_counters
@@ -41,21 +41,26 @@ class Sources(msgspec.Struct, frozen=True):
 @contextmanager
 def made(definition: Definition, period: Period, given: Mapping[str, str], sources: Sources) -> Iterator[Asked]:
     """The report. Raises RequestInvalid, ReportFailed, FactsUnusable, StoreError, CredentialMissing."""
-    manifest, checkpoint = asyncio.run(_up_to_date(sources, period))
+    manifest, vouched = asyncio.run(_up_to_date(sources, period))
     counters = _Counters(sources.store, manifest)
     level_ms = counters.level_ms()
-    outside = Outside(level_ms=level_ms, checkpoint=checkpoint, compare=counters.compare)
+    outside = Outside(
+        level_ms=level_ms,
+        checkpoint=vouched.words,
+        vouched=sources.archive is None or vouched.covers,
+        compare=counters.compare,
+    )
     with asked(definition, period, given, sources.facts, outside) as report:
         yield report
 
 
-async def _up_to_date(sources: Sources, period: Period) -> tuple[Manifest | None, str]:
+async def _up_to_date(sources: Sources, period: Period) -> tuple[Manifest | None, Vouched]:
     """What is in force, and the checkpoint that vouches for it."""
     if sources.archive is None:
-        return None, ""
+        return None, NOTHING
     bucket = open_bucket(sources.archive)
     manifest = await rebuild(bucket, sources.facts)
-    return manifest, await vouching(bucket, period.until_ms)
+    return manifest, await vouching(bucket, period.until_ms, manifest.ends)
 
 
 class _Counters:

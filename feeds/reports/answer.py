@@ -19,7 +19,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     """The same report about the same sealed period says the same: nothing here tells when it was made.
 
     `reconciled` is null if nothing could be compared; `note` says why. `checkpoint`: the signed state of the archive
-    that vouches for it. `provisional`: the archive may still get entries of the period.
+    that vouches for it. `provisional`: the archive may still get entries of the period,
+    or has some that no signed checkpoint covers yet.
     """
 
     name: str

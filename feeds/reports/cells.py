@@ -10,7 +10,7 @@ from feeds.reports.definition import Column
 
 _MICRO_DIGITS: Final = 6
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""With these a spreadsheet begins a formula."""
+"""With these a spreadsheet begins a formula. `gateway.documents.csv` has the same list (see there)."""
 
 
 def neutral(text: str) -> str:

@@ -14,6 +14,8 @@ from feeds.reports.running import Asked
 
 ROWS_KEPT_MAX: Final = 10_000
 """Rows that charts are drawn from; the table has the first 500 of them. All others are counted only."""
+_SAYS_NOTHING: Final = (None, "", "{}")
+"""Parameters that nobody has given: they are not on the page."""
 
 
 def as_pdf(asked: Asked, period: Period) -> bytes:
@@ -46,7 +48,7 @@ def as_pdf(asked: Asked, period: Period) -> bytes:
             charts=asked.charts,
             reconciled=None if asked.fleeting and about.reconciled else about.reconciled,
             differences=[page.Difference(d.what, d.report, d.counter) for d in about.differences],
-            parameters={name: str(value) for name, value in about.parameters.items() if value is not None},
+            parameters={name: str(value) for name, value in about.parameters.items() if value not in _SAYS_NOTHING},
             signature=about.signature,
         )
     )

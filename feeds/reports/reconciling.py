@@ -30,11 +30,14 @@ WITH told AS (
     WHERE m.version <= last
     GROUP BY player_id
 )
-SELECT r.currency, sum(told.real), sum(coalesce(moved.real, 0)), sum(told.bonus), sum(coalesce(moved.bonus, 0))
+SELECT r.currency, sum(told.real), sum(coalesce(moved.real, 0)), sum(told.bonus), sum(coalesce(moved.bonus, 0)),
+    count(*) FILTER (told.real <> coalesce(moved.real, 0) OR told.bonus <> coalesce(moved.bonus, 0))
 FROM told JOIN registrations AS r USING (player_id) LEFT JOIN moved USING (player_id)
 GROUP BY 1 ORDER BY 1
 """
-"""Per currency: what the engine last answered each player, and the sum of all that moved until then."""
+"""Per currency: what the engine last answered each player, the sum of all that moved until then, and for how many
+players the two differ: what one has too much does not make up for what another has too little.
+"""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -104,11 +107,13 @@ def within(session: Session, definition: Definition, values: Mapping[str, Any]) 
     """Where the facts contradict themselves: the ledger, and queries that must give the same. Raises ReportFailed."""
     if definition.header.ledger:
         compared = fetched(session.ask(LEDGER, values), COUNTERS_MAX)
-        for currency, told_real, moved_real, told_bonus, moved_bonus in compared:
+        for currency, told_real, moved_real, told_bonus, moved_bonus, players in compared:
             if told_real != moved_real:
                 yield Difference(f"real money in {currency}, minor units", str(moved_real), str(told_real))
             if told_bonus != moved_bonus:
                 yield Difference(f"bonus money in {currency}, minor units", str(moved_bonus), str(told_bonus))
+            if players:
+                yield Difference(f"players in {currency} whose own balances differ", str(players), "0")
     for total in definition.header.reconcile:
         if total.equals is not None:
             ours = fetched(session.ask(total.sql, values), COUNTERS_MAX)

@@ -23,11 +23,13 @@ Row = tuple[Any, ...]
 
 class Outside(msgspec.Struct, frozen=True):
     """What is known beside the facts: `level_ms` (Unix ms), when they had all that the journal had, 0 if they had not;
-    the archive's `checkpoint`; and how the report compares with the store's counters.
+    the archive's `checkpoint`; `vouched`, False as long as none covers the period; and how the report compares with the
+    store's counters.
     """
 
     level_ms: int = 0
     checkpoint: str = ""
+    vouched: bool = True
     compare: Callable[[Comparison], Reconciled] | None = None
 
 
@@ -90,7 +92,7 @@ def asked(
             period=PeriodJson(_utc(period.since), _utc(period.until)),
             time_zone=period.zone,
             parameters=own,
-            provisional=sealed < period.until_ms,
+            provisional=sealed < period.until_ms or not outside.vouched,
             checkpoint=outside.checkpoint,
             reconciled=reconciled.agrees,
             differences=reconciled.differences,

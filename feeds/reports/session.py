@@ -3,7 +3,6 @@
 It belongs into a process of its own: `confine` limits the whole process.
 """
 
-import resource
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 import duckdb
 
+from feeds.confining import limit_memory
 from feeds.facts.locking import SPILL, reading
 from feeds.facts.manifest import FactsUnusable, Manifest, load
 from feeds.reports.period import RequestInvalid
@@ -35,10 +35,7 @@ class ReportFailed(Exception):
 
 def confine() -> None:
     """From now on this process can't have more memory than that: it fails instead of taking the machine's."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = PROCESS_MIB << 20
-    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    limit_memory(PROCESS_MIB)
 
 
 class Session:

@@ -18,8 +18,11 @@ from snapshots.audit.notes import NoteInvalid, Signer, VerifierKey, opened
 
 ROWS_MAX: Final = 100_000
 """Of a signed report: they are in memory while they are signed."""
-SIGNED: Final = ("name", "period", "time_zone", "parameters", "provisional", "checkpoint")
-"""What is signed beside the rows: nothing that depends on the moment at which the report was made."""
+SIGNED: Final = (
+    *("name", "period", "time_zone", "parameters", "provisional", "checkpoint"),
+    *("reconciled", "differences", "columns"),
+)
+"""What is signed beside the rows: also what the report warns of, and how its columns are to be read."""
 
 
 def signed(asked: Asked, signer: Signer) -> Asked:

@@ -1,4 +1,4 @@
-"""Processes that make reports: what they are told where nobody else reads it, and that they end with those who asked."""
+"""Processes that make reports: what they are told where nobody else reads it, and when they end."""
 
 import asyncio
 import json

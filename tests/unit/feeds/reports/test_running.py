@@ -14,12 +14,15 @@ from msgspec.structs import replace
 
 from feeds.facts.batch import Batch
 from feeds.facts.manifest import FactsUnusable, Manifest, ShardEnd, load, save
+from feeds.reports import pages
+from feeds.reports.cells import neutral
 from feeds.reports.definition import Definition, parse_definition
 from feeds.reports.period import Period, RequestInvalid
 from feeds.reports.reconciling import Comparison, Difference, Reconciled, with_counters
 from feeds.reports.running import Outside, asked
 from feeds.reports.session import ReportFailed, opened
 from feeds.reports.writing import as_csv, as_json
+from gateway.documents.csv import cell
 from tests.support.playing import DAY_MS, START_MS, Table, campaign, catalog_with, match, spins, wager
 
 CATALOG = catalog_with(match(100, wager=wager(30)), campaign("gift", free_spins=spins(3, 20)))
@@ -105,6 +108,21 @@ def test_the_same_report_is_the_same_bytes(facts: Path) -> None:
     assert both() == both()
 
 
+@pytest.mark.parametrize("first", [chr(code) for code in range(128)])
+def test_the_gateways_tables_and_reports_neutralise_the_same_text(first: str) -> None:
+    assert cell(f"{first}1") == neutral(f"{first}1")
+
+
+def test_a_page_leaves_out_parameters_that_nobody_has_given(facts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(pages, "render", lambda document: drawn.append(document) or b"")
+    parameters = [{"name": "configured", "default": "{}"}, {"name": "player", "default": "p0"}]
+    definition = report("SELECT 1 AS a WHERE $configured <> $player", "a:count", parameters=parameters)
+    with asked(definition, PERIOD, NOTHING, facts, Outside()) as found:
+        pages.as_pdf(found, PERIOD)
+    assert drawn[0].parameters == {"player": "p0"}
+
+
 def test_text_that_a_spreadsheet_would_run_is_neutralised_and_numbers_are_not(facts: Path) -> None:
     words = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", 'a "b", c', "line\nbreak", "ü", "a=b"]
     listed = ", ".join(f"({number}, $${word}$$)" for number, word in enumerate(words))
@@ -137,6 +155,7 @@ def test_a_period_that_the_archive_does_not_cover_is_provisional(facts: Path) ->
     save(facts, replace(load(facts), ends=behind.ends))
     assert answer(GGR, facts)["provisional"] is True
     assert answer(GGR, facts, Outside(level_ms=PERIOD.until_ms))["provisional"] is False
+    assert answer(GGR, facts, Outside(level_ms=PERIOD.until_ms, vouched=False))["provisional"] is True
     save(facts, replace(load(facts), ends={"s0": ShardEnd(1, 7, START_MS + 2 * DAY_MS)}))
 
 
@@ -146,10 +165,33 @@ def test_the_ledger_agrees_with_what_the_engine_answered(facts: Path, tables: li
     write(tmp_path, tables, without="DepositMade")
     found = answer(definition, tmp_path)
     assert found["reconciled"] is False
-    [euro, bonus, yen] = found["differences"]
+    [euro, bonus, in_euro, yen, in_yen] = found["differences"]
+    assert in_euro == {"what": "players in EUR whose own balances differ", "report": "1", "counter": "0"}
+    assert in_yen["report"] == "1"
     assert (euro["what"], int(euro["counter"]) - int(euro["report"])) == ("real money in EUR, minor units", 1_000)
     assert (bonus["what"], int(bonus["counter"]) - int(bonus["report"])) == ("bonus money in EUR, minor units", 1_000)
     assert (yen["what"], int(yen["counter"]) - int(yen["report"])) == ("real money in JPY, minor units", 5_000)
+
+
+def test_the_ledger_sees_that_one_player_has_too_much_and_another_as_much_too_little(tmp_path: Path) -> None:
+    without_deposit, without_stake = Table(real=1_000), Table(real=3_000)
+    without_deposit.spin(10, 0)
+    without_stake.spin(1_000, 0)
+    without_stake.spin(10, 0)
+    left_out = {
+        0: next(done for done in without_deposit.transitions if type(done.events[0]).__name__ == "DepositMade"),
+        1: next(done for done in without_stake.transitions if type(done.events[0]).__name__ == "BetPlaced"),
+    }
+    batch = Batch(tmp_path)
+    batch.begin(1)
+    for number, table in enumerate((without_deposit, without_stake)):
+        for done in table.transitions:
+            if done is not left_out[number]:
+                batch.add(replace(done, player_id=f"p{number}"))
+    save(tmp_path, Manifest(begin=1, first="x", through=1, files=batch.end()))
+    found = answer(report(GGR.sql, "currency:text", "exponent:count", "ggr:money", ledger=True), tmp_path)
+    assert found["reconciled"] is False
+    assert found["differences"] == [{"what": "players in EUR whose own balances differ", "report": "2", "counter": "0"}]
 
 
 def test_a_counter_of_the_store_that_differs_is_told(facts: Path) -> None:

@@ -1,5 +1,6 @@
 """Each report that is shipped, against what plain Python reckons from the golden house's books."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from feeds.facts.batch import Batch
 from feeds.facts.manifest import FactsFile, Manifest, ShardEnd, save
 from feeds.facts.parquet import Waiting
 from feeds.facts.rows.making import FAMILIES, rows
@@ -19,7 +21,7 @@ from feeds.reports.reconciling import Comparison, Reconciled, with_counters
 from feeds.reports.running import Outside, asked
 from feeds.reports.shelf import read_shelf, shipped_reports
 from tests.support.golden_house import GoldenHouse
-from tests.support.playing import DAY_MS, START_MS
+from tests.support.playing import DAY_MS, START_MS, Table
 from tests.unit.feeds.reports.oracles import money, players
 from tests.unit.feeds.reports.oracles.books import Books, Rows, Window
 
@@ -118,8 +120,26 @@ def test_bonus_cost(ask: Ask, books: Books, window: Window) -> None:
 
 def test_daily_closing(ask: Ask, books: Books, window: Window) -> None:
     found = ask("daily-closing", window)
-    assert {row["difference"] for row in found} == {0}
+    assert {(row["difference"], row["bonus_difference"]) for row in found} == {(0, 0)}
     agree(found, ("day", "currency"), money.daily_closing(books, window))
+
+
+def test_money_that_was_released_wrongly_differs_in_both_wallets(
+    facts: Path, shelf: Mapping[str, Definition], tmp_path: Path
+) -> None:
+    """What is too much in one wallet is too little in the other: together the two hide it."""
+    shutil.copytree(facts, tmp_path, dirs_exist_ok=True)
+    table = pq.read_table(facts / "bonuses.parquet")
+    released = table["released"].to_pylist()
+    at = next(place for place, amount in enumerate(released) if amount)
+    released[at] += 5
+    column = table.schema.get_field_index("released")
+    changed = table.set_column(column, table.schema.field(column), pa.array(released, table.schema.field(column).type))
+    pq.write_table(changed, tmp_path / "bonuses.parquet")
+    with asked(shelf["daily-closing"], period_of(WHOLE), {}, tmp_path, Outside()) as found:
+        names = [each.name for each in found.about.columns]
+        last = [dict(zip(names, row, strict=True)) for row in found.rows][-2:]
+    assert (5, -5) in {(row["difference"], row["bonus_difference"]) for row in last}
 
 
 def test_campaign_performance(ask: Ask, books: Books, window: Window) -> None:
@@ -195,6 +215,24 @@ def near(answered: list[dict[str, Any]], keys: tuple[str, ...], expected: Rows) 
 
 def test_games(ask: Ask, books: Books, window: Window) -> None:
     agree(ask("games", window), ("game_id", "currency"), money.games(books, window), "rtp", "rtp_low", "rtp_high")
+
+
+def test_a_round_that_is_open_at_the_periods_end_does_not_lower_the_return(
+    shelf: Mapping[str, Definition], tmp_path: Path
+) -> None:
+    table, batch = Table(real=1_000), Batch(tmp_path)
+    table.spin(100, 90)
+    table.now = START_MS + DAY_MS - 1
+    table.spin(100)
+    batch.begin(1)
+    for done in table.transitions:
+        batch.add(done)
+    save(tmp_path, Manifest(begin=1, first="x", through=1, files=batch.end()))
+    day = Window(START_MS, START_MS + DAY_MS, "UTC")
+    with asked(shelf["games"], period_of(day), {}, tmp_path, Outside()) as found:
+        names = [column.name for column in found.about.columns]
+        [row] = [dict(zip(names, row, strict=True)) for row in found.rows]
+    assert (row["rounds"], row["stakes"], row["rtp"]) == (1, 100, 0.9)
 
 
 def test_a_game_is_compared_with_what_is_configured(ask: Ask) -> None:

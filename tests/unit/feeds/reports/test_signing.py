@@ -56,6 +56,10 @@ FORGERIES: list[Mapping[str, Any]] = [
     {"checkpoint": "casino.example/croupier, 10 entries, root abc"},
     {"period": {"from": "2026-11-26T00:00:00.000Z", "to": "2026-11-28T00:00:00.000Z"}},
     {"provisional": True},
+    {"reconciled": False},
+    {"reconciled": None},
+    {"differences": [{"what": "stakes", "report": "1", "counter": "2"}]},
+    {"columns": [{"name": "day", "type": "text", "words": ""}, {"name": "closing", "type": "count", "words": ""}]},
     {"name": "another"},
     {"signature": ""},
 ]

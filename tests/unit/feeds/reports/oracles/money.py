@@ -208,9 +208,12 @@ def games(books: Books, window: Window) -> Rows:
     rounds: dict[tuple[str, str], Any] = defaultdict(Counter)
     game: dict[tuple[str, str], str] = {}
     gone: set[tuple[str, str]] = set()
+    closed: set[tuple[str, str]] = set()
     for step in books.before(window):
         for event in step.transition.events:
             key = step.player_id, getattr(event, "session_id", "") or ""
+            if isinstance(event, e.RoundTimedOut) or (isinstance(event, e.WinCredited) and event.closes):
+                closed.add(key)
             match event:
                 case e.BetPlaced():
                     opened.setdefault(key, step)
@@ -225,7 +228,7 @@ def games(books: Books, window: Window) -> Rows:
                     rounds[key]["staked"] -= event.real + sum(delta.balance for delta in event.grants)
     found: dict[tuple[str, str], list[tuple[int, int, str]]] = defaultdict(list)
     for key, step in opened.items():
-        if key not in gone and step.time_ms >= window.from_ms and rounds[key]["staked"] > 0:
+        if key in closed - gone and step.time_ms >= window.from_ms and rounds[key]["staked"] > 0:
             found[game[key], step.currency].append((rounds[key]["staked"], rounds[key]["won"], key[0]))
     return {key: _performance(members) for key, members in found.items()}
 
