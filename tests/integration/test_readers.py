@@ -82,6 +82,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
         yield house
 
 
+@pytest.mark.long
 def test_all_that_happened_is_passed_on_in_order_whatever_dies(house: House) -> None:
     for name in NAMES:
         wait_until(f"{name} reads", lambda name=name: house.reads(name))
