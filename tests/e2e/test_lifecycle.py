@@ -123,6 +123,7 @@ def test_sigterm_at_once_with_a_spare_that_never_served_prints_nothing(tmp_path:
     assert (server.farewell, server.stderr()) == ("", "")
 
 
+@pytest.mark.long
 def test_sigterm_drains_also_while_the_supervisor_is_being_restarted(tmp_path: Path) -> None:
     """It was killed a moment ago; whoever is told to stop waits for its successor and says no word about it."""
     server = CroupierUp(tmp_path, f"sqlite:{tmp_path / 'store'}", "--spares", "0", "--shards", "1", auth="open")

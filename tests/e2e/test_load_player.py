@@ -13,6 +13,8 @@ from tests.load.tally import Tally
 from tests.load.terms import read_shelf
 from tests.support.croupier_up import CroupierUp, token
 
+pytestmark = pytest.mark.long
+
 PLAYERS, STEPS = 6, 150
 OFTEN, ALWAYS = 0.4, 1.0
 """Shares of bets that are rolled back: far more than under load, so that rare cases come up."""

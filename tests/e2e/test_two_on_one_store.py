@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.croupier_up import CroupierUp, croupier, register
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.long]
 
 SMALL = ("--shards", "1", "--spares", "0")
 

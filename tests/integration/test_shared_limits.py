@@ -200,6 +200,7 @@ def other_gateway(casino: Casino, tmp_path: Path) -> Iterator[CroupierUp]:
     assert gateway.stop() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("casino", ["redis"], indirect=True)
 def test_20_deploys_under_a_spin_load_of_two_gateways(casino: Casino, other_gateway: CroupierUp) -> None:
     """No spin fails or is even asked to come again, each gateway soon answers with the catalog that the other deployed,
