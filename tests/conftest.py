@@ -56,6 +56,8 @@ class TogetherScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
+        if module.startswith("tests/e2e/proof/"):
+            return "the proven server"
         return "the shared servers" if shares_servers(module) else module
 
 
