@@ -44,6 +44,7 @@ def _turn(item: pytest.Item) -> int:
     return next((turn for turn, folder in enumerate(SLOW_FIRST) if folder in folders), len(SLOW_FIRST))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     return TogetherScheduling(config, log)
 

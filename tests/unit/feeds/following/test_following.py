@@ -274,6 +274,7 @@ async def test_a_stopped_player_stays_stopped_through_restarts_until_an_operator
         await writer.write("s0", *deposits("alice", [6]))
         await eventually(lambda: sinks.last.versions() == {"bob": [2], "alice": [6]})
         assert json.loads(await follower.ask(b'{"do": "stopped"}')) == {"count": 0, "players": []}
+        await until_at(writer, "s0", Position(1, 7))
     async with following(writer.store, sinks):
         await writer.write("s0", *deposits("alice", [7]))
         await eventually(lambda: sinks.last.versions() == {"alice": [7]})
