@@ -4,6 +4,8 @@ import hmac
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from prometheus_client.samples import Sample
+
 from actors.outcome import OnOutcome, Outcome
 from engine.commands import CommandBody
 from engine.queries import QueryBody
@@ -158,7 +160,7 @@ class Outside(NamedTuple):
     written: bytes
     closed: bool
     asked: list[Asked]
-    counted: list[str]
+    counted: list[Sample]
 
 
 class Side:
@@ -175,9 +177,8 @@ class Side:
         written = await connection.feed(reads)
         closed = connection.transport.closed
         connection.hang_up()
-        lines = self.app.state.metrics.exposition().decode().splitlines()
-        counted = [line for line in lines if line.startswith("gateway_requests_total")]
-        return Outside(written, closed, [*self.players.asked], counted)
+        requests = next(self.app.state.metrics.collect())
+        return Outside(written, closed, [*self.players.asked], list(requests.samples))
 
 
 NO_HTTP = invalid_field("request", "is not valid HTTP/1.1").reply().body
