@@ -1,10 +1,21 @@
 """What the tests of the command line's package share."""
 
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.example_catalog import write
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _each_text_is_parsed_once() -> Iterator[None]:
+    """The same files are read hundreds of times here; nobody changes what YAML makes of a text."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(yaml, "compose", lru_cache(maxsize=1_000)(yaml.compose))
+        yield
 
 
 @pytest.fixture
