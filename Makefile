@@ -3,8 +3,8 @@
 .PHONY: help demo test test-quick test-long check dashboards simulate fuzz load up bench bench-scale clean
 
 PY := .venv/bin
-# Leftovers in the caller's environment must not change what is tested or shown.
-LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter CROUPIER_% RAY_%,$(.VARIABLES))
+# Leftovers in the caller's environment must not change what is tested or shown, or have each process compile all anew.
+LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE $(filter CROUPIER_% RAY_%,$(.VARIABLES))
 # Three processes on two cores, because many tests wait. Which tests stay together, tests/conftest.py says.
 PARALLEL := --numprocesses 3 --dist loadscope --no-loadscope-reorder
 CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
