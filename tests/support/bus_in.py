@@ -18,9 +18,10 @@ from engine.queries import QueryBody
 from feeds.bus.incoming.record import headers_of
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.bus.kafka_in import run
-from tests.support.gateway_doubles import REPLIES, ROUND
 from tests.support.kafka import MockKafka
+from tests.support.patience import PATIENCE_S
 from tests.support.reader_store import MemoryReaders
+from tests.support.scripted_players import REPLIES, ROUND
 
 DEPOSIT = "com.croupier.Deposit.v1"
 TOPIC, DEAD = "cashier", "cashier.dead-letters"
@@ -148,7 +149,7 @@ async def bus_in(
         await task
 
 
-async def until(what: str, holds: Callable[[], bool], timeout_s: float = 30) -> None:
+async def until(what: str, holds: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     """Lets the loop run until it holds; an assertion with `what` if that takes too long."""
     deadline = time.monotonic() + timeout_s
     while not holds():

@@ -20,10 +20,10 @@ from tests.support.gateway_doubles.histories import (
     STEP,
     ScriptedHistory,
 )
-from tests.support.gateway_doubles.players import BALANCE, LOYALTY, REPLIES, ROUND, VIEW, Asked, ScriptedPlayers
 from tests.support.gateway_doubles.readers import ENDPOINT, READER_ANSWERS, RECEIPT, ScriptedReaders
 from tests.support.gateway_doubles.reports import ScriptedReports
 from tests.support.gateway_doubles.requests import CHANGES, KEYED, SAMPLES, SPIN, send
+from tests.support.scripted_players import BALANCE, LOYALTY, REPLIES, ROUND, VIEW, Asked, ScriptedPlayers
 
 __all__ = [
     "BALANCE",

@@ -14,9 +14,9 @@ from gateway.ports import ControlLogPort, ControlPort, HistoryPort, ProposalsPor
 from gateway.settings import GatewaySettings
 from tests.support.gateway_doubles.control import MemoryControlLog, QuietCluster, ScriptedControl, one_waiting
 from tests.support.gateway_doubles.histories import ScriptedHistory
-from tests.support.gateway_doubles.players import ScriptedPlayers
 from tests.support.gateway_doubles.readers import ScriptedReaders
 from tests.support.gateway_doubles.reports import ScriptedReports
+from tests.support.scripted_players import ScriptedPlayers
 
 
 class RoleAuth:
