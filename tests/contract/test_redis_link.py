@@ -9,10 +9,11 @@ import pytest
 
 from snapshots.errors import StoreUnavailable
 from snapshots.redis.link import RedisLink
+from tests.support.patience import PATIENCE_S
 
 Script = Callable[[int, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """What a server does with its n-th connection, counted from 1."""
-TIMEOUT_S = 0.2
+TIMEOUT_S = 0.5
 PING = b"*1\r\n$4\r\nPING\r\n"
 
 
@@ -68,9 +69,9 @@ async def test_who_never_answers_is_given_up_at_the_deadline_and_asked_anew() ->
     async with linked(script) as (link, server):
         loop = asyncio.get_running_loop()
         before, began = timers(), loop.time()
-        with pytest.raises(StoreUnavailable, match=r"no answer within 0\.2 s"):
+        with pytest.raises(StoreUnavailable, match=r"no answer within 0\.5 s"):
             await link.call("PING")
-        assert TIMEOUT_S <= loop.time() - began < TIMEOUT_S + 1
+        assert TIMEOUT_S <= loop.time() - began < TIMEOUT_S + PATIENCE_S
         assert timers() == before
         assert await link.call("PING") == 1
         assert server.connections == 2
@@ -193,7 +194,7 @@ async def test_a_call_that_is_too_late_takes_those_behind_it_along() -> None:
         with pytest.raises(StoreUnavailable, match="no answer within"):
             await first
         with pytest.raises(StoreUnavailable, match="connection lost"):
-            await asyncio.wait_for(second, TIMEOUT_S / 4)
+            await second
 
 
 async def test_the_deadline_covers_connecting_too() -> None:

@@ -33,6 +33,7 @@ from snapshots.codec import decode_batch
 from snapshots.contract import SLOTS, Store
 from snapshots.opening import open_store
 from tests.support.archiving import KEK, FaultyBucket, chained_records
+from tests.support.patience import PATIENCE_S
 from tests.support.redis_server import RedisServer
 from tests.support.shard_harness import Asking, catalog, deal, eventually, settings, spin
 
@@ -172,7 +173,7 @@ async def test_both_stops_come_in_time_and_all_is_made_up_for(small_redis: Redis
 
 async def check_archive(archiver: Archiver, store: Store, versions: dict[str, int]) -> None:
     """Once all is stored, the archive has every version of every player, in a chain without a hole."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while list(Path(archiver.settings.spool).glob("*.open")) or list(Path(archiver.settings.spool).glob("*.cut")):
             await asyncio.sleep(0.02)
     archive = ArchivedRecords(open_bucket(archiver.settings.place), KeyRing(store, KEK))

@@ -22,13 +22,15 @@ from snapshots.opening import open_store
 from tests.integration.load import Load
 from tests.integration.ray_side import move
 from tests.support.croupier_up import CroupierUp, gone, register, wait_until
+from tests.support.patience import PATIENCE_S
 from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.timeout(240)
 
 SECRET = "a secret of the cluster"
 WHALE = "whale"
-SERVED_AGAIN_MAX_S = 3.0
+SERVED_AGAIN_MAX_S = 15.0
+"""On a machine that does much else. How long it takes on a quiet one (3 s at most), `make bench-scale` measures."""
 
 
 def stopped(pid: int) -> bool:
@@ -190,7 +192,7 @@ class TestStoppedShard:
             with suppress(ProcessLookupError):  # it held a lock of the store and had to be killed
                 os.kill(pid, signal.SIGCONT)
             await asyncio.to_thread(load.__exit__, sys.exc_info()[0])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await lost.wait()
         assert [reply.kind for reply in replies if reply.kind not in (Kind.UNAVAILABLE, Kind.NOT_OWNER)] == []
         await asyncio.to_thread(wait_until, "the old process is gone", lambda: gone([pid]))

@@ -13,6 +13,7 @@ from actors.outcome import Answered, Unavailable
 from actors.supervision.shard_process import ShardProcess
 from engine.commands import Deposit, Result
 from snapshots.contract import SLOTS
+from tests.support.patience import PATIENCE_S
 from tests.support.redis_server import RedisServer
 from tests.support.shard_harness import Asking, catalog, deal, eventually, settings, spin
 
@@ -57,7 +58,7 @@ async def test_bets_stop_in_time_and_go_on_when_there_is_room(small_redis: Redis
             await asking.seat("alice", 1_000_000)
             opened = await asking.ask("alice", "open", spin(win=None))
             count = fill_up(client, 0.88)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while not context.bets_stopped:  # the server may have given back memory of its own meanwhile
                     count = fill_up(client, 0.88, count)
                     await asyncio.sleep(0.05)
@@ -66,7 +67,7 @@ async def test_bets_stop_in_time_and_go_on_when_there_is_room(small_redis: Redis
             for number in range(500):
                 assert isinstance(await asking.ask("alice", f"dep-{number}", Deposit(1)), Answered)
             client.delete(*(f"filler:{number}" for number in range(count)))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 await eventually(lambda: not context.bets_stopped)
             assert isinstance(await asking.ask("alice", "new", spin()), Answered)
             assert context.metrics.gauges["store_fill_ratio"] < 0.8

@@ -22,6 +22,7 @@ from tests.integration.crowd import Answer, all_at_once, asked_until, call, one_
 from tests.integration.load import Load
 from tests.support.catalog_folder import bonus_campaign, bundle, shipped, write
 from tests.support.croupier_up import Api, CroupierUp, register, wait_until
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -151,7 +152,7 @@ def killed_between_reserving_and_granting(casino: Casino, gateway: CroupierUp, c
     kill = Kill(casino, "s0", at=1)
 
     async def strike() -> None:
-        async with store_of(casino) as store, asyncio.timeout(10):
+        async with store_of(casino) as store, asyncio.timeout(PATIENCE_S):
             while not await unsettled(store, crowd):
                 await asyncio.sleep(0)
             kill(1)

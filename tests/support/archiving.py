@@ -23,6 +23,7 @@ from snapshots.archive.sealing import KeyRing
 from snapshots.codec import decode_batch, encode_batch, encode_entry
 from snapshots.contract import GENESIS, LogRecord, Position, next_hash
 from snapshots.errors import ArchiveUnavailable
+from tests.support.patience import PATIENCE_S
 from tests.support.playing import START_MS, catalog_with
 
 KEK = bytes(range(32))
@@ -190,20 +191,20 @@ class Archive:
 
     async def until_settled(self, position: Position, shard_id: str = "s0") -> None:
         """Waits until the sink says that all up to there is on the disk."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while self.sink.settled().get(shard_id, Position(0, 0)) < position:
                 await asyncio.sleep(0.005)
 
     async def until_empty(self) -> None:
         """Waits until nothing waits in the spool."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while list(Path(self.settings.spool).glob("*.cut")):
                 await asyncio.sleep(0.01)
 
     async def until_stored(self, seq: int, shard_id: str = "s0") -> None:
         """Waits until the segments hold the shard's log up to there."""
         reading = self.reading()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 end = (await reading.ends()).get(shard_id)
                 if end is not None and end.seq >= seq:

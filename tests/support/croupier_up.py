@@ -15,6 +15,7 @@ import jwt
 
 from croupier.demo.client import Signer
 from croupier.running.process_tree import descendants, kill_all
+from tests.support.patience import PATIENCE_S
 
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 40
@@ -124,7 +125,7 @@ class CroupierUp:
         **env: str,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.store = store
+        self.store, self.folder = store, folder
         self._log = folder / "stderr"
         self.farewell = ""
         """All it wrote to standard output after its URL, once it has been stopped."""
@@ -194,7 +195,7 @@ class CroupierUp:
             self.process.stdout.close()
 
 
-def wait_until(what: str, holds: Any, timeout_s: float = 20) -> None:
+def wait_until(what: str, holds: Any, timeout_s: float = PATIENCE_S) -> None:
     """Polls until `holds()` is true; an assertion with `what` if that takes too long."""
     deadline = time.monotonic() + timeout_s
     while not holds():

@@ -27,6 +27,7 @@ from feeds.reading import Followed
 from snapshots.codec import KeyedEntry, checksum, encode_entry
 from snapshots.records import GENESIS, LogRecord, Position
 from tests.support.notes import MemoryNotes
+from tests.support.patience import PATIENCE_S
 
 MORNING_MS = 1_772_353_800_000
 """2026-03-01 08:30 UTC."""
@@ -209,7 +210,7 @@ class World:
         record = LogRecord(self._seq, GENESIS, GENESIS, b"")
         return Followed("s0", "s0-1", Position(1, self._seq), record, [entry])
 
-    async def until(self, what: Callable[[], bool], seconds: float = 8) -> None:
+    async def until(self, what: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
         """Waits until it is so."""
         async with asyncio.timeout(seconds):
             while not what():

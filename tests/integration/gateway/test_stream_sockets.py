@@ -15,6 +15,8 @@ from gateway.serve import serve
 from gateway.settings import GatewaySettings
 from gateway.spin.stream import SUBPROTOCOL
 from tests.support.gateway_doubles import ScriptedPlayers, app_with
+from tests.support.patience import PATIENCE_S
+from tests.support.shard_harness import eventually
 
 SPIN = {"id": 1, "op": "spin", "key": "k1", "player_id": "p1", "game_id": "g", "mode": "real", "bet": 100}
 
@@ -51,7 +53,7 @@ async def serving(
 
 
 async def received(stream: ClientConnection) -> Any:
-    return msgspec.msgpack.decode(await asyncio.wait_for(stream.recv(), 5))
+    return msgspec.msgpack.decode(await asyncio.wait_for(stream.recv(), PATIENCE_S))
 
 
 async def test_hello_then_answers() -> None:
@@ -85,7 +87,7 @@ async def test_the_server_ends_with_1001_and_soon() -> None:
         with pytest.raises(ConnectionClosed) as ended:
             await received(stream)
         assert ended.value.rcvd is not None and ended.value.rcvd.code == 1001
-        await asyncio.wait_for(gateway.serving, 5)
+        await asyncio.wait_for(gateway.serving, PATIENCE_S)
 
 
 async def test_a_client_that_never_reads_is_not_served_without_end() -> None:
@@ -103,6 +105,7 @@ async def test_a_client_that_never_reads_is_not_served_without_end() -> None:
         payload = msgspec.msgpack.encode([SPIN] * 500)
         frame = b"\x82\xfe" + len(payload).to_bytes(2) + b"\0\0\0\0" + payload
         sending = asyncio.create_task(send_all(writer, frame, 400))
+        await eventually(lambda: players.asked)
         before = -1
         while before != len(players.asked):
             before = len(players.asked)

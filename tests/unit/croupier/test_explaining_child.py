@@ -8,6 +8,7 @@ import pytest
 from croupier.explaining.child import ExplainingChild
 from croupier.explaining.pipe import FRAME_BYTES_MAX, Begin, framed
 from gateway.ports import ControlUnavailable
+from tests.support.patience import PATIENCE_S
 
 
 class FakeProcess:
@@ -55,7 +56,7 @@ async def test_what_is_no_frame_costs_one_question(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", begin)
     child = ExplainingChild(Begin("memory:", None, "a secret"))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(ControlUnavailable, match="ask again"):
             await child.ask_history(b"{}")
         assert processes[0].returncode == -9

@@ -21,6 +21,7 @@ from snapshots.opening import open_store
 from tests.support.example_catalog import SHIPPED
 from tests.support.notes import MemoryNotes
 from tests.support.notice_world import World, level_changed
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # of Apprise
 
@@ -68,7 +69,7 @@ async def test_a_death_at_any_note_repeats_no_sms_and_loses_no_mail(
     dying = world.notes = DyingNotes(last, written)
     async with world.sink(kinds=BOTH) as sink:
         taking = asyncio.create_task(sink.take(whole))
-        await asyncio.wait_for(dying.dead.wait(), 5)
+        await asyncio.wait_for(dying.dead.wait(), PATIENCE_S)
         await asyncio.sleep(0.05)  # what is under way gets to its next note
         taking.cancel()
         await asyncio.gather(taking, return_exceptions=True)

@@ -18,6 +18,7 @@ from tests.support.notice_world import (
     World,
     level_changed,
 )
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # of Apprise
 
@@ -35,7 +36,7 @@ async def test_the_reader_waits_while_as_many_notices_wait_as_may(world: World) 
                 await sink.take(world.happens("p100", e.WithdrawalConfirmed("w", 100)))
         world.now_ms += 25 * HOUR_MS
         late = world.happens("p100", e.WithdrawalConfirmed("w", 100))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await sink.take(late)
 
 
@@ -89,7 +90,7 @@ async def test_a_channel_that_hangs_holds_up_no_other(world: World) -> None:
         for number in range(40):
             await sink.take(world.happens(f"p{number}", level_changed()))
         await sink.take(world.happens("p40", e.WithdrawalConfirmed("w1", 100)))
-        await world.until(lambda: world.count("email", "sent", "service") == 1, 2)
+        await world.until(lambda: world.count("email", "sent", "service") == 1)
         await world.until(lambda: world.registry.get_sample_value("breaker_state", {"breaker": "sms"}) == 2)
     assert len(world.posted) <= 5
 

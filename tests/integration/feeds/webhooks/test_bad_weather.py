@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from engine import events as e
 from feeds.webhooks.schedule import GIVEN_UP_MS
 from tests.integration.feeds.webhooks.waiting import age, hurry, settle, take, until_rests
+from tests.support.patience import PATIENCE_S
 from tests.support.webhook_receiver import answering, closing_mid_answer, hanging, in_turn, receiving
 from tests.support.webhook_world import T0, Clock, Journal, KilledNotes, asked, settings, sinking
 
@@ -63,7 +64,7 @@ async def test_a_probe_ends_the_outage_and_all_that_rested_follows_in_order() ->
         breaker = sink.endpoints["crm"].breaker
         report = await one_failure(sink, journal)
         assert (report["state"], report["owed"]) == ("open", 24)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while value(registry, "breaker_state", breaker="webhook:crm") != 2:
                 await asyncio.sleep(0.02)
         failed = len(receiver.received)
@@ -211,7 +212,7 @@ async def test_a_flapping_endpoint_gets_everything_in_order() -> None:
         sinking(KilledNotes(), {"crm": settings(receiver.url, **EVERY)}, clock) as sink,
     ):
         await take(sink, journal)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while len(receiver.accepted) < 30:
                 await asyncio.sleep(0.01)
                 await hurry(sink, clock, 400)
@@ -227,7 +228,7 @@ async def test_when_too_much_is_owed_the_reader_waits_and_loses_nothing() -> Non
         sinking(notes, {"crm": settings(receiver.url, owed_max=100, **EVERY)}, clock) as sink,
     ):
         taking = asyncio.create_task(take(sink, journal))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len(notes.under("owed/")) < 100:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
@@ -295,7 +296,7 @@ async def test_how_much_is_owed_is_shown() -> None:
         report = await one_failure(sink, journal)
         assert (report["owed"], report["lag_ms"]) == (7, 9_000)
         await hurry(sink, Clock(), 0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while value(registry, "webhook_owed", endpoint="crm") != 7:
                 await asyncio.sleep(0.01)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine import events as e
 from tests.integration.feeds.webhooks.waiting import hurry, settle, take, until_rests
+from tests.support.patience import PATIENCE_S
 from tests.support.webhook_receiver import answering, receiving
 from tests.support.webhook_world import Clock, Journal, KilledNotes, asked, level_changed, settings, sinking
 
@@ -84,7 +85,7 @@ async def test_what_was_sent_is_forgotten_when_the_cursor_has_passed_it(monkeypa
     async with receiving() as receiver, sinking(notes, {"pms": settings(receiver.url)}) as sink:
         await take(sink, journal)
         await receiver.until_accepted(1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while notes.under("sent/") + notes.under("owed/"):
                 sink.settled()
                 await asyncio.sleep(0.01)

@@ -10,6 +10,7 @@ from snapshots.archive.place import ArchivePlace
 from snapshots.contract import Position
 from tests.integration.feeds.webhooks.waiting import settle, take
 from tests.support.archiving import Archive, PlayedLog
+from tests.support.patience import PATIENCE_S
 from tests.support.playing import START_MS
 from tests.support.webhook_receiver import receiving
 from tests.support.webhook_world import T0, Clock, Journal, KilledNotes, asked, level_changed, settings, sinking
@@ -67,7 +68,7 @@ async def test_a_replay_stops_where_there_is_no_room_and_says_where() -> None:
 
 
 async def settle_all(sink: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while any(endpoint.held for endpoint in sink.endpoints.values()):
             await asyncio.sleep(0.01)
 

@@ -4,6 +4,7 @@ import asyncio
 
 from actors.routing.breaker import Breaker
 from feeds.webhooks.sink import WebhooksSink
+from tests.support.patience import PATIENCE_S
 from tests.support.webhook_world import Clock, Journal
 
 
@@ -14,7 +15,7 @@ async def take(sink: WebhooksSink, journal: Journal) -> None:
 
 async def settle(sink: WebhooksSink, journal: Journal) -> None:
     """Waits until all of the journal has left, or is noted."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while sink.settled().get(journal.shard_id) != journal.end:
             await asyncio.sleep(0.01)
 
@@ -26,7 +27,7 @@ async def hurry(sink: WebhooksSink, clock: Clock, seconds: float) -> None:
 
 
 async def until_rests(sink: WebhooksSink) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while any(endpoint.under_way for endpoint in sink.endpoints.values()):
             await asyncio.sleep(0.005)
 

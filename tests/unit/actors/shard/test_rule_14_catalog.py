@@ -16,6 +16,7 @@ from actors.wire.frames import DeployCatalog, Deployed, FinishCatalog, PrepareCa
 from engine.catalog import Catalog
 from engine.commands import GrantCampaign
 from snapshots.contract import CatalogRow, Store
+from tests.support.patience import PATIENCE_S
 from tests.support.playing import campaign, catalog_with, wager
 from tests.support.shard_harness import FAR_MS, TestShard, eventually, players_in, spin, start_shard, table_for
 from tests.unit.actors.supervision.test_supervisor import House
@@ -310,7 +311,7 @@ async def test_rule_14_a_supervisor_killed_around_the_commit_leaves_shards_that_
     deploying.cancel()
     granted = await ask(cluster.client, "alice", "gs:g", GIVE)
     assert granted.answer.granted.amount == amount  # type: ignore[union-attr]
-    async with asyncio.timeout(10):  # the other shard has nobody who asks: it finds out by itself
+    async with asyncio.timeout(PATIENCE_S):  # the other shard has nobody who asks: it finds out by itself
         while numbers(cluster) != {2 if point == "after" else 1}:
             await asyncio.sleep(0.01)
 

@@ -14,6 +14,7 @@ from actors.supervision.deploying import DeployFailed, advance_clock
 from actors.wire.frames import AdvanceClock, ClockSet, DeployCatalog, Done, Keyed, SetClock, TimeEnds
 from engine.calendar import LATEST_MS
 from engine.commands import Deposit, GrantCampaign
+from tests.support.patience import PATIENCE_S
 from tests.support.shard_harness import players_in, spin, start_shard, table_for
 from tests.unit.actors.background.test_rule_12_due_work import silent
 from tests.unit.actors.shard.test_rule_14_catalog import cluster as cluster
@@ -141,6 +142,6 @@ async def test_a_shard_that_dies_over_it_is_reported_at_once(cluster: House, mon
         await asyncio.Event().wait()
 
     monkeypatch.setattr(dying._scheduler, "catch_up", catch_up)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(DeployFailed, match="not all due work is done: s0: no answer"):
             await advanced(cluster, DAY_MS)

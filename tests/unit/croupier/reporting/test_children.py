@@ -13,6 +13,7 @@ from croupier.running import report_children
 from croupier.running.report_children import ReportChildren
 from croupier.settings import Settings
 from gateway.ports import ReportAsked, ReportStream
+from tests.support.patience import PATIENCE_S
 
 ASKED = ReportAsked("stakes", "csv", "2026-01-01", "2026-01-02", None, {})
 TELLS = """#!/bin/sh
@@ -52,7 +53,7 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, rest: str) -> None:
 
 
 async def none_left(children: ReportChildren) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*children._running)
     await asyncio.sleep(0)
     assert children._places == report_children.AT_ONCE_MAX

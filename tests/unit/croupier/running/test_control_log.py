@@ -19,6 +19,7 @@ from gateway.ports import LogUnavailable
 from gateway.recording.reading import Wanted, newest_first
 from snapshots.opening import open_store
 from tests.support.faulty_store import FaultyStore
+from tests.support.patience import PATIENCE_S
 
 
 def entry(number: int) -> ControlEntry:
@@ -105,7 +106,7 @@ async def test_a_change_of_the_keys_file_is_told_without_secrets(tmp_path: Path)
     proof = WatchedKeys(path, 300)
     task = asyncio.create_task(proof.follow(told.put_nowait, 0.01))
     path.write_bytes(msgspec.json.encode(keys(CASHIER)))
-    change = await asyncio.wait_for(told.get(), 10)
+    change = await asyncio.wait_for(told.get(), PATIENCE_S)
     task.cancel()
     assert (change.operation, change.subject) == ("keys file reloaded", "keys.json")
     assert change.after == {

@@ -15,13 +15,14 @@ from snapshots.contract import Position
 from snapshots.credentials import Credential
 from snapshots.errors import CorruptArchive
 from tests.support.archiving import KEK, Archive, MemoryNotes, PlayedLog
+from tests.support.patience import PATIENCE_S
 
 NEW, OTHER = bytes(range(32, 64)), bytes(range(64, 96))
 PLAYERS = [f"p{number}" for number in range(40)]
 
 
 async def until(archive: Archive, rewrapping: float) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while archive.registry.get_sample_value("archive_rewrapping") != rewrapping:
             await asyncio.sleep(0.005)
 
@@ -68,7 +69,7 @@ async def test_a_key_that_none_opens_is_named_and_kept(tmp_path: Path, caplog: p
     notes = await written_under_the_old_key(tmp_path, PlayedLog())
     kept = dict(notes.kept)
     async with Archive(tmp_path, notes, keks=(NEW, OTHER)) as archive:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while "wrapped by none of the keys" not in caplog.text:
                 await asyncio.sleep(0.005)
         assert archive.registry.get_sample_value("archive_rewrapping") == 1

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from feeds.audit import keeper as module
 from feeds.audit.making import make
 from tests.support.archiving import MemoryNotes, PlayedLog
+from tests.support.patience import PATIENCE_S
 
 
 async def test_archiving_begins_without_the_proofs_key_and_secrets(
@@ -37,13 +38,13 @@ async def test_archiving_begins_without_the_proofs_key_and_secrets(
     await archive.open()
     try:
         await archive.take(played.arrive("alice"))
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE_S):
             while not archive.settled() or not registry.get_sample_value("audit_failures_total"):
                 await asyncio.sleep(0.02)
         assert "KEY_THAT_IS_GONE" in caplog.text
         assert age()
         monkeypatch.setenv("KEY_THAT_IS_GONE", 64 * "7")
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE_S):
             while age() or not registry.get_sample_value("audit_checkpoints_total"):
                 await asyncio.sleep(0.02)
     finally:

@@ -16,6 +16,7 @@ from feeds.audit.publishing.publisher import Publisher
 from feeds.audit.signed import Signed
 from feeds.reading import SinkFailed
 from tests.support.archiving import MemoryNotes, PlayedLog
+from tests.support.patience import PATIENCE_S
 from tests.support.proving import DAY_MS, ProvenArchive
 
 
@@ -69,7 +70,7 @@ class Publishing:
 
     async def until(self, *names: str) -> None:
         """Waits until exactly these have arrived, given by their ends."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while [name.rpartition("/")[2].partition(".")[0] for name in self.vault.got] != list(names):
                 await asyncio.sleep(0.01)
 
@@ -113,7 +114,7 @@ async def test_one_that_is_away_gets_every_days_end_and_the_newest(tmp_path: Pat
         for _ in range(3):
             publishing.archive.now_ms += DAY_MS
             await publishing.archive.keep(played.spins("alice", 1))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while publishing.metric("publish_failures_total") < 2:
                 await asyncio.sleep(0.01)
         assert publishing.metric("publish_waiting") == 4
@@ -147,7 +148,7 @@ async def test_one_without_its_secret_is_tried_again(tmp_path: Path) -> None:
     publishing.secretless = True
     async with publishing.life():
         await publishing.archive.keep([played.arrive("alice")])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while publishing.metric("publish_failures_total") < 2:
                 await asyncio.sleep(0.01)
         assert publishing.metric("publish_waiting") == 1

@@ -316,7 +316,8 @@ async def test_without_an_archive_what_is_trimmed_is_left_out_aloud(
         await writer.write("s0", *deposits("alice", [1]))
         await sinks.has(1)
         writer.store.down.add("journal_logs")
-        await asyncio.sleep(0.02)
+        looks = len(writer.store.named("journal_logs"))
+        await eventually(lambda: len(writer.store.named("journal_logs")) > looks)  # none is under way any more
         await writer.write("s0", *deposits("alice", range(2, 9)))
         await writer.store.checkpoint(writer.incs["s0"], 8, 5)
         writer.store.down.clear()

@@ -15,6 +15,7 @@ from gateway.access.keys import ApiKey, ApiKeys
 from gateway.settings import GatewaySettings
 from gateway.spin.stream import SUBPROTOCOL
 from tests.support.gateway_doubles import ROUND, Asked, ScriptedPlayers, app_with
+from tests.support.patience import PATIENCE_S
 from tests.unit.gateway.access.test_auth import NOW_S, SECRET, sign
 
 SPIN = {"id": 1, "op": "spin", "key": "k1", "player_id": "p1", "game_id": "g", "mode": "real", "bet": 100}
@@ -83,7 +84,7 @@ class Client:
         self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
 
     async def event(self) -> Any:
-        return await asyncio.wait_for(self._outgoing.get(), 5)
+        return await asyncio.wait_for(self._outgoing.get(), PATIENCE_S)
 
     async def message(self) -> Any:
         event = await self.event()
@@ -127,5 +128,5 @@ async def connected(
         yield client
     finally:
         client.hang_up()
-        await asyncio.wait_for(client.serving, 5)
+        await asyncio.wait_for(client.serving, PATIENCE_S)
         assert app.state.metrics.streams == 0

@@ -14,6 +14,7 @@ from gateway.settings import GatewaySettings
 from gateway.spin import stream
 from gateway.spin.stream import SUBPROTOCOL
 from tests.support.gateway_doubles import Asked, ScriptedPlayers, app_with, calling
+from tests.support.patience import PATIENCE_S
 from tests.unit.gateway.spin.stream_client import SPIN, Client, HeldPlayers, connected
 
 
@@ -147,7 +148,7 @@ async def test_who_takes_no_answers_is_let_go(monkeypatch: pytest.MonkeyPatch) -
     await client.message()
     client.reads.clear()
     client.send(SPIN)
-    await asyncio.wait_for(client.serving, 5)
+    await asyncio.wait_for(client.serving, PATIENCE_S)
     assert app.state.metrics.streams == 0 and client.silent()
 
 

@@ -9,6 +9,7 @@ import pytest
 from gateway.ports import ReportAsked, ReportListed, ReportRefused, ReportStream
 from gateway.routes.proof.reports import _Streamed
 from tests.support.gateway_doubles import RoleAuth, ScriptedReports, app_with, calling
+from tests.support.patience import PATIENCE_S
 
 
 async def test_a_report_is_streamed_with_what_is_known_of_it_beforehand() -> None:
@@ -97,7 +98,7 @@ async def test_a_report_whose_client_leaves_before_the_first_byte_is_closed() ->
         await asyncio.Event().wait()
 
     response = _Streamed(ReportStream("text/csv", False, None, pieces), {})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await response({"type": "http", "method": "GET", "asgi": {"spec_version": "2.3"}}, receive, send)
     assert pieces.closed
 
