@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.croupier_up import croupier
+from tests.support.typed import typed
 
 
 @pytest.mark.timeout(180)
@@ -17,6 +18,6 @@ def test_the_demo_reconciles_after_a_shard_was_killed() -> None:
 
 @pytest.mark.parametrize("option", ["--players", "--spins"])
 def test_nobody_and_nothing_can_not_be_played(option: str) -> None:
-    ended = croupier("demo", option, "0")
+    ended = typed("demo", option, "0")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "at least one" in ended.stderr

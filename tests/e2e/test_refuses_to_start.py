@@ -4,20 +4,31 @@ import asyncio
 import shutil
 import socket
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from croupier.settings import default_catalog
 from tests.support.croupier_up import croupier, environment, keys_file
 from tests.support.redis_server import RedisServer, free_port
+from tests.support.typed import Typed, typed
 from tests.unit.croupier.deploying.test_catalog_exponents import HELD, folder_with, stored
 
 UP = ("up", "--port", "0")
 
 
 def refused(*arguments: str, **env: str) -> str:
-    """The one sentence on standard error."""
-    ended = croupier(*arguments, env=environment(**env))
+    """The one sentence on standard error of the command, run in this process."""
+    return sentence(typed(*arguments, **env))
+
+
+def refused_apart(*arguments: str, **env: str) -> str:
+    """The same of a process of its own."""
+    return sentence(croupier(*arguments, env=environment(**env)))
+
+
+def sentence(ended: Typed | CompletedProcess[str]) -> str:
+    """What it said, after an exit with code 2."""
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "Traceback" not in ended.stderr
     lines = ended.stderr.strip().splitlines()
@@ -30,7 +41,7 @@ def test_a_broken_catalog_is_named_with_file_and_line(tmp_path: Path) -> None:
     shutil.copytree(default_catalog(), catalog)
     campaign = catalog / "campaigns" / "welcome-100.yaml"
     campaign.write_text(campaign.read_text().replace('match_percent: "100"', "match_percent: lots"))
-    stderr = refused(*UP, "--store", f"sqlite:{tmp_path / 'store'}", "--catalog", str(catalog))
+    stderr = refused_apart(*UP, "--store", f"sqlite:{tmp_path / 'store'}", "--catalog", str(catalog))
     assert "welcome-100.yaml:" in stderr
     assert "1 problem(s)" in stderr
 
@@ -119,12 +130,12 @@ def test_a_cluster_without_a_common_secret(tmp_path: Path) -> None:
 def test_a_ray_that_is_not_there(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     options = ("--store", f"sqlite:{tmp_path}", "--ray-address", address)
-    assert address in refused(*UP, *options, CROUPIER_CLUSTER_SECRET="s" * 32)
+    assert address in refused_apart(*UP, *options, CROUPIER_CLUSTER_SECRET="s" * 32)
 
 
 def test_a_gateway_without_its_store(tmp_path: Path) -> None:
     port = free_port()
     store = f"redis://127.0.0.1:{port}/0"
     keys = str(keys_file(tmp_path))
-    stderr = refused("gateway", "--port", "0", "--store", store, "--keys", keys, CROUPIER_CLUSTER_SECRET="s" * 32)
+    stderr = refused_apart("gateway", "--port", "0", "--store", store, "--keys", keys, CROUPIER_CLUSTER_SECRET="s" * 32)
     assert f"127.0.0.1:{port}" in stderr

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 from standardwebhooks import Webhook
 
-from tests.support.croupier_up import CroupierUp, croupier, environment, register, token, wait_until
+from tests.support.croupier_up import CroupierUp, register, token, wait_until
+from tests.support.typed import Typed, typed
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -115,8 +116,8 @@ def reader_pid(server: CroupierUp) -> int:
     return next((int(reader["pid"]) for reader in readers if reader["name"] == "webhooks-crm" and reader["reading"]), 0)
 
 
-def command(server: CroupierUp, *words: str) -> Any:
-    return croupier("webhooks", *words, "--url", server.url, "--token", token("ops"), env=environment())
+def command(server: CroupierUp, *words: str) -> Typed:
+    return typed("webhooks", *words, "--url", server.url, "--token", token("ops"))
 
 
 def endpoint(server: CroupierUp, name: str) -> dict[str, Any]:
