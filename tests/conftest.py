@@ -3,6 +3,7 @@
 `HYPOTHESIS_PROFILE=nightly` plays much longer than what every commit pays for; `quick` less, for one's own loop.
 """
 
+import gc
 import os
 import re
 from functools import cache
@@ -28,11 +29,24 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "commit"))
 
 ROOT = Path(__file__).parents[1]
 SHARES_SERVERS = re.compile(
-    r"\bnew_player: |^(?!.*\bCroupierUp\().*\b(api: Api|server: CroupierUp|sandbox: Sandbox)\b", re.DOTALL
+    r"^(?:async )?def test_\w+\([^)]*?\b(?:server|sandbox|api|new_player): |\bgetfixturevalue\(\"sandbox\"\)",
+    re.MULTILINE,
 )
-"""How a module of `tests/e2e` asks for the servers that are shared there: those who start their own ask otherwise."""
+SHARES_ABROAD = re.compile(r"^(?:async )?def test_\w+\([^)]*?\babroad: ", re.MULTILINE)
+"""How a module of `tests/e2e` asks for the servers that are shared there."""
+OWN_SERVER = re.compile(r"^def (?:server|sandbox)\(", re.MULTILINE)
+"""A fixture that takes the place of a shared one."""
 SLOW_FIRST = ("e2e", "integration", "simulation", "property")
 """Folders whose tests begin first, so that no process is left with a slow one at the end."""
+
+
+gc.disable()  # until all is collected: nothing of that is garbage, and looking for some took a quarter of the time
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end: the collector of garbage need not look at it again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,12 +71,15 @@ class TogetherScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        if module.startswith("tests/e2e/proof/"):
-            return "the proven server"
-        return "the shared servers" if shares_servers(module) else module
+        return _shared(module) if module.startswith("tests/e2e/") else module
 
 
 @cache
-def shares_servers(module: str) -> bool:
-    """Whether a test of the module asks for a shared server."""
-    return module.startswith("tests/e2e/") and SHARES_SERVERS.search((ROOT / module).read_text()) is not None
+def _shared(module: str) -> str:
+    """The server that tests of this module of `tests/e2e` share with others, or the module itself."""
+    if module.startswith("tests/e2e/proof/"):
+        return "the proven server"
+    text = (ROOT / module).read_text()
+    if SHARES_ABROAD.search(text):
+        return "the server abroad"
+    return "the shared servers" if SHARES_SERVERS.search(text) and not OWN_SERVER.search(text) else module

@@ -1,10 +1,11 @@
-"""Two real Croupiers on SQLite for all tests that only talk to them, one a sandbox; they must end cleanly, too."""
+"""Real Croupiers on SQLite for all tests that only talk to them, two of them sandboxes; they must end cleanly, too."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
 
+from tests.e2e.abroad import catalog_abroad
 from tests.e2e.sandbox import Sandbox, git_folder
 from tests.support.croupier_up import Api, CroupierUp, register
 
@@ -27,6 +28,18 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     catalog = git_folder(folder / "catalog")
     options = ("--shards", "1", "--spares", "0", "--sandbox", "--catalog-watch", "--catalog", str(catalog))
     running = CroupierUp(folder, f"sqlite:{folder / 'store'}", *options)
+    yield Sandbox(running, catalog)
+    assert running.stop() == 0
+    assert "Traceback" not in running.stderr()
+
+
+@pytest.fixture(scope="session")
+def abroad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """With campaigns and a geo database of its own, see `abroad.py`; nobody else moves its clock or its metrics."""
+    folder = tmp_path_factory.mktemp("abroad")
+    catalog = catalog_abroad(folder / "catalog")
+    options = ("--shards", "1", "--spares", "0", "--sandbox", "--catalog", str(catalog))
+    running = CroupierUp(folder / "up", f"sqlite:{folder / 'store'}", *options)
     yield Sandbox(running, catalog)
     assert running.stop() == 0
     assert "Traceback" not in running.stderr()

@@ -27,6 +27,7 @@ from snapshots.codec import decode_batch
 from snapshots.opening import open_store
 from tests.support.archiving import MemoryNotes, chained_records
 from tests.support.croupier_up import Api, CroupierUp, register, wait_until
+from tests.support.patience import PATIENCE_S
 from tests.support.redis_server import RedisServer, free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
@@ -133,7 +134,7 @@ class House:
         """What lay in the spool when the server was stopped goes into a segment, as at the next start."""
         sink = await make(msgspec.json.encode(self.archive), MemoryNotes(), CollectorRegistry())
         await sink.open()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while list(Path(self.archive.spool).glob("*.cut")):
                 await asyncio.sleep(0.05)
         await sink.close()

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.croupier_up import CroupierUp, token
+from tests.support.croupier_up import CroupierUp, token, wait_until
 
 PLAYER = "control-1"
 
@@ -51,9 +51,8 @@ def test_refused_attempts_and_the_start_are_told(proven: CroupierUp) -> None:
     assert api.person("marketing_manager", "GET", "/audit").status_code == 403
     headers = {"x-api-key": "game_server", "x-request-timestamp": str(int(time.time())), "x-request-sign": "0" * 64}
     assert api.plain("POST", "/spin?player_id=p&game_id=g&mode=real&bet=1", headers=headers).status_code == 401
-    deadline = time.monotonic() + 20
-    while not (found := audit(proven, "?operation=POST /spin")) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until("the refused attempt is told", lambda: audit(proven, "?operation=POST /spin"))
+    found = audit(proven, "?operation=POST /spin")
     assert (found[0]["outcome"], found[0]["subject"], found[0]["who"]) == ("unauthenticated", "key game_server", "")
     refused = [entry for entry in audit(proven, "?operation=/audit") if entry["outcome"] == "forbidden"]
     assert (refused[0]["who"], refused[0]["role"]) == ("ann", "marketing_manager")
