@@ -144,6 +144,8 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--players", type=int, default=200, help="(%(default)s)")
     parser.add_argument("--spins", type=int, default=20_000, help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the game server's random numbers (%(default)s)")
+    parser.add_argument("--keep", type=Path, metavar="DIR",
+                        help="leave the store, its archive and the demo's own books in this new folder")  # fmt: skip
     parser.set_defaults(command=_demo)
 
 
@@ -221,7 +223,7 @@ def _demo(options: argparse.Namespace) -> int:
     from croupier.running.up import CannotStart
 
     try:
-        return run_demo(options.players, options.spins, options.seed)
+        return run_demo(options.players, options.spins, options.seed, options.keep)
     except CannotStart as problem:
         print(f"croupier: {problem}", file=sys.stderr)
         return CANNOT_START

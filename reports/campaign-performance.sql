@@ -15,12 +15,15 @@
 --   - {name: cost, type: money, words: "Bonus money released to real wallets, and wins of free spins that pay at once."}
 --   - {name: conversion, type: ratio, words: Completed ÷ issued.}
 --   - {name: budget_used, type: micro_eur, words: "Bonus money of awards in EUR, as the campaign's budget counts it; awards that lapsed are returned."}
+--   - {name: budget, type: micro_eur, words: "The campaign's budget in EUR, for all currencies together, as the catalog says at the period's end; empty without one."}
+--   - {name: budget_left, type: micro_eur, words: "What is left of it at the period's end: budget − all that awards have used since the beginning, in all currencies."}
 -- charts:
 --   - {kind: figures, title: Awards, y: [issued, opted_in, completed, expired]}
 --   - {kind: funnel, title: From award to pay-out, y: [issued, activated, completed]}
 --   - {kind: bar, title: Conversion, x: campaign_id, y: [conversion]}
 --   - {kind: bar, title: Cost, x: campaign_id, y: [cost]}
 --   - {kind: bar, title: Awarded and wagered, x: campaign_id, y: [awarded, wagered]}
+--   - {kind: bar, title: Budgets, x: campaign_id, y: [budget_used, budget_left]}
 -- reconcile:
 --   - what: Awards issued since the beginning
 --     counters: true
@@ -51,6 +54,12 @@ WITH alone AS (
           WHERE event IN ('WinCredited', 'RoundReversed') AND time >= $from AND time < $to) AS win
         USING (player_id, session_id)
     GROUP BY ALL
+), burnt AS (
+    SELECT coalesce(b.campaign_id, g.campaign_id) AS campaign_id,
+        sum(CASE WHEN b.event = 'GrantCreated' AND b.award = 1 THEN b.amount_micro_eur
+                 WHEN b.award = -1 THEN -coalesce(g.amount_micro_eur, 0) ELSE 0 END) AS used
+    FROM bonuses AS b LEFT JOIN grants AS g USING (player_id, grant_id)
+    WHERE b.time < $to GROUP BY 1
 ), told AS (
     SELECT coalesce(b.campaign_id, g.campaign_id) AS campaign_id, b.currency, b.exponent,
         CAST((b.event = 'GrantCreated' AND b.state = 'granted' AND b.package_id IS NULL)
@@ -88,8 +97,12 @@ SELECT campaign_id, currency, exponent,
     sum(completed)::BIGINT AS completed, sum(expired)::BIGINT AS expired, sum(awarded)::BIGINT AS awarded,
     sum(wagered)::BIGINT AS wagered, sum(cost)::BIGINT AS cost,
     round(sum(completed) / nullif(sum(issued), 0), 6) AS conversion,
-    sum(budget_used)::BIGINT AS budget_used
-FROM told
+    sum(budget_used)::BIGINT AS budget_used, any_value(budget)::BIGINT AS budget,
+    any_value(budget - coalesce(used, 0))::BIGINT AS budget_left
+FROM (
+    SELECT *, TRY_CAST(json_extract_string($catalog::JSON, '$.budget_micro_eur."' || campaign_id || '"') AS BIGINT) AS budget
+    FROM told LEFT JOIN burnt USING (campaign_id)
+)
 WHERE campaign_id IS NOT NULL
 GROUP BY campaign_id, currency, exponent
 ORDER BY issued DESC, campaign_id, currency

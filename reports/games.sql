@@ -2,7 +2,7 @@
 -- description: Rounds, stakes and wins of each game, and whether its return to player is what it should be.
 -- roles: [marketing_manager, auditor, ops]
 -- parameters:
---   - {name: configured, words: "The return to player that games should have, as JSON: {\"book-of-dunes\": 0.965}.", default: "{}"}
+--   - {name: configured, words: "The return to player that games should have, as JSON: {\"book-of-dunes\": 0.965}; it goes before the catalog's.", default: "{}"}
 -- columns:
 --   - {name: game_id, type: text}
 --   - {name: currency, type: text}
@@ -15,7 +15,7 @@
 --   - {name: rtp, type: ratio, words: "Return to player: wins ÷ stakes."}
 --   - {name: rtp_low, type: ratio, words: "The true return lies above this, with 97.5 % confidence."}
 --   - {name: rtp_high, type: ratio, words: "The true return lies below this, with 97.5 % confidence."}
---   - {name: configured, type: ratio, words: What it should be; empty if nobody said.}
+--   - {name: configured, type: ratio, words: "What it should be: as the report was asked, else the field rtp of games.yaml at the period's end; empty if nobody said."}
 --   - {name: verdict, type: text, words: "as configured: it lies within the interval. too few rounds: fewer than 30."}
 -- charts:
 --   - {kind: interval, title: Return to player with its confidence, x: game_id, y: [rtp_low, rtp, rtp_high, configured]}
@@ -45,7 +45,8 @@ WITH rounds AS (
     SELECT *, wins / stakes AS rtp,
         CASE WHEN rounds > 1 THEN 1.959964 * sqrt(greatest(0, ww - 2 * (wins / stakes) * ws + (wins / stakes) ** 2 * ss)
              * rounds / (rounds - 1)) / stakes END AS half,
-        TRY_CAST(json_extract_string($configured::JSON, '$."' || game_id || '"') AS DOUBLE) AS configured
+        TRY_CAST(coalesce(json_extract_string($configured::JSON, '$."' || game_id || '"'),
+                          json_extract_string($catalog::JSON, '$.rtp."' || game_id || '"')) AS DOUBLE) AS configured
     FROM sums
 )
 SELECT game_id, currency, exponent, rounds, players, stakes::BIGINT AS stakes, wins::BIGINT AS wins,

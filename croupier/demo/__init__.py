@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvloop
 from rich.console import Console
@@ -21,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from croupier.demo.client import Client, Meter, Unanswered
+from croupier.demo.keeping import archived, empty_folder, write_books
 from croupier.demo.player import DemoPlayer, Tally, Unexpected
 from croupier.demo.server import DemoServer, ServerFailed
 from croupier.running.up import CannotStart
@@ -43,15 +45,20 @@ class Report:
     exit_code: int | None = None
 
 
-def run_demo(players: int, spins: int, seed: int) -> int:
-    """Plays `spins` spins of `players` players; 0 if everything reconciles, else 1. Raises CannotStart."""
+def run_demo(players: int, spins: int, seed: int, keep: Path | None = None) -> int:
+    """Plays `spins` spins of `players` players; 0 if everything reconciles, else 1. Raises CannotStart.
+
+    The store with its archive stays in the folder `keep`, with the demo's books beside it.
+    """
     if players < 1 or spins < 1:
         raise CannotStart("the demo needs at least one player and one spin")
+    if keep is not None:
+        keep = empty_folder(keep)
     console = Console()
-    console.print(f"Starting Croupier: local Ray, {SHARDS} shards, SQLite in a temporary folder …")
+    console.print(f"Starting Croupier: local Ray, {SHARDS} shards, SQLite in {keep or 'a temporary folder'} …")
     try:
-        with DemoServer(SHARDS) as server:
-            report = uvloop.run(_play(server, console, players, spins, seed))
+        with DemoServer(SHARDS, keep) as server:
+            report = uvloop.run(_play(server, console, players, spins, seed, keep))
             report.exit_code = server.stop()
             log_end = server.log_end()
     except ServerFailed as failure:
@@ -61,7 +68,7 @@ def run_demo(players: int, spins: int, seed: int) -> int:
     return _conclude(console, report, players, log_end)
 
 
-async def _play(server: DemoServer, console: Console, players: int, spins: int, seed: int) -> Report:
+async def _play(server: DemoServer, console: Console, players: int, spins: int, seed: int, keep: Path | None) -> Report:
     report = Report(Meter(), Tally())
     everybody = [
         DemoPlayer(f"p{number}", f"{seed}/{number}", server.game_server, server.platform, report.tally)
@@ -79,6 +86,10 @@ async def _play(server: DemoServer, console: Console, players: int, spins: int, 
     finally:
         for client in clients:
             client.close()
+    if keep is not None:
+        console.print("Waiting until everything is in the archive …")
+        await archived(server.store)
+        write_books(keep, {player.player_id: player.account for player in everybody})
     return report
 
 

@@ -34,6 +34,41 @@ BET_MIN = dict.fromkeys(COUNTS_PERCENT, 10) | {
 
 
 @dataclass
+class GamePlay:
+    """What was played for money on one game, in rounds that ended: a round that was undone is not there."""
+
+    rounds: int = 0
+    stakes: int = 0
+    wins: int = 0
+
+
+@dataclass
+class Movements:
+    """All that has moved one player's money since the beginning, less what was undone."""
+
+    deposits: int = 0
+    staked: int = 0
+    won: int = 0
+    bonus_staked: int = 0
+    bonus_won: int = 0
+    """On bonus funds; what free spins won is a part of it."""
+    granted: int = 0
+    released: int = 0
+    removed: int = 0
+    """Bonus money above the most that a bonus pays out."""
+    completed: int = 0
+    """Welcome bonuses that paid out money."""
+    counted: int = 0
+    """Stakes that counted for wagering."""
+    to_wager: int = 0
+    """What all bonuses have asked to be wagered."""
+    spins_used: int = 0
+    spins_released: int = 0
+    """The part of `released` that free spins had won."""
+    games: dict[str, GamePlay] = field(default_factory=dict)
+
+
+@dataclass
 class Bucket:
     """Bonus money with `to_wager` still to stake; `of_spins`: won by free spins."""
 
@@ -46,6 +81,7 @@ class Bucket:
 class Round:
     """The open round: what it has taken so far, and from where."""
 
+    game: str = FREE_SPIN_GAME
     total: int = 0
     bonus: int = 0
     paid_by: Bucket | None = None
@@ -62,6 +98,7 @@ class Account:
     spins_won: int = 0
     deposits: int = 0
     open: Round | None = None
+    moved: Movements = field(default_factory=Movements)
 
     @property
     def bonus(self) -> int:
@@ -81,16 +118,21 @@ class Account:
         """Adds a deposit. The first one of at least 10.00 is doubled, up to 100.00, and brings the free spins."""
         self.real += amount
         self.deposits += 1
+        self.moved.deposits += amount
         if self.deposits == 1 and amount >= WELCOME_DEPOSIT_MIN:
             bonus = min(amount, WELCOME_MAX)
             self.buckets.append(Bucket(bonus, bonus * WELCOME_WAGER_TIMES))
             self.spins += FREE_SPINS
+            self.moved.granted += bonus
+            self.moved.to_wager += bonus * WELCOME_WAGER_TIMES
 
     def bet(self, game: str, amount: int) -> tuple[int, int]:
         """Opens the round, or adds to it: real money first. Answers the round's (real, bonus) stakes so far."""
-        round_ = self.open = self.open or Round()
+        round_ = self.open = self.open or Round(game)
         real = min(self.real, amount)
         self.real -= real
+        self.moved.staked += real
+        self.moved.bonus_staked += amount - real
         round_.total += amount
         if self.buckets:
             first = self.buckets[0]
@@ -99,12 +141,15 @@ class Account:
                 round_.bonus += amount - real
                 round_.paid_by = first
             if amount >= WAGER_BET_MIN:
-                first.to_wager -= min(first.to_wager, amount * COUNTS_PERCENT[game] // 100)
+                counted = min(first.to_wager, amount * COUNTS_PERCENT[game] // 100)
+                first.to_wager -= counted
+                self.moved.counted += counted
         return round_.total - round_.bonus, round_.bonus
 
     def free_spin(self) -> None:
         """Opens a round that takes a free spin and no money."""
         self.spins -= 1
+        self.moved.spins_used += 1
         self.open = Round(free=True)
 
     def win(self, amount: int) -> int:
@@ -114,12 +159,21 @@ class Account:
         if round_.free:
             amount = self._win_of_spin(amount)
         else:
-            back = amount * round_.bonus // round_.total
-            self.real += amount - back
-            if round_.paid_by is not None:
-                round_.paid_by.balance += back
+            self._win_of_money(round_, amount)
         self._settle()
         return amount
+
+    def _win_of_money(self, round_: Round, amount: int) -> None:
+        back = amount * round_.bonus // round_.total
+        self.real += amount - back
+        if round_.paid_by is not None:
+            round_.paid_by.balance += back
+        self.moved.won += amount - back
+        self.moved.bonus_won += back
+        play = self.moved.games.setdefault(round_.game, GamePlay())
+        play.rounds += 1
+        play.stakes += round_.total
+        play.wins += amount
 
     def _win_of_spin(self, amount: int) -> int:
         amount = min(amount, FREE_SPINS_WIN_MAX - self.spins_won)
@@ -131,6 +185,8 @@ class Account:
                 self.buckets.append(won)
             won.balance += amount
             won.to_wager += amount * FREE_SPINS_WAGER_TIMES
+            self.moved.bonus_won += amount
+            self.moved.to_wager += amount * FREE_SPINS_WAGER_TIMES
         return amount
 
     def _settle(self) -> None:
@@ -142,6 +198,17 @@ class Account:
             if bucket.of_spins and self.spins:
                 continue
             if not bucket.to_wager:
-                self.real += min(bucket.balance, CASHOUT_MAX)
+                self._release(bucket)
             if not bucket.to_wager or not bucket.balance:
                 self.buckets.remove(bucket)
+
+    def _release(self, bucket: Bucket) -> None:
+        """A bonus that is wagered becomes real money, up to the most that it pays out."""
+        paid = min(bucket.balance, CASHOUT_MAX)
+        self.real += paid
+        self.moved.released += paid
+        self.moved.removed += bucket.balance - paid
+        if bucket.of_spins:
+            self.moved.spins_released += paid
+        elif paid:
+            self.moved.completed += 1

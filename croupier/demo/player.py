@@ -71,6 +71,11 @@ class DemoPlayer:
         self._sessions: list[str] = []
         self._keys = 0
 
+    @property
+    def account(self) -> Account:
+        """The player's books."""
+        return self._account
+
     # --- asking
 
     def _request(self, signer: Signer, method: str, target: str, body: Document | None = None) -> Request:

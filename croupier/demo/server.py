@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 import jwt
 
 from croupier.demo.client import Signer
+from croupier.demo.keeping import quick_archive
 from croupier.running.process_tree import descendants, kill_all
 from croupier.settings import default_catalog
 
@@ -31,10 +32,13 @@ class ServerFailed(Exception):
 
 
 class DemoServer:
-    """A context manager that ends the server and removes its folder, whatever happens inside."""
+    """A context manager that ends the server and removes its folder, whatever happens inside.
 
-    def __init__(self, shards: int) -> None:
-        self._shards = shards
+    Its store is in `keep` if that is given, and stays there.
+    """
+
+    def __init__(self, shards: int, keep: Path | None = None) -> None:
+        self._shards, self._keep = shards, keep
         self._folder = tempfile.TemporaryDirectory(prefix="croupier-demo-", ignore_cleanup_errors=True)
         self._staff_secret = secrets.token_hex(32)
         machines = {role: secrets.token_hex(24) for role in ("game_server", "platform")}
@@ -47,7 +51,7 @@ class DemoServer:
             },
         }
         self._process: subprocess.Popen[str] | None = None
-        self.host, self.port = "", 0
+        self.host, self.port, self.store = "", 0, ""
 
     def __enter__(self) -> "DemoServer":
         try:
@@ -78,9 +82,14 @@ class DemoServer:
         keys = folder / "keys.json"
         keys.touch(mode=0o600)
         keys.write_text(json.dumps(self._keys))
-        command = [sys.executable, "-m", "croupier", "up", "--store", f"sqlite:{folder / 'store'}", "--auth", "hmac"]
+        self.store = f"sqlite:{(self._keep or folder) / 'store'}"
+        command = [sys.executable, "-m", "croupier", "up", "--store", self.store, "--auth", "hmac"]
         command += ["--shards", str(self._shards), "--port", "0", "--keys", str(keys)]
         command += ["--catalog", str(default_catalog())]
+        if self._keep is not None:
+            integrations = folder / "integrations.yaml"
+            integrations.write_bytes(quick_archive(self.store))
+            command += ["--integrations", str(integrations)]
         # The caller's environment must not change the demo. In a session of its own the server gets no Ctrl-C.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("CROUPIER_", "RAY_"))}
         with (folder / "log").open("wb") as log:

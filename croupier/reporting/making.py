@@ -8,9 +8,12 @@ from pathlib import Path
 
 import msgspec
 
+from feeds.explaining.catalogs import PastCatalogs
 from feeds.facts.manifest import Manifest
 from feeds.facts.rebuilding import rebuild
 from feeds.reports.checkpoint import NOTHING, Vouched, vouching
+from feeds.reports.configured import NOTHING as NOTHING_CONFIGURED
+from feeds.reports.configured import Configured, configured
 from feeds.reports.definition import Definition
 from feeds.reports.period import Period
 from feeds.reports.reconciling import Comparison, Reconciled, with_counters
@@ -25,6 +28,7 @@ from snapshots.opening import open_store
 AHEAD = "The store has entries that are not in the archive yet, so its counters were not compared."
 PART = "The facts do not begin where the archive begins, so the store's counters were not compared."
 SILENT = "The store did not answer, so its counters were not compared."
+NO_CATALOG = "The store was not asked which catalog was in force, so nothing is compared with it."
 NO_STORE = "No store was named, so its counters were not compared."
 
 
@@ -44,11 +48,13 @@ def made(definition: Definition, period: Period, given: Mapping[str, str], sourc
     manifest, vouched = asyncio.run(_up_to_date(sources, period))
     counters = _Counters(sources.store, manifest)
     level_ms = counters.level_ms()
+    catalog = asyncio.run(_configured(sources.store, period)) if definition.asks_catalog else NOTHING_CONFIGURED
     outside = Outside(
         level_ms=level_ms,
         checkpoint=vouched.words,
         vouched=sources.archive is None or vouched.covers,
         compare=counters.compare,
+        configured=catalog,
     )
     with asked(definition, period, given, sources.facts, outside) as report:
         yield report
@@ -61,6 +67,23 @@ async def _up_to_date(sources: Sources, period: Period) -> tuple[Manifest | None
     bucket = open_bucket(sources.archive)
     manifest = await rebuild(bucket, sources.facts)
     return manifest, await vouching(bucket, period.until_ms, manifest.ends)
+
+
+async def _configured(url: str | None, period: Period) -> Configured:
+    """What the catalog said that was in force at the end of the period, or is in force now."""
+    if url is None:
+        return Configured(note=NO_CATALOG)
+    store: Store = open_store(url)
+    try:
+        await store.open()
+        known = await PastCatalogs(store).at(min(period.until_ms - 1, time.time_ns() // 1_000_000))
+    except StoreError:
+        return Configured(note=NO_CATALOG)
+    finally:
+        await store.close()
+    if known.catalog is None:
+        return Configured(note=known.note)
+    return configured(known.catalog, known.version or "")
 
 
 class _Counters:

@@ -138,10 +138,12 @@ PROOF = Row(
                 Query(or_zero("max by (destination) (audit_publish_waiting)"), "{{destination}} waiting"),
                 Query(or_zero(per_hour("audit_published_total", "destination")), "{{destination}} arrived"),
                 Query(or_zero(per_hour("audit_publish_failures_total", "destination")), "{{destination}} failed"),
-            ), "none",
+            ), "none", width=6,
         ),
         Panel("Control log", "Entries that were dropped because the store took none for too long: 0 is right.",
-              (Query("sum(control_log_dropped_total)", "dropped"),), "none", alarm=1),
+              (Query("sum(control_log_dropped_total)", "dropped"),), "none", width=6, alarm=1),
+        Panel("Control log in the store", "Entries: 100 000, and what waits for the archive. A million are the most.",
+              (Query("max(control_log_entries)", "entries"),), "short", width=6, worry=500_000, alarm=900_000),
         Panel(
             "Scheduled reports", "Delivered, failed and differing per day; hours overdue.",
             (
@@ -150,7 +152,7 @@ PROOF = Row(
                       "{{schedule}} failed"),
                 Query(or_zero("max by (schedule) (reports_overdue_seconds) / 3600"), "{{schedule}} overdue (h)"),
                 Query(or_zero("sum by (report) (increase(report_unreconciled_total[1d]))"), "{{report}} differs"),
-            ), "none",
+            ), "none", width=6,
         ),
     ),
 )  # fmt: skip

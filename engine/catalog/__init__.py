@@ -72,6 +72,8 @@ class Game(msgspec.Struct, frozen=True):
     round_timeout: RoundTimeout | None = None
     """The game's own; None: the platform's."""
     max_bet_counts: MaxBetCounts = "round"
+    rtp_micro: int | None = None
+    """The return to player that the game is built for, in millionths: only reports ask for it."""
 
 
 class WagerTerms(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from feeds.archive.keys import key_encryption_key, previous_keys
 from feeds.archive.metrics import ArchiveMetrics
 from feeds.archive.sink import ArchiveSink
+from feeds.audit.archived_control import ArchivedControl
 from feeds.audit.extending import Extending
 from feeds.audit.keeper import Keeper
 from feeds.audit.keys import signers
@@ -66,4 +67,5 @@ async def make(settings: bytes, notes: Notes, registry: CollectorRegistry) -> Si
         previous=previous_keys(wanted),
         stored=keeper.wake,
     )
-    return AuditedArchive(archive, keeper, Receipts(bucket, metrics, wanted.audit.checkpoint_s), publishers)
+    receipts = Receipts(bucket, metrics, wanted.audit.checkpoint_s)
+    return AuditedArchive(archive, keeper, receipts, ArchivedControl(bucket), publishers)

@@ -115,7 +115,7 @@ class Answering:
             return Said(
                 "no_paper", detail=f"A PDF needs {missing.name}: install it with pip install 'croupier[reports]'."
             )
-        return Said("found", pdf=await asyncio.to_thread(paper, found, asked.may_value))
+        return Said("found", pdf=await asyncio.to_thread(paper, found, asked.may_value, asked.receipts))
 
 
 def _is_day(day: str | None) -> bool:

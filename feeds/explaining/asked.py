@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from feeds.explaining.attached import RECEIPTS_MAX
 from feeds.explaining.cursors import CURSOR_CHARS_MAX
 from feeds.explaining.timeline import LIMIT_MAX
+from snapshots.audit.receipts import Receipt
 
 
 class AskHistory(msgspec.Struct, frozen=True, tag="history", tag_field="do"):
@@ -31,6 +33,7 @@ class AskDispute(msgspec.Struct, frozen=True, tag="dispute", tag_field="do"):
     """The file of a grant, as JSON or PDF.
 
     `may_value`: whoever reads the PDF may know how the player is valued. In JSON the gateway hides what is due.
+    `receipts` are attached to the PDF.
     """
 
     player_id: str
@@ -38,6 +41,7 @@ class AskDispute(msgspec.Struct, frozen=True, tag="dispute", tag_field="do"):
     form: Literal["json", "pdf"] = "json"
     may_value: bool = False
     day: str | None = None
+    receipts: Annotated[tuple[Receipt, ...], Meta(max_length=RECEIPTS_MAX)] = ()
 
 
 Asked = AskHistory | AskRound | AskDispute

@@ -4,26 +4,30 @@ It needs the extra `reports`.
 """
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, Final
 
 from feeds.explaining.amounts import Purse
+from feeds.explaining.attached import attachments, listed
 from feeds.explaining.disputes import BetShown, Dispute, StepShown
 from feeds.paper.cleaning import clean
 from feeds.paper.setting import pdf_of
+from snapshots.audit.receipts import Receipt
 
 BETS_MAX: Final = 500
 """Bets and steps that stand on paper; the JSON has more."""
 TEXT_MAX: Final = 600
 
 
-def paper(dispute: Dispute, may_value: bool = False) -> bytes:
-    """The PDF. `may_value`: whoever reads it may know how the player is valued."""
+def paper(dispute: Dispute, may_value: bool = False, receipts: Sequence[Receipt] = ()) -> bytes:
+    """The PDF, with the receipts attached to it. `may_value`: whoever reads it may know how the player is valued."""
     template = files("feeds.explaining").joinpath("dispute.typ").read_bytes()
-    return pdf_of({"main.typ": template, "dispute.json": json.dumps(page(dispute, may_value)).encode()})
+    said = json.dumps(page(dispute, may_value, receipts)).encode()
+    return pdf_of({"main.typ": template, "dispute.json": said, **attachments(receipts)})
 
 
-def page(dispute: Dispute, may_value: bool) -> dict[str, Any]:
+def page(dispute: Dispute, may_value: bool, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
     """What the template is given: everything as it is to be read."""
     purse = Purse(dispute.currency, dispute.exponent)
     steps = [step for step in dispute.steps if step.event != "BetPlaced"]
@@ -41,6 +45,7 @@ def page(dispute: Dispute, may_value: bool) -> dict[str, Any]:
         "steps": [_step(step, purse, may_value) for step in steps[:BETS_MAX]],
         "steps_total": len(steps),
         "notes": [_clean(note) for note in dispute.notes],
+        "receipts": listed(receipts),
         "read_through": dispute.read_through,
     }
 

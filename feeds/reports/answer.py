@@ -18,8 +18,8 @@ class PeriodJson(msgspec.Struct, frozen=True):
 class About(msgspec.Struct, frozen=True, kw_only=True):
     """The same report about the same sealed period says the same: nothing here tells when it was made.
 
-    `reconciled` is null if nothing could be compared; `note` says why. `checkpoint`: the signed state of the archive
-    that vouches for it. `provisional`: the archive may still get entries of the period,
+    `reconciled` is null if nothing could be compared; `note` says why, or why the catalog is not known. `checkpoint`:
+    the signed state of the archive that vouches for it. `provisional`: the archive may still get entries of the period,
     or has some that no signed checkpoint covers yet.
     """
 
@@ -38,3 +38,5 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     columns: Sequence[Column] = ()
     signature: str = ""
     """Of a signed report: a signed note (see `signing`)."""
+    catalog: str = ""
+    """The version of the catalog that the report compares with; empty if it does not, or if nobody knows."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from feeds.reports.definition import FROM, TIME_ZONE, TO, Definition, Problem
+from feeds.reports.definition import CATALOG, FROM, TIME_ZONE, TO, Definition, Problem
 from feeds.reports.running import demand_columns
 from feeds.reports.session import ReportFailed, Session, opened
 
@@ -31,7 +31,7 @@ def check(definition: Definition) -> list[Problem]:
 
 
 def _problems(session: Session, definition: Definition) -> Iterator[Problem]:
-    values = {FROM: _EPOCH, TO: _EPOCH, TIME_ZONE: "UTC"} | {
+    values = {FROM: _EPOCH, TO: _EPOCH, TIME_ZONE: "UTC", CATALOG: "{}"} | {
         parameter.name: 0 if parameter.type == "count" else "" for parameter in definition.header.parameters
     }
     try:

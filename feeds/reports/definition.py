@@ -12,8 +12,8 @@ from msgspec import Meta
 from feeds.reports.pdf.document import Chart
 
 FILE_BYTES_MAX: Final = 262_144
-FROM, TO, TIME_ZONE = "from", "to", "time_zone"
-GIVEN: Final = frozenset({FROM, TO, TIME_ZONE})
+FROM, TO, TIME_ZONE, CATALOG = "from", "to", "time_zone", "catalog"
+GIVEN: Final = frozenset({FROM, TO, TIME_ZONE, CATALOG})
 """Parameters that every report may use."""
 
 ReportRole = Literal["platform", "loyalty_admin", "marketing_manager", "support", "ops", "auditor"]
@@ -98,6 +98,11 @@ class Definition(msgspec.Struct, frozen=True):
     path: str
     header: Header
     sql: str
+
+    @property
+    def asks_catalog(self) -> bool:
+        """Whether the SQL looks at what the catalog says."""
+        return f"${CATALOG}" in self.sql
 
 
 class Problem(NamedTuple):

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from feeds.reports.answer import About
 from feeds.reports.cells import plain
 from feeds.reports.definition import Column
 from feeds.reports.pdf import document as page
@@ -48,10 +49,16 @@ def as_pdf(asked: Asked, period: Period) -> bytes:
             charts=asked.charts,
             reconciled=None if asked.fleeting and about.reconciled else about.reconciled,
             differences=[page.Difference(d.what, d.report, d.counter) for d in about.differences],
-            parameters={name: str(value) for name, value in about.parameters.items() if value not in _SAYS_NOTHING},
+            parameters=_parameters(about),
             signature=about.signature,
         )
     )
+
+
+def _parameters(about: About) -> dict[str, str]:
+    """Those that were given, and the version of the catalog that the report compares with."""
+    asked = dict(about.parameters) | {"catalog": about.catalog}
+    return {name: str(value) for name, value in asked.items() if value not in _SAYS_NOTHING}
 
 
 def _column(column: Column) -> page.Column:

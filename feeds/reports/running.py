@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from feeds.reports.answer import About, PeriodJson
-from feeds.reports.definition import FROM, TIME_ZONE, TO, Definition
+from feeds.reports.configured import NOTHING, Configured
+from feeds.reports.definition import CATALOG, FROM, TIME_ZONE, TO, Definition
 from feeds.reports.pdf.document import Chart
 from feeds.reports.period import Period, RequestInvalid
 from feeds.reports.reconciling import Comparison, Difference, Reconciled, counted, within
@@ -23,14 +24,15 @@ Row = tuple[Any, ...]
 
 class Outside(msgspec.Struct, frozen=True):
     """What is known beside the facts: `level_ms` (Unix ms), when they had all that the journal had, 0 if they had not;
-    the archive's `checkpoint`; `vouched`, False as long as none covers the period; and how the report compares with the
-    store's counters.
+    the archive's `checkpoint`; `vouched`, False as long as none covers the period; how the report compares with the
+    store's counters; and what the catalog says.
     """
 
     level_ms: int = 0
     checkpoint: str = ""
     vouched: bool = True
     compare: Callable[[Comparison], Reconciled] | None = None
+    configured: Configured = NOTHING
 
 
 class Asked(msgspec.Struct):
@@ -81,6 +83,7 @@ def asked(
     own = parameters_of(definition, given)
     with opened(folder, period.zone) as session:
         values = own | {FROM: period.since, TO: period.until, TIME_ZONE: period.zone}
+        values[CATALOG] = outside.configured.json
         reconciled = _reconciled(session, definition, values, outside)
         cursor = session.ask(definition.sql, values)
         demand_columns(definition, cursor)
@@ -96,7 +99,8 @@ def asked(
             checkpoint=outside.checkpoint,
             reconciled=reconciled.agrees,
             differences=reconciled.differences,
-            note=reconciled.note,
+            note=" ".join(filter(None, (reconciled.note, outside.configured.note))),
+            catalog=outside.configured.version,
             definitions=definition.header.definitions,
             columns=definition.header.columns,
         )

@@ -4,13 +4,14 @@ A gateway serves spins beside it, so entries are looked at in slices that take l
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import msgspec
 
 from engine.control_entries import ControlEntry, decode_control_entry
 from gateway.ports import ControlLogPort
+from gateway.recording.archived import ArchivedEntries
 
 FETCHED: Final = 1_000
 """Entries that the store is asked for at once."""
@@ -50,9 +51,14 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.player_id.encode() in encoded and self.actor.encode() in encoded
 
 
-async def newest_first(port: ControlLogPort, wanted: Wanted, before: int | None) -> AsyncIterator[Numbered]:
-    """The wanted entries with numbers below `before` (None: all). Raises LogUnavailable."""
-    while found := await port.before(before, FETCHED):
+async def newest_first(
+    port: ControlLogPort, wanted: Wanted, before: int | None, archived: ArchivedEntries | None = None
+) -> AsyncIterator[Numbered]:
+    """The wanted entries with numbers below `before` (None: all); from the archive those that the store no longer has.
+
+    Raises LogUnavailable.
+    """
+    while found := await _fetched(port, before, archived):
         for begin in range(0, len(found), SLICE):
             for number, encoded in found[begin : begin + SLICE]:
                 if wanted.may_take(encoded):
@@ -63,6 +69,15 @@ async def newest_first(port: ControlLogPort, wanted: Wanted, before: int | None)
         before, oldest = found[-1]
         if wanted.from_ms is not None and decode_control_entry(oldest).time_ms < wanted.from_ms - CLOCK_SLACK_MS:
             return
+
+
+async def _fetched(
+    port: ControlLogPort, before: int | None, archived: ArchivedEntries | None
+) -> Sequence[tuple[int, bytes]]:
+    found = await port.before(before, FETCHED)
+    if found or archived is None or before is None:
+        return found
+    return await archived.before(before, FETCHED)
 
 
 async def begins_later(port: ControlLogPort, wanted: Wanted) -> Numbered | None:

@@ -9,7 +9,17 @@ from typing import Final, NamedTuple, cast, get_args
 
 from croupier.catalog.places import Place, Section
 from croupier.catalog.readers.terms import VALID_DAYS_MAX
-from croupier.catalog.readers.values import GAME_TYPES, HOUR_MS, LEVEL_ID, TIMEOUT_HOURS_MAX, amounts, distinct, known
+from croupier.catalog.readers.values import (
+    GAME_TYPES,
+    HOUR_MS,
+    LEVEL_ID,
+    TIMEOUT_HOURS_MAX,
+    amounts,
+    between,
+    distinct,
+    known,
+    return_to_player,
+)
 from engine.amounts import MICRO
 from engine.calendar import LATEST_MS
 from engine.catalog import (
@@ -105,7 +115,7 @@ def _points(place: Place) -> PointRules:
     fields = place.section(POINTS_FIELDS)
     multipliers, months = fields.get("game_multiplier"), fields.get("expire_after_inactive_months")
     per_eur = fields.need("per_eur")
-    base = _between(per_eur, 0, FACTOR_MAX * MICRO, f"more than {FACTOR_MAX} points per EUR are a mistake")
+    base = between(per_eur, 0, FACTOR_MAX * MICRO, f"more than {FACTOR_MAX} points per EUR are a mistake")
     if base == 0:
         per_eur.problem('with "0" nobody would ever earn a point; write a larger number')
     return PointRules(
@@ -118,7 +128,7 @@ def _factors(place: Place, base: int) -> dict[str, int]:
     """`base` × the multiplier of each game type listed, exactly."""
     factors: dict[str, int] = {}
     for name, value in place.pairs():
-        share = _between(value, 0, FACTOR_MAX * MICRO, f"a multiplier above {FACTOR_MAX} is a mistake")
+        share = between(value, 0, FACTOR_MAX * MICRO, f"a multiplier above {FACTOR_MAX} is a mistake")
         if base * share % MICRO:
             value.problem("per_eur times this has more than six digits behind the point; use fewer")
         if kind := known(name, GAME_TYPES, "game type", "this version"):
@@ -186,7 +196,7 @@ def _campaign(campaign_id: str, trigger: TriggerEvent, fields: Section) -> Campa
         bonus=BonusAward(),
         free_spins=None,
         wager=WagerTerms(
-            multiplier_micro=_between(fields.need("wager_multiplier"), 0, FACTOR_MAX * MICRO, mistake),
+            multiplier_micro=between(fields.need("wager_multiplier"), 0, FACTOR_MAX * MICRO, mistake),
             valid_days=fields.need("valid_days").integer(1, VALID_DAYS_MAX),
         ),
         per_player=PER_PLAYER,
@@ -220,14 +230,14 @@ def _rung(place: Place, *, pays_cashback: bool) -> _Rung:
 def _privileges(fields: Section, *, pays_cashback: bool) -> Privileges:
     standard = Privileges()
     bonus, cashback, manager, rtp, withdrawal, offers = (fields.get(name) for name in LEVEL_FIELDS[2:])
-    percent = _between(cashback, 0, 100 * MICRO, "more than 100 percent can't be paid back") if cashback else 0
+    percent = between(cashback, 0, 100 * MICRO, "more than 100 percent can't be paid back") if cashback else 0
     if cashback and percent and not pays_cashback:
         cashback.problem('there is no `cashback` block in this file, so nobody would be paid; add it, or write "0"')
     return Privileges(
         bonus_multiplier_micro=_bonus_multiplier(bonus) if bonus else standard.bonus_multiplier_micro,
         cashback_percent_micro=percent,
         manager=manager.choice(MANAGERS) if manager else standard.manager,
-        min_rtp_micro=_between(rtp, 1, MICRO, 'a return to player is above "0" and at most "1"') if rtp else None,
+        min_rtp_micro=return_to_player(rtp) if rtp else None,
         withdrawal=withdrawal.choice(WITHDRAWALS) if withdrawal else standard.withdrawal,
         offers=_offers(offers) if offers else (),
     )
@@ -235,7 +245,7 @@ def _privileges(fields: Section, *, pays_cashback: bool) -> Privileges:
 
 def _bonus_multiplier(place: Place) -> int:
     mistake = f'write a number from "1" to "{BONUS_MULTIPLIER_MAX}": a level never makes a bonus smaller'
-    return _between(place, MICRO, BONUS_MULTIPLIER_MAX * MICRO, mistake)
+    return between(place, MICRO, BONUS_MULTIPLIER_MAX * MICRO, mistake)
 
 
 def _offers(place: Place) -> tuple[str, ...]:
@@ -257,12 +267,3 @@ def _check_climb(rungs: Sequence[_Rung]) -> None:
                 f"{rung.threshold.text()} is not above {below.threshold.text()}, the threshold of the level before; "
                 "list the levels from the lowest up"
             )
-
-
-def _between(place: Place, low: int, high: int, reason: str) -> int:
-    """A decimal string from `low` to `high` millionths; one million after a problem."""
-    value = place.decimal()
-    if low <= value <= high:
-        return value
-    place.problem(reason)
-    return MICRO

@@ -18,6 +18,7 @@ from croupier.catalog.readers.values import (
     distinct,
     eur_micro,
     percents,
+    return_to_player,
     round_timeout,
 )
 from engine.amounts import AMOUNT_MAX, MICRO
@@ -36,7 +37,16 @@ PLATFORM_FIELDS: Final = (
     "four_eyes",
 )
 FOUR_EYES_FIELDS: Final = ("points", "forced_level", "campaign_budget_eur")
-GAME_FIELDS: Final = ("type", "provider", "min_bet", "max_bet", "contribution", "round_timeout", "max_bet_counts")
+GAME_FIELDS: Final = (
+    "type",
+    "provider",
+    "min_bet",
+    "max_bet",
+    "contribution",
+    "round_timeout",
+    "max_bet_counts",
+    "rtp",
+)
 
 
 class Platform(NamedTuple):
@@ -156,7 +166,7 @@ def _game(game_id: str, place: Place, currencies: Sequence[str], shares: Mapping
     fields = place.section(GAME_FIELDS)
     kind = cast(GameType, fields.need("type").choice(GAME_TYPES))
     low, high = _bets(fields.need("min_bet"), currencies), _bets(fields.need("max_bet"), currencies)
-    share, counts = fields.get("contribution"), fields.get("max_bet_counts")
+    share, counts, rtp = fields.get("contribution"), fields.get("max_bet_counts"), fields.get("rtp")
     check_range(place, low, high)
     return Game(
         game_id=game_id,
@@ -167,6 +177,7 @@ def _game(game_id: str, place: Place, currencies: Sequence[str], shares: Mapping
         contribution=share.integer(0, CONTRIBUTION_MAX_PERCENT) if share else shares.get(kind, 100),
         round_timeout=round_timeout(fields.get("round_timeout")),
         max_bet_counts=cast(MaxBetCounts, counts.choice(get_args(MaxBetCounts))) if counts else "round",
+        rtp_micro=return_to_player(rtp) if rtp else None,
     )
 
 

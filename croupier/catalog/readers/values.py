@@ -115,6 +115,20 @@ def multiplier(place: Place) -> int:
     return value
 
 
+def between(place: Place, low: int, high: int, reason: str) -> int:
+    """A decimal string from `low` to `high` millionths; one million after a problem."""
+    value = place.decimal()
+    if low <= value <= high:
+        return value
+    place.problem(reason)
+    return MICRO
+
+
+def return_to_player(place: Place) -> int:
+    """A decimal string above "0" and up to "1", in millionths."""
+    return between(place, 1, MICRO, 'a return to player is above "0" and at most "1"')
+
+
 def round_timeout(place: Place | None) -> RoundTimeout | None:
     """`{hours: 24, action: hold}`: what happens to a round that is open for longer (rules §3)."""
     if place is None:

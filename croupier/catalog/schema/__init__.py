@@ -261,6 +261,7 @@ def games() -> Schema:
         "contribution": share,
         "round_timeout": _ROUND_TIMEOUT,
         "max_bet_counts": _MAX_BET_COUNTS,
+        "rtp": DECIMAL | {"description": 'the return to player that the game is built for, at most 1: "0.965"'},
     }
     game = group(GAME_FIELDS, fields, GAME_FIELDS[:4])
     top: dict[str, Schema] = {

@@ -1,11 +1,19 @@
 """What an entry tells beside its events: in its answer the currency, the balance, the level and the round."""
 
-from typing import Any
+from typing import Final
 
 import msgspec
 
-from engine.answers import RoundAnswer
 from engine.transition import Transition
+from feeds.beginnings import (
+    DepositBegins,
+    RedemptionBegins,
+    RoundBegins,
+    WithdrawalBegins,
+    decoded,
+    decoders,
+    is_round,
+)
 
 
 class Told(msgspec.Struct, gc=False):
@@ -27,23 +35,9 @@ class _Wallets(msgspec.Struct, array_like=True, frozen=True, gc=False):
     bonus: int
 
 
-class _Tag(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    tag: str
-
-
-class _Round(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="r"):
+class _Round(RoundBegins, array_like=True, frozen=True, gc=False, tag="r"):
     """A `RoundAnswer` in which nothing is decoded that isn't needed."""
 
-    session_id: str
-    round_id: str | None
-    game_id: str
-    mode: str
-    stage: int
-    bet_amount: int
-    win_amount: int
-    win_reported: int
-    remaining_spins: int
-    currency: str
     funds_real: int
     funds_bonus: int
     balance: _Wallets
@@ -55,28 +49,15 @@ class _Round(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="r"):
     level: str = ""
 
 
-class _Deposit(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="deposit"):
-    deposit_id: str
-    amount: int
-    nth: int
-    currency: str
+class _Deposit(DepositBegins, array_like=True, frozen=True, gc=False, tag="deposit"):
     balance: _Wallets
 
 
-class _Withdrawal(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="withdrawal"):
-    withdrawal_id: str
-    amount: int
-    state: str
-    currency: str
+class _Withdrawal(WithdrawalBegins, array_like=True, frozen=True, gc=False, tag="withdrawal"):
     balance: _Wallets
 
 
-class _Redemption(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="redemption"):
-    redemption_id: str
-    state: str
-    redeemed: int
-    amount: int
-    currency: str
+class _Redemption(RedemptionBegins, array_like=True, frozen=True, gc=False, tag="redemption"):
     expires_ms: int
     points: msgspec.Raw
     balance: _Wallets
@@ -111,26 +92,18 @@ class _Level(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="level"
     level: str
 
 
-_OTHERS: dict[str, msgspec.msgpack.Decoder[Any]] = {
-    kind.__struct_config__.tag: msgspec.msgpack.Decoder(kind)  # type: ignore[misc]
-    for kind in (_Deposit, _Withdrawal, _Redemption, _Grant, _GrantState, _Awards, _Rollback, _Level)
-}
-_tag = msgspec.msgpack.Decoder(_Tag)
-_round = msgspec.msgpack.Decoder(_Round)
-_ROUND = msgspec.msgpack.encode(RoundAnswer.__struct_config__.tag)
-_TAG_WITHIN = 3 + len(_ROUND)
-"""The tag follows the array's header, which has one or three bytes."""
+_round: Final = msgspec.msgpack.Decoder(_Round)
+_OTHERS: Final = decoders(_Deposit, _Withdrawal, _Redemption, _Grant, _GrantState, _Awards, _Rollback, _Level)
 
 
 def told(transition: Transition) -> Told:
     """What is known of all events of the transition."""
     answer = transition.answer
-    if _ROUND in answer[:_TAG_WITHIN]:
+    if is_round(answer):
         return _of_round(_round.decode(answer))
-    decoder = _OTHERS.get(_tag.decode(answer).tag) if answer else None
-    if decoder is None:
+    known = decoded(answer, _OTHERS)
+    if known is None:
         return Told()
-    known = decoder.decode(answer)
     wallets = getattr(known, "balance", None)
     return Told(
         currency=getattr(known, "currency", None),

@@ -14,6 +14,7 @@ from gateway.documents.csv import csv_row
 from gateway.documents.requests import IDENTIFIER
 from gateway.documents.values import rfc3339
 from gateway.http.errors import invalid_field
+from gateway.recording.archived import READER, ArchivedEntries
 from gateway.recording.reading import Numbered, Wanted, begins_later, newest_first
 from gateway.routes.call import ThisCall, answer
 from gateway.routes.proof.moments import Moment, digits, unix_ms_of
@@ -21,6 +22,8 @@ from gateway.routes.proof.moments import Moment, digits, unix_ms_of
 routes = Routes()
 
 LIMIT_MAX: Final = 1_000
+ARCHIVED_MAX: Final = 50_000
+"""Archived entries that one request for a page looks through; its cursor then asks for what follows."""
 
 
 class AuditEntryJson(Json):
@@ -48,9 +51,11 @@ class AuditEntryJson(Json):
 
 
 class AuditJson(Json):
-    """Entries, newest first. `cursor` asks for those that follow; null: there are no more here.
+    """Entries, newest first. `cursor` asks for those that follow; null: there are no more. A page may be empty and have
+    a cursor: so much was looked through without finding more.
 
-    `complete`: false if older entries that may be asked for are in the archive only; then `note` says which.
+    `complete`: false if older entries that may be asked for can't be had, because the archive is off; then `note` says
+    which.
     """
 
     entries: list[AuditEntryJson]
@@ -95,22 +100,36 @@ async def audit(
         raise invalid_field("to", "must be later than from")
     as_csv = format == "csv" or (format is None and b"text/csv" in call.headers.get(b"accept", b""))
     call.look(player_id or "", {"format": "csv" if as_csv else "json"} | _asked(wanted))
-    found = newest_first(call.parts.control_log, wanted, None if cursor is None else int(cursor))
+    archived = _archived(call, None if as_csv else ARCHIVED_MAX)
+    found = newest_first(call.parts.control_log, wanted, None if cursor is None else int(cursor), archived)
     if as_csv:
         first = await anext(found, None)  # before the answer begins: a log that can't be read is a refusal
-        note = await _note(call, wanted)
+        note = await _note(call, wanted, archived)
         headers = {"content-disposition": 'attachment; filename="audit.csv"', "x-audit-complete": str(not note).lower()}
         headers |= {"x-audit-note": note} if note else {}
         return StreamingResponse(
             _csv(first, found), media_type="text/csv; charset=utf-8; header=present", headers=headers
         )
     entries, more = await _page(found, limit)
-    note = await _note(call, wanted)  # after the entries were read, for some may have gone into the archive meanwhile
+    if archived is not None and archived.stopped_before is not None:
+        more = str(archived.stopped_before)
+    note = await _note(
+        call, wanted, archived
+    )  # after the entries were read, for some may have gone into the archive meanwhile
     return answer(AuditJson(entries, more, not note, note))
 
 
-async def _note(call: ThisCall, wanted: Wanted) -> str:
+def _archived(call: ThisCall, most: int | None) -> ArchivedEntries | None:
+    """Who tells what the store no longer has; None if this Croupier keeps no archive."""
+    readers = call.parts.readers
+    there = any(each["name"] == READER for each in call.parts.cluster.cluster().get("readers", ()))
+    return ArchivedEntries(readers, most) if readers is not None and there else None
+
+
+async def _note(call: ThisCall, wanted: Wanted, archived: ArchivedEntries | None) -> str:
     """Which entries are missing; "" if none is. Raises LogUnavailable."""
+    if archived is not None:
+        return ""
     oldest = await begins_later(call.parts.control_log, wanted)
     if oldest is None:
         return ""

@@ -1,6 +1,7 @@
 """The file of a disputed bonus, as JSON and on paper."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Final, Literal
 
@@ -119,18 +120,27 @@ async def as_json(
     call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Day = None, receipts: WithReceipts = None
 ) -> Response:
     """All that bears on a disputed bonus: terms, opt-in, every bet that counted, the limit, how it ended and why."""
+    _look(call, player_id, grant_id, "json")
     said = await _file(call, player_id, grant_id, "json", day)
     file = msgspec.json.decode(said.document, type=_Told)
     file.steps = [_step(call, step) for step in file.steps]  # type: ignore[misc]
     if receipts == "true":
-        await _add_receipts(call, file)
+        _add_receipts(file, await _receipts(call, file))
     return answer(file)
 
 
 @routes.read(f"{_PATH}.pdf", roles=SUPPORT | AUDITOR, answers=None, refuses=("grant_not_found", "report_unavailable"))
-async def as_pdf(call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Day = None) -> Response:
-    """The same on paper, with at most 500 bets: the same file gives the same bytes."""
-    said = await _file(call, player_id, grant_id, "pdf", day)
+async def as_pdf(
+    call: ThisCall, player_id: PlayerId, grant_id: GrantId, day: Day = None, receipts: WithReceipts = None
+) -> Response:
+    """The same on paper, with at most 500 bets: the same file gives the same bytes. Receipts are attached to it."""
+    _look(call, player_id, grant_id, "pdf")
+    found: Sequence[ReceiptJson] = ()
+    if receipts == "true":
+        told = await _file(call, player_id, grant_id, "json", day)
+        file = msgspec.json.decode(told.document, type=_Told)
+        found = list((await _receipts(call, file)).values())
+    said = await _file(call, player_id, grant_id, "pdf", day, found)
     headers = {"content-disposition": f'attachment; filename="dispute-{grant_id}.pdf"'}
     return Response(said.pdf, media_type="application/pdf", headers=headers)
 
@@ -148,8 +158,8 @@ def _step(call: ThisCall, told: _ToldStep) -> DisputeStepJson:
     )
 
 
-async def _add_receipts(call: ThisCall, file: DisputeJson) -> None:
-    """Receipts of as many rounds as may be asked for; notes tell how many bets are without one."""
+async def _receipts(call: ThisCall, file: DisputeJson) -> Mapping[str, ReceiptJson]:
+    """Receipts of as many rounds as may be asked for, by round, those of the first bets first."""
     found: dict[str, ReceiptJson] = {}
     rounds = {bet.session_id: bet.time[:10] for bet in reversed(file.bets)}
     with suppress(Refused, ControlUnavailable, TimeoutError):
@@ -158,6 +168,11 @@ async def _add_receipts(call: ThisCall, file: DisputeJson) -> None:
                 said = await ask_receipt(call, file.player_id, session_id, archived)
                 if said.receipt is not None:
                     found[session_id] = said.receipt
+    return found
+
+
+def _add_receipts(file: DisputeJson, found: Mapping[str, ReceiptJson]) -> None:
+    """Each bet gets its round's; notes tell how many bets are without one."""
     for bet in file.bets:
         bet.receipt = found.get(bet.session_id)
     missing = sum(bet.receipt is None for bet in file.bets)
@@ -165,12 +180,20 @@ async def _add_receipts(call: ThisCall, file: DisputeJson) -> None:
         file.notes.append(f"Bets without a receipt here: {missing}; ask for it at their receipt_url.")
 
 
-async def _file(call: ThisCall, player_id: str, grant_id: str, form: str, day: str | None) -> Said:
+def _look(call: ThisCall, player_id: str, grant_id: str, form: str) -> None:
     call.admit()
     call.look(player_id, {"dispute": grant_id, "form": form})
+
+
+async def _file(
+    call: ThisCall, player_id: str, grant_id: str, form: str, day: str | None, receipts: Sequence[ReceiptJson] = ()
+) -> Said:
     named = None if day is None else day.replace("-", "/")
     may_value = call.may_see(VIP_ROLES) if form == "pdf" else None
-    said = await ask_history(call, player_id, "dispute", grant_id=grant_id, form=form, day=named, may_value=may_value)
+    said = await ask_history(
+        call, player_id, "dispute", grant_id=grant_id, form=form, day=named, may_value=may_value,
+        receipts=list(receipts) or None,
+    )  # fmt: skip
     if said.outcome == "not_found":
         where = "in the journal and the last 62 days of the archive" if day is None else f"up to {day}"
         raise Refused("grant_not_found", f"Player {player_id} was given no bonus {grant_id!r} {where}.")

@@ -81,6 +81,7 @@ class ReceiptSaid(msgspec.Struct):
 async def receipt(call: ThisCall, player_id: PlayerId, session_id: SessionId, day: Day = None) -> Response:
     """The receipt of a round: its entries, and what proves that they are part of the signed log."""
     call.admit()
+    call.look(player_id, {"receipt": session_id})
     said = await ask_receipt(call, player_id, session_id, day)
     if said.receipt is not None:
         return answer(said.receipt)

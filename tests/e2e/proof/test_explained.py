@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from snapshots.audit.receipts import read_receipt
+from tests.support.attached import receipts_in
 from tests.support.croupier_up import CroupierUp, register, wait_until
 
 
@@ -51,6 +53,9 @@ def test_the_file_of_a_bonus_is_the_same_each_time(proven: CroupierUp) -> None:
     wait_until("receipts in the file", bets_with_receipts, 40)
     one, two = (api.person("support", "GET", f"{target}.pdf") for _ in range(2))
     assert one.content[:5] == b"%PDF-" and one.content == two.content
+    proven_paper = api.person("support", "GET", f"{target}.pdf?receipts=true").content
+    [attached] = receipts_in(proven_paper)
+    assert read_receipt(attached).session_id == file["bets"][0]["session_id"]
     assert api.person("support", "GET", f"/players/{player_id}/bonuses/g99-1/dispute.json").status_code == 404
 
 

@@ -53,7 +53,7 @@ def test_what_was_played_is_in_the_reports(proven: CroupierUp, proven_folder: Pa
     as_csv = asked(proven, "auditor", "/reports/games.csv?from=2026-01-01&to=2035-01-01")
     assert as_csv.headers["content-type"] == "text/csv; charset=utf-8"
     games = {row["game_id"]: row for row in csv.DictReader(io.StringIO(as_csv.text, newline=""))}
-    assert "book-of-dunes" in games
+    assert games["book-of-dunes"]["configured"] == "0.965", "as the catalog says"
 
     told = asked(proven, "auditor", "/audit?operation=GET /reports/{name}.{format}").json()["entries"]
     assert any(entry["player_id"] == PLAYER for entry in told), "who looks at a player is told of"

@@ -1,13 +1,17 @@
 """The file of a bonus: it agrees with the engine, names the limit that was hit, and is the same on paper each time."""
 
+import base64
 import sys
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.commands import ClaimGrant, Result, Rollback
 from engine.events import GrantClaimed
 from engine.holdings import find_ended_grant, find_grant
+from feeds.audit.receipts import Asked, Said
 from feeds.explaining.amounts import Purse
 from feeds.explaining.answering import Answering
 from feeds.explaining.catalogs import PastCatalogs
@@ -16,9 +20,15 @@ from feeds.explaining.line import Line
 from feeds.explaining.paper import page, paper
 from feeds.explaining.reading import PlayerEntries, head_of
 from feeds.explaining.words import WORDS
+from snapshots.audit.merkle import leaf_hash
+from snapshots.audit.receipts import check_receipt, read_receipt
+from tests.support.archiving import PlayedLog
+from tests.support.attached import receipts_in
 from tests.support.explained_store import store_of
 from tests.support.ladder import vip_house
 from tests.support.playing import Table, campaign, wager
+from tests.support.proving import ProvenArchive
+from tests.unit.feeds.audit.test_receipts import session_of
 from tests.unit.feeds.explaining.played import Life
 from tests.unit.feeds.explaining.test_history import asked
 
@@ -98,6 +108,27 @@ async def test_the_paper_is_the_same_each_time() -> None:
     file = await file_of(disputed(), "g3-1")
     one = paper(file)
     assert one[:5] == b"%PDF-" and one == paper(file)
+
+
+async def test_receipts_are_attached_to_the_paper_and_listed_on_it(tmp_path: Path) -> None:
+    """Whoever gets the file takes them out and checks them, with the log's public key alone."""
+    archive, played = ProvenArchive(tmp_path), PlayedLog()
+    arrival, spins = played.arrive("alice"), played.spins("alice", 2)
+    await archive.keep([arrival, *spins])
+    said = [await archive.receipts().answer(Asked("alice", session_of(each))) for each in spins]
+    receipts = [msgspec.json.decode(each, type=Said).receipt for each in said]
+    assert all(receipts)
+    file = await file_of(disputed(), "g3-1")
+    one = paper(file, receipts=receipts)
+    assert one == paper(file, receipts=receipts) != paper(file)
+    assert sorted(map(read_receipt, receipts_in(one)), key=lambda each: each.session_id) == receipts
+    shown = page(file, False, receipts)["receipts"]
+    for name, row, receipt in zip(shown["files"], shown["rows"], receipts, strict=True):
+        checked = check_receipt(receipt, [archive.signer.verifier])
+        [entry] = receipt.entries
+        assert row[:4] == [name, receipt.session_id, str(checked.entries[0].version), str(entry.index)]
+        assert row[4] == leaf_hash(base64.b64decode(entry.leaf)).hex()
+    assert shown["checkpoints"] == [receipts[0].checkpoint]
 
 
 async def test_what_a_step_tells_of_a_players_value_is_hidden_on_paper(monkeypatch: pytest.MonkeyPatch) -> None:

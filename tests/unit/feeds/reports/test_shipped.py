@@ -15,6 +15,7 @@ from feeds.facts.batch import Batch
 from feeds.facts.manifest import FactsFile, Manifest, ShardEnd, save
 from feeds.facts.parquet import Waiting
 from feeds.facts.rows.making import FAMILIES, rows
+from feeds.reports.configured import Configured
 from feeds.reports.definition import Definition
 from feeds.reports.period import Period
 from feeds.reports.reconciling import Comparison, Reconciled, with_counters
@@ -32,6 +33,9 @@ MONTH = Window(1_767_999_600_000, 1_770_678_000_000, BERLIN)
 """From 2026-01-10 to 2026-02-10 in Berlin."""
 
 RECONCILED = {"campaign-performance", "loyalty", "level-funnel", "liability", "daily-closing", "bonus-cost"}
+
+BUDGET_MICRO_EUR = 90_000_000
+CONFIGURED = Configured("golden", f'{{"rtp": {{"book": 0.01}}, "budget_micro_eur": {{"gift": {BUDGET_MICRO_EUR}}}}}')
 
 Ask = Callable[..., list[dict[str, Any]]]
 
@@ -74,7 +78,8 @@ def ask(facts: Path, shelf: Mapping[str, Definition], books: Books) -> Ask:
         return Reconciled(not differences, differences)
 
     def answer(name: str, window: Window, **parameters: str) -> list[dict[str, Any]]:
-        with asked(shelf[name], period_of(window), parameters, facts, Outside(compare=compare)) as found:
+        outside = Outside(compare=compare, configured=CONFIGURED)
+        with asked(shelf[name], period_of(window), parameters, facts, outside) as found:
             assert not found.about.provisional
             assert found.about.reconciled is (True if name in RECONCILED else None), found.about.differences
             names = [column.name for column in found.about.columns]
@@ -145,6 +150,15 @@ def test_money_that_was_released_wrongly_differs_in_both_wallets(
 def test_campaign_performance(ask: Ask, books: Books, window: Window) -> None:
     expected = money.campaigns(books, window)
     agree(ask("campaign-performance", window), ("campaign_id", "currency"), expected)
+
+
+def test_what_is_left_of_a_budget_is_told_for_all_currencies_together(ask: Ask, books: Books, window: Window) -> None:
+    until = money.campaigns(books, Window(WHOLE.from_ms, window.to_ms))
+    used = sum(row["budget_used"] for (campaign_id, _), row in until.items() if campaign_id == "gift")
+    rows = ask("campaign-performance", window)
+    told = {(row["budget"], row["budget_left"]) for row in rows if row["campaign_id"] == "gift"}
+    assert used and told == {(BUDGET_MICRO_EUR, BUDGET_MICRO_EUR - used)}
+    assert {(row["budget"], row["budget_left"]) for row in rows if row["campaign_id"] != "gift"} == {(None, None)}
 
 
 def test_liability(ask: Ask, books: Books) -> None:
@@ -236,14 +250,15 @@ def test_a_round_that_is_open_at_the_periods_end_does_not_lower_the_return(
 
 
 def test_a_game_is_compared_with_what_is_configured(ask: Ask) -> None:
-    found = {
-        row["game_id"]: row
-        for row in ask("games", WHOLE, configured='{"book": 0.01, "dice": 9}')
-        if row["currency"] == "EUR"
-    }
-    assert found["book"]["verdict"] == "above what is configured"
-    assert found["dice"]["verdict"] == "below what is configured"
-    assert found["wheel"]["verdict"] is None
+    """By the catalog, unless the report is asked with something else."""
+
+    def verdicts(**parameters: str) -> dict[str, str]:
+        rows = ask("games", WHOLE, **parameters)
+        return {row["game_id"]: row["verdict"] for row in rows if row["currency"] == "EUR"}
+
+    above, below = "above what is configured", "below what is configured"
+    assert verdicts() == {"book": above, "dice": None, "wheel": None}
+    assert verdicts(configured='{"book": 9, "dice": 9}') == {"book": below, "dice": below, "wheel": None}
 
 
 def test_limits(ask: Ask, books: Books, window: Window) -> None:

@@ -1,14 +1,16 @@
 """`GET /audit`: newest first, filtered, in pages and as CSV; reading it is told of, too."""
 
+import base64
 import csv
 import io
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
-from engine.control_entries import ControlEntry
+from engine.control_entries import ControlEntry, encode_control_entry
 from gateway.recording.reading import FETCHED
 from tests.support.gateway_doubles import MemoryControlLog, RoleAuth, app_with, calling
 
@@ -117,10 +119,88 @@ async def test_pages_follow_each_other_and_each_is_told_of() -> None:
     ] * 5
 
 
+class ArchivedLog:
+    """The archive's reader, with the entries that the store no longer has; `why` it can't tell them, if it can't."""
+
+    def __init__(self, log: MemoryControlLog, why: str = "") -> None:
+        self._log, self._why = log, why
+        self.asked = 0
+
+    async def ask_reader(self, name: str, request: bytes) -> bytes:
+        asked = json.loads(request)
+        assert (name, asked["do"]) == ("archive", "control")
+        self.asked += 1
+        last = asked["before"] - 1
+        numbers = range(last, max(0, last - min(asked["limit"], 40)), -1)
+        entries = [
+            [each, base64.b64encode(encode_control_entry(self._log.entries[each - 1])).decode()] for each in numbers
+        ]
+        found = {"outcome": "found", "entries": entries}
+        return json.dumps({"outcome": "unavailable", "detail": self._why} if self._why else found).encode()
+
+
+async def pages(log: MemoryControlLog, archived: ArchivedLog, query: str) -> list[list[str]]:
+    """Page after page, until there is no cursor; the subjects on each."""
+    found, cursor = list[list[str]](), ""
+    async with calling(app_with(auth=RoleAuth("auditor"), control_log=log, readers=archived)) as client:
+        while True:
+            page = (await client.get(f"/audit?operation=deploy&{query}{cursor}")).json()
+            assert page["complete"], "nothing is left off"
+            found.append([each["subject"] for each in page["entries"]])
+            if page["cursor"] is None:
+                return found
+            cursor = f"&cursor={page['cursor']}"
+
+
+@pytest.mark.parametrize("limit", [7, 100, 1_000])
+async def test_the_archive_goes_on_where_the_store_ends(limit: int) -> None:
+    log = log_of(*(entry(number) for number in range(150)))
+    log.gone = 120
+    found = await pages(log, ArchivedLog(log), f"limit={limit}")
+    assert [subject for page in found for subject in page] == [f"v{number}" for number in reversed(range(150))]
+
+
+async def test_a_page_looks_through_a_bounded_part_of_the_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.routes.proof.audit.ARCHIVED_MAX", 50)
+    log = log_of(entry(0, who="bob"), *(entry(number) for number in range(1, 150)))
+    log.gone = 140
+    archived = ArchivedLog(log)
+    found = await pages(log, archived, "actor=bob")
+    assert (len(found) > 1, found[0], found[-1]) == (True, [], ["v0"])
+
+
+async def test_what_was_not_asked_for_is_not_looked_up_in_the_archive() -> None:
+    log = log_of(*(entry(number) for number in range(60)))
+    log.gone = 20
+    archived = ArchivedLog(log)
+    since = "from=2026-01-02T12:00:00Z"
+    assert await pages(log, archived, since) == [[f"v{number}" for number in range(59, 35, -1)]]
+    assert archived.asked == 0
+
+
+async def test_a_table_has_all_of_the_archive() -> None:
+    log = log_of(*(entry(number) for number in range(150)))
+    log.gone = 120
+    async with calling(app_with(auth=RoleAuth("auditor"), control_log=log, readers=ArchivedLog(log))) as client:
+        table = await client.get("/audit?operation=deploy&format=csv")
+    rows = list(csv.DictReader(io.StringIO(table.text, newline="")))
+    assert [row["subject"] for row in rows] == [f"v{number}" for number in reversed(range(150))]
+    assert table.headers["x-audit-complete"] == "true"
+
+
+@pytest.mark.parametrize("query", ["?operation=deploy", "?cursor=5"])
+async def test_an_archive_that_does_not_answer_is_no_end(query: str) -> None:
+    log = log_of(*MIXED)
+    log.gone = 2
+    async with calling(app_with(auth=RoleAuth("auditor"), control_log=log, readers=ArchivedLog(log, "gone"))) as client:
+        refused = await client.get(f"/audit{query}")
+    assert (refused.status_code, refused.json()["code"]) == (503, "journal_unavailable")
+
+
 @pytest.mark.parametrize(
     ("query", "complete"),
     [
-        ("", False),
+        ("?", False),
         ("?from=2026-01-01", False),
         ("?to=2026-01-01T01:00:00Z", False),
         ("?from=2026-01-01T02:05:00Z", False),  # the clocks of those who write may differ
@@ -128,9 +208,12 @@ async def test_pages_follow_each_other_and_each_is_told_of() -> None:
     ],
 )
 async def test_what_is_in_the_archive_only_is_said(query: str, complete: bool) -> None:
+    """To a Croupier that keeps no archive any more."""
     log = log_of(*MIXED)
     log.gone = 2
-    page, table = (await ask(log, query)).json(), await ask(log, query, accept="text/csv")
+    app = app_with(auth=RoleAuth("auditor"), control_log=log, reader_names=("webhooks",))
+    async with calling(app) as client:
+        page, table = (await client.get(f"/audit{query}")).json(), await client.get(f"/audit{query}&format=csv")
     note = "Entries before number 3 of 2026-01-01T02:00:00.000Z are no longer here, but in the archive."
     assert (page["complete"], page["note"]) == (complete, "" if complete else note)
     assert table.headers["x-audit-complete"] == str(complete).lower()

@@ -1,5 +1,6 @@
 """Histories and explained rounds over HTTP: what is passed on, what is hidden, what is refused."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -160,6 +161,17 @@ async def test_a_dispute_comes_with_receipts_if_they_are_asked_for() -> None:
     assert [bet["receipt"] for bet in without["bets"]] == [None] * 3
     asked = {"do": "receipt", "player_id": "p1", "day": "2026/01/01"}
     assert readers.asked == [("archive", asked | {"session_id": each}) for each in ("s-1", "s-2")]
+
+
+async def test_a_dispute_on_paper_comes_with_receipts_if_they_are_asked_for() -> None:
+    """The file is asked for first, because it says of which rounds; it is one look in the control log."""
+    file = {**DISPUTE, "bets": [a_bet("s-1"), a_bet("s-2")]}
+    history = ScriptedHistory({"outcome": "found", "document": file, "pdf": b64encode(b"%PDF-1.7").decode()})
+    async with calling(app_with(history=history, readers=ScriptedReaders())) as client:
+        paper = await client.get("/players/p1/bonuses/g-1/dispute.pdf?receipts=true")
+    assert paper.content == b"%PDF-1.7"
+    assert [asked["form"] for asked in history.asked] == ["json", "pdf"]
+    assert history.asked[1]["receipts"] == [RECEIPT] * 2 and "receipts" not in history.asked[0]
 
 
 async def test_a_dispute_without_an_archive_says_that_receipts_are_missing() -> None:

@@ -9,7 +9,7 @@ from actors.outcome import Answered
 from engine.commands import CommandBody
 from engine.queries import GetPlayer, GetRound, QueryBody
 from engine.rejections import Rejection
-from tests.support.gateway_doubles import RECEIPT, VIEW, ScriptedReaders, app_with, calling
+from tests.support.gateway_doubles import RECEIPT, VIEW, MemoryControlLog, RoleAuth, ScriptedReaders, app_with, calling
 
 TARGET = "/players/p1/receipts/s-1"
 
@@ -29,6 +29,17 @@ async def test_a_receipt_is_passed_on() -> None:
     assert (response.status_code, response.json()) == (200, RECEIPT)
     asked = {"do": "receipt", "player_id": "p1", "session_id": "s-1", "day": "2026/11/28"}
     assert readers.asked == [("archive", asked)]
+
+
+@pytest.mark.parametrize("role", ["auditor", "support"])
+async def test_who_looks_is_told_of(role: str) -> None:
+    """A leaf is the entry byte for byte, with what other answers hide."""
+    log = MemoryControlLog()
+    async with calling(app_with(auth=RoleAuth(role), control_log=log)) as client:
+        assert (await client.get(TARGET)).status_code == 200
+    [told] = log.entries
+    assert (told.operation, told.player_id) == ("GET /players/{player_id}/receipts/{session_id}", "p1")
+    assert (told.outcome, told.after) == ("done", {"receipt": "s-1"})
 
 
 @pytest.mark.parametrize(
