@@ -5,6 +5,8 @@ who claimed it before are fenced, so changes come one after the other although a
 and the requests that were carried out are two notes of one write.
 """
 
+import asyncio
+import random
 import secrets
 from typing import Final, Literal
 
@@ -22,6 +24,8 @@ DONE_KEPT: Final = 64
 """Requests that are remembered with their answers."""
 TRIES: Final = 8
 """How often a change begins anew because another gateway made one meanwhile."""
+PAUSE_S: Final = 0.02
+"""The longest pause before the second attempt; it doubles with each."""
 
 
 class ThrowSwitch(msgspec.Struct, frozen=True):
@@ -75,23 +79,22 @@ async def throw_switch(store: Store, wanted: ThrowSwitch) -> Thrown | Literal["k
     `key_taken`: the key was used for another request. `full`: there is no room for one more. Raises StoreUnavailable:
     then it may be done or not, and it is safe to repeat it.
     """
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
         writer = await store.claim_notes(NAME, secrets.token_hex(8))
         try:
             return await _throw(store, writer, wanted)
-        except Fenced:
-            continue
+        except Fenced:  # who begins anew at once would only fence the other in turn
+            await asyncio.sleep(PAUSE_S * 2**attempt * random.random())
     raise StoreUnavailable(f"other switches were thrown at the same time, {TRIES} times")
 
 
 async def _throw(store: Store, writer: Reader, wanted: ThrowSwitch) -> Thrown | Literal["key_taken", "full"]:
     notes = await store.reader_notes(NAME)
     done = _done.decode(notes[DONE]) if DONE in notes else ()
-    for each in done:
-        if each.key == wanted.key:
-            return (
-                msgspec.structs.replace(each.answer, replayed=True) if each.content == wanted.content else "key_taken"
-            )
+    known = next((each for each in done if each.key == wanted.key), None)
+    if known is not None:
+        same = known.content == wanted.content
+        return msgspec.structs.replace(known.answer, replayed=True) if same else "key_taken"
     former = decoded_switches(notes.get(OFF, b""))
     switches, answer = _changed(former, wanted)
     encoded = _encode(switches)

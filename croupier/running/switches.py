@@ -1,5 +1,6 @@
 """The kill-switches as gateways throw them: in the store, without the supervisor."""
 
+import asyncio
 from hashlib import blake2b
 from typing import Literal
 
@@ -15,6 +16,8 @@ class StoredSwitches:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._one_by_one = asyncio.Lock()
+        """So that what is asked of this gateway at once does not get into each other's way."""
 
     async def listed(self) -> Switches:
         """See `gateway.ports.SwitchesPort`."""
@@ -30,7 +33,8 @@ class StoredSwitches:
         content = f"{switch.scope} {switch.id} {enabled} {switch.reason}"
         wanted = ThrowSwitch(switch, enabled, _digest(command_id), _digest(content))
         try:
-            return _shown(await throw_switch(self._store, wanted))
+            async with self._one_by_one:
+                return _shown(await throw_switch(self._store, wanted))
         except StoreError as failure:
             raise _unavailable(failure) from failure
 

@@ -102,7 +102,7 @@ async def filled(store: Store, count: int, reason: str = "") -> None:
     await store.commit_reader(writer, {}, {OFF: msgspec.msgpack.encode(held)})
 
 
-@pytest.mark.parametrize(("count", "reason"), [(SWITCHES_MAX, ""), (127, "ä" * 1_000)])
+@pytest.mark.parametrize(("count", "reason"), [(SWITCHES_MAX, ""), (129, "ä" * 1_000)])
 async def test_there_is_room_for_so_many_and_for_fewer_with_long_reasons(store: Store, count: int, reason: str) -> None:
     await filled(store, count, reason)
     before = await stored_switches(store)
