@@ -22,12 +22,16 @@ def add_gateway(parser: argparse.ArgumentParser, command: Any) -> None:
 
 
 def ask_gateway(
-    options: argparse.Namespace, method: str, path: str, body: object | None = None
+    options: argparse.Namespace, method: str, path: str, body: object | None = None, key: str | None = None
 ) -> dict[str, Any] | None:
-    """The gateway's answer, JSON; None after saying on standard error why there is none."""
+    """The gateway's answer, JSON; None after saying on standard error why there is none.
+
+    `key` is the Idempotency-Key, which a request needs that is carried out once.
+    """
     headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
     data = None if body is None else json.dumps(body).encode()
     headers |= {} if data is None else {"Content-Type": "application/json"}
+    headers |= {} if key is None else {"Idempotency-Key": key}
     request = Request(options.url.rstrip("/") + path, data, headers, method=method)
     try:
         with urlopen(request, timeout=TIMEOUT_S) as response:

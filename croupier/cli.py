@@ -18,6 +18,7 @@ from croupier.integrations_command import add_integrations, add_integrations_fil
 from croupier.readers_command import add_readers
 from croupier.report_command import add_report
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
+from croupier.switch_command import add_switch
 from croupier.webhooks_command import add_webhooks
 from gateway.access.keys import KeysInvalid
 from gateway.listening import BindRefused, bind
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     add_bus(commands.add_parser("bus", help="send dead letters of the event bus back"))
     add_webhooks(commands.add_parser("webhooks", help="list, test, replay, enable and disable webhook endpoints"))
     add_readers(commands.add_parser("readers", help="show and resume players whom a reader of the journal has stopped"))
+    add_switch(commands.add_parser("switch", help="switch everything, a game, a campaign or a player off, or on again"))
     add_facts(commands.add_parser("facts", help="make Parquet files of the archive, for reports and other tools"))
     add_report(commands.add_parser("report", help="list, check and make reports"))
     return parser

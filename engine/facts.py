@@ -7,6 +7,8 @@ from typing import Literal, final
 
 import msgspec
 
+from engine.switches import SwitchedOff
+
 ReservationRefusal = Literal["budget_exhausted", "per_ip", "per_device", "max_bonus_per_ip"]
 
 
@@ -55,6 +57,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     reservations: tuple[Reservation, ...] = ()
     past_bet: PastBet | None = None
     """The bet that a rollback names, if it had to be looked for in the journal and was found there."""
+    off: SwitchedOff | None = None
+    """What operators have switched off; None: nothing."""
 
 
 NO_FACTS = Facts()

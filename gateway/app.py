@@ -30,6 +30,7 @@ from gateway.ports import (
     ProposalsPort,
     ReadersPort,
     ReportsPort,
+    SwitchesPort,
 )
 from gateway.recording.recording import Recording
 from gateway.route_table import MODULES, ROUTES
@@ -97,6 +98,7 @@ def create_app(
     control: ControlPort,
     control_log: ControlLogPort,
     proposals: ProposalsPort,
+    switches: SwitchesPort,
     settings: GatewaySettings,
     events: bytes = NO_EVENTS,
     readers: ReadersPort | None = None,
@@ -123,6 +125,7 @@ def create_app(
         recording=recording,
         approvals=Approvals(proposals),
         control_log=control_log,
+        switches=switches,
         events=events,
         readers=readers,
         reports=reports,

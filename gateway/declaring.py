@@ -19,7 +19,8 @@ BODY: Final = ("body_too_large", "unsupported_media_type")
 KEY: Final = ("idempotency_key_required", "idempotency_conflict")
 PLAYER: Final = ("player_not_found", "overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown")
 
-BLOCKED: Final = ("player_blocked",)
+BLOCKED: Final = ("player_blocked", "gaming_disabled")
+"""Refusals of every command that nobody may give who is blocked, or switched off."""
 CONVERTED: Final = (*BLOCKED, "unsupported_currency")
 """Refusals of every command that moves or counts money in the player's currency."""
 RECORDED: Final = ("journal_unavailable", "outcome_unknown")

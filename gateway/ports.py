@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from engine.catalog import Campaign, Catalog
 from engine.control_entries import ControlEntry
+from engine.switches import Switch, Switches
 from gateway.texts import Texts
 
 
@@ -161,6 +162,35 @@ class ProposalsPort(Protocol):
 
     async def decide(self, proposal_id: str, known: bytes, decision: bytes) -> bytes | None:
         """Writes the decision if `known` is the one that holds. Answers the one that holds now; None: no proposal."""
+
+
+class Thrown(NamedTuple):
+    """The number of the kill-switches after the request, and the switch before and after it; None: it was, or is, on.
+
+    `replayed`: the request was carried out before.
+    """
+
+    number: int
+    before: Switch | None
+    after: Switch | None
+    replayed: bool = False
+
+
+class SwitchesFull(NamedTuple):
+    """Nothing was done, because as much is switched off as can be."""
+
+
+class SwitchesPort(Protocol):
+    """The kill-switches. All methods raise ControlUnavailable."""
+
+    async def listed(self) -> Switches:
+        """All that is switched off."""
+
+    async def throw(self, switch: Switch, enabled: bool, command_id: str) -> Thrown | KeyTaken | SwitchesFull:
+        """Switches something off, or on again if `enabled`, once per id; in force in every shard within a second.
+
+        `switch` says what, who, when and why. What is off already, or on already, stays as it is.
+        """
 
 
 class HistoryBusy(Exception):

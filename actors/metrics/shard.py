@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from actors.metrics.money import MoneyCounts
 from engine.amounts import MICRO
+from engine.switches import SCOPES
 
 SECONDS = (
     0.00001, 0.00002, 0.00004, 0.00006, 0.0001, 0.00015, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
@@ -95,6 +96,9 @@ class ShardMetrics(Collector):
             "archive_breaker_state": 0,
         }
 
+        self.switched_off: dict[str, int] = dict.fromkeys(SCOPES, 0)
+        """How many kill-switches this shard decides by, by what they stop."""
+
     def count(self, name: str, amount: int = 1) -> None:
         """Adds to a counter that exists."""
         self.counters[name] += amount
@@ -117,6 +121,10 @@ class ShardMetrics(Collector):
         )
         for name, level in self.gauges.items():
             yield GaugeMetricFamily(name, name.replace("_", " "), value=level)
+        off = GaugeMetricFamily("switched_off", "What operators have switched off, by kind", labels=("kind",))
+        for scope, number in self.switched_off.items():
+            off.add_metric((scope,), number)
+        yield off
 
     def _loyalty(self) -> Iterator[Metric]:
         """Points are shown in points, not in micro-points.

@@ -18,6 +18,8 @@ from actors.shard.ownership import Ownership
 from actors.shard.residents import Residents, Schedule
 from engine.calendar import within_time
 from engine.catalog import Catalog
+from engine.facts import NO_FACTS, Facts
+from engine.switches import SCOPES, Switches
 from snapshots.contract import Incarnation, Store
 from snapshots.recovery import TailIndex
 
@@ -55,6 +57,8 @@ class ShardContext:
         """A catalog is being swapped: nothing is decided meanwhile."""
         self.bets_stopped = False
         """The store is nearly full: commands that place a bet are refused."""
+        self.facts = NO_FACTS
+        """What every command is decided on before anything is looked up for it: what operators have switched off."""
         self.draining = False
         self.ended = False
         self.misrouted = False
@@ -116,6 +120,13 @@ class ShardContext:
         """New bets are accepted."""
         self.bets_stopped = False
         self.metrics.gauges["shard_bets_stopped"] = 0
+
+    def use_switches(self, switches: Switches) -> None:
+        """Decides by these kill-switches from now on."""
+        off = switches.in_short()
+        self.facts = NO_FACTS if off is None else Facts(off=off)
+        for scope in SCOPES:
+            self.metrics.switched_off[scope] = switches.count(scope)
 
     def pause(self) -> None:
         """Nothing is decided until `resume`."""

@@ -102,7 +102,7 @@ class FactFinder:
             if wanted.past_bet is not None:
                 past = await self._history.find(resident.player.state.player_id, wanted.past_bet, resident.batch)
             country = self._context.country_of(wanted.signals.ip)
-            command = replace(command, facts=Facts(country, seen, tuple(reserved), past))
+            command = replace(command, facts=Facts(country, seen, tuple(reserved), past, self._context.facts.off))
             await self._decide(resident, command, reply_to, request, started, reserved)
         except StoreUnavailable as failure:
             log.warning("facts for %s can't be had now: %s", command.id, failure)

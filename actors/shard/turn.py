@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from actors.host.clock import now_ms
 from actors.metrics.bonuses import count_events
@@ -21,7 +22,7 @@ from actors.wire.frames import Kind, Reply, ReplyTo, Request, encode, unavailabl
 from engine.commands import BETS, Command, CommandBody, FlagForOperator, Spin
 from engine.due import next_due
 from engine.events import AnyEvent, BetPlaced, WinCredited
-from engine.facts import NO_FACTS, Needs
+from engine.facts import Needs
 from engine.player import Outcome, Replayed, execute, execute_or_ask, is_known, query
 from engine.queries import QUERIES
 from engine.rejections import ALREADY_PROCESSED, ROUND_REFUNDED, WIN_ALREADY_SPENT, Rejection
@@ -99,7 +100,7 @@ class Turn:
 
     def _command(self, command_id: str, body: CommandBody, resident: Resident, now: int) -> Command:
         real_ms = now - self._context.clock_offset_ms if self._context.clock_offset_ms else 0
-        return Command(command_id, max(now, resident.player.state.time_ms), body, NO_FACTS, real_ms)
+        return Command(command_id, max(now, resident.player.state.time_ms), body, self._context.facts, real_ms)
 
     def _run_command(self, reply_to: ReplyTo, request: Request, resident: Resident, now: int) -> None:
         started = time.perf_counter()
@@ -215,6 +216,7 @@ class Turn:
             )
             if command is None:
                 raise InvariantViolation("due_work_exists", f"{resident.player.state.player_id} at {resident.due_ms}")
+            command = replace(command, facts=self._context.facts)
             outcome = execute_or_ask(resident.player, self._context.catalog, command)
             if isinstance(outcome, Needs):
                 self._facts.find(resident, command, outcome, None, None)

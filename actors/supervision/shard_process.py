@@ -17,6 +17,7 @@ from actors.background.due_work import Scheduler
 from actors.background.slot_moves import SlotMoves
 from actors.background.snapshotter import Snapshotter
 from actors.background.store_fill import StoreFill
+from actors.background.switch_watch import SwitchWatch
 from actors.host.clock import boottime_s, now_ms
 from actors.host.processes import is_gone, this_process
 from actors.metrics.shard import ShardMetrics
@@ -68,6 +69,7 @@ class ShardProcess:
         self._scheduler: Scheduler | None = None
         self._due_sweep: DueSweep | None = None
         self._moves: SlotMoves | None = None
+        self._switches: SwitchWatch | None = None
         self._listener = Listener(
             settings.cluster_secret, lambda connection, frame: self._handle(connection, frame), settings.connections_max
         )
@@ -110,8 +112,10 @@ class ShardProcess:
         context.start_with(number, catalog, context.geo)
         context.advance_clock(routing.clock_offset_ms)
         self._put_together(context)
+        assert self._switches is not None
         try:
             await self._heartbeat()
+            await self._switches.look()
             await self.store.serve(claim.incarnation, await self._listen(claim.incarnation))
             await self._keep_up()  # a catalog may have been put in force before this shard could be told
         except BaseException:
@@ -131,11 +135,12 @@ class ShardProcess:
         self._snapshotter = Snapshotter(context, arrive)
         self._scheduler = Scheduler(context, self._snapshotter, shard.facts, arrive, shard.turn.run_due)
         self._due_sweep = DueSweep(context, self._snapshotter, self._scheduler, arrive)
+        self._switches = SwitchWatch(context)
         self._moves = SlotMoves(context, self._snapshotter, shard.facts, arrive)
 
     def _start_background(self) -> None:
         assert self._snapshotter is not None and self._scheduler is not None and self._due_sweep is not None
-        assert self.shard is not None
+        assert self.shard is not None and self._switches is not None
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._heartbeats(), name="heartbeats"),
@@ -143,6 +148,7 @@ class ShardProcess:
             loop.create_task(self._scheduler.run(), name="due work"),
             loop.create_task(self._due_sweep.run(), name="index of due work"),
             loop.create_task(StoreFill(self.shard.context).run(), name="room of the store"),
+            loop.create_task(self._switches.run(), name="kill-switches"),
         ]
 
     async def _catalog_in_force(self, routing: Routing) -> tuple[int, Catalog]:

@@ -23,6 +23,7 @@ from croupier.running.control_log import StoredControlLog
 from croupier.running.proposals import StoredProposals
 from croupier.running.report_children import ReportChildren, own_reports
 from croupier.running.stopping import stop_with_parent
+from croupier.running.switches import StoredSwitches
 from croupier.running.watched_keys import WatchedKeys
 from croupier.settings import Settings
 from feeds.integrations import Integrations
@@ -64,6 +65,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         control=control,
         control_log=control_log,
         proposals=StoredProposals(store),
+        switches=StoredSwitches(store),
         settings=settings.gateway(),
         events=document(event_topics(settings.integrations), VERSION),
         readers=AskedReaders(client),

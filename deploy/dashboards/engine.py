@@ -55,11 +55,15 @@ SPINS = Row(
         ),
         Panel(
             "Requests by outcome", "All routes of all gateways; `ok` or the code of the refusal.",
-            (Query(per_second("gateway_requests_total", "code"), "{{code}}"),), "reqps", width=12, stacked=True,
+            (Query(per_second("gateway_requests_total", "code"), "{{code}}"),), "reqps", width=10, stacked=True,
         ),
         Panel(
             "Requests by route", "All routes of all gateways.",
-            (Query(f'topk(12, {per_second("gateway_requests_total", "route")})', "{{route}}"),), "reqps", width=8,
+            (Query(f'topk(12, {per_second("gateway_requests_total", "route")})', "{{route}}"),), "reqps", width=6,
+        ),
+        Panel(
+            "Switched off", "Kill-switches by what they stop; `croupier switch list` names them.",
+            (Query("max by (kind) (switched_off)", "{{kind}}"),), "none", width=4,
         ),
         Panel(
             "Spin streams", "Open connections to the spin stream.",

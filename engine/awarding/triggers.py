@@ -56,11 +56,20 @@ def _may_cross(state: PlayerState, thresholds: tuple[int, ...], first: e.AnyEven
 
 
 def proposals(state: PlayerState, catalog: Catalog, command: Command, events: Sequence[e.AnyEvent]) -> list[Proposal]:
-    """What the accepted command with its own `events` triggers, in order of campaign ids. Nothing while blocked."""
+    """What the accepted command with its own `events` triggers, in order of campaign ids.
+
+    Nothing while the player is blocked, and nothing that is switched off. What is owed by then is paid all the same:
+    the worth of points that were redeemed, and cashback.
+    """
     match = MATCHERS.get(type(command.body))
     if match is None or state.blocked is not None:
         return []
-    return match(state, catalog, command, events)
+    matched, off = match(state, catalog, command, events), command.facts.off
+    if off is None or type(command.body) in _OWED:
+        return matched
+    if off.stops(state.player_id):
+        return []
+    return [proposal for proposal in matched if proposal.campaign.campaign_id not in off.campaigns]
 
 
 def eligible(
@@ -236,5 +245,7 @@ MATCHERS: dict[type, Matcher] = {
     c.ConfirmRedemption: _redemption,
     c.PayCashback: _cashback,
 }
+_OWED = frozenset({c.ConfirmRedemption, c.PayCashback})
+"""Bodies whose award the player has earned or paid for already."""
 BY_PLAY = frozenset(kind for kind, matcher in MATCHERS.items() if matcher is _play)
 """Bodies that trigger by turnover only."""

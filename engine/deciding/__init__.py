@@ -1,6 +1,6 @@
 """Deciding: command in, events or refusal out. All branching of the rules is here; nothing here changes state.
 
-Refusals come in the order of rules §3: syntax, player, game, round state, limits and bonus rules, funds.
+Refusals come in the order of rules §3: syntax, player, switches, game, round state, limits and bonus rules, funds.
 """
 
 from typing import Final
@@ -26,6 +26,7 @@ from engine.deciding import (
     withdrawals,
 )
 from engine.deciding.declaring import DECLARED
+from engine.deciding.switches import switched_off
 from engine.events import GrantCreated
 from engine.facts import Needs
 from engine.needs import award_needs, journal_needs
@@ -93,6 +94,9 @@ def decide_alone(player: Player, catalog: Catalog, command: Command) -> Decision
         return Rejection(
             PLAYER_BLOCKED, f"Player {state.player_id} is blocked; results, cancels and rollbacks still work."
         )
+    off = command.facts.off
+    if off is not None and (refused := switched_off(state, catalog, command, off, declared.while_blocked)):
+        return refused
     if declared.converts and state.currency not in catalog.currencies:
         return _not_offered(state.currency)
     decided = declared.decide(player, catalog, command, body)

@@ -101,7 +101,7 @@ def _real_spin(
         turnover,
         None if timeout is None else timeout.after_ms,
         "hold" if timeout is None else timeout.action,
-        earned(state, catalog, game.type, turnover, command.time_ms),
+        earned(state, catalog, game.type, turnover, command),
     )
     if body.win is None:
         return [placed]
@@ -164,7 +164,7 @@ def add_bet(player: Player, catalog: Catalog, command: Command, body: AddBet) ->
             None,
             stake.voids_grant,
             turnover,
-            points_micro=earned(player.state, catalog, game.type, turnover, command.time_ms),
+            points_micro=earned(player.state, catalog, game.type, turnover, command),
         )
     ]
 

@@ -18,5 +18,5 @@ def report_bet(player: Player, catalog: Catalog, command: Command, body: ReportB
     turnover = converted(state, catalog, "amount", body.amount)
     if isinstance(turnover, Rejection):
         return turnover
-    points = earned(state, catalog, body.game_type, turnover, command.time_ms)
+    points = earned(state, catalog, body.game_type, turnover, command)
     return [BetReported(body.game_type, body.amount, turnover, points)]

@@ -1,11 +1,11 @@
 """What callers send: patterns of ids and texts, hot bodies (msgspec structs), all others (strict pydantic models)."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from engine import identifiers
 from engine.amounts import AMOUNT_MAX
@@ -13,6 +13,7 @@ from engine.calendar import LATEST_MS
 from engine.canonical import canonical_address, canonical_payload
 from engine.catalog import GameType
 from engine.deciding.syntax import POINTS_AT_ONCE_MAX
+from engine.switches import Scope
 
 IDENTIFIER = f"^{identifiers.IDENTIFIER}$"
 """Player and game ids."""
@@ -233,6 +234,24 @@ class CancelGrantRequest(RequestModel):
     """`POST /players/{player_id}/bonuses/{grant_id}/cancel`; the player needs no reason."""
 
     reason: Reason | None = None
+
+
+class SwitchRequest(RequestModel):
+    """`POST /switches`: `enabled` false switches something off, true switches it on again.
+
+    `id` names the game, campaign or player; the scope `all` has none.
+    """
+
+    scope: Scope
+    id: Annotated[str | None, Field(pattern=IDENTIFIER)] = None
+    enabled: bool
+    reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if (self.scope == "all") != (self.id is None):
+            raise ValueError("id must be left out for the scope all, and given for every other scope")
+        return self
 
 
 class ClockRequest(RequestModel):

@@ -21,7 +21,15 @@ from gateway.documents.visible import visible
 from gateway.four_eyes.approvals import Approvals, Waiting
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
-from gateway.ports import ClusterPort, ControlLogPort, ControlPort, HistoryPort, ReadersPort, ReportsPort
+from gateway.ports import (
+    ClusterPort,
+    ControlLogPort,
+    ControlPort,
+    HistoryPort,
+    ReadersPort,
+    ReportsPort,
+    SwitchesPort,
+)
 from gateway.recording.changes import change, subject_of
 from gateway.recording.changes import wanted as wanted_by
 from gateway.recording.operation import Operation, operation_of
@@ -49,6 +57,7 @@ class GatewayParts:
         recording: Recording,
         approvals: Approvals,
         control_log: ControlLogPort,
+        switches: SwitchesPort,
         events: bytes = NO_EVENTS,
         readers: ReadersPort | None = None,
         reports: ReportsPort | None = None,
@@ -62,6 +71,7 @@ class GatewayParts:
         self.recording = recording
         self.approvals = approvals
         self.control_log = control_log
+        self.switches = switches
         self.events = events
         self.readers = readers
         self.reports = reports

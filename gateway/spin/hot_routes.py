@@ -152,6 +152,7 @@ def _route(
 
 _STAKE: Final = (
     *CONVERTED,
+    "game_blocked",
     "rolled_back",
     "bet_below_min",
     "bet_above_max",

@@ -1,5 +1,8 @@
 """The rules themselves behind the gateway, in this process: no shard, no socket, no journal, no shared limits."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 from msgspec.structs import replace
 
@@ -29,11 +32,13 @@ from engine.catalog import (
 )
 from engine.commands import Command, CommandBody
 from engine.due import next_due
+from engine.facts import Facts
 from engine.player import Replayed, execute, query
 from engine.queries import Query, QueryBody
 from engine.rejections import Rejection
 from engine.state import Player
 from engine.state.window import Window
+from engine.switches import Switches
 
 NOW_MS = 1_767_225_600_000
 DAY_MS = 86_400_000
@@ -101,6 +106,8 @@ class EnginePlayers:
 
     def __init__(self) -> None:
         self.now_ms = NOW_MS
+        self.switches: Callable[[], Switches] = Switches
+        """What is switched off, whenever it is asked."""
         self._players: dict[str, Player] = {}
 
     def submit(self, player_id: str, command_id: str, body: CommandBody | QueryBody, on_outcome: OnOutcome) -> None:
@@ -110,13 +117,16 @@ class EnginePlayers:
         """The player remembers no command any more, as after some days."""
         self._players[player_id].window = Window()
 
+    def _command(self, command_id: str, body: Any) -> Command:
+        return Command(command_id, self.now_ms, body, Facts(off=self.switches().in_short()))
+
     def _outcome(self, player: Player, command_id: str, body: CommandBody | QueryBody) -> Outcome:
         while (due := next_due(player.state)) is not None and due.time_ms <= self.now_ms:
             execute(player, CATALOG, due)
         if isinstance(body, Query):
             shown = query(player, CATALOG, body, self.now_ms)  # type: ignore[arg-type]
             return shown if isinstance(shown, Rejection) else Answered(shown)
-        done = execute(player, CATALOG, Command(command_id, self.now_ms, body))  # type: ignore[arg-type]
+        done = execute(player, CATALOG, self._command(command_id, body))
         if isinstance(done, Rejection):
             return done
         return Answered(msgspec.msgpack.decode(done.answer, type=AnyAnswer), isinstance(done, Replayed))

@@ -49,7 +49,7 @@ async def bonuses(call: ThisCall, player_id: PlayerId, lang: Lang = None) -> Res
     "POST /players/{player_id}/bonuses",
     roles=MARKETING,
     answers=ManualGrantJson,
-    refuses=(*BLOCKED, "campaign_not_found", "not_eligible", "grant_declined"),
+    refuses=(*BLOCKED, "campaign_blocked", "campaign_not_found", "not_eligible", "grant_declined"),
     creates=True,
 )
 async def grant(call: ThisCall, player_id: PlayerId, body: GrantRequest) -> Response:
@@ -74,7 +74,7 @@ async def cancel_preview(call: ThisCall, player_id: PlayerId, grant_id: GrantId)
     "POST /players/{player_id}/bonuses/{grant_id}/claim",
     roles=PLATFORM,
     answers=GrantStateJson,
-    refuses=(*BLOCKED, *_GRANT),
+    refuses=(*BLOCKED, "campaign_blocked", *_GRANT),
 )
 async def claim(call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: EmptyRequest = NOTHING) -> Response:
     """The player opts in."""
@@ -98,7 +98,7 @@ async def cancel(
     "POST /players/{player_id}/bonuses/{grant_id}/approve",
     roles=MARKETING,
     answers=GrantStateJson,
-    refuses=(*BLOCKED, *_GRANT),
+    refuses=(*BLOCKED, "campaign_blocked", *_GRANT),
 )
 async def approve(call: ThisCall, player_id: PlayerId, grant_id: GrantId, body: ReasonRequest) -> Response:
     """An operator approves a grant that waits for a verdict."""

@@ -43,7 +43,7 @@ async def post_event(call: ThisCall, player_id: PlayerId, body: EventRequest) ->
     "POST /players/{player_id}/codes",
     roles=PLATFORM,
     answers=AwardsJson,
-    refuses=(*BLOCKED, "code_not_found", "not_eligible", "grant_declined"),
+    refuses=(*BLOCKED, "campaign_blocked", "code_not_found", "not_eligible", "grant_declined"),
     creates=True,
 )
 async def enter_code(call: ThisCall, player_id: PlayerId, body: CodeRequest) -> Response:

@@ -23,6 +23,7 @@ from tests.support.gateway_doubles.histories import (
 from tests.support.gateway_doubles.readers import ENDPOINT, READER_ANSWERS, RECEIPT, ScriptedReaders
 from tests.support.gateway_doubles.reports import ScriptedReports
 from tests.support.gateway_doubles.requests import CHANGES, KEYED, SAMPLES, SPIN, send
+from tests.support.gateway_doubles.switches import MemorySwitches
 from tests.support.scripted_players import BALANCE, LOYALTY, REPLIES, ROUND, VIEW, Asked, ScriptedPlayers
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Asked",
     "MemoryControlLog",
     "MemoryProposals",
+    "MemorySwitches",
     "QuietCluster",
     "RoleAuth",
     "ScriptedControl",

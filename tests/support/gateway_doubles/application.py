@@ -10,12 +10,21 @@ from actors.outcome import Players
 from gateway.access.auth import Authenticator, Caller, OpenAuth
 from gateway.app import GatewayApp, create_app
 from gateway.http.wire import HttpRequest
-from gateway.ports import ControlLogPort, ControlPort, HistoryPort, ProposalsPort, ReadersPort, ReportsPort
+from gateway.ports import (
+    ControlLogPort,
+    ControlPort,
+    HistoryPort,
+    ProposalsPort,
+    ReadersPort,
+    ReportsPort,
+    SwitchesPort,
+)
 from gateway.settings import GatewaySettings
 from tests.support.gateway_doubles.control import MemoryControlLog, QuietCluster, ScriptedControl, one_waiting
 from tests.support.gateway_doubles.histories import ScriptedHistory
 from tests.support.gateway_doubles.readers import ScriptedReaders
 from tests.support.gateway_doubles.reports import ScriptedReports
+from tests.support.gateway_doubles.switches import MemorySwitches
 from tests.support.scripted_players import ScriptedPlayers
 
 
@@ -50,6 +59,7 @@ def app_with(
     history: HistoryPort | None = None,
     control_log: ControlLogPort | None = None,
     proposals: ProposalsPort | None = None,
+    switches: SwitchesPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)
@@ -60,6 +70,7 @@ def app_with(
         control=control or ScriptedControl(),
         control_log=control_log or MemoryControlLog(),
         proposals=proposals or one_waiting(),
+        switches=switches or MemorySwitches(),
         settings=settings,
         readers=readers or ScriptedReaders(),
         reports=reports or ScriptedReports(),

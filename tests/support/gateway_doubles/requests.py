@@ -75,6 +75,8 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /webhooks/{name}/replay": Sample("/webhooks/pms/replay", {"ids": ["p1-3-0"]}),
     "POST /webhooks/{name}/enable": Sample("/webhooks/pms/enable"),
     "POST /webhooks/{name}/disable": Sample("/webhooks/pms/disable"),
+    "GET /switches": Sample("/switches"),
+    "POST /switches": Sample("/switches", {"scope": "game", "id": "book-of-dunes", "enabled": False, **REASON}),
     "GET /reports": Sample("/reports"),
     "GET /reports/{name}.{format}": Sample("/reports/ggr.csv"),
     "GET /readers/{name}/stopped": Sample("/readers/archive/stopped"),

@@ -64,6 +64,8 @@ MATRIX = """
     POST /webhooks/{name}/replay          . . . . . x .
     POST /webhooks/{name}/enable          . . . . . x .
     POST /webhooks/{name}/disable         . . . . . x .
+    GET /switches                         . . x x x x x
+    POST /switches                        . . . . . x .
     GET /reports                          . x x x x x x
     GET /reports/{name}.{format}          . . . x . . x
     GET /readers/{name}/stopped           . . . . . x .

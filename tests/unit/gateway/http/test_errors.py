@@ -26,6 +26,7 @@ from tests.support.engine_players import EnginePlayers
 from tests.support.gateway_doubles import (
     SPIN,
     WAITS,
+    MemorySwitches,
     RoleAuth,
     ScriptedControl,
     ScriptedPlayers,
@@ -69,6 +70,10 @@ def points(count: int) -> Step:
     return Step("POST", "/loyalty/points/add", {"player_id": "p1", "points": count, "reason": "test"})
 
 
+def switch_off(scope: str, **named: str) -> Step:
+    return Step("POST", "/switches", {"scope": scope, "enabled": False, **named})
+
+
 def force(level: str) -> Step:
     return Step("POST", "/loyalty/status/update", {"player_id": "p1", "level": level, "reason": "test"})
 
@@ -100,6 +105,9 @@ BY_THE_RULES: Mapping[str, Sequence[Step]] = {
     "player_exists": [REGISTER, Step("PUT", "/players/p1", {"currency": "SEK"})],
     "unsupported_currency": [Step("PUT", "/players/p1", {"currency": "NOK"})],
     "player_blocked": [*RICH, BLOCK, spin(f"{DUNES}&bet=100")],
+    "gaming_disabled": [*RICH, switch_off("all"), spin(f"{DUNES}&bet=100")],
+    "game_blocked": [*RICH, switch_off("game", id="book-of-dunes"), spin(f"{DUNES}&bet=100")],
+    "campaign_blocked": [REGISTER, switch_off("campaign", id="gift"), grant("gift")],
     "unknown_game": [*RICH, spin("game_id=nope&mode=real&bet=100")],
     "session_not_found": [*RICH, Step("GET", "/spin/nope?player_id=p1")],
     "campaign_not_found": [REGISTER, grant("nope")],
@@ -185,8 +193,9 @@ class Clockwork(ScriptedControl):
 
 def house() -> GatewayApp:
     """The rules behind the gateway."""
-    players = EnginePlayers()
-    return app_with(players, control=Clockwork(players))
+    players, switches = EnginePlayers(), MemorySwitches()
+    players.switches = lambda: switches.switches
+    return app_with(players, control=Clockwork(players), switches=switches)
 
 
 @pytest.mark.parametrize("code", BY_THE_RULES)

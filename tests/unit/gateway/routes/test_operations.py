@@ -6,6 +6,7 @@ from gateway.settings import GatewaySettings
 from tests.support.gateway_doubles import (
     MemoryControlLog,
     MemoryProposals,
+    MemorySwitches,
     QuietCluster,
     ScriptedControl,
     ScriptedPlayers,
@@ -44,6 +45,7 @@ async def test_the_document_of_events_is_served_as_it_was_given() -> None:
         ScriptedControl(),
         MemoryControlLog(),
         MemoryProposals(),
+        MemorySwitches(),
         GatewaySettings(),
         b'{"asyncapi":"3.0.0"}',
     )
