@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.abroad import catalog_abroad
 from tests.e2e.sandbox import Sandbox, git_folder
-from tests.support.croupier_up import Api, CroupierUp, register
+from tests.support.croupier_up import CLUSTER_SECRET, Api, CroupierUp, register
 
 _numbers = count(1)
 
@@ -15,7 +15,8 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CroupierUp]:
     folder = tmp_path_factory.mktemp("server")
-    running = CroupierUp(folder, f"sqlite:{folder / 'store'}", "--shards", "1", "--spares", "0")
+    options = ("--shards", "1", "--spares", "0")
+    running = CroupierUp(folder, f"sqlite:{folder / 'store'}", *options, CROUPIER_CLUSTER_SECRET=CLUSTER_SECRET)
     yield running
     assert running.stop() == 0
     assert "Traceback" not in running.stderr()

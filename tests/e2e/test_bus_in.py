@@ -14,10 +14,9 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.bus_in import DEAD, DEPOSIT, TOPIC, Event, produce
-from tests.support.croupier_up import START_TIMEOUT_S, CroupierUp, croupier, environment, register, wait_until
+from tests.support.croupier_up import CLUSTER_SECRET, START_TIMEOUT_S, CroupierUp, environment, register, wait_until
 from tests.support.kafka import MockKafka, mock_kafka
-
-SECRET = "shared by gateways, shards and bus-in"
+from tests.support.typed import typed
 
 
 class BusIn:
@@ -26,7 +25,7 @@ class BusIn:
     def __init__(self, folder: Path, store: str, file: Path) -> None:
         self._log = folder / "bus-in.stderr"
         command = [sys.executable, "-m", "croupier", "bus-in", "--store", store, "--integrations", str(file)]
-        env = environment(CROUPIER_CLUSTER_SECRET=SECRET)
+        env = environment(CROUPIER_CLUSTER_SECRET=CLUSTER_SECRET)
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=env)
         assert self.process.stdout is not None
@@ -72,49 +71,51 @@ def file(tmp_path_factory: pytest.TempPathFactory, kafka: MockKafka) -> Path:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CroupierUp]:
+    """A server of its own, whose shards may be killed."""
     folder = tmp_path_factory.mktemp("up")
     store = f"sqlite:{folder / 'store'}"
-    running = CroupierUp(folder, store, "--shards", "1", "--spares", "0", CROUPIER_CLUSTER_SECRET=SECRET)
+    running = CroupierUp(folder, store, "--shards", "1", "--spares", "0", CROUPIER_CLUSTER_SECRET=CLUSTER_SECRET)
     yield running
     assert running.stop() == 0
 
 
 @pytest.mark.timeout(240)
 def test_a_deposit_on_the_topic_raises_the_balance_once(
-    tmp_path: Path, up: CroupierUp, kafka: MockKafka, file: Path
+    tmp_path: Path, server: CroupierUp, kafka: MockKafka, file: Path
 ) -> None:
-    register(up.api, "ann", deposit=0)
+    register(server.api, "ann", deposit=0)
     deposit = Event("ann", {"amount": 500})
     produce(kafka, deposit, deposit, deposit, Event("nobody", {"amount": 500}))
-    bus_in = BusIn(tmp_path, up.store, file)
+    bus_in = BusIn(tmp_path, server.store, file)
     wait_until("the copies are finished", lambda: 'outcome="repeated",topic="cashier"} 2.0' in bus_in.metrics(), 60)
     wait_until("nobody's is a dead letter", lambda: '{code="player_not_found"} 1.0' in bus_in.metrics(), 60)
-    assert balance(up, "ann") == 500
-    register(up.api, "nobody", deposit=0)
-    redriven = croupier("bus", "redrive", "--integrations", str(file), "--topic", TOPIC, "--store", up.store)
+    assert balance(server, "ann") == 500
+    register(server.api, "nobody", deposit=0)
+    redriven = typed("bus", "redrive", "--integrations", str(file), "--topic", TOPIC, "--store", server.store)
     assert (redriven.returncode, redriven.stdout) == (0, f"1 dead letters sent back to {TOPIC}\n"), redriven.stderr
-    wait_until("it is applied now", lambda: balance(up, "nobody") == 500, 60)
+    wait_until("it is applied now", lambda: balance(server, "nobody") == 500, 60)
     assert bus_in.end() == 0
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("kills", [1, pytest.param(4, marks=pytest.mark.long)])
 def test_bus_in_that_is_killed_again_and_again_loses_and_doubles_nothing(
-    tmp_path: Path, up: CroupierUp, kafka: MockKafka, file: Path
+    tmp_path: Path, server: CroupierUp, kafka: MockKafka, file: Path, kills: int
 ) -> None:
-    players = [f"killed-{number}" for number in range(8)]
+    players = [f"killed-{kills}-{number}" for number in range(8)]
     for player_id in players:
-        register(up.api, player_id, deposit=0)
-    for kill in range(4):
-        before = total(up, players)
-        bus_in = BusIn(tmp_path, up.store, file)
+        register(server.api, player_id, deposit=0)
+    for kill in range(kills):
+        before = total(server, players)
+        bus_in = BusIn(tmp_path, server.store, file)
         produce(kafka, *(Event(player_id, {"amount": 1}) for _ in range(100) for player_id in players))
-        wait_until("some are durable", lambda before=before: total(up, players) > before, 90)
+        wait_until("some are durable", lambda before=before: total(server, players) > before, 90)
         assert bus_in.end(signal.SIGKILL) == -signal.SIGKILL, f"kill {kill}"
-    bus_in = BusIn(tmp_path, up.store, file)
-    wait_until("all are applied", lambda: all(balance(up, player_id) == 400 for player_id in players), 90)
-    produce(kafka, last := Event("killed-0", {"amount": 1}))
-    wait_until("and no more than that", lambda: balance(up, "killed-0") == 401, 60)
-    assert [balance(up, player_id) for player_id in players[1:]] == [400] * 7, last.id
+    bus_in = BusIn(tmp_path, server.store, file)
+    wait_until("all are applied", lambda: all(balance(server, player_id) == kills * 100 for player_id in players), 90)
+    produce(kafka, last := Event(players[0], {"amount": 1}))
+    wait_until("and no more than that", lambda: balance(server, players[0]) == kills * 100 + 1, 60)
+    assert [balance(server, player_id) for player_id in players[1:]] == [kills * 100] * 7, last.id
     assert bus_in.end() == 0
 
 

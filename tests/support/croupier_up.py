@@ -21,6 +21,7 @@ START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 40
 ROLES = ("game_server", "platform")
 ISSUER, TOKEN_KEY = "tests", "k" * 32
+CLUSTER_SECRET = "shared by gateways, shards and bus-in"
 SIGNERS = {role: Signer(role, f"secret-of-{role}") for role in ROLES}
 KEYS = {
     "api_keys": [{"id": role, "secret": f"secret-of-{role}", "role": role} for role in ROLES],
