@@ -1,110 +1,18 @@
 """Four eyes: what one person proposes is done once, when another one approves it, under the proposer's own key."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import httpx
 import pytest
-from msgspec.structs import replace
 
 from actors.outcome import Unavailable
-from engine.catalog import Catalog, FourEyes
 from engine.commands import AdjustPoints, ForceLevel
 from engine.rejections import Rejection
-from gateway.access.auth import Caller
-from gateway.access.roles import Role
-from gateway.app import GatewayApp
-from gateway.four_eyes import approvals as four_eyes
 from gateway.four_eyes.approvals import CARRIED_OUT_MS, KEPT_MS
-from gateway.http.wire import HttpRequest
-from gateway.ports import Checked
 from gateway.routes import second_person
 from gateway.routes.proof import approvals as routes
-from tests.support.engine_players import CATALOG
 from tests.support.gateway_doubles import (
-    MemoryControlLog,
-    MemoryProposals,
     ScriptedControl,
     ScriptedPlayers,
-    app_with,
-    calling,
 )
-
-PEOPLE: Mapping[str, tuple[Role, ...]] = {
-    "ann": ("loyalty_admin",),
-    "bob": ("loyalty_admin",),
-    "olga": ("ops",),
-    "mia": ("marketing_manager",),
-    "max": ("marketing_manager", "ops"),
-    "tom": ("marketing_manager", "ops"),
-    "eva": ("auditor",),
-}
-STRICT = FourEyes(points=100, forced_level=True, campaign_budget_micro_eur=1_000_000)
-
-
-class PeopleAuth:
-    """Everybody is who they say they are, with the roles above."""
-
-    def caller(self, request: HttpRequest) -> Caller:
-        name = request.headers[b"x-api-key"].decode()
-        return Caller(name, frozenset(PEOPLE[name]))
-
-    def standing(self, headers: Mapping[bytes, bytes]) -> object:
-        return None
-
-    def watch(self, on_change: Callable[[], None]) -> None:
-        pass
-
-
-class Strict(ScriptedControl):
-    """Two persons are asked for."""
-
-    rules = STRICT
-
-    def catalog(self) -> Catalog:
-        return replace(CATALOG, four_eyes=self.rules)
-
-
-class House:
-    """A gateway with everything that it was given to remember."""
-
-    def __init__(self, players: ScriptedPlayers | None = None, control: ScriptedControl | None = None) -> None:
-        self.players, self.control = players or ScriptedPlayers(), control or Strict()
-        self.log, self.proposals = MemoryControlLog(), MemoryProposals()
-        self.app: GatewayApp = app_with(
-            self.players, PeopleAuth(), control=self.control, control_log=self.log, proposals=self.proposals
-        )
-
-    async def ask(self, who: str, path: str, json: Any = None, key: str = "k1") -> httpx.Response:
-        async with calling(self.app) as client:
-            method = "GET" if json is None else "POST"
-            headers = {"x-api-key": who, "idempotency-key": key}
-            return await client.request(method, path, json=json, headers=headers)
-
-    async def points(self, who: str = "ann", points: int = 500, key: str = "k1") -> httpx.Response:
-        return await self.ask(who, "/loyalty/points/add", {"player_id": "p1", "points": points, "reason": "sorry"}, key)
-
-    async def approve(self, who: str, approval_id: str, key: str = "a1") -> httpx.Response:
-        return await self.ask(who, f"/approvals/{approval_id}/approve", {}, key)
-
-    async def reject(self, who: str, approval_id: str) -> httpx.Response:
-        return await self.ask(who, f"/approvals/{approval_id}/reject", {"reason": "too much"}, "r1")
-
-    async def proposed(self) -> str:
-        response = await self.points()
-        assert response.status_code == 202, response.text
-        return str(response.json()["approval_id"])
-
-    @property
-    def done(self) -> list[tuple[str, str]]:
-        return [(type(asked.body).__name__, asked.command_id) for asked in self.players.asked]
-
-
-def told(house: House) -> list[tuple[str, str, str, str]]:
-    return [(entry.operation, entry.outcome, entry.who, entry.approved_by) for entry in house.log.entries]
-
-
-ADD, APPROVE = "POST /loyalty/points/add", "POST /approvals/{approval_id}/approve"
+from tests.unit.gateway.routes.proposing import ADD, APPROVE, PEOPLE, House, told
 
 
 async def test_beyond_the_threshold_it_waits_and_nothing_is_done() -> None:
@@ -361,50 +269,3 @@ async def test_a_forced_level_waits() -> None:
     await house.approve("bob", response.json()["approval_id"])
     (asked,) = house.players.asked
     assert (asked.command_id, asked.body) == ("ann:k1", ForceLevel("gold", "vip"))
-
-
-# --- deploys
-
-CHANGED = ("campaigns/spring.yaml", "platform.yaml")
-WHY = "The campaign spring has a budget of 5.00 EUR; more than 1.00 EUR needs two persons."
-BUNDLE = {"files": {"games.yaml": "games: {}"}}
-
-
-def deploying(base: int = 7) -> House:
-    return House(control=Strict(Checked((), (), CHANGED, base, WHY)))
-
-
-async def test_a_deploy_waits_for_somebody_who_may_deploy_the_same_files() -> None:
-    house = deploying()
-    response = await house.ask("max", "/catalog/deploy", BUNDLE)
-    assert (response.status_code, response.json()["why"], house.control.deploys) == (202, WHY, [])
-    approval_id = response.json()["approval_id"]
-    for who in ("olga", "mia"):
-        assert (await house.approve(who, approval_id)).json()["code"] == "forbidden"
-    assert (await house.approve("max", approval_id)).json()["code"] == "own_proposal"
-    assert (await house.approve("tom", approval_id)).json()["status"] == "done"
-    ((files, by, command_id),) = house.control.deploys
-    assert (dict(files), by, command_id) == ({"games.yaml": b"games: {}"}, "max", "max:k1")
-    deployed = [entry for entry in house.log.entries if entry.operation == "POST /catalog/deploy"][-1]
-    assert (deployed.who, deployed.approved_by, deployed.outcome, deployed.after["number"]) == ("max", "tom", "done", 8)
-
-
-async def test_a_deploy_is_approved_only_over_the_catalog_that_it_was_compared_with() -> None:
-    house = deploying()
-    approval_id = (await house.ask("max", "/catalog/deploy", BUNDLE)).json()["approval_id"]
-    house.control.checked = Checked((), (), CHANGED, 8, WHY)
-    response = await house.approve("tom", approval_id)
-    assert (response.status_code, response.json()["code"]) == (409, "invalid_state")
-    assert "propose it anew" in response.json()["detail"]
-    assert house.control.deploys == []
-
-
-async def test_who_may_not_deploy_a_file_can_not_propose_it_either() -> None:
-    response = await deploying().ask("mia", "/catalog/deploy", BUNDLE)
-    assert (response.status_code, response.json()["code"]) == (403, "forbidden")
-
-
-async def test_what_is_too_large_to_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(four_eyes, "BODY_BYTES_MAX", 10)
-    response = await deploying().ask("max", "/catalog/deploy", BUNDLE)
-    assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
