@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from engine import identifiers
 from engine.amounts import AMOUNT_MAX
@@ -28,6 +28,11 @@ REPLAYED_IDS_MAX = 100
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ONE_LINE: dict[str, Any] = {"pattern": r"^[^\x00-\x1f\x7f]*$"}
 _ADDRESS: dict[str, Any] = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}], "minLength": 2}
+_NAMED: list[JsonValue] = [
+    {"properties": {"scope": {"const": "all"}, "id": {"type": "null"}}},
+    {"properties": {"scope": {"enum": ["game", "campaign", "player"]}, "id": {"type": "string"}}, "required": ["id"]},
+]
+"""JSON Schema of which switches have a name."""
 _NOT_ZERO: dict[str, Any] = {"not": {"const": 0}}
 
 NO_NEWLINE = r"(?!\n)"
@@ -241,6 +246,8 @@ class SwitchRequest(RequestModel):
 
     `id` names the game, campaign or player; the scope `all` has none.
     """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, json_schema_extra={"oneOf": _NAMED})
 
     scope: Scope
     id: Annotated[str | None, Field(pattern=IDENTIFIER)] = None

@@ -29,6 +29,7 @@ SHOWN_BELOW = {
     "round_has_result", "rolled_back", "win_already_spent", "no_free_spins", "invalid_state", "catalog_invalid",
     "level_not_found", "grant_declined", "not_a_bet", "flag_not_found", "account_not_empty",
     "player_erased", "webhook_not_found", "approval_not_found", "reader_not_found", "report_not_found",
+    "gaming_disabled", "game_blocked", "campaign_blocked",
 }  # fmt: skip
 
 

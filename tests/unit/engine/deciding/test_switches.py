@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from engine.catalog import Campaign, Catalog, TriggerCondition
 from engine.commands import (
+    BETS,
     AddBet,
     ApproveGrant,
     Block,
@@ -30,6 +31,7 @@ from engine.commands import (
     StartSession,
     Withdraw,
 )
+from engine.deciding.declaring import DECLARED
 from engine.due import next_due
 from engine.facts import Facts
 from engine.switches import Switch, SwitchedOff, Switches
@@ -37,6 +39,7 @@ from engine.transition import Transition
 from tests.support.ladder import EUR, POINT, at, promotion, vip_house
 from tests.support.playing import Table, campaign, catalog_with, match, spins, wager
 from tests.unit.engine.loyalty.cashback_table import NEXT_MONDAY, at_level, lose, paid
+from tests.unit.engine.test_exhaustive import COMMANDS, sample
 
 ALL = SwitchedOff(everything=True)
 ME = SwitchedOff(players=frozenset({"p1"}))
@@ -237,6 +240,29 @@ def test_registering_works_while_everything_is_off() -> None:
     table = SwitchedTable()
     table.off = ALL
     assert isinstance(table.run(Register("EUR", "SE")), Transition)
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_a_command_is_stopped_by_the_switches_for_what_it_begins_and_by_no_other(kind: type) -> None:
+    """A new command that bets, or asks for an award by name, has to be added to `engine.deciding.switches`."""
+    table = SwitchedTable(gift(opt_in=True), 1_000)
+    offer = table.grant("gift").grant_id
+    session = table.spin(10).session_id
+    names = {"game_id": "book", "session_id": session, "campaign_id": "gift", "grant_id": offer}
+    body = sample(kind)
+    body = replace(body, **{name: value for name, value in names.items() if hasattr(body, name)})
+    found = {"a blocked player": set[str](), "a game": set[str](), "a campaign": set[str]()}
+    for what, off in (("a blocked player", ALL), ("a game", BOOK), ("a campaign", GIFT)):
+        table.off = off
+        code = getattr(table.run(body), "code", "")
+        found[what] = {code} & {"gaming_disabled", "game_blocked", "campaign_blocked"}
+    may_begin = DECLARED[kind].while_blocked or kind is Inactive
+    asks_by_name = bool({"campaign_id", "grant_id"} & set(kind.__struct_fields__)) and not may_begin
+    assert found == {
+        "a blocked player": set() if may_begin else {"gaming_disabled"},
+        "a game": {"game_blocked"} if kind in BETS and kind is not ReportBet else set(),
+        "a campaign": {"campaign_blocked"} if asks_by_name else set(),
+    }
 
 
 # --- the switches themselves
