@@ -142,7 +142,7 @@ def test_a_redis_store_is_backed_up_under_load_and_restored_elsewhere(tmp_path: 
 
 
 def loaded(dump: Path, folder: Path) -> RedisServer:
-    """A new Redis with that dump, as docs/operations.md says: loaded without an append-only file, which is made then."""
+    """A new Redis with that dump, as docs/operations.md says: loaded first, then given an append-only file."""
     folder.mkdir()
     shutil.copy(dump, folder / "dump.rdb")
     server = RedisServer(folder, extra="--appendonly no").start()
