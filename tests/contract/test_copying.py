@@ -1,6 +1,7 @@
 """A copy shows the store at one instant, while it is written to: `croupier backup` is made of it."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -148,3 +149,29 @@ async def test_a_redis_copy_shows_the_instant_at_which_writes_were_paused(
     await store.close()
     assert (names, copy.elsewhere) == (["dump.rdb"], None)
     assert (tmp_path / "copy" / "dump.rdb").read_bytes()[:5] == b"REDIS"
+
+
+@pytest.mark.parametrize("backend", ["redis"], indirect=True)
+async def test_a_save_that_is_not_on_a_disk_of_this_machine_is_named(
+    backend: Backend, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    store = backend.store()
+    await store.open()
+    copy = open_copy(redis_server.url)
+    with copy.frozen():
+        pass
+    (redis_server.folder / "dump.rdb").unlink(missing_ok=True)
+    while copy.write_to(tmp_path / "early"):  # the save may have ended only now
+        shutil.rmtree(tmp_path / "early")
+        (redis_server.folder / "dump.rdb").unlink()
+    assert copy.elsewhere == f"{redis_server.folder / 'dump.rdb'} on the host of {redis_server.url}"
+    assert not (tmp_path / "early").exists()
+    copy.close()
+    await store.close()
+
+
+async def test_a_redis_that_does_not_answer_is_told() -> None:
+    copy = open_copy("redis://127.0.0.1:1")
+    with pytest.raises(StoreUnavailable, match=r"Redis at redis://127\.0\.0\.1:1: "), copy.frozen():
+        pass
+    copy.close()

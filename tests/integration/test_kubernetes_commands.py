@@ -107,9 +107,10 @@ def test_spins_go_through_the_gateway_to_shards_of_the_worker_and_into_the_archi
     answer = api.game("POST", "/spin?player_id=anna&game_id=book-of-dunes&mode=real&bet=100&win=250").json()
     assert (answer["state"], answer["balance"]["real"]) == ("closed", 1_150)
     assert {session_of(shard["pid"]) for shard in api.shards().values()} == {running.processes["ray-worker"].pid}
-    readers = api.person("ops", "GET", "/cluster").json()["readers"]
-    assert {session_of(reader["pid"]) for reader in readers} == {running.processes["ray-worker"].pid}
     wait_until("the journal is archived", lambda: any(file.stat().st_size for file in running.spooled()), 60)
+    readers = lambda: api.person("ops", "GET", "/cluster").json()["readers"]  # noqa: E731
+    wait_until("the reader is known", lambda: [reader["name"] for reader in readers()] == ["archive"], 60)
+    assert {session_of(reader["pid"]) for reader in readers()} == {running.processes["ray-worker"].pid}
     assert not list(running.data.rglob("*.key"))  # the keys come from the Secret
     api.close()
 
