@@ -3,20 +3,30 @@
 Each spin raises a player's balance by one, so a balance tells which spins are in the backup.
 """
 
+import asyncio
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import redis
 
+from croupier.backing_up.places import Places, places_of
+from croupier.backing_up.taking import take
+from feeds.archive.resuming import resume
+from feeds.archive.spool import Spool
+from snapshots.archive.bucket import open_bucket
+from snapshots.archive.place import ArchivePlace
+from snapshots.opening import open_store
 from tests.support.croupier_up import Api, CroupierUp, croupier, environment, register, wait_until
 from tests.support.redis_server import RedisServer
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
-DEPOSIT, PLAYERS, THREADS = 500, 8, 4
+DEPOSIT, PLAYERS, THREADS, BACKUPS = 500, 8, 4, 20
 OPTIONS = ("--shards", "2", "--spares", "0")
 
 
@@ -64,12 +74,16 @@ def balances(api: Api) -> dict[str, int]:
     return {player_id: answer["balance"]["real"] - DEPOSIT for player_id, answer in found.items()}
 
 
-def backed_up(server: CroupierUp, target: Path, env: dict[str, str]) -> Callable[[dict[str, int]], None]:
+def backed_up(
+    server: CroupierUp, target: Path, env: dict[str, str], *options: str, meanwhile: Callable[[], None] = lambda: None
+) -> Callable[[dict[str, int]], None]:
     """Takes a backup under load; answers a check of balances that a restored Croupier has."""
     with Load(server.url) as load:
         wait_until("everybody plays", lambda: min(load.acknowledged.values()) > 20, 60)
+        meanwhile()
         before = dict(load.acknowledged)
-        done = croupier("backup", str(target), "--store", server.store, "--with-keys", env=env, timeout=120)
+        words = ("backup", str(target), "--store", server.store, "--with-keys", *options)
+        done = croupier(*words, env=env, timeout=120)
         after = dict(load.sent)
         wait_until("they go on", lambda: all(load.acknowledged[player] > after[player] for player in after), 60)
     assert done.returncode == 0, done.stderr
@@ -100,22 +114,71 @@ def played_on(server: CroupierUp, check: Callable[[dict[str, int]], None]) -> No
     assert balances(server.api) == {player_id: spins + 1 for player_id, spins in found.items()}
 
 
+def integrations(home: Path) -> Path:
+    """A file that puts the archive into `home`, in segments of a fraction of a second."""
+    home.mkdir()
+    path = home / "integrations.yaml"
+    places = f"place: {{url: {home / 'archive'}}}\n  spool: {home / 'spool'}\n  key_file: {home / 'archive.key'}"
+    path.write_text(f"archive:\n  {places}\n  segment_age_s: 0.2\n")
+    return path
+
+
 def test_a_sqlite_store_is_backed_up_under_load_and_restored_elsewhere(tmp_path: Path) -> None:
-    store, backup, elsewhere = tmp_path / "store", tmp_path / "backup", tmp_path / "elsewhere"
-    server = CroupierUp(tmp_path / "first", f"sqlite:{store}", *OPTIONS, archive=True)
+    backup, store, elsewhere = tmp_path / "backup", f"sqlite:{tmp_path / 'store'}", f"sqlite:{tmp_path / 'elsewhere'}"
+    file, new_file = integrations(tmp_path / "home"), integrations(tmp_path / "new-home")
+    server = CroupierUp(tmp_path / "first", store, *OPTIONS, "--integrations", str(file), archive=True)
     try:
-        check = backed_up(server, backup, environment())
+        check = backed_up(
+            server,
+            backup,
+            environment(),
+            "--integrations",
+            str(file),
+            meanwhile=lambda: many_backups(places_of(store, file), tmp_path),
+        )
     finally:
         assert server.stop() == 0
-    done = croupier("restore", str(backup), "--store", f"sqlite:{elsewhere}")
+    done = croupier("restore", str(backup), "--store", elsewhere, "--integrations", str(new_file))
     assert done.returncode == 0, done.stderr
-    verified(elsewhere / "archive", f"sqlite:{elsewhere}")
-    restored = CroupierUp(tmp_path / "second", f"sqlite:{elsewhere}", *OPTIONS, archive=True)
+    verified(tmp_path / "new-home" / "archive", elsewhere)
+    restored = CroupierUp(tmp_path / "second", elsewhere, *OPTIONS, "--integrations", str(new_file), archive=True)
     try:
         played_on(restored, check)
     finally:
         assert restored.stop() == 0
-    verified(elsewhere / "archive", f"sqlite:{elsewhere}")
+    verified(tmp_path / "new-home" / "archive", elsewhere)
+
+
+def many_backups(places: Places, folder: Path) -> None:
+    """Each shows one instant: the archive has all that the store's cursor says, and nothing that the store has not."""
+    for number in range(BACKUPS):
+        backup = folder / f"backup{number}"
+        take(places, backup, with_keys=False)
+        cursors, heads, ends = asyncio.run(standing(backup))
+        assert cursors and all(cursors[shard] <= ends[shard] for shard in cursors), (number, cursors, ends)
+        assert all(ends[shard] <= heads[shard] for shard in ends), (number, heads, ends)
+        shutil.rmtree(backup)
+
+
+Reached = dict[str, tuple[int, int]]
+
+
+async def standing(backup: Path) -> tuple[Reached, Reached, Reached]:
+    """(epoch, number) of each shard: the archive's cursor in the store, the last record of the store, and how far
+    archive and spool have come, as the next archiver finds it.
+    """
+    store = open_store(f"sqlite:{backup / 'store'}")
+    await store.open()
+    cursors = {shard: (place.epoch, place.seq) for shard, place in (await store.reader_positions("archive")).items()}
+    await store.close()
+    heads = {}
+    for path in (backup / "store").glob("shard-*.db"):
+        with closing(sqlite3.connect(path)) as file:
+            heads[path.stem.removeprefix("shard-")] = file.execute("SELECT log_epoch, seq FROM shard").fetchone()
+    spool = Spool(backup / "spool", 2**40)
+    found = await resume(open_bucket(ArchivePlace(str(backup / "archive"))), spool, asyncio.to_thread, 0)
+    spool.close()
+    return cursors, heads, {shard: (end.epoch, end.seq) for shard, end in found.ends.items()}
 
 
 def test_a_redis_store_is_backed_up_under_load_and_restored_elsewhere(tmp_path: Path) -> None:
