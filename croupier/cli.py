@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from croupier.audit_command import add_audit
+from croupier.backup_command import add_backup, add_restore
 from croupier.bus_command import add_bus, add_bus_in
 from croupier.catalog import CatalogInvalid
 from croupier.catalog_command import add_catalog
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     add_switch(commands.add_parser("switch", help="switch everything, a game, a campaign or a player off, or on again"))
     add_facts(commands.add_parser("facts", help="make Parquet files of the archive, for reports and other tools"))
     add_report(commands.add_parser("report", help="list, check and make reports"))
+    add_backup(commands.add_parser("backup", help="copy store, archive and spool as they stand at one instant"))
+    add_restore(commands.add_parser("restore", help="put a backup back into empty folders"))
     return parser
 
 
