@@ -17,17 +17,22 @@ from snapshots.errors import (
     ProposalsFull,
     StillHeld,
     StoreError,
+    StoreRefused,
     StoreUnavailable,
     StoreUnsuitable,
     TermHeld,
 )
+from snapshots.redis.lineage import ASK, OtherLineage, lineage_of
 from snapshots.redis.link import Argument, RedisLink
+from snapshots.redis.refusals import failure, unavailable, worded
 from snapshots.redis.settings import check_settings, masked
 
 APPEND_TIMEOUT_MS = 1_000
 CALL_TIMEOUT_MS = 5_000
 CONNECTIONS_MAX = 16
 PREFIX = "croupier:"
+
+_OF_A_REPLICA = ("readonly", "masterdown")
 
 _PARTS = ("functions.lua", "readers.lua", "due.lua", "limits.lua", "control_log.lua")
 _SOURCE = "".join(files("snapshots.redis").joinpath(name).read_text() for name in _PARTS)
@@ -47,6 +52,8 @@ class RedisConnection:
         self._call_timeout_ms = call_timeout_ms
         self._client: Redis | None = None
         self._link: RedisLink | None = None
+        self._lineage: str | None = None
+        """The history that calls of the pool may meet, as `RedisLink.lineage`."""
 
     async def open(self) -> None:
         """Connects, checks version and settings, loads the functions."""
@@ -80,8 +87,44 @@ class RedisConnection:
             retry=Retry(NoBackoff(), 0),
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
+            redis_connect_func=self._on_connect,
         )
         return Redis.from_pool(pool)
+
+    async def _on_connect(self, connection: Any) -> None:
+        """Of each new connection of the pool: logs in, and asks for the server's history if that is watched."""
+        await connection.on_connect()
+        if self._lineage is not None:
+            await connection.send_command(*ASK)
+            found = lineage_of(await connection.read_response())
+            if self._lineage and found != self._lineage:
+                raise OtherLineage("the server was started again, or is another one")
+            self._lineage = found
+
+    async def watch_lineage(self) -> bool:
+        """See Store. What was connected before is dropped, because nobody knows any more to whom."""
+        self._lineage = ""
+        await self._redis.connection_pool.disconnect()
+        await answer(self._redis.ping())
+        if self._link is not None:
+            self._link.close()
+            self._link.lineage = self._lineage
+        return True
+
+    async def follow_lineage(self) -> None:
+        """See Store."""
+        if self._link is not None:
+            self._lineage = self._link.lineage
+
+    async def _meet_anew(self) -> None:
+        """Drops all connections; the next append takes the history that it meets."""
+        await self._redis.connection_pool.disconnect()
+        if self._link is not None:
+            self._link.close()
+            if self._lineage is not None:
+                self._link.lineage = ""
+        elif self._lineage is not None:
+            self._lineage = ""
 
     async def close(self) -> None:
         """Closes all connections; closing twice is fine."""
@@ -103,8 +146,10 @@ class RedisConnection:
         try:
             return await client.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
         except ResponseError as error:
-            raise await self._failure(str(error)) from None
-        except (RedisError, OSError) as error:
+            raise await self._failure(worded(error)) from None
+        except RedisError as error:
+            raise failure(error) from None
+        except OSError as error:
             raise StoreUnavailable(f"Redis: {error}") from None
 
     async def _failure(self, text: str) -> StoreError:
@@ -124,7 +169,17 @@ class RedisConnection:
             return ProposalsFull(text.removeprefix("PROPOSALS "))
         if "Function not found" in text:
             await answer(_load_library(self._redis))
-        return StoreUnavailable(f"Redis: {text}")
+            return StoreUnavailable(f"Redis: {text}")
+        refusal = unavailable(text)
+        if isinstance(refusal, StoreRefused) and refusal.reason in _OF_A_REPLICA:
+            await self._hang_up()
+        return refusal
+
+    async def _hang_up(self) -> None:
+        """A server that is no master may be one again with another history: the next call connects anew, and asks."""
+        await self._redis.connection_pool.disconnect(inuse_connections=False)
+        if self._link is not None:
+            self._link.close()
 
     async def clock_ms(self) -> int:
         """The clock of the Redis server."""
@@ -140,10 +195,12 @@ class RedisConnection:
 
 
 async def answer(call: Any) -> Any:
-    """What Redis answers through the client. Raises StoreUnavailable if it does not answer."""
+    """What Redis answers through the client. Raises StoreUnavailable if it does not answer, or refuses."""
     try:
         return await call
-    except (RedisError, OSError) as error:
+    except RedisError as error:
+        raise failure(error) from None
+    except OSError as error:
         raise StoreUnavailable(f"Redis: {error}") from None
 
 

@@ -6,6 +6,7 @@ with `everysec`, up to about a second is. If only the process dies, nothing is l
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from typing import cast
 
 import hiredis
 import msgspec
@@ -22,6 +23,7 @@ from snapshots.contract import (
     Owner,
     Place,
     SnapshotRecord,
+    Standing,
     StoredPage,
     StoredPlayer,
     Tallies,
@@ -78,6 +80,18 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
         if isinstance(reply, hiredis.ReplyError):
             raise await self._failure(str(reply))
         return new
+
+    async def standing(self, inc: Incarnation) -> Standing:
+        """See Store."""
+        await self._meet_anew()
+        if self._link is None:
+            reply = await self._call("standing", inc.shard_id)
+        else:
+            reply = await self._link.call("FCALL", f"{LIBRARY}_standing", 0, inc.shard_id)
+        if isinstance(reply, hiredis.ReplyError):
+            raise await self._failure(str(reply))
+        epoch, nonce, log_id, seq, digest = cast("list[bytes]", reply)
+        return Standing(int(epoch or 0), nonce.decode(), log_id.decode(), LogHead(int(seq or 0), digest or GENESIS))
 
     async def tallies(self, names: Sequence[str]) -> Tallies:
         """See Store. One round trip."""
