@@ -5,9 +5,10 @@ from importlib.resources import files
 from typing import Any, cast
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import BlockingConnectionPool, parse_url
+from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from snapshots.errors import (
@@ -22,6 +23,7 @@ from snapshots.errors import (
     StoreUnsuitable,
     TermHeld,
 )
+from snapshots.redis.endpoint import Endpoint, endpoint_of
 from snapshots.redis.lineage import ASK, OtherLineage, lineage_of
 from snapshots.redis.link import Argument, RedisLink
 from snapshots.redis.refusals import failure, unavailable, worded
@@ -50,6 +52,7 @@ class RedisConnection:
         self._url = url
         self._append_timeout_ms = append_timeout_ms
         self._call_timeout_ms = call_timeout_ms
+        self._endpoint = Endpoint({})
         self._client: Redis | None = None
         self._link: RedisLink | None = None
         self._lineage: str | None = None
@@ -59,11 +62,12 @@ class RedisConnection:
         """Connects, checks version and settings, loads the functions."""
         name = masked(self._url)
         try:
-            client = self._new_client()
+            self._endpoint = endpoint_of(self._url)
         except ValueError as error:
             raise StoreUnsuitable(f"{name} is not a Redis URL: {error}.") from None
+        client = self._new_client()
         try:
-            check_settings(name, await client.info())
+            check_settings(name, await client.info(), failover=self._endpoint.sentinels is not None)
             await _load_library(client)
         except (RedisError, OSError) as error:
             await client.aclose()
@@ -72,15 +76,13 @@ class RedisConnection:
             await client.aclose()
             raise
         self._client = client
-        # TLS has settings that only the full client knows, so with TLS appends take the slower way.
-        if not self._url.startswith("rediss://"):
-            self._link = RedisLink(dict(parse_url(self._url)), self._append_timeout_ms / 1000)
+        self._link = RedisLink(self._endpoint, self._append_timeout_ms / 1000)
 
     def _new_client(self) -> Redis:
         timeout_s = self._call_timeout_ms / 1000
         # The client must never retry by itself: the caller repeats, and knows it. Beyond the bound, calls queue.
-        pool = BlockingConnectionPool.from_url(
-            self._url,
+        pool = BlockingConnectionPool(
+            connection_class=self._endpoint.connection_class(),
             max_connections=CONNECTIONS_MAX,
             timeout=timeout_s,
             protocol=2,
@@ -88,12 +90,20 @@ class RedisConnection:
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             redis_connect_func=self._on_connect,
+            **self._endpoint.pooled(),
         )
         return Redis.from_pool(pool)
 
     async def _on_connect(self, connection: Any) -> None:
-        """Of each new connection of the pool: logs in, and asks for the server's history if that is watched."""
+        """Of each new connection of the pool: logs in, and asks for the server's history if that is watched.
+
+        A server that sentinels named must be a master itself.
+        """
         await connection.on_connect()
+        if self._endpoint.sentinels is not None:
+            await connection.send_command("ROLE")
+            if (await connection.read_response())[0] != b"master":
+                raise RedisConnectionError("the sentinels name a server that is no master")
         if self._lineage is not None:
             await connection.send_command(*ASK)
             found = lineage_of(await connection.read_response())

@@ -29,11 +29,12 @@ from snapshots.contract import (
     Tallies,
     next_hash,
 )
+from snapshots.errors import StoreUnavailable
 from snapshots.redis.connection import LIBRARY, PREFIX, answer
 from snapshots.redis.control import RedisControl
 from snapshots.redis.control_log import RedisControlLog
 from snapshots.redis.limits import RedisLimits
-from snapshots.redis.link import Argument
+from snapshots.redis.link import Argument, RedisLink
 from snapshots.redis.readers import RedisReaders, logs_of
 from snapshots.rows import checked_claim, checked_trim, owner_of, packed
 from snapshots.slots import slot_of
@@ -43,7 +44,7 @@ _TALLIES = f"{PREFIX}tallies"
 
 
 class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
-    """See `snapshots.contract.Store`. `url`: redis://, rediss:// or unix://."""
+    """See `snapshots.contract.Store`. `url`: redis://, rediss://, unix:// or redis+sentinel:// (`endpoint`)."""
 
     async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
         """See Store. ValueError if the shard id or the nonce can't be one."""
@@ -79,7 +80,18 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
         reply = await self._link.call("FCALL", _APPEND, 0, *arguments)
         if isinstance(reply, hiredis.ReplyError):
             raise await self._failure(str(reply))
+        if self._endpoint.wait_replicas:
+            await self._until_replicated(self._link)
         return new
+
+    async def _until_replicated(self, link: RedisLink) -> None:
+        """As `wait_replicas` of the URL asks. Raises StoreUnavailable if too few replicas have the append in time."""
+        wanted, patience_ms = self._endpoint.wait_replicas, self._append_timeout_ms // 2
+        have = await link.call("WAIT", wanted, patience_ms)
+        if isinstance(have, hiredis.ReplyError):
+            raise await self._failure(str(have))
+        if cast("int", have) < wanted:
+            raise StoreUnavailable(f"Redis: {have} of {wanted} replicas have the append within {patience_ms} ms")
 
     async def standing(self, inc: Incarnation) -> Standing:
         """See Store."""

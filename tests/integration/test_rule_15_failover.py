@@ -48,7 +48,7 @@ class House:
 
 @asynccontextmanager
 async def a_house(folder: Path) -> AsyncIterator[House]:
-    primary = RedisServer(folder / "primary").start()
+    primary = RedisServer(folder / "primary", extra="--repl-diskless-sync-delay 0").start()
     replica = RedisServer(folder / "replica", extra=f"--replicaof 127.0.0.1 {primary.port}").start()
     try:
         async with switched(primary.port) as switch:
