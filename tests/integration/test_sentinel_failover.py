@@ -34,7 +34,7 @@ class Crowd:
     async def _play(self, player_id: str) -> None:
         number = 0
         while not self.stopped:
-            outcome = await self.asking.ask(player_id, f"k{number}", spin(1))
+            outcome = await self.asking.ask(player_id, f"k{number}", spin())
             if isinstance(outcome, Answered):
                 number += 1
                 self.acknowledged[player_id] = number
@@ -69,22 +69,22 @@ async def test_play_goes_on_with_the_new_master_and_nothing_acknowledged_is_lost
         changes = {"store_url": house.url, "journal_refused_ms": 60_000, "heartbeat_ms": 100}
         async with start_shard(tmp_path, **changes) as process:
             for player_id in PLAYERS:
-                await process.asking.seat(player_id, 100_000)
+                await process.asking.seat(player_id, 1_000_000)
             crowd = Crowd(process)
             playing = asyncio.ensure_future(crowd.play())
-            await eventually(lambda: min(crowd.acknowledged.values()) > 20)
+            await eventually(lambda: playing.done() or min(crowd.acknowledged.values()) > 20)
             before = house.master()
             trouble(house)
             await eventually_slowly(lambda: house.master() is not before)
             so_far = max(crowd.acknowledged.values())
-            await eventually(lambda: min(crowd.acknowledged.values()) > so_far + 20)
+            await eventually(lambda: playing.done() or min(crowd.acknowledged.values()) > so_far + 20)
             crowd.stopped = True
             await playing
             assert process.ended == []
             books = dict(crowd.acknowledged)
         async with start_shard(tmp_path, store_url=house.url) as successor:
             for player_id, spins in books.items():
-                assert (await successor.asking.look(player_id)).balance.real == 100_000 - spins
+                assert (await successor.asking.look(player_id)).balance.real == 1_000_000 - 10 * spins
         with redis.Redis.from_url(house.master().url) as client:
             assert client.info("replication")["role"] == "master"
 
