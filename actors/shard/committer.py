@@ -92,6 +92,8 @@ class Committer:
         self._lease_waiters: list[Waiting] = []
         self._ring: Ring | None = None
         """Of a store that may lose its tail (rule 15)."""
+        self._followed = 0
+        """How often the store's position was compared because of another history."""
         self._following = False
         """The store may stand elsewhere: no append before its position was compared with the own head."""
         self._wake = asyncio.Event()
@@ -176,9 +178,11 @@ class Committer:
 
     async def follow_lineage(self) -> None:
         """Another call than an append met a server of another history. Raises Fenced if it can't go on with it."""
+        followed = self._followed
         async with self._exclusive:
-            self._following = True
-            await self._follow(None)
+            if followed == self._followed:  # else an append has met that server meanwhile
+                self._following = True
+                await self._follow(None)
 
     async def append_alone(self, payload: bytes) -> None:
         """Appends a record of its own; the caller holds `exclusive`."""
@@ -295,6 +299,7 @@ class Committer:
         assert self._ring is not None
         await Lineage(self._store, self._ring, self._metrics).follow(self.inc, self.head, in_flight)
         self._following = False
+        self._followed += 1
 
     def _failed(self, failed: FailedAttempts, failure: StoreUnavailable) -> None:
         """Returns if the append is to be repeated.

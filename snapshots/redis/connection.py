@@ -36,6 +36,11 @@ PREFIX = "croupier:"
 
 _OF_A_REPLICA = ("readonly", "masterdown")
 
+_CONTROL = frozenset(
+    ("claim", "release_slots", "take_term", "assign", "fence", "put_catalog", "commit_catalog", "advance_clock")
+)
+"""Who owns what, and what is in force. Few calls, and a master that had lost one could not be told by its shards."""
+
 _PARTS = ("functions.lua", "readers.lua", "due.lua", "limits.lua", "control_log.lua")
 _SOURCE = "".join(files("snapshots.redis").joinpath(name).read_text() for name in _PARTS)
 LIBRARY = "croupier_" + sha256(_SOURCE.encode()).hexdigest()[:12]
@@ -152,15 +157,33 @@ class RedisConnection:
         return self._client
 
     async def _call(self, function: str, *arguments: Argument) -> Any:
-        client = self._redis
         try:
-            return await client.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
+            if self._endpoint.replicas_of_control and function in _CONTROL:
+                return await self._replicated(function, arguments)
+            return await self._redis.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
         except ResponseError as error:
             raise await self._failure(worded(error)) from None
         except RedisError as error:
             raise failure(error) from None
         except OSError as error:
             raise StoreUnavailable(f"Redis: {error}") from None
+
+    async def _replicated(self, function: str, arguments: tuple[Argument, ...]) -> Any:
+        """A call that counts only once replicas have it: the next master must know who owns what.
+
+        Raises StoreUnavailable if too few have it in time; the call may be repeated.
+        """
+        wanted, patience_ms = self._endpoint.replicas_of_control, self._call_timeout_ms // 2
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
+            pipeline.wait(wanted, patience_ms)
+            reply, have = await pipeline.execute(raise_on_error=False)
+        for part in (reply, have):
+            if isinstance(part, Exception):
+                raise part
+        if have < wanted:
+            raise StoreUnavailable(f"Redis: {have} of {wanted} replicas have it within {patience_ms} ms")
+        return reply
 
     async def _failure(self, text: str) -> StoreError:
         """What an error reply means. Functions lost by a FLUSH are loaded again: the repeated call finds them."""

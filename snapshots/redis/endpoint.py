@@ -28,6 +28,11 @@ class Endpoint(msgspec.Struct, frozen=True):
     sentinels: Sentinels | None = None
     wait_replicas: int = 0
 
+    @property
+    def replicas_of_control(self) -> int:
+        """How many replicas must have a claim, a slot move or a catalog before it counts: with sentinels at least 1."""
+        return max(self.wait_replicas, int(self.sentinels is not None))
+
     async def address(self) -> tuple[str, int]:
         """Host and port of the server, as they are now. Raises StoreUnavailable if no majority of sentinels agrees."""
         if self.sentinels is not None:

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from snapshots.contract import LogHead, Owner
-from snapshots.errors import StoreUnavailable, StoreUnsuitable
+from snapshots.errors import Fenced, StoreUnavailable, StoreUnsuitable
 from snapshots.redis.connection import RedisConnection
 from snapshots.redis.endpoint import endpoint_of
 from snapshots.redis.settings import check_settings, masked
@@ -203,6 +203,34 @@ async def test_an_append_may_wait_for_replicas(pair: tuple[RedisServer, RedisSer
             await asyncio.sleep(0.01)
     assert head.seq == 2 and len(await store.read_log(inc.log_id, 0, 9)) == 2
     await store.close()
+
+
+async def test_a_claim_counts_once_a_replica_has_it(pair: tuple[RedisServer, RedisServer]) -> None:
+    """Else the replica, once it is the master, would know an owner that is fenced, and not the one that plays."""
+    first, second = pair
+    async with sentinels([named(first.port)] * 3) as hosts:
+        store = RedisStore(f"redis+sentinel://{hosts}/house", call_timeout_ms=400)
+        await store.open()
+        with redis.Redis.from_url(second.url) as client:
+            client.replicaof("127.0.0.1", str(free_port()))
+        with redis.Redis.from_url(first.url) as client:
+            client.config_set("min-replicas-to-write", 0)
+        with pytest.raises(StoreUnavailable, match="0 of 1 replicas have it"):
+            await store.claim("s0", OWNER, "n")
+        with redis.Redis.from_url(second.url) as client:
+            client.replicaof("127.0.0.1", str(first.port))
+        claim = None
+        while claim is None:
+            try:
+                claim = await store.claim("s0", OWNER, "n")
+            except StoreUnavailable:
+                await asyncio.sleep(0.01)
+        assert claim.incarnation.epoch == 1, "the same claim, repeated"
+        with redis.Redis.from_url(second.url) as client:
+            assert client.hget("croupier:shard:s0", "epoch") == b"1"
+        with pytest.raises(Fenced):
+            await store.assign(99, {}, {})
+        await store.close()
 
 
 async def test_a_store_that_is_not_open_knows_no_server() -> None:

@@ -122,3 +122,25 @@ async def test_rule_15_a_redis_that_was_only_started_again_is_gone_on_with(tmp_p
         house.primary.start()
         assert await play(process, 3, 3) == 940
         assert process.ended == [] and process.metrics.counters["journal_records_restored"] == 0
+
+
+async def test_rule_15_a_planned_failover_costs_no_spin(tmp_path: Path) -> None:
+    """`FAILOVER TO` stops writes until the replica has them all; the old master refuses afterwards."""
+    async with a_house(tmp_path) as house:
+        async with shard_of(house, journal_refused_ms=60_000) as process:
+            await process.asking.seat("alice")
+            await house.replicated()
+            await play(process, 0, 5)
+            with (
+                redis.Redis.from_url(house.primary.url) as old,
+                redis.Redis.from_url(house.replica.url) as new,
+            ):
+                old.execute_command("FAILOVER", "TO", "127.0.0.1", house.replica.port)
+                await eventually(lambda: new.info("replication")["role"] == "master")
+            waiting = process.asking.ask("alice", "k5", spin())
+            await eventually(lambda: process.metrics.journal_failures["readonly"])
+            house.switch.turn(house.replica.port)
+            assert (await waiting).answer.balance.real == 940
+            assert process.ended == [] and process.metrics.counters["journal_records_restored"] == 0
+        async with shard_of(house) as successor:
+            assert (await successor.asking.look("alice")).balance.real == 940
