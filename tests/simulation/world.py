@@ -71,7 +71,7 @@ class World:
                     patch.setattr(module, name, clock)
         patch.setattr("actors.supervision.shard_process.this_process", RUNNING.get)
         patch.setattr("actors.supervision.shard_process.is_gone", self.is_gone)
-        patch.setattr("actors.supervision.supervisor.is_gone", self.is_gone)
+        patch.setattr("actors.supervision.beginning.is_gone", self.is_gone)
 
     def now_ms(self) -> int:
         return EPOCH_MS + round(self.loop.time() * 1000) + self.clock_off_ms
