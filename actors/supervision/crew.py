@@ -14,6 +14,7 @@ from snapshots.errors import StoreError
 log = logging.getLogger("croupier.supervisor")
 
 IDENTIFY_S = 5.0
+WARM_S = 30.0
 
 
 def dedicated_shard(player_id: str) -> str:
@@ -104,6 +105,13 @@ class Crew:
                 self.spares.remove(handle)
                 handle.kill()
         self.fill()
+
+    async def warm(self) -> None:
+        """Returns once all spares are ready, or after a while: processes that start take CPU from those that serve."""
+        ready = asyncio.gather(*(handle.identity() for handle in self.spares), return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WARM_S):
+                await ready
 
     async def activate(self, shard_id: str) -> None:
         """A spare becomes the shard. Raises ActivationFailed, ShardDied; then that process is ended."""

@@ -51,6 +51,7 @@ class OperationSteps:
         shards = self._kept.under_way.shards
         for shard_id in shards:
             await self._start(shard_id)
+        await self._crew.warm()
         by_players = self._kept.under_way.operation.kind == "rebalance"
         weights = await self._mover.weights(self._crew.shards) if by_players else EVEN
         while await self._even_out(shards, weights):
@@ -78,6 +79,7 @@ class OperationSteps:
                 work = replace(work, fresh=self._fresh_name(old))
                 await self._kept.progress(work)
             await self._start(work.fresh)
+            await self._crew.warm()
             while await self._hand_over(old, work.fresh):
                 await self._mover.rest()
             await self.retire(old)
