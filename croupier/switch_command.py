@@ -70,7 +70,7 @@ def _throw(options: argparse.Namespace, *, enabled: bool) -> int:
     key = options.key or secrets.token_hex(8)
     body = {"scope": options.scope, "id": options.id, "enabled": enabled, "reason": options.reason}
     asked = {name: value for name, value in body.items() if value is not None}
-    said = ask_gateway(options, "POST", "/switches", asked, key)
+    said = ask_gateway(options, "POST", "/switches", asked, key=key)
     if said is None:
         print(f"croupier: repeat it with --key {key}, so that it is done once", file=sys.stderr)
         return FAILED

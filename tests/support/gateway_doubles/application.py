@@ -10,6 +10,7 @@ from actors.outcome import Players
 from gateway.access.auth import Authenticator, Caller, OpenAuth
 from gateway.app import GatewayApp, create_app
 from gateway.http.wire import HttpRequest
+from gateway.live_operations import OperationsPort
 from gateway.ports import (
     ControlLogPort,
     ControlPort,
@@ -20,7 +21,13 @@ from gateway.ports import (
     SwitchesPort,
 )
 from gateway.settings import GatewaySettings
-from tests.support.gateway_doubles.control import MemoryControlLog, QuietCluster, ScriptedControl, one_waiting
+from tests.support.gateway_doubles.control import (
+    MemoryControlLog,
+    QuietCluster,
+    ScriptedControl,
+    ScriptedOperations,
+    one_waiting,
+)
 from tests.support.gateway_doubles.histories import ScriptedHistory
 from tests.support.gateway_doubles.readers import ScriptedReaders
 from tests.support.gateway_doubles.reports import ScriptedReports
@@ -60,6 +67,7 @@ def app_with(
     control_log: ControlLogPort | None = None,
     proposals: ProposalsPort | None = None,
     switches: SwitchesPort | None = None,
+    operations: OperationsPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)
@@ -75,6 +83,7 @@ def app_with(
         readers=readers or ScriptedReaders(),
         reports=reports or ScriptedReports(),
         history=history or ScriptedHistory(),
+        operations=operations or ScriptedOperations(),
     )
 
 
