@@ -23,7 +23,7 @@ settings.register_profile(
     "nightly", max_examples=2_000, stateful_step_count=80, deadline=None, print_blob=True, suppress_health_check=SLOW
 )
 settings.register_profile(
-    "quick", max_examples=25, stateful_step_count=30, deadline=None, print_blob=True, suppress_health_check=SLOW
+    "quick", max_examples=8, stateful_step_count=30, deadline=None, print_blob=True, suppress_health_check=SLOW
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "commit"))
 
