@@ -6,7 +6,7 @@ import pytest
 
 from tests.fuzz.fuzzing import fuzz
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 CASES_MIN = 1_000
 

@@ -135,8 +135,9 @@ def test_what_does_not_answer_is_told_within_the_time(tmp_path: Path, capsys: py
 
 
 def bucket(folder: Path, endpoint: str) -> dict[str, Any]:
+    """One that no other test makes: all servers of moto in a process have the same buckets."""
     keys = {name: {"env": "BUCKET_KEY"} for name in ("access_key_id", "secret_access_key")}
-    place = {"url": "s3://journal/casino", "endpoint": endpoint, **keys}
+    place = {"url": "s3://linked/casino", "endpoint": endpoint, **keys}
     return {"place": place, "spool": str(folder / "spool"), "key_file": "k"}
 
 
@@ -159,11 +160,11 @@ def test_a_bucket_answers_or_does_not(
             aws_access_key_id="not-shown",
             aws_secret_access_key="not-shown",
         )
-        client.create_bucket(Bucket="journal")
+        client.create_bucket(Bucket="linked")
         code, lines = check(tmp_path, capsys, archive=bucket(tmp_path, address))
         assert (code, lines) == (
             0,
-            ["archive at s3://journal/casino: the bucket answers (nothing is archived yet); the spool can be written"],
+            ["archive at s3://linked/casino: the bucket answers (nothing is archived yet); the spool can be written"],
         )
     finally:
         server.stop()

@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ PLAYS = st.lists(
 )
 
 
+@pytest.mark.timeout(7_200)
 @settings(max_examples=8 * settings().max_examples)
 @given(
     st.sampled_from(["real_first", "bonus_first"]),

@@ -34,7 +34,7 @@ def play(steps: list[tuple[int, int]]) -> tuple[Window, list[Told]]:
     return window, told
 
 
-@settings(max_examples=60)
+@settings(max_examples=min(60, 3 * settings().max_examples))
 @given(STEPS)
 def test_the_last_128_answer_and_the_last_24_hours_are_known(steps: list[tuple[int, int]]) -> None:
     window, told = play(steps)
@@ -50,7 +50,7 @@ def test_the_last_128_answer_and_the_last_24_hours_are_known(steps: list[tuple[i
     assert window.dropped == 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=min(60, 3 * settings().max_examples))
 @given(STEPS)
 def test_nothing_is_known_much_longer(steps: list[tuple[int, int]]) -> None:
     """Digests age by the hour, whenever another joins them."""
@@ -62,7 +62,7 @@ def test_nothing_is_known_much_longer(steps: list[tuple[int, int]]) -> None:
     assert list(window.tombstones) == [id_digest("late:last")]
 
 
-@settings(max_examples=60)
+@settings(max_examples=min(60, 3 * settings().max_examples))
 @given(STEPS, STEPS)
 def test_a_rebuilt_window_goes_on_exactly_like_the_first(
     before: list[tuple[int, int]], after: list[tuple[int, int]]

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from croupier.catalog.readers import notices
 from tests.support.example_catalog import write
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _each_text_is_parsed_once() -> Iterator[None]:
-    """The same files are read hundreds of times here; nobody changes what YAML makes of a text."""
+    """The same files are read hundreds of times; nobody changes what YAML makes of a text, or what is said of it."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(yaml, "compose", lru_cache(maxsize=1_000)(yaml.compose))
+        patched.setattr(notices, "complaint", lru_cache(maxsize=1_000)(notices.complaint))
         yield
 
 
