@@ -31,4 +31,5 @@ def open_copy(url: str) -> StoreCopy:
         return FolderCopy(Path(url.removeprefix("sqlite:")))
     if url.startswith(("redis://", "rediss://", "unix://")):
         return RedisCopy(url)
-    raise StoreUnsuitable(f"A store {url.partition(':')[0]!r} can't be copied.")
+    kind = url.partition(":")[0]
+    raise StoreUnsuitable(f"A store {kind!r} can't be copied: give sqlite:DIR, or redis://HOST:PORT of the master.")

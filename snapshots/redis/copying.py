@@ -36,12 +36,18 @@ class RedisCopy:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Nobody writes to Redis during the block, from a moment before it forked on. Raises StoreUnavailable."""
+        """Nobody writes to Redis during the block, from a moment before it forked on.
+
+        Raises StoreUnavailable, also if the block took longer than the pause.
+        """
         self._until_it_may_save()
+        begun = time.monotonic()
         self._ask("CLIENT", "PAUSE", str(PAUSE_MS), "WRITE")
         try:
             self._ask("BGSAVE")
             yield
+            if (time.monotonic() - begun) * 1_000 >= PAUSE_MS:
+                raise StoreUnavailable(f"Redis at {self._name} did not fork within {PAUSE_MS} ms: writes went on")
         finally:
             self._ask("CLIENT", "UNPAUSE")
 

@@ -13,6 +13,7 @@ from snapshots.contract import GENESIS, LogHead, Owner, Position, Store
 from snapshots.copying import open_copy
 from snapshots.errors import StoreUnavailable, StoreUnsuitable
 from snapshots.opening import open_store
+from snapshots.redis import copying as redis_copying
 from snapshots.sqlite import copying
 from tests.contract.backends import Backend, SqliteBackend
 from tests.support.redis_server import RedisServer
@@ -166,6 +167,18 @@ async def test_a_save_that_is_not_on_a_disk_of_this_machine_is_named(
         (redis_server.folder / "dump.rdb").unlink()
     assert copy.elsewhere == f"{redis_server.folder / 'dump.rdb'} on the host of {redis_server.url}"
     assert not (tmp_path / "early").exists()
+    copy.close()
+    await store.close()
+
+
+@pytest.mark.parametrize("backend", ["redis"], indirect=True)
+async def test_a_pause_that_ended_too_early_is_no_copy(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = backend.store()
+    await store.open()
+    monkeypatch.setattr(redis_copying, "PAUSE_MS", 1)
+    copy = open_copy(backend.url)
+    with pytest.raises(StoreUnavailable, match="did not fork within 1 ms: writes went on"), copy.frozen():
+        await asyncio.sleep(0.002)
     copy.close()
     await store.close()
 

@@ -73,6 +73,8 @@ def pods(resource: Resource) -> Iterator[tuple[str, Resource]]:
     spec = resource.get("spec", {})
     if resource["kind"] in ("Deployment", "StatefulSet"):
         yield name_of(resource), spec["template"]
+    if resource["kind"] == "CronJob":
+        yield name_of(resource), spec["jobTemplate"]["spec"]["template"]
     if resource["kind"] == "RayCluster":
         yield "head", spec["headGroupSpec"]["template"]
         yield from ((group["groupName"], group["template"]) for group in spec["workerGroupSpecs"])

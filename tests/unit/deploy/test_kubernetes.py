@@ -145,7 +145,7 @@ def test_budgets_cover_one_kind_of_pods_each_and_every_kind_of_ours_has_one(over
         for budget in of_kind(overlay, "PodDisruptionBudget")
     ]
     assert all(len(names) == 1 for names in covered)
-    assert {name for [name] in covered} == set(found) - {"croupier-redis"}  # of which there is one
+    assert {name for [name] in covered} == set(found) - {"croupier-redis", "croupier-backup"}  # of which there is one
 
 
 def test_services_and_monitors_find_pods_and_ports(overlay: list[Resource]) -> None:
@@ -266,6 +266,8 @@ def test_pods_may_reach_what_they_talk_to(overlay: list[Resource]) -> None:
 def test_volumes_config_and_secrets_are_there(overlay: list[Resource]) -> None:
     maps = {name_of(each) for each in of_kind(overlay, "ConfigMap")}
     claims = {name_of(each) for each in of_kind(overlay, "PersistentVolumeClaim")}
+    claims |= {f"{name_of(claim)}-{name_of(each)}-0" for each in of_kind(overlay, "StatefulSet")
+               for claim in each["spec"]["volumeClaimTemplates"]}  # fmt: skip
     for workload in overlay:
         claimed = {name_of(each) for each in workload.get("spec", {}).get("volumeClaimTemplates", ())}
         for _, template in pods(workload):
@@ -323,7 +325,7 @@ def test_probes_ask_routes_that_there_are_and_ports_that_are_open(overlay: list[
             probes = [
                 container[probe] for probe in ("startupProbe", "readinessProbe", "livenessProbe") if probe in container
             ]
-            assert probes, name
+            assert probes or name == "croupier-backup", name
             for asked in (probe["httpGet"] for probe in probes if "httpGet" in probe):
                 assert asked["path"] in public and asked["port"] in ports
 
@@ -404,6 +406,26 @@ def environment(cluster: Resource) -> dict[str, str]:
     """What the head's environment says outright."""
     [head] = cluster["spec"]["headGroupSpec"]["template"]["spec"]["containers"]
     return {variable["name"]: variable["value"] for variable in head["env"] if "value" in variable}
+
+
+def test_the_nightly_backup_of_small_sees_all_that_it_copies() -> None:
+    resources = resources_of("small")
+    found = all_pods(resources)
+    mounting = ("shards", "croupier-backup")
+    volumes = {name: {each["name"]: each for each in found[name]["spec"]["volumes"]} for name in mounting}
+    paths = {name: {mount["mountPath"]: mount["name"] for mount in found[name]["spec"]["containers"][0]["volumeMounts"]}
+             for name in found}  # fmt: skip
+    claim = lambda name, path: volumes[name][paths[name][path]]["persistentVolumeClaim"]["claimName"]  # noqa: E731
+    assert claim("shards", "/var/lib/croupier") == claim("croupier-backup", "/var/lib/croupier")
+    [redis] = of_kind(resources, "StatefulSet")
+    [template] = redis["spec"]["volumeClaimTemplates"]
+    assert paths["croupier-redis"]["/data"] == name_of(template)  # where Redis says that its dump is
+    assert claim("croupier-backup", "/data") == f"{name_of(template)}-{name_of(redis)}-0"
+    nodes = [found[name]["spec"]["affinity"]["podAffinity"] for name in volumes]
+    [rule] = nodes[0]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert nodes[0] == nodes[1] and selected(rule["labelSelector"], found["croupier-redis"])
+    [policy] = [each for each in of_kind(resources, "NetworkPolicy") if name_of(each) == "redis"]
+    assert "backup" in roles_in(policy["spec"]["ingress"])
 
 
 def test_small_has_a_redis_that_loses_nothing() -> None:
