@@ -76,6 +76,8 @@ class Lineage:
     ) -> Sequence[Acknowledged]:
         at = standing.head
         if (standing.epoch, standing.nonce, standing.log_id) != (inc.epoch, inc.nonce, inc.log_id):
+            if standing.epoch < inc.epoch:
+                _report_lost(inc, 1, head.seq, f"the store is back at epoch {standing.epoch}")
             raise Fenced(f"shard {inc.shard_id}: the store's history has epoch {standing.epoch}, not {inc.epoch}")
         if at == head or (in_flight is not None and at == _behind(head, in_flight)):
             return ()
@@ -83,10 +85,16 @@ class Lineage:
             raise Fenced(f"shard {inc.shard_id}: the store has another history, at record {at.seq} of {inc.log_id}")
         missing = self._ring.after(at)
         if missing is None:
-            log.error("shard %s: acknowledged records %d to %d of %s are lost: the store is at %d, the ring is shorter",
-                      inc.shard_id, at.seq + 1, head.seq, inc.log_id, at.seq)  # fmt: skip
+            _report_lost(inc, at.seq + 1, head.seq, "the ring does not reach back so far")
             raise Fenced(f"shard {inc.shard_id}: the store lost more than this process can append again")
         return missing
+
+
+def _report_lost(inc: Incarnation, first: int, last: int, why: str) -> None:
+    """For the operator: between which records acknowledged entries are missing."""
+    if last >= first:
+        named = (inc.shard_id, first, last, inc.log_id, why)
+        log.error("shard %s: acknowledged records %d to %d of %s are lost: %s", *named)
 
 
 def _behind(head: LogHead, payload: bytes) -> LogHead:

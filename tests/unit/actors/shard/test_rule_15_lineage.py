@@ -159,6 +159,21 @@ async def test_rule_15_a_store_of_another_epoch_ends_it(tmp_path: Path) -> None:
         assert "epoch 2, not 1" in table.ended[0]
 
 
+async def test_rule_15_a_store_that_is_back_before_the_claim_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "croupier.shard")
+    async with table_with_ring(tmp_path) as table:
+        last = table.shard.context.committer.head.seq
+        forget(table, tmp_path, 0)
+        file = sqlite3.connect(tmp_path / "shard-s0.db", isolation_level=None)
+        file.execute("UPDATE shard SET epoch = 0")
+        file.close()
+        await table.ask("alice", "next", spin())
+        assert "epoch 0, not 1" in table.ended[0]
+    assert any(f"acknowledged records 1 to {last} of s0-1 are lost" in line for line in caplog.messages)
+
+
 async def test_rule_15_what_the_ring_holds_no_more_is_named_as_an_interval(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
