@@ -94,6 +94,16 @@ def test_a_refusal_is_said_in_the_servers_words(gateway: Gateway, capsys: pytest
     assert len(gateway.asked) == 1
 
 
+def test_status_shows_how_far_it_is(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    shard = {"shard_id": "s0", "epoch": 3, "serving": True, "pid": 7, "address": "h:1", "slots": 256}
+    shard |= {"resident_players": 2, "pending_entries": 0, "node": "f00dfeedcafe0123"}
+    gateway.answers["/cluster"] = (200, {"term": 2, "shards": [shard], "readers": [], "operation": HALF_WAY})
+    assert run(gateway, "status") == 0
+    shown = capsys.readouterr().out
+    assert "operation 3, 2 → 4 shards: running; 64 slots moved, 64 left" in shown
+    assert "s0" in shown
+
+
 def test_nobody_answers(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
     gateway.answers["/cluster/rebalance"] = UNKNOWN
     assert run(gateway, "rebalance") == 1
