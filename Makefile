@@ -1,6 +1,6 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-long check dashboards simulate fuzz load up bench bench-scale clean
+.PHONY: help demo test test-quick test-long check dashboards simulate planted fuzz load up bench bench-scale clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown, or have each process compile all anew.
@@ -28,9 +28,13 @@ test-long: ## What takes minutes on real processes: kills, moves and outages of 
 	@./scripts/setup.sh python redis prometheus
 	$(CLEAN_ENV) $(PY)/python -m pytest -m long tests/integration tests/e2e
 
-simulate: ## Runs many histories of the simulation: make simulate SEEDS="17 100-199"
+simulate: ## Runs many histories of the simulation, and shortens what fails: make simulate SEEDS="17 100-199"
 	@./scripts/setup.sh python
-	$(CLEAN_ENV) SIMULATION_SEEDS="$(or $(SEEDS),1-200)" $(PY)/python -m pytest tests/simulation
+	$(CLEAN_ENV) $(PY)/python -m tests.simulation --seeds "$(or $(SEEDS),1-200)" --only "$(ONLY)"
+
+planted: ## Plants mistakes in production code and counts the seeds that find them; writes docs/simulation.md
+	@./scripts/setup.sh python
+	$(CLEAN_ENV) $(PY)/python -m tests.simulation --planted $(if $(BUGS),"$(BUGS)")
 
 check: ## Format, lint, types, import contracts: what CI checks
 	@./scripts/setup.sh python

@@ -65,6 +65,17 @@ class Journal:
         self._entries: dict[tuple[str, int], Entry] = {}
         self.written_twice: list[Transition] = []
 
+    def copy(self) -> "Journal":
+        """As it stands."""
+        copied = Journal()
+        copied.go_back(self)
+        return copied
+
+    def go_back(self, earlier: "Journal") -> None:
+        """The store has lost all that came later."""
+        self.in_force = earlier.in_force
+        self._batches, self._entries = set(earlier._batches), dict(earlier._entries)
+
     def took(self, log_id: str, seq: int, payload: bytes) -> None:
         """The store has taken a batch as record `seq` of the log."""
         if (log_id, seq) in self._batches:

@@ -13,7 +13,7 @@ async def check_tallies(world: World, players: list[str]) -> None:
     counted, held = Counter[str](), Counter[str]()
     for player_id in players:
         player = Player.new(player_id)
-        for entry in world.journal.of(player_id):
+        for entry in world.disk.journal.of(player_id):
             before = active_awards(player.state)
             replay(player, entry.done)
             counted.update(tally(before, active_awards(player.state), player.state, entry.done.events))
@@ -22,7 +22,7 @@ async def check_tallies(world: World, players: list[str]) -> None:
     await store.open()
     told = await store.tallies(sorted(counted))
     await store.close()
-    assert told == counted
+    assert told == counted, f"the store counted {told}, the journal says {counted}"
     assert counted[PLAYERS] == len(players)
     for name in (name for name in counted if name.startswith(ISSUED)):
         active = tally_name(ACTIVE, name.partition(":")[2])

@@ -1,14 +1,11 @@
 """Game servers of the simulation: they play, repeat, give up, and keep a ledger of their own from the answers alone."""
 
 import asyncio
-import random
 from typing import Any
 
 import msgspec
 
 from actors.outcome import Answered
-from actors.routing.owner_of import shard_of
-from actors.wire.frames import Request
 from engine.answers import AwardsAnswer, DepositAnswer, GrantAnswer, Granted, RollbackAnswer, RoundAnswer
 from engine.commands import (
     CancelGrant,
@@ -26,9 +23,10 @@ from engine.commands import (
 from engine.queries import GetPlayer, QueryBody
 from engine.rejections import Rejection
 from engine.state.window import REMEMBERED_MAX
-from snapshots.contract import Routing
-from snapshots.errors import StoreError
-from tests.simulation.world import Wire, World
+from tests.simulation.bonuses import Journal
+from tests.simulation.gateways import Gateway
+from tests.simulation.plan import COMMANDS, Command, Plan
+from tests.simulation.world import World
 
 
 class Asked(msgspec.Struct):
@@ -51,6 +49,18 @@ class Ledger:
 
     def see(self, player_id: str, version: int) -> None:
         self.seen[player_id] = max(version, self.seen.get(player_id, 0))
+
+    def lose(self, journal: Journal) -> None:
+        """The store has lost its tail: what was acknowledged since then is unknown again, and may be asked again."""
+        for player_id in list(self.seen):
+            entries = journal.of(player_id)
+            kept = {entry.done.command_id for entry in entries}
+            self.seen[player_id] = min(self.seen[player_id], len(entries))
+            if not entries:
+                del self.seen[player_id]
+            for asked in self.asked:
+                if asked.player_id == player_id and asked.command_id not in kept:
+                    asked.answer = None
 
     def settled(self) -> list[Asked]:
         return [asked for asked in self.asked if asked.answer is not None]
@@ -84,30 +94,44 @@ class Ledger:
 
 
 class Customer:
-    """One game server, or one that only `looks`. `play` asks at random; `settle` finds out what became of it all."""
+    """One game server, or one that only `looks`. `play` asks as planned; `settle` finds out what became of it all."""
 
-    def __init__(self, world: World, ledger: Ledger, number: int, players: list[str], *, looks: bool) -> None:
+    def __init__(
+        self,
+        world: World,
+        ledger: Ledger,
+        gateway: Gateway,
+        plan: Plan,
+        number: int,
+        players: list[str],
+        *,
+        looks: bool,
+    ) -> None:
         self._reads = 1.0 if looks else 0.3
-        self._world, self._ledger, self._number, self._players = world, ledger, number, players
-        self._rng = random.Random(world.rng.random())
-        self._store = world.store()
-        self._routing: Routing | None = None
+        self._world, self._ledger, self._gateway, self._number = world, ledger, gateway, number
+        self._players, self._plan = players, plan
+        self._rng = plan.rng_of(f"customer {number}")
         self._mine: list[Asked] = []
         self.replays = 0
 
-    async def play(self, commands: int) -> None:
-        """Asks that often: something new, or something again under its old id."""
-        await self._store.open()
+    async def play(self) -> None:
+        """Asks so often: something new, or something again under its old id. What the plan leaves out is not asked."""
         for player_id in self._players:
             await self._ask(Asked(player_id, f"c{self._number}:reg-{player_id}", Register("EUR")))
-        for number in range(commands):
-            if self._rng.random() < self._reads:
-                await self._read(self._rng.choice(self._players))
-            elif self._mine and self._rng.random() < 0.2:
-                await self._ask(self._rng.choice(self._mine))
-            else:
-                await self._ask(self._new(f"c{self._number}:{number}"))
+        for number in range(COMMANDS):
+            command = Command(self._number, number)
+            self._rng = self._plan.rng(command)
+            if command in self._plan.commands:
+                await self._step(f"c{self._number}:{number}")
             await asyncio.sleep(self._rng.expovariate(20))
+
+    async def _step(self, command_id: str) -> None:
+        if self._rng.random() < self._reads:
+            await self._read(self._rng.choice(self._players))
+        elif self._mine and self._rng.random() < 0.2:
+            await self._ask(self._rng.choice(self._mine))
+        else:
+            await self._ask(self._new(command_id))
 
     def _new(self, command_id: str) -> Asked:
         rng = self._rng
@@ -167,7 +191,7 @@ class Customer:
 
     def _forgotten(self, asked: Asked, outcome: Rejection) -> bool:
         """A player remembers the answers to so many commands; of an older one it knows only that it was accepted."""
-        entries = len(self._world.journal.of(asked.player_id))
+        entries = len(self._world.disk.journal.of(asked.player_id))
         return asked.answer is not None and outcome.code == "already_processed" and entries > REMEMBERED_MAX
 
     def _on_answer(self, asked: Asked, outcome: Answered) -> None:
@@ -181,25 +205,19 @@ class Customer:
             self.replays += 1
 
     async def outcome(self, player_id: str, command_id: str, body: CommandBody | QueryBody, tries: int) -> Any:
-        """An answer or a refusal of the rules; None if there is none after that many tries."""
+        """An answer or a refusal of the rules; None if there is none after that many tries.
+
+        None, too, if the store has lost its tail meanwhile: what was answered before that may be gone.
+        """
+        cuts = self._world.disk.power_cuts
         for _ in range(tries):
-            outcome = await self._try(player_id, command_id, body)
+            outcome = await self._gateway.ask(player_id, command_id, body)
+            if self._world.disk.power_cuts != cuts:
+                return None
             if isinstance(outcome, Answered | Rejection):
                 return outcome
             await asyncio.sleep(self._rng.uniform(0.005, 0.1))
-            self._routing = None
         return None
-
-    async def _try(self, player_id: str, command_id: str, body: CommandBody | QueryBody) -> Any:
-        try:
-            self._routing = self._routing or await self._store.routing()
-        except StoreError:
-            return None
-        row = self._routing.shards.get(shard_of(self._routing, player_id))
-        process = self._world.at(row.address) if row is not None else None
-        if row is None or process is None:
-            return None
-        return await Wire(process).send(row.epoch, Request(1, player_id, command_id, body), 0.7)
 
     async def settle(self) -> None:
         """Repeats everything under its old id: what is unknown becomes known, what is known stays as it was."""
@@ -218,6 +236,3 @@ class Customer:
         outcome = await self.outcome(player_id, "", GetPlayer(), 400)
         assert outcome.answer.version >= self._ledger.seen.get(player_id, 0), "a version that was shown is lost"
         return outcome
-
-    async def close(self) -> None:
-        await self._store.close()

@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable
 from feeds.following.follower import Follower
 from feeds.following.metrics import ReaderMetrics
 from feeds.reading import Notes
+from snapshots.contract import Owner
 from snapshots.errors import Fenced
-from tests.simulation.stores import SimStore
+from tests.simulation.hosts import Host
+from tests.simulation.stores import TAIL_MS_MAX, SimStore
 from tests.simulation.world import World
 from tests.support.recording_sink import LaneSink, Shelf, Topic
 
@@ -24,13 +26,15 @@ class SimReader:
 
     def __init__(self, world: World, name: str, topic: Topic, shelf: Shelf) -> None:
         self._rng, self._topic, self._shelf, self._name = random.Random(world.rng.random()), topic, shelf, name
-        self._store: SimStore = world.store()
-        horizon_ms = self._rng.choice((0, 0, 150))
+        self.host = Host(Owner("sim-reader", 0, 0))
+        self._world = world
+        self._store: SimStore = world.store(self.host)
+        horizon_ms = TAIL_MS_MAX if world.weather.loses_tail else self._rng.choice((0, 0, 150))
         self._store.horizon_ms = _answering(horizon_ms)  # type: ignore[method-assign]
         archived = shelf if name == BUS else None
         self.metrics = ReaderMetrics(holds_journal=name == ARCHIVE)
         self.follower = Follower(self._store, name, self._make, self.metrics, archived)  # type: ignore[arg-type]
-        self.task = asyncio.ensure_future(self._run())
+        self.task = asyncio.get_running_loop().create_task(self._run(), context=self.host.context())
 
     async def _make(self, notes: Notes) -> LaneSink:
         return LaneSink(self._rng, self._topic, self._shelf if self._name == ARCHIVE else None)
@@ -43,6 +47,7 @@ class SimReader:
             return
 
     async def kill(self) -> None:
+        self._world.loop.wake(self.host)
         self.task.cancel()
         await asyncio.wait([self.task])
         if not self.task.cancelled():
@@ -54,7 +59,7 @@ class SimReaders:
     """All readers of a run, and what they have sent. `counts` tells what happened to them."""
 
     def __init__(self, world: World) -> None:
-        self._world, self._rng = world, random.Random(world.rng.random())
+        self._world = world
         self.topics = {name: Topic() for name in (ARCHIVE, BUS)}
         self._shelf = Shelf()
         self._running = {name: [self._new(name)] for name in self.topics}
@@ -67,24 +72,34 @@ class SimReaders:
         while any(processes[-1].follower.trouble for processes in self._running.values()):
             await asyncio.sleep(0.01)
 
-    async def trouble(self) -> None:
-        """A reader is killed and replaced, or replaced while it still runs, or both run for good until one notices."""
-        name = self._rng.choice(list(self._running))
-        processes = self._running[name]
-        if self._rng.random() < 0.5:
+    async def trouble(self, rng: random.Random) -> None:
+        """A reader is frozen for a while, or killed and replaced, or replaced while it still runs or is frozen."""
+        processes = self._running[name := rng.choice(list(self._running))]
+        if rng.random() < 0.3:
+            self._world.freeze(processes[-1].host, self._world.loop.time() + rng.uniform(0.1, 3))
+            if rng.random() < 0.5:
+                return
+        elif rng.random() < 0.5:
             await processes.pop(0).kill()
         processes.append(self._new(name))
+
+    async def begin_again(self) -> None:
+        """All die at once and are replaced."""
+        for name, processes in self._running.items():
+            for process in processes:
+                await process.kill()
+            self._running[name] = [self._new(name)]
 
     async def check(self, players: list[str]) -> None:
         """Everything leaves once it is calm, and is what the journal says."""
         for name, topic in self.topics.items():
             while not await self._settled(name):
                 await asyncio.sleep(1)
-            assert topic.broken == [], name
+            assert topic.broken == [], f"{name}: {topic.broken}"
             for player_id in players:
-                assert topic.of(player_id) == [entry.done for entry in self._world.journal.of(player_id)], name
+                assert topic.of(player_id) == [entry.done for entry in self._world.disk.journal.of(player_id)], name
             stalls = {f"{name} {reason}" for process in self._running[name] for reason in _bugs(process.metrics)}
-            assert stalls == set()
+            assert stalls == set(), stalls
 
     async def _settled(self, name: str) -> bool:
         """Whether the process that holds the claim has settled everything; another one is started if all are fenced."""

@@ -47,10 +47,10 @@ async def live_on(world: World, supervisor: SupervisorProcess, customer: Custome
 async def _days_pass(world: World, supervisor: SupervisorProcess, players: list[str]) -> None:
     moved = await _insist(supervisor, AdvanceClock(DAYS * 86_400_000))
     assert isinstance(moved, ClockSet), moved
-    in_force = catalog(int(world.journal.in_force.removeprefix("v")))
+    in_force = catalog(int(world.disk.journal.in_force.removeprefix("v")))
     for player_id in players:
         player = Player.new(player_id)
-        for entry in world.journal.of(player_id):
+        for entry in world.disk.journal.of(player_id):
             replay(player, entry.done)
         due_ms = next_due_ms(player.state, in_force)
         assert due_ms is None or due_ms > moved.now_ms, f"{player_id} has had work due since {due_ms}"
@@ -77,8 +77,8 @@ async def fill_up(world: World, customer: Customer, players: list[str]) -> None:
 
 async def check_bonuses(world: World, ledger: Ledger, players: list[str]) -> None:
     """The journal, the store's shared limits and what customers were told agree. The last word of a run."""
-    assert world.journal.written_twice == []
-    standings = {player_id: ActiveAwards(world.journal, player_id) for player_id in players}
+    assert world.disk.journal.written_twice == [], f"written twice: {world.disk.journal.written_twice}"
+    standings = {player_id: ActiveAwards(world.disk.journal, player_id) for player_id in players}
     for player_id, active_awards in standings.items():
         assert max(active_awards.commands.values()) == 1, f"a command of {player_id} was applied twice"
         check_told(ledger, player_id, active_awards)
@@ -94,8 +94,9 @@ def check_told(ledger: Ledger, player_id: str, active_awards: ActiveAwards) -> N
     for command_id, award in told:
         assert active_awards.commands[command_id] == 1, command_id
         assert active_awards.grants[award.grant_id or ""].amount == award.amount, award
+    journal = {name for name in active_awards.commands if not name.startswith("due:")}
     accepted = {asked.command_id for asked in ledger.settled() if asked.player_id == player_id}
-    assert accepted == {name for name in active_awards.commands if not name.startswith("due:")}
+    assert accepted == journal, f"{player_id}: only told {accepted - journal}, only written {journal - accepted}"
 
 
 async def check_limits(world: World, standings: list[ActiveAwards]) -> None:
@@ -105,7 +106,8 @@ async def check_limits(world: World, standings: list[ActiveAwards]) -> None:
     usage = await store.usage(list(BUDGETS))
     held = {row.reservation_id for row in await store.held_reservations(2**62, 10_000)}
     await store.close()
-    assert held == {reservation for active_awards in standings for reservation in active_awards.held}
+    waited_for = {reservation for active_awards in standings for reservation in active_awards.held}
+    assert held == waited_for, f"held {held}, waited for {waited_for}"
     for campaign_id, budget in BUDGETS.items():
         assert usage[campaign_id] == sum(active_awards.used(campaign_id) for active_awards in standings), campaign_id
         assert usage[campaign_id] <= budget * MICRO_EUR_PER_CENT, campaign_id

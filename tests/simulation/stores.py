@@ -1,40 +1,132 @@
-"""The SQLite store without threads, behind a store that is slow, fails, stalls and dies as the seed says."""
+"""The SQLite store without threads, behind a network that is slow, fails, stalls, repeats and delivers late, as the
+seed says; and a store that loses what it was told last.
+"""
 
 import asyncio
 import random
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from snapshots.contract import CatalogRow, Incarnation, LogHead
-from snapshots.errors import StoreUnavailable
-from snapshots.sqlite import control
-from snapshots.sqlite.files import Files, store_error
+from snapshots.contract import CatalogRow, Incarnation, LogHead, Routing
+from snapshots.errors import StoreError, StoreUnavailable
+from snapshots.sqlite.files import Files, _prepare, store_error
 from snapshots.sqlite.schema import Schema
 from snapshots.sqlite.store import SqliteStore
 from tests.simulation.bonuses import Journal
+from tests.simulation.hosts import RUNNING_NOWHERE, Host
 
 EPOCH_MS = 1_800_000_000_000
 """Where the store's clock starts."""
+GENERATIONS = 2
+LATE_S = 4.0
+"""A call that its caller has given up may still be carried out within that time."""
+TAIL_MS_MAX = 1_000
+"""What a store that loses its tail loses at most."""
+REPEATABLE = frozenset(
+    ("append", "heartbeat", "put_snapshots", "checkpoint", "release_slots", "serve", "resolve_reservations")
+)
+"""Calls that the store may get twice: the contract says that a repeated one changes nothing."""
 
 
-class _FastFiles(Files):
-    """Nothing here survives a power cut, and need not."""
+class _MemoryFiles(Files):
+    """The files of the store in memory, with the schema they have on disk."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/nowhere"))
+        self.shared()
+        self.readers()
 
     def _connection(self, name: str, schema: Schema) -> sqlite3.Connection:
-        known = name in self._open
-        connection = super()._connection(name, schema)
-        if not known:
-            connection.execute("PRAGMA synchronous=OFF")
-        return connection
+        if name not in self._open:
+            connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
+            _prepare(connection, Path(name), schema)
+            self._open[name] = connection
+        return self._open[name]
+
+    def copy(self) -> dict[str, sqlite3.Connection]:
+        """All there is, as it stands."""
+        return {name: _copied(connection) for name, connection in self._open.items()}
+
+    def put_back(self, copies: dict[str, sqlite3.Connection]) -> None:
+        """All is as it was then; files that were not there yet are gone."""
+        self.close()
+        self._open.update({name: _copied(copy) for name, copy in copies.items()})
+
+    def changes(self) -> int:
+        """A number that grows with every change."""
+        return sum(connection.total_changes for connection in self._open.values())
+
+
+def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
+    copy = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
+    connection.backup(copy)
+    return copy
+
+
+class Disk:
+    """What all processes of a run store, and the journal as the test knows it."""
+
+    def __init__(self) -> None:
+        self.files, self.journal = _MemoryFiles(), Journal()
+        self.power_cuts = 0
+        self._routing: tuple[int, Routing] | None = None
+        self._saved: tuple[dict[str, sqlite3.Connection], Journal] | None = None
+
+    def save(self) -> None:
+        """All up to now is safe from `lose_tail`."""
+        self._saved = self.files.copy(), self.journal.copy()
+
+    def lose_tail(self) -> None:
+        """The store forgets what it was told since `save`, as a Redis does that syncs once a second. What was on its
+        way is lost, too.
+        """
+        assert self._saved is not None, "nothing was saved"
+        copies, journal = self._saved
+        self.files.put_back(copies)
+        self.journal.go_back(journal)
+        self.power_cuts += 1
+        self._routing = None
+
+    async def routing(self, read: Callable[[], Awaitable[Routing]]) -> Routing:
+        """The table, read anew only after something was written: it is what is asked for most."""
+        changes = self.files.changes()
+        if self._routing is None or self._routing[0] != changes:
+            self._routing = changes, await read()
+        return self._routing[1]
+
+    def damage_newest(self, player_id: str) -> bool:
+        """Spoils the player's newest snapshot, unless there is no older generation; whether it did."""
+        files = [self.files.shard(shard_id) for shard_id in self.files.shards()]
+        found = [
+            (version, generation, file)
+            for file in files
+            for version, generation in file.execute(
+                "SELECT version, generation FROM snapshots WHERE player_id=?", (player_id,)
+            )
+        ]
+        if len(found) < GENERATIONS:
+            return False
+        version, generation, file = max(found, key=lambda row: row[0])
+        file.execute(
+            "UPDATE snapshots SET state=x'00' WHERE player_id=? AND version=? AND generation=?",
+            (player_id, version, generation),
+        )
+        return True
+
+    def close(self) -> None:
+        self.files.close()
+        for copy in self._saved[0].values() if self._saved is not None else ():
+            copy.close()
 
 
 class _InlineWorker:
     """Does the work at once, in the loop's own thread."""
 
-    def __init__(self, folder: Path) -> None:
-        self.files = _FastFiles(folder)
+    def __init__(self, files: Files) -> None:
+        self.files = files
 
     def submit(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> "asyncio.Future[Any]":
         future = asyncio.get_running_loop().create_future()
@@ -47,28 +139,34 @@ class _InlineWorker:
         return future
 
     async def stop(self) -> None:
-        self.files.close()
+        """The disk is closed by whoever made it."""
 
 
 class InlineSqlite(SqliteStore):
     """The production store; each call happens at one instant of virtual time. The journal hears what was written."""
 
-    def __init__(self, folder: Path, journal: Journal) -> None:
-        super().__init__(folder)
-        self._journal = journal
+    def __init__(self, disk: Disk) -> None:
+        super().__init__(Path("/nowhere"))
+        self._disk = disk
+        self._workers = (_InlineWorker(disk.files),) * 3  # type: ignore[assignment]
 
     async def open(self) -> None:
-        control.prepare(self._folder)
-        self._workers = tuple(_InlineWorker(self._folder) for _ in range(3))  # type: ignore[assignment]
+        """It is."""
+
+    async def fill(self) -> float | None:
+        return 0.0
+
+    async def routing(self) -> Routing:
+        return await self._disk.routing(super().routing)
 
     async def append(self, inc: Incarnation, head: LogHead, payload: bytes, *args: Any, **named: Any) -> LogHead:
         written = await super().append(inc, head, payload, *args, **named)
-        self._journal.took(inc.log_id, written.seq, payload)
+        self._disk.journal.took(inc.log_id, written.seq, payload)
         return written
 
     async def commit_catalog(self, term: int, row: CatalogRow, *args: Any, **named: Any) -> None:
         await super().commit_catalog(term, row, *args, **named)
-        self._journal.in_force = row.version
+        self._disk.journal.in_force = row.version
 
     async def clock_ms(self) -> int:
         return EPOCH_MS + round(asyncio.get_running_loop().time() * 1000)
@@ -79,17 +177,36 @@ class Weather:
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.fail, self.slow = 0.015, 0.04
+        self.fail, self.slow, self.twice = 0.015, 0.04, 0.03
+        self.patience_s = rng.choice((0.4, None))
+        """How long a caller waits for the store: as with Redis, or for ever, as with SQLite."""
+
+        self.unheard: list[asyncio.Future[Any]] = []
+        """What the dead wait for. It is kept, so that they wait until the end."""
+        self.loses_tail = False
+        """Whether readers have to wait until what they read can't be lost any more."""
 
     def calm(self) -> None:
-        self.fail = self.slow = 0.0
+        self.fail = self.slow = self.twice = 0.0
+
+    def delay_s(self) -> float:
+        """One way between a process and the store."""
+        rng = self.rng
+        return rng.uniform(0.05, 0.8) if rng.random() < self.slow else rng.uniform(0.0002, 0.002)
+
+    def lost(self) -> bool:
+        return self.rng.random() < self.fail
 
 
 class SimStore:
-    """A process's store. Nothing gets through until the virtual second `stalled`; all fails until `cut_off`."""
+    """A process's store. Nothing gets through until the virtual second `stalled`; all fails until `cut_off`.
 
-    def __init__(self, folder: Path, weather: Weather, journal: Journal) -> None:
-        self._inner, self._weather = InlineSqlite(folder, journal), weather
+    A call is carried out when it arrives, whatever has become of its caller meanwhile: it may have given up, be frozen,
+    or be dead.
+    """
+
+    def __init__(self, disk: Disk, weather: Weather, host: Host | None = None) -> None:
+        self._disk, self._inner, self._weather, self._host = disk, InlineSqlite(disk), weather, host
         self.stalled = self.cut_off = 0.0
 
     async def open(self) -> None:
@@ -99,21 +216,89 @@ class SimStore:
         await self._inner.close()
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
-        method, weather = getattr(self._inner, name), self._weather
+        method = getattr(self._inner, name)
 
         async def call(*args: Any, **named: Any) -> Any:
-            await self._travel()
-            if weather.rng.random() < weather.fail or asyncio.get_running_loop().time() < self.cut_off:
-                raise StoreUnavailable("lost on the way there")
-            result = await method(*args, **named)
-            await self._travel()
-            if weather.rng.random() < weather.fail:
-                raise StoreUnavailable("lost on the way back")
-            return result
+            loop = asyncio.get_running_loop()
+            answer: asyncio.Future[Any] = loop.create_future()
+            if self._host is None or self._host.alive:
+                self._send(loop, answer, name, lambda: method(*args, **named))
+            else:
+                self._weather.unheard.append(answer)
+            if self._weather.patience_s is None:
+                return await answer
+            patience = loop.call_later(self._weather.patience_s, _fail, answer, "no answer in time")
+            try:
+                return await answer
+            finally:
+                patience.cancel()
 
         return call
 
-    async def _travel(self) -> None:
-        rng, now = self._weather.rng, asyncio.get_running_loop().time()
-        delay = rng.uniform(0.05, 0.8) if rng.random() < self._weather.slow else rng.uniform(0.0002, 0.002)
-        await asyncio.sleep(max(delay, self.stalled - now))
+    def _send(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        answer: "asyncio.Future[Any]",
+        name: str,
+        work: Callable[[], Coroutine[Any, Any, Any]],
+    ) -> None:
+        """What happens from here on happens at the store, which never freezes."""
+        cuts = self._disk.power_cuts
+        RUNNING_NOWHERE.copy().run(loop.call_later, self._way_s(loop), self._arrive, loop, answer, name, work, cuts)
+
+    def _way_s(self, loop: asyncio.AbstractEventLoop) -> float:
+        return max(self._weather.delay_s(), self.stalled - loop.time())
+
+    def _arrive(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        answer: "asyncio.Future[Any]",
+        name: str,
+        work: Callable[[], Coroutine[Any, Any, Any]],
+        cuts: int,
+    ) -> None:
+        if self._weather.lost() or loop.time() < self.cut_off or cuts != self._disk.power_cuts:
+            _fail(answer, "lost on the way there")
+            return
+        if name in REPEATABLE and self._weather.rng.random() < self._weather.twice:
+            loop.call_later(self._weather.rng.uniform(0, LATE_S / 4), self._again, work, cuts)
+        try:
+            outcome = _at_once(work())
+        except Exception as failure:
+            loop.call_later(self._way_s(loop), _raise, answer, failure)
+            return
+        if self._weather.lost():
+            _fail(answer, "lost on the way back")
+        else:
+            loop.call_later(self._way_s(loop), self._come_back, answer, outcome, cuts)
+
+    def _again(self, work: Callable[[], Coroutine[Any, Any, Any]], cuts: int) -> None:
+        """The same call arrives once more. Nobody hears what becomes of it."""
+        if cuts == self._disk.power_cuts:
+            with suppress(StoreError):
+                _at_once(work())
+
+    def _come_back(self, answer: "asyncio.Future[Any]", outcome: Any, cuts: int) -> None:
+        if cuts != self._disk.power_cuts:
+            _fail(answer, "the store has lost power")
+        elif not answer.done():
+            answer.set_result(outcome)
+
+
+def _at_once(work: Coroutine[Any, Any, Any]) -> Any:
+    """The store's work waits for nothing, so that each call is one instant."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return done.value
+    raise RuntimeError("the store would have waited")
+
+
+def _raise(answer: "asyncio.Future[Any]", failure: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(failure)
+        answer.exception()  # perhaps nobody waits any more
+
+
+def _fail(answer: "asyncio.Future[Any]", why: str) -> None:
+    _raise(answer, StoreUnavailable(why))

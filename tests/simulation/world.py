@@ -1,5 +1,5 @@
 """Shard processes, their supervisor and their network in virtual time. All that acts is production code; the world only
-places it, cuts wires and ends processes.
+places it, cuts wires, and freezes and ends processes.
 """
 
 import asyncio
@@ -7,12 +7,10 @@ import itertools
 import random
 import sys
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from contextvars import ContextVar
-from pathlib import Path
+from contextvars import Context
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 import pytest
 
 from actors.settings import ShardSettings, SupervisorSettings
@@ -20,42 +18,56 @@ from actors.stored_catalogs import CatalogContent
 from actors.supervision.ports import ActivationFailed, Identity, ShardDied, SlotMoveFailed
 from actors.supervision.shard_process import ShardProcess
 from actors.supervision.supervisor import SupervisorProcess
-from actors.wire.frames import ControlAnswer, ControlBody, Kind, Reply, Request, RequestFrame, ShardReport, ShardStatus
+from actors.wire.frames import (
+    ControlAnswer,
+    ControlBody,
+    Kind,
+    Reply,
+    ReplyTo,
+    Request,
+    RequestFrame,
+    ShardReport,
+    ShardStatus,
+)
 from engine.catalog import Catalog
 from snapshots.contract import Address, Incarnation, Owner, ShardRow
 from snapshots.errors import StoreError
-from tests.simulation.bonuses import Journal, catalog
-from tests.simulation.stores import EPOCH_MS, SimStore, Weather
-from tests.support.shard_harness import decoded
+from snapshots.rows import log_origin
+from tests.simulation.bonuses import catalog
+from tests.simulation.hosts import RUNNING, RUNNING_NOWHERE, Host
+from tests.simulation.stores import EPOCH_MS, Disk, SimStore, Weather
+from tests.simulation.virtual_time import VirtualTimeLoop
+from tests.simulation.wires import SimChannel, Wire
 
 LEASE_MS = 300
 ORPHAN_AFTER_MS = 2_000
-RUNNING: ContextVar[Owner] = ContextVar("the process whose code runs")
 SHARDS = 2
 CLOCK = "actors.host.clock"
 """Where the real clocks are: all others got them from there."""
 
 
-_decode_control: Callable[[msgspec.Raw], ControlAnswer] = msgspec.msgpack.Decoder(ControlAnswer).decode
-
-
 class World:
-    """Everything that exists in one run of one seed. `clock_off_ms` is the error of the hosts' clocks."""
+    """Everything that exists in one run of one seed."""
 
-    def __init__(self, folder: Path, seed: int, patch: pytest.MonkeyPatch) -> None:
-        self.rng, self.folder = random.Random(seed), folder
+    def __init__(self, seed: int, patch: pytest.MonkeyPatch) -> None:
+        self.rng, self.disk = random.Random(seed), Disk()
         self.weather = Weather(self.rng)
         self.processes: list[SimProcess] = []
+        self.supervisors: list[SimSupervisor] = []
         self.broken_tasks: list[dict[str, Any]] = []
-        self.clock_off_ms = 0
-        self.journal = Journal()
+        self.answered: dict[str, Answering] = {}
+        """By shard, who gave the last answer that no append proves."""
+        self.broken: list[str] = []
+        """Promises that were seen broken while it ran."""
         self.catalog: Catalog = catalog(0)
-        self.loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        self.loop = loop
         self.loop.set_exception_handler(lambda loop, context: self.broken_tasks.append(context))
         self._patch(patch)
 
     def _patch(self, patch: pytest.MonkeyPatch) -> None:
-        """Every clock and every proof of death the actors ask for is the world's."""
+        """Every clock, every proof of death and every connection the actors ask for is the world's."""
         times = SimpleNamespace(monotonic=self.loop.time, perf_counter=self.loop.time)
         cpu_ms = itertools.count()  # each look at it costs one
         clocks = {
@@ -69,19 +81,46 @@ class World:
             for name, clock in clocks.items():
                 if hasattr(module, name):
                     patch.setattr(module, name, clock)
-        patch.setattr("actors.supervision.shard_process.this_process", RUNNING.get)
+        patch.setattr("actors.supervision.shard_process.this_process", _running_owner)
         patch.setattr("actors.supervision.shard_process.is_gone", self.is_gone)
         patch.setattr("actors.supervision.beginning.is_gone", self.is_gone)
+        patch.setattr("actors.routing.client.connect", self.connect)
 
     def now_ms(self) -> int:
-        return EPOCH_MS + round(self.loop.time() * 1000) + self.clock_off_ms
+        """The wall clock of the host whose code runs."""
+        host = RUNNING.get()
+        return EPOCH_MS + round(self.loop.time() * 1000) + (host.clock_off_ms if host is not None else 0)
 
     def is_gone(self, owner: Owner) -> bool:
         process = self.processes[owner.pid]
         return process.provable and not process.alive
 
-    def store(self) -> SimStore:
-        return SimStore(self.folder, self.weather, self.journal)
+    def store(self, host: Host | None = None) -> SimStore:
+        return SimStore(self.disk, self.weather, host)
+
+    def freeze(self, host: Host, until_s: float) -> None:
+        """Nothing of it runs until then. Its messages wait, its calls to the store are carried out."""
+        if not host.frozen:
+            host.frozen = True
+            RUNNING_NOWHERE.copy().run(self.loop.call_at, until_s, self.loop.wake, host)
+
+    async def connect(
+        self,
+        address: Address,
+        secret: bytes,
+        timeout_s: float,
+        on_reply: Callable[[Reply], None],
+        on_lost: Callable[[SimChannel], None],
+    ) -> SimChannel:
+        """In place of `actors.wire.channel.connect`."""
+        await asyncio.sleep(self.rng.uniform(0.0005, 0.005))
+        process = self.at(address)
+        if process is None:
+            raise ConnectionRefusedError("nobody listens there")
+        if process.out_of_reach():
+            await asyncio.sleep(timeout_s)
+            raise TimeoutError
+        return SimChannel(process, on_reply, on_lost)
 
     def at(self, address: Address | None) -> "SimProcess | None":
         """The process that listens there, if it lives."""
@@ -112,44 +151,79 @@ class World:
 
     async def control(self, address: Address | None, body: ControlBody, timeout_s: float) -> ControlAnswer:
         process = self.at(address)
-        if process is None or process.deaf:
+        if process is None or process.deaf_until > self.loop.time():
             raise TimeoutError
         answer = await Wire(process).send(0, Request(0, "", "", body), timeout_s, lossy=False)
         if answer is None:
             raise TimeoutError
         return answer  # type: ignore[no-any-return]
 
-    async def supervise(self) -> SupervisorProcess:
+    async def supervise(self) -> "SimSupervisor":
         """A supervisor that has started; tried again until it has."""
         while True:
-            store = self.store()
-            await store.open()
-            settings = SupervisorSettings(SHARDS, probe_timeout_ms=600, corpse_kill_after_ms=1_000)
-            content = CatalogContent(self.catalog)
-            supervisor = SimSupervisor(store, self, self, settings, content, LEASE_MS, "secret", "sim")  # type: ignore[arg-type]
+            supervisor = SimSupervisor.on(self, Host(Owner("sim-supervisor", len(self.supervisors), 0)))
+            self.supervisors.append(supervisor)
             try:
-                await supervisor.start()
+                await self.loop.create_task(supervisor.start(), context=supervisor.host.context())
             except (StoreError, ActivationFailed, ShardDied):
                 self.abandon(supervisor)
                 await asyncio.sleep(0.1)
             else:
                 return supervisor
 
-    def abandon(self, supervisor: SupervisorProcess) -> None:
+    def abandon(self, supervisor: "SimSupervisor") -> None:
         """Ends a supervisor as SIGKILL would; what it had asked the shards to do goes on."""
+        supervisor.host.alive = False
+        self.loop.wake(supervisor.host)
         for task in list(supervisor._tasks):
             task.cancel()
+
+    def close(self) -> None:
+        """Ends every process."""
+        for process in self.processes:
+            process.kill()
+        self.disk.close()
+
+
+def _running_owner() -> Owner:
+    host = RUNNING.get()
+    assert host is not None, "only what runs on a host asks which process it is"
+    return host.owner
+
+
+class Answering(NamedTuple):
+    """Who gave an answer that no append proves: the epoch of its log tells which incarnation is the younger."""
+
+    log_epoch: int
+    pid: int
 
 
 class SimSupervisor(SupervisorProcess):
     """Listens nowhere: the simulation asks it directly."""
+
+    host: Host
+
+    @classmethod
+    def on(cls, world: World, host: Host) -> "SimSupervisor":
+        settings = SupervisorSettings(SHARDS, probe_timeout_ms=600, corpse_kill_after_ms=1_000)
+        content = CatalogContent(world.catalog)
+        store = world.store(host)
+        made = cls(store, world, world, settings, content, LEASE_MS, "secret", "sim")  # type: ignore[arg-type]
+        made.host = host
+        return made
+
+    async def ask(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Has it do something, on its host."""
+        return await asyncio.get_running_loop().create_task(work, context=self.host.context())
 
     async def _listen(self) -> Address:
         return Address("sim", 0, None, "sim")
 
 
 class SimProcess(ShardProcess):
-    """A shard process. `deaf` to probes; `provable`: its death can be seen from elsewhere; `alive` until killed."""
+    """A shard process. `provable`: its death can be seen from elsewhere. No probe reaches it until `deaf_until`, no
+    player `unreachable_until`.
+    """
 
     def __init__(self, world: World, pid: int) -> None:
         rng = world.rng
@@ -166,9 +240,12 @@ class SimProcess(ShardProcess):
         )
         super().__init__(settings, world.catalog, self._fenced)
         self.world, self.owner = world, Owner("sim", pid, 0)
-        self.sim_store = world.store()
+        self.host = Host(self.owner)
+        self.sim_store = world.store(self.host)
         self.store = self.sim_store  # type: ignore[assignment]
-        self.alive, self.deaf, self.provable = True, False, rng.random() < 0.5
+        self.provable = rng.random() < 0.5
+        self.deaf_until = self.unreachable_until = 0.0
+        self.channels: list[SimChannel] = []
         self.gone = asyncio.Event()
         self.incarnation: Incarnation | None = None
         self.calls: set[asyncio.Task[Any]] = set()
@@ -176,9 +253,50 @@ class SimProcess(ShardProcess):
     async def _listen(self, inc: Incarnation) -> Address:
         return Address("sim", self.owner.pid, None, "sim")
 
+    @property
+    def alive(self) -> bool:
+        """Until it is killed."""
+        return self.host.alive
+
+    def context(self) -> Context:
+        return self.host.context()
+
+    def out_of_reach(self) -> bool:
+        return self.unreachable_until > self.world.loop.time()
+
+    def receive(self, reply_to: ReplyTo, frame: RequestFrame, lossy: bool) -> None:
+        """A frame has come. It is read once the process runs."""
+        if self.alive and not (lossy and self.out_of_reach()):
+            self.world.loop.call_soon(self._read, reply_to, frame, context=self.context())
+
+    def _read(self, reply_to: ReplyTo, frame: RequestFrame) -> None:
+        if self.alive and self.shard is not None:
+            self.shard.handle(reply_to, frame)
+
+    def freeze_a_while(self) -> float:
+        """Stops it where it stands; how long (s)."""
+        seconds = self.world.rng.uniform(0.05, 1.2)
+        self.world.freeze(self.host, self.world.loop.time() + seconds)
+        return seconds
+
+    def noted_reply(self, request: Request, reply: Reply) -> None:
+        """Two incarnations never answer at once: after the younger has, the older gives nothing but what its log
+        proves (rule 5).
+        """
+        proved = reply.kind == Kind.ANSWER and request.command_id
+        if proved or reply.kind not in (Kind.ANSWER, Kind.REPLAY, Kind.REJECTION) or self.incarnation is None:
+            return
+        shard_id, log_epoch = log_origin(self.incarnation.log_id)
+        last = self.world.answered.get(shard_id)
+        if last is None or last.log_epoch <= log_epoch:
+            self.world.answered[shard_id] = Answering(log_epoch, self.owner.pid)
+        else:
+            self.world.broken.append(f"{shard_id} answers under log {log_epoch} after {last}: {request}")
+
+    async def identify(self) -> Identity:
+        return Identity(self.owner, self.incarnation)
+
     async def become(self, shard_id: str) -> Incarnation:
-        RUNNING.set(self.owner)
-        await self.sim_store.open()
         self.incarnation = await self.activate(shard_id)
         return self.incarnation
 
@@ -186,12 +304,17 @@ class SimProcess(ShardProcess):
         self.world.loop.call_later(0.2, self.kill)
 
     def kill(self) -> None:
-        self.alive = False
+        if not self.alive:
+            return
+        self.host.alive = False
+        self.world.loop.wake(self.host)
         self.gone.set()
         for call in self.calls:
             call.cancel()
         if self.shard is not None:
             self.shard.context.end("killed")
+        for channel in self.channels:
+            channel.close()
 
 
 class SimHandle:
@@ -206,7 +329,7 @@ class SimHandle:
         if not process.alive:
             work.close()
             raise ShardDied(f"process {process.owner.pid}")
-        task = asyncio.ensure_future(work)
+        task = process.world.loop.create_task(work, context=process.context())
         process.calls.add(task)
         task.add_done_callback(process.calls.discard)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -216,7 +339,9 @@ class SimHandle:
         return task.result()
 
     async def identity(self) -> Identity:
-        return Identity(self._process.owner, self._process.incarnation)
+        identity = await self._call(self._process.identify())
+        assert isinstance(identity, Identity)
+        return identity
 
     async def activate(self, shard_id: str) -> Any:
         try:
@@ -244,29 +369,3 @@ class SimHandle:
 
     def kill(self) -> None:
         self._process.kill()
-
-
-class Wire:
-    """One request's way to a process and back. What is on its way when the process dies is lost."""
-
-    def __init__(self, process: SimProcess) -> None:
-        self._process, self._world = process, process.world
-        self._answer: asyncio.Future[Any] = process.world.loop.create_future()
-
-    async def send(self, epoch: int, request: Request, timeout_s: float, *, lossy: bool = True) -> Any:
-        """The decoded reply; None if there is none in time."""
-        rng = self._world.rng
-        await asyncio.sleep(rng.uniform(0.0001, 0.003))
-        self._lost = lossy and rng.random() < 0.02
-        if self._process.alive and self._process.shard is not None:
-            self._process.shard.handle(self, RequestFrame(epoch, [request]))
-        await asyncio.wait([self._answer], timeout=timeout_s)
-        return self._answer.result() if self._answer.done() else None
-
-    def reply(self, reply: Reply) -> None:
-        if self._process.alive and not self._lost:
-            told = _decode_control(reply.payload) if reply.kind == Kind.REPORT else decoded(reply)
-            self._world.loop.call_later(self._world.rng.uniform(0.0001, 0.003), self._arrive, told)
-
-    def _arrive(self, outcome: Any) -> None:
-        self._answer.set_result(outcome)

@@ -1,0 +1,114 @@
+"""Many seeds on all cores: which fail, and the shortest history found that still does."""
+
+import os
+import signal
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+
+from tests.simulation import history, reading
+from tests.simulation.plan import Plan, planned, shrunk, written
+from tests.simulation.planted import named
+
+REAL_S_MAX = 120
+CHUNK = 20
+
+
+class Failure(NamedTuple):
+    """What a seed failed of: the last line of the traceback, and the command that shows it again."""
+
+    seed: int
+    why: str
+    trace: str
+    again: str
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Whatever hangs is ended: no history needs so long."""
+
+    def too_long(*_: object) -> None:
+        raise AssertionError(f"the history is not over after {REAL_S_MAX} s")
+
+    former = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(REAL_S_MAX)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, former)
+
+
+def failure_of(plan: Plan) -> tuple[str, str]:
+    """What the history fails of, in a line and as a traceback; empty if it does not."""
+    try:
+        with _limited():
+            history.run(plan)
+    except Exception as failure:
+        return " ".join(f"{type(failure).__name__}: {failure}".split())[:300], traceback.format_exc()
+    return "", ""
+
+
+def reading_failure_of(seed: int) -> tuple[str, str]:
+    """As `failure_of`, for readers alone."""
+    try:
+        with _limited():
+            reading.run(seed)
+    except Exception as failure:
+        return " ".join(f"{type(failure).__name__}: {failure}".split())[:300], traceback.format_exc()
+    return "", ""
+
+
+def examined(seeds: Sequence[int]) -> list[Failure]:
+    """The failures of these seeds, each shortened."""
+    found = []
+    for seed in seeds:
+        why, trace = failure_of(planned(seed))
+        if why:
+            shorter = shrunk(planned(seed), lambda plan: bool(failure_of(plan)[0]))
+            why, trace = failure_of(shorter)
+            found.append(Failure(seed, why, trace, f'make simulate SEEDS="{seed}" ONLY="{written(shorter)}"'))
+        why, trace = reading_failure_of(seed)
+        if why:
+            found.append(Failure(seed, why, trace, f'make simulate SEEDS="{seed}"'))
+    return found
+
+
+def search(seeds: Sequence[int]) -> Iterator[tuple[int, list[Failure]]]:
+    """Runs the seeds on all cores; after each part how many were run, and what they failed of."""
+    chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        running = {pool.submit(examined, chunk): len(chunk) for chunk in chunks}
+        for done in as_completed(running):
+            yield running[done], done.result()
+
+
+class Found(NamedTuple):
+    """After how many seeds a planted bug was found (None: it was not), and by what."""
+
+    name: str
+    seeds: int | None
+    by: str
+
+
+def find(name: str, seeds_max: int) -> Found:
+    """Plants a bug and runs seeds from 1 on until one fails."""
+    for seed in range(1, seeds_max + 1):
+        with pytest.MonkeyPatch.context() as patch:
+            named(name)(patch)
+            why, _ = failure_of(planned(seed))
+            why = why or reading_failure_of(seed)[0]
+        if why:
+            return Found(name, seed, why)
+    return Found(name, None, "")
+
+
+def find_all(names: Sequence[str], seeds_max: int) -> Iterator[Found]:
+    """On all cores, as they are found."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for done in as_completed([pool.submit(find, name, seeds_max) for name in names]):
+            yield done.result()
