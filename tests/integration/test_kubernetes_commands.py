@@ -21,7 +21,7 @@ from tests.support.croupier_up import Api, gone, keys_file, register, wait_until
 from tests.support.kustomize import Resource, containers, rendered
 from tests.support.redis_server import free_port
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 FOLDER = Path(__file__).parents[2] / "deploy/kubernetes"
 SECRETS = {

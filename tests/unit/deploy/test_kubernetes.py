@@ -119,7 +119,6 @@ def test_names_are_there_once(overlay: list[Resource]) -> None:
     assert len(named) == len(set(named))
 
 
-@pytest.mark.long  # starts a program that not everybody has; what it compares with is tested above
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl")
 @pytest.mark.parametrize("name", [*OVERLAYS, "green"])
 def test_kubectl_renders_the_same(name: str) -> None:
