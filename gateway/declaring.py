@@ -14,7 +14,7 @@ from starlette.responses import Response
 from gateway.access.roles import Role
 
 SYNTAX: Final = ("invalid_request",)
-PROOF: Final = ("unauthenticated", "forbidden")
+PROOF: Final = ("unauthenticated", "rate_limited", "forbidden")
 BODY: Final = ("body_too_large", "unsupported_media_type")
 KEY: Final = ("idempotency_key_required", "idempotency_conflict")
 PLAYER: Final = ("player_not_found", "overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown")

@@ -78,6 +78,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
     recording: Recording = app.state.parts.recording
     following.append(asyncio.create_task(recording.run(), name="control log"))
     if isinstance(authenticator, WatchedKeys):
+        app.state.metrics.registry.register(authenticator.rates)
         following.append(asyncio.create_task(authenticator.follow(recording.later), name="keys"))
     app.openapi()  # the document is built now, not under load
     rarely_collect_garbage()

@@ -1,10 +1,11 @@
-"""From a well-formed request to an admitted one: authentication, then role, then the idempotency key.
+"""From a well-formed request to an admitted one: authentication, the client's rate, role, the idempotency key.
 
 Order (rules §3): the request's syntax has been checked before; nobody unauthenticated learns whether a key was missing.
 """
 
 import logging
 import re
+from time import perf_counter_ns
 from typing import Final
 
 from gateway.access.auth import Authenticator, Caller
@@ -25,9 +26,16 @@ class Forbidden(Refused):
         self.caller, self.subject = caller, subject
 
 
-def admit(auth: Authenticator, route: str, roles: frozenset[Role], request: HttpRequest) -> Caller:
-    """Authenticates and checks the role; a refusal by role is audited. Raises Refused."""
+def admit(
+    auth: Authenticator, route: str, roles: frozenset[Role], request: HttpRequest, now_ns: int | None = None
+) -> Caller:
+    """Authenticates, checks rate and role; a refusal by role is audited. Raises Refused.
+
+    `now_ns` is `perf_counter_ns` of just now, for whoever has read it already.
+    """
     caller = auth.caller(request)
+    if caller.rate is not None:
+        caller.rate.demand(perf_counter_ns() if now_ns is None else now_ns)
     if caller.roles.isdisjoint(roles):
         held = ", ".join(sorted(caller.roles)) or "callers without a role"
         raise forbidden(caller, route, f"{route} is not for {held}.")

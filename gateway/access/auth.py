@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import jwt
 
-from gateway.access.keys import ApiKeys, TokenIssuer
+from gateway.access.keys import ApiKey, ApiKeys, TokenIssuer
+from gateway.access.rates import Rate, Rates
 from gateway.access.roles import PEOPLE, ROLES, Role
 from gateway.http.errors import Refused
 from gateway.http.wire import HeaderMap, HttpRequest
@@ -26,10 +27,14 @@ _BLOCK_BYTES: Final = 64
 
 
 class Caller(NamedTuple):
-    """`id` is the client, or the person: it matches `[A-Za-z0-9._-]{1,64}` and prefixes idempotency keys (rules §3)."""
+    """`id` is the client, or the person: it matches `[A-Za-z0-9._-]{1,64}` and prefixes idempotency keys (rules §3).
+
+    `rate`: how fast the client may ask; None: as fast as it can.
+    """
 
     id: str
     roles: frozenset[Role]
+    rate: Rate | None = None
 
 
 class Authenticator(Protocol):
@@ -39,7 +44,10 @@ class Authenticator(Protocol):
         """Whose proof the request carries. Raises Refused `unauthenticated`."""
 
     def standing(self, headers: HeaderMap) -> object:
-        """What the proof rests on: a value that changes when the key is taken away, or gets another secret or role."""
+        """What the proof rests on.
+
+        A value that changes when the key is taken away, gets another secret or role, or its client its first limit.
+        """
 
     def watch(self, on_change: Callable[[], None]) -> None:
         """Calls whenever a standing may have changed."""
@@ -66,6 +74,7 @@ class ProofAuth:
 
     def __init__(self, keys: ApiKeys, skew_s: int = 300, clock: Callable[[], float] = time.time) -> None:
         self._watching: list[Callable[[], None]] = []
+        self.rates = Rates()
         self.replace(keys)
         self._skew_s = skew_s
         self._clock = clock
@@ -74,13 +83,16 @@ class ProofAuth:
 
     def replace(self, keys: ApiKeys) -> None:
         """Believes these keys from the next request on, and no others."""
+        self.rates.replace({key.owner: key.limit for key in keys.api_keys if key.limit is not None})
         self._keys = {
-            key.id.encode(): (KeyedHash(key.secret.encode()), Caller(key.owner, frozenset({key.role})))
-            for key in keys.api_keys
+            key.id.encode(): (KeyedHash(key.secret.encode()), self._caller(key)) for key in keys.api_keys
         }
         self._tokens = Tokens(keys.jwt) if keys.jwt else None
         for on_change in self._watching:
             on_change()
+
+    def _caller(self, key: ApiKey) -> Caller:
+        return Caller(key.owner, frozenset({key.role}), self.rates.of(key.owner))
 
     def watch(self, on_change: Callable[[], None]) -> None:
         """Calls whenever the keys have been replaced."""
@@ -89,7 +101,7 @@ class ProofAuth:
     def standing(self, headers: HeaderMap) -> object:
         """Whose key it is and what is signed with it; None for a key that is not known."""
         keyed, caller = self._keys.get(headers.get(b"x-api-key", b""), self._nobody)
-        return caller and (caller, keyed.sign(b""))
+        return caller and (caller.id, caller.roles, caller.rate is None, keyed.sign(b""))
 
     def caller(self, request: HttpRequest) -> Caller:
         """A signature wins over a token if both are there."""

@@ -16,6 +16,7 @@ CallerId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 Algorithm = Literal[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"
 ]
+RATE_MAX: Final = 1_000_000
 HMAC_BYTES_MIN: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 
@@ -34,11 +35,20 @@ class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: Role
     client: CallerId | None = None
     """None: a client of the key's own name."""
+    rate_per_s: Annotated[int, msgspec.Meta(ge=1, le=RATE_MAX)] | None = None
+    """Requests a second that each gateway process takes of the client; None: as many as come."""
+    burst: Annotated[int, msgspec.Meta(ge=1, le=RATE_MAX)] | None = None
+    """How many of them may come at once; None: as many as in a second."""
 
     @property
     def owner(self) -> str:
         """The client: idempotency, rollbacks and audit go by it (rules §3)."""
         return self.client or self.id
+
+    @property
+    def limit(self) -> tuple[int, int] | None:
+        """Requests a second, and the burst; None: no limit."""
+        return None if self.rate_per_s is None else (self.rate_per_s, self.burst or self.rate_per_s)
 
     def __repr__(self) -> str:
         return f"ApiKey({self.id!r}, role={self.role!r}, client={self.owner!r})"
@@ -111,6 +121,13 @@ def _check_clients(path: Path, keys: tuple[ApiKey, ...]) -> None:
                 f"{path}: the API keys {other.id!r} ({other.role}) and {key.id!r} ({key.role}) belong to the client "
                 f"{key.owner!r}, and a client has one role: give one of them another `client`"
             )
+        if other.limit != key.limit:
+            raise KeysInvalid(
+                f"{path}: the API keys {other.id!r} and {key.id!r} belong to the client {key.owner!r}, and a client has "
+                f"one limit: give them the same `rate_per_s` and `burst`"
+            )
+        if key.burst is not None and key.rate_per_s is None:
+            raise KeysInvalid(f"{path}: the API key {key.id!r} has a `burst` without a `rate_per_s`")
 
 
 def _check(path: Path, keys: ApiKeys) -> None:

@@ -85,6 +85,7 @@ TABLE: Final[dict[str, Row]] = {
     "receipt_pending": Row(409, "No checkpoint covers it yet", "retry_same_key", retryable=True),
     "catalog_invalid": Row(409, "The catalog has problems", "fix_request"),
     "overloaded": Row(429, "Too much at once", "retry_same_key", retryable=True),
+    "rate_limited": Row(429, "The client asks faster than it may", "retry_same_key", True),
     "shard_unavailable": Row(503, "The player is not served at the moment", "retry_same_key", retryable=True),
     "journal_unavailable": Row(503, "Nothing can be made durable at the moment", "retry_same_key", retryable=True),
     "outcome_unknown": Row(503, "The outcome is not known yet", "retry_same_key", retryable=True),
@@ -203,6 +204,6 @@ def problem(
     extra = list(headers)
     if row.status == 401:
         extra.append((b"www-authenticate", b"Bearer"))
-    if row.status in (429, 503):
+    if row.status in (429, 503) and not any(name == b"retry-after" for name, _ in extra):
         extra.append((b"retry-after", b"%d" % retry_after_s))
     return Answer(row.status, document | dict(fields), extra)

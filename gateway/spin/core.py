@@ -55,7 +55,7 @@ class SpinCore:
         started_ns = perf_counter_ns()
         try:
             player_id, body = route.read(request.query, request.body, session_id)
-            caller = admit(self._auth, route.name, route.roles, request)
+            caller = admit(self._auth, route.name, route.roles, request, started_ns)
             command = ""
             if route.keyed:
                 command = command_id(caller, request.headers)

@@ -221,7 +221,10 @@ class Stream:
         """Asks the player."""
         started_ns = perf_counter_ns()
         route, respond = _ROUTES[type(request)], _Pending(self, request.id).respond
+        rate = self._caller.rate
         try:
+            if rate is not None:
+                rate.demand(started_ns)
             body = _BUILD[type(request)](request, getattr(request, "session_id", ""))
             command = "" if isinstance(request, ops.RoundOp) else keyed(self._caller, request.key)
         except Refused as refused:

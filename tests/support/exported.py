@@ -23,6 +23,7 @@ from feeds.following.metrics import ReaderMetrics
 from feeds.notifications.metrics import NoticeMetrics
 from feeds.reports.schedules.keeper import ScheduleMetrics
 from feeds.webhooks.metrics import WebhookMetrics
+from gateway.access.rates import Rates
 from gateway.figures import HouseFigures
 from gateway.metrics import GatewayMetrics
 from tests.support.gateway_doubles import MemoryControlLog, QuietCluster, ScriptedControl
@@ -50,6 +51,7 @@ def _registries() -> dict[str, CollectorRegistry]:
     asyncio.run(figures.refresh())
     gateway.registry.register(figures)
     WatchMetrics(gateway.registry)
+    gateway.registry.register(Rates())
     gateway.registry.register(ReportChildren(Settings(store="", catalog=Path()), None).unreconciled)
     shard, bus_in = CollectorRegistry(), CollectorRegistry()
     shard.register(ShardMetrics())

@@ -8,6 +8,7 @@ import httpx
 
 from actors.outcome import Players
 from gateway.access.auth import Authenticator, Caller, OpenAuth
+from gateway.access.rates import Rate
 from gateway.app import GatewayApp, create_app
 from gateway.http.wire import HttpRequest
 from gateway.live_operations import OperationsPort
@@ -36,10 +37,10 @@ from tests.support.scripted_players import ScriptedPlayers
 
 
 class RoleAuth:
-    """Every caller has exactly the given roles."""
+    """Every caller has exactly the given roles, and the given rate."""
 
-    def __init__(self, *roles: Any) -> None:
-        self._caller = Caller("tester", frozenset(roles))
+    def __init__(self, *roles: Any, rate: Rate | None = None) -> None:
+        self._caller = Caller("tester", frozenset(roles), rate)
 
     def caller(self, request: HttpRequest) -> Caller:
         return self._caller

@@ -19,6 +19,7 @@ from engine.state import (
 from engine.state.window import REMEMBERED_MAX
 from gateway.access.auth import ProofAuth
 from gateway.access.keys import ApiKeys
+from gateway.access.rates import Rate
 from gateway.app import GatewayApp
 from gateway.http.errors import TABLE
 from gateway.live_operations import OperationRefused
@@ -279,6 +280,16 @@ async def test_unauthenticated(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/spin/s-1?player_id=p1", "/players/p1"])
+async def test_rate_limited(path: str) -> None:
+    rate = Rate("tester", 1, 1)
+    rate.demand(1 << 62)
+    async with calling(app_with(auth=RoleAuth("support", rate=rate))) as client:
+        response = await client.get(path)
+    check(response, "rate_limited")
+    assert int(response.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("path", ["/spin/s-1?player_id=p1", "/players/p1"])
 async def test_forbidden(path: str) -> None:
     async with calling(app_with(auth=RoleAuth("auditor"))) as client:
         check(await client.get(path), "forbidden")
@@ -382,7 +393,7 @@ def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
     others |= {"catalog_invalid", "webhook_not_found", "replay_impossible", "receipt_pending"}
     others |= {"own_proposal", "approval_not_found", "reader_not_found", "shard_not_found"}
-    others |= {"report_not_found", "report_unavailable"}
+    others |= {"report_not_found", "report_unavailable", "rate_limited"}
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 
 
