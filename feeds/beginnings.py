@@ -3,7 +3,7 @@
 A subclass that names further fields, in the order of the answer's own, is decoded as far as it goes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -72,7 +72,7 @@ def is_round(answer: bytes) -> bool:
     return _ROUND in answer[:_TAG_WITHIN]
 
 
-def decoders(*kinds: Any) -> Mapping[str, Decoder]:
+def decoders(kinds: Sequence[Any]) -> Mapping[str, Decoder]:
     """A decoder for each of the structs, by its tag."""
     return {kind.__struct_config__.tag: msgspec.msgpack.Decoder(kind) for kind in kinds}
 

@@ -93,7 +93,7 @@ class _Level(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="level"
 
 
 _round: Final = msgspec.msgpack.Decoder(_Round)
-_OTHERS: Final = decoders(_Deposit, _Withdrawal, _Redemption, _Grant, _GrantState, _Awards, _Rollback, _Level)
+_OTHERS: Final = decoders((_Deposit, _Withdrawal, _Redemption, _Grant, _GrantState, _Awards, _Rollback, _Level))
 
 
 def told(transition: Transition) -> Told:

@@ -28,7 +28,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 
 
 _round: Final = msgspec.msgpack.Decoder(RoundBegins)
-_OTHERS: Final = decoders(DepositBegins, WithdrawalBegins, RedemptionBegins)
+_OTHERS: Final = decoders((DepositBegins, WithdrawalBegins, RedemptionBegins))
 
 
 def told(transition: Transition) -> Told:
