@@ -116,7 +116,9 @@ class ShardMetrics(Collector):
         yield CounterMetricFamily(
             "shard_snapshot_cpu_seconds", "CPU time of encoding and storing snapshots", value=self.snapshot_cpu_s
         )
-        failures = CounterMetricFamily("journal_failures", "Failed attempts to append, by reason", labels=("reason",))
+        failures = CounterMetricFamily(
+            "journal_failures", "Failed attempts to write to the journal, by reason", labels=("reason",)
+        )
         for reason, count in list(self.journal_failures.items()):
             failures.add_metric((reason,), count)
         yield failures

@@ -1,4 +1,4 @@
-"""What the failed attempts at one append have told so far: whether it may be written, and how long the store refuses.
+"""What the failed attempts at one append or slot move have told: may it be written, and how long is it refused?
 
 An attempt without answer leaves the outcome unknown for good: a later refusal tells only of the later attempt (rule 3).
 """
@@ -14,9 +14,10 @@ SILENCE = "silence"
 
 
 class FailedAttempts:
-    """Of one append. Counts each attempt by its reason, and logs when the reason changes, not each time."""
+    """Of one write. Counts each attempt by its reason, and logs when the reason changes, not each time."""
 
-    def __init__(self, metrics: ShardMetrics) -> None:
+    def __init__(self, metrics: ShardMetrics, what: str = "journal append") -> None:
+        self._what = what
         self.may_be_written = False
         """An attempt had no answer, or none that proves that nothing was written."""
         self._metrics = metrics
@@ -36,13 +37,13 @@ class FailedAttempts:
             self._refused_since_s = now_s
         if reason != self._reason:
             self._reason = reason
-            log.warning("journal append failed (%s), repeating it: %s", reason, failure)
+            log.warning("%s failed (%s), repeating it: %s", self._what, reason, failure)
 
-    def refused_ms(self, now_s: float) -> float:
-        """For how long every answer was a refusal that does not pass by itself."""
-        return 0.0 if self._refused_since_s is None else (now_s - self._refused_since_s) * 1000
+    def refused_for(self, limit_ms: int, now_s: float) -> bool:
+        """Whether every answer was a refusal that does not pass by itself, for longer than that."""
+        return self._refused_since_s is not None and (now_s - self._refused_since_s) * 1000 > limit_ms
 
     def over(self) -> None:
-        """The append succeeded at last."""
+        """The write succeeded at last."""
         if self._reason:
-            log.warning("journal append succeeded; before it failed (%s)", self._reason)
+            log.warning("%s succeeded; before it failed (%s)", self._what, self._reason)

@@ -181,8 +181,12 @@ class Committer:
         followed = self._followed
         async with self._exclusive:
             if followed == self._followed:  # else an append has met that server meanwhile
-                self._following = True
-                await self._follow(None)
+                await self.follow_alone()
+
+    async def follow_alone(self) -> None:
+        """As `follow_lineage`; the caller holds `exclusive`."""
+        self._following = True
+        await self._follow(None)
 
     async def append_alone(self, payload: bytes) -> None:
         """Appends a record of its own; the caller holds `exclusive`."""
@@ -310,6 +314,6 @@ class Committer:
             self._following = True
             return
         failed.add(failure, time.monotonic())
-        if failed.refused_ms(time.monotonic()) > self._settings.journal_refused_ms:
+        if failed.refused_for(self._settings.journal_refused_ms, time.monotonic()):
             self._on_refused(str(failure), OUTCOME_UNKNOWN if failed.may_be_written else NOT_WRITTEN)
             raise Fenced(f"the store refuses to write: {failure}")

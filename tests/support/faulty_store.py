@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from snapshots.contract import Store
-from snapshots.errors import StoreRefused, StoreUnavailable
+from snapshots.errors import StoreUnavailable
 
 Point = Literal["before", "after"]
 
@@ -38,7 +38,7 @@ class FaultyStore:
         self.inner = inner
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.down: set[str] = set()
-        self.refusing: dict[str, StoreRefused] = {}
+        self.refusing: dict[str, StoreUnavailable] = {}
         """What all calls of that name raise, and do nothing."""
         self._gates: dict[str, deque[Gate]] = defaultdict(deque)
 
