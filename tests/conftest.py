@@ -39,6 +39,8 @@ OWN_SERVER = re.compile(r"^def (?:server|sandbox)\(", re.MULTILINE)
 """A fixture that takes the place of a shared one."""
 SLOW_FIRST = ("e2e", "integration", "simulation", "property")
 """Folders whose tests begin first, so that no process is left with a slow one at the end."""
+WITH_PROCESSES = ("tests/e2e/", "tests/integration/")
+"""Where a test may wait for a server to start, which takes a minute on a busy machine: its limit is 240 s, not 60."""
 
 
 gc.disable()  # until all is collected: nothing of that is garbage, and looking for some took a quarter of the time
@@ -52,6 +54,9 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
+    for item in items:
+        if item.nodeid.startswith(WITH_PROCESSES) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(240))
 
 
 def _turn(item: pytest.Item) -> int:

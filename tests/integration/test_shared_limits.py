@@ -24,7 +24,7 @@ from tests.support.catalog_folder import bonus_campaign, bundle, shipped, write
 from tests.support.croupier_up import Api, CroupierUp, register, wait_until
 from tests.support.patience import PATIENCE_S
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 
 PLAYERS, WINNERS = 500, 100
 BONUS = 1_000
