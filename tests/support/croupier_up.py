@@ -17,8 +17,8 @@ from croupier.demo.client import Signer
 from croupier.running.process_tree import descendants, kill_all
 from tests.support.patience import PATIENCE_S
 
-START_TIMEOUT_S = 90
-STOP_TIMEOUT_S = 40
+START_TIMEOUT_S = 150
+STOP_TIMEOUT_S = 90
 ROLES = ("game_server", "platform")
 ISSUER, TOKEN_KEY = "tests", "k" * 32
 CLUSTER_SECRET = "shared by gateways, shards and bus-in"
@@ -35,7 +35,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def croupier(
-    *arguments: str, env: dict[str, str] | None = None, timeout: float = 60
+    *arguments: str, env: dict[str, str] | None = None, timeout: float = 120
 ) -> "subprocess.CompletedProcess[str]":
     """Runs the command to its end."""
     command = [sys.executable, "-m", "croupier", *arguments]
@@ -60,7 +60,7 @@ class Api:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = httpx.Client(base_url=url, timeout=20)
+        self._client = httpx.Client(base_url=url, timeout=PATIENCE_S)
         self._keys = 0
 
     def new_key(self) -> str:

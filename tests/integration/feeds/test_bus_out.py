@@ -27,7 +27,7 @@ from tests.support.played_journal import played, records, spin, transitions
 from tests.support.reader_double import ReaderDouble
 from tests.support.shard_harness import eventually
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 TOPIC = "events"
 
