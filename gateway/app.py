@@ -30,6 +30,7 @@ from gateway.ports import (
     ProposalsPort,
     ReadersPort,
     ReportsPort,
+    SnapshotsPort,
 )
 from gateway.recording.recording import Recording
 from gateway.route_table import MODULES, ROUTES
@@ -102,13 +103,14 @@ def create_app(
     readers: ReadersPort | None = None,
     reports: ReportsPort | None = None,
     history: HistoryPort | None = None,
+    snapshots: SnapshotsPort | None = None,
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and all ports belong to the caller.
 
     The caller runs `app.state.parts.recording`, which writes what no answer waits for.
 
     `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers`, `reports` or
-    `history` nobody can ask them.
+    `history` nobody can ask them; without `snapshots` no read is answered while a player's shard is out of reach.
     """
     metrics = GatewayMetrics()
     recording = Recording(control_log, metrics)
@@ -127,6 +129,7 @@ def create_app(
         readers=readers,
         reports=reports,
         history=history,
+        snapshots=snapshots,
     )
     app.state.metrics = metrics
     app.state.figures = HouseFigures(cluster, control, control_log)

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 from engine.catalog import Campaign, Catalog
 from engine.control_entries import ControlEntry
+from engine.queries import QueryBody
+from engine.views import AnyReply
 from gateway.texts import Texts
 
 
@@ -161,6 +163,33 @@ class ProposalsPort(Protocol):
 
     async def decide(self, proposal_id: str, known: bytes, decision: bytes) -> bytes | None:
         """Writes the decision if `known` is the one that holds. Answers the one that holds now; None: no proposal."""
+
+
+class AsOf(NamedTuple):
+    """The player's version in a snapshot, and when the player came to it (Unix ms)."""
+
+    version: int
+    at_ms: int
+
+
+class Shown(NamedTuple):
+    """What a snapshot says."""
+
+    answer: AnyReply
+    as_of: AsOf
+
+
+class SnapshotsPort(Protocol):
+    """Players as the store knows them, without their shards."""
+
+    def out_of_reach_s(self, player_id: str) -> float:
+        """For how long the player's shard has taken no request, in seconds; 0 if it takes them."""
+
+    async def show(self, player_id: str, body: QueryBody) -> Shown | None:
+        """The answer by the player's last snapshot, and as of when that is.
+
+        None: there is none, it is damaged, it can't be read now, or it has no answer but a refusal.
+        """
 
 
 class HistoryBusy(Exception):

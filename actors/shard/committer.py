@@ -15,6 +15,7 @@ from msgspec import Raw
 from actors.host.clock import boottime_s
 from actors.metrics.shard import ShardMetrics
 from actors.outcome import Unavailable
+from actors.routing.breaker import NUMBERS, Breaker
 from actors.settings import ShardSettings
 from actors.shard.lease import Lease
 from actors.wire.frames import Kind, Reply, ReplyTo, encode
@@ -31,6 +32,9 @@ OUTCOME_UNKNOWN = Raw(
 )
 
 
+SILENCES_MAX, SILENT_S = 3, 0.5
+"""After so many attempts without outcome the breaker of the journal opens, and lets one through each time so long."""
+FIRST_PAUSE_S, PAUSE_MAX_S = 0.01, 0.5
 CROWDED_FROM = 4
 """Entries of a batch from which on the next append waits one turn of the loop (decision 0009)."""
 Waiting = tuple[ReplyTo, Reply]
@@ -74,6 +78,8 @@ class Committer:
         """The catalog everything pending was decided under (rule 14)."""
         self._store, self._lease, self._settings, self._metrics = store, lease, settings, metrics
         self._on_fenced = on_fenced
+        self.breaker = Breaker("journal", SILENCES_MAX, SILENT_S)
+        metrics.breakers["journal"] = lambda: NUMBERS[self.breaker.state]
         self._pending = _Batch(1)
         self._in_flight: _Batch | None = None
         self._in_flight_since = 0.0
@@ -238,17 +244,21 @@ class Committer:
                 waiter.set_result(None)
 
     async def _append(self, payload: bytes, tallies: Tallies = NO_TALLIES) -> None:
-        """Repeats the identical batch until its outcome is known."""
-        pause_s = 0.01
+        """Repeats the identical batch until its outcome is known. While the breaker is open it waits for the probe."""
+        pause_s = FIRST_PAUSE_S
         while True:
             sent_at, started = boottime_s(), time.perf_counter()
             try:
                 self.head = await self._store.append(self.inc, self.head, payload, self.catalog_number, tallies)
             except StoreUnavailable as failure:
                 log.warning("journal append without outcome, repeating it: %s", failure)
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, 0.5)
+                self.breaker.failed(str(failure))
+                await asyncio.sleep(max(pause_s, self.breaker.left_s))
+                self.breaker.allows()
+                pause_s = min(pause_s * 2, PAUSE_MAX_S)
             else:
+                if pause_s > FIRST_PAUSE_S:
+                    self.breaker.succeeded()
                 self._metrics.journal_commit.observe(time.perf_counter() - started)
                 self.renewed(sent_at)
                 return

@@ -54,8 +54,9 @@ def _readers(readers: list[dict[str, Any]]) -> Table:
 def _table(cluster: dict[str, Any]) -> Table:
     table = Table(title=f"Supervisor term {cluster['term']}", title_justify="left")
     columns = ("shard_id", "epoch", "serving", "pid", "address", "slots", "resident_players", "pending_entries")
-    for name in columns:
+    for name in (*columns, "breakers"):
         table.add_column(name.replace("_", " "))
     for shard in cluster["shards"]:
-        table.add_row(*("–" if shard[name] is None else str(shard[name]) for name in columns))
+        breakers = ", ".join(f"{name}: {state}" for name, state in shard.get("breakers", {}).items())
+        table.add_row(*("–" if shard[name] is None else str(shard[name]) for name in columns), breakers or "–")
     return table

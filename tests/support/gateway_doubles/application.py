@@ -11,7 +11,7 @@ from gateway.access.auth import Authenticator, Caller, OpenAuth
 from gateway.access.rates import Rate
 from gateway.app import GatewayApp, create_app
 from gateway.http.wire import HttpRequest
-from gateway.ports import ControlLogPort, ControlPort, HistoryPort, ProposalsPort, ReadersPort, ReportsPort
+from gateway.ports import ControlLogPort, ControlPort, HistoryPort, ProposalsPort, ReadersPort, ReportsPort, SnapshotsPort
 from gateway.settings import GatewaySettings
 from tests.support.gateway_doubles.control import MemoryControlLog, QuietCluster, ScriptedControl, one_waiting
 from tests.support.gateway_doubles.histories import ScriptedHistory
@@ -51,6 +51,7 @@ def app_with(
     history: HistoryPort | None = None,
     control_log: ControlLogPort | None = None,
     proposals: ProposalsPort | None = None,
+    snapshots: SnapshotsPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)
@@ -65,6 +66,7 @@ def app_with(
         readers=readers or ScriptedReaders(),
         reports=reports or ScriptedReports(),
         history=history or ScriptedHistory(),
+        snapshots=snapshots,
     )
 
 
