@@ -13,6 +13,7 @@ from gateway.http.duplicates import refuse_duplicates
 from gateway.http.errors import Refused, internal_error, invalid_field, method_not_allowed
 from gateway.http.wire import HeaderMap, Message, Receive, Scope, Send, send_reply
 from gateway.metrics import GatewayMetrics
+from gateway.ports import AsOf
 from gateway.recording.operation import Operation
 from gateway.settings import GatewaySettings
 
@@ -25,10 +26,11 @@ RECEIVED: Final = "croupier.received"
 class ReceivedRequest:
     """One request: its raw parts, which callers sign, and how it ended (`ok` or the code of its refusal).
 
-    `caller` is set once the caller is admitted, and `operation` if the control log is to tell of the call.
+    `caller` is set once the caller is admitted, and `operation` if the control log is to tell of the call. `as_of`: the
+    answer is as old as this snapshot.
     """
 
-    __slots__ = ("body", "caller", "code", "headers", "operation")
+    __slots__ = ("as_of", "body", "caller", "code", "headers", "operation")
 
     def __init__(self, headers: HeaderMap, body: bytes) -> None:
         self.headers = headers
@@ -36,6 +38,7 @@ class ReceivedRequest:
         self.code = "ok"
         self.caller: Caller | None = None
         self.operation: Operation | None = None
+        self.as_of: AsOf | None = None
 
 
 class RequestGuard:
