@@ -125,7 +125,7 @@ class Customer:
             self._rng = self._plan.rng(command)
             if command in self._plan.commands:
                 await self._step(f"c{self._number}:{number}")
-            await asyncio.sleep(self._rng.expovariate(20))
+            await asyncio.sleep(self._rng.expovariate(12))
 
     async def _step(self, command_id: str) -> None:
         if self._rng.random() < self._reads:

@@ -7,14 +7,14 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-CUSTOMERS, COMMANDS, FAULTS = 10, 40, 60
-FAULTS_PER_S = 4.0
+CUSTOMERS, COMMANDS, FAULTS = 10, 30, 60
+FAULTS_PER_S = 6.0
 KINDS = {
     "kill": 1,
     "freeze": 3,
     "freeze_supervisor": 1,
     "new_supervisor": 1,
-    "isolate": 2,
+    "isolate": 5,
     "part": 1,
     "stall": 1,
     "cut_off": 1,
