@@ -60,9 +60,7 @@ class Lineage:
     def __init__(self, store: Store, ring: Ring, metrics: ShardMetrics) -> None:
         self._store, self._ring, self._metrics = store, ring, metrics
 
-    async def follow(
-        self, inc: Incarnation, head: LogHead, in_flight: bytes | None, snapshot: tuple[str, int]
-    ) -> None:
+    async def follow(self, inc: Incarnation, head: LogHead, in_flight: bytes | None, snapshot: tuple[str, int]) -> None:
         """Makes the store's log stand at `head` again, or behind the batch in flight if that was written.
 
         `head` is the last acknowledged record, `snapshot` player and version of the last confirmed snapshot. May be

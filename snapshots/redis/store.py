@@ -36,6 +36,7 @@ from snapshots.redis.control_log import RedisControlLog
 from snapshots.redis.limits import RedisLimits
 from snapshots.redis.link import Argument, RedisLink
 from snapshots.redis.readers import RedisReaders, logs_of
+from snapshots.redis.refusals import behind_a_write
 from snapshots.rows import checked_claim, checked_trim, owner_of, packed
 from snapshots.slots import slot_of
 
@@ -89,7 +90,7 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
         wanted, patience_ms = self._endpoint.wait_replicas, self._append_timeout_ms // 2
         have = await link.call("WAIT", wanted, patience_ms)
         if isinstance(have, hiredis.ReplyError):
-            raise await self._failure(str(have))
+            raise behind_a_write(str(have))
         if cast("int", have) < wanted:
             raise StoreUnavailable(f"Redis: {have} of {wanted} replicas have the append within {patience_ms} ms")
 
