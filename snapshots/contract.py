@@ -122,8 +122,11 @@ class Store(Protocol):
         store can't lose what it acknowledged, and nothing is watched.
         """
 
-    async def standing(self, inc: Incarnation) -> Standing:
+    async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
         """Where the incarnation's shard stands now, whoever holds it. Epoch 0: the store knows no such shard.
+
+        `player_id`: whose newest snapshot's version is wanted, too. A store that loses its tail loses all that came
+        after some moment, and nothing before it: if it has the last snapshot that it confirmed, it has all of them.
 
         Appends are let through again, so that what is missing can be appended; all other calls are not yet.
         """

@@ -80,12 +80,15 @@ class LogHead(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Which incarnation of a shard the store has as the current one, and where its log stands."""
+    """Which incarnation of a shard the store has as the current one, and where its log stands. `snapshot_version` is
+    that of the newest snapshot of the player who was named; 0 if there is none, or nobody was named.
+    """
 
     epoch: int
     nonce: str
     log_id: str
     head: LogHead
+    snapshot_version: int = 0
 
 
 class LogRecord(msgspec.Struct, frozen=True):

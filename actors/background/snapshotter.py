@@ -158,6 +158,7 @@ class Snapshotter:
     def _paid(self, records: Sequence[SnapshotRecord]) -> None:
         context = self._context
         context.metrics.count("shard_snapshots_written", len(records))
+        context.committer.snapshotted(records[-1].player_id, records[-1].version)
         for record in records:
             context.residents.paid(record.player_id, record.version)
             if (resident := context.residents.by_id.get(record.player_id)) is not None:

@@ -98,6 +98,8 @@ class Committer:
         self._lease_waiters: list[Waiting] = []
         self._ring: Ring | None = None
         """Of a store that may lose its tail (rule 15)."""
+        self._last_snapshot = ("", 0)
+        """Player and version of the last snapshot that the store has confirmed."""
         self._followed = 0
         """How often the store's position was compared because of another history."""
         self._following = False
@@ -193,6 +195,10 @@ class Committer:
         """As `follow_lineage`; the caller holds `exclusive`."""
         self._following = True
         await self._follow(None)
+
+    def snapshotted(self, player_id: str, version: int) -> None:
+        """The store has confirmed this snapshot: memory, and the next checkpoint, count on it."""
+        self._last_snapshot = player_id, version
 
     async def append_alone(self, payload: bytes) -> None:
         """Appends a record of its own; the caller holds `exclusive`."""
@@ -311,7 +317,8 @@ class Committer:
     async def _follow(self, in_flight: bytes | None) -> None:
         """Makes the store's log stand where this one stands. The caller holds `exclusive`, or the shard has ended."""
         assert self._ring is not None
-        await Lineage(self._store, self._ring, self._metrics).follow(self.inc, self.head, in_flight)
+        lineage = Lineage(self._store, self._ring, self._metrics)
+        await lineage.follow(self.inc, self.head, in_flight, self._last_snapshot)
         self._following = False
         self._followed += 1
 

@@ -4,6 +4,10 @@ The shard keeps its last acknowledged records in a ring. When a new connection r
 append is sent until the store's position was compared with the shard's. A store that is behind gets the missing records
 again, each at its place, sequence and hash checked by the store. A store that is ahead, or whose hash differs, tells
 another history: the incarnation ends, and its successor reads that one.
+
+Snapshots are lost with the tail, and memory counts on each that was confirmed: who was dropped since would be loaded at
+an older version, and the next checkpoint would speak of entries that no snapshot covers. So a shard whose store has
+lost one gives back the records and ends; its successor reads snapshots and log as they are.
 """
 
 import logging
@@ -56,20 +60,24 @@ class Lineage:
     def __init__(self, store: Store, ring: Ring, metrics: ShardMetrics) -> None:
         self._store, self._ring, self._metrics = store, ring, metrics
 
-    async def follow(self, inc: Incarnation, head: LogHead, in_flight: bytes | None) -> None:
+    async def follow(self, inc: Incarnation, head: LogHead, in_flight: bytes | None, snapshot: tuple[str, int]) -> None:
         """Makes the store's log stand at `head` again, or behind the batch in flight if that was written.
 
-        `head` is the last acknowledged record. May be repeated if it raises StoreUnavailable. Fenced: the store
-        has another history, or has lost more than the ring holds; the log then names the interval.
+        `head` is the last acknowledged record, `snapshot` player and version of the last confirmed snapshot. May be
+        repeated if it raises StoreUnavailable. Fenced: the store has another history, has lost more than the ring
+        holds (the log then names the interval), or has lost snapshots.
         """
-        standing = await self._store.standing(inc)
+        player_id, version = snapshot
+        standing = await self._store.standing(inc, player_id)
         missing = self._missing(inc, head, in_flight, standing)
         for before, payload, catalog_number, tallies in missing:
             await self._store.append(inc, before, payload, catalog_number, tallies)
-        await self._store.follow_lineage()
         self._metrics.counters["journal_records_restored"] += len(missing)
         log.warning("shard %s: the store has another history; it stood at record %d of %s, %d were appended again",
                     inc.shard_id, standing.head.seq, inc.log_id, len(missing))  # fmt: skip
+        if standing.snapshot_version < version:
+            raise Fenced(f"shard {inc.shard_id}: the store lost snapshots; the log has what they held")
+        await self._store.follow_lineage()
 
     def _missing(
         self, inc: Incarnation, head: LogHead, in_flight: bytes | None, standing: Standing

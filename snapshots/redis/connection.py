@@ -26,7 +26,7 @@ from snapshots.errors import (
 from snapshots.redis.endpoint import Endpoint, endpoint_of
 from snapshots.redis.lineage import ASK, OtherLineage, lineage_of
 from snapshots.redis.link import Argument, RedisLink
-from snapshots.redis.refusals import failure, unavailable, worded
+from snapshots.redis.refusals import behind_a_write, failure, unavailable, worded
 from snapshots.redis.settings import check_settings, masked
 
 APPEND_TIMEOUT_MS = 1_000
@@ -178,9 +178,12 @@ class RedisConnection:
             pipeline.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
             pipeline.wait(wanted, patience_ms)
             reply, have = await pipeline.execute(raise_on_error=False)
-        for part in (reply, have):
-            if isinstance(part, Exception):
-                raise part
+        if isinstance(reply, Exception):
+            raise reply
+        if isinstance(have, ResponseError):
+            raise behind_a_write(worded(have))
+        if isinstance(have, Exception):
+            raise have
         if have < wanted:
             raise StoreUnavailable(f"Redis: {have} of {wanted} replicas have it within {patience_ms} ms")
         return reply

@@ -164,9 +164,12 @@ local function heartbeat(_, args)
   return now_ms()
 end
 
--- shard -> epoch, nonce, log, seq, hash
+-- shard, player -> epoch, nonce, log, seq, hash, versions of the player's two snapshots
 local function standing(_, args)
-  return fields(shard_key(args[1]), 'epoch', 'nonce', 'log', 'seq', 'hash')
+  local now = fields(shard_key(args[1]), 'epoch', 'nonce', 'log', 'seq', 'hash')
+  local stored = fields(player_key(args[2]), 'av', 'bv')
+  now[6], now[7] = stored[1], stored[2]
+  return now
 end
 
 -- shard, epoch, nonce, log. A process that never served leaves the lease of the one before it as it is.

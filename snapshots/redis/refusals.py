@@ -40,6 +40,14 @@ def failure(error: RedisError) -> StoreUnavailable:
     return unavailable(worded(error))
 
 
+def behind_a_write(text: str) -> StoreUnavailable:
+    """What to raise if Redis has written, and refuses what was asked after that: nobody may take it as not written."""
+    refusal = unavailable(text)
+    if isinstance(refusal, StoreRefused):
+        return StoreRefused(str(refusal), refusal.reason, proved=False, passes=refusal.passes)
+    return refusal
+
+
 def worded(error: RedisError) -> str:
     """The error reply as Redis sent it: the client cuts off the first word of those that it knows."""
     code = getattr(error, "status_code", None)

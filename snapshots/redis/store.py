@@ -36,6 +36,7 @@ from snapshots.redis.control_log import RedisControlLog
 from snapshots.redis.limits import RedisLimits
 from snapshots.redis.link import Argument, RedisLink
 from snapshots.redis.readers import RedisReaders, logs_of
+from snapshots.redis.refusals import behind_a_write
 from snapshots.rows import checked_claim, checked_trim, owner_of, packed
 from snapshots.slots import slot_of
 
@@ -89,21 +90,22 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
         wanted, patience_ms = self._endpoint.wait_replicas, self._append_timeout_ms // 2
         have = await link.call("WAIT", wanted, patience_ms)
         if isinstance(have, hiredis.ReplyError):
-            raise await self._failure(str(have))
+            raise behind_a_write(str(have))
         if cast("int", have) < wanted:
             raise StoreUnavailable(f"Redis: {have} of {wanted} replicas have the append within {patience_ms} ms")
 
-    async def standing(self, inc: Incarnation) -> Standing:
+    async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
         """See Store."""
         await self._meet_anew()
         if self._link is None:
-            reply = await self._call("standing", inc.shard_id)
+            reply = await self._call("standing", inc.shard_id, player_id)
         else:
-            reply = await self._link.call("FCALL", f"{LIBRARY}_standing", 0, inc.shard_id)
+            reply = await self._link.call("FCALL", f"{LIBRARY}_standing", 0, inc.shard_id, player_id)
         if isinstance(reply, hiredis.ReplyError):
             raise await self._failure(str(reply))
-        epoch, nonce, log_id, seq, digest = cast("list[bytes]", reply)
-        return Standing(int(epoch or 0), nonce.decode(), log_id.decode(), LogHead(int(seq or 0), digest or GENESIS))
+        epoch, nonce, log_id, seq, digest, newest, other = cast("list[bytes]", reply)
+        head = LogHead(int(seq or 0), digest or GENESIS)
+        return Standing(int(epoch or 0), nonce.decode(), log_id.decode(), head, max(int(newest or 0), int(other or 0)))
 
     async def tallies(self, names: Sequence[str]) -> Tallies:
         """See Store. One round trip."""

@@ -260,10 +260,12 @@ def _is_live(row: Row, log_epoch: int) -> bool:
     return bool(row.nonce) and row.log_epoch == log_epoch
 
 
-def standing(file: sqlite3.Connection, inc: Incarnation) -> Standing:
+def standing(file: sqlite3.Connection, inc: Incarnation, player_id: str) -> Standing:
     """See `Store.standing`."""
     row = read_row(file)
-    return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), LogHead(row.seq, row.hash))
+    newest = file.execute("SELECT MAX(version) FROM snapshots WHERE player_id=?", (player_id,)).fetchone()[0]
+    head = LogHead(row.seq, row.hash)
+    return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), head, newest or 0)
 
 
 def finish_log(file: sqlite3.Connection, log_id: str) -> None:

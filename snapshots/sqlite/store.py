@@ -151,9 +151,9 @@ class SqliteStore:
         """Never: what a commit has synced to the disk stays."""
         return False
 
-    async def standing(self, inc: Incarnation) -> Standing:
+    async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
         """See Store."""
-        return await self._on_shard(sqlite_shard.standing, inc)
+        return await self._on_shard(sqlite_shard.standing, inc, player_id)
 
     async def follow_lineage(self) -> None:
         """There is but one."""

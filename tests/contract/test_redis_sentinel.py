@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from snapshots.contract import LogHead, Owner
-from snapshots.errors import Fenced, StoreUnavailable, StoreUnsuitable
+from snapshots.contract import Incarnation, LogHead, Owner
+from snapshots.errors import Fenced, StoreRefused, StoreUnavailable, StoreUnsuitable
 from snapshots.redis.connection import RedisConnection
 from snapshots.redis.endpoint import endpoint_of
 from snapshots.redis.settings import check_settings, masked
@@ -215,6 +215,22 @@ async def test_an_append_may_wait_for_replicas(pair: tuple[RedisServer, RedisSer
         except StoreUnavailable:
             await asyncio.sleep(0.01)
     assert head.seq == 2 and len(await store.read_log(inc.log_id, 0, 9)) == 2
+    await store.close()
+
+
+async def test_a_refusal_to_wait_does_not_prove_that_nothing_was_written(pair: tuple[RedisServer, RedisServer]) -> None:
+    first, _ = pair
+    with redis.Redis.from_url(first.url) as client:
+        client.acl_setuser("croupier", enabled=True, passwords=["+s3cret"], keys=["*"], commands=["+@all", "-wait"])
+    store = RedisStore(f"redis://croupier:s3cret@127.0.0.1:{first.port}?wait_replicas=1")
+    await store.open()
+    with pytest.raises(StoreRefused) as of_claim:
+        await store.claim("s0", OWNER, "n")
+    inc = Incarnation("s0", 1, "n", "s0-1")
+    with pytest.raises(StoreRefused) as of_append:
+        await store.append(inc, LogHead(), b"one")
+    assert len(await store.read_log("s0-1", 0, 9)) == 1, "written all the same"
+    assert (of_append.value.reason, of_append.value.proved, of_claim.value.proved) == ("noperm", False, False)
     await store.close()
 
 

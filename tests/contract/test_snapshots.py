@@ -42,6 +42,15 @@ async def test_generations(store: Store, puts: list[int], stored: list[int]) -> 
     assert await store.load_player("alice") == StoredPlayer(tuple(at(version) for version in stored))
 
 
+async def test_rule_15_where_a_shard_stands_tells_which_snapshot_is_the_newest(store: Store) -> None:
+    inc = await shard(store)
+    assert (await store.standing(inc, "alice")).snapshot_version == 0
+    for version in (4, 6, 5):
+        await store.put_snapshots(inc, [at(version)])
+    assert (await store.standing(inc, "alice")).snapshot_version == 6
+    assert (await store.standing(inc)).snapshot_version == 0
+
+
 async def test_many_players_in_one_call(store: Store) -> None:
     inc = await shard(store)
     records = [SnapshotRecord(f"p{number}", 7, b"s" * 500, b"w" * 5_000) for number in range(500)]

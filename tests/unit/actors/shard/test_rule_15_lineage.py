@@ -14,7 +14,7 @@ from actors.shard.lineage import Ring
 from snapshots.contract import GENESIS, NO_TALLIES, LogHead, Standing, next_hash
 from snapshots.errors import LineageChanged, StoreRefused, StoreUnavailable
 from tests.support.faulty_store import FaultyStore
-from tests.support.shard_harness import OWNER, Desk, desk, eventually, spin
+from tests.support.shard_harness import OWNER, Desk, desk, eventually, snapshotter_of, spin
 
 RING_BYTES = 1_000_000
 
@@ -199,6 +199,29 @@ async def test_rule_15_a_shard_that_was_suspended_gives_back_what_only_it_has(tm
         table.store.refusing.clear()
         await table.shard.context.committer.follow_lineage()
         assert await log_of(table) == before
+
+
+async def test_rule_15_a_store_that_lost_snapshots_gets_the_tail_and_a_successor(tmp_path: Path) -> None:
+    """Memory counts on snapshots that are gone: whoever was dropped would be loaded at an older version."""
+    async with table_with_ring(tmp_path) as table:
+        await snapshotter_of(table.shard).round()
+        before = await log_of(table)
+        file = sqlite3.connect(tmp_path / "shard-s0.db", isolation_level=None)
+        file.executescript("DELETE FROM snapshots; UPDATE logs SET checkpoint_seq = 0")
+        file.close()
+        forget(table, tmp_path, 2)
+        outcome = await table.ask("alice", "next", spin())
+        assert isinstance(outcome, Unavailable) and outcome.code == "outcome_unknown"
+        assert "lost snapshots" in table.ended[0]
+        assert await log_of(table) == before
+
+
+async def test_rule_15_a_store_that_has_the_last_snapshot_has_them_all(tmp_path: Path) -> None:
+    async with table_with_ring(tmp_path) as table:
+        await snapshotter_of(table.shard).round()
+        forget(table, tmp_path, 2)
+        assert (await table.ask("alice", "next", spin())).answer.balance.real == 940
+        assert table.ended == []
 
 
 def filled(ring: Ring, payloads: list[bytes]) -> list[LogHead]:
