@@ -4,6 +4,9 @@ import msgspec
 
 from snapshots.archive.place import ArchivePlace
 
+SHARDS_MAX = 64
+"""Shards of one Croupier, without those of dedicated players."""
+
 
 class ShardSettings(msgspec.Struct, frozen=True):
     """How one shard process behaves."""
@@ -74,6 +77,16 @@ class SupervisorSettings(msgspec.Struct, frozen=True):
     term_lease_ms: int = 5_000
     """How long an instance that was killed keeps others from its store. Ray restarts a supervisor faster than that."""
     term_renew_ms: int = 1_000
+    move_slots_max: int = 8
+    """Slots that change shards in one step of an operation; fewer if many players live in them."""
+    move_players_max: int = 256
+    """About so many players in memory change shards in one step, but at least the players of one slot."""
+    move_rest_ms: int = 50
+    """Between two steps, so that players who stay are not sent to look for their shard all the time."""
+    operation_tries: int = 10
+    """An operation that fails so often in a row, without a step forward, has failed."""
+    operation_rest_ms: int = 500
+    """How long it waits before it tries again."""
 
 
 class ReaderPlan(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from croupier.catalog_command import add_catalog
 from croupier.facts_command import add_facts
 from croupier.integrations import IntegrationsInvalid
 from croupier.integrations_command import add_integrations, add_integrations_file
+from croupier.live_command import add_live
 from croupier.readers_command import add_readers
 from croupier.report_command import add_report
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_gateway(commands.add_parser("gateway", help="start one more gateway for a running Croupier; needs no Ray"))
     _add_demo(commands.add_parser("demo", help="play 20 000 spins, kill a shard half-way, reconcile every balance"))
     _add_status(commands.add_parser("status", help="show shards, epochs, slots and players of a running Croupier"))
+    add_live(commands)
     add_catalog(commands.add_parser("catalog", help="check, deploy and translate a catalog folder"))
     add_audit(commands.add_parser("audit", help="verify an archive, its receipts and every balance"))
     add_integrations(commands.add_parser("integrations", help="check integrations.yaml"))

@@ -9,11 +9,10 @@ from typing import get_args
 
 import msgspec
 
-from actors.settings import ClientSettings, ShardSettings, SupervisorSettings
+from actors.settings import SHARDS_MAX, ClientSettings, ShardSettings, SupervisorSettings
 from gateway.settings import AuthMode, GatewaySettings, bind_allowed
 from snapshots.archive.place import ArchivePlace
 
-SHARDS_MAX = 64
 GATEWAYS_MAX = 64
 ORPHAN_AFTER_S_MAX = 3_600
 SECRET_CHARS_MIN = 16

@@ -18,6 +18,7 @@ from gateway.figures import HouseFigures
 from gateway.four_eyes.approvals import Approvals
 from gateway.http.errors import FieldError, Refused, RefusedByPlayer, invalid, invalid_field, method_not_allowed
 from gateway.http.wire import head_as_get
+from gateway.live_operations import OperationsPort
 from gateway.metrics import GatewayMetrics
 from gateway.openapi import document
 from gateway.ports import (
@@ -102,13 +103,14 @@ def create_app(
     readers: ReadersPort | None = None,
     reports: ReportsPort | None = None,
     history: HistoryPort | None = None,
+    operations: OperationsPort | None = None,
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and all ports belong to the caller.
 
     The caller runs `app.state.parts.recording`, which writes what no answer waits for.
 
-    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers`, `reports` or
-    `history` nobody can ask them.
+    `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers`, `reports`,
+    `history` or `operations` nobody can ask for them.
     """
     metrics = GatewayMetrics()
     recording = Recording(control_log, metrics)
@@ -127,6 +129,7 @@ def create_app(
         readers=readers,
         reports=reports,
         history=history,
+        operations=operations,
     )
     app.state.metrics = metrics
     app.state.figures = HouseFigures(cluster, control, control_log)

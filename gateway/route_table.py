@@ -7,7 +7,7 @@ from gateway.routes.bonuses import routes as bonuses
 from gateway.routes.catalogs import campaigns
 from gateway.routes.catalogs import routes as catalogs
 from gateway.routes.loyalty import routes as loyalty
-from gateway.routes.operations import readers, sandbox, webhooks
+from gateway.routes.operations import live, readers, sandbox, webhooks
 from gateway.routes.operations import routes as operations
 from gateway.routes.players import activity, withdrawals
 from gateway.routes.players import routes as players
@@ -23,6 +23,7 @@ MODULES: Final = (
     campaigns,
     catalogs,
     operations,
+    live,
     readers,
     webhooks,
     receipts,

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from actors.background.snapshotter import Snapshotter
 from actors.routing.owner_of import slot_of
@@ -32,6 +33,8 @@ class SlotMoves:
         arrive: Callable[[str], Awaitable[None]],
     ) -> None:
         self._context, self._snapshotter, self._facts, self._arrive = context, snapshotter, facts, arrive
+        self.paused_ms = 0
+        """For how long the players who left last had no shard, until the table named the gainer."""
 
     async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
         """Hands the slots (and dedicated players) over to `gainer`; answers this shard's incarnation under its new
@@ -42,8 +45,14 @@ class SlotMoves:
         StoreUnavailable before the transaction, Fenced if the term is over. If the shard itself is fenced, its
         incarnation ends, too.
         """
-        context = self._context
         await self._bring_in(set(slots), set(dedicated))
+        async with self._snapshotter.undisturbed():  # or a round of all players would be waited out by those who leave
+            await self._write_ahead(set(slots), set(dedicated))
+            return await self._hand_over(term, slots, dedicated, gainer)
+
+    async def _hand_over(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
+        """From the moment on from which the players wait."""
+        context, began = self._context, time.monotonic()
         context.ownership.give_up(slots, dedicated)
         try:
             versions = await self._drain(set(slots), set(dedicated))
@@ -56,6 +65,7 @@ class SlotMoves:
         except Fenced as refusal:
             await self._take_back_unless_fenced(slots, dedicated, refusal)
             raise
+        self.paused_ms = round((time.monotonic() - began) * 1000)
         return context.inc
 
     async def _take_back_unless_fenced(self, slots: Sequence[int], dedicated: Sequence[str], refusal: Fenced) -> None:
@@ -76,10 +86,14 @@ class SlotMoves:
         """Players of the slots that this shard holds anything of, in memory or in a log."""
         context = self._context
         held = {*context.residents.by_id, *context.residents.dirty, *context.tails.players()}
-        table = context.ownership.dedicated
+        return sorted(self._of(held, slots, dedicated))
+
+    def _of(self, held: Iterable[str], slots: set[int], dedicated: set[str]) -> list[str]:
+        """Those of the players who belong to the slots, or are among the dedicated ones."""
+        table = self._context.ownership.dedicated
         return [
             player_id
-            for player_id in sorted(held)
+            for player_id in held
             if player_id in dedicated or (slot_of(player_id) in slots and player_id not in table)
         ]
 
@@ -91,13 +105,21 @@ class SlotMoves:
         for player_id in self._leaving(slots, dedicated):
             await self._arrive(player_id)
 
+    async def _write_ahead(self, slots: set[int], dedicated: set[str]) -> None:
+        """Snapshots the players while they still play, so that little is left to write once they wait."""
+        try:
+            await self._snapshotter.clean_now(self._of(self._context.residents.dirty, slots, dedicated))
+        except Fenced as refusal:
+            await self._take_back_unless_fenced((), (), refusal)
+            raise
+
     async def _drain(self, slots: set[int], dedicated: set[str]) -> dict[str, int]:
         """Makes every player of the slots durable and snapshotted, and drops them; answers their versions."""
         context = self._context
         await self._facts.until_caught_up()
         await context.committer.until_idle()
         leaving = self._leaving(slots, dedicated)
-        await self._snapshotter.clean([player_id for player_id in leaving if player_id in context.residents.dirty])
+        await self._snapshotter.clean_now([player_id for player_id in leaving if player_id in context.residents.dirty])
         versions = {}
         for player_id in leaving:
             resident = context.residents.by_id.get(player_id)

@@ -10,7 +10,8 @@ when somebody waits for it to end, or when the log has grown by a round's worth 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
@@ -97,15 +98,25 @@ class Snapshotter:
 
         A player that goes on playing meanwhile, or can't be loaded, stays dirty: the caller looks.
         """
+        async with self.undisturbed():
+            await self.clean_now(player_ids)
+
+    @asynccontextmanager
+    async def undisturbed(self) -> AsyncIterator[None]:
+        """Within it no round begins; one that is under way hurries to its end first."""
         self._waiting += 1
         try:
             async with self._rounds:
-                owing = list(player_ids)
-                for _ in range(CLEAN_TRIES):
-                    await self._write(owing)
-                    owing = [player_id for player_id in owing if player_id in self._context.residents.dirty]
+                yield
         finally:
             self._waiting -= 1
+
+    async def clean_now(self, player_ids: Sequence[str]) -> None:
+        """As `clean`, for whoever is undisturbed already."""
+        owing = list(player_ids)
+        for _ in range(CLEAN_TRIES):
+            await self._write(owing)
+            owing = [player_id for player_id in owing if player_id in self._context.residents.dirty]
 
     async def _write(self, player_ids: Sequence[str]) -> None:
         size = self._context.settings.snapshot_batch

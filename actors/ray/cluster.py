@@ -2,17 +2,26 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import ray
 from ray.exceptions import RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.host.processes import kill_if_here
 from actors.ray.deployment import ACTOR_OPTIONS
 from actors.ray.shard_actor import shard_actor
-from actors.supervision.ports import ActivationFailed, Identity, ShardDied, ShardHandle, SlotMoveFailed
+from actors.supervision.ports import (
+    ActivationFailed,
+    Identity,
+    NotDrained,
+    Released,
+    ShardDied,
+    ShardHandle,
+    SlotMoveFailed,
+)
 from snapshots.contract import Incarnation, Owner
 
 
@@ -36,12 +45,12 @@ class RayShard:
         await self.identity()
         return activated
 
-    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
+    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Released:
         try:
             moved = await self._call("release", term, list(slots), list(dedicated), gainer)
         except RayTaskError as failure:
             raise SlotMoveFailed(str(failure.cause)) from failure
-        return msgspec.msgpack.decode(moved, type=Incarnation)
+        return msgspec.msgpack.decode(moved, type=Released)
 
     async def gain(self) -> None:
         try:
@@ -52,7 +61,10 @@ class RayShard:
             ) from failure
 
     async def drain(self) -> None:
-        await self._call("drain")
+        try:
+            await self._call("drain")
+        except RayTaskError as failure:
+            raise NotDrained(str(failure.cause)) from failure
 
     async def dead(self) -> None:
         try:
@@ -81,11 +93,28 @@ class RayCluster:
 
     def __init__(self, deployment: bytes) -> None:
         self._deployment = deployment
+        self._turn = 0
 
-    def launch(self) -> ShardHandle:
+    def launch(self, avoided: Collection[str] = ()) -> ShardHandle:
         name = f"shard-{secrets.token_hex(4)}"
-        options = {**ACTOR_OPTIONS, "max_restarts": 0, "max_concurrency": 8, "scheduling_strategy": "SPREAD"}
+        options = {
+            **ACTOR_OPTIONS,
+            "max_restarts": 0,
+            "max_concurrency": 8,
+            "scheduling_strategy": self._place(avoided),
+        }
         return RayShard(shard_actor.options(name=name, **options).remote(self._deployment))
+
+    def _place(self, avoided: Collection[str]) -> Any:
+        """Spread over all nodes; over those that are not avoided, in turn, if there are such."""
+        left = sorted(node for node in _nodes() if node not in avoided) if avoided else []
+        if not left:
+            return "SPREAD"
+        self._turn += 1
+        return NodeAffinitySchedulingStrategy(left[self._turn % len(left)], soft=False)
+
+    async def nodes(self) -> Mapping[str, str]:
+        return await asyncio.to_thread(_nodes)
 
     async def existing(self) -> list[ShardHandle]:
         found: list[ShardHandle] = []
@@ -96,3 +125,12 @@ class RayCluster:
                 except ValueError:
                     continue  # it died between the two calls
         return found
+
+
+def _nodes() -> dict[str, str]:
+    """Living nodes with a CPU: a head started with none hosts nothing."""
+    return {
+        node["NodeID"]: node["NodeManagerAddress"]
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"] and node["Resources"].get("CPU", 0) > 0
+    }

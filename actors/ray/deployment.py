@@ -36,3 +36,8 @@ class Deployment(msgspec.Struct, frozen=True):
 def node_address() -> str:
     """The address of this node within the Ray cluster."""
     return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+
+
+def node_id() -> str:
+    """The name of this node within the Ray cluster: another one each time that Ray is started on it."""
+    return str(ray.get_runtime_context().get_node_id())

@@ -15,7 +15,7 @@ import ray
 from actors.host.garbage import rarely_collect_garbage
 from actors.host.loop_thread import LoopThread
 from actors.host.processes import this_process
-from actors.ray.deployment import Deployment, encode, node_address
+from actors.ray.deployment import Deployment, encode, node_address, node_id
 from actors.supervision.ports import Identity
 from actors.supervision.shard_process import ShardProcess
 from snapshots.contract import Incarnation
@@ -44,15 +44,16 @@ class PlayerShard:
         self._thread.loop.call_later(0.2, os._exit, EXIT_FENCED)
 
     def identity(self) -> bytes:
-        return encode(Identity(this_process(), self._incarnation))
+        return encode(Identity(this_process(), self._incarnation, node_id()))
 
     def activate(self, shard_id: str) -> bytes:
         self._incarnation = self._thread.call(self._process.activate(shard_id))
         return encode(self._incarnation)
 
     def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> bytes:
-        self._incarnation = self._thread.call(self._process.release(term, slots, dedicated, gainer))
-        return encode(self._incarnation)
+        released = self._thread.call(self._process.release(term, slots, dedicated, gainer))
+        self._incarnation = released.incarnation
+        return encode(released)
 
     def gain(self) -> None:
         self._thread.call(self._process.gain())

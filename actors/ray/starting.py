@@ -90,6 +90,14 @@ class RunningSupervisor:
         """See `Supervisor.move`."""
         ray.get(self._actor.move.remote(list(slots), gainer), timeout=STOP_TIMEOUT_S)
 
+    def handed_over(self) -> bool:
+        """See `Supervisor.handed_over`. True also if the supervisor does not answer."""
+        try:
+            over: bool = ray.get(self._actor.handed_over.remote(), timeout=LOST_TIMEOUT_S)
+        except (GetTimeoutError, RayActorError):
+            return True
+        return over
+
     def stop(self) -> None:
         """Drains everything; the shards are gone when it returns.
 

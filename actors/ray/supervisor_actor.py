@@ -78,6 +78,10 @@ class Supervisor:
         """Moves slots to a live shard."""
         self._thread.call(self._running().move(slots, gainer))
 
+    def handed_over(self) -> bool:
+        """See `SupervisorProcess.handed_over`."""
+        return self._process is None or self._process.handed_over()
+
     def stop(self) -> None:
         """Drains all shards and ends their processes."""
         if self._process is not None or self._lost is None:

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from actors.routing.asking_readers import reader_states
 from actors.routing.client import ShardClient
+from actors.wire.cluster_requests import ClusterReport, ClusterStatus, Operation
 from actors.wire.frames import ReaderState, ShardReport
 from snapshots.contract import Routing, ShardRow
 
@@ -25,6 +27,7 @@ class ClusterView:
         self._client, self._gateway_target = client, gateway_target
         self._reports: dict[str, ShardReport] = {}
         self._readers: Sequence[ReaderState] = ()
+        self._cluster = ClusterReport(None, {})
 
     async def run(self) -> None:
         """Asks every shard about itself, and the supervisor about readers, every two seconds."""
@@ -32,7 +35,7 @@ class ClusterView:
             rows = list(self._routing.shards.values()) if self._routing else []
             reports = await asyncio.gather(*(self._ask(row) for row in rows if row.address is not None))
             self._reports = {report.shard_id: report for report in reports if report is not None}
-            self._readers = await self._ask_readers()
+            self._readers, self._cluster = await asyncio.gather(self._ask_readers(), self._ask_cluster())
             await asyncio.sleep(REFRESH_S)
 
     async def _ask(self, row: ShardRow) -> ShardReport | None:
@@ -41,6 +44,16 @@ class ClusterView:
         except (OSError, TimeoutError) as failure:
             log.info("shard %s does not report: %s", row.shard_id, failure)
             return None
+
+    async def _ask_cluster(self) -> ClusterReport:
+        """What the supervisor says of operations and nodes; what it said last while it does not answer."""
+        supervisor = self._routing.supervisor if self._routing is not None else None
+        try:
+            answer = await self._client.control(supervisor, ClusterStatus(), REPORT_TIMEOUT_S)
+        except (OSError, TimeoutError) as failure:
+            log.info("the supervisor does not report on operations: %s", failure)
+            return self._cluster
+        return answer if isinstance(answer, ClusterReport) else self._cluster
 
     async def _ask_readers(self) -> Sequence[ReaderState]:
         if self._routing is None or self._routing.supervisor is None:
@@ -68,10 +81,16 @@ class ClusterView:
         """The JSON of `GET /cluster`."""
         routing = self._routing
         if routing is None:
-            return {"term": 0, "shards": [], "dedicated": {}, "readers": []}
+            return {"term": 0, "shards": [], "dedicated": {}, "readers": [], "operation": None}
         shards = [self._shard(routing, row) for row in routing.shards.values() if row.owner is not None]
-        readers = [_reader(state) for state in self._readers]
-        return {"term": routing.term, "shards": shards, "dedicated": dict(routing.dedicated), "readers": readers}
+        operation = self._cluster.operation
+        return {
+            "term": routing.term,
+            "shards": shards,
+            "dedicated": dict(routing.dedicated),
+            "readers": [_reader(state) for state in self._readers],
+            "operation": None if operation is None else operation_json(operation),
+        }
 
     def _shard(self, routing: Routing, row: ShardRow) -> dict[str, Any]:
         report = self._reports.get(row.shard_id)
@@ -79,6 +98,7 @@ class ClusterView:
             "shard_id": row.shard_id,
             "epoch": row.epoch,
             "serving": row.address is not None,
+            "node": self._cluster.nodes.get(row.shard_id) or None,
             "pid": row.owner.pid if row.owner else None,
             "address": f"{row.address.host}:{row.address.port}" if row.address else None,
             "slots": sum(shard_id == row.shard_id for shard_id in routing.slots),
@@ -99,6 +119,29 @@ class ClusterView:
                 labels = {"job": "croupier-reader", "reader": state.name}
                 targets.append({"targets": [f"{state.host}:{state.metrics_port}"], "labels": labels})
         return targets
+
+
+def operation_json(operation: Operation) -> dict[str, Any]:
+    """The JSON of a live operation."""
+    return {
+        "number": operation.number,
+        "kind": operation.kind,
+        "asked": operation.asked,
+        "by": operation.by,
+        "state": operation.state,
+        "trouble": operation.trouble or None,
+        "began_at": _rfc3339(operation.began_ms),
+        "ended_at": _rfc3339(operation.ended_ms) if operation.ended_ms else None,
+        "slots_moved": operation.slots_moved,
+        "slots_left": operation.slots_left,
+        "shards_done": operation.shards_done,
+        "shards_left": operation.shards_left,
+        "longest_wait_ms": operation.longest_wait_ms,
+    }
+
+
+def _rfc3339(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _reader(state: ReaderState) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the supervisor needs from whatever runs shard processes. Ray is behind it in production."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -13,6 +13,15 @@ class Identity(msgspec.Struct, frozen=True):
 
     owner: Owner
     incarnation: Incarnation | None
+    node: str = ""
+    """The node of the cluster that it runs on; "" if there are no nodes."""
+
+
+class Released(msgspec.Struct, frozen=True):
+    """A shard has given slots away. Their players had no shard for `paused_ms` until the table named the gainer."""
+
+    incarnation: Incarnation
+    paused_ms: int
 
 
 class ShardHandle(Protocol):
@@ -24,14 +33,14 @@ class ShardHandle(Protocol):
     async def activate(self, shard_id: str) -> Incarnation:
         """The process becomes the shard. Raises ActivationFailed with a sentence for the operator."""
 
-    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
+    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Released:
         """The process gives slots away. Raises SlotMoveFailed; then it still owns them."""
 
     async def gain(self) -> None:
         """The process looks up which slots it has gained."""
 
     async def drain(self) -> None:
-        """The process makes everything durable, retires and may be killed."""
+        """The process makes everything durable, retires and may be killed. Raises NotDrained."""
 
     async def dead(self) -> None:
         """Returns when the process is known to be dead or has retired, never before."""
@@ -46,8 +55,14 @@ class ShardHandle(Protocol):
 class Cluster(Protocol):
     """Where shard processes come from. It places and starts them; it restarts nothing by itself."""
 
-    def launch(self) -> ShardHandle:
-        """Starts a process; it is ready when `identity` answers."""
+    def launch(self, avoided: Collection[str] = ()) -> ShardHandle:
+        """Starts a process on a node that is not avoided; it is ready when `identity` answers.
+
+        If all nodes are avoided, any will do.
+        """
+
+    async def nodes(self) -> Mapping[str, str]:
+        """The living nodes that processes may be started on: the address of each, by its name."""
 
     async def existing(self) -> list[ShardHandle]:
         """Processes started by an earlier supervisor that still run."""
@@ -63,3 +78,7 @@ class ActivationFailed(Exception):
 
 class SlotMoveFailed(Exception):
     """The slots stay where they were. The message says why."""
+
+
+class NotDrained(Exception):
+    """The process could not make everything durable. The message says why."""

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from actors.background.due_sweep import DueSweep
 from actors.background.due_work import Scheduler
+from actors.background.slot_counts import players_by_slot
 from actors.background.slot_moves import SlotMoves
 from actors.background.snapshotter import Snapshotter
 from actors.background.store_fill import StoreFill
@@ -25,6 +26,8 @@ from actors.shard.context import ShardContext
 from actors.shard.ownership import Ownership
 from actors.shard.shard import Shard
 from actors.stored_catalogs import read_catalog
+from actors.supervision.ports import Released
+from actors.wire.cluster_requests import CountSlots, SlotCounts
 from actors.wire.connection import Connection
 from actors.wire.controls import Controls
 from actors.wire.frames import (
@@ -158,6 +161,8 @@ class ShardProcess:
         assert shard is not None and scheduler is not None and due_sweep is not None
         if isinstance(body, ShardStatus):
             return shard.report()
+        if isinstance(body, CountSlots):
+            return SlotCounts(await players_by_slot(shard.context))
         if isinstance(body, PrepareCatalog):
             await shard.swap.prepare(body.number, body.version, body.due_since_ms)
         elif isinstance(body, FinishCatalog):
@@ -234,11 +239,12 @@ class ShardProcess:
 
     # --- moves
 
-    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Incarnation:
+    async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Released:
         """Gives slots to another shard (see `SlotMoves.release`)."""
         assert self._moves is not None
         async with self._moving:
-            return await self._moves.release(term, slots, dedicated, gainer)
+            moved = await self._moves.release(term, slots, dedicated, gainer)
+            return Released(moved, self._moves.paused_ms)
 
     async def gain(self) -> None:
         """Takes over the slots and players that the table gives to this shard by now."""

@@ -9,6 +9,16 @@ from typing import Final, Protocol, get_args
 import msgspec
 
 from actors.outcome import Unavailable, UnavailableCode
+from actors.wire.cluster_requests import (
+    ChangeCluster,
+    ClusterReport,
+    ClusterStatus,
+    CountSlots,
+    NotPossible,
+    OperationBegun,
+    SlotCounts,
+)
+from actors.wire.cluster_requests import Keyed as Keyed
 from engine.commands import CommandBody
 from engine.queries import QueryBody
 
@@ -48,13 +58,6 @@ class SetClock(msgspec.Struct, frozen=True, array_like=True, tag="set_clock"):
     """Supervisor → shard: the sandbox clock runs ahead so far; answered when all work due by then is done."""
 
     offset_ms: int
-
-
-class Keyed(msgspec.Struct, frozen=True, array_like=True):
-    """What makes a control request one: digests of its caller and key, and of what it asks."""
-
-    key: bytes
-    content: bytes
 
 
 class DeployCatalog(msgspec.Struct, frozen=True, array_like=True, tag="deploy_catalog"):
@@ -171,11 +174,24 @@ class ShardReport(msgspec.Struct, frozen=True, array_like=True, tag="shard_repor
     needs_logs: tuple[str, ...]
 
 
-ShardControl = ShardStatus | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock
-SupervisorControl = DeployCatalog | AdvanceClock | ReadersStatus | AskReader
+ShardControl = ShardStatus | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock | CountSlots
+SupervisorControl = DeployCatalog | AdvanceClock | ReadersStatus | AskReader | ChangeCluster | ClusterStatus
 ControlBody = ShardControl | SupervisorControl
 ControlAnswer = (
-    ShardReport | Deployed | Overtaken | ClockSet | TimeEnds | KeyTaken | ReaderSaid | ReadersReport | Done | Failed
+    ShardReport
+    | Deployed
+    | Overtaken
+    | ClockSet
+    | TimeEnds
+    | KeyTaken
+    | ReaderSaid
+    | ReadersReport
+    | OperationBegun
+    | NotPossible
+    | ClusterReport
+    | SlotCounts
+    | Done
+    | Failed
 )
 CONTROL = frozenset(get_args(ControlBody))
 """Bodies that carry no player: answered by the process itself, whatever the epoch, as `Kind.REPORT`."""

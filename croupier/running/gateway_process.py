@@ -18,6 +18,7 @@ from croupier.explaining.pipe import Begin
 from croupier.integrations import load_integrations
 from croupier.integrations.plans import archive_of
 from croupier.integrations.topics import event_topics
+from croupier.running.asked_operations import AskedOperations
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.control_log import StoredControlLog
 from croupier.running.proposals import StoredProposals
@@ -69,6 +70,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         readers=AskedReaders(client),
         reports=reports,
         history=history,
+        operations=AskedOperations(client),
     )
     app.state.metrics.registry.register(reports.unreconciled)
     recording: Recording = app.state.parts.recording

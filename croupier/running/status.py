@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 TIMEOUT_S = 5
+NODE_CHARS = 12
+"""Of a node's name, which is longer than a table is wide."""
 
 
 def show_status(url: str, token: str | None) -> int:
@@ -29,7 +31,19 @@ def show_status(url: str, token: str | None) -> int:
     console.print(_table(cluster))
     if cluster.get("readers"):
         console.print(_readers(cluster["readers"]))
+    if cluster.get("operation"):
+        print(f"operation {cluster['operation']['number']}, {progress(cluster['operation'])}")
     return 0 if cluster["shards"] and all(shard["serving"] for shard in cluster["shards"]) else 1
+
+
+def progress(operation: dict[str, Any]) -> str:
+    """One line: how far a live operation is."""
+    parts = [f"{operation['slots_moved']} slots moved, {operation['slots_left']} left"]
+    if operation["shards_done"] or operation["shards_left"]:
+        parts.append(f"{operation['shards_done']} shards replaced, {operation['shards_left']} left")
+    if operation["trouble"]:
+        parts.append(f"waits: {operation['trouble']}" if operation["state"] == "running" else operation["trouble"])
+    return f"{operation['asked']}: {operation['state']}; " + "; ".join(parts)
 
 
 def _detail(refused: HTTPError) -> str:
@@ -54,8 +68,9 @@ def _readers(readers: list[dict[str, Any]]) -> Table:
 def _table(cluster: dict[str, Any]) -> Table:
     table = Table(title=f"Supervisor term {cluster['term']}", title_justify="left")
     columns = ("shard_id", "epoch", "serving", "pid", "address", "slots", "resident_players", "pending_entries")
-    for name in columns:
+    for name in (*columns, "node"):
         table.add_column(name.replace("_", " "))
     for shard in cluster["shards"]:
-        table.add_row(*("–" if shard[name] is None else str(shard[name]) for name in columns))
+        node = (shard.get("node") or "–")[:NODE_CHARS]
+        table.add_row(*("–" if shard[name] is None else str(shard[name]) for name in columns), node)
     return table

@@ -46,6 +46,7 @@ _T = TypeVar("_T")
 
 GATEWAY_START_TIMEOUT_S = 60
 LOST_LOOK_S = 0.5
+HAND_OVER_MAX_S = 60.0
 RAY_ENVIRONMENT = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 """Without this, Ray workers start at nice 15, and shards would be the last to get a CPU."""
 
@@ -322,9 +323,18 @@ def run_until_signalled(settings: Settings, announce: Callable[[str], None]) -> 
     while lost is None and not stop.wait(LOST_LOOK_S):
         lost = running.supervisor.lost()
     _tell(settings, "stopping" if lost is None else "taken over by another", {})
+    if lost is not None:
+        _await_handover(running.supervisor, stop)
     running.stop()
     if lost is not None:
         raise TakenOver(f"another Croupier has taken over the store, so this one has stopped: {lost}")
+
+
+def _await_handover(supervisor: "RunningSupervisor", stop: threading.Event) -> None:
+    """The successor claims shard by shard; shards that it has not claimed yet, and gateways, serve on until then."""
+    until = time.monotonic() + HAND_OVER_MAX_S
+    while not supervisor.handed_over() and time.monotonic() < until and not stop.wait(LOST_LOOK_S):
+        pass
 
 
 def _tell(settings: Settings, event: str, told: Mapping[str, object]) -> None:

@@ -118,11 +118,43 @@ class MetricTargetJson(Json):
     labels: dict[str, str]
 
 
+class OperationJson(Json):
+    """A live operation. `state` is `running`, `done` or `failed`; `trouble` says why it waits, or has failed.
+
+    `slots_left` still have to move, `shards_left` to be replaced. `longest_wait_ms` is the longest for which a group of
+    players had no shard while their slots moved.
+    """
+
+    number: int
+    kind: Literal["scale", "drain", "rolling_restart", "rebalance"]
+    asked: str
+    by: str
+    state: Literal["running", "done", "failed"]
+    trouble: str | None
+    began_at: str
+    ended_at: str | None
+    slots_moved: int
+    slots_left: int
+    shards_done: int
+    shards_left: int
+    longest_wait_ms: int
+
+
+class OperationBegunJson(Json):
+    """The operation as it stands; it goes on by itself. `replayed`: it had been begun before under the same key."""
+
+    operation: OperationJson
+    replayed: bool
+
+
 class ClusterJson(Json):
-    """Shards, epochs, slots and players as this gateway knows them, and the readers of the journal."""
+    """Shards, epochs, slots and players as this gateway knows them, the readers of the journal, and the live operation
+    that runs, or ran last.
+    """
 
     shards: list[dict[str, Any]]
     readers: list[dict[str, Any]] = []
+    operation: OperationJson | None = None
 
 
 class ProblemError(Json):

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from actors.settings import SHARDS_MAX
 from engine import identifiers
 from engine.amounts import AMOUNT_MAX
 from engine.calendar import LATEST_MS
@@ -24,6 +25,8 @@ ADVANCE_SECONDS_MAX = 10 * 365 * 86_400
 """Ten years, for one step of the sandbox clock."""
 REPLAYED_IDS_MAX = 100
 """Events that one replay may name."""
+MEMBER = r"^[A-Za-z0-9][A-Za-z0-9.:_-]{0,127}$"
+"""A shard, or a node by its name or address."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ONE_LINE: dict[str, Any] = {"pattern": r"^[^\x00-\x1f\x7f]*$"}
 _ADDRESS: dict[str, Any] = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}], "minLength": 2}
@@ -239,3 +242,18 @@ class ClockRequest(RequestModel):
     """`POST /sandbox/clock`."""
 
     advance_seconds: Annotated[int, Field(ge=1, le=ADVANCE_SECONDS_MAX)]
+
+
+class ScaleRequest(RequestModel):
+    """`POST /cluster/scale`: so many shards, without those of dedicated players."""
+
+    shards: Annotated[int, Field(ge=1, le=SHARDS_MAX)]
+
+
+class DrainRequest(RequestModel):
+    """`POST /cluster/drain`: either a shard or a node; a node by its name, the first six characters of it, or its
+    address.
+    """
+
+    shard: Annotated[str, Field(pattern=MEMBER)] | None = None
+    node: Annotated[str, Field(pattern=MEMBER)] | None = None

@@ -48,6 +48,7 @@ TABLE: Final[dict[str, Row]] = {
     "flag_not_found": Row(404, "Nothing is flagged under this id", "refresh"),
     "approval_not_found": Row(404, "No operation waits under this id", "refresh"),
     "reader_not_found": Row(404, "No such reader of the journal", "fix_request"),
+    "shard_not_found": Row(404, "No such shard or node", "fix_request"),
     "webhook_not_found": Row(404, "No such webhook endpoint", "fix_request"),
     "replay_impossible": Row(409, "The events can't be sent again", "fix_request"),
     "report_not_found": Row(404, "No such report", "fix_request"),

@@ -21,6 +21,7 @@ from gateway.documents.visible import visible
 from gateway.four_eyes.approvals import Approvals, Waiting
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
 from gateway.http.wire import HeaderMap, HttpRequest, sent_method, target
+from gateway.live_operations import OperationsPort
 from gateway.ports import ClusterPort, ControlLogPort, ControlPort, HistoryPort, ReadersPort, ReportsPort
 from gateway.recording.changes import change, subject_of
 from gateway.recording.changes import wanted as wanted_by
@@ -53,6 +54,7 @@ class GatewayParts:
         readers: ReadersPort | None = None,
         reports: ReportsPort | None = None,
         history: HistoryPort | None = None,
+        operations: OperationsPort | None = None,
     ) -> None:
         self.routes = routes
         self.players = players
@@ -66,6 +68,7 @@ class GatewayParts:
         self.readers = readers
         self.reports = reports
         self.history = history
+        self.operations = operations
 
 
 class Call:

@@ -24,6 +24,7 @@ class Load:
         self._players = [DemoPlayer(who, who, game_server, platform, self.tally) for who in self.player_ids]
         self._thread = threading.Thread(target=self._run, args=(self._play,), name="load")
         self._failure: BaseException | None = None
+        self._clients: list[Client] = []
 
     def __enter__(self) -> "Load":
         self._thread.start()
@@ -49,6 +50,16 @@ class Load:
     def retries(self) -> int:
         """How often a request had to be repeated, because it was refused for the moment or not answered."""
         return self._meter.retries
+
+    def longest_s(self) -> float:
+        """The longest that anybody has waited for the answer to a spin, seconds."""
+        return max(self._meter.latencies)
+
+    def moves_to(self, server: CroupierUp) -> None:
+        """Whoever loses its connection from now on connects to this server."""
+        self._server = server
+        for client in self._clients:
+            client._host, client._port = server.host, server.port
 
     def killed(self) -> None:
         """From now on it is noted when each player is answered again."""
@@ -81,7 +92,7 @@ class Load:
 
     async def _all(self, what: Callable[[Client, DemoPlayer], Awaitable[None]]) -> None:
         server = self._server
-        clients = [Client(server.host, server.port, self._meter, PATIENCE_S) for _ in self._players]
+        clients = self._clients = [Client(server.host, server.port, self._meter, PATIENCE_S) for _ in self._players]
         playing = asyncio.gather(*(what(client, player) for client, player in zip(clients, self._players, strict=True)))
         watching = asyncio.create_task(self._cancel_when_aborted(playing))
         try:

@@ -25,6 +25,7 @@ from engine.commands import (
 )
 from engine.queries import GetPlayer, QueryBody
 from engine.rejections import Rejection
+from engine.state.window import REMEMBERED_MAX
 from snapshots.contract import Routing
 from snapshots.errors import StoreError
 from tests.simulation.world import Wire, World
@@ -157,12 +158,17 @@ class Customer:
         outcome = await self.outcome(asked.player_id, asked.command_id, asked.body, tries or self._rng.randrange(1, 9))
         if isinstance(outcome, Answered):
             self._on_answer(asked, outcome)
-        elif isinstance(outcome, Rejection):
+        elif isinstance(outcome, Rejection) and not self._forgotten(asked, outcome):
             # A bet that was accepted and rolled back since is refused; anything else that was accepted never is.
             assert asked.answer is None or outcome.code == "rolled_back", (asked, outcome)
             assert outcome.code not in ("idempotency_conflict", "already_processed"), (asked, outcome)
             assert outcome.code != "player_not_found" or not known, (asked, outcome)
             asked.refused = outcome.code
+
+    def _forgotten(self, asked: Asked, outcome: Rejection) -> bool:
+        """A player remembers the answers to so many commands; of an older one it knows only that it was accepted."""
+        entries = len(self._world.journal.of(asked.player_id))
+        return asked.answer is not None and outcome.code == "already_processed" and entries > REMEMBERED_MAX
 
     def _on_answer(self, asked: Asked, outcome: Answered) -> None:
         if isinstance(asked.body, Spin):

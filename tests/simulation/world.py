@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import random
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,7 +71,7 @@ class World:
                     patch.setattr(module, name, clock)
         patch.setattr("actors.supervision.shard_process.this_process", RUNNING.get)
         patch.setattr("actors.supervision.shard_process.is_gone", self.is_gone)
-        patch.setattr("actors.supervision.supervisor.is_gone", self.is_gone)
+        patch.setattr("actors.supervision.beginning.is_gone", self.is_gone)
 
     def now_ms(self) -> int:
         return EPOCH_MS + round(self.loop.time() * 1000) + self.clock_off_ms
@@ -93,9 +93,12 @@ class World:
 
     # --- cluster.Cluster
 
-    def launch(self) -> "SimHandle":
+    def launch(self, avoided: Collection[str] = ()) -> "SimHandle":
         self.processes.append(SimProcess(self, len(self.processes)))
         return SimHandle(self.processes[-1])
+
+    async def nodes(self) -> Mapping[str, str]:
+        return {}
 
     async def existing(self) -> list[Any]:
         return [SimHandle(process) for process in self.processes if process.alive]

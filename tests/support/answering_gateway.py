@@ -7,18 +7,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+Answers = tuple[int, Any] | list[tuple[int, Any]]
+
 
 class Gateway:
-    """`answers` are (status, document) by path; `asked` is (method, path, body, authorization) of each request."""
+    """`answers` are (status, document) by path; `asked` is (method, path, body, authorization) of each request.
 
-    def __init__(self, answers: Mapping[str, tuple[int, Any]]) -> None:
+    `keys` are their Idempotency-Keys. A list of answers is given one by one, the last one again and again.
+    """
+
+    def __init__(self, answers: Mapping[str, Answers]) -> None:
         self.answers = dict(answers)
+        self.keys: list[str | None] = []
         self.asked: list[tuple[str, str, Any, str | None]] = []
         self.url = ""
 
 
 @contextmanager
-def answering_gateway(answers: Mapping[str, tuple[int, Any]]) -> Iterator[Gateway]:
+def answering_gateway(answers: Mapping[str, Answers]) -> Iterator[Gateway]:
     """Listens on a free port of the loopback."""
     double = Gateway(answers)
 
@@ -33,7 +39,11 @@ def answering_gateway(answers: Mapping[str, tuple[int, Any]]) -> Iterator[Gatewa
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             token = self.headers.get("authorization")
             double.asked.append((self.command, self.path, json.loads(body) if body else None, token))
-            status, said = double.answers[self.path]
+            double.keys.append(self.headers.get("idempotency-key"))
+            known = double.answers[self.path]
+            if isinstance(known, list):
+                known = known.pop(0) if len(known) > 1 else known[0]
+            status, said = known
             content = json.dumps(said).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(content)))

@@ -3,6 +3,7 @@
 from tests.support.gateway_doubles.application import RoleAuth, app_with, calling
 from tests.support.gateway_doubles.control import (
     DEPLOYED,
+    OPERATION,
     QUIET,
     SOUND,
     WAITS,
@@ -10,6 +11,7 @@ from tests.support.gateway_doubles.control import (
     MemoryProposals,
     QuietCluster,
     ScriptedControl,
+    ScriptedOperations,
 )
 from tests.support.gateway_doubles.histories import (
     DISPUTE,
@@ -36,6 +38,7 @@ __all__ = [
     "KEYED",
     "LINE",
     "LOYALTY",
+    "OPERATION",
     "QUIET",
     "READER_ANSWERS",
     "RECEIPT",
@@ -55,6 +58,7 @@ __all__ = [
     "RoleAuth",
     "ScriptedControl",
     "ScriptedHistory",
+    "ScriptedOperations",
     "ScriptedPlayers",
     "ScriptedReaders",
     "ScriptedReports",

@@ -10,9 +10,16 @@ from actors.outcome import Players
 from gateway.access.auth import Authenticator, Caller, OpenAuth
 from gateway.app import GatewayApp, create_app
 from gateway.http.wire import HttpRequest
+from gateway.live_operations import OperationsPort
 from gateway.ports import ControlLogPort, ControlPort, HistoryPort, ProposalsPort, ReadersPort, ReportsPort
 from gateway.settings import GatewaySettings
-from tests.support.gateway_doubles.control import MemoryControlLog, QuietCluster, ScriptedControl, one_waiting
+from tests.support.gateway_doubles.control import (
+    MemoryControlLog,
+    QuietCluster,
+    ScriptedControl,
+    ScriptedOperations,
+    one_waiting,
+)
 from tests.support.gateway_doubles.histories import ScriptedHistory
 from tests.support.gateway_doubles.players import ScriptedPlayers
 from tests.support.gateway_doubles.readers import ScriptedReaders
@@ -50,6 +57,7 @@ def app_with(
     history: HistoryPort | None = None,
     control_log: ControlLogPort | None = None,
     proposals: ProposalsPort | None = None,
+    operations: OperationsPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)
@@ -64,6 +72,7 @@ def app_with(
         readers=readers or ScriptedReaders(),
         reports=reports or ScriptedReports(),
         history=history or ScriptedHistory(),
+        operations=operations or ScriptedOperations(),
     )
 
 

@@ -11,6 +11,7 @@ from engine.catalog import Campaign, Catalog
 from engine.control_entries import ControlEntry, encode_control_entry
 from gateway.access.roles import Role
 from gateway.four_eyes.approvals import Summary, content_of
+from gateway.live_operations import OperationAsked, OperationBegun, OperationRefused
 from gateway.ports import (
     CampaignFigures,
     Checked,
@@ -120,6 +121,38 @@ class ScriptedControl:
         if self.left_seconds is not None:
             return TimeEnds(self.left_seconds)
         return SandboxClock(NOW_MS + ahead_ms, ahead_ms, replayed)
+
+
+OPERATION: Mapping[str, Any] = {
+    "number": 3,
+    "kind": "scale",
+    "asked": "2 → 4 shards",
+    "by": "tester",
+    "state": "running",
+    "trouble": None,
+    "began_at": "2026-01-01T00:00:00.000Z",
+    "ended_at": None,
+    "slots_moved": 0,
+    "slots_left": 128,
+    "shards_done": 0,
+    "shards_left": 0,
+    "longest_wait_ms": 0,
+}
+
+
+class ScriptedOperations:
+    """Begins whatever it is asked for, or answers with `outcome`; remembers what it was asked, by whom, and the id."""
+
+    def __init__(self, outcome: OperationRefused | KeyTaken | None = None) -> None:
+        self.asked: list[tuple[OperationAsked, str, str]] = []
+        self._outcome = outcome
+
+    async def begin(
+        self, asked: OperationAsked, by: str, command_id: str
+    ) -> OperationBegun | OperationRefused | KeyTaken:
+        replayed = any(command_id == known for _, _, known in self.asked)
+        self.asked.append((asked, by, command_id))
+        return OperationBegun(OPERATION, replayed) if self._outcome is None else self._outcome
 
 
 class MemoryControlLog:

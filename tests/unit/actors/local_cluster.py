@@ -1,7 +1,7 @@
 """A `ports.Cluster` on this event loop: shard processes are objects, death is an event."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ class LocalShard(TestShard):
         self.refuses: str | None = None
         self.incarnation: Incarnation | None = None
         self.killed = False
+        self.node = ""
         self._on_end = lambda reason: self.gone.set()
 
     def _handle(self, connection: Any, frame: RequestFrame) -> None:
@@ -33,7 +34,7 @@ class LocalShard(TestShard):
             await asyncio.Event().wait()
         if self.gone.is_set():
             raise ShardDied("gone")
-        return Identity(OWNER, self.incarnation)
+        return Identity(OWNER, self.incarnation, self.node)
 
     async def activate(self, shard_id: str) -> Incarnation:
         if self.gone.is_set():
@@ -68,14 +69,21 @@ class LocalCluster:
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         self.launched: list[LocalShard] = []
+        self.ready: list[LocalShard] = []
+        """Processes that are launched next."""
         self.broken: Sequence[str] = ()
+        self.places: Mapping[str, str] = {"node-one": "10.0.0.1"}
         self._folder, self._changes = folder, changes
 
-    def launch(self) -> LocalShard:
-        shard = LocalShard(self._folder, **self._changes)
+    def launch(self, avoided: Collection[str] = ()) -> LocalShard:
+        shard = self.ready.pop(0) if self.ready else LocalShard(self._folder, **self._changes)
+        shard.node = next((node for node in self.places if node not in avoided), "")
         shard.refuses = "told to refuse" if self.broken else None
         self.launched.append(shard)
         return shard
+
+    async def nodes(self) -> Mapping[str, str]:
+        return self.places
 
     async def existing(self) -> list[Any]:
         return [shard for shard in self.launched if not shard.gone.is_set()]
@@ -85,7 +93,7 @@ class LocalCluster:
         return {
             shard.shard.context.inc.shard_id: shard
             for shard in self.launched
-            if shard.shard is not None and not shard.shard.context.ended
+            if shard.shard is not None and not shard.shard.context.ended and not shard.gone.is_set()
         }
 
     async def close(self) -> None:

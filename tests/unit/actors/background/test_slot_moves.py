@@ -80,20 +80,57 @@ async def test_rule_06_moves_back_and_forth_under_load_lose_and_double_nothing(t
         await client.stop()
 
 
-async def test_rule_06_while_the_slot_drains_its_commands_are_disowned_and_others_served(tmp_path: Path) -> None:
+async def test_rule_06_while_the_slot_drains_its_commands_are_disowned_and_others_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = players_in(EVEN, 2)[1]
+    async with two_shards(tmp_path) as two:
+        for name in (ALICE, bob):
+            await two.s0.asking.seat(name)
+        draining, go_on = asyncio.Event(), asyncio.Event()
+
+        async def caught_up() -> None:
+            draining.set()
+            await go_on.wait()
+
+        monkeypatch.setattr(two.s0.shard.facts, "until_caught_up", caught_up)  # type: ignore[union-attr]
+        moving = asyncio.ensure_future(two.move([SLOT]))
+        await draining.wait()
+        assert await two.s0.asking.ask(ALICE, "k1", spin()) == NOT_OWNER
+        assert (await two.s0.asking.ask(bob, "k1", spin())).answer.balance.real == 990
+        assert await two.s1.asking.ask(ALICE, "k1", spin()) == NOT_OWNER, "nor is it the gainer's yet"
+        go_on.set()
+        await moving
+        assert (await two.s1.asking.ask(ALICE, "k1", spin())).answer.balance.real == 990
+
+
+async def test_rule_06_players_are_snapshotted_while_they_still_play(tmp_path: Path) -> None:
+    async with two_shards(tmp_path) as two:
+        await two.s0.asking.seat(ALICE)
+        gate = two.s0.faults.hold("put_snapshots")
+        moving = asyncio.ensure_future(two.move([SLOT]))
+        await gate.reached.wait()
+        assert (await two.s0.asking.ask(ALICE, "k1", spin())).answer.balance.real == 990
+        gate.open()
+        await moving
+        assert (await two.s1.asking.look(ALICE)).balance.real == 990
+
+
+async def test_rule_06_a_round_of_all_players_is_over_before_anybody_waits(tmp_path: Path) -> None:
     bob = players_in(EVEN, 2)[1]
     async with two_shards(tmp_path) as two:
         for name in (ALICE, bob):
             await two.s0.asking.seat(name)
         gate = two.s0.faults.hold("put_snapshots")
-        moving = asyncio.ensure_future(two.move([SLOT]))
+        assert two.s0._snapshotter is not None
+        round_of_all = asyncio.ensure_future(two.s0._snapshotter.round())
         await gate.reached.wait()
-        assert await two.s0.asking.ask(ALICE, "k1", spin()) == NOT_OWNER
-        assert (await two.s0.asking.ask(bob, "k1", spin())).answer.balance.real == 990
-        assert await two.s1.asking.ask(ALICE, "k1", spin()) == NOT_OWNER, "nor is it the gainer's yet"
+        moving = asyncio.ensure_future(two.move([SLOT]))
+        await asyncio.sleep(0)
+        assert (await two.s0.asking.ask(ALICE, "k1", spin())).answer.balance.real == 990
         gate.open()
-        await moving
-        assert (await two.s1.asking.ask(ALICE, "k1", spin())).answer.balance.real == 990
+        await asyncio.gather(round_of_all, moving)
+        assert (await two.s1.asking.look(ALICE)).balance.real == 990
 
 
 async def test_rule_06_frames_of_the_old_epoch_are_disowned(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ async def test_rule_02_every_write_of_a_shard_carries_its_current_token(tmp_path
         assert shard.shard is not None and shard._snapshotter is not None
         await shard.asking.seat(players_in([2], 1)[0])
         old = shard.shard.context.inc
-        moved = await shard.release(term, [2], [], "s1")
+        moved = (await shard.release(term, [2], [], "s1")).incarnation
         await shard.asking.seat(players_in([4], 1)[0])
         await shard._snapshotter.round()
         writes = {

@@ -214,7 +214,7 @@ def numbers(house: House) -> set[int]:
 async def deployed(house: House, fixed: int) -> Deployed:
     supervisor = house.started[-1][0]
     asked = DeployCatalog(f"v{fixed}", "test")
-    return await deploy(house.store, house.client, supervisor.term, supervisor.wanted, asked)  # type: ignore[arg-type, return-value]
+    return await deploy(house.store, house.client, supervisor.term, supervisor._crew.wanted, asked)  # type: ignore[arg-type, return-value]
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ async def cluster(tmp_path: Path) -> Any:
     made = House(tmp_path)
     yield made
     for supervisor, client, store in made.started:
-        supervisor._stopping = True
+        supervisor._held.over = True
         for task in list(supervisor._tasks):
             task.cancel()
         supervisor._listener.close()

@@ -27,7 +27,7 @@ GIVE = GrantCampaign("gift", "test")
 async def advanced(house: House, by_ms: int) -> int:
     supervisor = house.started[-1][0]
     asked = AdvanceClock(by_ms, Keyed(f"{len(house.store.calls)}".encode(), b""))
-    moved = await advance_clock(house.store, house.client, supervisor.term, supervisor.wanted, asked)  # type: ignore[arg-type]
+    moved = await advance_clock(house.store, house.client, supervisor.term, supervisor._crew.wanted, asked)  # type: ignore[arg-type]
     assert isinstance(moved, ClockSet)
     return moved.offset_ms
 

@@ -42,4 +42,4 @@ async def test_a_silent_shard_whose_successor_can_not_start_is_killed_before_the
             spare.refuses = "the store is locked"
         silent.stopped = True
         await eventually(lambda: silent.killed)
-        assert "s0" in supervisor._recovering
+        assert "s0" in supervisor._recovery.under_way

@@ -14,14 +14,15 @@ from actors.routing.client import ShardClient
 from actors.routing.owner_of import slot_of
 from actors.settings import ClientSettings, SupervisorSettings
 from actors.stored_catalogs import CatalogContent
+from actors.supervision.crew import dedicated_shard
 from actors.supervision.ports import ActivationFailed
-from actors.supervision.supervisor import SupervisorProcess, dedicated_shard
+from actors.supervision.supervisor import SupervisorProcess
 from engine.commands import Deposit
 from snapshots.errors import Fenced, TermHeld
 from snapshots.opening import open_store
 from tests.support.faulty_store import FaultyStore
 from tests.support.shard_harness import REGISTER, SECRET, catalog, eventually, players_in, spin
-from tests.unit.actors.local_cluster import LocalCluster
+from tests.unit.actors.local_cluster import LocalCluster, LocalShard
 
 EVEN_PLAYER, ODD_PLAYER = players_in(range(0, 256, 2), 1)[0], players_in(range(1, 256, 2), 1)[0]
 
@@ -35,7 +36,12 @@ class House:
         self.started: list[tuple[SupervisorProcess, ShardClient, FaultyStore]] = []
 
     async def supervisor(
-        self, dedicated: Sequence[str] = (), holder: str = "", take_over: bool = False, **changes: Any
+        self,
+        dedicated: Sequence[str] = (),
+        holder: str = "",
+        take_over: bool = False,
+        version: str = catalog().version,
+        **changes: Any,
     ) -> SupervisorProcess:
         """A new one that has started; the ones before it go on, unless the test crashes them."""
         store = FaultyStore(open_store(f"sqlite:{self.folder}"))
@@ -44,7 +50,7 @@ class House:
         await client.start()
         quick = {"probe_ms": 10, "probe_timeout_ms": 400, "corpse_kill_after_ms": 50, "identify_timeout_ms": 100}
         settings = SupervisorSettings(**(quick | changes))
-        content = CatalogContent(replace(catalog(), dedicated_players=tuple(dedicated)))
+        content = CatalogContent(replace(catalog(), dedicated_players=tuple(dedicated), version=version))
         process = SupervisorProcess(
             store, self.cluster, client, settings, content, 20, SECRET, "127.0.0.1", holder, take_over  # type: ignore[arg-type]
         )  # fmt: skip
@@ -85,7 +91,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
         yield made
     finally:
         for process, client, store in made.started:
-            process._stopping = True
+            process._held.over = True
             process._listener.close()
             tasks = list(process._tasks)
             for task in tasks:
@@ -154,7 +160,7 @@ async def test_rule_07_control_writes_of_an_older_supervisor_are_refused_and_it_
         ):
             with pytest.raises(Fenced):
                 await write
-        await eventually(lambda: older._stopping)
+        await eventually(lambda: older._held.over)
         launched = len(here.cluster.launched)
         await here.cluster.serving()["s0"].crash()
         await eventually(lambda: here.started[-1][0].recoveries_ms)
@@ -167,7 +173,7 @@ async def test_rule_07_a_superseded_supervisor_that_sees_a_death_first_replaces_
         older = await here.supervisor(probe_ms=3_600_000)
         await here.store.take_term()
         await here.cluster.serving()["s0"].crash()
-        await eventually(lambda: older._stopping)
+        await eventually(lambda: older._held.over)
         assert "s0" not in here.epochs()
 
 
@@ -232,6 +238,37 @@ async def test_rule_07_who_loses_its_term_knows_and_its_shards_answer_no_more(tm
             await here.supervisor(holder="ann", **RENEWING)
 
 
+async def test_rule_07_a_take_over_claims_shard_by_shard_and_the_others_serve_on(tmp_path: Path) -> None:
+    async with house(tmp_path) as here, house(tmp_path) as elsewhere:
+        first = await here.supervisor(holder="ann", **RENEWING)
+        await here.seat(EVEN_PLAYER, ODD_PLAYER)
+        spare = LocalShard(tmp_path, lease_ms=20)
+        gate = spare.faults.hold("claim")
+        elsewhere.cluster.ready.append(spare)
+        taking = asyncio.ensure_future(elsewhere.supervisor(holder="bob", take_over=True, **RENEWING))
+        await gate.reached.wait()
+        await eventually(lambda: first.lost is not None)
+        assert set(here.cluster.serving()) == {"s0", "s1"} and not first.handed_over()
+        assert await here.spin(EVEN_PLAYER, "k1") == 990, "whoever is not claimed yet serves on"
+        gate.open()
+        await taking
+        await eventually(first.handed_over)
+        assert [await elsewhere.spin(name, "k2") for name in (EVEN_PLAYER, ODD_PLAYER)] == [980, 990]
+
+
+async def test_rule_07_a_take_over_puts_its_catalog_in_force_once_all_shards_are_its_own(tmp_path: Path) -> None:
+    """If it did so before, every shard that is not claimed yet would find its appends refused."""
+    async with house(tmp_path) as here, house(tmp_path) as elsewhere:
+        await here.supervisor(holder="ann", **RENEWING)
+        await here.seat(EVEN_PLAYER)
+        await elsewhere.supervisor(holder="bob", take_over=True, version="v2", **RENEWING)
+        row = (await elsewhere.store.routing()).catalog
+        assert row is not None and (row.number, row.version) == (2, "v2")
+        numbers = {p.shard.context.committer.catalog_number for p in elsewhere.cluster.serving().values() if p.shard}
+        assert numbers == {2}
+        assert await elsewhere.spin(EVEN_PLAYER, "k1") == 990
+
+
 async def test_rule_07_shards_of_another_instance_are_fenced_before_players_change_shards(tmp_path: Path) -> None:
     """Two shards become three: a player who was `s0`'s may be `s2`'s, and must not be played by both."""
     async with house(tmp_path) as here, house(tmp_path) as elsewhere:
@@ -255,7 +292,7 @@ async def test_a_dead_shard_is_replaced_by_the_spare_and_nothing_acknowledged_is
         here.cluster.serving()["s0"].kill()
         assert await here.spin(EVEN_PLAYER, "k2") == 980
         assert await here.spin(EVEN_PLAYER, "k1") == 990, "replayed"
-        await eventually(lambda: len(supervisor._spares) == 1)
+        await eventually(lambda: len(supervisor._crew.spares) == 1)
         assert here.epochs() == {"s0": 2, "s1": 1} and len(supervisor.recoveries_ms) == 1
 
 
@@ -273,7 +310,7 @@ async def test_a_silent_shard_is_fenced_replaced_and_in_the_end_killed(tmp_path:
 async def test_a_shard_that_could_not_be_replaced_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.supervision.supervisor.RECOVERY_TRIES", 1)
+    monkeypatch.setattr("actors.supervision.recovering.RECOVERY_TRIES", 1)
     async with house(tmp_path) as here:
         await here.supervisor(spares=0)
         await here.seat(EVEN_PLAYER)
@@ -319,14 +356,14 @@ async def test_sealed_logs_go_once_every_shard_has_snapshots_beyond_them(tmp_pat
         await here.seat(EVEN_PLAYER)
         here.cluster.serving()["s0"].kill()
         assert await here.spin(EVEN_PLAYER, "k1") == 990
-        await eventually(lambda: supervisor.recoveries_ms and not supervisor._recovering)
-        await supervisor._finish_logs()
+        await eventually(lambda: supervisor.recoveries_ms and not supervisor._recovery.under_way)
+        await supervisor._watch.finish_logs()
         assert "s0-1" in [log.log_id for log in await here.store.unfinished_logs()], "its entries are in no snapshot"
         snapshotter = here.cluster.serving()["s0"]._snapshotter
         assert snapshotter is not None
         for _ in range(2):
             await snapshotter.round()
-        await supervisor._finish_logs()
+        await supervisor._watch.finish_logs()
         assert [log.log_id for log in await here.store.unfinished_logs()] == ["s0-2", "s1-1"]
 
 

@@ -53,6 +53,10 @@ MATRIX = """
     GET /catalog                          . . x x x x x
     POST /catalog/check                   . . x x . x .
     POST /catalog/deploy                  . . x x . x .
+    POST /cluster/scale                   . . . . . x .
+    POST /cluster/drain                   . . . . . x .
+    POST /cluster/rolling-restart         . . . . . x .
+    POST /cluster/rebalance               . . . . . x .
     POST /sandbox/clock                   . x . . . x .
     GET /players/{player_id}/receipts/{session_id}  . x . . x . x
     GET /players/{player_id}/history      . x . . x . x

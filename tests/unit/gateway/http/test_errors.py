@@ -21,6 +21,7 @@ from gateway.access.auth import ProofAuth
 from gateway.access.keys import ApiKeys
 from gateway.app import GatewayApp
 from gateway.http.errors import TABLE
+from gateway.live_operations import OperationRefused
 from gateway.ports import Checked, Finding, KeyTaken, ReportRefused, SandboxClock
 from tests.support.engine_players import EnginePlayers
 from tests.support.gateway_doubles import (
@@ -28,6 +29,7 @@ from tests.support.gateway_doubles import (
     WAITS,
     RoleAuth,
     ScriptedControl,
+    ScriptedOperations,
     ScriptedPlayers,
     ScriptedReaders,
     ScriptedReports,
@@ -278,6 +280,15 @@ async def test_a_reader_that_is_not_there() -> None:
         check(await client.get("/readers/archive/stopped"), "reader_not_found")
 
 
+@pytest.mark.parametrize("code", ["shard_not_found", "invalid_state"])
+async def test_refusals_of_the_supervisor(code: str) -> None:
+    operations = ScriptedOperations(OperationRefused(code, "Words of the supervisor."))
+    async with calling(app_with(operations=operations)) as client:
+        response = await client.post("/cluster/drain", json={"shard": "s9"}, headers={"idempotency-key": "k1"})
+    check(response, code)
+    assert response.json()["detail"] == "Words of the supervisor."
+
+
 @pytest.mark.parametrize("code", ["webhook_not_found", "replay_impossible"])
 async def test_refusals_of_a_reader(code: str) -> None:
     readers = ScriptedReaders({"refused": code, "detail": "Words of the reader."})
@@ -361,7 +372,7 @@ def test_every_refusal_has_a_row() -> None:
 def test_every_row_is_produced_above() -> None:
     others = {"unauthenticated", "forbidden", "internal_error", *get_args(UnavailableCode)}
     others |= {"catalog_invalid", "webhook_not_found", "replay_impossible", "receipt_pending"}
-    others |= {"own_proposal", "approval_not_found", "reader_not_found"}
+    others |= {"own_proposal", "approval_not_found", "reader_not_found", "shard_not_found"}
     others |= {"report_not_found", "report_unavailable"}
     assert set(TABLE) == {*BY_THE_RULES, *BY_THE_GATEWAY, *others}
 

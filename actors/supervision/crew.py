@@ -1,0 +1,148 @@
+"""The shard processes of one supervisor: who serves as which shard, which shards there should be, and warm spares."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from hashlib import blake2b
+
+from actors.supervision.ports import Cluster, NotDrained, ShardDied, ShardHandle
+from actors.supervision.tasks import Tasks
+from snapshots.errors import StoreError
+
+log = logging.getLogger("croupier.supervisor")
+
+IDENTIFY_S = 5.0
+WARM_S = 30.0
+
+
+def dedicated_shard(player_id: str) -> str:
+    """The name of a dedicated player's shard: safe in file names whatever the player is called."""
+    return "d-" + blake2b(player_id.encode(), digest_size=8).hexdigest()
+
+
+class Crew:
+    """Processes by the name of their shard. `died(shard_id, why)` is called when one of them is known to be dead."""
+
+    def __init__(self, cluster: Cluster, spares: int, tasks: Tasks) -> None:
+        self.live: dict[str, ShardHandle] = {}
+        self.answered: dict[str, float] = {}
+        """When each was last heard of, monotonic seconds."""
+        self.spares: list[ShardHandle] = []
+        self.shards: list[str] = []
+        """Names of all shards there should be that slots may belong to."""
+        self.dedicated: dict[str, str] = {}
+        """The shard of each dedicated player."""
+        self.nodes: dict[str, str] = {}
+        """The node that each shard runs on, as far as there are nodes."""
+        self.avoided: Sequence[str] = ()
+        """Nodes on which no process is started."""
+        self.died: Callable[[str, str], None] = lambda shard_id, why: None
+        self._cluster, self._spares_wanted, self._tasks = cluster, spares, tasks
+
+    @property
+    def wanted(self) -> list[str]:
+        """Names of all shards there should be."""
+        return [*self.shards, *self.dedicated.values()]
+
+    def expect(self, shards: list[str], dedicated: Mapping[str, str]) -> None:
+        """Says which shards there should be from now on."""
+        self.shards, self.dedicated = list(shards), dict(dedicated)
+
+    def enlist(self, shard_id: str, handle: ShardHandle) -> None:
+        """The process serves as the shard; its death is noticed from now on."""
+        self.live[shard_id] = handle
+        self.heard_of(shard_id)
+        self._tasks.spawn(self._await_death(shard_id, handle), f"death of {shard_id}")
+        self._tasks.spawn(self._locate(shard_id, handle), f"node of {shard_id}")
+
+    def heard_of(self, shard_id: str) -> None:
+        """It has answered just now."""
+        self.answered[shard_id] = time.monotonic()
+
+    def silent_s(self, shard_id: str) -> float:
+        """For how long nothing has been heard of it."""
+        return time.monotonic() - self.answered[shard_id]
+
+    async def _await_death(self, shard_id: str, handle: ShardHandle) -> None:
+        await handle.dead()
+        if self.live.get(shard_id) is handle:
+            self.died(shard_id, "its process died")
+
+    async def locate(self) -> None:
+        """Looks up which node each shard runs on."""
+        await asyncio.gather(*(self._locate(shard_id, handle) for shard_id, handle in self.live.items()))
+
+    async def _locate(self, shard_id: str, handle: ShardHandle) -> None:
+        with suppress(ShardDied, TimeoutError):
+            async with asyncio.timeout(IDENTIFY_S):
+                node = (await handle.identity()).node
+            if self.live.get(shard_id) is handle:
+                self.nodes[shard_id] = node
+
+    # --- spares
+
+    def spare(self) -> ShardHandle:
+        """A process that is no shard yet: a warm one if there is any."""
+        return self.spares.pop(0) if self.spares else self._cluster.launch(self.avoided)
+
+    def fill(self, needed: int = 0) -> None:
+        """Launches spares until there are as many as there should be, and `needed` more."""
+        while len(self.spares) < self._spares_wanted + needed:
+            self.spares.append(self._cluster.launch(self.avoided))
+
+    async def avoid(self, nodes: Sequence[str]) -> None:
+        """No process is started on these nodes from now on; spares that wait there are ended."""
+        self.avoided = nodes
+        for handle in list(self.spares):
+            try:
+                async with asyncio.timeout(IDENTIFY_S):
+                    elsewhere = (await handle.identity()).node not in nodes
+            except (ShardDied, TimeoutError):
+                elsewhere = False
+            if not elsewhere and handle in self.spares:
+                self.spares.remove(handle)
+                handle.kill()
+        self.fill()
+
+    async def warm(self) -> None:
+        """Returns once all spares are ready, or after a while: processes that start take CPU from those that serve."""
+        ready = asyncio.gather(*(handle.identity() for handle in self.spares), return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WARM_S):
+                await ready
+
+    async def activate(self, shard_id: str) -> None:
+        """A spare becomes the shard. Raises ActivationFailed, ShardDied; then that process is ended."""
+        handle = self.spare()
+        try:
+            await handle.activate(shard_id)
+        except BaseException:
+            handle.kill()
+            raise
+        self.enlist(shard_id, handle)
+
+    async def retire(self, shard_id: str) -> None:
+        """The shard makes everything durable and ends; nobody takes its place. If it can't, it is killed."""
+        handle = self.live.pop(shard_id)
+        try:
+            await handle.drain()
+        except (ShardDied, NotDrained, StoreError) as failure:
+            log.error("shard %s could not be drained: %s", shard_id, failure)
+            handle.kill()
+        else:
+            handle.dismiss()
+
+    async def drain(self) -> None:
+        """Everything ends: each shard makes everything durable first; one that can't is killed."""
+        live = list(self.live.values())
+        outcomes = await asyncio.gather(*(handle.drain() for handle in live), return_exceptions=True)
+        for handle, outcome in zip(live, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                log.error("a shard could not be drained: %s", outcome)
+                handle.kill()
+            else:
+                handle.dismiss()
+        for handle in self.spares:
+            handle.dismiss()

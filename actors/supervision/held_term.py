@@ -1,0 +1,61 @@
+"""The term of a supervisor from the day it is taken until another supervisor takes the next one (rule 7)."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from actors.supervision.terms import take_term
+from snapshots.contract import Routing, Store
+from snapshots.errors import Fenced, StoreError
+
+log = logging.getLogger("croupier.supervisor")
+
+
+class HeldTerm:
+    """`number` is 0 before `take`. `over`: this supervisor replaces and moves nothing any more.
+
+    `lost` says why it is not the store's supervisor any more; None while it is, or if it stops by itself.
+    """
+
+    def __init__(self, store: Store, holder: str, lease_ms: int, renew_ms: int) -> None:
+        self.number = 0
+        self.over = False
+        self.taken_from_living = False
+        """Whether another instance held the term and lived; then its shards go on until they are claimed."""
+        self.lost: str | None = None
+        self.on_lost: Callable[[], None] = lambda: None
+        self._store, self._holder, self._renew_s = store, holder, renew_ms / 1000
+        self._lease_ms = lease_ms if holder else 0
+
+    async def take(self, take_over: bool) -> None:
+        """Takes the next term. Raises TermHeld if another instance holds it and lives; then nothing was changed."""
+        former = await self._store.term_lease()
+        self.taken_from_living = bool(former.left_ms) and former.holder not in ("", self._holder)
+        self.number = await take_term(self._store, self._holder, self._lease_ms, take_over)
+
+    async def renew(self) -> None:
+        """Renews the lease until the term is over."""
+        while True:
+            await asyncio.sleep(self._renew_s)
+            try:
+                await self._store.hold_term(self.number, self._lease_ms)
+            except Fenced as refusal:
+                self.lose(refusal)
+                return
+            except StoreError as failure:
+                log.warning("the supervisor can't renew its term: %s", failure)
+
+    def lose(self, refusal: Fenced) -> None:
+        """Another supervisor has taken a term: this one replaces nobody any more."""
+        if self.lost is None:
+            log.warning("another supervisor has taken over: %s", refusal)
+            self.lost = str(refusal)
+            self.on_lost()
+        self.over = True
+
+    async def routing(self) -> Routing:
+        """The table. Raises Fenced if another supervisor has taken a term."""
+        routing = await self._store.routing()
+        if routing.term != self.number:
+            raise Fenced(f"term {self.number} is over, the store is at {routing.term}")
+        return routing

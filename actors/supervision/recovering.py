@@ -1,0 +1,77 @@
+"""Replacing shards that died or fell silent: a spare claims the shard's name, which fences the former owner."""
+
+import asyncio
+import logging
+import time
+
+from actors.settings import SupervisorSettings
+from actors.supervision.crew import Crew
+from actors.supervision.held_term import HeldTerm
+from actors.supervision.ports import ActivationFailed, ShardDied, ShardHandle
+from actors.supervision.tasks import Tasks
+from snapshots.errors import Fenced, StoreError
+
+log = logging.getLogger("croupier.supervisor")
+
+RECOVERY_TRIES = 5
+
+
+class Recovery:
+    """`under_way` has a task for each shard that is being replaced; `times_ms` tells how long each recovery took."""
+
+    def __init__(self, term: HeldTerm, crew: Crew, settings: SupervisorSettings, tasks: Tasks) -> None:
+        self.under_way: dict[str, asyncio.Task[None]] = {}
+        self.times_ms: list[int] = []
+        self._term, self._crew, self._settings, self._tasks = term, crew, settings, tasks
+        crew.died = self.begin
+
+    def begin(self, shard_id: str, why: str) -> None:
+        """Replaces the shard's process, unless that is under way or another supervisor's business."""
+        if self._term.over:
+            self._crew.live.pop(shard_id, None)
+            return
+        if shard_id in self.under_way:
+            return
+        log.warning("shard %s is replaced: %s", shard_id, why)
+        self.under_way[shard_id] = self._tasks.spawn(self._replace(shard_id), f"recover {shard_id}")
+
+    async def _replace(self, shard_id: str) -> None:
+        corpse = self._crew.live.pop(shard_id, None)
+        try:
+            await self._term.routing()
+            await self._try(shard_id, corpse)
+        except Fenced as refusal:
+            self._term.lose(refusal)
+            return
+        except StoreError as failure:
+            log.error("shard %s can't be replaced yet: %s", shard_id, failure)
+        finally:
+            del self.under_way[shard_id]
+        if corpse is not None:
+            self._tasks.spawn(self._bury(corpse), f"bury {shard_id}")
+        if not self._term.over:
+            self._crew.fill()
+
+    async def _try(self, shard_id: str, corpse: ShardHandle | None) -> None:
+        began = time.monotonic()
+        for attempt in range(1, RECOVERY_TRIES + 1):
+            try:
+                await self._crew.activate(shard_id)
+            except (ShardDied, ActivationFailed) as failure:
+                log.error("shard %s, attempt %d of %d: %s", shard_id, attempt, RECOVERY_TRIES, failure)
+                if corpse is not None:
+                    corpse.kill()  # if it was stopped within a transaction, it may hold a lock of the store
+                await asyncio.sleep(0.2 * attempt)
+            else:
+                self.times_ms.append(round((time.monotonic() - began) * 1000))
+                log.warning("shard %s serves again after %d ms", shard_id, self.times_ms[-1])
+                return
+        log.error("shard %s is down: %d attempts failed; an operator must look", shard_id, RECOVERY_TRIES)
+
+    async def _bury(self, corpse: ShardHandle) -> None:
+        """A replaced process is fenced and ends by itself. If it still exists after a while, it is killed."""
+        try:
+            async with asyncio.timeout(self._settings.corpse_kill_after_ms / 1000):
+                await corpse.dead()
+        except TimeoutError:
+            corpse.kill()

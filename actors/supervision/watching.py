@@ -1,0 +1,96 @@
+"""Watching the shards: a probe on the players' own channel, and sealed logs that nobody needs any more."""
+
+import asyncio
+import logging
+
+from actors.routing.client import ShardClient
+from actors.settings import SupervisorSettings
+from actors.supervision.crew import Crew
+from actors.supervision.held_term import HeldTerm
+from actors.supervision.recovering import Recovery
+from actors.wire.frames import ShardReport
+from snapshots.contract import Routing, Store
+from snapshots.errors import Fenced, StoreError
+
+log = logging.getLogger("croupier.supervisor")
+
+FINISH_LOGS_EVERY = 10
+
+
+class Watch:
+    """`run` goes on until it is cancelled, or the term is over."""
+
+    def __init__(
+        self,
+        store: Store,
+        client: ShardClient,
+        term: HeldTerm,
+        crew: Crew,
+        recovery: Recovery,
+        settings: SupervisorSettings,
+    ) -> None:
+        self._store, self._client, self._term = store, client, term
+        self._crew, self._recovery, self._settings = crew, recovery, settings
+
+    async def run(self) -> None:
+        """Probes all shards again and again."""
+        beats = 0
+        while True:
+            await asyncio.sleep(self._settings.probe_ms / 1000)
+            beats += 1
+            try:
+                await self.probe_all()
+                if beats % FINISH_LOGS_EVERY == 0:
+                    await self.finish_logs()
+                    await self._sweep_journal()
+            except Fenced as refusal:
+                self._term.lose(refusal)
+                return
+            except StoreError as failure:
+                log.warning("the supervisor can't reach the store: %s", failure)
+            except Exception:
+                log.exception("a watch round failed; the next one tries again")
+
+    async def probe_all(self) -> dict[str, ShardReport]:
+        """Asks every live shard about itself on the players' channel, and recovers the shards that are silent for too
+        long.
+        """
+        crew, recovery = self._crew, self._recovery
+        routing = await self._term.routing()
+        for shard_id in crew.wanted:
+            if shard_id not in crew.live:
+                recovery.begin(shard_id, "it does not run")
+        names = [shard_id for shard_id in crew.live if shard_id not in recovery.under_way]
+        reports = await asyncio.gather(*(self._probe(routing, shard_id) for shard_id in names))
+        limit_s = self._settings.probe_timeout_ms / 1000
+        for shard_id in names:
+            silent_s = crew.silent_s(shard_id)
+            if silent_s > limit_s and shard_id in crew.live and shard_id not in recovery.under_way:
+                recovery.begin(shard_id, f"it has been silent for {silent_s:.1f} s")
+        return {report.shard_id: report for report in reports if report is not None}
+
+    async def _probe(self, routing: Routing, shard_id: str) -> ShardReport | None:
+        try:
+            report = await self._client.report(routing.shards[shard_id], self._settings.probe_timeout_ms / 2000)
+        except (OSError, TimeoutError, KeyError):
+            return None
+        self._crew.heard_of(shard_id)
+        return report
+
+    async def finish_logs(self) -> None:
+        """Removes sealed logs that no shard needs: every owner has snapshots beyond them."""
+        sealed = [info for info in await self._store.unfinished_logs() if info.sealed]
+        if not sealed:
+            return
+        reports = await self.probe_all()
+        if self._recovery.under_way or set(reports) != set(self._crew.wanted):
+            return
+        needed = {log_id for report in reports.values() for log_id in report.needs_logs}
+        for info in sealed:
+            if info.log_id not in needed:
+                await self._store.finish_log(self._term.number, info.log_id)
+
+    async def _sweep_journal(self) -> None:
+        """Removes what readers of the journal need no more."""
+        if any(info.finished for info in await self._store.journal_logs()) or await self._store.handovers():
+            await self._store.sweep_journal(self._term.number)
