@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from snapshots.errors import StoreUnavailable
 from snapshots.redis.settings import masked
@@ -32,7 +34,13 @@ class RedisCopy:
         self.elsewhere: str | None = None
         """Where the save is, in words, if it could not be copied."""
         self._name = masked(url)
-        self._redis: Any = Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5, decode_responses=True)
+        self._redis: Any = Redis.from_url(
+            url,
+            retry=Retry(NoBackoff(), 0),  # a pause that is asked for twice would last longer than we know
+            socket_timeout=30,
+            socket_connect_timeout=5,
+            decode_responses=True,
+        )
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
