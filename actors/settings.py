@@ -26,6 +26,10 @@ class ShardSettings(msgspec.Struct, frozen=True):
     pending_entries_max: int = 20_000
     journal_stall_ms: int = 2_000
     """When an append is without outcome for longer, new commands are refused as `journal_unavailable`."""
+    journal_refused_ms: int = 2_000
+    """When the store has answered for longer that it can't write, those who wait are told, and memory is discarded."""
+    journal_ring_bytes_max: int = 32 * 1_048_576
+    """Of acknowledged records that are kept for a Redis that may lose them (rule 15)."""
     connections_max: int = 512
     snapshot_interval_ms: int = 30_000
     snapshot_entries: int = 300_000

@@ -54,6 +54,7 @@ from snapshots.records import Reader as Reader
 from snapshots.records import Routing as Routing
 from snapshots.records import ShardRow as ShardRow
 from snapshots.records import SnapshotRecord as SnapshotRecord
+from snapshots.records import Standing as Standing
 from snapshots.records import StoredPage as StoredPage
 from snapshots.records import StoredPlayer as StoredPlayer
 from snapshots.records import StoredProposal as StoredProposal
@@ -111,6 +112,24 @@ class Store(Protocol):
         again without writing or counting. Anything else: `Fenced`. The record is durable, as far as the backend can
         make it, when the call returns.
         """
+
+    # --- shard: a store that may lose its tail (rule 15)
+
+    async def watch_lineage(self) -> bool:
+        """From now on this instance notices when a new connection reaches a server of another history.
+
+        Every call then raises `LineageChanged` and sends nothing, until `standing` and `follow_lineage`. False: this
+        store can't lose what it acknowledged, and nothing is watched.
+        """
+
+    async def standing(self, inc: Incarnation) -> Standing:
+        """Where the incarnation's shard stands now, whoever holds it. Epoch 0: the store knows no such shard.
+
+        Appends are let through again, so that what is missing can be appended; all other calls are not yet.
+        """
+
+    async def follow_lineage(self) -> None:
+        """All calls are let through again: the history that `standing` met is the one to go on with."""
 
     async def tallies(self, names: Sequence[str]) -> Tallies:
         """The named counters, summed over all that any shard ever appended; 0 for a counter that nobody added to."""

@@ -3,6 +3,8 @@
 StoreError
 ├── StoreUnsuitable     the store can't be used at all: wrong version, wrong settings, unreachable at start
 ├── StoreUnavailable    no answer: the outcome of the write is unknown; repeat the identical call
+│   ├── StoreRefused        an answer: the store can't write now, and says why
+│   ├── LineageChanged      the server has another history; nothing was sent (rule 15)
 │   └── ArchiveUnavailable  the archive gave no answer
 │       └── ArchiveBehind   the archive has not stored yet what it was asked for
 ├── AlreadyStored       the archive has another object under that name: somebody else writes to it
@@ -30,6 +32,22 @@ class StoreUnsuitable(StoreError):
 
 class StoreUnavailable(StoreError):
     """No answer from the store. Whether the write happened is unknown; the identical write may be repeated."""
+
+
+class StoreRefused(StoreUnavailable):
+    """The store answered that it can't write now. The identical write may be repeated, as after silence.
+
+    `reason`: one word for metrics. `proved`: this attempt has written nothing; of an earlier attempt without answer it
+    says nothing. `passes`: it ends by itself, so that waiting is enough (a Redis that reads its file after a start).
+    """
+
+    def __init__(self, text: str, reason: str, *, proved: bool, passes: bool = False) -> None:
+        super().__init__(text)
+        self.reason, self.proved, self.passes = reason, proved, passes
+
+
+class LineageChanged(StoreUnavailable):
+    """A new connection reached a server that may have lost what was acknowledged. The call was not sent."""
 
 
 class ArchiveUnavailable(StoreUnavailable):

@@ -7,11 +7,12 @@ from snapshots.errors import StoreUnsuitable
 from snapshots.redis.store import RedisStore
 from snapshots.sqlite.store import SqliteStore
 
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 
 
 def open_store(url: str) -> Store:
-    """The store named by `url`, not yet opened: `sqlite:DIR`, `redis://…`, `rediss://…` or `unix://…`.
+    """The store named by `url`, not yet opened: `sqlite:DIR`, `redis://…`, `rediss://…`, `unix://…`, or
+    `redis+sentinel://…` and `rediss+sentinel://…` (`snapshots.redis.endpoint`).
 
     Raises StoreUnsuitable for anything else.
     """
@@ -21,5 +22,6 @@ def open_store(url: str) -> Store:
         return RedisStore(url)
     scheme = url.partition(":")[0] if ":" in url else url
     raise StoreUnsuitable(
-        f"Unknown store {scheme!r}: give sqlite:DIRECTORY, redis://HOST:PORT, rediss://HOST:PORT or unix://SOCKET."
+        f"Unknown store {scheme!r}: give sqlite:DIRECTORY, redis://HOST:PORT, rediss://HOST:PORT, "
+        "redis+sentinel://HOST,HOST,HOST/NAME or unix://SOCKET."
     )

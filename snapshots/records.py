@@ -79,6 +79,15 @@ class LogHead(msgspec.Struct, frozen=True):
     hash: bytes = GENESIS
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """Which incarnation of a shard the store has as the current one, and where its log stands."""
+
+    epoch: int
+    nonce: str
+    log_id: str
+    head: LogHead
+
+
 class LogRecord(msgspec.Struct, frozen=True):
     """One appended batch. `hash` is `next_hash(previous, payload)`."""
 

@@ -2,15 +2,19 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn
 
 from actors.background.snapshotter import Snapshotter
 from actors.routing.owner_of import slot_of
+from actors.shard.attempts import FailedAttempts
+from actors.shard.committer import OUTCOME_UNKNOWN
 from actors.shard.context import ShardContext
 from actors.shard.lookups import FactFinder
 from snapshots.codec import encode_batch
 from snapshots.contract import Incarnation
-from snapshots.errors import Fenced, StoreError, StoreUnavailable
+from snapshots.errors import Fenced, LineageChanged, StoreError, StoreUnavailable
 
 log = logging.getLogger("croupier.shard")
 
@@ -112,15 +116,37 @@ class SlotMoves:
     async def _transfer(
         self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str, versions: dict[str, int]
     ) -> None:
-        """The one transaction of the move. It is repeated until its outcome is known; a time-out never undoes it."""
-        context = self._context
+        """The one transaction of the move. It is repeated until its outcome is known; a time-out never undoes it.
+
+        A store that refuses to write for too long, and answered each time, has moved nothing: StoreRefused. If an
+        attempt had no answer, nobody knows: the shard ends, and its successor reads the table.
+        """
+        context, failed = self._context, FailedAttempts(self._context.metrics, "slot move")
         with context.transferring():
             while True:
                 try:
                     moved = await context.store.release_slots(context.inc, term, slots, dedicated, gainer, versions)
+                except LineageChanged:
+                    await self._follow()
                 except StoreUnavailable as failure:
-                    log.warning("slot move without outcome, repeating it: %s", failure)
+                    failed.add(failure, time.monotonic())
+                    if failed.refused_for(context.settings.journal_refused_ms, time.monotonic()):
+                        self._give_up(failed, failure)
                     await asyncio.sleep(REPEAT_S)
                 else:
                     context.raise_epoch(moved)
                     return
+
+    async def _follow(self) -> None:
+        """The store has another history: its log comes first (rule 15), and the move holds the right to append."""
+        try:
+            await self._context.committer.follow_alone()
+        except StoreUnavailable as failure:
+            log.info("the store of another history does not answer: %s", failure)
+            await asyncio.sleep(REPEAT_S)
+
+    def _give_up(self, failed: FailedAttempts, failure: StoreUnavailable) -> NoReturn:
+        if failed.may_be_written:
+            self._context.suspend(str(failure), OUTCOME_UNKNOWN)
+            raise Fenced(f"the store refuses to write: {failure}")
+        raise failure

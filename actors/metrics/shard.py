@@ -62,6 +62,7 @@ class ShardMetrics(Collector):
             "shard_snapshots_written": 0,
             "shard_not_owner": 0,
             "shard_overloaded": 0,
+            "journal_records_restored": 0,
             "remembered_digests_dropped": 0,
             "rollbacks_flagged": 0,
             "refunded_results_flagged": 0,
@@ -74,6 +75,8 @@ class ShardMetrics(Collector):
             "points_redeemed": 0,
             "points_returned": 0,
         }
+        self.journal_failures = dict.fromkeys(("silence", "oom", "readonly", "full", "ioerr", "noreplicas"), 0)
+        """Attempts to append that failed, by reason; other reasons come as they occur."""
         self.points_accrued_micro = 0
         self.points_reversed_micro = 0
         self.level_ups = {"play": 0, "forced": 0}
@@ -90,6 +93,7 @@ class ShardMetrics(Collector):
             "shard_bets_stopped": 0,
             "shard_resident_players": 0,
             "shard_epoch": 0,
+            "shard_suspended": 0,
             "shard_clock_skew_ms": 0,
             "shard_due_slots_to_sweep": 0,
             "archive_breaker_state": 0,
@@ -108,6 +112,12 @@ class ShardMetrics(Collector):
         yield CounterMetricFamily(
             "shard_snapshot_cpu_seconds", "CPU time of encoding and storing snapshots", value=self.snapshot_cpu_s
         )
+        failures = CounterMetricFamily(
+            "journal_failures", "Failed attempts to write to the journal, by reason", labels=("reason",)
+        )
+        for reason, count in list(self.journal_failures.items()):
+            failures.add_metric((reason,), count)
+        yield failures
         yield from self._loyalty()
         yield from self.money.collect()
         yield GaugeMetricFamily("freespins_used", "Free spins played", value=self.freespins_used)

@@ -2,7 +2,9 @@
 
 Promises: a reply handed in with an entry is sent after the append that holds the entry; a reply that depends on an
 undurable version waits for it; while an outcome is unknown only the identical batch is repeated; a definite refusal
-ends the incarnation and answers everybody who waits `outcome_unknown`. (Rules 3 and 4 of the architecture.)
+ends the incarnation and answers everybody who waits `outcome_unknown`. A store that refuses to write ends it, too: who
+waits is answered `journal_unavailable` if it is proved that nothing was written, else `outcome_unknown`. A store that
+lost its tail gets it again first. (Rules 3, 4 and 15 of the architecture.)
 """
 
 import asyncio
@@ -16,11 +18,13 @@ from actors.host.clock import boottime_s
 from actors.metrics.shard import ShardMetrics
 from actors.outcome import Unavailable
 from actors.settings import ShardSettings
+from actors.shard.attempts import FailedAttempts
 from actors.shard.lease import Lease
+from actors.shard.lineage import Lineage, Ring
 from actors.wire.frames import Kind, Reply, ReplyTo, encode
 from snapshots.codec import encode_batch
 from snapshots.contract import NO_TALLIES, Incarnation, LogHead, Store, Tallies
-from snapshots.errors import Fenced, StoreUnavailable
+from snapshots.errors import Fenced, LineageChanged, StoreUnavailable
 
 log = logging.getLogger("croupier.shard")
 
@@ -30,6 +34,10 @@ OUTCOME_UNKNOWN = Raw(
     )
 )
 
+
+NOT_WRITTEN = Raw(
+    encode(Unavailable("journal_unavailable", "The store refuses to write; nothing was written of this.", 2))
+)
 
 CROWDED_FROM = 4
 """Entries of a batch from which on the next append waits one turn of the loop (decision 0009)."""
@@ -64,7 +72,9 @@ class Committer:
         settings: ShardSettings,
         metrics: ShardMetrics,
         on_fenced: Callable[[str], None],
+        on_refused: Callable[[str, Raw], None],
     ) -> None:
+        """`on_refused` is told why the store refuses to write, and the answer for those who wait."""
         self.inc = inc
         self.head = LogHead()
         self.durable = 0
@@ -73,13 +83,19 @@ class Committer:
         self.catalog_number = 0
         """The catalog everything pending was decided under (rule 14)."""
         self._store, self._lease, self._settings, self._metrics = store, lease, settings, metrics
-        self._on_fenced = on_fenced
+        self._on_fenced, self._on_refused = on_fenced, on_refused
         self._pending = _Batch(1)
         self._in_flight: _Batch | None = None
         self._in_flight_since = 0.0
         self._crowded = False
         """Whether the last batch was large, so that the next one is worth a turn of the loop."""
         self._lease_waiters: list[Waiting] = []
+        self._ring: Ring | None = None
+        """Of a store that may lose its tail (rule 15)."""
+        self._followed = 0
+        """How often the store's position was compared because of another history."""
+        self._following = False
+        """The store may stand elsewhere: no append before its position was compared with the own head."""
         self._wake = asyncio.Event()
         self._durable_waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._exclusive = asyncio.Lock()
@@ -156,6 +172,22 @@ class Committer:
         """Held while the incarnation changes (slot moves): no append starts meanwhile."""
         return self._exclusive
 
+    def keep_ring(self, bytes_max: int) -> None:
+        """The store may lose what it acknowledged: the last records are kept, to be appended again (rule 15)."""
+        self._ring = Ring(bytes_max)
+
+    async def follow_lineage(self) -> None:
+        """Another call than an append met a server of another history. Raises Fenced if it can't go on with it."""
+        followed = self._followed
+        async with self._exclusive:
+            if followed == self._followed:  # else an append has met that server meanwhile
+                await self.follow_alone()
+
+    async def follow_alone(self) -> None:
+        """As `follow_lineage`; the caller holds `exclusive`."""
+        self._following = True
+        await self._follow(None)
+
     async def append_alone(self, payload: bytes) -> None:
         """Appends a record of its own; the caller holds `exclusive`."""
         await self._append(payload)
@@ -168,8 +200,8 @@ class Committer:
             for reply_to, reply in waiting:
                 reply_to.reply(reply)
 
-    def end(self, reason: str) -> None:
-        """Stops for good: nothing is acknowledged any more, everybody who waits is told so."""
+    def end(self, reason: str, answer: Raw = OUTCOME_UNKNOWN) -> None:
+        """Stops for good: nothing is acknowledged any more, everybody who waits gets the answer."""
         if self.ended:
             return
         self.ended = True
@@ -177,7 +209,7 @@ class Committer:
         batches = [batch for batch in (self._in_flight, self._pending) if batch is not None]
         held = [(reply_to, reply) for batch in batches for reply_to, reply, _ in batch.replies]
         for reply_to, reply in [*self._lease_waiters, *held]:
-            reply_to.reply(Reply(reply.rid, Kind.UNAVAILABLE, OUTCOME_UNKNOWN))
+            reply_to.reply(Reply(reply.rid, Kind.UNAVAILABLE, answer))
         for _, waiter in self._durable_waiters:
             if not waiter.done():
                 waiter.set_exception(Fenced(reason))
@@ -195,6 +227,8 @@ class Committer:
                         await asyncio.sleep(0)  # a frame that has come joins this append
                     await self._commit()
             except Fenced as refusal:
+                if self.ended:  # it was told already why
+                    return
                 log.warning("fenced: %s", refusal)
                 self._on_fenced(str(refusal))
                 return
@@ -238,17 +272,48 @@ class Committer:
                 waiter.set_result(None)
 
     async def _append(self, payload: bytes, tallies: Tallies = NO_TALLIES) -> None:
-        """Repeats the identical batch until its outcome is known."""
-        pause_s = 0.01
+        """Repeats the identical batch until its outcome is known.
+
+        Raises Fenced if it was refused for good, or if the store has refused to write for `journal_refused_ms`.
+        """
+        pause_s, failed = 0.01, None
         while True:
             sent_at, started = boottime_s(), time.perf_counter()
+            before = self.head
             try:
-                self.head = await self._store.append(self.inc, self.head, payload, self.catalog_number, tallies)
+                if self._following:
+                    await self._follow(payload)
+                self.head = await self._store.append(self.inc, before, payload, self.catalog_number, tallies)
             except StoreUnavailable as failure:
-                log.warning("journal append without outcome, repeating it: %s", failure)
+                failed = failed or FailedAttempts(self._metrics)
+                self._failed(failed, failure)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, 0.5)
             else:
                 self._metrics.journal_commit.observe(time.perf_counter() - started)
                 self.renewed(sent_at)
+                if self._ring is not None:
+                    self._ring.add(before, payload, self.catalog_number, tallies)
+                if failed is not None:
+                    failed.over()
                 return
+
+    async def _follow(self, in_flight: bytes | None) -> None:
+        """Makes the store's log stand where this one stands. The caller holds `exclusive`, or the shard has ended."""
+        assert self._ring is not None
+        await Lineage(self._store, self._ring, self._metrics).follow(self.inc, self.head, in_flight)
+        self._following = False
+        self._followed += 1
+
+    def _failed(self, failed: FailedAttempts, failure: StoreUnavailable) -> None:
+        """Returns if the append is to be repeated.
+
+        Else the store answers, and writes nothing: what is in memory and not in the log will never be (rule 3).
+        """
+        if isinstance(failure, LineageChanged):
+            self._following = True
+            return
+        failed.add(failure, time.monotonic())
+        if failed.refused_for(self._settings.journal_refused_ms, time.monotonic()):
+            self._on_refused(str(failure), OUTCOME_UNKNOWN if failed.may_be_written else NOT_WRITTEN)
+            raise Fenced(f"the store refuses to write: {failure}")

@@ -8,10 +8,12 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from msgspec import Raw
+
 from actors.host.clock import now_ms
 from actors.metrics.shard import ShardMetrics
 from actors.settings import ShardSettings
-from actors.shard.committer import Committer
+from actors.shard.committer import OUTCOME_UNKNOWN, Committer
 from actors.shard.geo import GeoDatabase
 from actors.shard.lease import Lease
 from actors.shard.ownership import Ownership
@@ -47,7 +49,7 @@ class ShardContext:
         self.geo = GeoDatabase(settings.catalog_dir, catalog.geo_database)
         self.residents, self.scheduled = Residents(), Schedule()
         self.lease = Lease(settings.lease_ms / 1000)
-        self.committer = Committer(store, inc, self.lease, settings, metrics, self.end)
+        self.committer = Committer(store, inc, self.lease, settings, metrics, self.end, self.suspend)
         self.clock_offset_ms = 0
         """How far the sandbox clock runs ahead of real time."""
         self.clock_ok = True
@@ -57,10 +59,14 @@ class ShardContext:
         """The store is nearly full: commands that place a bet are refused."""
         self.draining = False
         self.ended = False
+        """Memory is discarded; nothing is decided any more."""
+        self.suspended = False
+        """It ended because the store refuses to write: the process stays, and says so, until the store writes again."""
         self.misrouted = False
         """Somebody sent a player of another shard under our epoch: one of the two tables is old."""
         self.checkpoint_seq = 0
         """How far the own log is covered by newest snapshots."""
+        self._on_suspension: Callable[[], None] = lambda: None
         self._ends: list[Callable[[], None]] = []
         self._on_end = on_end
         metrics.gauges["shard_epoch"] = inc.epoch
@@ -160,14 +166,40 @@ class ShardContext:
         """`part` is called when the incarnation ends, after those that were named before it."""
         self._ends.append(part)
 
+    def at_suspension(self, act: Callable[[], None]) -> None:
+        """`act` is called once the shard is suspended: it sees to it that `leave` is called some day."""
+        self._on_suspension = act
+
     def end(self, reason: str) -> None:
         """Discards memory and tells everybody who waits: `outcome_unknown`. Final."""
         if self.ended:
             return
+        self._discard(reason, OUTCOME_UNKNOWN)
+        self._on_end(reason)
+
+    def suspend(self, reason: str, answer: Raw) -> None:
+        """The store refuses to write: discards memory, gives everybody who waits the answer, and stays until `leave`.
+
+        What was decided and not written is gone with the memory. Nothing more is decided: the successor reads the log.
+        """
+        if self.ended:
+            return
+        self.suspended = True
+        self.metrics.gauges["shard_suspended"] = 1
+        self._discard(f"the store refuses to write: {reason}", answer)
+        self._on_suspension()
+
+    def leave(self, reason: str) -> None:
+        """A suspended shard makes room for a successor. Final."""
+        if self.suspended:
+            self.suspended = False
+            log.warning("shard %s epoch %d leaves: %s", self.inc.shard_id, self.inc.epoch, reason)
+            self._on_end(reason)
+
+    def _discard(self, reason: str, answer: Raw) -> None:
         self.ended = True
         log.warning("shard %s epoch %d ends: %s", self.inc.shard_id, self.inc.epoch, reason)
-        self.committer.end(reason)
+        self.committer.end(reason, answer)
         for part in self._ends:
             part()
         self.residents.clear()
-        self._on_end(reason)

@@ -84,6 +84,8 @@ class Shard:
 
     def _not_serving(self, epoch: int) -> Callable[[int], Reply] | None:
         context, committer = self.context, self.context.committer
+        if context.suspended:
+            return lambda rid: unavailable(rid, "journal_unavailable", "The store refuses to write.", 2)
         if context.ended or context.draining:
             return lambda rid: Reply(rid, Kind.NOT_OWNER, NIL)
         if epoch != committer.inc.epoch:

@@ -17,6 +17,7 @@ from actors.background.due_work import Scheduler
 from actors.background.slot_moves import SlotMoves
 from actors.background.snapshotter import Snapshotter
 from actors.background.store_fill import StoreFill
+from actors.background.suspension import Suspension
 from actors.host.clock import boottime_s, now_ms
 from actors.host.processes import is_gone, this_process
 from actors.metrics.shard import ShardMetrics
@@ -43,7 +44,7 @@ from actors.wire.listening import Listener
 from actors.wire.socket_folder import remove_leftovers
 from engine.catalog import Catalog
 from snapshots.contract import Address, Claim, Incarnation, Routing
-from snapshots.errors import Fenced, StoreUnavailable
+from snapshots.errors import Fenced, LineageChanged, StoreUnavailable
 from snapshots.opening import open_store
 from snapshots.recovery import TailIndex, read_tails
 
@@ -67,6 +68,7 @@ class ShardProcess:
         self._snapshotter: Snapshotter | None = None
         self._scheduler: Scheduler | None = None
         self._due_sweep: DueSweep | None = None
+        self._address: Address | None = None
         self._moves: SlotMoves | None = None
         self._listener = Listener(
             settings.cluster_secret, lambda connection, frame: self._handle(connection, frame), settings.connections_max
@@ -90,6 +92,7 @@ class ShardProcess:
     async def activate(self, shard_id: str) -> Incarnation:
         """Becomes the shard: raises its epoch, waits until the former owner can't answer any more, recovers, serves."""
         began = time.perf_counter()
+        watched = await self.store.watch_lineage()
         claim = await self.store.claim(shard_id, this_process(), secrets.token_hex(8))
         claimed_at = boottime_s()
         routing = await self.store.routing()
@@ -107,12 +110,15 @@ class ShardProcess:
             metrics=self.metrics,
             on_end=self._ended,
         )
+        if watched:
+            context.committer.keep_ring(self.settings.journal_ring_bytes_max)
         context.start_with(number, catalog, context.geo)
         context.advance_clock(routing.clock_offset_ms)
         self._put_together(context)
         try:
             await self._heartbeat()
-            await self.store.serve(claim.incarnation, await self._listen(claim.incarnation))
+            self._address = await self._listen(claim.incarnation)
+            await self.store.serve(claim.incarnation, self._address)
             await self._keep_up()  # a catalog may have been put in force before this shard could be told
         except BaseException:
             context.committer.end("the shard could not start")
@@ -126,6 +132,8 @@ class ShardProcess:
     def _put_together(self, context: ShardContext) -> None:
         """Makes the shard, and what works beside it."""
         shard = self.shard = Shard(context)
+        context.at_end(self._cancel_tasks)
+        context.at_suspension(self._stay_suspended)
         shard.controlled = Controls(self._control)
         arrive = shard.loader.arrive
         self._snapshotter = Snapshotter(context, arrive)
@@ -158,6 +166,8 @@ class ShardProcess:
         assert shard is not None and scheduler is not None and due_sweep is not None
         if isinstance(body, ShardStatus):
             return shard.report()
+        if shard.context.ended:
+            return Failed("the store refuses to write")
         if isinstance(body, PrepareCatalog):
             await shard.swap.prepare(body.number, body.version, body.due_since_ms)
         elif isinstance(body, FinishCatalog):
@@ -228,9 +238,19 @@ class ShardProcess:
         assert self.shard is not None
         context = self.shard.context
         sent_at, sent_ms = boottime_s(), now_ms()
-        store_ms = await self.store.heartbeat(context.inc)
+        try:
+            store_ms = await self.store.heartbeat(context.inc)
+        except LineageChanged:
+            await context.committer.follow_lineage()
+            return
         context.committer.renewed(sent_at)
         context.compare_clocks(max(sent_ms - store_ms, store_ms - now_ms(), 0))
+
+    def _stay_suspended(self) -> None:
+        """Only the status is told from now on, until the store writes again."""
+        assert self.shard is not None and self._address is not None
+        waiting = Suspension(self.shard.context, self._address).run()
+        self._tasks.append(asyncio.get_running_loop().create_task(waiting, name="until the store writes"))
 
     # --- moves
 
@@ -253,6 +273,8 @@ class ShardProcess:
         """A clean goodbye: no more commands, everything durable and snapshotted, shard retired."""
         shard, snapshotter = self.shard, self._snapshotter
         if shard is None or snapshotter is None or shard.context.ended:
+            self._cancel_tasks()
+            self._listener.close()
             await self.store.close()
             return
         await shard.drain()

@@ -89,15 +89,24 @@ JOURNAL = Row(
         Panel(
             "Store", "How full the store is, and whether new bets are stopped because of it.",
             (Query("max(store_fill_ratio)", "filled"), Query("max(shard_bets_stopped)", "bets stopped")),
-            "percentunit", worry=0.7, alarm=0.85,
+            "percentunit", worry=0.7, alarm=0.85, width=6,
+        ),
+        Panel(
+            "Failed appends", "Attempts by reason, and shards that wait for a store that refuses. docs/appends.md.",
+            (
+                Query(per_second("journal_failures_total", "reason"), "{{reason}}"),
+                Query("sum(shard_suspended)", "suspended shards"),
+                Query(per_second("journal_records_restored_total"), "records given back"),
+            ), "none", worry=0.01, width=6,
         ),
         Panel(
             "Snapshots", "Players written per second.",
-            (Query(per_second("shard_snapshots_written_total", "shard"), "{{shard}}"),), "ops",
+            (Query(per_second("shard_snapshots_written_total", "shard"), "{{shard}}"),), "ops", width=6,
         ),
         Panel(
             "CPU for snapshots", "Share of one core that each shard spends on snapshots; it is bounded.",
             (Query(per_second("shard_snapshot_cpu_seconds_total", "shard"), "{{shard}}"),), "percentunit",
+            width=6,
         ),
     ),
 )  # fmt: skip

@@ -5,9 +5,10 @@ from importlib.resources import files
 from typing import Any, cast
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import BlockingConnectionPool, parse_url
+from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from snapshots.errors import (
@@ -17,17 +18,28 @@ from snapshots.errors import (
     ProposalsFull,
     StillHeld,
     StoreError,
+    StoreRefused,
     StoreUnavailable,
     StoreUnsuitable,
     TermHeld,
 )
+from snapshots.redis.endpoint import Endpoint, endpoint_of
+from snapshots.redis.lineage import ASK, OtherLineage, lineage_of
 from snapshots.redis.link import Argument, RedisLink
+from snapshots.redis.refusals import failure, unavailable, worded
 from snapshots.redis.settings import check_settings, masked
 
 APPEND_TIMEOUT_MS = 1_000
 CALL_TIMEOUT_MS = 5_000
 CONNECTIONS_MAX = 16
 PREFIX = "croupier:"
+
+_OF_A_REPLICA = ("readonly", "masterdown")
+
+_CONTROL = frozenset(
+    ("claim", "release_slots", "take_term", "assign", "fence", "put_catalog", "commit_catalog", "advance_clock")
+)
+"""Who owns what, and what is in force. Few calls, and a master that had lost one could not be told by its shards."""
 
 _PARTS = ("functions.lua", "readers.lua", "due.lua", "limits.lua", "control_log.lua")
 _SOURCE = "".join(files("snapshots.redis").joinpath(name).read_text() for name in _PARTS)
@@ -45,18 +57,22 @@ class RedisConnection:
         self._url = url
         self._append_timeout_ms = append_timeout_ms
         self._call_timeout_ms = call_timeout_ms
+        self._endpoint = Endpoint({})
         self._client: Redis | None = None
         self._link: RedisLink | None = None
+        self._lineage: str | None = None
+        """The history that calls of the pool may meet, as `RedisLink.lineage`."""
 
     async def open(self) -> None:
         """Connects, checks version and settings, loads the functions."""
         name = masked(self._url)
         try:
-            client = self._new_client()
+            self._endpoint = endpoint_of(self._url)
         except ValueError as error:
             raise StoreUnsuitable(f"{name} is not a Redis URL: {error}.") from None
+        client = self._new_client()
         try:
-            check_settings(name, await client.info())
+            check_settings(name, await client.info(), failover=self._endpoint.sentinels is not None)
             await _load_library(client)
         except (RedisError, OSError) as error:
             await client.aclose()
@@ -65,23 +81,65 @@ class RedisConnection:
             await client.aclose()
             raise
         self._client = client
-        # TLS has settings that only the full client knows, so with TLS appends take the slower way.
-        if not self._url.startswith("rediss://"):
-            self._link = RedisLink(dict(parse_url(self._url)), self._append_timeout_ms / 1000)
+        self._link = RedisLink(self._endpoint, self._append_timeout_ms / 1000)
 
     def _new_client(self) -> Redis:
         timeout_s = self._call_timeout_ms / 1000
         # The client must never retry by itself: the caller repeats, and knows it. Beyond the bound, calls queue.
-        pool = BlockingConnectionPool.from_url(
-            self._url,
+        pool = BlockingConnectionPool(
+            connection_class=self._endpoint.connection_class(),
             max_connections=CONNECTIONS_MAX,
             timeout=timeout_s,
             protocol=2,
             retry=Retry(NoBackoff(), 0),
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
+            redis_connect_func=self._on_connect,
+            **self._endpoint.pooled(),
         )
         return Redis.from_pool(pool)
+
+    async def _on_connect(self, connection: Any) -> None:
+        """Of each new connection of the pool: logs in, and asks for the server's history if that is watched.
+
+        A server that sentinels named must be a master itself.
+        """
+        await connection.on_connect()
+        if self._endpoint.sentinels is not None:
+            await connection.send_command("ROLE")
+            if (await connection.read_response())[0] != b"master":
+                raise RedisConnectionError("the sentinels name a server that is no master")
+        if self._lineage is not None:
+            await connection.send_command(*ASK)
+            found = lineage_of(await connection.read_response())
+            if self._lineage and found != self._lineage:
+                raise OtherLineage("the server was started again, or is another one")
+            self._lineage = found
+
+    async def watch_lineage(self) -> bool:
+        """See Store. What was connected before is dropped, because nobody knows any more to whom."""
+        self._lineage = ""
+        await self._redis.connection_pool.disconnect()
+        await answer(self._redis.ping())
+        if self._link is not None:
+            self._link.close()
+            self._link.lineage = self._lineage
+        return True
+
+    async def follow_lineage(self) -> None:
+        """See Store."""
+        if self._link is not None:
+            self._lineage = self._link.lineage
+
+    async def _meet_anew(self) -> None:
+        """Drops all connections; the next append takes the history that it meets."""
+        await self._redis.connection_pool.disconnect()
+        if self._link is not None:
+            self._link.close()
+            if self._lineage is not None:
+                self._link.lineage = ""
+        elif self._lineage is not None:
+            self._lineage = ""
 
     async def close(self) -> None:
         """Closes all connections; closing twice is fine."""
@@ -99,13 +157,33 @@ class RedisConnection:
         return self._client
 
     async def _call(self, function: str, *arguments: Argument) -> Any:
-        client = self._redis
         try:
-            return await client.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
+            if self._endpoint.replicas_of_control and function in _CONTROL:
+                return await self._replicated(function, arguments)
+            return await self._redis.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
         except ResponseError as error:
-            raise await self._failure(str(error)) from None
-        except (RedisError, OSError) as error:
+            raise await self._failure(worded(error)) from None
+        except RedisError as error:
+            raise failure(error) from None
+        except OSError as error:
             raise StoreUnavailable(f"Redis: {error}") from None
+
+    async def _replicated(self, function: str, arguments: tuple[Argument, ...]) -> Any:
+        """A call that counts only once replicas have it: the next master must know who owns what.
+
+        Raises StoreUnavailable if too few have it in time; the call may be repeated.
+        """
+        wanted, patience_ms = self._endpoint.replicas_of_control, self._call_timeout_ms // 2
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
+            pipeline.wait(wanted, patience_ms)
+            reply, have = await pipeline.execute(raise_on_error=False)
+        for part in (reply, have):
+            if isinstance(part, Exception):
+                raise part
+        if have < wanted:
+            raise StoreUnavailable(f"Redis: {have} of {wanted} replicas have it within {patience_ms} ms")
+        return reply
 
     async def _failure(self, text: str) -> StoreError:
         """What an error reply means. Functions lost by a FLUSH are loaded again: the repeated call finds them."""
@@ -124,7 +202,17 @@ class RedisConnection:
             return ProposalsFull(text.removeprefix("PROPOSALS "))
         if "Function not found" in text:
             await answer(_load_library(self._redis))
-        return StoreUnavailable(f"Redis: {text}")
+            return StoreUnavailable(f"Redis: {text}")
+        refusal = unavailable(text)
+        if isinstance(refusal, StoreRefused) and refusal.reason in _OF_A_REPLICA:
+            await self._hang_up()
+        return refusal
+
+    async def _hang_up(self) -> None:
+        """A server that is no master may be one again with another history: the next call connects anew, and asks."""
+        await self._redis.connection_pool.disconnect(inuse_connections=False)
+        if self._link is not None:
+            self._link.close()
 
     async def clock_ms(self) -> int:
         """The clock of the Redis server."""
@@ -140,10 +228,12 @@ class RedisConnection:
 
 
 async def answer(call: Any) -> Any:
-    """What Redis answers through the client. Raises StoreUnavailable if it does not answer."""
+    """What Redis answers through the client. Raises StoreUnavailable if it does not answer, or refuses."""
     try:
         return await call
-    except (RedisError, OSError) as error:
+    except RedisError as error:
+        raise failure(error) from None
+    except OSError as error:
         raise StoreUnavailable(f"Redis: {error}") from None
 
 

@@ -164,6 +164,11 @@ local function heartbeat(_, args)
   return now_ms()
 end
 
+-- shard -> epoch, nonce, log, seq, hash
+local function standing(_, args)
+  return fields(shard_key(args[1]), 'epoch', 'nonce', 'log', 'seq', 'hash')
+end
+
 -- shard, epoch, nonce, log. A process that never served leaves the lease of the one before it as it is.
 local function retire(_, args)
   local key = shard_key(args[1])
@@ -492,6 +497,7 @@ local WRITES, READS = {'no-cluster'}, {'no-cluster', 'no-writes'}
 register('claim', claim, WRITES)
 register('serve', serve, WRITES)
 register('heartbeat', heartbeat, READS)
+register('standing', standing, READS)
 register('retire', retire, WRITES)
 register('append', append, WRITES)
 register('checkpoint', checkpoint, WRITES)

@@ -10,7 +10,10 @@ from typing import Any, cast
 
 import hiredis
 
-from snapshots.errors import StoreUnavailable
+from snapshots.errors import LineageChanged, StoreUnavailable
+from snapshots.redis.endpoint import Endpoint
+from snapshots.redis.lineage import ASK, lineage_of
+from snapshots.redis.refusals import unavailable
 
 Settings = dict[str, Any]
 Argument = str | bytes | int
@@ -74,16 +77,24 @@ class _Replies(asyncio.Protocol):
 
 
 class RedisLink:
-    """One connection to `redis://` or `unix://`, opened on first use. `settings` are redis-py's for the same URL."""
+    """One connection, opened on first use.
 
-    def __init__(self, settings: Settings, timeout_s: float) -> None:
-        self._settings = settings
+    `lineage`: the history of the server that may be written to; None if it does not matter, empty if the next server's
+    is taken, whatever it is. Each new connection is asked for its own.
+    """
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
+        self.lineage: str | None = None
+        self._endpoint, self._tls = endpoint, endpoint.tls()
         self._timeout_s = timeout_s
         self._replies: _Replies | None = None
         self._connecting = asyncio.Lock()
 
     async def call(self, *arguments: Argument) -> object:
-        """The reply; an error reply is returned as `hiredis.ReplyError`. Raises StoreUnavailable if there is none."""
+        """The reply; an error reply is returned as `hiredis.ReplyError`. Raises StoreUnavailable if there is none.
+
+        LineageChanged, and nothing was sent, if a new connection reached a server of another history.
+        """
         deadline_s = asyncio.get_running_loop().time() + self._timeout_s
         replies = self._replies
         try:
@@ -105,14 +116,18 @@ class RedisLink:
         async with asyncio.timeout_at(deadline_s), self._connecting:
             if self._replies is not None and self._replies.usable:
                 return self._replies
-            settings, loop = self._settings, asyncio.get_running_loop()
+            settings, loop = self._endpoint.settings, asyncio.get_running_loop()
             if "path" in settings:
                 _, replies = await loop.create_unix_connection(_Replies, settings["path"])
             else:
-                host, port = settings.get("host", "localhost"), settings.get("port", 6379)
-                _, replies = await loop.create_connection(_Replies, host, port)
+                host, port = await self._endpoint.address()
+                _, replies = await loop.create_connection(_Replies, host, port, ssl=self._tls)
             try:
                 await _greet(replies, settings, deadline_s)
+                if self._endpoint.sentinels is not None:
+                    await _check_master(replies, deadline_s)
+                if self.lineage is not None:
+                    self.lineage = await _learn(replies, self.lineage, deadline_s)
             except BaseException:
                 replies.close()
                 raise
@@ -131,4 +146,22 @@ async def _greet(replies: _Replies, settings: Settings, deadline_s: float) -> No
     for command in commands:
         reply = await replies.ask(command, deadline_s)
         if isinstance(reply, hiredis.ReplyError):
-            raise StoreUnavailable(f"Redis: {reply}")
+            raise unavailable(str(reply))
+
+
+async def _check_master(replies: _Replies, deadline_s: float) -> None:
+    """Sentinels may be a moment behind: the server must say itself that it is a master."""
+    reply = await replies.ask(("ROLE",), deadline_s)
+    if not isinstance(reply, list) or reply[0] != b"master":
+        raise StoreUnavailable("Redis: the sentinels name a server that is no master")
+
+
+async def _learn(replies: _Replies, expected: str, deadline_s: float) -> str:
+    """The server's history, which must be the expected one unless that is empty."""
+    reply = await replies.ask(ASK, deadline_s)
+    if isinstance(reply, hiredis.ReplyError):
+        raise unavailable(str(reply))
+    found = lineage_of(reply)
+    if expected and found != expected:
+        raise LineageChanged("Redis: the server was started again, or is another one")
+    return found

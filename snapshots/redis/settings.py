@@ -18,9 +18,12 @@ def masked(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def check_settings(name: str, info: Mapping[str, Any]) -> None:
-    """`info` is the INFO reply. Raises StoreUnsuitable with one sentence saying what to change."""
-    problem = _problem(info)
+def check_settings(name: str, info: Mapping[str, Any], *, failover: bool = False) -> None:
+    """`info` is the INFO reply; `failover`: sentinels may promote a replica.
+
+    Raises StoreUnsuitable with one sentence saying what to change.
+    """
+    problem = _problem(info) or (_failover_problem(info) if failover else None)
     if problem is not None:
         raise StoreUnsuitable(f"Redis at {name} {problem}.")
 
@@ -39,4 +42,11 @@ def _problem(info: Mapping[str, Any]) -> str | None:
         return (
             f"may evict players (`maxmemory-policy {info.get('maxmemory_policy')}`): set `maxmemory-policy noeviction`"
         )
+    return None
+
+
+def _failover_problem(info: Mapping[str, Any]) -> str | None:
+    """A master that is cut off from its replicas must stop writing, because one of them is promoted meanwhile."""
+    if "min_slaves_good_slaves" not in info:
+        return "would go on without its replicas while one of them is promoted: set `min-replicas-to-write 1`"
     return None

@@ -6,6 +6,7 @@ with `everysec`, up to about a second is. If only the process dies, nothing is l
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from typing import cast
 
 import hiredis
 import msgspec
@@ -22,16 +23,18 @@ from snapshots.contract import (
     Owner,
     Place,
     SnapshotRecord,
+    Standing,
     StoredPage,
     StoredPlayer,
     Tallies,
     next_hash,
 )
+from snapshots.errors import StoreUnavailable
 from snapshots.redis.connection import LIBRARY, PREFIX, answer
 from snapshots.redis.control import RedisControl
 from snapshots.redis.control_log import RedisControlLog
 from snapshots.redis.limits import RedisLimits
-from snapshots.redis.link import Argument
+from snapshots.redis.link import Argument, RedisLink
 from snapshots.redis.readers import RedisReaders, logs_of
 from snapshots.rows import checked_claim, checked_trim, owner_of, packed
 from snapshots.slots import slot_of
@@ -41,7 +44,7 @@ _TALLIES = f"{PREFIX}tallies"
 
 
 class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
-    """See `snapshots.contract.Store`. `url`: redis://, rediss:// or unix://."""
+    """See `snapshots.contract.Store`. `url`: redis://, rediss://, unix:// or redis+sentinel:// (`endpoint`)."""
 
     async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
         """See Store. ValueError if the shard id or the nonce can't be one."""
@@ -77,7 +80,30 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
         reply = await self._link.call("FCALL", _APPEND, 0, *arguments)
         if isinstance(reply, hiredis.ReplyError):
             raise await self._failure(str(reply))
+        if self._endpoint.wait_replicas:
+            await self._until_replicated(self._link)
         return new
+
+    async def _until_replicated(self, link: RedisLink) -> None:
+        """As `wait_replicas` of the URL asks. Raises StoreUnavailable if too few replicas have the append in time."""
+        wanted, patience_ms = self._endpoint.wait_replicas, self._append_timeout_ms // 2
+        have = await link.call("WAIT", wanted, patience_ms)
+        if isinstance(have, hiredis.ReplyError):
+            raise await self._failure(str(have))
+        if cast("int", have) < wanted:
+            raise StoreUnavailable(f"Redis: {have} of {wanted} replicas have the append within {patience_ms} ms")
+
+    async def standing(self, inc: Incarnation) -> Standing:
+        """See Store."""
+        await self._meet_anew()
+        if self._link is None:
+            reply = await self._call("standing", inc.shard_id)
+        else:
+            reply = await self._link.call("FCALL", f"{LIBRARY}_standing", 0, inc.shard_id)
+        if isinstance(reply, hiredis.ReplyError):
+            raise await self._failure(str(reply))
+        epoch, nonce, log_id, seq, digest = cast("list[bytes]", reply)
+        return Standing(int(epoch or 0), nonce.decode(), log_id.decode(), LogHead(int(seq or 0), digest or GENESIS))
 
     async def tallies(self, names: Sequence[str]) -> Tallies:
         """See Store. One round trip."""

@@ -16,11 +16,20 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import ParamSpec, TypeVar
 
-from snapshots.errors import Corrupt, Fenced, StoreError, StoreUnavailable, StoreUnsuitable
+from snapshots.errors import Corrupt, Fenced, StoreError, StoreRefused, StoreUnavailable, StoreUnsuitable
 from snapshots.sqlite.schema import CONTROL, READERS, SCHEMA_VERSION, SHARD, SHARED, Schema
 
 BUSY_TIMEOUT_S = 5
 _CACHED_STATEMENTS = 64
+
+_REFUSALS = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "readonly",
+    sqlite3.SQLITE_PERM: "noperm",
+    sqlite3.SQLITE_CANTOPEN: "noperm",
+    sqlite3.SQLITE_IOERR: "ioerr",
+}
+"""After an I/O error a commit may lie in the file: its last frame was written, and only the sync behind it failed."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,9 +145,14 @@ def writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def store_error(error: sqlite3.Error) -> Exception:
-    """What a failure of SQLite means to the caller. Locked, disk full, I/O: StoreUnavailable; bugs stay as they are."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    """What a failure of SQLite means to the caller. Disk full, read-only, I/O: StoreRefused; locked: StoreUnavailable;
+    bugs stay as they are.
+    """
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return Corrupt(f"SQLite: {error}")
+    if code in _REFUSALS:
+        return StoreRefused(f"SQLite: {error}", _REFUSALS[code], proved=code != sqlite3.SQLITE_IOERR)
     if isinstance(error, sqlite3.OperationalError):
         return StoreUnavailable(f"SQLite: {error}")
     return error

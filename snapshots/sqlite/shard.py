@@ -21,6 +21,7 @@ from snapshots.contract import (
     Position,
     ShardRow,
     SnapshotRecord,
+    Standing,
     Tallies,
     next_hash,
 )
@@ -257,6 +258,12 @@ def _last_seq(file: sqlite3.Connection, row: Row, log_epoch: int, trimmed_seq: i
 
 def _is_live(row: Row, log_epoch: int) -> bool:
     return bool(row.nonce) and row.log_epoch == log_epoch
+
+
+def standing(file: sqlite3.Connection, inc: Incarnation) -> Standing:
+    """See `Store.standing`."""
+    row = read_row(file)
+    return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), LogHead(row.seq, row.hash))
 
 
 def finish_log(file: sqlite3.Connection, log_id: str) -> None:

@@ -32,6 +32,7 @@ from snapshots.contract import (
     Reader,
     Routing,
     SnapshotRecord,
+    Standing,
     StoredPage,
     StoredPlayer,
     StoredProposal,
@@ -145,6 +146,17 @@ class SqliteStore:
             catalog_number=catalog_number,
             tallies=tallies,
         )
+
+    async def watch_lineage(self) -> bool:
+        """Never: what a commit has synced to the disk stays."""
+        return False
+
+    async def standing(self, inc: Incarnation) -> Standing:
+        """See Store."""
+        return await self._on_shard(sqlite_shard.standing, inc)
+
+    async def follow_lineage(self) -> None:
+        """There is but one."""
 
     async def tallies(self, names: Sequence[str]) -> Tallies:
         """See Store. Adds up every shard's file."""

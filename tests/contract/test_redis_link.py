@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from snapshots.errors import StoreUnavailable
+from snapshots.redis.endpoint import Endpoint
 from snapshots.redis.link import RedisLink
 
 Script = Callable[[int, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -35,7 +36,8 @@ class Server:
 async def linked(script: Script, timeout_s: float = TIMEOUT_S) -> AsyncIterator[tuple[RedisLink, Server]]:
     server = Server(script)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    link = RedisLink({"host": "127.0.0.1", "port": listening.sockets[0].getsockname()[1]}, timeout_s)
+    settings = {"host": "127.0.0.1", "port": listening.sockets[0].getsockname()[1]}
+    link = RedisLink(Endpoint(settings), timeout_s)
     try:
         yield link, server
     finally:
@@ -198,7 +200,7 @@ async def test_a_call_that_is_too_late_takes_those_behind_it_along() -> None:
 
 async def test_the_deadline_covers_connecting_too() -> None:
     async with linked(silent) as (link, _):
-        link._settings["password"] = "secret"  # AUTH is never answered
+        link._endpoint.settings["password"] = "secret"  # AUTH is never answered
         began = asyncio.get_running_loop().time()
         with pytest.raises(StoreUnavailable, match="no answer within"):
             await link.call("PING")

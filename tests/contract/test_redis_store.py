@@ -12,10 +12,11 @@ import redis
 import uvloop
 
 from engine.facts import Signals, WantedAward
-from snapshots.contract import LogHead, Owner, SnapshotRecord, StoredPlayer
-from snapshots.errors import Fenced, StoreUnavailable, StoreUnsuitable
+from snapshots.contract import Address, LogHead, Owner, SnapshotRecord, StoredPlayer
+from snapshots.errors import Fenced, StoreRefused, StoreUnavailable, StoreUnsuitable
 from snapshots.opening import open_store
 from snapshots.redis.connection import CONNECTIONS_MAX, LIBRARY
+from snapshots.redis.refusals import unavailable
 from snapshots.redis.settings import check_settings, masked
 from snapshots.redis.store import RedisStore
 from tests.support.redis_server import RedisServer, free_port
@@ -136,6 +137,60 @@ async def test_a_full_redis_is_unavailable_not_wrong(server: RedisServer, store:
             await store.append(inc, LogHead(), b"one")
         client.config_set("maxmemory", 0)
     assert (await store.append(inc, LogHead(), b"one")).seq == 1
+
+
+async def test_why_redis_refuses_is_told_by_either_connection(server: RedisServer, store: RedisStore) -> None:
+    """Appends have a connection of their own; all other calls go through the pool, whose errors have other words."""
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    address = Address("127.0.0.1", 1, None, "host-1")
+    with redis.Redis.from_url(server.url) as client:
+        for setting, value, before, reason in [
+            ("maxmemory", 1, 0, "oom"),
+            ("min-replicas-to-write", 1, 0, "noreplicas"),
+        ]:
+            client.config_set(setting, value)
+            for write in (store.append(inc, LogHead(), b"one"), store.serve(inc, address)):
+                with pytest.raises(StoreRefused) as refusal:
+                    await write
+                assert (refusal.value.reason, refusal.value.proved, refusal.value.passes) == (reason, True, False)
+            client.config_set(setting, before)
+        client.replicaof("127.0.0.1", str(free_port()))
+        for write in (store.append(inc, LogHead(), b"one"), store.serve(inc, address)):
+            with pytest.raises(StoreRefused) as refusal:
+                await write
+            assert refusal.value.reason == "readonly"
+        client.replicaof("no", "one")
+    assert (await store.append(inc, LogHead(), b"one")).seq == 1
+
+
+async def test_a_key_of_the_wrong_type_refuses_and_writes_nothing(server: RedisServer, store: RedisStore) -> None:
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    with redis.Redis.from_url(server.url) as client:
+        client.set(f"croupier:log:{inc.log_id}", "spoilt")
+        before = client.hgetall("croupier:shard:s0")
+        with pytest.raises(StoreRefused) as refusal:
+            await store.append(inc, LogHead(), b"one", tallies={"points": 1})
+        assert (refusal.value.reason, refusal.value.proved) == ("wrongtype", True)
+        assert client.hgetall("croupier:shard:s0") == before and not client.exists("croupier:tallies")
+        client.delete(f"croupier:log:{inc.log_id}")
+    assert (await store.append(inc, LogHead(), b"one")).seq == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "proved", "passes"),
+    [
+        ("MISCONF Redis is configured to save RDB snapshots", "misconf", True, False),
+        ("NOPERM this user has no permissions", "noperm", True, False),
+        ("LOADING Redis is loading the dataset in memory", "loading", True, True),
+        ("MASTERDOWN Link with MASTER is down", "masterdown", True, True),
+        ("BUSY Redis is busy running a script", "busy", True, True),
+        ("ERR something that nobody has seen yet", "other", False, False),
+    ],
+)
+def test_what_a_refusal_of_redis_means(text: str, reason: str, proved: bool, passes: bool) -> None:
+    refusal = unavailable(text)
+    assert isinstance(refusal, StoreRefused) and text in str(refusal)
+    assert (refusal.reason, refusal.proved, refusal.passes) == (reason, proved, passes)
 
 
 async def test_a_full_redis_still_confirms_the_lease(server: RedisServer, store: RedisStore) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from engine.facts import Signals
 from snapshots.contract import CatalogRow, Incarnation, LogHead, Owner, Routing, SnapshotRecord, StoredPlayer
-from snapshots.errors import Corrupt, Fenced, StoreUnavailable, StoreUnsuitable
+from snapshots.errors import Corrupt, Fenced, StoreRefused, StoreUnavailable, StoreUnsuitable
 from snapshots.sqlite import control as sqlite_control
 from snapshots.sqlite import due as sqlite_due
 from snapshots.sqlite import files as sqlite_files
@@ -213,11 +213,45 @@ async def test_a_full_disk_is_unavailable_and_writes_nothing(store: SqliteStore)
     inc = (await store.claim("s0", OWNER, "n")).incarnation
     own = store._worker(0)
     await own.submit(lambda: own.files.shard("s0").execute("PRAGMA max_page_count = 1"))
-    with pytest.raises(StoreUnavailable, match="full"):
+    with pytest.raises(StoreRefused, match="full") as refusal:
         await store.append(inc, LogHead(), b"x" * 1_000_000)
+    assert (refusal.value.reason, refusal.value.proved, refusal.value.passes) == ("full", True, False)
     assert list(await store.read_log(inc.log_id, 0, 10)) == []
     await own.submit(lambda: own.files.shard("s0").execute("PRAGMA max_page_count = 1000000"))
     assert (await store.append(inc, LogHead(), b"x" * 1_000_000)).seq == 1
+
+
+async def test_a_file_that_may_not_be_written_refuses_and_writes_nothing(store: SqliteStore) -> None:
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    own = store._worker(0)
+    await own.submit(lambda: own.files.shard("s0").execute("PRAGMA query_only = 1"))
+    with pytest.raises(StoreRefused, match="readonly") as refusal:
+        await store.append(inc, LogHead(), b"one")
+    assert (refusal.value.reason, refusal.value.proved) == ("readonly", True)
+    await own.submit(lambda: own.files.shard("s0").execute("PRAGMA query_only = 0"))
+    assert (await store.append(inc, LogHead(), b"one")).seq == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "proved"),
+    [
+        (sqlite3.SQLITE_IOERR_FSYNC, "ioerr", False),
+        (sqlite3.SQLITE_IOERR_WRITE, "ioerr", False),
+        (sqlite3.SQLITE_READONLY_DBMOVED, "readonly", True),
+        (sqlite3.SQLITE_CANTOPEN, "noperm", True),
+    ],
+)
+def test_only_an_io_error_leaves_open_whether_the_commit_is_in_the_file(code: int, reason: str, proved: bool) -> None:
+    error = sqlite3.OperationalError("it failed")
+    error.sqlite_errorcode = code
+    refusal = sqlite_files.store_error(error)
+    assert isinstance(refusal, StoreRefused) and (refusal.reason, refusal.proved) == (reason, proved)
+
+
+def test_a_locked_file_is_silence() -> None:
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    assert type(sqlite_files.store_error(error)) is StoreUnavailable
 
 
 async def test_a_damaged_file_is_corrupt_not_empty(store: SqliteStore, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ class FaultyStore:
         self.inner = inner
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.down: set[str] = set()
+        self.refusing: dict[str, StoreUnavailable] = {}
+        """What all calls of that name raise, and do nothing."""
         self._gates: dict[str, deque[Gate]] = defaultdict(deque)
 
     def hold(self, name: str, point: Point = "before") -> Gate:
@@ -63,6 +65,8 @@ class FaultyStore:
             gate = self._gates[name].popleft() if self._gates[name] else None
             if name in self.down:
                 raise StoreUnavailable("down")
+            if name in self.refusing:
+                raise self.refusing[name]
             if gate is not None:
                 await gate.pass_("before")
             result = await method(*args, **named)

@@ -58,8 +58,10 @@ def players_in(slots: Sequence[int], count: int) -> list[str]:
 
 def settings(folder: Path, **changes: Any) -> ShardSettings:
     """Quick to take over; background rounds only when a test asks for them."""
-    quick = {"lease_ms": 1_500, "heartbeat_ms": 20, "snapshot_interval_ms": 3_600_000, "journal_stall_ms": 2_000}
-    return ShardSettings(store_url=f"sqlite:{folder}", cluster_secret=SECRET, **(quick | changes))
+    quick: dict[str, Any] = {
+        "store_url": f"sqlite:{folder}", "lease_ms": 1_500, "heartbeat_ms": 20, "snapshot_interval_ms": 3_600_000,
+    }  # fmt: skip
+    return ShardSettings(cluster_secret=SECRET, **(quick | changes))
 
 
 class Sink:
@@ -125,9 +127,11 @@ class Desk(Asking):
 
 
 @asynccontextmanager
-async def desk(folder: Path, rules: Catalog | None = None, **changes: Any) -> AsyncIterator[Desk]:
+async def desk(
+    folder: Path, rules: Catalog | None = None, store_type: type[FaultyStore] = FaultyStore, **changes: Any
+) -> AsyncIterator[Desk]:
     """Shard s0, owner of all slots, under a fresh lease; `rules` instead of `catalog()`."""
-    store = FaultyStore(open_store(f"sqlite:{folder}"))
+    store = store_type(open_store(f"sqlite:{folder}"))
     await store.open()
     await deal(store, {"s0": range(SLOTS)})
     claim = await store.claim("s0", OWNER, "nonce")
@@ -189,6 +193,7 @@ class TestShard(ShardProcess):
         """What SIGKILL leaves behind: nothing drained, nothing retired."""
         if self.shard is not None:
             self.shard.context.end("killed")
+        self._cancel_tasks()
         await self.store.close()
 
     @property

@@ -17,7 +17,7 @@ from actors.settings import ClientSettings
 from engine.commands import Deposit
 from engine.player import execute_or_ask
 from snapshots.codec import read_batch
-from snapshots.errors import Fenced, StoreUnavailable
+from snapshots.errors import Fenced, LineageChanged, StoreRefused, StoreUnavailable
 from tests.support.shard_harness import (
     EVEN,
     LOOK,
@@ -243,3 +243,48 @@ async def test_rule_06_a_player_who_cannot_be_loaded_keeps_the_slot_where_it_is(
 
 def _raises(*args: Any) -> Any:
     raise RuntimeError("a bug in the rules")
+
+
+FULL = StoreRefused("Redis: OOM", "oom", proved=True)
+
+
+async def test_rule_06_a_move_that_the_store_refuses_leaves_the_slot_where_it_was(tmp_path: Path) -> None:
+    async with two_shards(tmp_path, journal_refused_ms=1) as two:
+        await two.s0.asking.seat(ALICE)
+        two.s0.faults.refusing["release_slots"] = FULL
+        with pytest.raises(StoreRefused, match="OOM"):
+            await two.move([SLOT])
+        assert two.s0.ended == []
+        assert (await two.s0.asking.ask(ALICE, "k1", spin())).answer.balance.real == 990
+        two.s0.faults.refusing.clear()
+        await two.move([SLOT])
+        assert (await two.s1.asking.look(ALICE)).balance.real == 990
+
+
+async def test_rule_06_a_move_that_may_have_been_carried_out_before_the_refusal_ends_the_shard(tmp_path: Path) -> None:
+    async with two_shards(tmp_path, journal_refused_ms=1) as two:
+        await two.s0.asking.seat(ALICE)
+        gate = two.s0.faults.hold("release_slots", "after")
+        moving = asyncio.ensure_future(two.move([SLOT]))
+        await gate.reached.wait()
+        two.s0.faults.refusing["release_slots"] = FULL
+        gate.open(fails=True)  # it was carried out, and its answer lost
+        with pytest.raises(Fenced, match="refuses to write"):
+            await moving
+        await eventually(lambda: two.s0.ended)
+        assert "epoch 1 is over" in two.s0.ended[0]
+        await two.s1.gain()
+        assert (await two.s1.asking.look(ALICE)).balance.real == 1_000
+
+
+async def test_rule_15_a_move_that_meets_another_history_gives_back_the_tail_first(tmp_path: Path) -> None:
+    async with two_shards(tmp_path) as two:
+        assert two.s0.shard is not None
+        two.s0.shard.context.committer.keep_ring(1_000_000)
+        await two.s0.asking.seat(ALICE)
+        two.s0.faults.refusing["release_slots"] = LineageChanged("another server")
+        moving = asyncio.ensure_future(two.move([SLOT]))
+        await eventually(lambda: two.s0.faults.named("standing"))
+        two.s0.faults.refusing.clear()
+        await moving
+        assert (await two.s1.asking.look(ALICE)).balance.real == 1_000

@@ -1,0 +1,101 @@
+"""A store that may have lost its tail: what it acknowledged and has no more is appended again (rule 15).
+
+The shard keeps its last acknowledged records in a ring. When a new connection reaches a server of another history, no
+append is sent until the store's position was compared with the shard's. A store that is behind gets the missing records
+again, each at its place, sequence and hash checked by the store. A store that is ahead, or whose hash differs, tells
+another history: the incarnation ends, and its successor reads that one.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+
+from actors.metrics.shard import ShardMetrics
+from snapshots.contract import Incarnation, LogHead, Standing, Store, Tallies, next_hash
+from snapshots.errors import Fenced
+
+log = logging.getLogger("croupier.shard")
+
+RECORD_BYTES = 200
+"""What a record takes in memory beside its payload, estimated."""
+Acknowledged = tuple[LogHead, bytes, int, Tallies]
+"""Where the log stood before the record, its payload, the catalog number and the counters that came with it."""
+
+
+class Ring:
+    """The last acknowledged records of one log, without a gap, at most `bytes_max` of them."""
+
+    __slots__ = ("_bytes", "_bytes_max", "_records")
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max, self._bytes = bytes_max, 0
+        self._records: deque[Acknowledged] = deque()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(self, before: LogHead, payload: bytes, catalog_number: int, tallies: Tallies) -> None:
+        """Takes the record that was just acknowledged; the oldest make room."""
+        self._records.append((before, payload, catalog_number, tallies))
+        self._bytes += len(payload) + RECORD_BYTES
+        while self._bytes > self._bytes_max:
+            self._bytes -= len(self._records.popleft()[1]) + RECORD_BYTES
+
+    def after(self, head: LogHead) -> Sequence[Acknowledged] | None:
+        """All records behind that position; None if the ring does not know it."""
+        index = head.seq - self._records[0][0].seq if self._records else -1
+        if not 0 <= index < len(self._records) or self._records[index][0] != head:
+            return None
+        return list(islice(self._records, index, None))
+
+
+class Lineage:
+    """What one incarnation does about a store with another history than the one that it wrote."""
+
+    def __init__(self, store: Store, ring: Ring, metrics: ShardMetrics) -> None:
+        self._store, self._ring, self._metrics = store, ring, metrics
+
+    async def follow(self, inc: Incarnation, head: LogHead, in_flight: bytes | None) -> None:
+        """Makes the store's log stand at `head` again, or behind the batch in flight if that was written.
+
+        `head` is the last acknowledged record. May be repeated if it raises StoreUnavailable. Fenced: the store
+        has another history, or has lost more than the ring holds; the log then names the interval.
+        """
+        standing = await self._store.standing(inc)
+        missing = self._missing(inc, head, in_flight, standing)
+        for before, payload, catalog_number, tallies in missing:
+            await self._store.append(inc, before, payload, catalog_number, tallies)
+        await self._store.follow_lineage()
+        self._metrics.counters["journal_records_restored"] += len(missing)
+        log.warning("shard %s: the store has another history; it stood at record %d of %s, %d were appended again",
+                    inc.shard_id, standing.head.seq, inc.log_id, len(missing))  # fmt: skip
+
+    def _missing(
+        self, inc: Incarnation, head: LogHead, in_flight: bytes | None, standing: Standing
+    ) -> Sequence[Acknowledged]:
+        at = standing.head
+        if (standing.epoch, standing.nonce, standing.log_id) != (inc.epoch, inc.nonce, inc.log_id):
+            if standing.epoch < inc.epoch:
+                _report_lost(inc, 1, head.seq, f"the store is back at epoch {standing.epoch}")
+            raise Fenced(f"shard {inc.shard_id}: the store's history has epoch {standing.epoch}, not {inc.epoch}")
+        if at == head or (in_flight is not None and at == _behind(head, in_flight)):
+            return ()
+        if at.seq >= head.seq:
+            raise Fenced(f"shard {inc.shard_id}: the store has another history, at record {at.seq} of {inc.log_id}")
+        missing = self._ring.after(at)
+        if missing is None:
+            _report_lost(inc, at.seq + 1, head.seq, "the ring does not reach back so far")
+            raise Fenced(f"shard {inc.shard_id}: the store lost more than this process can append again")
+        return missing
+
+
+def _report_lost(inc: Incarnation, first: int, last: int, why: str) -> None:
+    """For the operator: between which records acknowledged entries are missing."""
+    if last >= first:
+        named = (inc.shard_id, first, last, inc.log_id, why)
+        log.error("shard %s: acknowledged records %d to %d of %s are lost: %s", *named)
+
+
+def _behind(head: LogHead, payload: bytes) -> LogHead:
+    return LogHead(head.seq + 1, next_hash(head.hash, payload))

@@ -1,0 +1,180 @@
+"""A store that refuses to write: callers are told after a bound, memory goes, a successor finds what is written.
+
+Rule 3. What is refused is not silence: only a refusal proves that nothing was written, and only of its own attempt.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from actors.outcome import Answered, Unavailable
+from snapshots.errors import StoreRefused
+from tests.support.shard_harness import LOOK, OWNER, Desk, desk, eventually, spin, start_shard, table_for
+
+FULL = StoreRefused("Redis: OOM command not allowed", "oom", proved=True)
+LOADING = StoreRefused("Redis: LOADING Redis is loading", "loading", proved=True, passes=True)
+IO_ERROR = StoreRefused("SQLite: disk I/O error", "ioerr", proved=False)
+
+
+def code(outcome: object) -> str:
+    return outcome.code if isinstance(outcome, Unavailable) else repr(outcome)
+
+
+async def durable(table: Desk) -> bytes:
+    """All that the log holds."""
+    return b"".join(r.payload for r in await table.store.inner.read_log(table.shard.context.inc.log_id, 0, 100))
+
+
+async def test_rule_03_a_refused_append_is_answered_journal_unavailable_after_the_bound(tmp_path: Path) -> None:
+    async with desk(tmp_path, journal_refused_ms=1) as table:
+        await table.seat("alice")
+        table.store.refusing["append"] = FULL
+        gate = table.store.hold("load_player")
+        waiting = [table.ask("alice", "k1", spin()), table.ask("alice", "k2", spin()), table.ask("alice", "", LOOK)]
+        table.ask("bob", "", LOOK)
+        await gate.reached.wait()
+        assert [code(await outcome) for outcome in waiting] == ["journal_unavailable"] * 3
+        assert table.resident == set(), "what was decided and not written is gone with the memory"
+        assert code(await table.ask("alice", "k3", spin())) == "journal_unavailable"
+        assert b"gs:k" not in await durable(table)
+        assert table.ended == [], "the process stays, and says why nothing goes"
+
+
+async def test_rule_03_a_refusal_that_ends_within_the_bound_costs_nobody_anything(tmp_path: Path) -> None:
+    async with desk(tmp_path, journal_refused_ms=60_000) as table:
+        await table.seat("alice")
+        sent = len(table.store.named("append"))
+        table.store.refusing["append"] = FULL
+        waiting = table.ask("alice", "k1", spin())
+        await eventually(lambda: len(table.store.named("append")) >= sent + 3)
+        del table.store.refusing["append"]
+        outcome = await waiting
+        assert isinstance(outcome, Answered) and outcome.answer.balance.real == 990
+        assert len({args[2] for args in table.store.named("append")[sent:]}) == 1, "the identical batch"
+
+
+async def test_rule_03_a_refusal_after_silence_leaves_the_outcome_unknown(tmp_path: Path) -> None:
+    async with desk(tmp_path, journal_refused_ms=1) as table:
+        await table.seat("alice")
+        gate = table.store.hold("append", "after")
+        waiting = table.ask("alice", "k1", spin())
+        await gate.reached.wait()
+        table.store.refusing["append"] = FULL
+        gate.open(fails=True)  # it was written, and its answer lost
+        assert code(await waiting) == "outcome_unknown"
+        assert b"gs:k1" in await durable(table)
+
+
+async def test_rule_03_a_refusal_that_proves_nothing_leaves_the_outcome_unknown(tmp_path: Path) -> None:
+    async with desk(tmp_path, journal_refused_ms=1) as table:
+        await table.seat("alice")
+        table.store.refusing["append"] = IO_ERROR
+        assert code(await table.ask("alice", "k1", spin())) == "outcome_unknown"
+
+
+async def test_rule_03_what_passes_by_itself_is_waited_for_like_silence(tmp_path: Path) -> None:
+    async with desk(tmp_path, journal_refused_ms=0) as table:
+        await table.seat("alice")
+        sent = len(table.store.named("append"))
+        table.store.refusing["append"] = LOADING
+        waiting = table.ask("alice", "k1", spin())
+        await eventually(lambda: len(table.store.named("append")) >= sent + 3)
+        del table.store.refusing["append"]
+        assert (await waiting).answer.balance.real == 990
+
+
+async def test_rule_03_silence_between_two_refusals_begins_the_bound_anew(tmp_path: Path) -> None:
+    async with desk(tmp_path, journal_refused_ms=60_000) as table:
+        await table.seat("alice")
+        sent = len(table.store.named("append"))
+        table.store.refusing["append"] = FULL
+        waiting = table.ask("alice", "k1", spin())
+        await eventually(lambda: len(table.store.named("append")) >= sent + 2)
+        del table.store.refusing["append"]
+        table.store.down.add("append")
+        failures = table.shard.context.metrics.journal_failures
+        await eventually(lambda: failures["silence"])
+        table.store.down.clear()
+        assert (await waiting).answer.balance.real == 990
+        assert failures["oom"] >= 2
+
+
+async def test_failures_are_counted_by_reason_and_logged_once_per_change(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "croupier.shard")
+    async with desk(tmp_path, journal_refused_ms=60_000) as table:
+        await table.seat("alice")
+        failures = table.shard.context.metrics.journal_failures
+        table.store.refusing["append"] = FULL
+        waiting = table.ask("alice", "k1", spin())
+        await eventually(lambda: failures["oom"] >= 3)
+        table.store.refusing["append"] = LOADING
+        await eventually(lambda: failures.get("loading", 0) >= 2)
+        del table.store.refusing["append"]
+        await waiting
+    lines = [record.getMessage() for record in caplog.records if "journal append" in record.getMessage()]
+    assert [line.partition(":")[0] for line in lines] == [
+        "journal append failed (oom), repeating it",
+        "journal append failed (loading), repeating it",
+        "journal append succeeded; before it failed (loading)",
+    ]
+
+
+async def test_a_suspended_shard_answers_its_supervisor_and_leaves_when_the_store_writes_again(tmp_path: Path) -> None:
+    async with table_for(tmp_path, "s0"), start_shard(tmp_path, journal_refused_ms=1) as process:
+        asking = process.asking
+        await asking.seat("alice")
+        for call in ("append", "serve"):
+            process.faults.refusing[call] = FULL
+        assert code(await asking.ask("alice", "k1", spin())) == "journal_unavailable"
+        tried = len(process.faults.named("serve"))
+        await eventually(lambda: len(process.faults.named("serve")) > tried)
+        assert asking.shard.report().shard_id == "s0" and process.ended == []
+        assert process.metrics.gauges["shard_suspended"] == 1
+        process.faults.refusing.clear()
+        await eventually(lambda: process.ended)
+        assert process.ended == ["the store writes again"]
+    async with start_shard(tmp_path) as successor:
+        assert (await successor.asking.look("alice")).balance.real == 1_000
+        repeated = await successor.asking.ask("alice", "k1", spin())
+        assert isinstance(repeated, Answered) and not repeated.replayed and repeated.answer.balance.real == 990
+
+
+async def test_a_suspended_shard_that_was_replaced_leaves(tmp_path: Path) -> None:
+    async with table_for(tmp_path, "s0"), start_shard(tmp_path, journal_refused_ms=1) as process:
+        await process.asking.seat("alice")
+        process.faults.refusing["append"] = FULL
+        process.faults.refusing["serve"] = FULL
+        await process.asking.ask("alice", "k1", spin())
+        await process.faults.inner.claim("s0", OWNER, "successor")
+        process.faults.refusing.clear()
+        await eventually(lambda: process.ended)
+        assert "epoch 1 is over" in process.ended[0]
+
+
+async def test_a_suspended_shard_loads_and_snapshots_nobody(tmp_path: Path) -> None:
+    """Its memory is gone: a checkpoint now would say that snapshots cover entries that only the log has."""
+    async with (
+        table_for(tmp_path, "s0"),
+        start_shard(tmp_path, journal_refused_ms=1, snapshot_interval_ms=1) as process,
+    ):
+        asking = process.asking
+        await asking.seat("alice")
+        process.faults.refusing["put_snapshots"] = process.faults.refusing["serve"] = FULL
+        process.faults.refusing["append"] = FULL
+        assert code(await asking.ask("alice", "k1", spin())) == "journal_unavailable"
+        del process.faults.refusing["put_snapshots"]
+        calls, tried = len(process.faults.calls), len(process.faults.named("serve"))
+        await eventually(lambda: len(process.faults.named("serve")) >= tried + 2)
+        assert {name for name, _ in process.faults.calls[calls:]} == {"serve"}
+
+
+async def test_a_slot_move_that_the_store_refuses_to_log_ends_the_shard_too(tmp_path: Path) -> None:
+    async with table_for(tmp_path, "s0", "s1") as (_, term), start_shard(tmp_path, journal_refused_ms=1) as process:
+        process.faults.refusing["append"] = process.faults.refusing["serve"] = FULL
+        with pytest.raises(Exception, match="refuses to write"):
+            await asyncio.wait_for(process.release(term, [0], [], "s1"), 10)
+        assert process.shard is not None and process.shard.context.suspended

@@ -1,0 +1,234 @@
+"""Rule 15: a store that lost its tail gets it again; one that tells another history ends the incarnation."""
+
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.outcome import Answered, Unavailable
+from actors.shard.lineage import Ring
+from snapshots.contract import GENESIS, NO_TALLIES, LogHead, Standing, next_hash
+from snapshots.errors import LineageChanged, StoreRefused, StoreUnavailable
+from tests.support.faulty_store import FaultyStore
+from tests.support.shard_harness import OWNER, Desk, desk, eventually, spin
+
+RING_BYTES = 1_000_000
+
+
+class ForgetfulStore(FaultyStore):
+    """A store that forgets the last records when it is told to, as a promoted replica has never had them."""
+
+    changed = following = False
+
+    def forget(self, folder: Path, records: int) -> None:
+        """From now on calls are refused until somebody has looked where the log stands."""
+        file = sqlite3.connect(folder / "shard-s0.db", isolation_level=None)
+        rows = file.execute("SELECT at, hash FROM records ORDER BY at").fetchall()
+        at, digest = [(rows[0][0] - 1, GENESIS), *rows][-1 - records]
+        file.execute("DELETE FROM records WHERE at > ?", (at,))
+        file.execute("UPDATE shard SET seq = ?, hash = ?", (at & ((1 << 40) - 1), digest))
+        file.close()
+        self.changed = True
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        call = super().__getattr__(name)
+
+        async def guarded(*args: Any, **named: Any) -> Any:
+            if name == "standing":
+                self.following = True
+            elif name == "follow_lineage":
+                self.changed = self.following = False
+            elif self.changed and name != "close" and not (name == "append" and self.following):
+                raise LineageChanged("another server")
+            return await call(*args, **named)
+
+        return guarded
+
+
+@asynccontextmanager
+async def table_with_ring(folder: Path, bytes_max: int = RING_BYTES, **changes: Any) -> AsyncIterator[Desk]:
+    async with desk(folder, store_type=ForgetfulStore, **changes) as table:
+        table.shard.context.committer.keep_ring(bytes_max)
+        await table.seat("alice")
+        for number in range(5):
+            await table.ask("alice", f"k{number}", spin())
+        yield table
+
+
+def forget(table: Desk, folder: Path, records: int) -> None:
+    assert isinstance(table.store, ForgetfulStore)
+    table.store.forget(folder, records)
+
+
+async def log_of(table: Desk) -> bytes:
+    return b"".join(r.payload for r in await table.store.inner.read_log(table.shard.context.inc.log_id, 0, 100))
+
+
+@pytest.mark.parametrize("lost", [0, 1, 3, 5])
+async def test_rule_15_what_the_store_lost_is_appended_again_before_the_next_batch(tmp_path: Path, lost: int) -> None:
+    async with table_with_ring(tmp_path) as table:
+        before = await log_of(table)
+        forget(table, tmp_path, lost)
+        assert len(await log_of(table)) < len(before) or not lost
+        answer = await table.ask("alice", "next", spin())
+        assert isinstance(answer, Answered) and answer.answer.balance.real == 940
+        after = await log_of(table)
+        assert after.startswith(before) and after.count(b"gs:next") == 1
+        assert table.shard.context.metrics.counters["journal_records_restored"] == lost
+        repeated = await table.ask("alice", "k4", spin())
+        assert isinstance(repeated, Answered) and repeated.replayed
+
+
+async def test_rule_15_counters_come_back_with_their_records(tmp_path: Path) -> None:
+    async with table_with_ring(tmp_path) as table:
+        counted = await table.store.inner.tallies(["players"])
+        file = sqlite3.connect(tmp_path / "shard-s0.db", isolation_level=None)
+        file.execute("UPDATE tallies SET value = 0")
+        file.close()
+        records = len(await table.store.inner.read_log(table.shard.context.inc.log_id, 0, 100))
+        forget(table, tmp_path, records)
+        await table.ask("alice", "next", spin())
+        assert await table.store.inner.tallies(["players"]) == counted == {"players": 1}
+
+
+async def test_rule_15_a_heartbeat_notices_too(tmp_path: Path) -> None:
+    async with table_with_ring(tmp_path) as table:
+        before = await log_of(table)
+        forget(table, tmp_path, 2)
+        with pytest.raises(LineageChanged):
+            await table.store.heartbeat(table.shard.context.inc)
+        await table.shard.context.committer.follow_lineage()
+        assert await log_of(table) == before
+        assert await table.store.heartbeat(table.shard.context.inc) > 0
+
+
+async def test_rule_15_nothing_else_is_written_before_the_tail_is_back(tmp_path: Path) -> None:
+    """A checkpoint at a record that the store lost would be refused for good, and end the only process that has it."""
+    async with table_with_ring(tmp_path) as table:
+        forget(table, tmp_path, 2)
+        gate = table.store.hold("append")
+        waiting = table.ask("alice", "next", spin())
+        await gate.reached.wait()
+        with pytest.raises(LineageChanged):
+            await table.store.checkpoint(table.shard.context.inc, 7, 0)
+        gate.open()
+        assert (await waiting).answer.balance.real == 940
+
+
+async def test_rule_15_a_tail_that_is_cut_off_while_it_comes_back_is_begun_anew(tmp_path: Path) -> None:
+    async with table_with_ring(tmp_path) as table:
+        before = await log_of(table)
+        forget(table, tmp_path, 4)
+        table.store.fail("append", "after")
+        table.store.fail("append", "before", times=2)
+        assert (await table.ask("alice", "next", spin())).answer.balance.real == 940
+        assert (await log_of(table)).startswith(before)
+
+
+async def test_rule_15_the_batch_in_flight_may_have_been_written_by_the_store_that_is_gone(tmp_path: Path) -> None:
+    async with table_with_ring(tmp_path) as table:
+        gate = table.store.hold("append", "after")
+        waiting = table.ask("alice", "next", spin())
+        await gate.reached.wait()
+        forget(table, tmp_path, 0)
+        gate.open(fails=True)
+        assert (await waiting).answer.balance.real == 940
+        assert (await log_of(table)).count(b"gs:next") == 1
+
+
+async def test_rule_15_a_store_ahead_of_the_shard_ends_it(tmp_path: Path) -> None:
+    async with table_with_ring(tmp_path) as table:
+        head = table.shard.context.committer.head
+        await table.store.inner.append(table.shard.context.inc, head, b"of a stranger")
+        forget(table, tmp_path, 0)
+        outcome = await table.ask("alice", "next", spin())
+        assert isinstance(outcome, Unavailable) and outcome.code == "outcome_unknown"
+        assert len(table.ended) == 1 and "another history" in table.ended[0]
+
+
+async def test_rule_15_a_store_of_another_epoch_ends_it(tmp_path: Path) -> None:
+    async with table_with_ring(tmp_path) as table:
+        await table.store.inner.claim("s0", OWNER, "successor")
+        forget(table, tmp_path, 0)
+        outcome = await table.ask("alice", "next", spin())
+        assert isinstance(outcome, Unavailable) and outcome.code == "outcome_unknown"
+        assert "epoch 2, not 1" in table.ended[0]
+
+
+async def test_rule_15_a_store_that_is_back_before_the_claim_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "croupier.shard")
+    async with table_with_ring(tmp_path) as table:
+        last = table.shard.context.committer.head.seq
+        forget(table, tmp_path, 0)
+        file = sqlite3.connect(tmp_path / "shard-s0.db", isolation_level=None)
+        file.execute("UPDATE shard SET epoch = 0")
+        file.close()
+        await table.ask("alice", "next", spin())
+        assert "epoch 0, not 1" in table.ended[0]
+    assert any(f"acknowledged records 1 to {last} of s0-1 are lost" in line for line in caplog.messages)
+
+
+async def test_rule_15_what_the_ring_holds_no_more_is_named_as_an_interval(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "croupier.shard")
+    async with table_with_ring(tmp_path, bytes_max=1) as table:
+        last = table.shard.context.committer.head.seq
+        forget(table, tmp_path, 2)
+        await table.ask("alice", "next", spin())
+        assert len(table.ended) == 1
+    assert any(f"acknowledged records {last - 1} to {last} of s0-1 are lost" in line for line in caplog.messages)
+
+
+async def test_rule_15_a_shard_that_was_suspended_gives_back_what_only_it_has(tmp_path: Path) -> None:
+    """A promoted store without replicas refuses first; the acknowledged tail outlives that."""
+    async with table_with_ring(tmp_path, journal_refused_ms=1) as table:
+        before = await log_of(table)
+        forget(table, tmp_path, 3)
+        table.store.refusing["append"] = StoreRefused("Redis: NOREPLICAS", "noreplicas", proved=True)
+        refused = await table.ask("alice", "next", spin())
+        assert isinstance(refused, Unavailable) and refused.code == "journal_unavailable"
+        with pytest.raises(StoreUnavailable):
+            await table.shard.context.committer.follow_lineage()
+        table.store.refusing.clear()
+        await table.shard.context.committer.follow_lineage()
+        assert await log_of(table) == before
+
+
+def filled(ring: Ring, payloads: list[bytes]) -> list[LogHead]:
+    heads = [LogHead()]
+    for payload in payloads:
+        ring.add(heads[-1], payload, 1, NO_TALLIES)
+        heads.append(LogHead(heads[-1].seq + 1, next_hash(heads[-1].hash, payload)))
+    return heads
+
+
+def test_the_ring_knows_a_position_by_number_and_hash() -> None:
+    ring = Ring(RING_BYTES)
+    heads = filled(ring, [b"one", b"two", b"three"])
+    found = ring.after(heads[1])
+    assert found is not None and [record[1] for record in found] == [b"two", b"three"]
+    assert ring.after(LogHead(1, b"x" * 16)) is None
+    assert ring.after(LogHead(9, heads[3].hash)) is None
+    assert Ring(RING_BYTES).after(LogHead()) is None
+
+
+def test_the_ring_is_bounded_in_bytes_and_keeps_the_newest() -> None:
+    ring = Ring(1_000)
+    heads = filled(ring, [b"x" * 100] * 50)
+    assert len(ring) == 3
+    assert ring.after(heads[46]) is None
+    assert len(ring.after(heads[47]) or ()) == 3
+
+
+async def test_where_a_shard_stands_is_told_to_anybody(tmp_path: Path) -> None:
+    async with table_with_ring(tmp_path) as table:
+        inc, head = table.shard.context.inc, table.shard.context.committer.head
+        assert await table.store.inner.standing(inc) == Standing(1, "nonce", "s0-1", head)
+        await eventually(lambda: table.shard.context.committer.durable)
