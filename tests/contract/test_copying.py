@@ -3,9 +3,10 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.contract.test_redis_sentinel import named, sentinels
 from tests.support.redis_server import RedisServer
 
 OWNER = Owner("host", 1, 1)
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -37,9 +39,9 @@ async def written_to(store: Store) -> AsyncIterator[Callable[[], int]]:
         nonlocal appended
         head = LogHead(0, GENESIS)
         while True:
-            head = await store.append(inc, head, b"record")
+            head = await repeated(lambda head=head: store.append(inc, head, b"record"))
             appended = head.seq
-            await store.commit_reader(reader, {"s0": Position(inc.epoch, head.seq)}, {})
+            await repeated(lambda seq=head.seq: store.commit_reader(reader, {"s0": Position(inc.epoch, seq)}, {}))
 
     writing = asyncio.create_task(write())
     try:
@@ -48,6 +50,13 @@ async def written_to(store: Store) -> AsyncIterator[Callable[[], int]]:
         writing.cancel()
         with suppress(asyncio.CancelledError):
             await writing
+
+
+async def repeated(call: Callable[[], Awaitable[T]]) -> T:
+    """The identical call until the store answers, as a shard does it: on a busy machine a pause may seem a silence."""
+    while True:
+        with suppress(StoreUnavailable):
+            return await call()
 
 
 async def until(holds: Callable[[], bool]) -> None:
