@@ -13,7 +13,9 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from snapshots.errors import StoreUnavailable, StoreUnsuitable
 from snapshots.redis.endpoint import SENTINEL_SCHEMES, endpoint_of
@@ -95,7 +97,13 @@ class RedisCopy:
         self.close()
         try:
             url = plain_url(self._url)
-            self._redis = Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5, decode_responses=True)
+            self._redis = Redis.from_url(
+                url,
+                retry=Retry(NoBackoff(), 0),  # a pause that is asked for twice would last longer than we know
+                socket_timeout=30,
+                socket_connect_timeout=5,
+                decode_responses=True,
+            )
         except ValueError as error:
             raise StoreUnsuitable(f"{self._name} is not a Redis URL: {error}.") from None
         self._name = masked(url)

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from snapshots.contract import GENESIS, LogHead, Owner, Position, Store
 from snapshots.copying import open_copy
@@ -142,6 +144,11 @@ def test_a_folder_without_a_store_is_not_made_one(tmp_path: Path) -> None:
         open_copy("mongodb://localhost")
 
 
+def impatient(server: RedisServer) -> redis.Redis:
+    """A client that waits for a tenth of a second, once."""
+    return redis.Redis(port=server.port, socket_timeout=0.1, retry=Retry(NoBackoff(), 0))
+
+
 @pytest.mark.parametrize("backend", ["redis"], indirect=True)
 async def test_a_redis_copy_shows_the_instant_at_which_writes_were_paused(
     backend: Backend, redis_server: RedisServer, tmp_path: Path
@@ -151,11 +158,10 @@ async def test_a_redis_copy_shows_the_instant_at_which_writes_were_paused(
     async with written_to(store) as appended:
         await until(lambda: appended() > 0)
         copy = open_copy(redis_server.url)
-        with copy.frozen():
-            with redis.Redis(port=redis_server.port, socket_timeout=0.1) as other:
-                with pytest.raises(redis.TimeoutError):
-                    other.set("written", "while frozen")
-                assert other.get("written") is None
+        with copy.frozen(), impatient(redis_server) as other:
+            with pytest.raises(redis.TimeoutError):
+                other.set("written", "while frozen")
+            assert other.get("written") is None
         before = appended()
         await until(lambda: appended() > before + 50)
         names = await asyncio.to_thread(copy.write_to, tmp_path / "copy")
