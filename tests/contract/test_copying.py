@@ -37,12 +37,12 @@ async def written_to(store: Store) -> AsyncIterator[Callable[[], int]]:
     """
     inc = (await store.claim("s0", OWNER, "n")).incarnation
     reader = await store.claim_reader("bus", "n")
-    appended = 0
+    appended, stopped = 0, False
 
     async def write() -> None:
         nonlocal appended
         head = LogHead(0, GENESIS)
-        while True:
+        while not stopped:
             head = await repeated(lambda head=head: store.append(inc, head, b"record"))
             appended = head.seq
             await repeated(lambda seq=head.seq: store.commit_reader(reader, {"s0": Position(inc.epoch, seq)}, {}))
@@ -51,9 +51,8 @@ async def written_to(store: Store) -> AsyncIterator[Callable[[], int]]:
     try:
         yield lambda: appended
     finally:
-        writing.cancel()
-        with suppress(asyncio.CancelledError):
-            await writing
+        stopped = True  # no cancelling: what was sent is answered
+        await writing
 
 
 async def repeated(call: Callable[[], Awaitable[T]]) -> T:
