@@ -18,8 +18,10 @@ from snapshots.copying import open_copy
 from snapshots.errors import StoreUnavailable, StoreUnsuitable
 from snapshots.opening import open_store
 from snapshots.redis import copying as redis_copying
+from snapshots.redis.copying import plain_url
 from snapshots.sqlite import copying
 from tests.contract.backends import Backend, SqliteBackend
+from tests.contract.test_redis_sentinel import named, sentinels
 from tests.support.redis_server import RedisServer
 
 OWNER = Owner("host", 1, 1)
@@ -200,6 +202,45 @@ async def test_a_pause_that_ended_too_early_is_no_copy(backend: Backend, monkeyp
         await asyncio.sleep(0.002)
     copy.close()
     await store.close()
+
+
+@pytest.mark.parametrize("backend", ["redis"], indirect=True)
+async def test_the_master_that_sentinels_name_is_copied(
+    backend: Backend, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    store = backend.store()
+    await store.open()
+    async with sentinels([named(redis_server.port)] * 3) as hosts:
+
+        def copied() -> list[str]:
+            copy = open_copy(
+                f"redis+sentinel://{hosts}/house/0?sentinel_username=a&sentinel_password=b&wait_replicas=1"
+            )
+            with copy.frozen():
+                pass
+            try:
+                return copy.write_to(tmp_path / "copy")
+            finally:
+                copy.close()
+
+        assert await asyncio.to_thread(copied) == ["dump.rdb"]
+    await store.close()
+
+
+def test_what_only_croupier_reads_of_a_url_is_not_passed_on() -> None:
+    url = "rediss://ann:p%40ss@redis.example:6380/3?wait_replicas=1&ssl_ca_certs=%2Fca.crt"
+    assert plain_url(url) == "rediss://ann:p%40ss@redis.example:6380/3?ssl_ca_certs=%2Fca.crt"
+    with pytest.raises(StoreUnsuitable, match="is not a Redis URL"), open_copy("redis://h:x").frozen():
+        pass
+
+
+def test_a_replica_is_not_copied(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "redis", extra="--replicaof 127.0.0.1 1").start()
+    copy = open_copy(server.url)
+    with pytest.raises(StoreUnavailable, match="is a replica: take the backup of its master"), copy.frozen():
+        pass
+    copy.close()
+    server.stop()
 
 
 async def test_a_redis_that_does_not_answer_is_told() -> None:
