@@ -11,7 +11,15 @@ from gateway.access.auth import Authenticator, Caller, OpenAuth
 from gateway.access.rates import Rate
 from gateway.app import GatewayApp, create_app
 from gateway.http.wire import HttpRequest
-from gateway.ports import ControlLogPort, ControlPort, HistoryPort, ProposalsPort, ReadersPort, ReportsPort, SnapshotsPort
+from gateway.ports import (
+    ControlLogPort,
+    ControlPort,
+    HistoryPort,
+    ProposalsPort,
+    ReadersPort,
+    ReportsPort,
+    SnapshotsPort,
+)
 from gateway.settings import GatewaySettings
 from tests.support.gateway_doubles.control import MemoryControlLog, QuietCluster, ScriptedControl, one_waiting
 from tests.support.gateway_doubles.histories import ScriptedHistory
