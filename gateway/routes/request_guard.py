@@ -49,12 +49,30 @@ class RequestGuard:
         self._routes = routes
         self._metrics = metrics
         self._settings = settings
+        self._bundles = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes everything but HTTP through untouched."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif scope["path"] in self._routes.form_paths:
+            await self._bundle(scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _bundle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request that may hold a catalog: only so many are in memory at once."""
+        if self._bundles >= self._settings.bundles_max:
+            self._metrics.request("unmatched", "overloaded")
+            await send_reply(send, Refused("overloaded", "Too many catalogs are being sent at once.").reply())
             return
+        self._bundles += 1
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._bundles -= 1
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             if self._routes.is_shadowed(scope["method"], scope["path"]):
                 raise method_not_allowed(self._routes.methods_of(scope["path"]))
