@@ -6,6 +6,7 @@
 import gc
 import os
 import re
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 
@@ -43,13 +44,18 @@ WITH_PROCESSES = ("tests/e2e/", "tests/integration/")
 """Where a test may wait for a server to start, which takes a minute on a busy machine: its limit is 240 s, not 60."""
 
 
-gc.disable()  # until all is collected: nothing of that is garbage, and looking for some took a quarter of the time
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Without collection of garbage: nothing of what is made here is, and looking for some took a quarter of the time.
 
-
-def pytest_collection_finish() -> None:
-    """What is there by now stays to the end: the collector of garbage need not look at it again and again."""
-    gc.freeze()
-    gc.enable()
+    It all stays to the end, so nobody looks at it later, either.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
