@@ -31,6 +31,10 @@ class Suspension:
             except Fenced as refusal:
                 self._context.leave(str(refusal))
                 return
+            except Exception:  # to stay would be for good: nobody else ends this process, which answers its probes
+                log.exception("a suspended shard can't tell whether the store writes; its successor will find out")
+                self._context.leave("the trial raised")
+                return
             else:
                 self._context.leave("the store writes again")
                 return

@@ -84,8 +84,9 @@ class Lineage:
     ) -> Sequence[Acknowledged]:
         at = standing.head
         if (standing.epoch, standing.nonce, standing.log_id) != (inc.epoch, inc.nonce, inc.log_id):
-            if standing.epoch < inc.epoch:
-                _report_lost(inc, 1, head.seq, f"the store is back at epoch {standing.epoch}")
+            if standing.epoch < inc.epoch:  # before the claim, or before a slot move, which goes on in the same log
+                first = at.seq + 1 if standing.log_id == inc.log_id else 1
+                _report_lost(inc, first, head.seq, f"the store is back at epoch {standing.epoch}")
             raise Fenced(f"shard {inc.shard_id}: the store's history has epoch {standing.epoch}, not {inc.epoch}")
         if at == head or (in_flight is not None and at == _behind(head, in_flight)):
             return ()

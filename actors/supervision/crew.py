@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 
@@ -15,6 +15,10 @@ log = logging.getLogger("croupier.supervisor")
 
 IDENTIFY_S = 5.0
 WARM_S = 30.0
+LOOK_S = 5.0
+"""How often a process is asked who it is while it becomes a shard, or drains."""
+SILENT_S = 30.0
+"""A process that does not say who it is for so long is taken for dead. One that starts may be slow."""
 
 
 def dedicated_shard(player_id: str) -> str:
@@ -117,7 +121,7 @@ class Crew:
         """A spare becomes the shard. Raises ActivationFailed, ShardDied; then that process is ended."""
         handle = self.spare()
         try:
-            await handle.activate(shard_id)
+            await _watched(handle, handle.activate(shard_id))
         except BaseException:
             handle.kill()
             raise
@@ -127,7 +131,7 @@ class Crew:
         """The shard makes everything durable and ends; nobody takes its place. If it can't, it is killed."""
         handle = self.live.pop(shard_id)
         try:
-            await handle.drain()
+            await _watched(handle, handle.drain())
         except (ShardDied, NotDrained, StoreError) as failure:
             log.error("shard %s could not be drained: %s", shard_id, failure)
             handle.kill()
@@ -137,7 +141,7 @@ class Crew:
     async def drain(self) -> None:
         """Everything ends: each shard makes everything durable first; one that can't is killed."""
         live = list(self.live.values())
-        outcomes = await asyncio.gather(*(handle.drain() for handle in live), return_exceptions=True)
+        outcomes = await asyncio.gather(*(_watched(handle, handle.drain()) for handle in live), return_exceptions=True)
         for handle, outcome in zip(live, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 log.error("a shard could not be drained: %s", outcome)
@@ -146,3 +150,20 @@ class Crew:
                 handle.dismiss()
         for handle in self.spares:
             handle.dismiss()
+
+
+async def _watched(handle: ShardHandle, call: Awaitable[object]) -> None:
+    """Waits for the call, however long it takes. Nobody else watches a process that is no shard yet, or no more:
+    ShardDied if it is stopped, and does not even say who it is.
+    """
+    working = asyncio.ensure_future(call)
+    try:
+        while not (await asyncio.wait([working], timeout=LOOK_S))[0]:
+            try:
+                async with asyncio.timeout(SILENT_S):
+                    await handle.identity()
+            except TimeoutError:
+                raise ShardDied(f"its process has not answered for {SILENT_S:.0f} s") from None
+        working.result()
+    finally:
+        working.cancel()

@@ -100,7 +100,7 @@ class OperationSteps:
         async with self._mover.lock:
             routing = await self._term.routing()
             held = [slot for slot, owner in enumerate(routing.slots) if owner == old]
-            self._follow(routing)
+            self.follow(routing)
             players = [player_id for player_id, owner in routing.dedicated.items() if owner == old]
             if not held and not players:
                 return False
@@ -108,7 +108,7 @@ class OperationSteps:
             await self._move(old, fresh, slots, players, len(held) - len(slots))
         return True
 
-    def _follow(self, routing: Routing) -> None:
+    def follow(self, routing: Routing) -> None:
         """Dedicated players belong to the shards that the table says, whoever moved them, and however that ended."""
         crew = self._crew
         for player_id in crew.dedicated:

@@ -185,6 +185,7 @@ class Operations:
     async def _give_up(self) -> None:
         """It has failed: shards that have players stay, those without end, and so many there are to be from now on."""
         routing = await self._term.routing()
+        self._steps.follow(routing)
         used = {*routing.slots, *routing.dedicated.values()}
         for shard_id in [name for name in {*self._crew.shards, *self._crew.live} if name not in used]:
             await self._steps.retire(shard_id)

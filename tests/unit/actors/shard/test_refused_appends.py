@@ -155,6 +155,16 @@ async def test_a_suspended_shard_that_was_replaced_leaves(tmp_path: Path) -> Non
         assert "epoch 1 is over" in process.ended[0]
 
 
+async def test_a_suspended_shard_whose_trial_raises_makes_room(tmp_path: Path) -> None:
+    """It answers its probes, so nobody else would ever end it."""
+    async with table_for(tmp_path, "s0"), start_shard(tmp_path, journal_refused_ms=1) as process:
+        await process.asking.seat("alice")
+        process.faults.refusing["append"] = FULL
+        process.faults.refusing["serve"] = ValueError("an answer that nobody understands")  # type: ignore[assignment]
+        await process.asking.ask("alice", "k1", spin())
+        await eventually(lambda: process.ended == ["the trial raised"])
+
+
 async def test_a_suspended_shard_loads_and_snapshots_nobody(tmp_path: Path) -> None:
     """Its memory is gone: a checkpoint now would say that snapshots cover entries that only the log has."""
     async with (

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.outcome import Answered, Unavailable
 from actors.shard.lineage import Ring
@@ -167,11 +168,24 @@ async def test_rule_15_a_store_that_is_back_before_the_claim_is_reported(
         last = table.shard.context.committer.head.seq
         forget(table, tmp_path, 0)
         file = sqlite3.connect(tmp_path / "shard-s0.db", isolation_level=None)
-        file.execute("UPDATE shard SET epoch = 0")
+        file.execute("UPDATE shard SET epoch = 0, log_epoch = 0")
         file.close()
         await table.ask("alice", "next", spin())
         assert "epoch 0, not 1" in table.ended[0]
     assert any(f"acknowledged records 1 to {last} of s0-1 are lost" in line for line in caplog.messages)
+
+
+async def test_rule_15_a_store_that_is_back_before_a_slot_move_keeps_what_came_before_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "croupier.shard")
+    async with table_with_ring(tmp_path) as table:
+        context, last = table.shard.context, table.shard.context.committer.head.seq
+        context.raise_epoch(replace(context.inc, epoch=2))
+        forget(table, tmp_path, 2)
+        await table.ask("alice", "next", spin(), epoch=2)
+        assert "epoch 1, not 2" in table.ended[0]
+    assert any(f"acknowledged records {last - 1} to {last} of s0-1 are lost" in line for line in caplog.messages)
 
 
 async def test_rule_15_what_the_ring_holds_no_more_is_named_as_an_interval(

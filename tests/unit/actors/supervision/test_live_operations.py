@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from actors.stored_catalogs import CatalogContent, encode_content
 from actors.supervision.crew import dedicated_shard
+from actors.supervision.ports import ShardDied
 from actors.supervision.supervisor import SupervisorProcess
 from actors.wire.cluster_requests import (
     ChangeCluster,
@@ -262,6 +263,29 @@ async def test_an_operation_that_can_not_go_on_says_why_and_fails_in_the_end(tmp
         assert [await here.spin(name, name) for name in PLAYERS] == [990] * len(PLAYERS)
         here.cluster.broken = ()
         await done(supervisor, "scale", shards=2)
+
+
+async def test_a_dedicated_player_whose_move_was_given_up_is_served_by_the_shard_that_the_table_names(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as here:
+        supervisor = await here.supervisor(dedicated=[VIP], shards=1, **QUICK | {"operation_tries": 2})
+        await here.seat(VIP)
+        fresh = dedicated_shard(VIP) + "r"
+        await begin(supervisor, "rolling_restart")
+        await eventually(lambda: fresh in here.cluster.serving())
+        gainer = here.cluster.serving()[fresh]
+
+        async def dies() -> None:
+            here.cluster.broken = ["all"]
+            gainer.kill()
+            raise ShardDied("gone")
+
+        gainer.gain = dies  # type: ignore[method-assign]
+        assert (await ended(supervisor)).state == "failed"
+        assert (await here.store.routing()).dedicated == supervisor._crew.dedicated == {VIP: fresh}
+        here.cluster.broken = ()
+        assert await here.spin(VIP, "k1") == 990
 
 
 async def test_an_older_supervisor_moves_nothing_any_more(tmp_path: Path) -> None:

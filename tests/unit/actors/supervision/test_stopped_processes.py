@@ -3,7 +3,11 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from actors.host.processes import host_id, is_gone, kill_if_here, this_process
+from actors.supervision import crew
+from actors.wire.cluster_requests import ChangeCluster
 from snapshots.contract import Owner
 from tests.support.shard_harness import eventually
 from tests.unit.actors.supervision.test_supervisor import house
@@ -43,3 +47,35 @@ async def test_a_silent_shard_whose_successor_can_not_start_is_killed_before_the
         silent.stopped = True
         await eventually(lambda: silent.killed)
         assert "s0" in supervisor._recovery.under_way
+
+
+async def test_a_spare_that_is_stopped_while_it_becomes_a_shard_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else watches it, and the players' shard would be down until somebody looked."""
+    monkeypatch.setattr(crew, "LOOK_S", 0.01)
+    monkeypatch.setattr(crew, "SILENT_S", 0.05)
+    async with house(tmp_path) as here:
+        await here.supervisor()
+        spare = here.cluster.launched[-1]
+        spare.faults.hold("claim")
+        spare.mute = True
+        here.cluster.serving()["s0"].kill()
+        await eventually(lambda: "s0" in here.cluster.serving())
+        assert spare.killed
+
+
+async def test_a_shard_that_is_stopped_while_it_drains_keeps_no_operation_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "LOOK_S", 0.01)
+    async with house(tmp_path) as here:
+        supervisor = await here.supervisor(move_rest_ms=0, move_slots_max=256)
+        leaving = here.cluster.serving()["s1"]
+        gate = leaving.faults.hold("retire")
+        await supervisor._control(ChangeCluster("drain", "ann", shard="s1"))
+        await gate.reached.wait()
+        monkeypatch.setattr(crew, "SILENT_S", 0.05)
+        leaving.mute = True
+        await eventually(lambda: "s1" not in here.cluster.serving() and leaving.killed)
+        await eventually(lambda: supervisor._operations._kept.running is None)
