@@ -153,6 +153,7 @@ class OperationSteps:
             crew = self._crew
             crew.shards = [name for name in crew.shards if name != shard_id]
             crew.nodes.pop(shard_id, None)
+            await self._recovered(shard_id)  # it may have died just now; what replaces it must end, too
             if shard_id in crew.live:
                 await crew.retire(shard_id)
             row = (await self._term.routing()).shards.get(shard_id)
@@ -161,6 +162,5 @@ class OperationSteps:
 
     async def _recovered(self, shard_id: str) -> None:
         """Waits while the shard's process is being replaced."""
-        replacing = self._recovery.under_way.get(shard_id)
-        if replacing is not None:
+        while (replacing := self._recovery.under_way.get(shard_id)) is not None and not replacing.done():
             await asyncio.wait([replacing])

@@ -24,6 +24,7 @@ from actors.wire.cluster_requests import (
 )
 from actors.wire.frames import DeployCatalog, Deployed, KeyTaken
 from engine.control_entries import decode_control_entry
+from snapshots.contract import Routing
 from tests.support.shard_harness import catalog, eventually, players_in
 from tests.unit.actors.supervision.test_supervisor import House, house
 
@@ -249,6 +250,27 @@ async def test_a_shard_that_dies_meanwhile_is_replaced_and_the_operation_goes_on
             here.cluster.serving()[victim].kill()
             assert (await ended(supervisor)).state == "done"
         assert await slots(here) == {"s0": 128, "s1": 128}
+
+
+async def test_a_shard_that_dies_while_it_is_retired_leaves_no_process_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shard that nobody wants is probed with the others, and no log would ever be finished."""
+    async with house(tmp_path) as here:
+        supervisor = await here.supervisor(**QUICK)
+        await supervisor.move(range(1, 256, 2), "s0")
+        recovery, routing = supervisor._recovery, supervisor._held.routing
+
+        async def dies_meanwhile() -> Routing:
+            monkeypatch.undo()
+            here.cluster.serving()["s1"].kill()
+            await eventually(lambda: "s1" in recovery.under_way)
+            return await routing()
+
+        monkeypatch.setattr(supervisor._held, "routing", dies_meanwhile)
+        await supervisor._operations._steps.retire("s1")
+        await eventually(lambda: not recovery.under_way)
+        assert set(supervisor._crew.live) == set(here.cluster.serving()) == {"s0"}
 
 
 async def test_an_operation_that_can_not_go_on_says_why_and_fails_in_the_end(tmp_path: Path) -> None:
