@@ -55,15 +55,16 @@ class Ledger:
 
     def lose(self, journal: Journal) -> None:
         """The store has lost its tail: what was acknowledged since then is unknown again, and may be asked again."""
-        for player_id in list(self.seen):
+        kept = {}
+        for player_id in {asked.player_id for asked in self.asked}:
             entries = journal.of(player_id)
-            kept = {entry.done.command_id for entry in entries}
-            self.seen[player_id] = min(self.seen[player_id], len(entries))
-            if not entries:
+            kept[player_id] = {entry.done.command_id for entry in entries}
+            self.seen[player_id] = min(self.seen.get(player_id, 0), len(entries))
+            if not self.seen[player_id]:
                 del self.seen[player_id]
-            for asked in self.asked:
-                if asked.player_id == player_id and asked.command_id not in kept:
-                    asked.answer = None
+        for asked in self.asked:
+            if asked.command_id not in kept[asked.player_id]:
+                asked.answer = None
 
     def settled(self) -> list[Asked]:
         return [asked for asked in self.asked if asked.answer is not None]
