@@ -31,6 +31,10 @@ class Unavailable(msgspec.Struct, frozen=True, gc=False):
 
 Outcome = Answered | Rejection | Unavailable
 
+NEVER_SENT = Unavailable("shard_unavailable", "The player's shard can't be reached now.")
+NO_ANSWER = Unavailable("outcome_unknown", "The player's shard did not answer in time; repeat with the same key.")
+OUT_OF_REACH = (NEVER_SENT, NO_ANSWER)
+"""What is said for a shard that does not speak for itself."""
 
 OnOutcome = Callable[[Outcome], None]
 """Called exactly once with what became of a request; must not raise."""

@@ -21,6 +21,7 @@ class ShardSettings(msgspec.Struct, frozen=True):
     heartbeat_ms: int = 300
     clock_skew_max_ms: int = 1000
     residents_max: int = 200_000
+    """Beyond it those used longest ago leave, within a second or two; see `residents_bound`."""
     passivate_after_ms: int = 600_000
     loads_max: int = 20_000
     """Players being loaded at once; requests beyond that are `overloaded`."""
@@ -52,6 +53,11 @@ class ShardSettings(msgspec.Struct, frozen=True):
     """Below that they are accepted again."""
     archive: ArchivePlace | None = None
     """Where rollbacks of bets look that the journal holds no more (rules §3); None: nowhere."""
+
+    @property
+    def residents_bound(self) -> int:
+        """Players in memory, those being loaded included, beyond which nobody else is loaded: `overloaded`."""
+        return self.residents_max + self.residents_max // 4 + self.loads_parallel
 
 
 class ClientSettings(msgspec.Struct, frozen=True):

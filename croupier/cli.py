@@ -81,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_serving(parser: argparse.ArgumentParser) -> None:
     env = os.environ.get
     parser.add_argument("--store", default=env("CROUPIER_STORE") or default_store(os.environ), metavar="URL",
-                        help="sqlite:DIR or redis://HOST:PORT/DB (default: %(default)s)")  # fmt: skip
+                        help="sqlite:DIR, redis://HOST:PORT/DB or redis+sentinel://HOST,HOST,HOST/NAME/DB "
+                             "(%(default)s)")  # fmt: skip
     parser.add_argument("--host", default=env("CROUPIER_HOST", "127.0.0.1"), help="address to listen on (%(default)s)")
     parser.add_argument(
         "--port",

@@ -31,6 +31,7 @@ from gateway.ports import (
     ProposalsPort,
     ReadersPort,
     ReportsPort,
+    SnapshotsPort,
     SwitchesPort,
 )
 from gateway.recording.recording import Recording
@@ -106,13 +107,15 @@ def create_app(
     reports: ReportsPort | None = None,
     history: HistoryPort | None = None,
     operations: OperationsPort | None = None,
+    snapshots: SnapshotsPort | None = None,
 ) -> GatewayApp:
     """Wires the application. It owns nothing that must be closed: `players` and all ports belong to the caller.
 
     The caller runs `app.state.parts.recording`, which writes what no answer waits for.
 
     `events` is the AsyncAPI document, JSON, of what leaves beside the answers. Without `readers`, `reports`,
-    `history` or `operations` nobody can ask for them.
+    `history` or `operations` nobody can ask for them; without `snapshots` no read is answered while a player's shard
+    is out of reach.
     """
     metrics = GatewayMetrics()
     recording = Recording(control_log, metrics)
@@ -133,6 +136,7 @@ def create_app(
         reports=reports,
         history=history,
         operations=operations,
+        snapshots=snapshots,
     )
     app.state.metrics = metrics
     app.state.figures = HouseFigures(cluster, control, control_log)

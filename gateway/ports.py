@@ -6,7 +6,9 @@ from typing import Any, NamedTuple, Protocol
 
 from engine.catalog import Campaign, Catalog
 from engine.control_entries import ControlEntry
+from engine.queries import QueryBody
 from engine.switches import Switch, Switches
+from engine.views import AnyReply
 from gateway.texts import Texts
 
 
@@ -190,6 +192,33 @@ class SwitchesPort(Protocol):
         """Switches something off, or on again if `enabled`, once per id; in force in every shard within a second.
 
         `switch` says what, who, when and why. What is off already, or on already, stays as it is.
+        """
+
+
+class AsOf(NamedTuple):
+    """The player's version in a snapshot, and when the player came to it (Unix ms)."""
+
+    version: int
+    at_ms: int
+
+
+class Shown(NamedTuple):
+    """What a snapshot says."""
+
+    answer: AnyReply
+    as_of: AsOf
+
+
+class SnapshotsPort(Protocol):
+    """Players as the store knows them, without their shards."""
+
+    def out_of_reach_s(self, player_id: str) -> float:
+        """For how long the player's shard has taken no request, in seconds; 0 if it takes them."""
+
+    async def show(self, player_id: str, body: QueryBody) -> Shown | None:
+        """The answer by the player's last snapshot, and as of when that is.
+
+        None: there is none, it is damaged, it can't be read now, or it has no answer but a refusal.
         """
 
 

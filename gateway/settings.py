@@ -19,6 +19,10 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     """Bytes of a catalog that is checked or deployed."""
     in_flight_max: int = 4_096
     """Spins waiting for their player; one more is refused as `overloaded`."""
+    connections_max: int = 4_096
+    """Connections of callers, streams included; one more is refused as `overloaded`."""
+    bundles_max: int = 16
+    """Requests with catalogs that are being received or answered; one more is refused as `overloaded`."""
     timestamp_skew_s: int = 300
     """How far `X-Request-Timestamp` may be from this host's clock."""
     keep_alive_s: int = 75

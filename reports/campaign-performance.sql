@@ -7,7 +7,7 @@
 --   - {name: exponent, type: count}
 --   - {name: issued, type: count, words: "Awards that reached a player: bonuses granted, and free spins that came without a bonus."}
 --   - {name: opted_in, type: count, words: Bonuses that players opted in for.}
---   - {name: activated, type: count, words: Bonuses that came into wager.}
+--   - {name: activated, type: count, words: "Awards whose bonus came into wager; winnings of free spins that came beside a bonus are part of its award."}
 --   - {name: completed, type: count, words: "Awards that were wagered and paid out money, less those that a reversal reopened."}
 --   - {name: expired, type: count, words: Bonuses that ended by their date after they were granted.}
 --   - {name: awarded, type: money, words: Bonus money that came into the bonus wallet.}
@@ -65,7 +65,7 @@ WITH alone AS (
         CAST((b.event = 'GrantCreated' AND b.state = 'granted' AND b.package_id IS NULL)
              OR (b.event = 'BonusGranted' AND b.bonus > 0) AS INTEGER) AS issued,
         CAST(b.event = 'GrantClaimed' AS INTEGER) AS opted_in,
-        CAST(b.event = 'GrantActivated' AS INTEGER) AS activated,
+        CAST(b.event = 'GrantActivated' AND (g.package_id IS NULL OR a.package_id IS NOT NULL) AS INTEGER) AS activated,
         CASE WHEN g.package_id IS NOT NULL AND a.package_id IS NULL THEN 0
              WHEN b.event = 'BonusRedeemed' AND b.released > 0 THEN 1
              WHEN b.event = 'GrantReopened' AND b.released < 0 THEN -1 ELSE 0 END AS completed,

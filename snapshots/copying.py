@@ -29,7 +29,7 @@ def open_copy(url: str) -> StoreCopy:
     """Copies the store that `--store` names. Raises StoreUnsuitable for a URL of no known kind."""
     if url.startswith("sqlite:"):
         return FolderCopy(Path(url.removeprefix("sqlite:")))
-    if url.startswith(("redis://", "rediss://", "unix://")):
+    if url.startswith(("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")):
         return RedisCopy(url)
     kind = url.partition(":")[0]
     raise StoreUnsuitable(f"A store {kind!r} can't be copied: give sqlite:DIR, or redis://HOST:PORT of the master.")

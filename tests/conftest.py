@@ -6,6 +6,7 @@
 import gc
 import os
 import re
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 
@@ -32,25 +33,36 @@ SHARES_SERVERS = re.compile(
     r"^(?:async )?def test_\w+\([^)]*?\b(?:server|sandbox|api|new_player): |\bgetfixturevalue\(\"sandbox\"\)",
     re.MULTILINE,
 )
-SHARES_ABROAD = re.compile(r"^(?:async )?def test_\w+\([^)]*?\babroad: ", re.MULTILINE)
 """How a module of `tests/e2e` asks for the servers that are shared there."""
+SHARED_IN = ("tests/e2e/abroad/", "tests/e2e/proof/")
+"""Folders whose tests all share one server."""
 OWN_SERVER = re.compile(r"^def (?:server|sandbox)\(", re.MULTILINE)
 """A fixture that takes the place of a shared one."""
 SLOW_FIRST = ("e2e", "integration", "simulation", "property")
 """Folders whose tests begin first, so that no process is left with a slow one at the end."""
+WITH_PROCESSES = ("tests/e2e/", "tests/integration/")
+"""Where a test may wait for a server to start, which takes a minute on a busy machine: its limit is 240 s, not 60."""
 
 
-gc.disable()  # until all is collected: nothing of that is garbage, and looking for some took a quarter of the time
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Without collection of garbage: nothing of what is made here is, and looking for some took a quarter of the time.
 
-
-def pytest_collection_finish() -> None:
-    """What is there by now stays to the end: the collector of garbage need not look at it again and again."""
-    gc.freeze()
-    gc.enable()
+    It all stays to the end, so nobody looks at it later, either.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
+    for item in items:
+        if item.nodeid.startswith(WITH_PROCESSES) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(240))
 
 
 def _turn(item: pytest.Item) -> int:
@@ -77,9 +89,8 @@ class TogetherScheduling(LoadScopeScheduling):
 @cache
 def _shared(module: str) -> str:
     """The server that tests of this module of `tests/e2e` share with others, or the module itself."""
-    if module.startswith("tests/e2e/proof/"):
-        return "the proven server"
+    for folder in SHARED_IN:
+        if module.startswith(folder):
+            return folder
     text = (ROOT / module).read_text()
-    if SHARES_ABROAD.search(text):
-        return "the server abroad"
     return "the shared servers" if SHARES_SERVERS.search(text) and not OWN_SERVER.search(text) else module

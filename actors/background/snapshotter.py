@@ -24,6 +24,9 @@ from snapshots.errors import Fenced, StoreUnavailable
 log = logging.getLogger("croupier.shard")
 
 PASSIVATION_SLICE = 256
+TICKS_OF_A_SECOND = 10
+ROOM_SHARE = 50
+"""When there are too many players in memory, a 50th of those that may be there leaves on top, so that it is rare."""
 CLEAN_TRIES = 4
 WHOLE_CORE = 100
 """Percent."""
@@ -64,10 +67,15 @@ class Snapshotter:
     async def _pause(self) -> None:
         settings, began = self._context.settings, self._context.committer.head.seq
         accepted = self._accepted
-        for _ in range(max(1, settings.snapshot_interval_ms // 100)):
+        for tick in range(max(1, settings.snapshot_interval_ms // 100)):
             await asyncio.sleep(min(0.1, settings.snapshot_interval_ms / 1000))
             if self._accepted - accepted >= settings.snapshot_entries and self._context.committer.head.seq > began:
                 return
+            if tick % TICKS_OF_A_SECOND == TICKS_OF_A_SECOND - 1 and self._too_many() > 0:
+                return
+
+    def _too_many(self) -> int:
+        return len(self._context.residents) - self._context.settings.residents_max
 
     @property
     def _accepted(self) -> int:
@@ -178,8 +186,8 @@ class Snapshotter:
         """Drops idle players, and the least used above the bound, each only after its snapshot is confirmed."""
         context = self._context
         settings, residents = context.settings, context.residents
-        too_many = len(residents) - settings.residents_max
-        leaving = residents.least_used(too_many) if too_many > 0 else []
+        too_many = self._too_many()
+        leaving = residents.least_used(too_many + settings.residents_max // ROOM_SHARE) if too_many > 0 else []
         leaving += residents.idle_since(context.now() - settings.passivate_after_ms, PASSIVATION_SLICE)
         versions = {
             player_id: residents.by_id[player_id].player.state.version

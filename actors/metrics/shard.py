@@ -1,7 +1,7 @@
 """Counters and histograms cheap enough for the spin path, in the shape Prometheus wants them."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -78,6 +78,8 @@ class ShardMetrics(Collector):
         }
         self.journal_failures = dict.fromkeys(("silence", "oom", "readonly", "full", "ioerr", "noreplicas"), 0)
         """Attempts to append that failed, by reason; other reasons come as they occur."""
+        self.breakers: dict[str, Callable[[], int]] = {}
+        """States by the breaker's name: 0 closed, 1 half open, 2 open."""
         self.points_accrued_micro = 0
         self.points_reversed_micro = 0
         self.level_ups = {"play": 0, "forced": 0}
@@ -135,6 +137,10 @@ class ShardMetrics(Collector):
         for scope, number in self.switched_off.items():
             off.add_metric((scope,), number)
         yield off
+        breakers = GaugeMetricFamily("breaker_state", "0 closed, 1 half open, 2 open", labels=("breaker",))
+        for name, state in self.breakers.items():
+            breakers.add_metric((name,), state())
+        yield breakers
 
     def _loyalty(self) -> Iterator[Metric]:
         """Points are shown in points, not in micro-points.

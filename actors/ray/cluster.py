@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import ActorUnschedulableError, RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.host.processes import kill_if_here
@@ -84,7 +84,7 @@ class RayShard:
     async def _call(self, method: str, *args: Any) -> Any:
         try:
             return await getattr(self._actor, method).remote(*args)
-        except RayActorError as death:
+        except (RayActorError, ActorUnschedulableError) as death:  # the node that it was to run on may be gone
             raise ShardDied(str(death)) from death
 
 

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from actors.outcome import Answered, OnOutcome, Outcome, Unavailable
+from actors.outcome import NEVER_SENT, NO_ANSWER, Answered, OnOutcome, Outcome, Unavailable
+from actors.routing.connection_breakers import ConnectionBreakers
 from actors.routing.owner_of import shard_of
 from actors.settings import ClientSettings
 from actors.wire.channel import Channel, connect
@@ -34,8 +35,6 @@ _decode_rejection = msgspec.msgpack.Decoder(Rejection).decode
 _decode_unavailable = msgspec.msgpack.Decoder(Unavailable).decode
 _decode_control = msgspec.msgpack.Decoder(ControlAnswer).decode
 
-NEVER_SENT = Unavailable("shard_unavailable", "The player's shard can't be reached now.")
-NO_ANSWER = Unavailable("outcome_unknown", "The player's shard did not answer in time; repeat with the same key.")
 TOO_MANY = Unavailable("overloaded", "Too many requests wait for their shards.")
 
 
@@ -72,6 +71,7 @@ class ShardClient:
     def __init__(self, routes: RouteSource, cluster_secret: str, settings: ClientSettings) -> None:
         self.routing: Routing | None = None
         self._source, self._secret, self._settings = routes, cluster_secret.encode(), settings
+        self.breakers = ConnectionBreakers()
         self._channels: dict[Address, Channel] = {}
         self._connecting: dict[Address, asyncio.Task[None]] = {}
         self._under_way: dict[int, _Asked] = {}
@@ -109,7 +109,15 @@ class ShardClient:
             return
         asked = _Asked(player_id, command_id, body, on_outcome, self._settings.deadline_ms / 1000)
         if not self._send(asked):
+            self.breakers.missed(self._shard_of(player_id))
             self._park(asked)
+
+    def out_of_reach_s(self, player_id: str) -> float:
+        """For how long the player's shard has taken no request, in seconds; 0 if it takes them."""
+        return self.breakers.missed_s(self._shard_of(player_id))
+
+    def _shard_of(self, player_id: str) -> str:
+        return "" if self.routing is None else shard_of(self.routing, player_id)
 
     def _send(self, asked: _Asked) -> bool:
         row = self._row_of(asked.player_id)
@@ -147,10 +155,15 @@ class ShardClient:
 
     # --- connections
 
-    def _connect(self, address: Address) -> "asyncio.Task[None]":
-        """The attempt under way, or a new one: two callers at once share it, else one channel would never be closed."""
+    def _connect(self, address: Address) -> "asyncio.Task[None] | None":
+        """The attempt under way, or a new one: two callers at once share it, else one channel would never be closed.
+
+        None: the last ones failed, and the breaker of this connection lets no other through yet.
+        """
         attempt = self._connecting.get(address)
         if attempt is None:
+            if not self.breakers.allows(address, self.routing):
+                return None
             attempt = self._spawn(self._open(address), f"connect {address.host}:{address.port}")
             self._connecting[address] = attempt
         return attempt
@@ -161,7 +174,12 @@ class ShardClient:
             channel = await connect(address, self._secret, timeout_s, self._on_reply, self._on_lost)
         except (OSError, TimeoutError) as failure:
             log.info("shard at %s:%d can't be reached: %s", address.host, address.port, failure)
+            self.breakers.failed(address, str(failure) or "no answer in time")
+        except asyncio.CancelledError:
+            self.breakers.gave_up(address)
+            raise
         else:
+            self.breakers.succeeded(address)
             self._channels[address] = channel
             self._send_parked()
         finally:
@@ -200,6 +218,7 @@ class ShardClient:
     async def _refresh(self) -> None:
         self.routing = await self._source()
         current = {row.address for row in self.routing.shards.values()} | {self.routing.supervisor}
+        self.breakers.keep(current)
         for address, channel in list(self._channels.items()):
             if address not in current:
                 channel.close()
@@ -239,7 +258,10 @@ class ShardClient:
                 raise ConnectionError("it does not serve")
             channel = self._channels.get(address)
             if channel is None or not channel.open:
-                await asyncio.wait([self._connect(address)])
+                attempt = self._connect(address)
+                if attempt is None:
+                    raise ConnectionError("it could not be reached just now")
+                await asyncio.wait([attempt])
                 channel = self._channels.get(address)
             if channel is None:
                 raise ConnectionError("it can't be reached")

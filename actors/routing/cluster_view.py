@@ -105,7 +105,13 @@ class ClusterView:
             "resident_players": report.resident_players if report else None,
             "dirty_players": report.dirty_players if report else None,
             "pending_entries": report.pending_entries if report else None,
+            "breakers": self._breakers(row, report),
         }
+
+    def _breakers(self, row: ShardRow, report: ShardReport | None) -> dict[str, str]:
+        """This gateway's breaker of its connection to the shard, and the shard's breaker of its journal, by name."""
+        connection = {"connection": self._client.breakers.state(row.shard_id)}
+        return connection | ({"journal": report.journal_breaker} if report else {})
 
     def metric_targets(self) -> Sequence[dict[str, Any]]:
         """Prometheus HTTP service discovery: this gateway, every serving shard, every reader."""

@@ -17,6 +17,7 @@ from msgspec import Raw
 from actors.host.clock import boottime_s
 from actors.metrics.shard import ShardMetrics
 from actors.outcome import Unavailable
+from actors.routing.breaker import NUMBERS, Breaker
 from actors.settings import ShardSettings
 from actors.shard.attempts import FailedAttempts
 from actors.shard.lease import Lease
@@ -39,6 +40,9 @@ NOT_WRITTEN = Raw(
     encode(Unavailable("journal_unavailable", "The store refuses to write; nothing was written of this.", 2))
 )
 
+SILENCES_MAX, SILENT_S = 3, 0.5
+"""After so many attempts without outcome the breaker of the journal opens, and lets one through each time so long."""
+FIRST_PAUSE_S, PAUSE_MAX_S = 0.01, 0.5
 CROWDED_FROM = 4
 """Entries of a batch from which on the next append waits one turn of the loop (decision 0009)."""
 Waiting = tuple[ReplyTo, Reply]
@@ -84,6 +88,8 @@ class Committer:
         """The catalog everything pending was decided under (rule 14)."""
         self._store, self._lease, self._settings, self._metrics = store, lease, settings, metrics
         self._on_fenced, self._on_refused = on_fenced, on_refused
+        self.breaker = Breaker("journal", SILENCES_MAX, SILENT_S)
+        metrics.breakers["journal"] = lambda: NUMBERS[self.breaker.state]
         self._pending = _Batch(1)
         self._in_flight: _Batch | None = None
         self._in_flight_since = 0.0
@@ -281,8 +287,9 @@ class Committer:
         """Repeats the identical batch until its outcome is known.
 
         Raises Fenced if it was refused for good, or if the store has refused to write for `journal_refused_ms`.
+        While the breaker is open it waits for the probe.
         """
-        pause_s, failed = 0.01, None
+        pause_s, failed = FIRST_PAUSE_S, None
         while True:
             sent_at, started = boottime_s(), time.perf_counter()
             before = self.head
@@ -293,9 +300,12 @@ class Committer:
             except StoreUnavailable as failure:
                 failed = failed or FailedAttempts(self._metrics)
                 self._failed(failed, failure)
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, 0.5)
+                await asyncio.sleep(max(pause_s, self.breaker.left_s))
+                self.breaker.allows()
+                pause_s = min(pause_s * 2, PAUSE_MAX_S)
             else:
+                if pause_s > FIRST_PAUSE_S:
+                    self.breaker.succeeded()
                 self._metrics.journal_commit.observe(time.perf_counter() - started)
                 self.renewed(sent_at)
                 if self._ring is not None:
@@ -320,6 +330,7 @@ class Committer:
         if isinstance(failure, LineageChanged):
             self._following = True
             return
+        self.breaker.failed(str(failure))
         failed.add(failure, time.monotonic())
         if failed.refused_for(self._settings.journal_refused_ms, time.monotonic()):
             self._on_refused(str(failure), OUTCOME_UNKNOWN if failed.may_be_written else NOT_WRITTEN)

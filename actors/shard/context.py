@@ -51,7 +51,15 @@ class ShardContext:
         self.geo = GeoDatabase(settings.catalog_dir, catalog.geo_database)
         self.residents, self.scheduled = Residents(), Schedule()
         self.lease = Lease(settings.lease_ms / 1000)
-        self.committer = Committer(store, inc, self.lease, settings, metrics, self.end, self.suspend)
+        self.committer = Committer(
+            store=store,
+            inc=inc,
+            lease=self.lease,
+            settings=settings,
+            metrics=metrics,
+            on_fenced=self.end,
+            on_refused=self.suspend,
+        )
         self.clock_offset_ms = 0
         """How far the sandbox clock runs ahead of real time."""
         self.clock_ok = True

@@ -43,11 +43,16 @@ class Loader:
         """Puts a request into the player's mailbox, starting a load if none is under way."""
         mailbox = self._mailboxes.get(request.player_id)
         full = mailbox is not None and len(mailbox) >= self._context.settings.mailbox_depth_max
-        if full or (mailbox is None and len(self._mailboxes) >= self._context.settings.loads_max):
+        if full or (mailbox is None and self._is_full()):
             self._context.metrics.count("shard_overloaded")
             reply_to.reply(unavailable(request.rid, "overloaded", "Too many commands wait for the player's load."))
             return
         self._mailbox(request.player_id).append((reply_to, request, attempt))
+
+    def _is_full(self) -> bool:
+        """Whether nobody else may be loaded now: too many loads, or far too many players in memory already."""
+        settings, loading = self._context.settings, len(self._mailboxes)
+        return loading >= settings.loads_max or loading + len(self._context.residents) >= settings.residents_bound
 
     def reload_after(self, player_id: str, batch_number: int) -> None:
         """The next load waits for this batch and reads the own log, too: the player was evicted unsnapshotted."""

@@ -110,6 +110,7 @@ class Shard:
             pending_entries=context.committer.backlog,
             dirty_players=len(context.residents.dirty),
             needs_logs=tuple(context.tails.needed_logs()),
+            journal_breaker=context.committer.breaker.state,
         )
 
     def act_or_load(self, reply_to: ReplyTo, request: Request, now: int, attempt: int = 1) -> None:

@@ -30,7 +30,7 @@ class HeldTerm:
     async def take(self, take_over: bool) -> None:
         """Takes the next term. Raises TermHeld if another instance holds it and lives; then nothing was changed."""
         former = await self._store.term_lease()
-        self.taken_from_living = bool(former.left_ms) and former.holder not in ("", self._holder)
+        self.taken_from_living = take_over and bool(former.left_ms) and former.holder not in ("", self._holder)
         self.number = await take_term(self._store, self._holder, self._lease_ms, take_over)
 
     async def renew(self) -> None:

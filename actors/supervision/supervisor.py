@@ -84,7 +84,15 @@ class SupervisorProcess:
             catalog=catalog,
             lease_ms=lease_ms,
         )
-        steps = OperationSteps(store, self._held, self._crew, self._mover, self._recovery, kept, settings)
+        steps = OperationSteps(
+            store=store,
+            term=self._held,
+            crew=self._crew,
+            mover=self._mover,
+            recovery=self._recovery,
+            kept=kept,
+            settings=settings,
+        )
         self._operations = Operations(
             store=store,
             cluster=cluster,

@@ -172,6 +172,8 @@ class ShardReport(msgspec.Struct, frozen=True, array_like=True, tag="shard_repor
     pending_entries: int
     dirty_players: int
     needs_logs: tuple[str, ...]
+    journal_breaker: str = "closed"
+    """`closed`, `half_open` or `open`."""
 
 
 ShardControl = ShardStatus | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock | CountSlots

@@ -1,5 +1,6 @@
 """One player of the demo and the game server behind it: they play rounds, keep the books, and note all differences."""
 
+import asyncio
 import random
 import time
 from collections import deque
@@ -22,6 +23,8 @@ TOMBSTONE_SHARE = 0.005
 REPEAT_SHARE = 0.03
 KEPT_MAX = 100
 """How many of each player's acknowledged commands the demo keeps; the server remembers the last 128."""
+STALE_MAX, STALE_PAUSE_S = 60, 0.25
+"""How often the demo asks again, and after which pause, when a read is answered from a snapshot."""
 WINS = (0, 0, 0, 0, 0, 1, 1, 2, 3, 7)
 """What a round wins, in stakes, all equally likely. The mean is 140 %: some players wager a bonus to its end."""
 
@@ -251,7 +254,14 @@ class DemoPlayer:
         self._expect("rounds", (set(), set()), (lost, doubled))
 
     async def _view(self, client: Client, signer: Signer, rest: str) -> Document:
-        status, view = await client.ask(Request(signer, "GET", f"/players/{self.player_id}{rest}"))
+        """Asks until the answer is fresh: while a shard is taken over, it may be of the player's last snapshot."""
+        request = Request(signer, "GET", f"/players/{self.player_id}{rest}")
+        status, view = await client.ask(request)
+        for _ in range(STALE_MAX):
+            if not view.get("stale"):
+                break
+            await asyncio.sleep(STALE_PAUSE_S)
+            status, view = await client.ask(request)
         if status != 200:
             raise Unexpected(f"GET /players/{self.player_id}{rest} was answered {status} {view.get('code')}")
         return view

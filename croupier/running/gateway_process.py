@@ -21,6 +21,7 @@ from croupier.integrations.topics import event_topics
 from croupier.running.asked_operations import AskedOperations
 from croupier.running.asked_readers import AskedReaders
 from croupier.running.control_log import StoredControlLog
+from croupier.running.last_snapshots import LastSnapshots
 from croupier.running.proposals import StoredProposals
 from croupier.running.report_children import ReportChildren, own_reports
 from croupier.running.stopping import stop_with_parent
@@ -73,7 +74,9 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
         reports=reports,
         history=history,
         operations=AskedOperations(client),
+        snapshots=LastSnapshots(store, client, control),
     )
+    app.state.metrics.registry.register(client.breakers)
     app.state.metrics.registry.register(reports.unreconciled)
     recording: Recording = app.state.parts.recording
     following.append(asyncio.create_task(recording.run(), name="control log"))

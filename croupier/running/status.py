@@ -68,9 +68,10 @@ def _readers(readers: list[dict[str, Any]]) -> Table:
 def _table(cluster: dict[str, Any]) -> Table:
     table = Table(title=f"Supervisor term {cluster['term']}", title_justify="left")
     columns = ("shard_id", "epoch", "serving", "pid", "address", "slots", "resident_players", "pending_entries")
-    for name in (*columns, "node"):
+    for name in (*columns, "breakers", "node"):
         table.add_column(name.replace("_", " "))
     for shard in cluster["shards"]:
         node = (shard.get("node") or "–")[:NODE_CHARS]
-        table.add_row(*("–" if shard[name] is None else str(shard[name]) for name in columns), node)
+        breakers = ", ".join(f"{name}: {state}" for name, state in shard.get("breakers", {}).items())
+        table.add_row(*("–" if shard[name] is None else str(shard[name]) for name in columns), breakers or "–", node)
     return table

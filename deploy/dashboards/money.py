@@ -92,11 +92,15 @@ RISK = Row(
         Panel(
             "Unproved and forbidden calls", "Requests per hour without a valid proof, or beyond the caller's role.",
             (Query(or_zero('sum by (code) (increase(gateway_requests_total{code=~"unauthenticated|forbidden"}[1h]))'),
-                   "{{code}}"),), "none", width=12,
+                   "{{code}}"),), "none",
+        ),
+        Panel(
+            "Beyond the client's rate", "Requests per hour by client, all refused; the keys file has the rates.",
+            (Query(or_zero("sum by (client) (increase(gateway_rate_limited_total[1h]))"), "{{client}}"),), "none",
         ),
         Panel(
             "Command ids forgotten early", "Per hour: players with so many commands in 24 hours that old ids fell out.",
-            (Query(per_hour("remembered_digests_dropped_total"), "ids"),), "none", width=12,
+            (Query(per_hour("remembered_digests_dropped_total"), "ids"),), "none",
         ),
     ),
 )  # fmt: skip

@@ -84,9 +84,7 @@ class ProofAuth:
     def replace(self, keys: ApiKeys) -> None:
         """Believes these keys from the next request on, and no others."""
         self.rates.replace({key.owner: key.limit for key in keys.api_keys if key.limit is not None})
-        self._keys = {
-            key.id.encode(): (KeyedHash(key.secret.encode()), self._caller(key)) for key in keys.api_keys
-        }
+        self._keys = {key.id.encode(): (KeyedHash(key.secret.encode()), self._caller(key)) for key in keys.api_keys}
         self._tokens = Tokens(keys.jwt) if keys.jwt else None
         for on_change in self._watching:
             on_change()

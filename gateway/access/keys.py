@@ -123,8 +123,8 @@ def _check_clients(path: Path, keys: tuple[ApiKey, ...]) -> None:
             )
         if other.limit != key.limit:
             raise KeysInvalid(
-                f"{path}: the API keys {other.id!r} and {key.id!r} belong to the client {key.owner!r}, and a client has "
-                f"one limit: give them the same `rate_per_s` and `burst`"
+                f"{path}: the API keys {other.id!r} and {key.id!r} belong to the client {key.owner!r}, and a client "
+                f"has one limit: give them the same `rate_per_s` and `burst`"
             )
         if key.burst is not None and key.rate_per_s is None:
             raise KeysInvalid(f"{path}: the API key {key.id!r} has a `burst` without a `rate_per_s`")

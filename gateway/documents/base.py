@@ -16,6 +16,23 @@ class Json(msgspec.Struct, gc=False):
     """Base of all answers."""
 
 
+class AsOfJson(Json):
+    """The snapshot that a stale answer was made of: the player's version, and when the player came to it."""
+
+    version: int
+    at: str
+
+
+class ReadJson(Json, kw_only=True):
+    """Base of what is read of one player.
+
+    `stale` (true): the player's shard is out of reach, and this is what the last snapshot says; `as_of` comes with it.
+    """
+
+    stale: bool | msgspec.UnsetType = msgspec.UNSET
+    as_of: AsOfJson | msgspec.UnsetType = msgspec.UNSET
+
+
 class FundsJson(Json):
     """How the stake was split."""
 
@@ -87,7 +104,7 @@ class RollbackJson(Json):
     replayed: bool
 
 
-class RoundsJson(Json):
+class RoundsJson(ReadJson):
     """Rounds, newest first."""
 
     player_id: str

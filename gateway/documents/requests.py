@@ -281,5 +281,7 @@ class DrainRequest(RequestModel):
     address.
     """
 
-    shard: Annotated[str, Field(pattern=MEMBER)] | None = None
-    node: Annotated[str, Field(pattern=MEMBER)] | None = None
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["shard"]}, {"required": ["node"]}]})
+
+    shard: Annotated[str, Field(pattern=MEMBER)] = ""
+    node: Annotated[str, Field(pattern=MEMBER)] = ""

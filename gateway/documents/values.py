@@ -6,7 +6,7 @@ from typing import Final
 from engine.amounts import MICRO
 from engine.answers import Balance
 from engine.calendar import within_time
-from gateway.documents.base import BalanceJson
+from gateway.documents.base import AsOfJson, BalanceJson, ReadJson
 
 _CENT: Final = MICRO // 100
 
@@ -40,3 +40,9 @@ def euros_up(micro: int) -> str:
 def balance(of: Balance) -> BalanceJson:
     """The four figures of a player's money."""
     return BalanceJson(of.real, of.bonus, of.bonus_usable, of.withdrawable)
+
+
+def mark_stale(document: ReadJson, version: int, at_ms: int) -> None:
+    """Says of an answer that it is as old as a snapshot (Unix ms)."""
+    document.stale = True
+    document.as_of = AsOfJson(version, rfc3339(at_ms))

@@ -65,6 +65,7 @@ def _visible(value: Any, roles: Collection[str]) -> Any:
 def _of_struct(value: msgspec.Struct, roles: Collection[str]) -> Any:
     hidden = {name for name, audience in audiences(type(value)).items() if audience.isdisjoint(roles)}
     held = {name: getattr(value, name) for name in value.__struct_fields__}
+    held = {name: member for name, member in held.items() if member is not msgspec.UNSET}
     shown = {name: _visible(member, roles) for name, member in held.items() if name not in hidden}
     unchanged = not hidden and all(shown[name] is member for name, member in held.items())
     return value if unchanged else shown

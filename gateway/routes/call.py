@@ -8,15 +8,16 @@ from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from actors.outcome import Answered, Players, ask
+from actors.outcome import Answered, Outcome, Players, ask
 from engine.commands import CommandBody, RollbackReportedBet
 from engine.queries import QueryBody
 from engine.state.invariants import InvariantViolation
 from gateway.access.admission import admit, command_id
 from gateway.access.auth import Authenticator, Caller
 from gateway.declaring import Route, RouteTable
-from gateway.documents.base import Json
+from gateway.documents.base import Json, ReadJson
 from gateway.documents.requests import IDENTIFIER
+from gateway.documents.values import mark_stale
 from gateway.documents.visible import visible
 from gateway.four_eyes.approvals import Approvals, Waiting
 from gateway.http.errors import FieldError, RefusedByPlayer, invalid
@@ -29,12 +30,14 @@ from gateway.ports import (
     HistoryPort,
     ReadersPort,
     ReportsPort,
+    SnapshotsPort,
     SwitchesPort,
 )
 from gateway.recording.changes import change, subject_of
 from gateway.recording.changes import wanted as wanted_by
 from gateway.recording.operation import Operation, operation_of
 from gateway.recording.recording import Recording
+from gateway.routes.player_reads import PlayerReads
 from gateway.routes.request_guard import RECEIVED, ReceivedRequest
 from gateway.texts.wanted import LANGUAGE, wanted
 
@@ -64,6 +67,7 @@ class GatewayParts:
         reports: ReportsPort | None = None,
         history: HistoryPort | None = None,
         operations: OperationsPort | None = None,
+        snapshots: SnapshotsPort | None = None,
     ) -> None:
         self.routes = routes
         self.players = players
@@ -79,6 +83,7 @@ class GatewayParts:
         self.reports = reports
         self.history = history
         self.operations = operations
+        self.reads = PlayerReads(players, snapshots)
 
 
 class Call:
@@ -240,16 +245,20 @@ class Call:
         return await self.execute(player_id, self.command_id(caller), body)
 
     async def query(self, player_id: str, body: QueryBody) -> Answered:
-        """Admits the caller and asks the player. Raises Refused, RefusedByPlayer."""
+        """Admits the caller and asks the player, or its last snapshot. Raises Refused, RefusedByPlayer."""
         self.admit()
         self._of_player(player_id)
-        return await self._ask(player_id, "", body)
+        outcome, self._received.as_of = await self.parts.reads.ask(player_id, body)
+        return _answered(outcome)
 
-    async def _ask(self, player_id: str, command: str, body: CommandBody | QueryBody) -> Answered:
-        outcome = await ask(self.parts.players, player_id, command, body)
-        if isinstance(outcome, Answered):
-            return outcome
-        raise RefusedByPlayer(outcome)
+    async def _ask(self, player_id: str, command: str, body: CommandBody) -> Answered:
+        return _answered(await ask(self.parts.players, player_id, command, body))
+
+
+def _answered(outcome: Outcome) -> Answered:
+    if isinstance(outcome, Answered):
+        return outcome
+    raise RefusedByPlayer(outcome)
 
 
 ThisCall = Annotated[Call, Depends(Call)]
@@ -268,6 +277,9 @@ class DocumentResponse(Response):
         """ASGI."""
         received: ReceivedRequest = scope[RECEIVED]
         roles = received.caller.roles if received.caller is not None else frozenset[str]()
+        if received.as_of is not None and isinstance(self._document, ReadJson):
+            received.code = "stale"
+            mark_stale(self._document, *received.as_of)
         self.body = msgspec.json.encode(visible(self._document, roles))
         self.headers["content-length"] = str(len(self.body))
         await super().__call__(scope, receive, send)

@@ -13,6 +13,7 @@ from gateway.http.duplicates import refuse_duplicates
 from gateway.http.errors import Refused, internal_error, invalid_field, method_not_allowed
 from gateway.http.wire import HeaderMap, Message, Receive, Scope, Send, send_reply
 from gateway.metrics import GatewayMetrics
+from gateway.ports import AsOf
 from gateway.recording.operation import Operation
 from gateway.settings import GatewaySettings
 
@@ -25,10 +26,11 @@ RECEIVED: Final = "croupier.received"
 class ReceivedRequest:
     """One request: its raw parts, which callers sign, and how it ended (`ok` or the code of its refusal).
 
-    `caller` is set once the caller is admitted, and `operation` if the control log is to tell of the call.
+    `caller` is set once the caller is admitted, and `operation` if the control log is to tell of the call. `as_of`: the
+    answer is as old as this snapshot.
     """
 
-    __slots__ = ("body", "caller", "code", "headers", "operation")
+    __slots__ = ("as_of", "body", "caller", "code", "headers", "operation")
 
     def __init__(self, headers: HeaderMap, body: bytes) -> None:
         self.headers = headers
@@ -36,6 +38,7 @@ class ReceivedRequest:
         self.code = "ok"
         self.caller: Caller | None = None
         self.operation: Operation | None = None
+        self.as_of: AsOf | None = None
 
 
 class RequestGuard:
@@ -46,12 +49,30 @@ class RequestGuard:
         self._routes = routes
         self._metrics = metrics
         self._settings = settings
+        self._bundles = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes everything but HTTP through untouched."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif scope["path"] in self._routes.form_paths:
+            await self._bundle(scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _bundle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request that may hold a catalog: only so many are in memory at once."""
+        if self._bundles >= self._settings.bundles_max:
+            self._metrics.request("unmatched", "overloaded")
+            await send_reply(send, Refused("overloaded", "Too many catalogs are being sent at once.").reply())
             return
+        self._bundles += 1
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._bundles -= 1
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             if self._routes.is_shadowed(scope["method"], scope["path"]):
                 raise method_not_allowed(self._routes.methods_of(scope["path"]))

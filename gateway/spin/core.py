@@ -48,7 +48,9 @@ class SpinCore:
         self._in_flight_max = settings.in_flight_max
         self._in_flight = 0
         self.body_bytes_max = settings.body_bytes_max
+        self.connections_max = settings.connections_max
         self.count = metrics.spin
+        self.request = metrics.request
 
     def serve(self, route: HotRoute, session_id: str, request: HttpRequest, respond: Respond) -> None:
         """Serves one HTTP request to a known route; `session_id` is the one in its path, or empty."""

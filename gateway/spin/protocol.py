@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from gateway.http.errors import Refused
 from gateway.http.protocol import HttpProtocol
 from gateway.http.wire import Answer, HeaderMap, HttpRequest, Reply, is_json
 from gateway.spin.core import SpinCore
@@ -148,6 +149,15 @@ class SpinProtocol(HttpProtocol):
         """Since when nothing has come after a spin (time of the loop); None: something has, or uvicorn waits itself."""
         self._idle_timer: asyncio.TimerHandle | None = None
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Takes a connection, or refuses it if there are too many; a peer that sends nothing is not waited for."""
+        super().connection_made(transport)
+        if len(self.connections) > self._core.connections_max:
+            self._core.request("unmatched", "overloaded")
+            self.refuse(Refused("overloaded", "This gateway has as many connections as it may have."))
+            return
+        self._wait_for_more()
+
     def data_received(self, data: bytes) -> None:
         """Serves a simple request to `/spin*` at once; all else goes to uvicorn."""
         if self._spinning or self._held or self.flow.write_paused:
@@ -274,4 +284,5 @@ class SpinProtocol(HttpProtocol):
         self._held = b""
         if self._idle_timer is not None:
             self._idle_timer.cancel()
+            self._idle_timer = None
         super().connection_lost(exc)

@@ -2,6 +2,7 @@
 child saves.
 """
 
+import asyncio
 import os
 import shutil
 import time
@@ -9,11 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
-from snapshots.errors import StoreUnavailable
+from snapshots.errors import StoreUnavailable, StoreUnsuitable
+from snapshots.redis.endpoint import SENTINEL_SCHEMES, endpoint_of
 from snapshots.redis.settings import masked
 
 PAUSE_MS: Final = 5_000
@@ -31,15 +36,16 @@ class RedisCopy:
     def __init__(self, url: str) -> None:
         self.elsewhere: str | None = None
         """Where the save is, in words, if it could not be copied."""
-        self._name = masked(url)
-        self._redis: Any = Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5, decode_responses=True)
+        self._url, self._name = url, masked(url)
+        self._redis: Any = None
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Nobody writes to Redis during the block, from a moment before it forked on.
 
-        Raises StoreUnavailable, also if the block took longer than the pause.
+        Raises StoreUnavailable, also if the block took longer than the pause; StoreUnsuitable for a URL that is none.
         """
+        self._connect()
         self._until_it_may_save()
         begun = time.monotonic()
         self._ask("CLIENT", "PAUSE", str(PAUSE_MS), "WRITE")
@@ -82,8 +88,27 @@ class RedisCopy:
         return Path(folder) / file, int(info["rdb_last_save_time"])
 
     def close(self) -> None:
-        """Hangs up."""
-        self._redis.close()
+        """Hangs up; closing twice is fine."""
+        if self._redis is not None:
+            self._redis.close()
+
+    def _connect(self) -> None:
+        """To the master of the moment. Sentinels are asked in a loop of their own, so not from within another one."""
+        self.close()
+        try:
+            url = plain_url(self._url)
+            self._redis = Redis.from_url(
+                url,
+                retry=Retry(NoBackoff(), 0),  # a pause that is asked for twice would last longer than we know
+                socket_timeout=30,
+                socket_connect_timeout=5,
+                decode_responses=True,
+            )
+        except ValueError as error:
+            raise StoreUnsuitable(f"{self._name} is not a Redis URL: {error}.") from None
+        self._name = masked(url)
+        if self._ask("INFO", "replication")["role"] != "master":
+            raise StoreUnavailable(f"Redis at {self._name} is a replica: take the backup of its master")
 
     def _until_it_may_save(self) -> None:
         busy = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
@@ -103,3 +128,20 @@ class RedisCopy:
             return self._redis.execute_command(*words)
         except (RedisError, OSError) as error:
             raise StoreUnavailable(f"Redis at {self._name}: {error}") from None
+
+
+def plain_url(url: str) -> str:
+    """The URL of one server, without what only Croupier reads: of the master, if the URL names sentinels.
+
+    Raises ValueError if it is no such URL, StoreUnavailable if the sentinels name no master.
+    """
+    endpoint, parts = endpoint_of(url), urlsplit(url)
+    query = [(name, value) for name, value in parse_qsl(parts.query) if not name.startswith(("sentinel_", "wait_"))]
+    parts = parts._replace(query=urlencode(query))
+    if endpoint.sentinels is None:
+        return urlunsplit(parts)
+    host, port = asyncio.run(endpoint.address())
+    login, at, _ = parts.netloc.rpartition("@")
+    database = parts.path.strip("/").partition("/")[2]
+    netloc = f"{login}{at}[{host}]:{port}" if ":" in host else f"{login}{at}{host}:{port}"
+    return urlunsplit((SENTINEL_SCHEMES[parts.scheme], netloc, f"/{database}", parts.query, ""))

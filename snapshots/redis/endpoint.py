@@ -7,7 +7,7 @@ and password are those of Redis; those of the sentinels are `?sentinel_username=
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import msgspec
 from redis.asyncio.connection import Connection, SSLConnection, parse_url
@@ -56,16 +56,21 @@ class Endpoint(msgspec.Struct, frozen=True):
 def endpoint_of(url: str) -> Endpoint:
     """Reads the URL. ValueError says what is wrong with it, without its secrets."""
     parts = urlsplit(url)
-    if parts.scheme not in SENTINEL_SCHEMES:
-        settings = dict(parse_url(url))
-        return Endpoint(settings, wait_replicas=_wait_replicas(settings))
+    if parts.scheme in SENTINEL_SCHEMES:
+        return _watched(parts)
+    settings: dict[str, Any] = dict(parse_url(url))
+    return Endpoint(settings, wait_replicas=_wait_replicas(settings))
+
+
+def _watched(parts: SplitResult) -> Endpoint:
+    """The part behind the hosts is read as that of a plain URL."""
     login, _, hosts = parts.netloc.rpartition("@")
     name, _, database = parts.path.strip("/").partition("/")
     if not name or not all(hosts.split(",")):
         raise ValueError("give redis+sentinel://HOST1,HOST2,HOST3/NAME, with NAME as the sentinels call the master")
     netloc = f"{login}@master" if login else "master"
     plain = urlunsplit((SENTINEL_SCHEMES[parts.scheme], netloc, f"/{database}", parts.query, ""))
-    settings = dict(parse_url(plain))
+    settings: dict[str, Any] = dict(parse_url(plain))
     wait_replicas, user = _wait_replicas(settings), settings.pop("sentinel_username", "")
     password = settings.pop("sentinel_password", "")
     sentinels = Sentinels([_host(host) for host in hosts.split(",")], unquote(name), user, password, _tls(settings))

@@ -23,12 +23,16 @@ class RedisReaders(RedisConnection):
     """The part of `snapshots.contract.Store` for readers of the journal."""
 
     async def horizon_ms(self) -> int:
-        """See Store. A server that doesn't tell its setting is taken to sync once a second, as it does by default."""
+        """See Store. A server that doesn't tell its setting is taken to sync once a second, as it does by default.
+
+        Where a replica may be promoted, a synced record may still be lost: what is younger than two seconds waits.
+        """
         try:
             setting = (await self._redis.config_get("appendfsync")).get("appendfsync")
         except (RedisError, OSError):
             setting = None
-        return {"always": 0, "no": NEVER_SYNCED_HORIZON_MS}.get(str(setting), EVERYSEC_HORIZON_MS)
+        synced = 0 if self._endpoint.sentinels is None else EVERYSEC_HORIZON_MS
+        return {"always": synced, "no": NEVER_SYNCED_HORIZON_MS}.get(str(setting), EVERYSEC_HORIZON_MS)
 
     async def claim_reader(self, name: str, nonce: str) -> Reader:
         """See Store."""

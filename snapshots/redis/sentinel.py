@@ -70,7 +70,7 @@ class Sentinels:
         if self._password:
             commands.insert(0, ("AUTH", *([self._user] if self._user else []), self._password))
         for command in commands:
-            writer.write(hiredis.pack_command(command))
+            writer.write(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stub wants one-tuples
         replies, left, answer = hiredis.Reader(), len(commands), None
         while left:
             data = await reader.read(READ_BYTES)

@@ -180,6 +180,19 @@ async def test_a_server_that_is_named_but_is_no_master_is_not_written_to(
             await RedisStore(f"redis+sentinel://{hosts}/house").open()
 
 
+async def test_readers_wait_for_replicas_even_if_every_append_is_synced(
+    pair: tuple[RedisServer, RedisServer],
+) -> None:
+    first, _ = pair
+    with redis.Redis.from_url(first.url) as client:
+        client.config_set("appendfsync", "always")
+    async with sentinels([named(first.port)] * 3) as hosts:
+        store = RedisStore(f"redis+sentinel://{hosts}/house")
+        await store.open()
+        assert await store.horizon_ms() == 2_000
+        await store.close()
+
+
 async def test_an_append_may_wait_for_replicas(pair: tuple[RedisServer, RedisServer]) -> None:
     first, second = pair
     store = RedisStore(f"{first.url}?wait_replicas=1", append_timeout_ms=300)

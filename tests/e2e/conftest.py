@@ -1,18 +1,20 @@
-"""Real Croupiers on SQLite for all tests that only talk to them, two of them sandboxes; they must end cleanly, too."""
+"""Two real Croupiers on SQLite for all tests that only talk to them, one a sandbox.
+
+They must end cleanly, and do so as soon as a process has done with this folder: one that idles takes time from all.
+"""
 
 from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
 
-from tests.e2e.abroad import catalog_abroad
 from tests.e2e.sandbox import Sandbox, git_folder
 from tests.support.croupier_up import CLUSTER_SECRET, Api, CroupierUp, register
 
 _numbers = count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CroupierUp]:
     folder = tmp_path_factory.mktemp("server")
     options = ("--shards", "1", "--spares", "0")
@@ -22,25 +24,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CroupierUp]:
     assert "Traceback" not in running.stderr()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """With a clock that can be moved, and following the git folder it has its catalog from."""
     folder = tmp_path_factory.mktemp("sandbox")
     catalog = git_folder(folder / "catalog")
     options = ("--shards", "1", "--spares", "0", "--sandbox", "--catalog-watch", "--catalog", str(catalog))
     running = CroupierUp(folder, f"sqlite:{folder / 'store'}", *options)
-    yield Sandbox(running, catalog)
-    assert running.stop() == 0
-    assert "Traceback" not in running.stderr()
-
-
-@pytest.fixture(scope="session")
-def abroad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """With campaigns and a geo database of its own, see `abroad.py`; nobody else moves its clock or its metrics."""
-    folder = tmp_path_factory.mktemp("abroad")
-    catalog = catalog_abroad(folder / "catalog")
-    options = ("--shards", "1", "--spares", "0", "--sandbox", "--catalog", str(catalog))
-    running = CroupierUp(folder / "up", f"sqlite:{folder / 'store'}", *options)
     yield Sandbox(running, catalog)
     assert running.stop() == 0
     assert "Traceback" not in running.stderr()

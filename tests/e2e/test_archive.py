@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.archive_story import archived, check_forgotten, come_and_go
 from tests.support.croupier_up import CroupierUp, wait_until
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.long]
 
 
 def segments(folder: Path) -> list[Path]:

@@ -144,7 +144,7 @@ def metric(up: CroupierUp, job: str, name: str) -> float:
     """A metric of the shard or of the archive's reader; its largest sample."""
     targets = up.api.plain("GET", "/metrics/targets").json()
     [target] = [entry["targets"][0] for entry in targets if entry["labels"]["job"] == f"croupier-{job}"]
-    with urlopen(f"http://{target}/metrics", timeout=5) as response:
+    with urlopen(f"http://{target}/metrics", timeout=PATIENCE_S) as response:
         lines = str(response.read().decode()).splitlines()
     return max(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 

@@ -13,8 +13,9 @@ from croupier.settings import default_catalog
 from gateway.http.errors import TABLE
 from tests.e2e.bad_requests import CASES, SPIN
 from tests.support.croupier_up import SIGNERS, Api
+from tests.support.patience import PATIENCE_S
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 NewPlayer = Callable[..., str]
 WITHOUT_SIGNAL = {"overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown", "internal_error"}
@@ -194,7 +195,7 @@ def raw(api: Api, target: str, key: bytes) -> bytes:
     proof = SIGNERS["game_server"].proof("POST", target, "", b"").encode()
     head = b"POST " + target.encode() + b" HTTP/1.1\r\nhost: x\r\n" + proof + b"idempotency-key: " + key + b"\r\n\r\n"
     url = httpx.URL(api.url)
-    with socket.create_connection((url.host, url.port or 80), timeout=5) as connection:
+    with socket.create_connection((url.host, url.port or 80), timeout=PATIENCE_S) as connection:
         connection.sendall(head)
         return connection.recv(4096)
 

@@ -13,7 +13,7 @@ from croupier.settings import default_catalog
 from tests.e2e.test_bad_input import next_version, picture, problem
 from tests.support.croupier_up import Api, token
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 NewPlayer = Callable[..., str]
 MARKETING, SUPPORT, OPS, LOYALTY = "marketing_manager", "support", "ops", "loyalty_admin"

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.test_bad_input import next_version, picture, problem
 from tests.support.croupier_up import Api
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 NewPlayer = Callable[..., str]
 LOYALTY, MARKETING, SUPPORT, OPS, AUDITOR = "loyalty_admin", "marketing_manager", "support", "ops", "auditor"

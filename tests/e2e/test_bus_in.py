@@ -16,6 +16,7 @@ import pytest
 from tests.support.bus_in import DEAD, DEPOSIT, TOPIC, Event, produce
 from tests.support.croupier_up import CLUSTER_SECRET, START_TIMEOUT_S, CroupierUp, environment, register, wait_until
 from tests.support.kafka import MockKafka, mock_kafka
+from tests.support.patience import PATIENCE_S
 from tests.support.typed import typed
 
 
@@ -36,7 +37,7 @@ class BusIn:
         self.metrics_url = line.split()[1]
 
     def metrics(self) -> str:
-        with urlopen(self.metrics_url, timeout=5) as response:
+        with urlopen(self.metrics_url, timeout=PATIENCE_S) as response:
             return str(response.read().decode())
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:

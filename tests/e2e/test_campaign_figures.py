@@ -14,7 +14,7 @@ from tests.support.catalog_folder import bonus_campaign, bundle, shipped
 from tests.support.croupier_up import CroupierUp, wait_until
 from tests.support.redis_server import RedisServer
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 
 QUICK = bonus_campaign(
     "quick", "{event: manual}", eur=500, wager='{multiplier: "1", valid_days: 2}',

@@ -9,7 +9,7 @@ from tests.e2e.sandbox import Sandbox, commit, git
 from tests.support.catalog_folder import bonus_campaign, bundle, write
 from tests.support.croupier_up import token, wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 WELCOME = "campaigns/welcome-100.yaml"
 

@@ -12,7 +12,7 @@ import pytest
 from croupier_client import AsyncCroupier, Croupier, Refused, RetryPolicy, Unauthenticated
 from tests.support.croupier_up import Api, CroupierUp
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 NewPlayer = Callable[..., str]
 GAME = "book-of-dunes"

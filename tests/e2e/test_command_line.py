@@ -34,7 +34,7 @@ def test_what_is_mistyped_ends_with_2(arguments: tuple[str, ...]) -> None:
     assert ended.stderr
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_status_shows_the_shards(api: Api) -> None:
     ended = typed("status", "--url", api.url, "--token", token("ops"), COLUMNS="150")
     assert ended.returncode == 0
@@ -42,7 +42,7 @@ def test_status_shows_the_shards(api: Api) -> None:
     assert all(str(shard[name]) in ended.stdout for name in ("shard_id", "epoch", "pid", "address", "slots"))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_status_needs_the_role(api: Api) -> None:
     ended = typed("status", "--url", api.url)
     assert ended.returncode == 1

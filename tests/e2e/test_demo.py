@@ -6,7 +6,7 @@ from tests.support.croupier_up import croupier
 from tests.support.typed import typed
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 def test_the_demo_reconciles_after_a_shard_was_killed() -> None:
     ended = croupier("demo", "--players", "24", "--spins", "1200", "--seed", "3", timeout=150)
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout

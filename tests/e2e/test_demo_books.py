@@ -36,10 +36,3 @@ def test_the_reports_of_a_new_demo_say_what_its_books_say(tmp_path: Path) -> Non
     for check in CHECKS.values():
         check(ask, accounts)
     assert True in compared and False not in compared, "the store has counted the same"
-
-
-def test_a_folder_that_is_in_use_is_not_played_into(tmp_path: Path) -> None:
-    (tmp_path / "mine").write_text("mine")
-    ended = croupier("demo", "--keep", str(tmp_path))
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert "not empty" in ended.stderr

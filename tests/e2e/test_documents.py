@@ -8,7 +8,7 @@ from gateway.route_table import ROUTES
 from tests.e2e.sandbox import Sandbox
 from tests.support.croupier_up import Api
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_every_route_is_in_the_document_hot_ones_included(sandbox: Sandbox) -> None:

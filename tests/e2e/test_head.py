@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.croupier_up import SIGNERS, Api
+from tests.support.patience import PATIENCE_S
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_a_round_is_there_or_not(api: Api, new_player: Callable[..., str]) -> No
 def test_the_connection_goes_on(api: Api, new_player: Callable[..., str]) -> None:
     target = f"/players/{new_player()}"
     host, port = api.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
         for method in ("HEAD", "HEAD", "GET"):
             proof = SIGNERS["platform"].proof(method, target, "", b"")
             connection.sendall(f"{method} {target} HTTP/1.1\r\nhost: x\r\n{proof}\r\n".encode())

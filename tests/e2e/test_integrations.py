@@ -16,6 +16,7 @@ from tests.support.croupier_up import CroupierUp, croupier, register, token
 from tests.support.everything import BUS_IN_PORT, everything, kafka_with_topics
 from tests.support.kafka import MockKafka
 from tests.support.notice_world import World
+from tests.support.patience import PATIENCE_S
 from tests.support.webhook_receiver import Receiver, answering
 
 pytestmark = pytest.mark.timeout(240)
@@ -31,7 +32,7 @@ def kafka() -> Iterator[MockKafka]:
 
 def scraped(url: str) -> dict[str, float]:
     """Samples by name and labels, as Prometheus would write them."""
-    with urlopen(url, timeout=5) as response:
+    with urlopen(url, timeout=PATIENCE_S) as response:
         lines = str(response.read().decode()).splitlines()
     pairs = (line.rpartition(" ") for line in lines if line and not line.startswith("#"))
     return {name: float(value) for name, _, value in pairs}

@@ -9,7 +9,7 @@ import pytest
 from croupier.demo.client import Signer
 from tests.support.croupier_up import KEYS, SIGNERS, CroupierUp, register, wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 SPIN = "/spin?player_id=rota&game_id=book-of-dunes&mode=real&bet=100&win=40"
 NEXT = {"id": "next", "secret": "the secret that follows", "role": "game_server", "client": "game_server"}

@@ -8,7 +8,7 @@ from tests.e2e.sandbox import Sandbox
 from tests.support.catalog_folder import bonus_campaign, bundle, shipped
 from tests.support.croupier_up import CroupierUp
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.long]
 
 TEN_YEARS_S = 3_650 * 86_400
 STEPS_MAX = 900

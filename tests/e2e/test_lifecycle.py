@@ -14,7 +14,7 @@ import pytest
 from tests.support.croupier_up import CroupierUp, gone
 from tests.support.typed import typed as typed_here
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 
 README = Path(__file__).parents[2] / "README.md"
 SERVER = "http://127.0.0.1:8080"

@@ -48,7 +48,7 @@ def newcomer(server: CroupierUp) -> Iterator[Newcomer]:
         yield make
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 def test_the_books_of_every_player_agree_with_the_server(newcomer: Newcomer) -> None:
     tally = Tally()
     for number in range(PLAYERS):
@@ -65,7 +65,7 @@ def test_the_books_of_every_player_agree_with_the_server(newcomer: Newcomer) -> 
         assert counts[done] > 0, f"no {done}: the players do too little to show anything"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_winnings_that_were_rolled_back_keep_their_place_in_the_queue(newcomer: Newcomer) -> None:
     tally = Tally()
     player = newcomer("winner", ALWAYS, tally)
@@ -80,7 +80,7 @@ def test_winnings_that_were_rolled_back_keep_their_place_in_the_queue(newcomer: 
     assert [bucket.balance for bucket in player.books.buckets] == [1_000, 0, 1_000]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_the_last_free_spin_is_not_rolled_back_because_it_may_have_ended_a_bonus(newcomer: Newcomer) -> None:
     tally = Tally()
     player = newcomer("spinner", ALWAYS, tally)

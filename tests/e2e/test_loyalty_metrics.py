@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.figures import FRESH_S
 from tests.e2e.sandbox import Sandbox
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 COUNTED = (
     ("points_accrued_total", ""), ("points_reversed_total", ""), ("points_redeemed_total", ""),

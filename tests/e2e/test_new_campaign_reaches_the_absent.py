@@ -10,7 +10,7 @@ from tests.e2e.sandbox import DAY_S, Sandbox
 from tests.support.catalog_folder import bonus_campaign, bundle, shipped
 from tests.support.croupier_up import CroupierUp
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.long]
 
 PLAYERS = 40
 BACK = bonus_campaign("come-back", "{event: inactive, days: 5}", eur=300)

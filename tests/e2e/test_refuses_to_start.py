@@ -126,7 +126,7 @@ def test_a_cluster_without_a_common_secret(tmp_path: Path) -> None:
     assert "CROUPIER_CLUSTER_SECRET" in refused("gateway", "--store", "redis://127.0.0.1:1/0", "--keys", keys)
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(240)
 def test_a_ray_that_is_not_there(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     options = ("--store", f"sqlite:{tmp_path}", "--ray-address", address)

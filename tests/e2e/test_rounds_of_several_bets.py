@@ -12,7 +12,7 @@ from snapshots.opening import open_store
 from tests.support.croupier_up import Api, CroupierUp, register
 from tests.support.patience import PATIENCE_S
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 NewPlayer = Callable[..., str]
 DUNES = "game_id=book-of-dunes&mode=real"
 

@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.sandbox import DAY_S, Sandbox
 from tests.support.croupier_up import Api
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_a_bonus_expires_while_it_is_watched(sandbox: Sandbox) -> None:

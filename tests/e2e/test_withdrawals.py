@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.croupier_up import Api
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 NewPlayer = Callable[..., str]
 FREE_SPIN = "/spin?player_id={p}&game_id=book-of-dunes&mode=freespin"

@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.sandbox import DAY_S, Sandbox
 from tests.support.catalog_folder import bundle
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 APPROVAL = "workflows/approval.yaml"
 BOTH = "on: approved, when: [limits_ok, fraud_ok, player_claimed, operator_approved, within_window]"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.sandbox import DAY_S, Sandbox
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 def standing(sandbox: Sandbox, player_id: str) -> tuple[Any, ...]:

@@ -15,9 +15,10 @@ import schemathesis
 from requests.auth import AuthBase
 from schemathesis.core.failures import AcceptedNegativeData
 
+from actors.settings import SHARDS_MAX
 from engine.amounts import AMOUNT_MAX
 from gateway.access.roles import PEOPLE, PLATFORM
-from gateway.documents.requests import ADVANCE_SECONDS_MAX, IDENTIFIER
+from gateway.documents.requests import ADVANCE_SECONDS_MAX, IDENTIFIER, VISIBLE
 from gateway.route_table import ROUTES
 from gateway.routes.proof.moments import unix_ms
 from tests.support.croupier_up import ISSUER, SIGNERS, TOKEN_KEY
@@ -25,10 +26,12 @@ from tests.support.croupier_up import ISSUER, SIGNERS, TOKEN_KEY
 KNOWN: Final[dict[str, list[str]]] = json.loads(os.environ.get("FUZZ_KNOWN_IDS", "{}"))
 """Parameter or field → values that exist in the server."""
 ID: Final = re.compile(IDENTIFIER[1:-1])
+KEY: Final = re.compile(VISIBLE[1:-1])
 CURRENCY: Final = re.compile("[A-Z]{3}")
 LOWERED: Final = {
     "advance_seconds": (ADVANCE_SECONDS_MAX, 864_000),
     "amount": (AMOUNT_MAX, 10**9),
+    "shards": (SHARDS_MAX, 2),
     "win": (AMOUNT_MAX, 10**9),
 }
 """Valid values up to the first number are sent as at most the second."""
@@ -44,6 +47,8 @@ EXCEPTIONS: Final = {
     "single request.",
     "The sandbox clock is moved by at most ten days at once": "Each day's sweeps really run: ten years per call would "
     "test one route for hours.",
+    "A live operation is begun once per route, and there are at most two shards": "Each starts processes, which costs "
+    "more than all other cases together.",
     "Cursors are left out": "OpenAPI can't say which ones an earlier answer gave.",
     "A period is sent with its beginning first": "OpenAPI can't say that one query parameter is less than another.",
     "Everything is never switched off": "All that came after it would only be refused.",
@@ -147,6 +152,8 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """The last word on a case, in every phase."""
     case.path_parameters, case.query, case.body = sent(case.path_parameters), sent(case.query), sent(case.body)
     case.body = without_standstill(case.body)
+    if case.path.startswith("/cluster/") and KEY.fullmatch(case.headers.get("Idempotency-Key") or ""):
+        case.headers["Idempotency-Key"] = case.path
     if isinstance(case.query, dict):
         case.query = in_order({name: value for name, value in case.query.items() if name != "cursor"})
     if isinstance(case.query, dict) and case.query.get("mode") == "real" and "bet" not in case.query:

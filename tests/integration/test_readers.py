@@ -138,7 +138,7 @@ async def _ask(house: House, name: str, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("house", ["sqlite"], indirect=True)
-def test_readers_are_seen_asked_and_scraped_and_no_archive_lets_go(house: House) -> None:
+def test_readers_are_seen_asked_and_scraped(house: House) -> None:
     wait_until("bus reads", lambda: house.reads("bus"))
     assert asyncio.run(_ask(house, "bus", b'{"list":1}')) == (
         b'{"asked":{"list":1},"path":"%s"}' % str(house.folder / "bus").encode()
@@ -152,6 +152,13 @@ def test_readers_are_seen_asked_and_scraped_and_no_archive_lets_go(house: House)
     metrics = httpx.get(f"http://{target['targets'][0]}/metrics").text
     assert "reader_lag_seconds" in metrics and "journal_held_bytes" in metrics and "file_sink_lines_total" in metrics
     assert actor_pid(house.server, "Reader")
+    assert house.server.stop() == 0
+
+
+@pytest.mark.long  # tests/unit/actors/supervision/test_readers.py starts without the archive each time, in process
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_without_the_archive_nothing_holds_the_journal(house: House) -> None:
+    wait_until("archive reads", lambda: house.reads("archive"))
     assert house.server.stop() == 0
     house.options = ("--no-archive",)
     house.server = house.up()

@@ -24,7 +24,7 @@ from tests.support.catalog_folder import bonus_campaign, bundle, shipped, write
 from tests.support.croupier_up import Api, CroupierUp, register, wait_until
 from tests.support.patience import PATIENCE_S
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 
 PLAYERS, WINNERS = 500, 100
 BONUS = 1_000
@@ -168,6 +168,7 @@ def killed_between_reserving_and_granting(casino: Casino, gateway: CroupierUp, c
     return {who for who in left if not casino.grants(who)}
 
 
+@pytest.mark.long  # tests/unit/actors/shard/test_rule_11_shared_limits.py kills between the two each time, in process
 def test_what_a_dead_shard_had_reserved_and_not_granted_is_returned(casino: Casino, tmp_path: Path) -> None:
     """Nobody asks again after the kill: the owner finds the orphans, and says that there are no such grants."""
     names, asked, orphans = (f"o{number}" for number in count(1)), list[str](), set[str]()

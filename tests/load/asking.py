@@ -121,7 +121,7 @@ class Caller:
         if reply.status in (200, 201):
             try:
                 document: Document = msgspec.json.decode(reply.body, type=dict)
-                return document
+                return Again("the answer is of a snapshot, not of now") if document.get("stale") else document
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 return Unreadable(f"status {reply.status} with a document that can't be read ({error})")
         if reply.status == 0:

@@ -6,14 +6,12 @@ import argparse
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 from tests.simulation.plan import chosen
 from tests.simulation.planted import BUGS, named
-from tests.simulation.searching import Found, failure_of, find_all, search
+from tests.simulation.searching import PAGE, Found, failure_of, find_all, search
 from tests.simulation.seeds import seeds
 
-PAGE = Path(__file__).parents[2] / "docs/simulation.md"
 TABLE = "| bug | what is wrong | seeds |"
 SEEDS_MAX = 2_000
 TOLD_EVERY = 200

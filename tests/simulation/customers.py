@@ -28,6 +28,9 @@ from tests.simulation.gateways import Gateway
 from tests.simulation.plan import COMMANDS, Command, Plan
 from tests.simulation.world import World
 
+CALM_TRIES = 80
+"""About a minute: in calm weather everything has an outcome by then."""
+
 
 class Asked(msgspec.Struct):
     """A command as one customer knows it. `answer` is the first it got; None while its outcome is unknown."""
@@ -123,7 +126,7 @@ class Customer:
             self._rng = self._plan.rng(command)
             if command in self._plan.commands:
                 await self._step(f"c{self._number}:{number}")
-            await asyncio.sleep(self._rng.expovariate(20))
+            await asyncio.sleep(self._rng.expovariate(12))
 
     async def _step(self, command_id: str) -> None:
         if self._rng.random() < self._reads:
@@ -222,17 +225,17 @@ class Customer:
     async def settle(self) -> None:
         """Repeats everything under its old id: what is unknown becomes known, what is known stays as it was."""
         for asked in self._mine:
-            await self._ask(asked, tries=400)
+            await self._ask(asked, tries=CALM_TRIES)
             assert asked.answer is not None or asked.refused, f"no outcome in calm weather: {asked}"
 
     async def ask_for(self, player_id: str, key: str, body: CommandBody) -> Any:
         """One more command in calm weather: the answer, or None if it was refused."""
         asked = Asked(player_id, f"c{self._number}:{key}-{player_id}", body)
-        await self._ask(asked, tries=400)
+        await self._ask(asked, tries=CALM_TRIES)
         return asked.answer
 
     async def look(self, player_id: str) -> Any:
         """The player as the platform shows it now."""
-        outcome = await self.outcome(player_id, "", GetPlayer(), 400)
+        outcome = await self.outcome(player_id, "", GetPlayer(), CALM_TRIES)
         assert outcome.answer.version >= self._ledger.seen.get(player_id, 0), "a version that was shown is lost"
         return outcome

@@ -53,15 +53,15 @@ class ClientGateway:
 
 
 class RawGateway:
-    """Asks where it last knew the player to be, and looks again if that does not help."""
+    """Asks where it last knew the player to be, and looks again if that does not help, or when it has forgotten."""
 
-    def __init__(self, world: World, rng: random.Random) -> None:
-        self._world, self._rng, self._store = world, rng, world.store()
+    def __init__(self, world: World, rng: random.Random, forgets: float) -> None:
+        self._world, self._rng, self._store, self._forgets = world, rng, world.store(), forgets
         self._routing: Routing | None = None
 
     async def ask(self, player_id: str, command_id: str, body: CommandBody | QueryBody) -> Any:
         outcome = await self._try(player_id, command_id, body)
-        if outcome is None or self._rng.random() < 0.1:
+        if outcome is None or self._rng.random() < self._forgets:
             self._routing = None
         return outcome
 

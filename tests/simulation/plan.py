@@ -7,14 +7,14 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-CUSTOMERS, COMMANDS, FAULTS = 10, 40, 60
-FAULTS_PER_S = 4.0
+CUSTOMERS, COMMANDS, FAULTS = 10, 30, 60
+FAULTS_PER_S = 6.0
 KINDS = {
     "kill": 1,
     "freeze": 3,
     "freeze_supervisor": 1,
     "new_supervisor": 1,
-    "isolate": 2,
+    "isolate": 5,
     "part": 1,
     "stall": 1,
     "cut_off": 1,
@@ -28,6 +28,8 @@ KINDS = {
 """What can go wrong, and how often compared with the others; `trouble.Trouble` says what each is."""
 
 POWER_CUT = "power_cut"
+LIVES_ON_EVERY = 2
+"""In every other history days pass afterwards, and limits are used up: as long again as the play itself."""
 LOSES_EVERY = 4
 """In every fourth history the machine with the store and the shards loses power once."""
 
@@ -64,9 +66,14 @@ class Plan(NamedTuple):
     faults: tuple[Fault, ...]
 
     @property
+    def lives_on(self) -> bool:
+        """Whether days pass afterwards."""
+        return self.seed % LIVES_ON_EVERY == 1
+
+    @property
     def loses_tail(self) -> bool:
         """Whether the store is one that may lose what it was told last."""
-        return self.seed % LOSES_EVERY == 0
+        return self.seed % LOSES_EVERY == 3
 
     @property
     def items(self) -> list[Item]:

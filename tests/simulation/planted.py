@@ -38,17 +38,25 @@ from snapshots.codec import decode_entry, decode_snapshot, encode_snapshot
 from snapshots.contract import LogHead, SnapshotRecord, next_hash
 from snapshots.errors import Fenced, StoreUnavailable
 from snapshots.rows import log_origin
-from snapshots.sqlite import control, due, limits, readers, shard, tallies
+from snapshots.sqlite import control, due, limits, readers, shard
+from snapshots.sqlite import tallies as sqlite_tallies
 from snapshots.sqlite.files import Files, writing
 
 Bug = Callable[[pytest.MonkeyPatch], None]
 BUGS: list[Bug] = []
+OF_READING: list[str] = []
 
 
 def bug(plant: Bug) -> Bug:
     """Puts it on the list."""
     BUGS.append(plant)
     return plant
+
+
+def bug_of_reading(plant: Bug) -> Bug:
+    """As `bug`; histories of readers alone look for it, too."""
+    OF_READING.append(plant.__name__)
+    return bug(plant)
 
 
 def named(name: str) -> Bug:
@@ -177,9 +185,9 @@ def append_is_not_fenced(patch: pytest.MonkeyPatch) -> None:
     """A former owner may still append to its own log."""
     append = shard.append
 
-    def lenient(files: Files, inc: Any, head: LogHead, payload: bytes, catalog_number: int, counters: Any) -> LogHead:
+    def lenient(files: Files, inc: Any, *, head: LogHead, payload: bytes, **named: Any) -> LogHead:
         try:
-            return append(files, inc, head, payload, catalog_number, counters)
+            return append(files, inc, head=head, payload=payload, **named)
         except Fenced:
             new = LogHead(head.seq + 1, next_hash(head.hash, payload))
             at = (log_origin(inc.log_id)[1] << 40) + new.seq
@@ -202,13 +210,13 @@ def repeated_append_counts_twice(patch: pytest.MonkeyPatch) -> None:
     """A batch that was written already adds its counters once more."""
     append = shard.append
 
-    def counting(files: Files, inc: Any, head: LogHead, payload: bytes, catalog_number: int, counters: Any) -> LogHead:
+    def counting(files: Files, inc: Any, *, tallies: Any, **named: Any) -> LogHead:
         file = files.shard(inc.shard_id)
         before = shard.read_row(file).seq
-        new = append(files, inc, head, payload, catalog_number, counters)
-        if before == new.seq and counters:
+        new = append(files, inc, tallies=tallies, **named)
+        if before == new.seq and tallies:
             with writing(file):
-                tallies.add(file, counters)
+                sqlite_tallies.add(file, tallies)
         return new
 
     patch.setattr(shard, "append", counting)
@@ -232,13 +240,13 @@ def trim_behind_the_newest(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(shard, "checkpoint", lambda files, inc, to, trim: checkpoint(files, inc, to, to))
 
 
-@bug
+@bug_of_reading
 def trim_ignores_the_archive(patch: pytest.MonkeyPatch) -> None:
     """The log is trimmed although the archive has not read it."""
     patch.setattr(shard, "trimmable", lambda files, shard_id, log_epoch, trim_seq: trim_seq)
 
 
-@bug
+@bug_of_reading
 def sweep_ignores_readers(patch: pytest.MonkeyPatch) -> None:
     """A finished log is removed although readers have not read it."""
     sweep = shard.sweep
@@ -496,19 +504,19 @@ def refusal_of_a_new_player_is_final(patch: pytest.MonkeyPatch) -> None:
 # --- readers
 
 
-@bug
+@bug_of_reading
 def reader_commits_before_it_settles(patch: pytest.MonkeyPatch) -> None:
     """The cursor moves to what was read, although it may not have left."""
     patch.setattr(Stretch, "_reached", lambda self, settled: dict(self._reading.positions))
 
 
-@bug
+@bug_of_reading
 def reader_skips_handovers(patch: pytest.MonkeyPatch) -> None:
     """A reader passes a player's entries on without waiting for the shard that the player came from."""
     patch.setattr(Handovers, "hold", lambda self, shard_id, at, entries: False)
 
 
-@bug
+@bug_of_reading
 def reader_leaves_a_log_early(patch: pytest.MonkeyPatch) -> None:
     """A reader goes on to the next log as soon as there is one."""
     advance = ShardReading._advance
@@ -524,7 +532,7 @@ def reader_leaves_a_log_early(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ShardReading, "_advance", hasty)
 
 
-@bug
+@bug_of_reading
 def reader_ignores_the_horizon(patch: pytest.MonkeyPatch) -> None:
     """A reader passes on what the store may still lose."""
     patch.setattr(
@@ -532,7 +540,7 @@ def reader_ignores_the_horizon(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-@bug
+@bug_of_reading
 def former_reader_commits(patch: pytest.MonkeyPatch) -> None:
     """Two processes that claimed a reader's name both move its cursors, each to where it has come."""
 

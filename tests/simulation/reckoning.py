@@ -75,16 +75,13 @@ async def fill_up(world: World, customer: Customer, players: list[str]) -> None:
                 break
 
 
-async def check_bonuses(world: World, ledger: Ledger, players: list[str]) -> None:
-    """The journal, the store's shared limits and what customers were told agree. The last word of a run."""
+def check_awards(world: World, ledger: Ledger, players: list[str]) -> None:
+    """The journal and what customers were told agree. Nothing was written or applied twice."""
     assert world.disk.journal.written_twice == [], f"written twice: {world.disk.journal.written_twice}"
-    standings = {player_id: ActiveAwards(world.disk.journal, player_id) for player_id in players}
-    for player_id, active_awards in standings.items():
+    for player_id in players:
+        active_awards = ActiveAwards(world.disk.journal, player_id)
         assert max(active_awards.commands.values()) == 1, f"a command of {player_id} was applied twice"
         check_told(ledger, player_id, active_awards)
-    on_device = sum((active_awards.on_device for active_awards in standings.values()), Counter[str]())
-    assert set(on_device.values()) <= {PER_DEVICE}, on_device
-    await check_limits(world, list(standings.values()))
 
 
 def check_told(ledger: Ledger, player_id: str, active_awards: ActiveAwards) -> None:
@@ -99,13 +96,16 @@ def check_told(ledger: Ledger, player_id: str, active_awards: ActiveAwards) -> N
     assert accepted == journal, f"{player_id}: only told {accepted - journal}, only written {journal - accepted}"
 
 
-async def check_limits(world: World, standings: list[ActiveAwards]) -> None:
-    """Each budget is what was granted or is held, and never passed; held is what a live offer waits for."""
+async def check_limits(world: World, players: list[str]) -> None:
+    """After `fill_up`: each limit is used up and never passed; each budget is what was granted or is held; held is what
+    a live offer waits for.
+    """
+    standings = [ActiveAwards(world.disk.journal, player_id) for player_id in players]
+    on_device = sum((active_awards.on_device for active_awards in standings), Counter[str]())
+    assert set(on_device.values()) <= {PER_DEVICE}, on_device
     store = world.store()
-    await store.open()
     usage = await store.usage(list(BUDGETS))
     held = {row.reservation_id for row in await store.held_reservations(2**62, 10_000)}
-    await store.close()
     waited_for = {reservation for active_awards in standings for reservation in active_awards.held}
     assert held == waited_for, f"held {held}, waited for {waited_for}"
     for campaign_id, budget in BUDGETS.items():

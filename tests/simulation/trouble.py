@@ -62,7 +62,9 @@ class Trouble:
     async def _isolate(self) -> None:
         """The supervisor takes it for dead and replaces it; it goes on serving until it learns that it is fenced."""
         for process in self._some():
-            process.deaf_until = process.sim_store.stalled = self._until(4)
+            process.deaf_until = self._until(4)
+            if self._rng.random() < 0.5:
+                process.sim_store.stalled = process.deaf_until
 
     async def _part(self) -> None:
         """No gateway reaches it; supervisor and store do."""

@@ -205,7 +205,7 @@ class SimSupervisor(SupervisorProcess):
 
     @classmethod
     def on(cls, world: World, host: Host) -> "SimSupervisor":
-        settings = SupervisorSettings(SHARDS, probe_timeout_ms=600, corpse_kill_after_ms=1_000)
+        settings = SupervisorSettings(SHARDS, probe_ms=150, probe_timeout_ms=450, corpse_kill_after_ms=3_000)
         content = CatalogContent(world.catalog)
         store = world.store(host)
         made = cls(store, world, world, settings, content, LEASE_MS, "secret", "sim")  # type: ignore[arg-type]

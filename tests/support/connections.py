@@ -49,7 +49,9 @@ class MemoryTransport(asyncio.Transport):
 class MemoryConnection:
     """One connection to an application: `spinning` through the spin protocol, else through uvicorn and ASGI alone."""
 
-    def __init__(self, app: GatewayApp, spinning: bool, keep_alive_s: int = 5) -> None:
+    def __init__(
+        self, app: GatewayApp, spinning: bool, keep_alive_s: int = 5, state: ServerState | None = None
+    ) -> None:
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -60,7 +62,7 @@ class MemoryConnection:
             timeout_keep_alive=keep_alive_s,
         )
         config.load()
-        self.state = ServerState()
+        self.state = state or ServerState()
         self.state.default_headers = [(b"date", DATE)]
         uvicorns: dict[str, Any] = {"config": config, "server_state": self.state, "app_state": {}}
         self.protocol = SpinProtocol(app.core, **uvicorns) if spinning else HttpProtocol(**uvicorns)

@@ -121,6 +121,7 @@ def campaign_performance(ask: Ask, accounts: Accounts) -> None:
         campaign_id=CAMPAIGN,
         issued=len(accounts),
         opted_in=0,
+        activated=len(accounts),
         completed=moved(accounts, "completed"),
         expired=0,
         awarded=moved(accounts, "granted"),

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from engine.state import GrantState
-from gateway.documents.base import BalanceJson, Json
+from gateway.documents.base import BalanceJson, Json, ReadJson
 
 
 class GrantedJson(Json):
@@ -67,7 +67,7 @@ class BonusJson(GrantJson):
     description: str | None
 
 
-class GrantsJson(Json):
+class GrantsJson(ReadJson):
     """Grants, newest first; `language` is the one that was chosen; texts that it lacks are in English."""
 
     grants: list[BonusJson]
@@ -121,7 +121,7 @@ class KeptJson(Json):
     real: int
 
 
-class CancelPreviewJson(Json):
+class CancelPreviewJson(ReadJson):
     """What giving up a grant or a package would do."""
 
     removed: RemovedJson

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from engine.state import RedemptionState
-from gateway.documents.base import BalanceJson, Json
+from gateway.documents.base import BalanceJson, Json, ReadJson
 from gateway.documents.visible import VIP
 from gateway.routes.bonuses.schemas import GrantedJson
 
@@ -50,7 +50,7 @@ class LockedJson(Json):
     expires_at: str
 
 
-class LoyaltyJson(Json):
+class LoyaltyJson(ReadJson):
     """Level, points and turnover; turnover has two digits, rounded down. `level` is null without a ladder,
     unless the player had one before it was taken away.
 
@@ -127,7 +127,7 @@ class LevelsJson(Json):
     language: str
 
 
-class RtpJson(Json):
+class RtpJson(ReadJson):
     """What the level asks of the game's variant at launch; `min_rtp` is null if it asks for nothing, or while the
     `flag` is off.
     """

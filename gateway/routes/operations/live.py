@@ -16,7 +16,6 @@ from gateway.routes.call import ThisCall, answer
 
 routes = Routes()
 
-NOTHING: Final = EmptyRequest()
 _REFUSES: Final = ("invalid_state", *CONTROL)
 
 
@@ -35,22 +34,22 @@ async def scale(call: ThisCall, body: ScaleRequest) -> Response:
 )
 async def drain(call: ThisCall, body: DrainRequest) -> Response:
     """Takes everything off a shard, which ends then, or off a node, whose shards get fresh processes on other nodes."""
-    if (body.shard is None) == (body.node is None):
+    if bool(body.shard) == bool(body.node):
         raise invalid_field("body", "needs either shard or node")
-    asked = OperationAsked("drain", shard=body.shard or "", node=body.node or "")
-    return await _begin(call, asked, body.model_dump(exclude_none=True))
+    asked = OperationAsked("drain", shard=body.shard, node=body.node)
+    return await _begin(call, asked, body.model_dump(exclude_defaults=True))
 
 
 @routes.change(
     "POST /cluster/rolling-restart", roles=OPS, answers=OperationBegunJson, refuses=_REFUSES, asks_player=False
 )
-async def rolling_restart(call: ThisCall, body: EmptyRequest = NOTHING) -> Response:
+async def rolling_restart(call: ThisCall, body: EmptyRequest) -> Response:
     """Gives every shard a fresh process, one after the other."""
     return await _begin(call, OperationAsked("rolling_restart"), {})
 
 
 @routes.change("POST /cluster/rebalance", roles=OPS, answers=OperationBegunJson, refuses=_REFUSES, asks_player=False)
-async def rebalance(call: ThisCall, body: EmptyRequest = NOTHING) -> Response:
+async def rebalance(call: ThisCall, body: EmptyRequest) -> Response:
     """Evens out what shards carry."""
     return await _begin(call, OperationAsked("rebalance"), {})
 

@@ -114,7 +114,7 @@ def erased(answer: ErasedAnswer, player_id: str, replayed: bool) -> ErasedJson:
     return ErasedJson(player_id, rfc3339(answer.erased_ms), replayed)
 
 
-def player(view: PlayerView, stale: bool = False) -> PlayerJson:
+def player(view: PlayerView) -> PlayerJson:
     """Everything about a player."""
     return PlayerJson(
         player_id=view.player_id,
@@ -123,7 +123,7 @@ def player(view: PlayerView, stale: bool = False) -> PlayerJson:
         language=view.language,
         segments=view.segments,
         blocked=view.blocked,
-        stale=stale,
+        stale=False,
         balance=balance(view.balance),
         grants=[grant(of) for of in view.grants],
         free_spins=[free_spins(of) for of in view.free_spins],

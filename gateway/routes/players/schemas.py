@@ -4,7 +4,7 @@ from typing import Annotated
 
 from engine.catalog import GameType
 from engine.state import WithdrawalState
-from gateway.documents.base import BalanceJson, Json, SpinAnswer
+from gateway.documents.base import BalanceJson, Json, ReadJson, SpinAnswer
 from gateway.documents.visible import PERSONAL, VIP
 from gateway.routes.bonuses.schemas import FreeSpinsJson, GrantedJson, GrantJson
 from gateway.routes.loyalty.schemas import LoyaltyJson
@@ -89,8 +89,8 @@ class FlagClearedJson(Json):
     replayed: bool
 
 
-class PlayerJson(Json):
-    """Everything about the player. `stale`: this is the last snapshot, because the player is not served now.
+class PlayerJson(ReadJson):
+    """Everything about the player.
 
     `withdrawals` wait to be confirmed or cancelled; `flagged` refusals wait for an operator. `erased_at`: when the
     player's personal data was erased.

@@ -30,13 +30,13 @@ def integrations_file(folder: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def proven_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where `proven` has its store (`store`), its archive (`archive`) and its keys."""
     return tmp_path_factory.mktemp("proven")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def proven(proven_folder: Path) -> Iterator[CroupierUp]:
     """A Croupier whose entries are in the archive within about two seconds."""
     file = integrations_file(proven_folder)

@@ -11,8 +11,9 @@ import pytest
 from croupier.audit import verify as standalone
 from snapshots.audit.notes import read_checkpoint
 from tests.support.croupier_up import CroupierUp, croupier, register, wait_until
+from tests.support.patience import PATIENCE_S
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 
 
 def spin(proven: CroupierUp, player_id: str) -> str:
@@ -78,7 +79,7 @@ def test_checkpoints_are_published_and_the_keeper_shows_itself(proven: CroupierU
     assert (proven_folder / "archive" / note.relative_to(vault)).read_text() == note.read_text()
     targets = proven.api.plain("GET", "/metrics/targets").json()
     [target] = [each["targets"][0] for each in targets if each["labels"].get("reader") == "archive"]
-    with urlopen(f"http://{target}/metrics", timeout=5) as response:
+    with urlopen(f"http://{target}/metrics", timeout=PATIENCE_S) as response:
         shown = response.read().decode()
     names = ["audit_tree_size", "audit_checkpoints_total", "audit_checkpoint_age_seconds", "audit_failures_total 0.0"]
     for name in (*names, 'audit_published_total{destination="vault"}', 'breaker_state{breaker="audit"} 0.0'):

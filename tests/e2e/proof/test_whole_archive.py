@@ -12,7 +12,7 @@ from snapshots.contract import LogRecord
 from tests.e2e.archive_story import archived, check_forgotten, come_and_go, transitions
 from tests.support.croupier_up import CroupierUp, wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_the_journal_is_archived_and_an_erased_player_is_forgotten(proven: CroupierUp, proven_folder: Path) -> None:

@@ -30,7 +30,7 @@ def events(chance: random.Random) -> list[Event]:
     return [Event(f"p{number % PLAYERS}", data[number]) for number in range(EVENTS)]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", SEEDS, ids=str)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_crash_costs_a_repetition_only(tmp_path: Path, kafka: MockKafka, point: str, seed: int) -> None:

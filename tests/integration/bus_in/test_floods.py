@@ -13,7 +13,7 @@ IN_TOPIC_MAX = 15_000
 """The mock cluster forgets what is beyond 5 MB of a partition."""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("copies", [25, pytest.param(100, marks=pytest.mark.long)])
 async def test_repetitions_of_a_thousand_events_move_nothing(
     kafka: MockKafka, players: RememberingPlayers, store: MemoryReaders, copies: int

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from gateway.listening import BindRefused, bind, url_of
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -86,7 +87,7 @@ def test_awkward_bytes_are_a_4xx(gateway: tuple[subprocess.Popen[str], str], hea
 def test_sigterm_ends_it_cleanly(gateway: tuple[subprocess.Popen[str], str]) -> None:
     process = gateway[0]
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, output.splitlines()[-1]) == (0, "ended")
 
 

@@ -19,6 +19,7 @@ from gateway.ports import (
     ProposalsPort,
     ReadersPort,
     ReportsPort,
+    SnapshotsPort,
     SwitchesPort,
 )
 from gateway.settings import GatewaySettings
@@ -69,6 +70,7 @@ def app_with(
     proposals: ProposalsPort | None = None,
     switches: SwitchesPort | None = None,
     operations: OperationsPort | None = None,
+    snapshots: SnapshotsPort | None = None,
 ) -> GatewayApp:
     """An application over doubles, with the sandbox clock."""
     cluster = QuietCluster(not_ready, reader_names)
@@ -85,6 +87,7 @@ def app_with(
         reports=reports or ScriptedReports(),
         history=history or ScriptedHistory(),
         operations=operations or ScriptedOperations(),
+        snapshots=snapshots,
     )
 
 

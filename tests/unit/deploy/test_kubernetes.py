@@ -18,6 +18,7 @@ import yaml
 from croupier import cli
 from feeds.integrations import Integrations
 from gateway.route_table import ROUTES
+from gateway.settings import GatewaySettings
 from tests.support.kustomize import Resource, containers, name_of, pods, rendered
 from tests.unit.deploy.custom_resources import is_custom, schema_of
 
@@ -341,13 +342,29 @@ def test_ray_listens_where_the_probes_ask(overlay: list[Resource]) -> None:
     assert group["rayStartParams"]["node-manager-port"] == str(probed)
 
 
-def test_a_worker_waits_for_the_head_to_drain(overlay: list[Resource]) -> None:
-    for name, template in all_pods(overlay).items():
-        for container in template["spec"]["containers"]:
-            if "lifecycle" in container:
-                [_, seconds] = container["lifecycle"]["preStop"]["exec"]["command"]
-                assert int(seconds) < template["spec"]["terminationGracePeriodSeconds"], name
-    assert "lifecycle" in all_pods(overlay)["shards"]["spec"]["containers"][0]
+def test_a_worker_that_ends_is_drained_or_waits_for_the_head(overlay: list[Resource]) -> None:
+    shards = all_pods(overlay)["shards"]["spec"]
+    [shell, _, script] = shards["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    found = re.fullmatch(
+        r"CROUPIER_TOKEN=\$\(cat (\S+)/token\) "
+        r"timeout (\d+) croupier drain (--node) \$POD_IP (--url) (\S+) \|\| sleep (\d+)",
+        script,
+    )
+    assert shell == "/bin/bash" and found is not None
+    folder, timeout, *options, url, waits = found.groups()
+    assert set(options) <= set(options_of("drain"))
+    assert int(timeout) + int(waits) < shards["terminationGracePeriodSeconds"]
+    [service] = [each for each in of_kind(overlay, "Service") if name_of(each) == "croupier-gateway"]
+    assert url == f"http://{name_of(service)}:{service['spec']['ports'][0]['port']}"
+    assert folder in {mount["mountPath"] for mount in shards["containers"][0]["volumeMounts"]}
+    policies = {name_of(each): each["spec"] for each in of_kind(overlay, "NetworkPolicy")}
+    assert "shards" in roles_in(policies["gateway"]["ingress"]) and "gateway" in roles_in(policies["shards"]["egress"])
+
+
+def test_gateways_finish_what_they_have(overlay: list[Resource]) -> None:
+    gateway = all_pods(overlay)["croupier-gateway"]["spec"]
+    [_, seconds] = gateway["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    assert int(seconds) + GatewaySettings().shutdown_timeout_s < gateway["terminationGracePeriodSeconds"]
 
 
 def test_integrations_are_those_that_croupier_reads_and_lie_on_the_volume(overlay: list[Resource]) -> None:

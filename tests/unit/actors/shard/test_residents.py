@@ -3,12 +3,15 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from actors.background import snapshotter
 from actors.host.clock import now_ms
 from actors.routing.owner_of import slot_of
 from engine.rejections import Rejection
 from snapshots.codec import encode_snapshot
 from tests.support.deposits import player_at
-from tests.support.shard_harness import LOOK, NOT_OWNER, REGISTER, desk, snapshotter_of, spin
+from tests.support.shard_harness import LOOK, NOT_OWNER, REGISTER, desk, eventually, snapshotter_of, spin
 
 IDLE_AT_ONCE = -1
 """`passivate_after_ms`: everybody was used long enough ago."""
@@ -76,6 +79,32 @@ async def test_rule_09_above_the_bound_the_least_used_go(tmp_path: Path) -> None
             table.shard.context.residents.by_id[name].used_ms = now_ms() + number
         await snapshotter_of(table.shard)._passivate()
         assert table.resident == {"carol"}
+
+
+async def test_room_is_made_long_before_the_next_round_of_snapshots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshotter, "TICKS_OF_A_SECOND", 1)
+    async with desk(tmp_path, residents_max=1) as table:
+        running = asyncio.ensure_future(snapshotter_of(table.shard).run())
+        await table.seat("alice")
+        await table.seat("bob")
+        await eventually(lambda: len(table.resident) == 1)
+        running.cancel()
+        assert (await table.look("alice")).balance.real == (await table.look("bob")).balance.real == 1_000
+
+
+async def test_far_above_the_bound_nobody_else_is_loaded_and_those_in_memory_play_on(tmp_path: Path) -> None:
+    async with desk(tmp_path, residents_max=4, loads_parallel=1) as table:
+        assert table.shard.context.settings.residents_bound == 6
+        for number in range(6):
+            await table.seat(f"p{number}")
+        refused = await table.ask("p6", "k1", REGISTER)
+        assert (refused.code, refused.retry_after_s) == ("overloaded", 1)
+        assert (await table.ask("p0", "k1", spin())).answer.balance.real == 990
+        await snapshotter_of(table.shard)._passivate()
+        await table.seat("p6")
+        assert "p6" in table.resident
 
 
 async def test_rule_09_a_load_is_thrown_away_if_the_player_left_meanwhile(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from actors.outcome import Answered, Unavailable
 from tests.support.faulty_store import Point
@@ -26,6 +27,26 @@ async def test_rule_03_the_identical_batch_is_repeated_and_applied_once(
         assert await records(table) == written + 1, name
         first, *again = table.store.named("append")[sent:]
         assert again == [first, first]
+
+
+async def test_a_store_that_stays_silent_opens_the_breaker_of_the_journal_until_it_answers(tmp_path: Path) -> None:
+    async with desk(tmp_path) as table:
+        await table.seat("alice")
+        context = table.shard.context
+        context.committer.breaker._clock = lambda: 0.0
+        table.store.fail("append", "after", times=1)
+        assert isinstance(await table.ask("alice", "k0", spin()), Answered)
+        assert table.shard.report().journal_breaker == "closed", "one silence is none"
+        table.store.down.add("append")
+        waiting = table.ask("alice", "k1", spin())
+        await eventually(lambda: context.committer.breaker.state == "open")
+        assert table.shard.report().journal_breaker == "open"
+        registry = CollectorRegistry()
+        registry.register(context.metrics)
+        assert b'breaker_state{breaker="journal"} 2.0' in generate_latest(registry)
+        table.store.down.clear()
+        assert isinstance(await waiting, Answered)
+        assert table.shard.report().journal_breaker == "closed"
 
 
 async def test_rule_03_what_gathers_meanwhile_is_not_mixed_into_the_repeated_batch(tmp_path: Path) -> None:

@@ -320,6 +320,14 @@ async def test_an_older_supervisor_moves_nothing_any_more(tmp_path: Path) -> Non
         assert await slots(here) == {"s0": 128, "s1": 128}
 
 
+async def test_a_late_claim_of_an_older_supervisor_does_not_keep_its_successor_out(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        supervisor = await here.supervisor(shards=1, **QUICK)
+        await here.store.claim_notes("live-operations", "late")
+        await done(supervisor, "scale", shards=2)
+        assert await slots(here) == {"s0": 128, "s1": 128}
+
+
 # --- what is asked
 
 

@@ -199,6 +199,7 @@ async def test_rule_07_a_second_instance_waits_for_one_that_was_killed(tmp_path:
             shard.kill()
         second = await elsewhere.supervisor(holder="bob", **FADING)
         assert (second.term, elsewhere.epochs()) == (2, {"s0": 2, "s1": 2})
+        assert not second._beginning.others_serve, "all shards are started at once: nobody serves"
 
 
 async def test_rule_07_a_restarted_supervisor_of_the_same_instance_waits_for_nobody(tmp_path: Path) -> None:

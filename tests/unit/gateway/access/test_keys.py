@@ -73,7 +73,7 @@ def test_secrets_never_show(tmp_path: Path) -> None:
         ({"api_keys": [KEY | {"burst": 5}]}, "'studio-7' has a `burst` without a `rate_per_s`"),
         (
             {"api_keys": [KEY | {"rate_per_s": 5}, KEY | {"id": "next", "client": "studio-7"}]},
-            "'studio-7' and 'next' .*one limit",
+            "'studio-7' and 'next' .*has one limit",
         ),
         (b'{"api_keys": [], "api_keys": []}', "api_keys: occurs more than once"),
         (b'{"api_keys": [{"id": "a", "role": "ops", "role": "platform", "secret": "x"}]}', "role: occurs more than"),

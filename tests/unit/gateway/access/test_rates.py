@@ -67,7 +67,9 @@ def test_refused_requests_take_nothing() -> None:
 def test_whoever_is_too_fast_is_told_when_to_come_again() -> None:
     rate = Rate("studio-7", 2, 1)
     rate.demand(0)
-    with pytest.raises(Refused, match="studio-7 may send 2 requests a second, and 1 at once. Ask again in 500 ms") as it:
+    with pytest.raises(
+        Refused, match=r"studio-7 may send 2 requests a second, and 1 at once\. Ask again in 500 ms"
+    ) as it:
         rate.demand(1)
     assert (it.value.code, it.value.fields, dict(it.value.headers)) == (
         "rate_limited",
@@ -98,8 +100,12 @@ async def test_every_route_and_every_key_of_a_client_count_together(method: str,
 
 async def test_within_the_burst_nobody_is_refused() -> None:
     async with calling(app_with(auth=proving(2))) as client:
-        answers = [(await client.post(SPIN_TARGET, headers=signed("POST", SPIN_TARGET, idempotency_key="k"))).status_code]
-        answers.append((await client.get("/players/p1/rounds", headers=signed("GET", "/players/p1/rounds"))).status_code)
+        answers = [
+            (await client.post(SPIN_TARGET, headers=signed("POST", SPIN_TARGET, idempotency_key="k"))).status_code
+        ]
+        answers.append(
+            (await client.get("/players/p1/rounds", headers=signed("GET", "/players/p1/rounds"))).status_code
+        )
     assert answers == [200, 200]
 
 

@@ -24,7 +24,7 @@ KEY = {"idempotency-key": "k1"}
         ("/cluster/scale", {"shards": 4}, OperationAsked("scale", 4)),
         ("/cluster/drain", {"shard": "s1"}, OperationAsked("drain", shard="s1")),
         ("/cluster/drain", {"node": "10.0.0.7"}, OperationAsked("drain", node="10.0.0.7")),
-        ("/cluster/rolling-restart", None, OperationAsked("rolling_restart")),
+        ("/cluster/rolling-restart", {}, OperationAsked("rolling_restart")),
         ("/cluster/rebalance", {}, OperationAsked("rebalance")),
     ],
 )
@@ -38,9 +38,9 @@ async def test_the_supervisor_is_asked_and_the_log_tells_of_it(path: str, body: 
     assert again.json() == {"operation": OPERATION, "replayed": True}
     assert operations.asked == [(asked, "tester", "tester:k1")] * 2
     assert [entry.after for entry in log.entries] == [
-        body or {},
+        body,
         {"operation": 3, "asked": "2 → 4 shards"},
-        body or {},
+        body,
         {"operation": 3, "asked": "2 → 4 shards", "replayed": True},
     ]
 

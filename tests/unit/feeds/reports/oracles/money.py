@@ -73,7 +73,8 @@ def campaigns(books: Books, window: Window) -> Rows:  # noqa: C901 - one case pe
             case e.GrantClaimed():
                 rows[event.campaign_id, where[1]]["opted_in"] += 1
             case e.GrantActivated():
-                rows[books.grant[where[0], event.grant_id].campaign_id, where[1]]["activated"] += 1
+                grant = books.grant[where[0], event.grant_id]
+                rows[grant.campaign_id, where[1]]["activated"] += not grant.beside_bonus
             case e.GrantExpired(never_granted=False):
                 if books.grant[where[0], event.grant_id].package_id is None:
                     rows[event.campaign_id, where[1]]["expired"] += 1

@@ -1,13 +1,13 @@
 """The country of an IP address, by a MaxMind-format file next to the catalog: what it refuses and what it only doubts.
 
-Rules §7. Which address is where, `abroad.py` says.
+Rules §7. Which address is where, `house.py` says.
 """
 
 from typing import Any
 
 import httpx
 
-from tests.e2e.abroad import DENIED, FINLAND, NOWHERE, SWEDEN
+from tests.e2e.abroad.house import DENIED, FINLAND, NOWHERE, SWEDEN
 from tests.e2e.sandbox import Sandbox
 
 

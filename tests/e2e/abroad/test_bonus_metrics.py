@@ -9,7 +9,7 @@ from tests.e2e.sandbox import DAY_S, Sandbox
 from tests.support.catalog_folder import bonus_campaign, bundle, shipped
 from tests.support.croupier_up import CroupierUp, gone, wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 SHARD = "croupier-shard"
 COUNTED = (

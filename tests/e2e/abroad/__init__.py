@@ -1,0 +1,1 @@
+"""Countries of addresses and metrics of bonuses over HTTP, on one Croupier for both."""
