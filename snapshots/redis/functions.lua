@@ -157,9 +157,15 @@ local function serve(_, args)
   return 1
 end
 
--- shard, epoch, nonce, log -> Unix ms
+-- nil if a replica has answered within min-replicas-max-lag, else the refusal that a write gets.
+local function cut_off()
+  if string.match(redis.call('INFO', 'replication'), 'min_slaves_good_slaves:(%d+)') ~= '0' then return nil end
+  return redis.error_reply('NOREPLICAS no replica follows: another server may be the master')
+end
+
+-- shard, epoch, nonce, log, 1 if a replica may have been promoted -> Unix ms
 local function heartbeat(_, args)
-  local refusal = not_held(args[1], args[2], args[3], args[4])
+  local refusal = not_held(args[1], args[2], args[3], args[4]) or (args[5] == '1' and cut_off() or nil)
   if refusal then return refusal end
   return now_ms()
 end

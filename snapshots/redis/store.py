@@ -58,8 +58,8 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
         await self._call("serve", *_token(inc), packed(address))
 
     async def heartbeat(self, inc: Incarnation) -> int:
-        """See Store."""
-        return int(await self._call("heartbeat", *_token(inc)))
+        """See Store. With sentinels, a server that no replica follows confirms nobody: another may be the master."""
+        return int(await self._call("heartbeat", *_token(inc), int(self._endpoint.sentinels is not None)))
 
     async def retire(self, inc: Incarnation) -> None:
         """See Store."""

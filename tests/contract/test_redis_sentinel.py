@@ -218,6 +218,25 @@ async def test_an_append_may_wait_for_replicas(pair: tuple[RedisServer, RedisSer
     await store.close()
 
 
+async def test_rule_05_a_master_that_is_cut_off_confirms_no_lease(pair: tuple[RedisServer, RedisServer]) -> None:
+    """Another one may have been promoted, and the shard have a successor there."""
+    first, second = pair
+    async with sentinels([named(first.port)] * 3) as hosts:
+        store = RedisStore(f"redis+sentinel://{hosts}/house")
+        await store.open()
+        inc = (await store.claim("s0", OWNER, "n")).incarnation
+        assert await store.heartbeat(inc) > 0
+        with redis.Redis.from_url(second.url) as client:
+            client.replicaof("127.0.0.1", str(free_port()))
+        with redis.Redis.from_url(first.url) as client:
+            while client.info("replication")["min_slaves_good_slaves"]:
+                await asyncio.sleep(0.01)
+        with pytest.raises(StoreRefused) as refused:
+            await store.heartbeat(inc)
+        assert refused.value.reason == "noreplicas"
+        await store.close()
+
+
 async def test_a_refusal_to_wait_does_not_prove_that_nothing_was_written(pair: tuple[RedisServer, RedisServer]) -> None:
     first, _ = pair
     with redis.Redis.from_url(first.url) as client:
