@@ -114,7 +114,9 @@ class ShardClient:
 
     def out_of_reach_s(self, player_id: str) -> float:
         """For how long the player's shard has taken no request, in seconds; 0 if it takes them."""
-        return self.breakers.missed_s(self._shard_of(player_id))
+        row = self._row_of(player_id)
+        channel = None if row is None or row.address is None else self._channels.get(row.address)
+        return 0.0 if channel is not None and channel.open else self.breakers.missed_s(self._shard_of(player_id))
 
     def _shard_of(self, player_id: str) -> str:
         return "" if self.routing is None else shard_of(self.routing, player_id)

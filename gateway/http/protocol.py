@@ -30,12 +30,13 @@ class HttpProtocol(HttpToolsProtocol):
         self.refuse(invalid_field("request", "is not valid HTTP/1.1"))
 
     def refuse(self, refused: Refused) -> None:
-        """Answers whatever was sent, or will be, and hangs up."""
+        """Answers whatever was sent, or will be, and hangs up, even if the peer never reads the answer."""
         reply = refused.reply()
         headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body)), (b"connection", b"close")]
         head = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[reply.status], head, reply.body))
         self.transport.close()
+        self._reading = _renewed(self._reading, self.loop.call_later(UNREAD_S, self._reads_nothing))
 
     # --- slow peers
 

@@ -84,6 +84,25 @@ def test_awkward_bytes_are_a_4xx(gateway: tuple[subprocess.Popen[str], str], hea
     assert b"content-type: application/problem+json" in answer
 
 
+def test_a_client_that_does_not_read_costs_nobody_else_anything(
+    gateway: tuple[subprocess.Popen[str], str],
+) -> None:
+    parsed = httpx.URL(gateway[1])
+    asked = b"GET /spin/s-1?player_id=p1 HTTP/1.1\r\nHost: x\r\n\r\n" * 1_000
+    with socket.create_connection((parsed.host, parsed.port or 80)) as slow, httpx.Client(base_url=gateway[1]) as other:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        slow.settimeout(0.05)
+        left, full = b"", 0
+        while full < 10:
+            left = left or asked
+            try:
+                left = left[slow.send(left) :]
+            except TimeoutError:
+                full += 1
+                assert other.get("/spin/s-1?player_id=p1").status_code == 200
+        assert other.get("/health/live").status_code == 200
+
+
 def test_sigterm_ends_it_cleanly(gateway: tuple[subprocess.Popen[str], str]) -> None:
     process = gateway[0]
     process.send_signal(signal.SIGTERM)

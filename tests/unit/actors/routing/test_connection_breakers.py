@@ -63,6 +63,18 @@ def test_how_long_requests_have_found_no_connection() -> None:
     assert (breakers.missed_s("s0"), breakers.missed_s("s1")) == (4.0, 0.0)
 
 
+async def test_a_shard_with_a_connection_is_within_reach_whatever_was_missed_before(tmp_path: Path) -> None:
+    async with (
+        table_for(tmp_path, "s0") as (store, _),
+        client(store) as gateway,
+        start_shard(tmp_path) as shard,
+    ):
+        await shard.asking.seat("alice")
+        await ask(gateway, "alice", "", LOOK)
+        gateway.breakers.missed("s0")
+        assert gateway.out_of_reach_s("alice") == 0
+
+
 async def test_a_shard_that_is_gone_opens_the_breaker_and_its_successor_closes_it(tmp_path: Path) -> None:
     async with table_for(tmp_path, "s0") as (store, _), client(store) as gateway:
         registry = CollectorRegistry()
