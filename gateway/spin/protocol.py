@@ -224,11 +224,15 @@ class SpinProtocol(HttpProtocol):
             self.flow.pause_reading()
 
     def _go_on(self) -> None:
-        """Looks at what was held as if it came now."""
+        """Looks at what was held as if it came now. Reads on only when little is left of it: else it would grow."""
         if self._held and not self._spinning and not self.flow.write_paused and not self.transport.is_closing():
             held, self._held = self._held, b""
-            self.flow.resume_reading()
+            little = len(held) <= HELD_BYTES_MAX
+            if little:
+                self.flow.resume_reading()
             self.data_received(held)
+            if not little and len(self._held) <= HELD_BYTES_MAX:
+                self.flow.resume_reading()
             if self._ending and not self._spinning:
                 super().shutdown()
 

@@ -41,6 +41,22 @@ async def test_reading_pauses_while_too_much_waits_for_a_spin() -> None:
     connection.hang_up()
 
 
+@pytest.mark.parametrize("turns", [0, 2])
+async def test_a_connection_is_not_read_from_as_long_as_much_of_what_came_is_held(turns: int) -> None:
+    connection, players = await connection_with(turns=turns)
+    count = 2 * HELD_BYTES_MAX // len(SPIN)
+    connection.protocol.data_received(SPIN)
+    connection.protocol.data_received(SPIN * count)
+    connection.protocol.data_received(SPIN)  # one read may bring much at once; it is what comes after it that waits
+    while len(players.asked) < count + 2:
+        held = len(connection.protocol._held)  # type: ignore[union-attr]
+        assert connection.transport.paused or held <= HELD_BYTES_MAX
+        await asyncio.sleep(0)
+    await connection.until_quiet()
+    assert not connection.transport.paused
+    connection.hang_up()
+
+
 async def test_nothing_is_served_while_the_peer_does_not_read() -> None:
     connection, players = await connection_with(turns=0)
     connection.protocol.pause_writing()
