@@ -69,6 +69,8 @@ class Lineage:
         """
         player_id, version = snapshot
         standing = await self._store.standing(inc, player_id)
+        if standing.epoch > inc.epoch:
+            await self._report_too_late(inc, head)
         missing = self._missing(inc, head, in_flight, standing)
         for before, payload, catalog_number, tallies in missing:
             await self._store.append(inc, before, payload, catalog_number, tallies)
@@ -78,6 +80,13 @@ class Lineage:
         if standing.snapshot_version < version:
             raise Fenced(f"shard {inc.shard_id}: the store lost snapshots; the log has what they held")
         await self._store.follow_lineage()
+
+    async def _report_too_late(self, inc: Incarnation, head: LogHead) -> None:
+        """A successor has sealed the log as the store had it then: what was missing can't be appended any more."""
+        await self._store.follow_lineage()
+        for info in await self._store.journal_logs():
+            if info.log_id == inc.log_id:
+                _report_lost(inc, info.last_seq + 1, head.seq, "a successor took over before they were given back")
 
     def _missing(
         self, inc: Incarnation, head: LogHead, in_flight: bytes | None, standing: Standing

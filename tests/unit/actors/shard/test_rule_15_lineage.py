@@ -175,6 +175,21 @@ async def test_rule_15_a_store_that_is_back_before_the_claim_is_reported(
     assert any(f"acknowledged records 1 to {last} of s0-1 are lost" in line for line in caplog.messages)
 
 
+@pytest.mark.parametrize("lost", [0, 2])
+async def test_rule_15_a_shard_that_comes_too_late_names_what_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, lost: int
+) -> None:
+    caplog.set_level(logging.ERROR, "croupier.shard")
+    async with table_with_ring(tmp_path) as table:
+        last = table.shard.context.committer.head.seq
+        forget(table, tmp_path, lost)
+        await table.store.inner.claim("s0", OWNER, "successor")
+        await table.ask("alice", "next", spin())
+        assert "epoch 2, not 1" in table.ended[0]
+    told = f"acknowledged records {last - 1} to {last} of s0-1 are lost"
+    assert any(told in line for line in caplog.messages) == bool(lost)
+
+
 async def test_rule_15_a_store_that_is_back_before_a_slot_move_keeps_what_came_before_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
