@@ -28,20 +28,21 @@ class Listener:
     async def open(self, bind_host: str, name: str, metrics_port: int = 0) -> Address:
         """Listens; answers where. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._folder = SocketFolder()
+        self._folder, self._closed = SocketFolder(), False
         path = self._folder.path / f"{name}.sock"
-        unix_server = await loop.create_unix_server(self._connection, str(path))
+        self._servers.append(await loop.create_unix_server(self._connection, str(path)))
         path.chmod(0o600)
         tcp_server = await loop.create_server(self._connection, bind_host, 0)
-        self._servers, self._closed = [unix_server, tcp_server], False
+        self._servers.append(tcp_server)
         port = tcp_server.sockets[0].getsockname()[1]
         return Address(bind_host, port, str(path), host_id(), metrics_port)
 
     def close(self) -> None:
         """Sends what is queued and hangs up on everybody."""
         self._closed = True
-        for server in self._servers:
+        for server in self._servers:  # one of the two, if it was cancelled while it opened them
             server.close()
+        self._servers.clear()
         for connection in list(self._connections):
             connection.close()
         if self._folder is not None:

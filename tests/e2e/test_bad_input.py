@@ -20,8 +20,9 @@ pytestmark = pytest.mark.timeout(240)
 NewPlayer = Callable[..., str]
 WITHOUT_SIGNAL = {"overloaded", "shard_unavailable", "journal_unavailable", "outcome_unknown", "internal_error"}
 WITHOUT_SIGNAL |= {"round_refunded", "replay_impossible", "receipt_pending", "own_proposal", "report_unavailable"}
-"""Rows that no input can cause here: they need a failure, time, or a house with `four_eyes`, and are shown in unit and
-integration tests.
+WITHOUT_SIGNAL |= {"rate_limited"}
+"""Rows that no input can cause here: they need a failure, time, a house with `four_eyes` or a client with a limit, and
+are shown in unit and integration tests.
 """
 
 SHOWN_BELOW = {
@@ -30,7 +31,7 @@ SHOWN_BELOW = {
     "round_has_result", "rolled_back", "win_already_spent", "no_free_spins", "invalid_state", "catalog_invalid",
     "level_not_found", "grant_declined", "not_a_bet", "flag_not_found", "account_not_empty",
     "player_erased", "webhook_not_found", "approval_not_found", "reader_not_found", "report_not_found",
-    "gaming_disabled", "game_blocked", "campaign_blocked",
+    "gaming_disabled", "game_blocked", "campaign_blocked", "shard_not_found",
 }  # fmt: skip
 
 
@@ -91,6 +92,10 @@ def test_a_player_is_erased_once_nothing_is_owed(api: Api, new_player: NewPlayer
     assert "real money" in refused["detail"]
     assert api.person("support", "POST", f"/players/{poor}/erase", erase).status_code == 200
     problem(api.platform("PUT", f"/players/{poor}", {"currency": "EUR"}), 403, "player_erased")
+
+
+def test_a_shard_that_is_not_there_can_not_be_drained(api: Api) -> None:
+    problem(api.person("ops", "POST", "/cluster/drain", {"shard": "s63"}, key="drain"), 404, "shard_not_found")
 
 
 def test_an_endpoint_that_is_not_configured(api: Api) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from actors.wire.channel import REPLIES_PER_TURN, Channel
 from actors.wire.connection import FRAMES_MAX, Connection
 from actors.wire.frames import NIL, Kind, Reply, Request, RequestFrame, encode, framed
 from actors.wire.handshake import ClientHandshake, ServerHandshake
 from actors.wire.listening import Listener
 from tests.support.connections import MemoryTransport
-from tests.support.shard_harness import LOOK
+from tests.support.shard_harness import LOOK, eventually
 
 SECRET = b"secret"
 
@@ -125,3 +127,20 @@ async def test_a_reply_that_can_not_be_handed_on_ends_the_channel() -> None:
     channel, transport = opened(fail, lambda _: None)
     channel.data_received(replies(1))
     assert transport.closed
+
+
+async def test_a_listener_that_is_cancelled_while_it_opens_leaves_no_socket_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_server", never)
+    listener = Listener("secret", lambda _, frame: None, 10)
+    opening = asyncio.create_task(listener.open("127.0.0.1", "s0"))
+    await eventually(lambda: listener._servers)
+    (unix,) = listener._servers
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    listener.close()
+    assert not unix.is_serving()
