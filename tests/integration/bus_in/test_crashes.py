@@ -53,7 +53,7 @@ def test_a_crash_costs_a_repetition_only(tmp_path: Path, kafka: MockKafka, point
 
 
 def applied(folder: Path) -> list[tuple[str, str]]:
-    """(command id, player), in the order they were applied."""
+    """(command id, player), in the order they were applied. The last line may be half written yet."""
     path = folder / "applied"
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = [line for line in path.read_text().splitlines(True) if line.endswith("\n")] if path.exists() else []
     return [(command_id, player_id) for command_id, player_id in (line.split() for line in lines)]
