@@ -11,6 +11,7 @@ from feeds.audit.archived_control import ArchivedControl, AskedControl
 from feeds.audit.keeper import Keeper
 from feeds.audit.publishing.publisher import Publisher
 from feeds.audit.receipts import Asked, Receipts
+from feeds.ending import cancelled
 from feeds.reading import Followed
 from snapshots.contract import Position
 
@@ -59,9 +60,7 @@ class AuditedArchive:
 
     async def close(self) -> None:
         """See Sink."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(self._tasks)
         for publisher in self._publishers:
             await publisher.close()
         await self._archive.close()

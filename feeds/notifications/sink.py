@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
 import msgspec
 
 from feeds.credentials import CredentialMissing
+from feeds.ending import cancelled
 from feeds.notifications.agenda import Agenda
 from feeds.notifications.asking.asked import Asked
 from feeds.notifications.asking.contacts import Contacts
@@ -41,8 +42,6 @@ FORGET_MAX: Final = 500
 FORGET_COUNTS_EVERY_S: Final = 3_600.0
 COMMITTED_AFTER_S: Final = 5.0
 """Positions that were told so long ago are committed: the reader commits what it is told at once, or fails."""
-CANCELS_MAX: Final = 10
-CANCEL_AGAIN_S: Final = 0.2
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long notices that are on their way are waited for. What became of the others is not known."""
 
@@ -138,7 +137,7 @@ class NoticesSink:
 
     async def close(self) -> None:
         """See Sink."""
-        await _cancelled(self._running)
+        await cancelled(self._running)
         try:
             await self._finish()
         finally:
@@ -149,7 +148,7 @@ class NoticesSink:
         sending = [task for tasks in self._sending.values() for task in tasks]
         if sending:
             _, late = await asyncio.wait(sending, timeout=CLOSE_TIMEOUT_S)
-            await _cancelled(late)
+            await cancelled(late)
 
     # --- taking
 
@@ -274,17 +273,6 @@ async def _set_within(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         return
-
-
-async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancels, several times if need be: `asyncio.wait_for` drops a cancellation that comes together with a result."""
-    left = set(tasks)
-    for _ in range(CANCELS_MAX):
-        for task in left:
-            task.cancel()
-        if not left:
-            return
-        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
 
 
 def _unsubscribe_key(settings: NoticesSettings) -> str:

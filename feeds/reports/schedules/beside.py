@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
+from feeds.ending import cancelled
 from feeds.reading import Followed, Sink
 from feeds.reports.schedules.keeper import ScheduleKeeper
 from snapshots.contract import Position
@@ -13,10 +14,6 @@ log = logging.getLogger("croupier.reports")
 
 REST_S = 15.0
 """After a failure of the store."""
-CANCEL_AGAIN_S = 0.5
-"""A cancellation that comes in the same moment as what a library waits for can be lost: `asyncio.wait_for` of Python
-3.11, which the mail client uses, does that. So it is repeated until the task has ended.
-"""
 
 
 class SinkWithSchedules:
@@ -46,9 +43,7 @@ class SinkWithSchedules:
     async def close(self) -> None:
         """See Sink. A report that is being made is given up; the next life makes it."""
         if self._task is not None:
-            while not self._task.done():
-                self._task.cancel()
-                await asyncio.wait([self._task], timeout=CANCEL_AGAIN_S)
+            await cancelled([self._task])
         await self._inner.close()
 
     async def _keep(self) -> None:

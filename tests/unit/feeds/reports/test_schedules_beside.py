@@ -3,9 +3,7 @@
 import asyncio
 from typing import Any
 
-import pytest
-
-from feeds.reports.schedules import beside
+from feeds.reports.schedules.beside import SinkWithSchedules
 from tests.support.recording_sink import RecordingSink
 
 
@@ -27,11 +25,10 @@ class Deaf:
                     raise
 
 
-async def test_a_cancellation_that_is_lost_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "CANCEL_AGAIN_S", 0.01)
+async def test_a_cancellation_that_is_lost_is_repeated() -> None:
     inner, keeper = RecordingSink(), Deaf()
     untyped: Any = keeper
-    sink = beside.SinkWithSchedules(inner, untyped)
+    sink = SinkWithSchedules(inner, untyped)
     await sink.open()
     await keeper.running.wait()
     await sink.close()
