@@ -6,6 +6,8 @@ from snapshots.archive.place import ArchivePlace
 
 SHARDS_MAX = 64
 """Shards of one Croupier, without those of dedicated players."""
+RESIDENTS_MAX = 200_000
+"""Players that a shard keeps in memory, unless it is told otherwise."""
 
 
 class ShardSettings(msgspec.Struct, frozen=True):
@@ -20,7 +22,7 @@ class ShardSettings(msgspec.Struct, frozen=True):
     lease_ms: int = 1500
     heartbeat_ms: int = 300
     clock_skew_max_ms: int = 1000
-    residents_max: int = 200_000
+    residents_max: int = RESIDENTS_MAX
     """Beyond it those used longest ago leave, within a second or two; see `residents_bound`."""
     passivate_after_ms: int = 600_000
     loads_max: int = 20_000

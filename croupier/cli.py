@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from actors.settings import RESIDENTS_MAX
 from croupier.audit_command import add_audit
 from croupier.backup_command import add_backup, add_restore
 from croupier.bus_command import add_bus, add_bus_in
@@ -122,6 +123,8 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orphan-after", dest="orphan_after_s", type=int, metavar="SECONDS",
                         default=env("CROUPIER_ORPHAN_AFTER", "60"),
                         help="age at which a bonus reservation left by a crash is resolved (%(default)s)")  # fmt: skip
+    parser.add_argument("--residents-max", type=int, default=env("CROUPIER_RESIDENTS_MAX", str(RESIDENTS_MAX)),
+                        metavar="PLAYERS", help="players that each shard keeps in memory (%(default)s)")  # fmt: skip
     add_integrations_file(parser)
     parser.add_argument("--no-bus-in", action="store_true", default=os.environ.get("CROUPIER_NO_BUS_IN"),
                         help="leave the section bus_in to processes of their own, `croupier bus-in`")  # fmt: skip
@@ -196,7 +199,16 @@ def _switch(name: str, given: bool | str | None) -> bool:
 def _up(options: argparse.Namespace) -> int:
     from croupier.running.up import CannotStart, TakenOver, run_until_signalled
 
-    names = ("shards", "spares", "gateways", "ray_address", "shard_host", "orphan_after_s", "integrations")
+    names = (
+        "shards",
+        "spares",
+        "gateways",
+        "ray_address",
+        "shard_host",
+        "orphan_after_s",
+        "residents_max",
+        "integrations",
+    )
     more = {name: getattr(options, name) for name in names}
     more |= {name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive", "no_bus_in")}
     settings = _settings(options, **more)

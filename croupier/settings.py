@@ -9,12 +9,13 @@ from typing import get_args
 
 import msgspec
 
-from actors.settings import SHARDS_MAX, ClientSettings, ShardSettings, SupervisorSettings
+from actors.settings import RESIDENTS_MAX, SHARDS_MAX, ClientSettings, ShardSettings, SupervisorSettings
 from gateway.settings import AuthMode, GatewaySettings, bind_allowed
 from snapshots.archive.place import ArchivePlace
 
 GATEWAYS_MAX = 64
 ORPHAN_AFTER_S_MAX = 3_600
+RESIDENTS_POSSIBLE = (100, 10_000_000)
 SECRET_CHARS_MIN = 16
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -45,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True):
     """How old a reservation of shared limits must be before its player's shard finds out whether a crash left it
     behind.
     """
+    residents_max: int = RESIDENTS_MAX
+    """How many players each shard keeps in memory; those used longest ago leave."""
     log_level: str = "WARNING"
     integrations: Path | None = None
     """integrations.yaml: the world outside (`croupier.integrations`)."""
@@ -85,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True):
             bind_host=bind_host,
             catalog_dir=str(self.catalog.resolve()),
             orphan_after_ms=self.orphan_after_s * 1_000,
+            residents_max=self.residents_max,
             archive=archive,
         )
 
@@ -102,6 +106,9 @@ def checked(settings: Settings) -> Settings:
         raise SettingsInvalid(
             f"--orphan-after {settings.orphan_after_s}: from 1 to {ORPHAN_AFTER_S_MAX} seconds are possible"
         )
+    fewest, most = RESIDENTS_POSSIBLE
+    if not fewest <= settings.residents_max <= most:
+        raise SettingsInvalid(f"--residents-max {settings.residents_max}: from {fewest} to {most} are possible")
     _known("--log-level", settings.log_level, LOG_LEVELS)
     _known("--auth", settings.auth_mode, get_args(AuthMode))
     if not 0 <= settings.port <= 65535:

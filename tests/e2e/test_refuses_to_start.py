@@ -84,6 +84,11 @@ def test_open_doors_to_the_world(tmp_path: Path) -> None:
     assert "0.0.0.0" in stderr and "--keys" in stderr
 
 
+def test_a_shard_without_room_for_players(tmp_path: Path) -> None:
+    stderr = refused(*UP, "--store", f"sqlite:{tmp_path}", "--residents-max", "99")
+    assert "--residents-max 99: from 100 to 10000000 are possible" in stderr
+
+
 def test_reservations_that_would_never_be_settled(tmp_path: Path) -> None:
     stderr = refused(*UP, "--store", f"sqlite:{tmp_path}", "--orphan-after", "0")
     assert "--orphan-after 0: from 1 to 3600 seconds are possible" in stderr
