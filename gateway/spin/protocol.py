@@ -7,7 +7,8 @@ that kind goes to uvicorn with all its bytes. What both answer is the same, to t
 A connection is in one of three states:
 
 - free: what arrives is looked at here first (`data_received`);
-- a spin under way: later bytes are kept until it is answered (`_hold`), reading pauses above `HELD_BYTES_MAX`;
+- a spin under way: later bytes are held until it is answered, and the connection is not read from if they are many
+  (`gateway.http.protocol`);
 - uvicorn's: within a message that it parses, or while a request of its own is not answered.
 """
 
@@ -24,8 +25,6 @@ from gateway.spin.core import SpinCore
 from gateway.spin.hot_routes import HotRoute, find
 from gateway.spin.parameters import SESSION_ID
 
-HELD_BYTES_MAX: Final = 65_536
-"""So much may arrive while a spin is under way before the connection is no longer read from."""
 HEADERS_MAX: Final = 64
 _REQUEST_LINE: Final = re.compile(
     rb"(GET|POST) ((/spin(?:/[A-Za-z0-9._:@~/-]*)?)(?:\?([!$&'()*+,./0-9:;=?@A-Z_a-z~%-]+))?) HTTP/1\.1"
@@ -138,13 +137,9 @@ class SpinProtocol(HttpProtocol):
         self._core = core
         self._spinning = False
         """Whether a spin is under way."""
-        self._parsing = False
-        """Whether uvicorn's parser is within a message."""
-        self._held = b""
         self._dated: object = None
         self._usual_head = b""
         """How every success begins, with the date of `_dated`."""
-        self._ending = False
         self._idle_since: float | None = None
         """Since when nothing has come after a spin (time of the loop); None: something has, or uvicorn waits itself."""
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -215,43 +210,12 @@ class SpinProtocol(HttpProtocol):
             self._dated, self._usual_head = dated, head
         return head
 
-    # --- bytes that came too early
+    def _waits(self) -> bool:
+        return self._spinning or super()._waits()
 
     def _hold(self, data: bytes) -> None:
         self._is_not_idle()
-        self._held += data
-        if len(self._held) > HELD_BYTES_MAX:
-            self.flow.pause_reading()
-
-    def _go_on(self) -> None:
-        """Looks at what was held as if it came now. Reads on only when little is left of it: else it would grow."""
-        if self._held and not self._spinning and not self.flow.write_paused and not self.transport.is_closing():
-            held, self._held = self._held, b""
-            little = len(held) <= HELD_BYTES_MAX
-            if little:
-                self.flow.resume_reading()
-            self.data_received(held)
-            if not little and len(self._held) <= HELD_BYTES_MAX:
-                self.flow.resume_reading()
-            if self._ending and not self._spinning:
-                super().shutdown()
-
-    def resume_writing(self) -> None:
-        """The peer reads again: so do we."""
-        super().resume_writing()
-        self._go_on()
-
-    # --- what uvicorn's parser is at
-
-    def on_message_begin(self) -> None:
-        """uvicorn's parser has seen the first byte of a request."""
-        self._parsing = True
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        """It has seen the last one."""
-        self._parsing = False
-        super().on_message_complete()
+        super()._hold(data)
 
     # --- the end of a connection
 
@@ -278,14 +242,13 @@ class SpinProtocol(HttpProtocol):
 
     def shutdown(self) -> None:
         """The server ends: a spin under way is answered first, and what came after it."""
-        if self._spinning or self._held:
+        if self._spinning:
             self._ending = True
         else:
             super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer hung up, or we did; the answer to a spin under way is dropped."""
-        self._held = b""
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None

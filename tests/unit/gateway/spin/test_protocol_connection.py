@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from gateway.access.auth import ProofAuth
+from gateway.http.protocol import HELD_BYTES_MAX
 from gateway.spin import protocol
-from gateway.spin.protocol import HELD_BYTES_MAX
 from tests.support.connections import MemoryConnection
 from tests.support.gateway_doubles import app_with
 from tests.unit.gateway.spin.protocol_sides import (
