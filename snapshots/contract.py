@@ -15,6 +15,7 @@ from typing import Protocol
 
 from engine.catalog import PeriodLimit
 from engine.facts import Reservation, Seen, Signals, WantedAward
+from snapshots.lost_tail import LostTail
 from snapshots.records import ARCHIVE as ARCHIVE
 from snapshots.records import CATALOGS_KEPT as CATALOGS_KEPT
 from snapshots.records import CONTROL_ENTRY_BYTES_MAX as CONTROL_ENTRY_BYTES_MAX
@@ -63,8 +64,11 @@ from snapshots.records import TermLease as TermLease
 from snapshots.records import next_hash as next_hash
 
 
-class Store(Protocol):
-    """A journal, snapshot and control store. One instance belongs to one process and one event loop."""
+class Store(LostTail, Protocol):
+    """A journal, snapshot and control store. One instance belongs to one process and one event loop.
+
+    `lost_tail` has the calls for a store that may lose what it acknowledged (rule 15).
+    """
 
     async def open(self) -> None:
         """Connects and prepares. `StoreUnsuitable` if it can't be used, in one sentence for the operator."""
@@ -112,27 +116,6 @@ class Store(Protocol):
         again without writing or counting. Anything else: `Fenced`. The record is durable, as far as the backend can
         make it, when the call returns.
         """
-
-    # --- shard: a store that may lose its tail (rule 15)
-
-    async def watch_lineage(self) -> bool:
-        """From now on this instance notices when a new connection reaches a server of another history.
-
-        Every call then raises `LineageChanged` and sends nothing, until `standing` and `follow_lineage`. False: this
-        store can't lose what it acknowledged, and nothing is watched.
-        """
-
-    async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
-        """Where the incarnation's shard stands now, whoever holds it. Epoch 0: the store knows no such shard.
-
-        `player_id`: whose newest snapshot's version is wanted, too. A store that loses its tail loses all that came
-        after some moment, and nothing before it: if it has the last snapshot that it confirmed, it has all of them.
-
-        Appends are let through again, so that what is missing can be appended; all other calls are not yet.
-        """
-
-    async def follow_lineage(self) -> None:
-        """All calls are let through again: the history that `standing` met is the one to go on with."""
 
     async def tallies(self, names: Sequence[str]) -> Tallies:
         """The named counters, summed over all that any shard ever appended; 0 for a counter that nobody added to."""

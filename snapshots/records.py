@@ -154,10 +154,16 @@ class Handover(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A won claim. `previous` is the process that held the shard before, unless it retired cleanly."""
+    """A won claim. `previous` is the process that held the shard before, unless it retired cleanly.
+
+    `former_log` is the log that the claim sealed, and `former_head` where it stood; only stores tell that may lose what
+    they acknowledged (rule 15).
+    """
 
     incarnation: Incarnation
     previous: Owner | None
+    former_log: str = ""
+    former_head: LogHead = LogHead()
 
 
 class SnapshotRecord(msgspec.Struct, frozen=True):

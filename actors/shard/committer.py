@@ -21,7 +21,8 @@ from actors.routing.breaker import NUMBERS, Breaker
 from actors.settings import ShardSettings
 from actors.shard.attempts import FailedAttempts
 from actors.shard.lease import Lease
-from actors.shard.lineage import Lineage, Ring
+from actors.shard.lineage import Lineage
+from actors.shard.ring import Ring
 from actors.wire.frames import Kind, Reply, ReplyTo, encode
 from snapshots.codec import encode_batch
 from snapshots.contract import NO_TALLIES, Incarnation, LogHead, Store, Tallies
@@ -96,6 +97,8 @@ class Committer:
         self._crowded = False
         """Whether the last batch was large, so that the next one is worth a turn of the loop."""
         self._lease_waiters: list[Waiting] = []
+        self.lineage = ""
+        """The name of the history that the store was last compared with; empty if it can't lose anything."""
         self._ring: Ring | None = None
         """Of a store that may lose its tail (rule 15)."""
         self._last_snapshot = ("", 0)
@@ -180,9 +183,9 @@ class Committer:
         """Held while the incarnation changes (slot moves): no append starts meanwhile."""
         return self._exclusive
 
-    def keep_ring(self, bytes_max: int) -> None:
+    def keep_ring(self, bytes_max: int, lineage: str) -> None:
         """The store may lose what it acknowledged: the last records are kept, to be appended again (rule 15)."""
-        self._ring = Ring(bytes_max)
+        self._ring, self.lineage = Ring(bytes_max), lineage
 
     async def follow_lineage(self) -> None:
         """Another call than an append met a server of another history. Raises Fenced if it can't go on with it."""
@@ -318,7 +321,7 @@ class Committer:
         """Makes the store's log stand where this one stands. The caller holds `exclusive`, or the shard has ended."""
         assert self._ring is not None
         lineage = Lineage(self._store, self._ring, self._metrics)
-        await lineage.follow(self.inc, self.head, in_flight, self._last_snapshot)
+        self.lineage = await lineage.follow(self.inc, self.head, in_flight, self._last_snapshot)
         self._following = False
         self._followed += 1
 

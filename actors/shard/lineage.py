@@ -11,47 +11,14 @@ lost one gives back the records and ends; its successor reads snapshots and log 
 """
 
 import logging
-from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 
 from actors.metrics.shard import ShardMetrics
-from snapshots.contract import Incarnation, LogHead, Standing, Store, Tallies, next_hash
+from actors.shard.ring import Acknowledged, Ring
+from snapshots.contract import Incarnation, LogHead, Standing, Store, next_hash
 from snapshots.errors import Fenced
 
 log = logging.getLogger("croupier.shard")
-
-RECORD_BYTES = 200
-"""What a record takes in memory beside its payload, estimated."""
-Acknowledged = tuple[LogHead, bytes, int, Tallies]
-"""Where the log stood before the record, its payload, the catalog number and the counters that came with it."""
-
-
-class Ring:
-    """The last acknowledged records of one log, without a gap, at most `bytes_max` of them."""
-
-    __slots__ = ("_bytes", "_bytes_max", "_records")
-
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max, self._bytes = bytes_max, 0
-        self._records: deque[Acknowledged] = deque()
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def add(self, before: LogHead, payload: bytes, catalog_number: int, tallies: Tallies) -> None:
-        """Takes the record that was just acknowledged; the oldest make room."""
-        self._records.append((before, payload, catalog_number, tallies))
-        self._bytes += len(payload) + RECORD_BYTES
-        while self._bytes > self._bytes_max:
-            self._bytes -= len(self._records.popleft()[1]) + RECORD_BYTES
-
-    def after(self, head: LogHead) -> Sequence[Acknowledged] | None:
-        """All records behind that position; None if the ring does not know it."""
-        index = head.seq - self._records[0][0].seq if self._records else -1
-        if not 0 <= index < len(self._records) or self._records[index][0] != head:
-            return None
-        return list(islice(self._records, index, None))
 
 
 class Lineage:
@@ -60,8 +27,9 @@ class Lineage:
     def __init__(self, store: Store, ring: Ring, metrics: ShardMetrics) -> None:
         self._store, self._ring, self._metrics = store, ring, metrics
 
-    async def follow(self, inc: Incarnation, head: LogHead, in_flight: bytes | None, snapshot: tuple[str, int]) -> None:
-        """Makes the store's log stand at `head` again, or behind the batch in flight if that was written.
+    async def follow(self, inc: Incarnation, head: LogHead, in_flight: bytes | None, snapshot: tuple[str, int]) -> str:
+        """Makes the store's log stand at `head` again, or behind the batch in flight if that was written. Answers the
+        name of the store's history.
 
         `head` is the last acknowledged record, `snapshot` player and version of the last confirmed snapshot. May be
         repeated if it raises StoreUnavailable. Fenced: the store has another history, has lost more than the ring
@@ -79,7 +47,7 @@ class Lineage:
                     inc.shard_id, standing.head.seq, inc.log_id, len(missing))  # fmt: skip
         if standing.snapshot_version < version:
             raise Fenced(f"shard {inc.shard_id}: the store lost snapshots; the log has what they held")
-        await self._store.follow_lineage()
+        return await self._store.follow_lineage()
 
     async def _report_too_late(self, inc: Incarnation, head: LogHead) -> None:
         """A successor has sealed the log as the store had it then: what was missing can't be appended any more."""

@@ -97,7 +97,7 @@ class ShardProcess:
     async def activate(self, shard_id: str) -> Incarnation:
         """Becomes the shard: raises its epoch, waits until the former owner can't answer any more, recovers, serves."""
         began = time.perf_counter()
-        watched = await self.store.watch_lineage()
+        lineage = await self.store.watch_lineage()
         claim = await self.store.claim(shard_id, this_process(), secrets.token_hex(8))
         claimed_at = boottime_s()
         routing = await self.store.routing()
@@ -115,8 +115,8 @@ class ShardProcess:
             metrics=self.metrics,
             on_end=self._ended,
         )
-        if watched:
-            context.committer.keep_ring(self.settings.journal_ring_bytes_max)
+        if lineage:
+            context.committer.keep_ring(self.settings.journal_ring_bytes_max, lineage)
         context.start_with(number, catalog, context.geo)
         context.advance_clock(routing.clock_offset_ms)
         self._put_together(context)

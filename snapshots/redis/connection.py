@@ -24,7 +24,7 @@ from snapshots.errors import (
     TermHeld,
 )
 from snapshots.redis.endpoint import Endpoint, endpoint_of
-from snapshots.redis.lineage import ASK, OtherLineage, lineage_of
+from snapshots.redis.lineage import ASK, OtherLineage, lineage_named, lineage_of
 from snapshots.redis.link import Argument, RedisLink
 from snapshots.redis.refusals import behind_a_write, failure, unavailable, worded
 from snapshots.redis.settings import check_settings, masked
@@ -37,11 +37,14 @@ PREFIX = "croupier:"
 _OF_A_REPLICA = ("readonly", "masterdown")
 
 _CONTROL = frozenset(
-    ("claim", "release_slots", "take_term", "assign", "fence", "put_catalog", "commit_catalog", "advance_clock")
-)
+    (
+        "claim", "release_slots", "take_term", "take_term_again", "assign", "fence", "put_catalog", "commit_catalog",
+        "advance_clock",
+    )
+)  # fmt: skip
 """Who owns what, and what is in force. Few calls, and a master that had lost one could not be told by its shards."""
 
-_PARTS = ("functions.lua", "readers.lua", "due.lua", "limits.lua", "control_log.lua")
+_PARTS = ("functions.lua", "told_again.lua", "readers.lua", "due.lua", "limits.lua", "control_log.lua")
 _SOURCE = "".join(files("snapshots.redis").joinpath(name).read_text() for name in _PARTS)
 LIBRARY = "croupier_" + sha256(_SOURCE.encode()).hexdigest()[:12]
 """Named by content: two versions of the code never replace each other's functions."""
@@ -116,20 +119,26 @@ class RedisConnection:
                 raise OtherLineage("the server was started again, or is another one")
             self._lineage = found
 
-    async def watch_lineage(self) -> bool:
-        """See Store. What was connected before is dropped, because nobody knows any more to whom."""
+    async def watch_lineage(self) -> str:
+        """See LostTail. What was connected before is dropped, because nobody knows any more to whom."""
         self._lineage = ""
         await self._redis.connection_pool.disconnect()
         await answer(self._redis.ping())
         if self._link is not None:
             self._link.close()
             self._link.lineage = self._lineage
-        return True
+        return self._lineage
 
-    async def follow_lineage(self) -> None:
-        """See Store."""
+    async def lineage_now(self) -> str:
+        """See LostTail. One round trip."""
+        found = await answer(self._redis.info("server", "replication"))
+        return lineage_named(found)
+
+    async def follow_lineage(self) -> str:
+        """See LostTail."""
         if self._link is not None:
             self._lineage = self._link.lineage
+        return self._lineage or ""
 
     async def _meet_anew(self) -> None:
         """Drops all connections; the next append takes the history that it meets."""

@@ -19,7 +19,8 @@
 --   logs:finished      set     ids of finished logs that readers may need
 --   handovers          hash    number -> MessagePack of {slots, players, loser, epoch, seq, gainer, epoch, seq}
 --   shard:<id>         hash    epoch nonce owner address log seq hash previous
---                              fenced retired release
+--                              fenced retired release; former_log former_seq former_hash: what the claim sealed;
+--                              told: 1 if the claim was told again (told_again.lua)
 --   log:<id>           stream  <seq>-0 -> p payload, q previous hash, h hash
 --   logmeta:<id>       hash    shard epoch checkpoint trimmed; last: once it is not the shard's newest log any more
 --   player:<id>        hash    av as aw, bv bs bw: version, state, window of two generations; due: of the newest;
@@ -129,24 +130,28 @@ local function lease_holder(owner, address, previous)
   return previous
 end
 
--- shard, owner, nonce, genesis -> epoch, log, previous
+-- shard, owner, nonce, genesis -> epoch, log, previous, the log that it seals, and where that stands: seq, hash
 local function claim(_, args)
   local id, owner, nonce, genesis = args[1], args[2], args[3], args[4]
   local key = shard_key(id)
-  local now = fields(key, 'epoch', 'nonce', 'log', 'owner', 'address', 'previous')
-  if now[2] == nonce then return {now[1], now[3], now[6]} end
+  local now = fields(key, 'epoch', 'nonce', 'log', 'owner', 'address', 'previous', 'seq', 'hash')
+  if now[2] == nonce then
+    local former = fields(key, 'former_log', 'former_seq', 'former_hash')
+    return {now[1], now[3], now[6], former[1], former[2], former[3]}
+  end
   local epoch = string.format('%.0f', (tonumber(now[1]) or 0) + 1)
   local log = id .. '-' .. epoch
   local previous = lease_holder(now[4], now[5], now[6])
   if now[3] ~= '' and redis.call('EXISTS', meta_key(now[3])) == 1 then
-    redis.call('HSET', meta_key(now[3]), 'last', text(redis.call('HGET', key, 'seq')))
+    redis.call('HSET', meta_key(now[3]), 'last', now[7])
   end
   redis.call('HSET', key, 'epoch', epoch, 'nonce', nonce, 'owner', owner, 'address', '', 'log', log, 'seq', '0',
-    'hash', genesis, 'previous', previous, 'fenced', '', 'retired', '', 'release', '')
+    'hash', genesis, 'previous', previous, 'fenced', '', 'retired', '', 'release', '', 'told', '',
+    'former_log', now[3], 'former_seq', now[7], 'former_hash', now[8])
   redis.call('HSET', meta_key(log), 'shard', id, 'epoch', epoch, 'checkpoint', '0', 'trimmed', '0')
   redis.call('SADD', SHARDS, id)
   redis.call('SADD', LOGS, log)
-  return {epoch, log, previous}
+  return {epoch, log, previous, now[3], now[7], now[8]}
 end
 
 -- shard, epoch, nonce, log, address
@@ -272,6 +277,19 @@ local function owned_elsewhere(table_key, id, names)
   return nil
 end
 
+-- Slots and players of the move {slots, players, versions} change to the gainer; the loser's epoch is raised.
+local function give_away(id, gainer, epoch, request, move)
+  local key = shard_key(id)
+  redis.call('HSET', key, 'epoch', epoch, 'release', request)
+  note_handover(move[1], move[2], id, gainer)
+  for _, slot in ipairs(move[1]) do redis.call('HSET', SLOTS, slot, gainer) end
+  for _, player in ipairs(move[2]) do redis.call('HSET', DEDICATED, player, gainer) end
+  for _, pair in ipairs(move[3]) do
+    local known = tonumber(redis.call('HGET', player_key(pair[1]), 'min') or 0)
+    if tonumber(pair[2]) > known then redis.call('HSET', player_key(pair[1]), 'min', pair[2]) end
+  end
+end
+
 -- shard, epoch, nonce, log, term, gainer, request digest, next epoch, MessagePack of {slots, players, versions}
 local function release_slots(_, args)
   local id, key, gainer = args[1], shard_key(args[1]), args[6]
@@ -281,14 +299,7 @@ local function release_slots(_, args)
   local refusal = not_held(id, args[2], args[3], args[4]) or not_term(args[5])
     or owned_elsewhere(SLOTS, id, move[1]) or owned_elsewhere(DEDICATED, id, move[2])
   if refusal then return refusal end
-  redis.call('HSET', key, 'epoch', args[8], 'release', args[7])
-  note_handover(move[1], move[2], id, gainer)
-  for _, slot in ipairs(move[1]) do redis.call('HSET', SLOTS, slot, gainer) end
-  for _, player in ipairs(move[2]) do redis.call('HSET', DEDICATED, player, gainer) end
-  for _, pair in ipairs(move[3]) do
-    local known = tonumber(redis.call('HGET', player_key(pair[1]), 'min') or 0)
-    if tonumber(pair[2]) > known then redis.call('HSET', player_key(pair[1]), 'min', pair[2]) end
-  end
+  give_away(id, gainer, args[8], args[7], move)
   return 1
 end
 

@@ -5,7 +5,6 @@ with `everysec`, up to about a second is. If only the process dies, nothing is l
 """
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import cast
 
 import hiredis
@@ -23,7 +22,6 @@ from snapshots.contract import (
     Owner,
     Place,
     SnapshotRecord,
-    Standing,
     StoredPage,
     StoredPlayer,
     Tallies,
@@ -35,8 +33,10 @@ from snapshots.redis.control import RedisControl
 from snapshots.redis.control_log import RedisControlLog
 from snapshots.redis.limits import RedisLimits
 from snapshots.redis.link import Argument, RedisLink
+from snapshots.redis.moves import move_of, token
 from snapshots.redis.readers import RedisReaders, logs_of
 from snapshots.redis.refusals import behind_a_write
+from snapshots.redis.told_again import RedisToldAgain
 from snapshots.rows import checked_claim, checked_trim, owner_of, packed
 from snapshots.slots import slot_of
 
@@ -44,26 +44,30 @@ _APPEND = f"{LIBRARY}_append"
 _TALLIES = f"{PREFIX}tallies"
 
 
-class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
+class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders, RedisToldAgain):
     """See `snapshots.contract.Store`. `url`: redis://, rediss://, unix:// or redis+sentinel:// (`endpoint`)."""
 
     async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
         """See Store. ValueError if the shard id or the nonce can't be one."""
         checked_claim(shard_id, nonce)
-        epoch, log_id, previous = await self._call("claim", shard_id, packed(owner), nonce, GENESIS)
-        return Claim(Incarnation(shard_id, int(epoch), nonce, log_id.decode()), owner_of(previous))
+        epoch, log_id, previous, former, seq, digest = await self._call(
+            "claim", shard_id, packed(owner), nonce, GENESIS
+        )
+        head = LogHead(int(seq or 0), digest or GENESIS)
+        inc = Incarnation(shard_id, int(epoch), nonce, log_id.decode())
+        return Claim(inc, owner_of(previous), former.decode(), head)
 
     async def serve(self, inc: Incarnation, address: Address) -> None:
         """See Store."""
-        await self._call("serve", *_token(inc), packed(address))
+        await self._call("serve", *token(inc), packed(address))
 
     async def heartbeat(self, inc: Incarnation) -> int:
         """See Store. With sentinels, a server that no replica follows confirms nobody: another may be the master."""
-        return int(await self._call("heartbeat", *_token(inc), int(self._endpoint.sentinels is not None)))
+        return int(await self._call("heartbeat", *token(inc), int(self._endpoint.sentinels is not None)))
 
     async def retire(self, inc: Incarnation) -> None:
         """See Store."""
-        await self._call("retire", *_token(inc))
+        await self._call("retire", *token(inc))
 
     async def append(
         self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0, tallies: Tallies = NO_TALLIES
@@ -71,7 +75,7 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
         """See Store. One round trip; StoreUnavailable after `append_timeout_ms`."""
         new = LogHead(head.seq + 1, next_hash(head.hash, payload))
         arguments: tuple[Argument, ...] = (
-            *_token(inc), head.seq, head.hash, new.seq, new.hash, payload, catalog_number
+            *token(inc), head.seq, head.hash, new.seq, new.hash, payload, catalog_number
         )  # fmt: skip
         if tallies:
             arguments += tuple(part for pair in tallies.items() for part in pair)
@@ -94,19 +98,6 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
         if cast("int", have) < wanted:
             raise StoreUnavailable(f"Redis: {have} of {wanted} replicas have the append within {patience_ms} ms")
 
-    async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
-        """See Store."""
-        await self._meet_anew()
-        if self._link is None:
-            reply = await self._call("standing", inc.shard_id, player_id)
-        else:
-            reply = await self._link.call("FCALL", f"{LIBRARY}_standing", 0, inc.shard_id, player_id)
-        if isinstance(reply, hiredis.ReplyError):
-            raise await self._failure(str(reply))
-        epoch, nonce, log_id, seq, digest, newest, other = cast("list[bytes]", reply)
-        head = LogHead(int(seq or 0), digest or GENESIS)
-        return Standing(int(epoch or 0), nonce.decode(), log_id.decode(), head, max(int(newest or 0), int(other or 0)))
-
     async def tallies(self, names: Sequence[str]) -> Tallies:
         """See Store. One round trip."""
         found = await answer(self._redis.hmget(_TALLIES, list(names))) if names else []
@@ -115,7 +106,7 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
     async def checkpoint(self, inc: Incarnation, checkpoint_seq: int, trim_seq: int) -> None:
         """See Store. ValueError if `trim_seq` is above `checkpoint_seq`."""
         checked_trim(checkpoint_seq, trim_seq)
-        await self._call("checkpoint", *_token(inc), checkpoint_seq, trim_seq)
+        await self._call("checkpoint", *token(inc), checkpoint_seq, trim_seq)
 
     async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:
         """See Store. All are written in one call.
@@ -127,7 +118,7 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
             due = "" if record.due_ms is None else record.due_ms
             slot = slot_of(record.player_id)
             parts += (record.player_id, record.version, record.state, record.window, slot, due)
-        await self._call("put_snapshots", *_token(inc), *parts)
+        await self._call("put_snapshots", *token(inc), *parts)
 
     async def release_slots(
         self,
@@ -139,10 +130,8 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
         versions: Mapping[str, int],
     ) -> Incarnation:
         """See Store."""
-        players = [(player_id, str(version)) for player_id, version in sorted(versions.items())]
-        move = msgspec.msgpack.encode(([str(slot) for slot in sorted(slots)], sorted(dedicated), players))
-        request = blake2b(msgspec.msgpack.encode((term, gainer, move)), digest_size=16).digest()
-        await self._call("release_slots", *_token(inc), term, gainer, request, inc.epoch + 1, move)
+        request, move = move_of(term, slots, dedicated, gainer, versions)
+        await self._call("release_slots", *token(inc), term, gainer, request, inc.epoch + 1, move)
         return Incarnation(inc.shard_id, inc.epoch + 1, inc.nonce, inc.log_id)
 
     async def read_log(self, log_id: str, after_seq: int, limit: int) -> Sequence[LogRecord]:
@@ -187,13 +176,9 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders):
     async def put_due_marks(self, inc: Incarnation, marks: Mapping[int, str]) -> None:
         """See Store."""
         if marks:
-            await self._call("put_due_marks", *_token(inc), *(part for pair in sorted(marks.items()) for part in pair))
+            await self._call("put_due_marks", *token(inc), *(part for pair in sorted(marks.items()) for part in pair))
 
     async def due_marks(self) -> Mapping[int, str]:
         """See Store."""
         found = await answer(self._redis.hgetall(f"{PREFIX}due_marks"))
         return {int(slot): mark.decode() for slot, mark in found.items()}
-
-
-def _token(inc: Incarnation) -> tuple[str, int, str, str]:
-    return inc.shard_id, inc.epoch, inc.nonce, inc.log_id

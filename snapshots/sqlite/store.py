@@ -50,12 +50,13 @@ from snapshots.sqlite import readers as sqlite_readers
 from snapshots.sqlite import shard as sqlite_shard
 from snapshots.sqlite import tallies as sqlite_tallies
 from snapshots.sqlite.files import Files, Worker
+from snapshots.sqlite.never_loses import NeverLoses
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class SqliteStore:
+class SqliteStore(NeverLoses):
     """See `snapshots.contract.Store`. `folder` is created, for this user only, if it is missing."""
 
     def __init__(self, folder: Path) -> None:
@@ -147,16 +148,9 @@ class SqliteStore:
             tallies=tallies,
         )
 
-    async def watch_lineage(self) -> bool:
-        """Never: what a commit has synced to the disk stays."""
-        return False
-
     async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
         """See Store."""
         return await self._on_shard(sqlite_shard.standing, inc, player_id)
-
-    async def follow_lineage(self) -> None:
-        """There is but one."""
 
     async def tallies(self, names: Sequence[str]) -> Tallies:
         """See Store. Adds up every shard's file."""

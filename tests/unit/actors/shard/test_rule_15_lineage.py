@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.outcome import Answered, Unavailable
-from actors.shard.lineage import Ring
+from actors.shard.ring import Ring
 from snapshots.contract import GENESIS, NO_TALLIES, LogHead, Standing, next_hash
 from snapshots.errors import LineageChanged, StoreRefused, StoreUnavailable
 from tests.support.faulty_store import FaultyStore
@@ -53,7 +53,7 @@ class ForgetfulStore(FaultyStore):
 @asynccontextmanager
 async def table_with_ring(folder: Path, bytes_max: int = RING_BYTES, **changes: Any) -> AsyncIterator[Desk]:
     async with desk(folder, store_type=ForgetfulStore, **changes) as table:
-        table.shard.context.committer.keep_ring(bytes_max)
+        table.shard.context.committer.keep_ring(bytes_max, "the first")
         await table.seat("alice")
         for number in range(5):
             await table.ask("alice", f"k{number}", spin())

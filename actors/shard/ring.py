@@ -1,0 +1,47 @@
+"""The last acknowledged records of one log in memory: what a store loses is appended again (rule 15)."""
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from snapshots.contract import LogHead, Tallies
+
+RECORD_BYTES = 200
+"""What a record takes in memory beside its payload, estimated."""
+
+
+class Acknowledged(NamedTuple):
+    """One record as it was appended. `before` is where the log stood then."""
+
+    before: LogHead
+    payload: bytes
+    catalog_number: int
+    tallies: Tallies
+
+
+class Ring:
+    """Records without a gap, at most `bytes_max` of them; the oldest make room."""
+
+    __slots__ = ("_bytes", "_bytes_max", "_records")
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max, self._bytes = bytes_max, 0
+        self._records: deque[Acknowledged] = deque()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(self, before: LogHead, payload: bytes, catalog_number: int, tallies: Tallies) -> None:
+        """Takes the record that was just acknowledged."""
+        self._records.append(Acknowledged(before, payload, catalog_number, tallies))
+        self._bytes += len(payload) + RECORD_BYTES
+        while self._bytes > self._bytes_max:
+            self._bytes -= len(self._records.popleft().payload) + RECORD_BYTES
+
+    def after(self, head: LogHead) -> Sequence[Acknowledged] | None:
+        """All records behind that position; None if the ring does not know it."""
+        index = head.seq - self._records[0].before.seq if self._records else -1
+        if not 0 <= index < len(self._records) or self._records[index].before != head:
+            return None
+        return list(islice(self._records, index, None))
