@@ -1,12 +1,14 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-long check dashboards simulate planted fuzz load up bench bench-scale clean
+.PHONY: help demo test test-quick test-long test-valkey check dashboards simulate planted fuzz load up bench bench-scale clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown, or have each process compile all anew.
 LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE $(filter CROUPIER_% RAY_%,$(.VARIABLES))
 # Three processes on two cores, because many tests wait. Which tests stay together, tests/conftest.py says.
 PARALLEL := --numprocesses 3 --dist loadscope --no-loadscope-reorder
+ON_VALKEY := tests/contract $(addprefix tests/integration/test_,sentinel_failover.py rule_15_failover.py refusing_redis.py \
+	full_store.py live_operations.py) $(addprefix tests/e2e/test_,sentinel.py refusing_store.py backup.py)
 CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
 
 help: ## Lists the targets
@@ -27,6 +29,10 @@ test-quick: ## Unit and contract tests, those of the client, and a little of the
 test-long: ## What takes minutes on real processes: kills, moves and outages of shards and readers, on both stores
 	@./scripts/setup.sh python redis prometheus
 	$(CLEAN_ENV) $(PY)/python -m pytest -m long tests/integration tests/e2e
+
+test-valkey: ## What concerns the store, on Valkey instead of Redis: contract, failovers with sentinels, refusals, live operations
+	@./scripts/setup.sh python
+	$(CLEAN_ENV) $(PY)/python -m pytest $(PARALLEL) --redis-server valkey -m "" -k "not sqlite" $(ON_VALKEY)
 
 simulate: ## Runs many histories of the simulation, and shortens what fails: make simulate SEEDS="17 100-199"
 	@./scripts/setup.sh python

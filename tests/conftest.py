@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.redis_server import KINDS, choose_kind
+
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 settings.register_profile(
@@ -42,6 +44,14 @@ SLOW_FIRST = ("e2e", "integration", "simulation", "property")
 """Folders whose tests begin first, so that no process is left with a slow one at the end."""
 WITH_PROCESSES = ("tests/e2e/", "tests/integration/")
 """Where a test may wait for a server to start, which takes a minute on a busy machine: its limit is 240 s, not 60."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--redis-server", choices=KINDS, default=KINDS[0], help="which server the tests start")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    choose_kind(config.getoption("--redis-server"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,6 +21,8 @@ def masked(url: str) -> str:
 def check_settings(name: str, info: Mapping[str, Any], *, failover: bool = False) -> None:
     """`info` is the INFO reply; `failover`: sentinels may promote a replica.
 
+    Valkey is asked the same: it tells the version of Redis that it is compatible with, 7.2.4.
+
     Raises StoreUnsuitable with one sentence saying what to change.
     """
     problem = _problem(info) or (_failover_problem(info) if failover else None)
@@ -32,7 +34,7 @@ def _problem(info: Mapping[str, Any]) -> str | None:
     version = str(info.get("redis_version", "0"))
     if int(version.partition(".")[0]) < REDIS_MIN:
         return f"has version {version}, but version {REDIS_MIN} or newer is needed"
-    if info.get("redis_mode") == "cluster":
+    if info.get("cluster_enabled"):
         return "runs in cluster mode, which is not supported: use a single server, with replicas if you like"
     if info.get("role") != "master":
         return "is a replica: give the address of its master"

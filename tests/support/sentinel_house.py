@@ -1,7 +1,6 @@
-"""A Redis master with replicas, watched by three real sentinels, all on 127.0.0.1."""
+"""A Redis (or Valkey) master with replicas, watched by three real sentinels, all on 127.0.0.1."""
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from tests.support.redis_server import READY_TIMEOUT_S, RedisServer, free_port
+from tests.support.redis_server import READY_TIMEOUT_S, RedisServer, free_port, server_program
 
 NAME = "house"
 DOWN_AFTER_MS = 1_000
@@ -67,8 +66,6 @@ class SentinelHouse:
         return server
 
     def _watch(self, port: int) -> "subprocess.Popen[bytes]":
-        program = shutil.which("redis-server")
-        assert program is not None
         config = self._folder / f"sentinel-{port}.conf"
         config.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {self._folder}\n"
@@ -76,7 +73,7 @@ class SentinelHouse:
             f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}\nsentinel failover-timeout {NAME} 5000\n"
         )
         with (self._folder / f"sentinel-{port}.log").open("ab") as log:
-            return subprocess.Popen([program, str(config), "--sentinel"], stdout=log, stderr=log)
+            return subprocess.Popen([server_program(), str(config), "--sentinel"], stdout=log, stderr=log)
 
     def _until_acquainted(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
