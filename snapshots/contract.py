@@ -42,6 +42,7 @@ from snapshots.records import CatalogRow as CatalogRow
 from snapshots.records import Claim as Claim
 from snapshots.records import ControlSpan as ControlSpan
 from snapshots.records import DoneRequest as DoneRequest
+from snapshots.records import FallbackGrant as FallbackGrant
 from snapshots.records import Handover as Handover
 from snapshots.records import HeldReservation as HeldReservation
 from snapshots.records import Incarnation as Incarnation
@@ -53,6 +54,7 @@ from snapshots.records import Place as Place
 from snapshots.records import Position as Position
 from snapshots.records import Reader as Reader
 from snapshots.records import Routing as Routing
+from snapshots.records import Sealed as Sealed
 from snapshots.records import ShardRow as ShardRow
 from snapshots.records import SnapshotRecord as SnapshotRecord
 from snapshots.records import Standing as Standing
@@ -84,11 +86,12 @@ class Store(LostTail, Protocol):
 
     # --- shard: claim and lease
 
-    async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
+    async def claim(self, shard_id: str, owner: Owner, nonce: str, sealed: Sealed | None = None) -> Claim:
         """Raises the shard's epoch by one, seals its previous log, registers a new one `<shard_id>-<epoch>`.
 
         From then on every write of the previous incarnation is refused. Repeating the call with the same
-        nonce gives the same claim. The shard's address is empty until `serve`.
+        nonce gives the same claim. The shard's address is empty until `serve`. FallbackHeld if the previous incarnation
+        may have gone on without the store, unless `sealed` is of that incarnation and the log stands where it says.
         """
 
     async def serve(self, inc: Incarnation, address: Address) -> None:
@@ -98,10 +101,21 @@ class Store(LostTail, Protocol):
         """Confirms that the incarnation is current; answers the store's clock, Unix ms. Changes nothing else."""
 
     async def retire(self, inc: Incarnation) -> None:
-        """A clean goodbye: address and owner are removed, and the log is sealed.
+        """A clean goodbye: address, owner and grant are removed, and the log is sealed.
 
         Nobody has to wait for the end of its lease.
         """
+
+    # --- shard: going on without the store (rule 16)
+
+    async def grant_fallback(self, inc: Incarnation, grant: FallbackGrant) -> None:
+        """Lets the incarnation go on in its own file while the store is silent. Conditional on it and on the term.
+
+        A grant that stands is replaced. StoreUnsuitable: this store lies on the shard's own disk, and needs none.
+        """
+
+    async def give_up_fallback(self, inc: Incarnation) -> None:
+        """The incarnation writes to its file no more, and nothing is in it: the grant is removed. May be repeated."""
 
     # --- shard: journal
 
@@ -295,10 +309,10 @@ class Store(LostTail, Protocol):
         It may be called only for slots that nobody serves.
         """
 
-    async def fence(self, term: int, shard_id: str) -> Owner | None:
-        """Raises a shard's epoch without giving it a new owner: its log is sealed and its address removed.
+    async def fence(self, term: int, shard_id: str, sealed: Sealed | None = None) -> Owner | None:
+        """Raises a shard's epoch without giving it a new owner: its log is sealed, its address and grant are removed.
 
-        Answers the owner it fenced.
+        Answers the owner it fenced. FallbackHeld as `claim`.
         """
 
     async def finish_log(self, term: int, log_id: str) -> None:

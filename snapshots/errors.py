@@ -9,6 +9,7 @@ StoreError
 │       └── ArchiveBehind   the archive has not stored yet what it was asked for
 ├── AlreadyStored       the archive has another object under that name: somebody else writes to it
 ├── Fenced              a definite refusal: another incarnation or term owns this; stop at once
+├── FallbackHeld        the shard may have gone on without the store: its fallback file must be sealed first (rule 16)
 ├── TermHeld            another instance of Croupier holds the supervisor's term, and its lease runs
 ├── StillHeld           a definite refusal: players hold what the change would spoil; nothing was changed
 ├── NotesFull           a definite refusal: a reader of the journal has as many notes as it may have
@@ -64,6 +65,10 @@ class AlreadyStored(StoreError):
 
 class Fenced(StoreError):
     """The store refused for good: epoch, nonce, term or log position is not the caller's any more."""
+
+
+class FallbackHeld(StoreError):
+    """The store refused to give a shard away. Where the file of its last incarnation lies, or what is wrong with it."""
 
 
 class TermHeld(StoreError):

@@ -166,6 +166,31 @@ class Claim(msgspec.Struct, frozen=True):
     former_head: LogHead = LogHead()
 
 
+class FallbackGrant(msgspec.Struct, frozen=True):
+    """The leave of one incarnation to go on in a file of its own while the store is silent (rule 16).
+
+    `term` is that of the supervisor that asked for it; `host` and `path` say where the file lies; `at_ms` is when the
+    grant was written (Unix ms). While it stands, nobody takes the shard who has not sealed that file.
+    """
+
+    nonce: str
+    term: int
+    host: str
+    path: str
+    at_ms: int
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """What a successor knows of its predecessor's fallback file: it is sealed, so nothing is written there any more.
+
+    `nonce` is that of the predecessor. `head` is where the file ends, and the store's log with it by now; None if
+    nothing was written there.
+    """
+
+    nonce: str
+    head: LogHead | None = None
+
+
 class SnapshotRecord(msgspec.Struct, frozen=True):
     """One generation of a player's snapshot: two checksummed blobs (see `codec`)."""
 
@@ -198,6 +223,7 @@ class ShardRow(msgspec.Struct, frozen=True):
     owner: Owner | None
     address: Address | None
     log_id: str
+    fallback: FallbackGrant | None = None
 
 
 class CatalogRow(msgspec.Struct, frozen=True):

@@ -12,12 +12,14 @@ from snapshots.contract import (
     PROPOSAL_BYTES_MAX,
     Address,
     CatalogRow,
+    FallbackGrant,
     Owner,
 )
 
 _SHARD_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _owner = msgspec.msgpack.Decoder(Owner)
 _address = msgspec.msgpack.Decoder(Address)
+_grant = msgspec.msgpack.Decoder(FallbackGrant)
 _catalog = msgspec.msgpack.Decoder(CatalogRow)
 
 
@@ -72,8 +74,8 @@ def log_origin(log_id: str) -> tuple[str, int]:
     return shard_id, int(epoch)
 
 
-def packed(value: Owner | Address | CatalogRow | None) -> bytes:
-    """The bytes that the store keeps for an owner, an address or the catalog in force."""
+def packed(value: Owner | Address | CatalogRow | FallbackGrant | None) -> bytes:
+    """The bytes that the store keeps for an owner, an address, a grant or the catalog in force."""
     return msgspec.msgpack.encode(value) if value is not None else b""
 
 
@@ -85,6 +87,11 @@ def owner_of(raw: bytes) -> Owner | None:
 def address_of(raw: bytes) -> Address | None:
     """The address `packed` wrote."""
     return _address.decode(raw) if raw else None
+
+
+def grant_of(raw: bytes) -> FallbackGrant | None:
+    """The grant `packed` wrote."""
+    return _grant.decode(raw) if raw else None
 
 
 def catalog_of(raw: bytes) -> CatalogRow | None:

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from snapshots.errors import (
     ControlLogFull,
+    FallbackHeld,
     Fenced,
     NotesFull,
     ProposalsFull,
@@ -38,8 +39,8 @@ _OF_A_REPLICA = ("readonly", "masterdown")
 
 _CONTROL = frozenset(
     (
-        "claim", "release_slots", "take_term", "take_term_again", "assign", "fence", "put_catalog", "commit_catalog",
-        "advance_clock",
+        "claim", "grant_fallback", "release_slots", "take_term", "take_term_again", "assign", "fence", "put_catalog",
+        "commit_catalog", "advance_clock",
     )
 )  # fmt: skip
 """Who owns what, and what is in force. Few calls, and a master that had lost one could not be told by its shards."""
@@ -201,6 +202,8 @@ class RedisConnection:
         """What an error reply means. Functions lost by a FLUSH are loaded again: the repeated call finds them."""
         if text.startswith("FENCED "):
             return Fenced(text.removeprefix("FENCED "))
+        if text.startswith("FALLBACK "):
+            return FallbackHeld(text.removeprefix("FALLBACK "))
         if text.startswith("HELD "):
             _, left_ms, holder = text.split(" ", 2)
             return TermHeld(holder, int(left_ms))

@@ -14,12 +14,13 @@ from snapshots.contract import (
     DoneRequest,
     Owner,
     Routing,
+    Sealed,
     ShardRow,
     TermLease,
 )
 from snapshots.redis.connection import PREFIX, RedisConnection, answer
 from snapshots.redis.link import Argument
-from snapshots.rows import address_of, catalog_of, owner_of, packed
+from snapshots.rows import address_of, catalog_of, grant_of, owner_of, packed
 from snapshots.slots import slot_of
 
 _DEDICATED = f"{PREFIX}dedicated"
@@ -85,9 +86,9 @@ class RedisControl(RedisConnection):
         encode = msgspec.msgpack.encode
         await self._call("assign", term, encode(flat_slots), encode(flat_dedicated), encode(places))
 
-    async def fence(self, term: int, shard_id: str) -> Owner | None:
+    async def fence(self, term: int, shard_id: str, sealed: Sealed | None = None) -> Owner | None:
         """See Store. A shard nobody ever claimed has no owner to fence: None."""
-        return owner_of(await self._call("fence", term, shard_id))
+        return owner_of(await self._call("fence", term, shard_id, *sealed_arguments(sealed)))
 
     async def finish_log(self, term: int, log_id: str) -> None:
         """See Store. A log that is gone already is fine."""
@@ -98,8 +99,10 @@ class RedisControl(RedisConnection):
         term, slots, dedicated, shards, supervisor, catalog, clock = await self._call("routing")
         owners = _pairs(slots)
         rows = [
-            ShardRow(shard_id.decode(), int(epoch), owner_of(owner), address_of(address), log_id.decode())
-            for shard_id, epoch, owner, address, log_id in shards
+            ShardRow(
+                shard_id.decode(), int(epoch), owner_of(owner), address_of(address), log_id.decode(), grant_of(granted)
+            )
+            for shard_id, epoch, owner, address, log_id, granted in shards
         ]
         table = tuple(owners.get(str(slot), "") for slot in range(SLOTS))
         return Routing(
@@ -111,6 +114,13 @@ class RedisControl(RedisConnection):
             catalog=catalog_of(catalog),
             clock_offset_ms=int(clock or 0),
         )
+
+
+def sealed_arguments(sealed: Sealed | None) -> tuple[Argument, ...]:
+    """Nonce, seq and hash; what is not known is empty."""
+    if sealed is None:
+        return "", "", ""
+    return (sealed.nonce, "", "") if sealed.head is None else (sealed.nonce, sealed.head.seq, sealed.head.hash)
 
 
 def _remembered(done: DoneRequest | None) -> tuple[Argument, ...]:

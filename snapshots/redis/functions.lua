@@ -20,7 +20,8 @@
 --   handovers          hash    number -> MessagePack of {slots, players, loser, epoch, seq, gainer, epoch, seq}
 --   shard:<id>         hash    epoch nonce owner address log seq hash previous
 --                              fenced retired release; former_log former_seq former_hash: what the claim sealed;
---                              told: 1 if the claim was told again (told_again.lua)
+--                              told: 1 if the claim was told again (told_again.lua);
+--                              granted: leave of its owner to go on without the store
 --   log:<id>           stream  <seq>-0 -> p payload, q previous hash, h hash
 --   logmeta:<id>       hash    shard epoch checkpoint trimmed; last: once it is not the shard's newest log any more
 --   player:<id>        hash    av as aw, bv bs bw: version, state, window of two generations; due: of the newest;
@@ -130,7 +131,16 @@ local function lease_holder(owner, address, previous)
   return previous
 end
 
--- shard, owner, nonce, genesis -> epoch, log, previous, the log that it seals, and where that stands: seq, hash
+-- Whose owner may have gone on without the store, passes on only to who has sealed its file, with nothing in it that the
+-- log has not. sealed: nonce of the owner, seq and hash of the file's end, '' if nothing was written there.
+local function held_by_file(id, sealed_nonce, seq, hash)
+  local now = fields(shard_key(id), 'granted', 'nonce', 'seq', 'hash')
+  if now[1] == '' or (sealed_nonce == now[2] and (seq == '' or (seq == now[3] and hash == now[4]))) then return nil end
+  return redis.error_reply('FALLBACK shard ' .. id .. ' may have gone on without the store')
+end
+
+-- shard, owner, nonce, genesis, sealed: nonce, seq, hash
+-- -> epoch, log, previous, the log that it seals, and where that stands: seq, hash
 local function claim(_, args)
   local id, owner, nonce, genesis = args[1], args[2], args[3], args[4]
   local key = shard_key(id)
@@ -139,6 +149,8 @@ local function claim(_, args)
     local former = fields(key, 'former_log', 'former_seq', 'former_hash')
     return {now[1], now[3], now[6], former[1], former[2], former[3]}
   end
+  local held = held_by_file(id, args[5], args[6], args[7])
+  if held then return held end
   local epoch = string.format('%.0f', (tonumber(now[1]) or 0) + 1)
   local log = id .. '-' .. epoch
   local previous = lease_holder(now[4], now[5], now[6])
@@ -146,7 +158,7 @@ local function claim(_, args)
     redis.call('HSET', meta_key(now[3]), 'last', now[7])
   end
   redis.call('HSET', key, 'epoch', epoch, 'nonce', nonce, 'owner', owner, 'address', '', 'log', log, 'seq', '0',
-    'hash', genesis, 'previous', previous, 'fenced', '', 'retired', '', 'release', '', 'told', '',
+    'hash', genesis, 'previous', previous, 'fenced', '', 'retired', '', 'release', '', 'told', '', 'granted', '',
     'former_log', now[3], 'former_seq', now[7], 'former_hash', now[8])
   redis.call('HSET', meta_key(log), 'shard', id, 'epoch', epoch, 'checkpoint', '0', 'trimmed', '0')
   redis.call('SADD', SHARDS, id)
@@ -193,7 +205,23 @@ local function retire(_, args)
   local previous = ''
   if now[3] == '' then previous = now[4] end
   redis.call('HSET', key, 'nonce', '', 'owner', '', 'address', '', 'fenced', '', 'previous', previous,
-    'retired', args[3])
+    'retired', args[3], 'granted', '')
+  return 1
+end
+
+-- shard, epoch, nonce, log, term, grant
+local function grant_fallback(_, args)
+  local refusal = not_held(args[1], args[2], args[3], args[4]) or not_term(args[5])
+  if refusal then return refusal end
+  redis.call('HSET', shard_key(args[1]), 'granted', args[6])
+  return 1
+end
+
+-- shard, epoch, nonce, log
+local function give_up_fallback(_, args)
+  local refusal = not_held(args[1], args[2], args[3], args[4])
+  if refusal then return refusal end
+  redis.call('HSET', shard_key(args[1]), 'granted', '')
   return 1
 end
 
@@ -467,15 +495,15 @@ local function assign(_, args)
   return 1
 end
 
--- term, shard -> the owner fenced
+-- term, shard, sealed: nonce, seq, hash -> the owner fenced
 local function fence(_, args)
-  local refusal = not_term(args[1])
+  local refusal = not_term(args[1]) or held_by_file(args[2], args[3], args[4], args[5])
   if refusal then return refusal end
   local key = shard_key(args[2])
   local now = fields(key, 'nonce', 'owner', 'address', 'previous', 'fenced', 'epoch')
   if now[1] == '' then return now[5] end
   redis.call('HSET', key, 'epoch', string.format('%.0f', tonumber(now[6]) + 1), 'nonce', '', 'fenced', now[2],
-    'owner', '', 'address', '', 'previous', lease_holder(now[2], now[3], now[4]))
+    'owner', '', 'address', '', 'previous', lease_holder(now[2], now[3], now[4]), 'granted', '')
   return now[2]
 end
 
@@ -498,12 +526,12 @@ local function unfinished_logs() return described(LOGS, 0, {}) end
 
 local function journal_logs() return described(FINISHED, 1, described(LOGS, 0, {})) end
 
--- -> term, slots, dedicated, {shard, epoch, owner, address, log} of each shard, supervisor, catalog, clock
+-- -> term, slots, dedicated, {shard, epoch, owner, address, log, grant} of each shard, supervisor, catalog, clock
 local function routing()
   local shards = {}
   for i, id in ipairs(redis.call('SMEMBERS', SHARDS)) do
-    local now = fields(shard_key(id), 'epoch', 'owner', 'address', 'log')
-    shards[i] = {id, now[1], now[2], now[3], now[4]}
+    local now = fields(shard_key(id), 'epoch', 'owner', 'address', 'log', 'granted')
+    shards[i] = {id, now[1], now[2], now[3], now[4], now[5]}
   end
   local now = fields(CONTROL, 'term', 'supervisor', 'catalog', 'clock')
   return {now[1], redis.call('HGETALL', SLOTS), redis.call('HGETALL', DEDICATED), shards, now[2], now[3], now[4]}
@@ -519,6 +547,8 @@ register('serve', serve, WRITES)
 register('heartbeat', heartbeat, READS)
 register('standing', standing, READS)
 register('retire', retire, WRITES)
+register('grant_fallback', grant_fallback, WRITES)
+register('give_up_fallback', give_up_fallback, WRITES)
 register('append', append, WRITES)
 register('checkpoint', checkpoint, WRITES)
 register('put_snapshots', put_snapshots, WRITES)

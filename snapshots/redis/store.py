@@ -15,12 +15,14 @@ from snapshots.contract import (
     NO_TALLIES,
     Address,
     Claim,
+    FallbackGrant,
     Incarnation,
     LogHead,
     LogInfo,
     LogRecord,
     Owner,
     Place,
+    Sealed,
     SnapshotRecord,
     StoredPage,
     StoredPlayer,
@@ -29,7 +31,7 @@ from snapshots.contract import (
 )
 from snapshots.errors import StoreUnavailable
 from snapshots.redis.connection import LIBRARY, PREFIX, answer
-from snapshots.redis.control import RedisControl
+from snapshots.redis.control import RedisControl, sealed_arguments
 from snapshots.redis.control_log import RedisControlLog
 from snapshots.redis.limits import RedisLimits
 from snapshots.redis.link import Argument, RedisLink
@@ -47,12 +49,11 @@ _TALLIES = f"{PREFIX}tallies"
 class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders, RedisToldAgain):
     """See `snapshots.contract.Store`. `url`: redis://, rediss://, unix:// or redis+sentinel:// (`endpoint`)."""
 
-    async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
+    async def claim(self, shard_id: str, owner: Owner, nonce: str, sealed: Sealed | None = None) -> Claim:
         """See Store. ValueError if the shard id or the nonce can't be one."""
         checked_claim(shard_id, nonce)
-        epoch, log_id, previous, former, seq, digest = await self._call(
-            "claim", shard_id, packed(owner), nonce, GENESIS
-        )
+        arguments = (shard_id, packed(owner), nonce, GENESIS, *sealed_arguments(sealed))
+        epoch, log_id, previous, former, seq, digest = await self._call("claim", *arguments)
         head = LogHead(int(seq or 0), digest or GENESIS)
         inc = Incarnation(shard_id, int(epoch), nonce, log_id.decode())
         return Claim(inc, owner_of(previous), former.decode(), head)
@@ -68,6 +69,14 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders, Redis
     async def retire(self, inc: Incarnation) -> None:
         """See Store."""
         await self._call("retire", *token(inc))
+
+    async def grant_fallback(self, inc: Incarnation, grant: FallbackGrant) -> None:
+        """See Store. With sentinels it counts once a replica has it."""
+        await self._call("grant_fallback", *token(inc), grant.term, packed(grant))
+
+    async def give_up_fallback(self, inc: Incarnation) -> None:
+        """See Store."""
+        await self._call("give_up_fallback", *token(inc))
 
     async def append(
         self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0, tallies: Tallies = NO_TALLIES

@@ -20,6 +20,7 @@ from snapshots.contract import (
     Claim,
     ControlSpan,
     DoneRequest,
+    FallbackGrant,
     Handover,
     HeldReservation,
     Incarnation,
@@ -31,6 +32,7 @@ from snapshots.contract import (
     Position,
     Reader,
     Routing,
+    Sealed,
     SnapshotRecord,
     Standing,
     StoredPage,
@@ -39,7 +41,7 @@ from snapshots.contract import (
     Tallies,
     TermLease,
 )
-from snapshots.errors import StoreUnavailable
+from snapshots.errors import StoreUnavailable, StoreUnsuitable
 from snapshots.rows import checked_claim, checked_control, checked_proposal, checked_trim
 from snapshots.sqlite import control as sqlite_control
 from snapshots.sqlite import control_log as sqlite_control_log
@@ -114,8 +116,8 @@ class SqliteStore(NeverLoses):
         """See Store. The room is that of the folder's disk (`snapshots.sqlite.disk`)."""
         return await self._on_files(lambda _: sqlite_disk.fill(self._folder))
 
-    async def claim(self, shard_id: str, owner: Owner, nonce: str) -> Claim:
-        """See Store. ValueError if the shard id or the nonce can't be one."""
+    async def claim(self, shard_id: str, owner: Owner, nonce: str, sealed: Sealed | None = None) -> Claim:
+        """See Store. ValueError if the shard id or the nonce can't be one. There are no fallback files to seal."""
         checked_claim(shard_id, nonce)
         worker = self._worker(0)
         return await worker.submit(sqlite_control.claim, worker.files, shard_id, owner, nonce)
@@ -132,6 +134,13 @@ class SqliteStore(NeverLoses):
     async def retire(self, inc: Incarnation) -> None:
         """See Store."""
         await self._on_shard(sqlite_shard.retire, inc)
+
+    async def grant_fallback(self, inc: Incarnation, grant: FallbackGrant) -> None:
+        """See Store. Always StoreUnsuitable."""
+        raise StoreUnsuitable("The SQLite store lies on this host's own disk: there is nothing to fall back to.")
+
+    async def give_up_fallback(self, inc: Incarnation) -> None:
+        """See Store. There never is a grant."""
 
     async def append(
         self, inc: Incarnation, head: LogHead, payload: bytes, catalog_number: int = 0, tallies: Tallies = NO_TALLIES
@@ -289,7 +298,7 @@ class SqliteStore(NeverLoses):
         """See Store."""
         await self._on_files(sqlite_control.assign, term, dict(slots), dict(dedicated))
 
-    async def fence(self, term: int, shard_id: str) -> Owner | None:
+    async def fence(self, term: int, shard_id: str, sealed: Sealed | None = None) -> Owner | None:
         """See Store. A shard nobody ever claimed has no owner to fence: None."""
         return await self._on_files(sqlite_control.fence, term, shard_id)
 

@@ -1,0 +1,101 @@
+"""Taking a shard whose last incarnation may have gone on without the store (rule 16).
+
+Its file is sealed, so that it writes nothing more, whether it lives or not. Then what is in the file and not in the
+store's log is appended there, in its order, as the incarnation itself would have done. Only then may the shard be
+claimed: the store checks that its log stands where the file ends.
+"""
+
+import logging
+from pathlib import Path
+
+from snapshots.contract import FallbackGrant, Incarnation, LogHead, Sealed, Store
+from snapshots.errors import Corrupt, FallbackHeld, Fenced
+from snapshots.fallback.log import FallbackLog
+
+log = logging.getLogger("croupier.fallback")
+
+READ_AT_ONCE = 256
+
+
+class TakenFile:
+    """A sealed file whose records are in the store. `sealed` is what a claim or fence shows.
+
+    Afterwards exactly one of `done` and `keep` is to be called.
+    """
+
+    def __init__(self, file: FallbackLog, sealed: Sealed, drained: int) -> None:
+        self.sealed, self.drained = sealed, drained
+        self._file = file
+
+    async def done(self) -> None:
+        """The shard is claimed or fenced: nobody needs the file any more."""
+        await self._file.remove()
+
+    async def keep(self) -> None:
+        """It is not: the next one begins with the same file."""
+        await self._file.close()
+
+
+async def take_file(store: Store, shard_id: str, path: Path | None = None) -> TakenFile | None:
+    """Seals the file of the shard's last incarnation and appends what is in it to the store's log.
+
+    None if nothing was granted. `path`: where the file was brought to, if not where the grant says. Raises
+    FallbackHeld, with a sentence for the operator, if the file is not here or does not fit the store's log; may be
+    repeated if it raises StoreUnavailable.
+    """
+    row = (await store.routing()).shards.get(shard_id)
+    if row is None or row.fallback is None:
+        return None
+    file = await _opened(shard_id, row.fallback, path)
+    try:
+        inc, base, end, count = await file.seal()
+        if inc.nonce != row.fallback.nonce:
+            raise FallbackHeld(f"{file.path} is of another incarnation than the one that holds shard {shard_id}")
+        if not count:
+            return TakenFile(file, Sealed(inc.nonce), 0)
+        drained = await _drain(store, file, inc, base, end)
+    except BaseException:
+        await file.close()
+        raise
+    return TakenFile(file, Sealed(inc.nonce, end), drained)
+
+
+async def _opened(shard_id: str, grant: FallbackGrant, path: Path | None) -> FallbackLog:
+    try:
+        return await FallbackLog.open(path or Path(grant.path))
+    except FallbackHeld:
+        raise FallbackHeld(
+            f"shard {shard_id} may have gone on without the store, in {grant.path} on host {grant.host}, and that file "
+            f"is not here: start a node of Croupier there, or give it up with `croupier recover {shard_id} "
+            "--accept-loss`"
+        ) from None
+
+
+async def _drain(store: Store, file: FallbackLog, inc: Incarnation, base: LogHead, end: LogHead) -> int:
+    """Appends the records that the store's log has not; answers how many.
+
+    They were decided under the catalog that was in force then. Nobody has decided anything for these players since, so
+    they are appended under the number in force now.
+    """
+    at = (await store.standing(inc)).head
+    await store.follow_lineage()
+    drained = 0
+    try:
+        if not base.seq <= at.seq <= end.seq:
+            raise Fenced(f"the log stands at {at.seq}")
+        catalog = (await store.routing()).catalog
+        number = 0 if catalog is None else catalog.number
+        while records := await file.read(at.seq, READ_AT_ONCE):
+            for record in records:
+                at = await store.append(inc, record.before, record.payload, number, record.tallies)
+                drained += 1
+        if at != end:
+            raise Fenced(f"record {at.seq} of the log is another one")
+    except (Fenced, Corrupt) as problem:
+        raise FallbackHeld(
+            f"shard {inc.shard_id}: {file.path} continues {inc.log_id} from record {base.seq} to {end.seq}, and can't "
+            f"be appended ({problem}): `croupier recover {inc.shard_id} --accept-loss` gives it up"
+        ) from problem
+    if drained:
+        log.warning("shard %s: %d records of its fallback file were appended to %s", inc.shard_id, drained, inc.log_id)
+    return drained
