@@ -7,6 +7,7 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     RAY_worker_niceness=0 \
     RAY_USAGE_STATS_ENABLED=0 \
+    RAY_task_events_report_interval_ms=0 \
     RAY_AUTH_MODE=token
 
 RUN useradd --create-home --uid 10001 croupier && mkdir -p /var/lib/croupier && chown croupier /var/lib/croupier

@@ -102,6 +102,8 @@ class ShardMetrics(Collector):
             "archive_breaker_state": 0,
         }
 
+        self.owing_snapshots: Callable[[], int] = int
+        """How many players have entries that no snapshot covers twice; asked when the metrics are."""
         self.switched_off: dict[str, int] = dict.fromkeys(SCOPES, 0)
         """How many kill-switches this shard decides by, by what they stop."""
 
@@ -133,6 +135,8 @@ class ShardMetrics(Collector):
         )
         for name, level in self.gauges.items():
             yield GaugeMetricFamily(name, name.replace("_", " "), value=level)
+        owing = "Players with entries that both their snapshots don't cover yet: what a successor reads of the journal"
+        yield GaugeMetricFamily("shard_players_owing_snapshots", owing, value=self.owing_snapshots())
         off = GaugeMetricFamily("switched_off", "What operators have switched off, by kind", labels=("kind",))
         for scope, number in self.switched_off.items():
             off.add_metric((scope,), number)

@@ -88,6 +88,10 @@ class ShardContext:
         """The current fencing token; its epoch grows with slot moves."""
         return self.committer.inc
 
+    def owing_snapshots(self) -> int:
+        """How many players have entries that both their snapshots don't cover yet. May be called by another thread."""
+        return len({*list(self.residents.dirty), *self.tails.players()})
+
     def at_work(self) -> bool:
         """Whether work that nobody asked for may be begun."""
         return not self.paused and not self.draining and not self.ended

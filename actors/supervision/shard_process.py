@@ -147,6 +147,7 @@ class ShardProcess:
         self._scheduler = Scheduler(context, self._snapshotter, shard.facts, arrive, shard.turn.run_due)
         self._due_sweep = DueSweep(context, self._snapshotter, self._scheduler, arrive)
         self._switches = SwitchWatch(context)
+        self.metrics.owing_snapshots = context.owing_snapshots
         self._moves = SlotMoves(context, self._snapshotter, shard.facts, arrive)
 
     def _start_background(self) -> None:

@@ -71,13 +71,13 @@ class Curves:
         )
 
     def recovery(self) -> None:
-        """One kill for each number of events."""
-        rows = list[found.Recovery]()
-        for events in self._options.events:
-            self.say(f"a shard is killed after {events:,} events")
+        """Some kills for each number of events."""
+        options, rows = self._options, list[found.Recovery]()
+        for events in options.events:
+            self.say(f"a shard is killed {options.kills} times, after {events:,} events each")
             with tempfile.TemporaryDirectory(prefix="croupier-scale-") as folder:
-                rows.append(recovery.measure(Place(Path(folder)), self._options.recovery_players, events))
-            self.say(f"all answered after {rows[-1].all_s:.2f} s")
+                place = Place(Path(folder))
+                rows.append(recovery.measure(place, options.recovery_players, events, options.kills, self.say))
         self._scale.recovery = rows
 
 
@@ -88,7 +88,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--resident", type=int, default=100_000, help="how many of them play")
     parser.add_argument("--players", type=int, default=10_000, help="for layouts and memory")
     parser.add_argument("--recovery-players", type=int, default=50_000, help="in memory when the shard is killed")
-    parser.add_argument("--events", nargs="+", type=int, default=[1_000, 5_000, 20_000, 50_000])
+    parser.add_argument("--events", nargs="+", type=int, default=[20_000], help="since the last snapshot, at a kill")
+    parser.add_argument("--kills", type=int, default=10, help="for each number of events")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=page.FILE.parent, help="where page and chart are written")

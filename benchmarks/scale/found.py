@@ -1,5 +1,6 @@
 """What the scale curves found, as it is kept in `scale.json`."""
 
+import statistics
 from pathlib import Path
 from typing import Final
 
@@ -36,19 +37,33 @@ class Memory(msgspec.Struct):
     busy_kb: float
 
 
-class Recovery(msgspec.Struct):
-    """A shard was killed with `resident` players in memory and `events` spins since its last snapshot round.
+class Kill(msgspec.Struct):
+    """Seconds from the kill until the first and the last of those who asked was answered, and the shard's own figure
+    from claiming to serving. Afterwards all balances were right.
+    """
 
-    Seconds from the kill until the first and the last of `asked` players was answered, and the shard's own figure from
-    claiming to serving. Afterwards all balances were right.
+    first_s: float
+    all_s: float
+    claim_to_serve_s: float
+
+
+class Recovery(msgspec.Struct):
+    """A shard was killed, again and again, with `resident` players in memory and `events` spins since its last
+    snapshot round; `asked` players asked at once.
     """
 
     resident: int
     events: int
     asked: int
-    first_s: float
-    all_s: float
-    claim_to_serve_s: float
+    kills: list[Kill]
+
+    def median(self, name: str) -> float:
+        """Of the kills, by the name of a field of `Kill`."""
+        return statistics.median(getattr(kill, name) for kill in self.kills)
+
+    def longest(self, name: str) -> float:
+        """Of the kills, by the name of a field of `Kill`."""
+        return max(getattr(kill, name) for kill in self.kills)
 
 
 class Network(msgspec.Struct):

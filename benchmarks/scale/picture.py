@@ -60,9 +60,12 @@ def _layouts(axes: Axes, found: Scale) -> None:
 
 
 def _recovery(axes: Axes, found: Scale) -> None:
-    events = [one.events for one in found.recovery]
-    axes.plot(events, [one.all_s for one in found.recovery], "o-", color=OURS, label="all answered")
-    axes.plot(events, [one.claim_to_serve_s for one in found.recovery], "o--", color=INK, label="claim to serve")
-    if events:
+    """The kills in the order of how long they took, so that median and longest can be read off."""
+    for one in found.recovery:
+        number = range(1, len(one.kills) + 1)
+        label = f"after {one.events:,} events: " if len(found.recovery) > 1 else ""
+        axes.plot(number, sorted(kill.all_s for kill in one.kills), "o-", color=OURS, label=f"{label}all answered")
+        axes.plot(number, sorted(kill.first_s for kill in one.kills), "o--", color=INK, label=f"{label}first answer")
+    if found.recovery:
         axes.legend(frameon=False, fontsize=8)
-    _title(axes, "seconds after a shard is killed", "events since the last snapshot")
+    _title(axes, "seconds after a shard is killed", "kills, quickest first")

@@ -1,7 +1,8 @@
 """How long players wait when a shard is killed, against how much was played since its last snapshot round.
 
 The kill is SIGKILL. From then on a sample of the players, spread over all of them, asks for a spin each and repeats it
-with the same key until it is answered; at the end every balance must be right.
+with the same key until it is answered; then every balance must be right. Each of several kills begins from the same
+state: all players in memory, all of them in snapshots, then the events.
 """
 
 import json
@@ -10,58 +11,76 @@ import signal
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from benchmarks import client, servers, shard_metrics
 from benchmarks.flood import send_all
 from benchmarks.http_socket import HttpSocket, connected, readable
 from benchmarks.load import LoadFailed
-from benchmarks.scale.found import Recovery
+from benchmarks.scale.found import Kill, Recovery
 from benchmarks.scale.place import Place
 from benchmarks.signed import BET, GAME, player, request
 
 ASKED_MAX: Final = 1_000
-QUIET_S: Final = 32
-"""A whole snapshot interval without a snapshot: nobody owes one any more."""
-QUIET_TIMEOUT_S: Final = 600
+SETTLED_TIMEOUT_S: Final = 600
+LOOK_S: Final = 0.2
+TRIES: Final = 5
+"""How often the events are played anew because a snapshot round fell into them."""
 PATIENCE_S: Final = 60
 WRITTEN: Final = "shard_snapshots_written_total"
+OWING: Final = "shard_players_owing_snapshots"
+RESIDENTS: Final = "shard_resident_players"
 RECOVERED_S: Final = "shard_recovery_seconds_sum"
 RETRY_S: Final = 0.01
 
+Say = Callable[[str], None]
 
-def measure(place: Place, players: int, events: int) -> Recovery:
-    """One kill, on a Redis of its own, with the callers' proof off. Raises what the parts raise, LoadFailed."""
+
+def measure(place: Place, players: int, events: int, kills: int, say: Say) -> Recovery:
+    """On a Redis of its own, with the callers' proof off. Raises what the parts raise, LoadFailed."""
+    found = list[Kill]()
     with (
         servers.redis(place.folder, f"recovery-{events}", "everysec") as store,
         place.croupier(store, "--shards 1 --auth open") as running,
     ):
         client.prepare(running.url, place.keys.platform, players)
-        _wait_for_quiet(running.url)
-        before = shard_metrics.scrape(running.url)[WRITTEN]
-        deque(send_all(running.url, (_spin(place, number, players) for number in range(events))), maxlen=0)
-        if shard_metrics.scrape(running.url)[WRITTEN] != before:
-            raise LoadFailed(f"a snapshot round fell into the {events} spins: they took too long")
-        first_s, all_s = _kill_and_ask(place, running.url, players)
-        claimed_s = shard_metrics.scrape(running.url)[RECOVERED_S]
-        _check(place, running.url, players)
-    return Recovery(players, events, min(players, ASKED_MAX), round(first_s, 3), round(all_s, 3), round(claimed_s, 3))
+        for number in range(kills):
+            _play_unsnapshotted(place, running.url, players, events, number)
+            found.append(_kill_and_ask(place, running.url, players, number))
+            _check(place, running.url, players)  # loads everybody
+            say(f"kill {number + 1}: all answered after {found[-1].all_s:.2f} s")
+    return Recovery(players, events, min(players, ASKED_MAX), found)
 
 
-def _wait_for_quiet(url: str) -> None:
-    deadline = time.monotonic() + QUIET_TIMEOUT_S
-    written, since = -1.0, time.monotonic()
-    while time.monotonic() - since < QUIET_S:
-        if time.monotonic() > deadline:
-            raise LoadFailed(f"snapshots go on for more than {QUIET_TIMEOUT_S} s")
-        time.sleep(0.5)
-        now = shard_metrics.scrape(url)[WRITTEN]
-        if now != written:
-            written, since = now, time.monotonic()
+def _play_unsnapshotted(place: Place, url: str, players: int, events: int, number: int) -> None:
+    """So many spins right behind a snapshot round that left nobody owing, none of them covered by another round."""
+    for attempt in range(TRIES):
+        written = _settle(place, url, players, f"{number}-{attempt}")
+        spins = (_spin(place, event, players, f"e{number}-{attempt}-") for event in range(events))
+        deque(send_all(url, spins), maxlen=0)
+        if shard_metrics.scrape(url)[WRITTEN] == written:
+            return
+    raise LoadFailed(f"a snapshot round fell into the {events} spins, {TRIES} times: they took too long")
 
 
-def _spin(place: Place, number: int, players: int, prefix: str = "e") -> bytes:
+def _settle(place: Place, url: str, players: int, name: str) -> float:
+    """Waits for the end of the round after which nobody owes a snapshot: the next one is a whole interval away.
+
+    Answers how many snapshots were written by then. If nobody owes one already, somebody plays: only so its end shows.
+    """
+    deadline = time.monotonic() + SETTLED_TIMEOUT_S
+    if shard_metrics.scrape(url)[OWING] == 0:
+        deque(send_all(url, [_spin(place, 0, players, f"s{name}-")]), maxlen=0)
+    while time.monotonic() < deadline:
+        metrics = shard_metrics.scrape(url)
+        if metrics[OWING] == 0 and metrics[RESIDENTS] >= players:
+            return metrics[WRITTEN]
+        time.sleep(LOOK_S)
+    raise LoadFailed(f"not all players were in memory and in snapshots after {SETTLED_TIMEOUT_S} s")
+
+
+def _spin(place: Place, number: int, players: int, prefix: str) -> bytes:
     target = f"/spin?player_id={player(number % players)}&game_id={GAME}&mode=real&bet={BET}&win={BET}"
     return request(place.keys.game, "POST", target, f"{prefix}{number}")
 
@@ -73,15 +92,17 @@ def _shard_pid(url: str) -> int:
     return pid
 
 
-def _kill_and_ask(place: Place, url: str, players: int) -> tuple[float, float]:
-    """Seconds from the kill to the first and to the last answer."""
+def _kill_and_ask(place: Place, url: str, players: int, number: int) -> Kill:
+    """Seconds from the kill to the first and to the last answer, and what the successor says of itself."""
     step = max(1, players // ASKED_MAX)
-    asked = iter([_spin(place, number, players, "p") for number in range(0, step * min(players, ASKED_MAX), step)])
+    those = range(0, step * min(players, ASKED_MAX), step)
+    asked = iter([_spin(place, who, players, f"p{number}-") for who in those])
     pid = _shard_pid(url)
     with connected(url, place.connections) as sockets:
         os.kill(pid, signal.SIGKILL)
         answered = ask_until_answered(sockets, asked, time.perf_counter())
-    return min(answered), max(answered)
+    claimed_s = shard_metrics.scrape(url)[RECOVERED_S]
+    return Kill(round(min(answered), 3), round(max(answered), 3), round(claimed_s, 3))
 
 
 def ask_until_answered(sockets: list[HttpSocket], left: Iterator[bytes], killed: float) -> list[float]:

@@ -120,18 +120,22 @@ SHARDS = Row(
     (
         Panel(
             "Players in memory", "Each shard keeps players who play, and lets go of those who don't.",
-            (Query("sum by (shard) (shard_resident_players)", "{{shard}}"),), "none", stacked=True,
+            (Query("sum by (shard) (shard_resident_players)", "{{shard}}"),), "none", stacked=True, width=6,
         ),
         Panel(
             "Players loaded and let go", "Per second, over all shards.",
             (
                 Query(per_second("shard_players_loaded_total"), "loaded"),
                 Query(per_second("shard_players_passivated_total"), "let go"),
-            ), "ops",
+            ), "ops", width=6,
+        ),
+        Panel(
+            "Players owing snapshots", "Whose entries their snapshots don't cover yet: a successor reads these.",
+            (Query("sum by (shard) (shard_players_owing_snapshots)", "{{shard}}"),), "none", width=6,
         ),
         Panel(
             "Epochs", "An epoch is one life of a shard: a step is a take-over.",
-            (Query("max by (shard) (shard_epoch)", "{{shard}}"),), "none",
+            (Query("max by (shard) (shard_epoch)", "{{shard}}"),), "none", width=6,
         ),
         Panel(
             "Time to recover", "From claiming a shard to serving it; mean of the processes that run now.",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.scale import found
-from benchmarks.scale.found import Layout, Network, Recovery, Registered, Scale
+from benchmarks.scale.found import Kill, Layout, Network, Recovery, Registered, Scale
 from benchmarks.scale.page import page
 from benchmarks.scale.picture import draw
 from benchmarks.scale.sizing import needs
@@ -23,7 +23,7 @@ def scale() -> Scale:
             Registered(1_000_000, 100_000, 400.0, 8_000, 2.7, COST, 2_000),
         ],
         layouts=[Layout(1, 1, 9_000, COST), Layout(2, 1, 8_000, COST | {"shard": 54.5})],
-        recovery=[Recovery(50_000, 20_000, 1_000, 0.3, 0.9, 0.1)],
+        recovery=[Recovery(50_000, 20_000, 1_000, [Kill(0.3, 0.9, 0.1), Kill(0.4, 1.5, 0.1), Kill(0.2, 0.7, 0.2)])],
         network=Network(1_250, 400),
     )
 
@@ -41,7 +41,7 @@ def test_the_page_tells_changes_against_the_first_of_each_table() -> None:
     text = page(scale())
     assert "| 1,000,000 | 100,000 | 8,000 | 2.70 | -10% | 70 | 42 | 10 | 3 | 125 | 2,000 | 400 |" in text
     assert "| 2 | 1 | 8,000 | 70 | 54 | 10 | 3 | 138 | +10% |" in text
-    assert "| 20,000 | 50,000 | 0.10 | 0.30 | 0.90 | 1,000 |" in text
+    assert "| 20,000 | 50,000 | 3 | 0.10 | 0.20 | 0.30 | 0.40 | 0.90 | 1.50 | 1,000 |" in text
     assert "| 1,000,000 | 100 | 60 | 20 | 180 | 10.0 | 400.0 |" in text
 
 

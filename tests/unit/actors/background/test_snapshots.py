@@ -7,12 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from engine.commands import Deposit
 from snapshots.codec import decode_snapshot
 from snapshots.contract import Position
 from tests.support.deposits import FORMAT_1
-from tests.support.shard_harness import LOOK, Desk, desk, snapshotter_of, spin, start_shard, table_for
+from tests.support.shard_harness import LOOK, Desk, TestShard, desk, snapshotter_of, spin, start_shard, table_for
 
 
 async def versions(table: Desk, player_id: str) -> list[int]:
@@ -59,6 +60,29 @@ async def test_rule_08_without_new_entries_both_generations_catch_up(tmp_path: P
         assert await versions(table, "alice") == [2, 2]
         assert len(table.store.named("put_snapshots")) == 2, "then nothing is owed any more"
         assert table.shard.context.residents.dirty == {}
+
+
+async def test_players_owe_snapshots_until_both_cover_them_and_a_successor_begins_with_those_of_the_dead(
+    tmp_path: Path,
+) -> None:
+    def owing(process: TestShard) -> float | None:
+        registry = CollectorRegistry()
+        registry.register(process.metrics)
+        return registry.get_sample_value("shard_players_owing_snapshots")
+
+    async with table_for(tmp_path, "s0"):
+        async with start_shard(tmp_path) as first:
+            assert owing(first) == 0
+            for name in ("alice", "bob"):
+                await first.asking.seat(name)
+            assert owing(first) == 2
+        async with start_shard(tmp_path) as second:
+            assert second._snapshotter is not None
+            assert owing(second) == 2, "both are in the tails, and nobody is in memory"
+            for _ in range(2):
+                await second._snapshotter._adopt_tails()
+                await second._snapshotter.round()
+            assert owing(second) == 0
 
 
 async def test_rule_08_a_player_who_moved_on_while_being_written_still_owes_both_generations(tmp_path: Path) -> None:
