@@ -59,11 +59,14 @@ class Recovery(msgspec.Struct):
 
     def median(self, name: str) -> float:
         """Of the kills, by the name of a field of `Kill`."""
-        return statistics.median(getattr(kill, name) for kill in self.kills)
+        return statistics.median(self._all(name))
 
     def longest(self, name: str) -> float:
         """Of the kills, by the name of a field of `Kill`."""
-        return max(getattr(kill, name) for kill in self.kills)
+        return max(self._all(name))
+
+    def _all(self, name: str) -> list[float]:
+        return [getattr(kill, name) for kill in self.kills]
 
 
 class Network(msgspec.Struct):
