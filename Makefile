@@ -1,6 +1,6 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-long test-valkey check dashboards simulate planted fuzz load up bench bench-scale clean
+.PHONY: help demo test test-quick test-long test-valkey check dashboards simulate planted fuzz load chaos up bench bench-scale clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown, or have each process compile all anew.
@@ -60,6 +60,10 @@ fuzz: ## Sends 10 000 odd requests to a real server by its OpenAPI document; wri
 load: ## Plays with locust for a minute against a server of its own: make load ARGS="--load-shape spike"; see docs/load-tests.md
 	@./scripts/setup.sh python redis load
 	$(CLEAN_ENV) $(PY)/python -m tests.load $(ARGS)
+
+chaos: ## Kills, stops, cuts off and fills up every part under load for ten minutes; writes docs/chaos.md; needs root
+	@./scripts/setup.sh python redis
+	$(CLEAN_ENV) $(PY)/python -m tests.chaos $(ARGS)
 
 up: ## Starts a server on this machine; settings from CROUPIER_… in the environment
 	@./scripts/setup.sh python
