@@ -21,6 +21,8 @@ from tests.support.croupier_up import CLUSTER_SECRET, Api, environment, keys_fil
 SLOTS: Final = 256
 PORT: Final = 8080
 SHARDS_FEW, SHARDS_MANY = 2, 4
+SPARES: Final = 2
+"""As docs/operations.md recommends where several shards may die at once."""
 SPOOL_MEGABYTES: Final = 64
 READY_S, STOP_S = 180, 120
 TOKEN_VALID_S: Final = 86_400
@@ -74,7 +76,16 @@ class House:
         keys = str(keys_file(folder))
         common = ["--store", self.stores.url, "--catalog", str(SHIPPED_CATALOG), "--auth", "hmac", "--keys", keys]
         common += ["--integrations", str(self._integrations())]
-        up = ["up", *common, "--shards", str(SHARDS_FEW), "--shard-host", self.shards_host.address]
+        up = [
+            "up",
+            *common,
+            "--shards",
+            str(SHARDS_FEW),
+            "--spares",
+            str(SPARES),
+            "--shard-host",
+            self.shards_host.address,
+        ]
         self.up = Program(self.shards_host, up, folder / "up.log", apart=False)
         self.gateways = [
             Program(Host(f"gateway-{n}", 30 + n), ["gateway", *common], folder / f"gateway-{n}.log", apart=True)
@@ -140,7 +151,7 @@ class House:
     def is_manned(self) -> bool:
         """Whether supervisor, reader and a spare are there again."""
         counts = [len(self.pids(f"ray::{title}")) for title in ("Supervisor", "Reader", "PlayerShard")]
-        return counts[:2] == [1, 1] and counts[2] > len(self.shards())
+        return counts[:2] == [1, 1] and counts[2] >= len(self.shards()) + SPARES
 
     # --- changing
 

@@ -12,6 +12,7 @@ from tests.chaos.stores import TookTooLong, wait_until
 from tests.load.settings import SHIPPED_CATALOG
 
 TRIES: Final = 20
+ENDED_S: Final = 180.0
 PAUSE_S: Final = 1.0
 
 
@@ -35,7 +36,7 @@ def restart_rolling_and_kill_shard(house: House, luck: Random) -> str:
     _ran(house, "rolling-restart", "--no-wait")
     name, shard = luck.choice(sorted(house.shards().items()))
     send(SIGKILL, shard["pid"])
-    wait_until("the restart has ended", lambda: house.operation().get("state") in ("done", "failed"))
+    wait_until("the restart has ended", lambda: house.operation().get("state") in ("done", "failed"), ENDED_S)
     return f"{name}; the restart ended as {house.operation()['state']}"
 
 
