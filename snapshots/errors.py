@@ -22,6 +22,9 @@ StoreError
     └── VersionGap      entries of a player are missing between snapshot and tail
 """
 
+from collections.abc import Callable
+from functools import partial
+
 
 class StoreError(Exception):
     """Base of all failures of durability."""
@@ -45,6 +48,10 @@ class StoreRefused(StoreUnavailable):
     def __init__(self, text: str, reason: str, *, proved: bool, passes: bool = False) -> None:
         super().__init__(text)
         self.reason, self.proved, self.passes = reason, proved, passes
+
+    def __reduce__(self) -> tuple[Callable[..., "StoreRefused"], tuple[str, str]]:
+        """It is raised in one process and read in another one."""
+        return partial(StoreRefused, proved=self.proved, passes=self.passes), (str(self), self.reason)
 
 
 class LineageChanged(StoreUnavailable):

@@ -38,6 +38,7 @@ class StoreFill:
         """Asks once. Bets stop at `fill_stop_percent`, and go on below `fill_resume_percent`. Raises StoreError."""
         fill = await self._context.store.fill()
         if fill is None:
+            self._context.metrics.gauges["store_fill_ratio"] = 0
             self._context.allow_bets()
             return
         self._context.metrics.gauges["store_fill_ratio"] = round(fill, 4)

@@ -1,4 +1,4 @@
-"""A shard whose store refuses to write: it waits until the store writes again, and makes room for a successor then."""
+"""A shard whose store refuses to write: it waits until the store writes again, and says so then."""
 
 import asyncio
 import logging
@@ -20,8 +20,10 @@ class Suspension:
     def __init__(self, context: ShardContext, address: Address) -> None:
         self._context, self._address = context, address
 
-    async def run(self) -> None:
-        """Repeats a small write. Once it is carried out, or refused for good, a successor may begin."""
+    async def writes_again(self) -> bool:
+        """Repeats a small write; True once it is carried out. If it is refused for good, another process has the shard,
+        or will have it: False, and the shard leaves.
+        """
         while True:
             await asyncio.sleep(WRITE_AGAIN_S)
             try:
@@ -30,14 +32,13 @@ class Suspension:
                 log.debug("the store still does not write: %s", failure)
             except Fenced as refusal:
                 self._context.leave(str(refusal))
-                return
+                return False
             except Exception:  # to stay would be for good: nobody else ends this process, which answers its probes
                 log.exception("a suspended shard can't tell whether the store writes; its successor will find out")
                 self._context.leave("the trial raised")
-                return
+                return False
             else:
-                self._context.leave("the store writes again")
-                return
+                return True
 
     async def _write(self) -> None:
         """What the store acknowledged and lost comes first (rule 15): only this process has it."""

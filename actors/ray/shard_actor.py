@@ -18,7 +18,6 @@ from actors.host.processes import this_process
 from actors.ray.deployment import Deployment, encode, node_address, node_id
 from actors.supervision.ports import Identity
 from actors.supervision.shard_process import ShardProcess
-from snapshots.contract import Incarnation
 
 EXIT_FENCED = 3
 
@@ -35,7 +34,6 @@ class PlayerShard:
         logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         self._thread = LoopThread("shard")
         self._process = self._thread.call(_prepared(config, self._end))
-        self._incarnation: Incarnation | None = None
         self._retired = threading.Event()
         rarely_collect_garbage()
 
@@ -44,16 +42,13 @@ class PlayerShard:
         self._thread.loop.call_later(0.2, os._exit, EXIT_FENCED)
 
     def identity(self) -> bytes:
-        return encode(Identity(this_process(), self._incarnation, node_id()))
+        return encode(Identity(this_process(), self._process.incarnation, node_id()))
 
     def activate(self, shard_id: str) -> bytes:
-        self._incarnation = self._thread.call(self._process.activate(shard_id))
-        return encode(self._incarnation)
+        return encode(self._thread.call(self._process.activate(shard_id)))
 
     def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> bytes:
-        released = self._thread.call(self._process.release(term, slots, dedicated, gainer))
-        self._incarnation = released.incarnation
-        return encode(released)
+        return encode(self._thread.call(self._process.release(term, slots, dedicated, gainer)))
 
     def gain(self) -> None:
         self._thread.call(self._process.gain())

@@ -82,6 +82,7 @@ class ShardContext:
         self._ends: list[Callable[[], None]] = []
         self._on_end = on_end
         metrics.gauges["shard_epoch"] = inc.epoch
+        metrics.gauges["shard_bets_stopped"] = 0
 
     @property
     def inc(self) -> Incarnation:
@@ -190,7 +191,7 @@ class ShardContext:
         self._ends.append(part)
 
     def at_suspension(self, act: Callable[[], None]) -> None:
-        """`act` is called once the shard is suspended: it sees to it that `leave` is called some day."""
+        """`act` is called once the shard is suspended: it sees to it that the shard has a successor some day."""
         self._on_suspension = act
 
     def end(self, reason: str) -> None:
@@ -201,7 +202,7 @@ class ShardContext:
         self._on_end(reason)
 
     def suspend(self, reason: str, answer: Raw) -> None:
-        """The store refuses to write: discards memory, gives everybody who waits the answer, and stays until `leave`.
+        """The store refuses to write: discards memory, gives everybody who waits the answer, and stays.
 
         What was decided and not written is gone with the memory. Nothing more is decided: the successor reads the log.
         """

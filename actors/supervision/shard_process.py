@@ -1,7 +1,8 @@
 """One shard process from birth to end: claim, recover, serve, heartbeat, move, drain.
 
-Plain asyncio, no Ray: `actors.ray` runs it inside a Ray actor, tests run it as it is. A process serves one
-incarnation in its life; before `activate` it is a warm spare.
+Plain asyncio, no Ray: `actors.ray` runs it inside a Ray actor, tests run it as it is. Before `activate` a process is a
+warm spare. It serves one incarnation in its life; only if its store refused to write for a while, it claims the same
+shard anew once the store writes again (decision 0036).
 """
 
 import asyncio
@@ -14,7 +15,6 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from actors.background.due_sweep import DueSweep
 from actors.background.due_work import Scheduler
-from actors.background.slot_counts import players_by_slot
 from actors.background.slot_moves import SlotMoves
 from actors.background.snapshotter import Snapshotter
 from actors.background.store_fill import StoreFill
@@ -29,21 +29,10 @@ from actors.shard.ownership import Ownership
 from actors.shard.shard import Shard
 from actors.stored_catalogs import read_catalog
 from actors.supervision.ports import Released
-from actors.wire.cluster_requests import CountSlots, SlotCounts
+from actors.supervision.shard_controls import carry_out
 from actors.wire.connection import Connection
 from actors.wire.controls import Controls
-from actors.wire.frames import (
-    AbandonCatalog,
-    ControlAnswer,
-    ControlBody,
-    Done,
-    Failed,
-    FinishCatalog,
-    PrepareCatalog,
-    RequestFrame,
-    SetClock,
-    ShardStatus,
-)
+from actors.wire.frames import ControlAnswer, ControlBody, Failed, RequestFrame, ShardStatus
 from actors.wire.listening import Listener
 from actors.wire.socket_folder import remove_leftovers
 from engine.catalog import Catalog
@@ -68,6 +57,9 @@ class ShardProcess:
         self.store = open_store(settings.store_url)
         self.metrics = ShardMetrics()
         self.shard: Shard | None = None
+        """The one that answers what comes. While the process begins anew, that is still the one that has ended."""
+        self._made: Shard | None = None
+        """The newest: the same, or the one that is about to answer."""
         self._on_end = on_end
         self._snapshotter: Snapshotter | None = None
         self._scheduler: Scheduler | None = None
@@ -94,8 +86,20 @@ class ShardProcess:
 
     # --- activation
 
+    @property
+    def incarnation(self) -> Incarnation | None:
+        """The current one; None while this is a spare."""
+        return None if self.shard is None else self.shard.context.inc
+
     async def activate(self, shard_id: str) -> Incarnation:
         """Becomes the shard: raises its epoch, waits until the former owner can't answer any more, recovers, serves."""
+        try:
+            return await self._activate(shard_id)
+        except BaseException:
+            self._listener.close()
+            raise
+
+    async def _activate(self, shard_id: str) -> Incarnation:
         began = time.perf_counter()
         lineage = await self.store.watch_lineage()
         claim = await self.store.claim(shard_id, this_process(), secrets.token_hex(8))
@@ -124,12 +128,12 @@ class ShardProcess:
         try:
             await self._heartbeat()
             await self._switches.look()
-            self._address = await self._listen(claim.incarnation)
+            self._address = self._address or await self._listen(claim.incarnation)
+            self.shard = self._made
             await self.store.serve(claim.incarnation, self._address)
             await self._keep_up()  # a catalog may have been put in force before this shard could be told
         except BaseException:
             context.committer.end("the shard could not start")
-            self._listener.close()
             raise
         self._start_background()
         self.metrics.recovery.observe(time.perf_counter() - began)
@@ -138,7 +142,7 @@ class ShardProcess:
 
     def _put_together(self, context: ShardContext) -> None:
         """Makes the shard, and what works beside it."""
-        shard = self.shard = Shard(context)
+        shard = self._made = Shard(context)
         context.at_end(self._cancel_tasks)
         context.at_suspension(self._stay_suspended)
         shard.controlled = Controls(self._control)
@@ -152,14 +156,14 @@ class ShardProcess:
 
     def _start_background(self) -> None:
         assert self._snapshotter is not None and self._scheduler is not None and self._due_sweep is not None
-        assert self.shard is not None and self._switches is not None
+        assert self._made is not None and self._switches is not None
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._heartbeats(), name="heartbeats"),
             loop.create_task(self._snapshotter.run(), name="snapshots"),
             loop.create_task(self._scheduler.run(), name="due work"),
             loop.create_task(self._due_sweep.run(), name="index of due work"),
-            loop.create_task(StoreFill(self.shard.context).run(), name="room of the store"),
+            loop.create_task(StoreFill(self._made.context).run(), name="room of the store"),
             loop.create_task(self._switches.run(), name="kill-switches"),
         ]
 
@@ -172,38 +176,24 @@ class ShardProcess:
 
     async def _control(self, body: ControlBody) -> ControlAnswer:
         """Answers what a supervisor or gateway asks of the process itself."""
-        shard, scheduler, due_sweep = self.shard, self._scheduler, self._due_sweep
-        assert shard is not None and scheduler is not None and due_sweep is not None
-        if isinstance(body, ShardStatus):
-            return shard.report()
-        if shard.context.ended:
-            return Failed("the store refuses to write")
-        if isinstance(body, CountSlots):
-            return SlotCounts(await players_by_slot(shard.context))
-        if isinstance(body, PrepareCatalog):
-            await shard.swap.prepare(body.number, body.version, body.due_since_ms)
-        elif isinstance(body, FinishCatalog):
-            shard.swap.finish(body.number, body.version)
-        elif isinstance(body, AbandonCatalog):
-            shard.swap.abandon()
-        elif isinstance(body, SetClock):
-            shard.context.advance_clock(body.offset_ms)
-            await shard.swap.until_over()
-            await due_sweep.catch_up()
-            await scheduler.catch_up()
-            await shard.context.committer.until_idle()
-        else:
-            return Failed("a shard does not know this request")
-        return Done()
+        assert self._made is not None and self._scheduler is not None and self._due_sweep is not None
+        if self.shard is not self._made and not isinstance(body, ShardStatus):
+            return Failed("the shard begins anew")
+        return await carry_out(body, self._made, self._scheduler, self._due_sweep)
 
     async def _read_tails(self, inc: Incarnation, ownership: Ownership) -> TailIndex:
         logs = [info for info in await self.store.unfinished_logs() if info.sealed and info.log_id != inc.log_id]
         return await read_tails(self.store, logs, ownership.owns)
 
     async def _outlive(self, claim: Claim, claimed_at_s: float) -> None:
-        """Waits out the former owner's lease, unless its death is proved (rule 5)."""
-        until = claimed_at_s + self.settings.lease_ms / 1000
-        while claim.previous is not None and not is_gone(claim.previous) and boottime_s() < until:
+        """Waits out the former owner's lease, unless its death is proved (rule 5).
+
+        If this process was the owner itself, the incarnation that it had has ended, and answers nothing.
+        """
+        until, previous = claimed_at_s + self.settings.lease_ms / 1000, claim.previous
+        if previous is None or (previous == this_process() and self.shard is not None):
+            return
+        while not is_gone(previous) and boottime_s() < until:
             await asyncio.sleep(0.02)
 
     async def _listen(self, inc: Incarnation) -> Address:
@@ -217,18 +207,18 @@ class ShardProcess:
 
     async def _keep_up(self) -> None:
         """Follows the catalog and the sandbox clock that the store names, in case nobody has told this shard."""
-        assert self.shard is not None
+        assert self._made is not None
         routing = await self.store.routing()
-        self.shard.context.advance_clock(routing.clock_offset_ms)
-        await self.shard.swap.keep_up(routing.catalog)
+        self._made.context.advance_clock(routing.clock_offset_ms)
+        await self._made.swap.keep_up(routing.catalog)
 
     async def _heartbeats(self) -> None:
         beats = 0
         while True:
             await asyncio.sleep(self.settings.heartbeat_ms / 1000)
             beats += 1
-            assert self.shard is not None
-            context = self.shard.context
+            assert self._made is not None
+            context = self._made.context
             inc = context.inc
             try:
                 await self._heartbeat()
@@ -247,8 +237,8 @@ class ShardProcess:
 
     async def _heartbeat(self) -> None:
         """Renews the lease and compares clocks (rules 5 and 13)."""
-        assert self.shard is not None
-        context = self.shard.context
+        assert self._made is not None
+        context = self._made.context
         sent_at, sent_ms = boottime_s(), now_ms()
         try:
             store_ms = await self.store.heartbeat(context.inc)
@@ -258,11 +248,31 @@ class ShardProcess:
         context.committer.renewed(sent_at)
         context.compare_clocks(max(sent_ms - store_ms, store_ms - now_ms(), 0))
 
+    # --- a store that refuses
+
     def _stay_suspended(self) -> None:
         """Only the status is told from now on, until the store writes again."""
-        assert self.shard is not None and self._address is not None
-        waiting = Suspension(self.shard.context, self._address).run()
+        waiting = self._until_the_store_writes()
         self._tasks.append(asyncio.get_running_loop().create_task(waiting, name="until the store writes"))
+
+    async def _until_the_store_writes(self) -> None:
+        """Claims the shard anew once the store writes; leaves it to another process if that is not possible."""
+        assert self.shard is not None and self._address is not None
+        ended, context = self.shard, self.shard.context
+        waiting = Suspension(context, self._address)
+        while await waiting.writes_again():
+            try:
+                await self._activate(context.inc.shard_id)
+            except StoreUnavailable as failure:
+                log.warning("the store wrote, but the shard can't begin anew yet: %s", failure)
+                self.shard = ended
+            except Exception:
+                log.exception("the shard can't begin anew in this process")
+                context.leave("it can't begin anew")
+                return
+            else:
+                self.metrics.gauges["shard_suspended"] = 0
+                return
 
     # --- moves
 
@@ -275,10 +285,10 @@ class ShardProcess:
 
     async def gain(self) -> None:
         """Takes over the slots and players that the table gives to this shard by now."""
-        assert self.shard is not None
+        assert self._made is not None
         async with self._moving:  # a table that was read before this shard's release must not be adopted after it
-            self.shard.context.trust_table()
-            self.shard.context.ownership.adopt(await self.store.routing())
+            self._made.context.trust_table()
+            self._made.context.ownership.adopt(await self.store.routing())
 
     # --- the end
 
@@ -302,8 +312,8 @@ class ShardProcess:
         log.info("shard %s drained", context.inc.shard_id)
 
     def _ended_by(self, reason: str) -> None:
-        if self.shard is not None:
-            self.shard.context.end(reason)
+        if self._made is not None:
+            self._made.context.end(reason)
 
     def _ended(self, reason: str) -> None:
         self._cancel_tasks()

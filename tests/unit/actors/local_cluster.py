@@ -20,7 +20,6 @@ class LocalShard(TestShard):
         self.gone = asyncio.Event()
         self.stopped = self.mute = False
         self.refuses: str | None = None
-        self.incarnation: Incarnation | None = None
         self.killed = False
         self.node = ""
         self._on_end = lambda reason: self.gone.set()
@@ -43,10 +42,9 @@ class LocalShard(TestShard):
             raise ActivationFailed(self.refuses)
         await self.prepare()
         try:
-            self.incarnation = await super().activate(shard_id)
+            return await super().activate(shard_id)
         except StoreError as failure:
             raise ActivationFailed(str(failure)) from failure
-        return self.incarnation
 
     async def dead(self) -> None:
         await self.gone.wait()

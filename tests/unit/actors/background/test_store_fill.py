@@ -105,3 +105,11 @@ async def test_refusing_bets_of_strangers_fills_no_memory(tmp_path: Path) -> Non
         await Room(table).becomes(0.9)
         await table.ask("nobody", "one", spin())
         assert table.resident == set()
+
+
+async def test_a_store_that_has_no_limit_any_more_is_not_shown_as_full(tmp_path: Path) -> None:
+    async with desk(tmp_path) as table:
+        room = Room(table)
+        await room.becomes(0.99)
+        await room.becomes(None)
+        assert table.shard.context.metrics.gauges["store_fill_ratio"] == 0 and not stopped(table)

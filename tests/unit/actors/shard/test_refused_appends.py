@@ -5,13 +5,27 @@ Rule 3. What is refused is not silence: only a refusal proves that nothing was w
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from actors.outcome import Answered, Unavailable
+from actors.wire.frames import Request, RequestFrame
 from snapshots.errors import StoreRefused
-from tests.support.shard_harness import LOOK, OWNER, Desk, desk, eventually, spin, start_shard, table_for
+from tests.support.shard_harness import (
+    LOOK,
+    OWNER,
+    Desk,
+    Sink,
+    TestShard,
+    desk,
+    eventually,
+    spin,
+    start_shard,
+    table_for,
+)
 
 FULL = StoreRefused("Redis: OOM command not allowed", "oom", proved=True)
 LOADING = StoreRefused("Redis: LOADING Redis is loading", "loading", proved=True, passes=True)
@@ -123,24 +137,93 @@ async def test_failures_are_counted_by_reason_and_logged_once_per_change(
     ]
 
 
-async def test_a_suspended_shard_answers_its_supervisor_and_leaves_when_the_store_writes_again(tmp_path: Path) -> None:
-    async with table_for(tmp_path, "s0"), start_shard(tmp_path, journal_refused_ms=1) as process:
-        asking = process.asking
-        await asking.seat("alice")
+@asynccontextmanager
+async def suspended(folder: Path) -> AsyncIterator[TestShard]:
+    """A shard that has given up: alice has 1 000, and her spin `k1` was not written."""
+    async with table_for(folder, "s0"), start_shard(folder, journal_refused_ms=1) as process:
+        await process.asking.seat("alice")
         for call in ("append", "serve"):
             process.faults.refusing[call] = FULL
-        assert code(await asking.ask("alice", "k1", spin())) == "journal_unavailable"
+        assert code(await process.asking.ask("alice", "k1", spin())) == "journal_unavailable"
+        yield process
+
+
+async def begun_anew(process: TestShard) -> None:
+    before = process.incarnation
+    process.faults.refusing.clear()
+    await eventually(lambda: process.incarnation != before)
+    await eventually(lambda: process.metrics.gauges["shard_suspended"] == 0)
+
+
+async def test_a_suspended_shard_answers_its_supervisor_and_begins_anew_when_the_store_writes_again(
+    tmp_path: Path,
+) -> None:
+    async with suspended(tmp_path) as process:
         tried = len(process.faults.named("serve"))
         await eventually(lambda: len(process.faults.named("serve")) > tried)
-        assert asking.shard.report().shard_id == "s0" and process.ended == []
+        assert process.asking.shard.report().shard_id == "s0" and process.ended == []
         assert process.metrics.gauges["shard_suspended"] == 1
-        process.faults.refusing.clear()
-        await eventually(lambda: process.ended)
-        assert process.ended == ["the store writes again"]
-    async with start_shard(tmp_path) as successor:
-        assert (await successor.asking.look("alice")).balance.real == 1_000
-        repeated = await successor.asking.ask("alice", "k1", spin())
+        began = asyncio.get_running_loop().time()
+        await begun_anew(process)
+        assert asyncio.get_running_loop().time() - began < 1.2, "it waits for no lease of its own"
+        assert process.incarnation is not None and process.incarnation.epoch == 2 and process.ended == []
+        assert (await process.asking.look("alice")).balance.real == 1_000
+        repeated = await process.asking.ask("alice", "k1", spin())
         assert isinstance(repeated, Answered) and not repeated.replayed and repeated.answer.balance.real == 990
+
+
+async def test_a_shard_that_begins_anew_lives_on_as_any_other(tmp_path: Path) -> None:
+    """Its heartbeats, snapshots and slot moves run; a second refusal is met like the first; it can be drained."""
+    async with suspended(tmp_path) as process:
+        await begun_anew(process)
+        for call in ("append", "serve"):
+            process.faults.refusing[call] = FULL
+        assert code(await process.asking.ask("alice", "k2", spin())) == "journal_unavailable"
+        assert process.metrics.gauges["shard_suspended"] == 1
+        await begun_anew(process)
+        beats = len(process.faults.named("heartbeat"))
+        await eventually(lambda: len(process.faults.named("heartbeat")) > beats + 2)
+        assert (await process.asking.ask("alice", "k2", spin())).answer.balance.real == 990
+        await process.drain()
+        assert process.ended == []
+    async with start_shard(tmp_path) as successor:
+        assert (await successor.asking.look("alice")).balance.real == 990
+
+
+@pytest.mark.parametrize("call", ["claim", "routing", "heartbeat"])
+async def test_a_store_that_refuses_again_while_the_shard_begins_anew_ends_in_no_silence(
+    tmp_path: Path, call: str
+) -> None:
+    """Before the claim it goes on waiting; after it, a spare begins, which nothing of this process hinders."""
+    async with suspended(tmp_path) as process:
+        process.faults.refusing = {call: FULL}
+        tried = len(process.faults.named(call))
+        await eventually(lambda: len(process.faults.named(call)) > tried)
+        assert code(await process.asking.ask("alice", "k2", spin())) == "journal_unavailable"
+        process.faults.refusing.clear()
+        await eventually(lambda: process.ended or process.metrics.gauges["shard_suspended"] == 0)
+        assert bool(process.ended) == (call != "claim")
+
+
+async def test_while_a_shard_begins_anew_who_comes_is_told_and_nothing_else_is_carried_out(tmp_path: Path) -> None:
+    async with suspended(tmp_path) as process:
+        gate = process.faults.hold("unfinished_logs")
+        process.faults.refusing.clear()
+        await gate.reached.wait()
+        sink = Sink()
+        told = sink.expect(1)
+        process._handle(sink, RequestFrame(1, [Request(1, "alice", "gs:k3", spin())]))  # type: ignore[arg-type]
+        assert code(await told) == "journal_unavailable"
+        gate.open()
+        await eventually(lambda: process.metrics.gauges["shard_suspended"] == 0)
+
+
+async def test_a_shard_that_is_drained_while_it_begins_anew_ends(tmp_path: Path) -> None:
+    async with suspended(tmp_path) as process:
+        gate = process.faults.hold("unfinished_logs")
+        process.faults.refusing.clear()
+        await gate.reached.wait()
+        await asyncio.wait_for(process.drain(), 10)
 
 
 async def test_a_suspended_shard_that_was_replaced_leaves(tmp_path: Path) -> None:

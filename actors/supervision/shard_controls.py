@@ -1,0 +1,43 @@
+"""What a shard does when a supervisor or a gateway asks it for something that is of no player."""
+
+from actors.background.due_sweep import DueSweep
+from actors.background.due_work import Scheduler
+from actors.background.slot_counts import players_by_slot
+from actors.shard.shard import Shard
+from actors.wire.cluster_requests import CountSlots, SlotCounts
+from actors.wire.frames import (
+    AbandonCatalog,
+    ControlAnswer,
+    ControlBody,
+    Done,
+    Failed,
+    FinishCatalog,
+    PrepareCatalog,
+    SetClock,
+    ShardStatus,
+)
+
+
+async def carry_out(body: ControlBody, shard: Shard, scheduler: Scheduler, due_sweep: DueSweep) -> ControlAnswer:
+    """The answer, once it is done. A shard whose store refuses to write tells its status and does nothing else."""
+    if isinstance(body, ShardStatus):
+        return shard.report()
+    if shard.context.ended:
+        return Failed("the store refuses to write")
+    if isinstance(body, CountSlots):
+        return SlotCounts(await players_by_slot(shard.context))
+    if isinstance(body, PrepareCatalog):
+        await shard.swap.prepare(body.number, body.version, body.due_since_ms)
+    elif isinstance(body, FinishCatalog):
+        shard.swap.finish(body.number, body.version)
+    elif isinstance(body, AbandonCatalog):
+        shard.swap.abandon()
+    elif isinstance(body, SetClock):
+        shard.context.advance_clock(body.offset_ms)
+        await shard.swap.until_over()
+        await due_sweep.catch_up()
+        await scheduler.catch_up()
+        await shard.context.committer.until_idle()
+    else:
+        return Failed("a shard does not know this request")
+    return Done()
