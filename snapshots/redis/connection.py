@@ -219,9 +219,15 @@ class RedisConnection:
             await answer(_load_library(self._redis))
             return StoreUnavailable(f"Redis: {text}")
         refusal = unavailable(text)
-        if isinstance(refusal, StoreRefused) and refusal.reason in _OF_A_REPLICA:
+        if isinstance(refusal, StoreRefused) and self._may_be_replaced(refusal.reason):
             await self._hang_up()
         return refusal
+
+    def _may_be_replaced(self, reason: str) -> bool:
+        """Whether another server may be the master. A former master that nobody follows any more takes itself for it,
+        until the sentinels get round to telling it: they name the new one some ten seconds earlier.
+        """
+        return reason in _OF_A_REPLICA or (reason == "noreplicas" and self._endpoint.sentinels is not None)
 
     async def _hang_up(self) -> None:
         """A server that is no master may be one again with another history: the next call connects anew, and asks."""

@@ -3,12 +3,15 @@
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.chaos.disks import Disk
 from tests.chaos.hosts import Host
@@ -20,7 +23,7 @@ DOWN_AFTER_MS: Final = 2_500
 MASTER_LAG_S: Final = 2
 """So long a master writes without hearing of a replica; docs/failover.md: below `DOWN_AFTER_MS`."""
 DISK_MEGABYTES: Final = 512
-ANSWER_S: Final = 2
+ANSWER_S: Final = 1.0
 PATIENCE_S: Final = 60
 
 
@@ -90,9 +93,19 @@ class RedisHost:
         """What the sentinel answers, or None if it does not."""
         return self._ask(SENTINEL_PORT, lambda client: client.execute_command("SENTINEL", *command))
 
+    def named_master(self) -> str | None:
+        """The address that this sentinel names, or None if it does not answer."""
+        answer = self.sentinel("GET-MASTER-ADDR-BY-NAME", NAME)
+        return None if answer is None else _text(answer[0])
+
     def _ask(self, port: int, question: Callable[["redis.Redis"], Any]) -> Any:
-        times: dict[str, Any] = {"socket_timeout": ANSWER_S, "socket_connect_timeout": ANSWER_S}
-        with suppress(redis.RedisError), redis.Redis(host=self.host.address, port=port, **times) as client:
+        once = Retry(NoBackoff(), 0)
+        with (
+            suppress(redis.RedisError),
+            redis.Redis(
+                self.host.address, port, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S, retry=once
+            ) as client,
+        ):
             return question(client)
         return None
 
@@ -123,7 +136,8 @@ class Stores:
         found: list[RedisHost] = []
 
         def named() -> bool:
-            found[:] = [one for one in self.all if self._votes(one) * 2 > len(self.all)]
+            votes = Counter(address for one in self.all if (address := one.named_master()) is not None)
+            found[:] = [one for one in self.all if votes[one.host.address] * 2 > len(self.all)]
             return bool(found)
 
         wait_until("a majority of sentinels names a master", named)
@@ -149,10 +163,6 @@ class Stores:
         info = self.master().info() or {}
         followed = [value for name, value in info.items() if name.startswith("slave") and isinstance(value, dict)]
         return info.get("role") == "master" and sum(one["state"] == "online" for one in followed) == SERVERS - 1
-
-    def _votes(self, candidate: RedisHost) -> int:
-        answers = [one.sentinel("GET-MASTER-ADDR-BY-NAME", NAME) for one in self.all]
-        return sum(answer is not None and _text(answer[0]) == candidate.host.address for answer in answers)
 
 
 def _is_calm(state: dict[str, str]) -> bool:

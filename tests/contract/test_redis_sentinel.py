@@ -171,6 +171,40 @@ async def test_appends_and_calls_go_to_the_master_and_follow_it(pair: tuple[Redi
     server.close()
 
 
+async def test_a_master_that_nobody_follows_is_left_for_the_one_that_the_sentinels_name(
+    pair: tuple[RedisServer, RedisServer],
+) -> None:
+    """As in a planned failover: the old master is told seconds later that it is none any more."""
+    first, second = pair
+    with redis.Redis.from_url(first.url) as old:
+        old.config_set("min-replicas-max-lag", 1)
+    ports = [named(first.port)]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4_096):
+            writer.write(ports[-1])
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    store = RedisStore(f"redis+sentinel://127.0.0.1:{server.sockets[0].getsockname()[1]}/house")
+    await store.open()
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
+    head = await store.append(inc, LogHead(), b"one")
+    with redis.Redis.from_url(second.url) as new:
+        new.replicaof("NO", "ONE")
+    ports.append(named(second.port))
+    with redis.Redis.from_url(first.url) as old:
+        while old.info("replication")["connected_slaves"]:
+            await asyncio.sleep(0.01)
+    with pytest.raises(StoreUnavailable, match="NOREPLICAS"):
+        await store.append(inc, head, b"two")
+    assert await store.append(inc, head, b"two")
+    with redis.Redis.from_url(second.url) as new, redis.Redis.from_url(first.url) as old:
+        assert (new.xlen(f"croupier:log:{inc.log_id}"), old.xlen(f"croupier:log:{inc.log_id}")) == (2, 1)
+    await store.close()
+    server.close()
+
+
 async def test_a_server_that_is_named_but_is_no_master_is_not_written_to(
     pair: tuple[RedisServer, RedisServer],
 ) -> None:
