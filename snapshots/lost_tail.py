@@ -70,6 +70,9 @@ class LostTail(Protocol):
     ) -> Sequence[str]:
         """Takes back those of the slots and players that the table gives to others; answers to whom it gave them.
 
+        Shards that have told again since the claim what they gave to this one are named, too: either way, the store had
+        lost that these players came.
+
         `known` are the epochs of shards as they were when the incarnation read the table last. A shard gives slots
         away by raising its epoch; so one whose epoch is lower does not serve them, unless it was claimed in this
         history. `Fenced`, and nothing is taken, if any of them belongs to a shard that may serve it.

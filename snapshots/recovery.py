@@ -11,7 +11,7 @@ from engine.player import replay
 from engine.state import Player
 from engine.transition import Transition
 from snapshots.codec import KeyedEntry, decode_batch, decode_entry, decode_snapshot, owners
-from snapshots.contract import DAY_MS, GENESIS, LogInfo, LogRecord, Position, SnapshotRecord, Store, next_hash
+from snapshots.contract import DAY_MS, GENESIS, Handover, LogInfo, LogRecord, Position, SnapshotRecord, Store, next_hash
 from snapshots.errors import CorruptLog, CorruptSnapshot, VersionGap
 
 PAGE_RECORDS = 256
@@ -72,7 +72,28 @@ class TailIndex:
         return len(self._entries)
 
 
-async def read_tails(store: Store, logs: Iterable[LogInfo], wanted: Callable[[str], bool]) -> TailIndex:
+class ReadsLogs(Protocol):
+    """Whatever reads records of logs: a store, for example."""
+
+    async def read_log(self, log_id: str, after_seq: int, limit: int) -> Sequence[LogRecord]:
+        """See `Store.read_log`."""
+
+
+def came_from(shard_id: str, handovers: Iterable[Handover], logs: Iterable[LogInfo]) -> set[str]:
+    """Live logs with entries of players who came to the shard, as long as a checkpoint does not cover them.
+
+    These players were snapshotted when they left. But a store that lost its tail may have lost that (rule 15), and what
+    it was told again is in the log of the shard that they left.
+    """
+    left: dict[str, int] = {}
+    for handover in handovers:
+        if handover.gainer == shard_id:
+            log_id = f"{handover.loser}-{handover.left.epoch}"
+            left[log_id] = max(handover.left.seq, left.get(log_id, 0))
+    return {info.log_id for info in logs if not info.sealed and info.checkpoint_seq < left.get(info.log_id, 0)}
+
+
+async def read_tails(store: ReadsLogs, logs: Iterable[LogInfo], wanted: Callable[[str], bool]) -> TailIndex:
     """Indexes what follows each log's checkpoint, for the players `wanted`.
 
     A damaged entry stops only its player. If a record is missing, or can't be read at all, CorruptLog names the log and
@@ -85,7 +106,7 @@ async def read_tails(store: Store, logs: Iterable[LogInfo], wanted: Callable[[st
     return index
 
 
-async def read_player(store: Store, log_id: str, player_id: str, after_seq: int = 0) -> list[KeyedEntry]:
+async def read_player(store: ReadsLogs, log_id: str, player_id: str, after_seq: int = 0) -> list[KeyedEntry]:
     """One player's entries in one log, live or sealed. Raises CorruptLog if any may be damaged.
 
     An intact record that has the player's id nowhere in its bytes is not decoded: that is most of the work.
@@ -247,7 +268,7 @@ def _suspects(entries: Sequence[KeyedEntry]) -> dict[str, str]:
     return suspects or {entry.player_id: f"entry {entry.player_id!r}: the record fails its hash" for entry in entries}
 
 
-async def _verified(store: Store, log_id: str, after_seq: int) -> AsyncIterator[tuple[LogRecord, bool]]:
+async def _verified(store: ReadsLogs, log_id: str, after_seq: int) -> AsyncIterator[tuple[LogRecord, bool]]:
     """Records after `after_seq`, each with whether its hash holds. Raises CorruptLog if one is missing or replaced."""
     seq = after_seq
     expected = {GENESIS} if after_seq == 0 else None

@@ -12,6 +12,7 @@ from actors.shard.attempts import FailedAttempts
 from actors.shard.committer import OUTCOME_UNKNOWN
 from actors.shard.context import ShardContext
 from actors.shard.lookups import FactFinder
+from actors.shard.ownership_lost import Move
 from snapshots.codec import encode_batch
 from snapshots.contract import Incarnation
 from snapshots.errors import Fenced, LineageChanged, StoreError, StoreUnavailable
@@ -155,7 +156,7 @@ class SlotMoves:
                         self._give_up(failed, failure)
                     await asyncio.sleep(REPEAT_S)
                 else:
-                    context.raise_epoch(moved)
+                    context.gave_away(Move(context.inc, slots, dedicated, gainer, versions), moved)
                     return
 
     async def _follow(self) -> None:

@@ -100,6 +100,7 @@ class Committer:
         self.lineage = ""
         """The name of the history that the store was last compared with; empty if it can't lose anything."""
         self._ring: Ring | None = None
+        self._lineage: Lineage | None = None
         """Of a store that may lose its tail (rule 15)."""
         self._last_snapshot = ("", 0)
         """Player and version of the last snapshot that the store has confirmed."""
@@ -183,9 +184,12 @@ class Committer:
         """Held while the incarnation changes (slot moves): no append starts meanwhile."""
         return self._exclusive
 
-    def keep_ring(self, bytes_max: int, lineage: str) -> None:
-        """The store may lose what it acknowledged: the last records are kept, to be appended again (rule 15)."""
-        self._ring, self.lineage = Ring(bytes_max), lineage
+    def keep_ring(self, ring: Ring, lineage: Lineage, name: str) -> None:
+        """The store may lose what it acknowledged: the last records are kept, to be appended again (rule 15).
+
+        `name` is that of the store's history.
+        """
+        self._ring, self._lineage, self.lineage = ring, lineage, name
 
     async def follow_lineage(self) -> None:
         """Another call than an append met a server of another history. Raises Fenced if it can't go on with it."""
@@ -319,9 +323,9 @@ class Committer:
 
     async def _follow(self, in_flight: bytes | None) -> None:
         """Makes the store's log stand where this one stands. The caller holds `exclusive`, or the shard has ended."""
-        assert self._ring is not None
-        lineage = Lineage(self._store, self._ring, self._metrics)
-        self.lineage = await lineage.follow(self.inc, self.head, in_flight, self._last_snapshot)
+        assert self._lineage is not None
+        number = self.catalog_number
+        self.lineage = await self._lineage.follow(self.inc, self.head, in_flight, self._last_snapshot, number)
         self._following = False
         self._followed += 1
 

@@ -16,13 +16,16 @@ from actors.settings import ShardSettings
 from actors.shard.committer import OUTCOME_UNKNOWN, Committer
 from actors.shard.geo import GeoDatabase
 from actors.shard.lease import Lease
+from actors.shard.lineage import Lineage
 from actors.shard.ownership import Ownership
+from actors.shard.ownership_lost import Move, OwnershipLost
 from actors.shard.residents import Residents, Schedule
+from actors.shard.ring import Ring
 from engine.calendar import within_time
 from engine.catalog import Catalog
 from engine.facts import NO_FACTS, Facts
 from engine.switches import SCOPES, Switches
-from snapshots.contract import Incarnation, Store
+from snapshots.contract import Incarnation, Routing, Store
 from snapshots.recovery import TailIndex
 
 log = logging.getLogger("croupier.shard")
@@ -60,6 +63,7 @@ class ShardContext:
             on_fenced=self.end,
             on_refused=self.suspend,
         )
+        self._told: OwnershipLost | None = None
         self.clock_offset_ms = 0
         """How far the sandbox clock runs ahead of real time."""
         self.clock_ok = True
@@ -159,8 +163,23 @@ class ShardContext:
         """Takes no more commands. Final."""
         self.draining = True
 
-    def raise_epoch(self, inc: Incarnation) -> None:
-        """A slot move has raised the own epoch (rule 6)."""
+    def keep_ring(self, told: OwnershipLost, routing: Routing, lineage: str) -> None:
+        """The store may lose what it acknowledged: it is kept, to be told again (rule 15). `routing` was read last."""
+        ring = Ring(self.settings.journal_ring_bytes_max)
+        self._told = told
+        told.saw(routing)
+        self.committer.keep_ring(ring, Lineage(self.store, ring, told, self.ownership, self.metrics), lineage)
+
+    def adopt(self, routing: Routing) -> None:
+        """Takes the table over as the store has it."""
+        self.ownership.adopt(routing)
+        if self._told is not None:
+            self._told.saw(routing)
+
+    def gave_away(self, move: Move, inc: Incarnation) -> None:
+        """The store has confirmed a slot move, which has raised the own epoch (rule 6)."""
+        if self._told is not None:
+            self._told.gave_away(move)
         self.committer.inc = inc
         self.metrics.gauges["shard_epoch"] = inc.epoch
 

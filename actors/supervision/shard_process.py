@@ -26,6 +26,7 @@ from actors.metrics.shard import ShardMetrics
 from actors.settings import ShardSettings
 from actors.shard.context import ShardContext
 from actors.shard.ownership import Ownership
+from actors.shard.ownership_lost import FormerLog, OwnershipLost
 from actors.shard.shard import Shard
 from actors.stored_catalogs import read_catalog
 from actors.supervision.ports import Released
@@ -39,7 +40,7 @@ from engine.catalog import Catalog
 from snapshots.contract import Address, Claim, Incarnation, Routing
 from snapshots.errors import Fenced, LineageChanged, StoreUnavailable
 from snapshots.opening import open_store
-from snapshots.recovery import TailIndex, read_tails
+from snapshots.recovery import TailIndex, came_from, read_tails
 
 log = logging.getLogger("croupier.shard")
 
@@ -107,7 +108,8 @@ class ShardProcess:
         routing = await self.store.routing()
         ownership = Ownership(shard_id, routing)
         number, catalog = await self._catalog_in_force(routing)
-        tails = await self._read_tails(claim.incarnation, ownership)
+        former = FormerLog(self.store, claim.former_log, self.settings.journal_ring_bytes_max // 4)
+        tails = await self._read_tails(claim.incarnation, ownership, former, watched=bool(lineage))
         await self._outlive(claim, claimed_at)
         context = ShardContext(
             store=self.store,
@@ -120,7 +122,7 @@ class ShardProcess:
             on_end=self._ended,
         )
         if lineage:
-            context.committer.keep_ring(self.settings.journal_ring_bytes_max, lineage)
+            context.keep_ring(OwnershipLost(self.store, claim, this_process(), former.ring), routing, lineage)
         context.start_with(number, catalog, context.geo)
         context.advance_clock(routing.clock_offset_ms)
         self._put_together(context)
@@ -181,9 +183,13 @@ class ShardProcess:
             return Failed("the shard begins anew")
         return await carry_out(body, self._made, self._scheduler, self._due_sweep)
 
-    async def _read_tails(self, inc: Incarnation, ownership: Ownership) -> TailIndex:
-        logs = [info for info in await self.store.unfinished_logs() if info.sealed and info.log_id != inc.log_id]
-        return await read_tails(self.store, logs, ownership.owns)
+    async def _read_tails(
+        self, inc: Incarnation, ownership: Ownership, reader: FormerLog, *, watched: bool
+    ) -> TailIndex:
+        """Of sealed logs; if the store may lose its tail, of live ones, too, that players came from (`came_from`)."""
+        logs = [info for info in await self.store.unfinished_logs() if info.log_id != inc.log_id]
+        came = came_from(inc.shard_id, await self.store.handovers(), logs) if watched else set()
+        return await read_tails(reader, [info for info in logs if info.sealed or info.log_id in came], ownership.owns)
 
     async def _outlive(self, claim: Claim, claimed_at_s: float) -> None:
         """Waits out the former owner's lease, unless its death is proved (rule 5).
@@ -288,7 +294,7 @@ class ShardProcess:
         assert self._made is not None
         async with self._moving:  # a table that was read before this shard's release must not be adopted after it
             self._made.context.trust_table()
-            self._made.context.ownership.adopt(await self.store.routing())
+            self._made.context.adopt(await self.store.routing())
 
     # --- the end
 

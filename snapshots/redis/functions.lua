@@ -20,8 +20,9 @@
 --   handovers          hash    number -> MessagePack of {slots, players, loser, epoch, seq, gainer, epoch, seq}
 --   shard:<id>         hash    epoch nonce owner address log seq hash previous
 --                              fenced retired release; former_log former_seq former_hash: what the claim sealed;
---                              told: 1 if the claim was told again (told_again.lua);
---                              granted: leave of its owner to go on without the store
+--                              told: 1 if the claim was told again; regained: which shard told again that it had
+--                              given slots to this one (told_again.lua); granted: leave of its owner to go on without
+--                              the store
 --   log:<id>           stream  <seq>-0 -> p payload, q previous hash, h hash
 --   logmeta:<id>       hash    shard epoch checkpoint trimmed; last: once it is not the shard's newest log any more
 --   player:<id>        hash    av as aw, bv bs bw: version, state, window of two generations; due: of the newest;
@@ -158,8 +159,8 @@ local function claim(_, args)
     redis.call('HSET', meta_key(now[3]), 'last', now[7])
   end
   redis.call('HSET', key, 'epoch', epoch, 'nonce', nonce, 'owner', owner, 'address', '', 'log', log, 'seq', '0',
-    'hash', genesis, 'previous', previous, 'fenced', '', 'retired', '', 'release', '', 'told', '', 'granted', '',
-    'former_log', now[3], 'former_seq', now[7], 'former_hash', now[8])
+    'hash', genesis, 'previous', previous, 'fenced', '', 'retired', '', 'release', '', 'told', '', 'regained', '',
+    'granted', '', 'former_log', now[3], 'former_seq', now[7], 'former_hash', now[8])
   redis.call('HSET', meta_key(log), 'shard', id, 'epoch', epoch, 'checkpoint', '0', 'trimmed', '0')
   redis.call('SADD', SHARDS, id)
   redis.call('SADD', LOGS, log)

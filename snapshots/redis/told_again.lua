@@ -18,7 +18,7 @@ local function claim_again(_, args)
     redis.call('HSET', meta_key(now[3]), 'last', now[4])
   end
   redis.call('HSET', key, 'epoch', epoch, 'nonce', nonce, 'owner', owner, 'address', '', 'log', log, 'seq', '0',
-    'hash', args[6], 'previous', owner, 'fenced', '', 'retired', '', 'release', '', 'told', '1', 'granted', '',
+    'hash', args[6], 'previous', owner, 'fenced', '', 'retired', '', 'release', '', 'granted', '', 'told', '1', 'granted', '',
     'former_log', args[7], 'former_seq', args[8], 'former_hash', args[9])
   redis.call('HSET', meta_key(log), 'shard', id, 'epoch', epoch, 'checkpoint', '0', 'trimmed', '0')
   redis.call('SADD', SHARDS, id)
@@ -47,6 +47,7 @@ local function release_again(_, args)
     or belongs_elsewhere(DEDICATED, move[2], id, gainer)
   if refusal then return refusal end
   give_away(id, gainer, args[7], args[6], move)
+  redis.call('HSET', shard_key(gainer), 'regained', id)
   return 1
 end
 
@@ -57,12 +58,13 @@ local function may_serve(id, known)
 end
 
 -- shard, epoch, nonce, log, MessagePack of slots, of {player, slot, …}, of {shard: epoch}
--- -> the shards from which something was taken
+-- -> the shards from which something was taken, or which have told again what they gave to this one
 local function own_again(_, args)
   local id = args[1]
   local refusal = not_held(id, args[2], args[3], args[4])
   if refusal then return refusal end
   local slots, players, known = cmsgpack.unpack(args[5]), cmsgpack.unpack(args[6]), cmsgpack.unpack(args[7])
+  local told = text(redis.call('HGET', shard_key(id), 'regained'))
   local losers, moves = {}, {}
   local function taken(kind, name, owner)
     if owner == id then return nil end
@@ -91,6 +93,7 @@ local function own_again(_, args)
     for _, slot in ipairs(move[1]) do redis.call('HSET', SLOTS, slot, id) end
     for _, player in ipairs(move[2]) do redis.call('HSET', DEDICATED, player, id) end
   end
+  if told ~= '' and not moves[told] then losers[#losers + 1] = told end
   return losers
 end
 

@@ -141,6 +141,18 @@ async def test_a_lost_move_is_told_again_by_the_loser(lossy: Store, moved: tuple
     assert len(await lossy.handovers()) == 1
 
 
+async def test_a_gainer_learns_that_a_lost_move_was_told_again_and_its_successor_does_not(
+    lossy: Store, moved: tuple[Incarnation, Incarnation]
+) -> None:
+    """What the move had made durable is lost with it: whoever counts on that must know."""
+    loser, gainer = moved
+    await lossy.release_again(loser, [0, 1], ["vip"], "s1", {"alice": 7})
+    known = {"s0": loser.epoch + 1, "s1": 1}
+    assert await lossy.own_again(gainer, [0, 1], ["vip"], known) == ["s0"]
+    after = (await lossy.claim("s1", Y, "y")).incarnation
+    assert await lossy.own_again(after, [0, 1], ["vip"], known) == []
+
+
 async def test_a_lost_move_is_told_again_by_the_gainer_then_by_the_loser(
     lossy: Store, moved: tuple[Incarnation, Incarnation]
 ) -> None:

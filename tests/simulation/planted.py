@@ -19,6 +19,7 @@ from actors.shard import lease
 from actors.shard.committer import Committer
 from actors.shard.loading import Loader
 from actors.shard.lookups import FactFinder
+from actors.shard.ownership_lost import Move
 from actors.shard.turn import Turn
 from actors.supervision.shard_process import ShardProcess
 from actors.supervision.supervisor import SupervisorProcess
@@ -414,7 +415,7 @@ def time_out_undoes_a_move(patch: pytest.MonkeyPatch) -> None:
         context = self._context
         with context.transferring():
             moved = await context.store.release_slots(context.inc, term, slots, dedicated, gainer, versions)
-            context.raise_epoch(moved)
+            context.gave_away(Move(context.inc, slots, dedicated, gainer, versions), moved)
 
     patch.setattr(SlotMoves, "_transfer", transfer)
 

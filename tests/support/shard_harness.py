@@ -17,6 +17,8 @@ from actors.settings import ShardSettings
 from actors.shard import committer
 from actors.shard.context import ShardContext
 from actors.shard.ownership import Ownership
+from actors.shard.ownership_lost import OwnershipLost
+from actors.shard.ring import Ring
 from actors.shard.shard import Shard
 from actors.supervision.shard_process import ShardProcess
 from actors.wire.frames import Kind, Reply, Request, RequestFrame, ShardReport
@@ -25,7 +27,7 @@ from engine.commands import Deposit, Register, Spin
 from engine.queries import GetPlayer
 from engine.rejections import Rejection
 from engine.views import AnyReply
-from snapshots.contract import SLOTS, Owner, Store
+from snapshots.contract import SLOTS, Claim, Owner, Store
 from snapshots.opening import open_store
 from snapshots.recovery import TailIndex
 from tests.support.faulty_store import FaultyStore
@@ -173,6 +175,13 @@ async def deal(store: Any, table: Mapping[str, Sequence[int]], dedicated: Mappin
     slots = {slot: shard_id for shard_id, owned in table.items() for slot in owned}
     await store.assign(term, slots, dedicated or {})
     return term
+
+
+async def watch_history(context: ShardContext, store: FaultyStore) -> None:
+    """From now on the store is taken for one that may lose its tail, and which loses no claim, no move, no term."""
+    store.answers["own_again"] = []
+    told = OwnershipLost(context.store, Claim(context.inc, None), OWNER, Ring(0))
+    context.keep_ring(told, await context.store.routing(), "the first")
 
 
 class TestShard(ShardProcess):

@@ -29,6 +29,7 @@ from tests.support.shard_harness import (
     spin,
     start_shard,
     table_for,
+    watch_history,
 )
 
 ALICE = players_in(EVEN, 1)[0]
@@ -317,7 +318,7 @@ async def test_rule_06_a_move_that_may_have_been_carried_out_before_the_refusal_
 async def test_rule_15_a_move_that_meets_another_history_gives_back_the_tail_first(tmp_path: Path) -> None:
     async with two_shards(tmp_path) as two:
         assert two.s0.shard is not None
-        two.s0.shard.context.committer.keep_ring(1_000_000)
+        await watch_history(two.s0.shard.context, two.s0.faults)
         await two.s0.asking.seat(ALICE)
         two.s0.faults.refusing["release_slots"] = LineageChanged("another server")
         moving = asyncio.ensure_future(two.move([SLOT]))
