@@ -37,13 +37,15 @@ PREFIX = "croupier:"
 
 _OF_A_REPLICA = ("readonly", "masterdown")
 
-_CONTROL = frozenset(
+_REPLICATED = frozenset(
     (
         "claim", "grant_fallback", "release_slots", "take_term", "take_term_again", "assign", "fence", "put_catalog",
-        "commit_catalog", "advance_clock",
+        "commit_catalog", "advance_clock", "journal_logs",
     )
 )  # fmt: skip
-"""Who owns what, and what is in force. Few calls, and a master that had lost one could not be told by its shards."""
+"""Who owns what, and what is in force: few calls, and a master that had lost one could not be told by its shards. And
+how far the logs go: readers pass on what they were told, and a former master may have what no other server will have.
+"""
 
 _PARTS = ("functions.lua", "told_again.lua", "readers.lua", "due.lua", "limits.lua", "control_log.lua")
 _SOURCE = "".join(files("snapshots.redis").joinpath(name).read_text() for name in _PARTS)
@@ -168,7 +170,7 @@ class RedisConnection:
 
     async def _call(self, function: str, *arguments: Argument) -> Any:
         try:
-            if self._endpoint.replicas_of_control and function in _CONTROL:
+            if self._endpoint.replicas_of_control and function in _REPLICATED:
                 return await self._replicated(function, arguments)
             return await self._redis.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
         except ResponseError as error:
@@ -179,9 +181,9 @@ class RedisConnection:
             raise StoreUnavailable(f"Redis: {error}") from None
 
     async def _replicated(self, function: str, arguments: tuple[Argument, ...]) -> Any:
-        """A call that counts only once replicas have it: the next master must know who owns what.
+        """A call that counts only once replicas have what it wrote, or read (Redis counts up to where it then stood).
 
-        Raises StoreUnavailable if too few have it in time; the call may be repeated.
+        Raises StoreUnavailable if too few have it in time; the call may be repeated, and asks sentinels anew.
         """
         wanted, patience_ms = self._endpoint.replicas_of_control, self._call_timeout_ms // 2
         async with self._redis.pipeline(transaction=False) as pipeline:
@@ -195,6 +197,8 @@ class RedisConnection:
         if isinstance(have, Exception):
             raise have
         if have < wanted:
+            if self._endpoint.sentinels is not None:
+                await self._hang_up()
             raise StoreUnavailable(f"Redis: {have} of {wanted} replicas have it within {patience_ms} ms")
         return reply
 

@@ -1,9 +1,11 @@
 """Which server the store goes to when sentinels name it: a majority of all agrees, and the server is a master."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 
 import pytest
 import redis
@@ -224,6 +226,27 @@ async def test_readers_wait_for_replicas_even_if_every_append_is_synced(
         store = RedisStore(f"redis+sentinel://{hosts}/house")
         await store.open()
         assert await store.horizon_ms() == 2_000
+        await store.close()
+
+
+async def test_readers_are_told_of_no_record_that_only_the_master_has(pair: tuple[RedisServer, RedisServer]) -> None:
+    """The next master will not have it: whoever passed it on would have told what never happened."""
+    first, second = pair
+    async with sentinels([named(first.port)] * 3) as hosts:
+        store = RedisStore(f"redis+sentinel://{hosts}/house", call_timeout_ms=4_000)
+        await store.open()
+        inc = (await store.claim("s0", OWNER, "n")).incarnation
+        head = await store.append(inc, LogHead(), b"one")
+        assert [log.last_seq for log in await store.journal_logs()] == [1]
+        os.kill(second.pid, SIGSTOP)
+        await store.append(inc, head, b"two")
+        with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
+            await store.journal_logs()
+        os.kill(second.pid, SIGCONT)
+        with redis.Redis.from_url(second.url) as replica:
+            while replica.xlen(f"croupier:log:{inc.log_id}") < 2:
+                await asyncio.sleep(0.01)
+        assert [log.last_seq for log in await store.journal_logs()] == [2]
         await store.close()
 
 
