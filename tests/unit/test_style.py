@@ -23,6 +23,7 @@ BY_POSITION = {
     ("snapshots/redis/control.py", "self._call"): "arguments of a Redis function have no names",
     ("snapshots/redis/limits.py", "self._call"): "arguments of a Redis function have no names",
     ("snapshots/redis/store.py", "self._call"): "arguments of a Redis function have no names",
+    ("snapshots/redis/told_again.py", "self._call_met"): "arguments of a Redis function have no names",
 }
 """Where many arguments are passed by position: the file, what is called, and why."""
 DATES = {"valid_from_ms", "valid_to_ms", "expires_ms", "end_of"}

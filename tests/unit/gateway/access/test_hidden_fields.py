@@ -63,15 +63,15 @@ def reference(name: str) -> dict[str, str] | None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("name", [name for name in ROUTES if reference(name)])
-async def test_every_route_and_every_hidden_field(name: str, role: Role) -> None:
-    if ROUTES[name].roles and role not in ROUTES[name].roles:
-        return
-    async with calling(app_with(auth=RoleAuth(role))) as client:
-        response = await send(client, name)
-    assert response.status_code < 300, response.text
-    for schema, field, audience, there in hidden(reference(name), response.json()):
-        assert there == (role in audience), (schema, field)
+async def test_every_route_and_every_hidden_field(role: Role) -> None:
+    for name, route in ROUTES.items():
+        if reference(name) is None or (route.roles and role not in route.roles):
+            continue
+        async with calling(app_with(auth=RoleAuth(role))) as client:
+            response = await send(client, name)
+        assert response.status_code < 300, (name, response.text)
+        for schema, field, audience, there in hidden(reference(name), response.json()):
+            assert there == (role in audience), (name, schema, field)
 
 
 def test_what_is_hidden_from_whom() -> None:

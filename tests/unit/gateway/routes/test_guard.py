@@ -84,16 +84,15 @@ async def test_two_megabytes_change_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
-@pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "", None]
-)
-async def test_only_json_is_taken(name: str, content_type: str | None) -> None:
+async def test_only_json_is_taken(name: str) -> None:
     players = ScriptedPlayers()
-    headers = {"idempotency-key": "k1"} | ({} if content_type is None else {"content-type": content_type})
-    content = json.dumps(SAMPLES[name].json).encode()
+    method, content = name.partition(" ")[0], json.dumps(SAMPLES[name].json).encode()
     async with calling(app_with(players)) as client:
-        response = await client.request(name.partition(" ")[0], SAMPLES[name].path, content=content, headers=headers)
-    assert (response.status_code, response.json()["code"], players.asked) == (415, "unsupported_media_type", [])
+        for content_type in ("text/plain", "application/x-www-form-urlencoded", "application/jsonx", "", None):
+            headers = {"idempotency-key": "k1"} | ({} if content_type is None else {"content-type": content_type})
+            response = await client.request(method, SAMPLES[name].path, content=content, headers=headers)
+            assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type"), content_type
+    assert players.asked == []
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
@@ -104,22 +103,22 @@ async def test_json_may_have_parameters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-@pytest.mark.parametrize("key", [None, "", "a b", "\u00e9".encode(), b"\x00", "k" * 129])
-async def test_changes_need_a_key(name: str, key: Any) -> None:
+async def test_changes_need_a_key(name: str) -> None:
     players = ScriptedPlayers()
     async with calling(app_with(players)) as client:
-        response = await send(client, name, key=key)
-    assert (response.status_code, response.json()["code"]) == (400, "idempotency_key_required")
+        for key in (None, "", "a b", "\u00e9".encode(), b"\x00", "k" * 129):
+            response = await send(client, name, key=key)
+            assert (response.status_code, response.json()["code"]) == (400, "idempotency_key_required"), key
     assert players.asked == []
 
 
 @pytest.mark.parametrize("name", CHANGES)
-@pytest.mark.parametrize("key", ["!", "k" * 128, "a:b|c~"])
-async def test_any_visible_ascii_is_a_key(name: str, key: str) -> None:
-    players = ScriptedPlayers()
+async def test_any_visible_ascii_is_a_key(name: str) -> None:
+    players, keys = ScriptedPlayers(), ("!", "k" * 128, "a:b|c~")
     async with calling(app_with(players)) as client:
-        await send(client, name, key=key)
-    assert [asked.command_id for asked in players.asked] == [f"open:{key}"]
+        for key in keys:
+            await send(client, name, key=key)
+    assert [asked.command_id for asked in players.asked] == [f"open:{key}" for key in keys]
 
 
 @pytest.mark.parametrize("name", ["POST /spin", "POST /players/{player_id}/deposits"])
