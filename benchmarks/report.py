@@ -11,7 +11,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bar, chart, results
+from benchmarks import bar, results
 from benchmarks.results import OpenLoopRow, Results, Row
 
 FOREIGN_CPU_MAX: Final = 20
@@ -184,6 +184,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=results.FILE)
     found = results.read(parser.parse_args().results)
+    from benchmarks import chart  # matplotlib takes a second to load
+
     block = markdown(found, str(chart.FILE.relative_to(README.parent)))
     README.write_text(insert(README.read_text(), block))
 

@@ -13,7 +13,7 @@ from tests.support.croupier_up import croupier
 from tests.support.demo_books import CHECKS, asking, the_books_close
 
 
-@pytest.mark.long  # 10 000 spins; tests/unit/feeds/reports/test_demo_books.py reads a demo that was played before
+@pytest.mark.long  # 10 000 spins; tests/integration/feeds/shipped_reports reads a demo that was played before
 @pytest.mark.timeout(300)
 def test_the_reports_of_a_new_demo_say_what_its_books_say(tmp_path: Path) -> None:
     kept = tmp_path / "kept"

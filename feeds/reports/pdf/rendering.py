@@ -8,7 +8,6 @@ from typing import Any
 
 from feeds.paper.setting import pdf_of, pictures_of
 from feeds.reports.pdf.document import CHARTS_MAX, ROWS_MAX, Chart, Column, Document, Row
-from feeds.reports.pdf.drawing import drawn
 from feeds.reports.pdf.panels import Panel, panels
 from feeds.reports.pdf.words import GAP, clean, grouped, shown
 
@@ -45,6 +44,8 @@ def _charts(document: Document, sources: dict[str, bytes]) -> Iterator[dict[str,
             if chart.kind == "figures":
                 told["figures"] = _figures(panel)
             else:
+                from feeds.reports.pdf.drawing import drawn  # matplotlib takes a second to load: only where it draws
+
                 told["file"] = f"chart-{len(sources)}.svg"
                 sources[told["file"]] = drawn(chart.kind, panel)
             yield told

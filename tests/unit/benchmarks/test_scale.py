@@ -7,7 +7,6 @@ import pytest
 from benchmarks.scale import found
 from benchmarks.scale.found import Kill, Layout, Network, Recovery, Registered, Scale
 from benchmarks.scale.page import page
-from benchmarks.scale.picture import draw
 from benchmarks.scale.sizing import needs
 
 COST = {"gateway": 70.0, "shard": 42.0, "redis": 10.0, "ray": 3.0}
@@ -48,6 +47,8 @@ def test_the_page_tells_changes_against_the_first_of_each_table() -> None:
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
     text = page(Scale("2026-01-02", MACHINE))
     assert "##" not in text
+    from benchmarks.scale.picture import draw  # only here: matplotlib takes a second to load
+
     draw(Scale("2026-01-02", MACHINE), tmp_path / "empty.png")
     draw(scale(), tmp_path / "full.png")
     assert (tmp_path / "full.png").stat().st_size > (tmp_path / "empty.png").stat().st_size

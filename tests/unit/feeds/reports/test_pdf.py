@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -75,6 +74,8 @@ sys.stdout.buffer.write(render(document(charts=ALL_KINDS[:4])))
 
 
 def test_the_same_report_has_the_same_bytes_in_two_processes() -> None:
+    import matplotlib  # only here: it takes a second to load
+
     here = render(document(charts=ALL_KINDS[:4]))
     environment = {
         "MPLCONFIGDIR": matplotlib.get_configdir(),

@@ -4,14 +4,14 @@ from collections import Counter, defaultdict
 
 from engine import commands as c
 from engine import events as e
-from tests.support.golden_house import Step
-from tests.unit.feeds.reports.oracles.books import (
+from tests.integration.feeds.shipped_reports.oracles.books import (
     Books,
     Rows,
     Window,
     ggr,
     released,
 )
+from tests.support.golden_house import Step
 
 
 def loyalty(books: Books, window: Window) -> Rows:

@@ -21,10 +21,10 @@ from feeds.reports.period import Period
 from feeds.reports.reconciling import Comparison, Reconciled, with_counters
 from feeds.reports.running import Outside, asked
 from feeds.reports.shelf import read_shelf, shipped_reports
+from tests.integration.feeds.shipped_reports.oracles import money, players
+from tests.integration.feeds.shipped_reports.oracles.books import Books, Rows, Window
 from tests.support.golden_house import GoldenHouse
 from tests.support.playing import DAY_MS, START_MS, Table
-from tests.unit.feeds.reports.oracles import money, players
-from tests.unit.feeds.reports.oracles.books import Books, Rows, Window
 
 DAYS = 45
 WHOLE = Window(START_MS, START_MS + DAYS * DAY_MS)

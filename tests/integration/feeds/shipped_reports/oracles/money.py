@@ -5,8 +5,7 @@ from math import sqrt
 from typing import Any
 
 from engine import events as e
-from tests.support.golden_house import Step
-from tests.unit.feeds.reports.oracles.books import (
+from tests.integration.feeds.shipped_reports.oracles.books import (
     Books,
     Rows,
     Window,
@@ -17,6 +16,7 @@ from tests.unit.feeds.reports.oracles.books import (
     removed,
     transferred,
 )
+from tests.support.golden_house import Step
 
 
 def bonus_cost(books: Books, window: Window) -> Rows:
