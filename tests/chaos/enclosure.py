@@ -62,6 +62,7 @@ def as_first_process(run: Callable[[], int]) -> int:
 
 
 def _guarded(run: Callable[[], int]) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = run()
     except KeyboardInterrupt:

@@ -32,6 +32,8 @@ class Reckoning:
     doubled: list[str] = field(default_factory=list)
     never_answered: list[str] = field(default_factory=list)
     """They are in a timeline, but no player was told so."""
+    resolved: int = 0
+    """Acknowledged commands whose first answer was a replay: an earlier attempt had been written, and nobody knew."""
     repeated: int = 0
     other_answers: list[str] = field(default_factory=list)
     """A repeat with the same key got another answer than the first time."""
@@ -71,6 +73,7 @@ def reckon(crowd: Crowd) -> Reckoning:
         player_id = seat.player.player_id
         acknowledged = crowd.record.acknowledged[player_id]
         compare(found, player_id, acknowledged, keys)
+        found.resolved += sum(answer.get("replayed") is True for _, answer in acknowledged.values())
         for request, first in repeatable(acknowledged.values()):
             again = seat.caller.ask(request)
             found.repeated += 1

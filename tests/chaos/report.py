@@ -40,6 +40,7 @@ def _totals(found: Found) -> list[tuple[str, str]]:
         ("of them lost", str(len(reckoning.lost))),
         ("of them doubled", str(len(reckoning.doubled))),
         ("there, but never acknowledged", str(len(reckoning.never_answered))),
+        ("unknown at first, found written", str(reckoning.resolved)),
         ("keys repeated at the end", f"{reckoning.repeated}, {len(reckoning.other_answers)} answered otherwise"),
         ("balances checked in play", f"{counts.get('balances_checked', 0)}, {counts.get('differences', 0)} wrong"),
         ("players reconciled", f"{counts.get('reconciled', 0)} of {found.wanted.players}"),
