@@ -228,10 +228,11 @@ class RedisConnection:
         return refusal
 
     def _may_be_replaced(self, reason: str) -> bool:
-        """Whether another server may be the master. A former master that nobody follows any more takes itself for it,
-        until the sentinels get round to telling it: they name the new one some ten seconds earlier.
+        """Whether another server may be the master. A former master takes itself for it until the sentinels tell it
+        otherwise: they name the new one some ten seconds earlier. Meanwhile it answers that nobody follows it, or what
+        it was replaced for, for example that its disk is full.
         """
-        return reason in _OF_A_REPLICA or (reason == "noreplicas" and self._endpoint.sentinels is not None)
+        return reason in _OF_A_REPLICA or self._endpoint.sentinels is not None
 
     async def _hang_up(self) -> None:
         """A server that is no master may be one again with another history: the next call connects anew, and asks."""

@@ -173,13 +173,12 @@ async def test_appends_and_calls_go_to_the_master_and_follow_it(pair: tuple[Redi
     server.close()
 
 
-async def test_a_master_that_nobody_follows_is_left_for_the_one_that_the_sentinels_name(
-    pair: tuple[RedisServer, RedisServer],
+@pytest.mark.parametrize("refusal", ["NOREPLICAS", "OOM"])
+async def test_a_master_that_refuses_to_write_is_left_for_the_one_that_the_sentinels_name(
+    pair: tuple[RedisServer, RedisServer], refusal: str
 ) -> None:
-    """As in a planned failover: the old master is told seconds later that it is none any more."""
+    """As in a failover: the old master is told seconds later that it is none any more."""
     first, second = pair
-    with redis.Redis.from_url(first.url) as old:
-        old.config_set("min-replicas-max-lag", 1)
     ports = [named(first.port)]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -198,7 +197,10 @@ async def test_a_master_that_nobody_follows_is_left_for_the_one_that_the_sentine
     with redis.Redis.from_url(first.url) as old:
         while old.info("replication")["connected_slaves"]:
             await asyncio.sleep(0.01)
-    with pytest.raises(StoreUnavailable, match="NOREPLICAS"):
+        if refusal == "OOM":
+            old.config_set("min-replicas-to-write", 0)
+            old.config_set("maxmemory", 1)
+    with pytest.raises(StoreUnavailable, match=refusal):
         await store.append(inc, head, b"two")
     assert await store.append(inc, head, b"two")
     with redis.Redis.from_url(second.url) as new, redis.Redis.from_url(first.url) as old:
