@@ -65,6 +65,10 @@ class Crew:
         """It has answered just now."""
         self.answered[shard_id] = time.monotonic()
 
+    def hear_anew(self) -> None:
+        """Silence counts from now: nobody was there to hear anything."""
+        self.answered = dict.fromkeys(self.answered, time.monotonic())
+
     def silent_s(self, shard_id: str) -> float:
         """For how long nothing has been heard of it."""
         return time.monotonic() - self.answered[shard_id]

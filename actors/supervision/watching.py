@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Sequence
 
 from actors.routing.client import ShardClient
 from actors.settings import SupervisorSettings
@@ -31,10 +33,12 @@ class Watch:
     ) -> None:
         self._store, self._client, self._term = store, client, term
         self._crew, self._recovery, self._settings = crew, recovery, settings
+        self._judged_at = time.monotonic()
+        """When it was last asked whether a shard has been silent for too long."""
 
     async def run(self) -> None:
         """Probes all shards again and again."""
-        beats = 0
+        beats, self._judged_at = 0, time.monotonic()
         while True:
             await asyncio.sleep(self._settings.probe_ms / 1000)
             beats += 1
@@ -62,12 +66,25 @@ class Watch:
                 recovery.begin(shard_id, "it does not run")
         names = [shard_id for shard_id in crew.live if shard_id not in recovery.under_way]
         reports = await asyncio.gather(*(self._probe(routing, shard_id) for shard_id in names))
-        limit_s = self._settings.probe_timeout_ms / 1000
+        self._judge(names)
+        return {report.shard_id: report for report in reports if report is not None}
+
+    def _judge(self, names: Sequence[str]) -> None:
+        """Recovers those of them that have been silent for too long.
+
+        If nobody asked that for as long, because the supervisor itself was stopped, the time-out of a probe proves
+        nothing: what the shard has answered may lie there unread. Then silence counts from now.
+        """
+        crew, recovery = self._crew, self._recovery
+        limit_s, before = self._settings.probe_timeout_ms / 1000, self._judged_at
+        self._judged_at = time.monotonic()
+        if self._judged_at - before > limit_s:
+            log.info("nobody looked at the shards for %.1f s: silence counts from now", self._judged_at - before)
+            crew.hear_anew()
         for shard_id in names:
             silent_s = crew.silent_s(shard_id)
             if silent_s > limit_s and shard_id in crew.live and shard_id not in recovery.under_way:
                 recovery.begin(shard_id, f"it has been silent for {silent_s:.1f} s")
-        return {report.shard_id: report for report in reports if report is not None}
 
     async def _probe(self, routing: Routing, shard_id: str) -> ShardReport | None:
         try:

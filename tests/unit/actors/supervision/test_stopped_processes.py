@@ -1,6 +1,7 @@
 """A process that is stopped, not dead: it may hold a lock of the store, so that its successor can't start."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from actors.supervision import crew
 from actors.wire.cluster_requests import ChangeCluster
 from snapshots.contract import Owner
 from tests.support.shard_harness import eventually
-from tests.unit.actors.supervision.test_supervisor import house
+from tests.unit.actors.supervision.test_supervisor import EVEN_PLAYER, house
 
 
 def owner_of(pid: int) -> Owner:
@@ -47,6 +48,24 @@ async def test_a_silent_shard_whose_successor_can_not_start_is_killed_before_the
         silent.stopped = True
         await eventually(lambda: silent.killed)
         assert "s0" in supervisor._recovery.under_way
+
+
+async def test_a_supervisor_that_was_stopped_itself_takes_no_shard_for_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was stopped with a probe under way, which is timed out when it goes on, whatever the shard has answered."""
+    async with house(tmp_path) as here:
+        await here.supervisor()
+        probed, serving = list[object](), here.cluster.serving()["s0"]
+        with monkeypatch.context() as unread:
+            unread.setattr(serving, "_handle", lambda connection, frame: probed.append(frame))
+            await eventually(lambda: probed)
+            time.sleep(0.6)  # more than the probe's time-out and all the silence that is allowed
+        await here.seat(EVEN_PLAYER)
+        assert here.epochs() == {"s0": 1, "s1": 1}
+        serving.stopped = True
+        assert await here.spin(EVEN_PLAYER, "k1") == 990, "one that stays silent is replaced as ever"
+        assert here.epochs() == {"s0": 2, "s1": 1}
 
 
 async def test_a_spare_that_is_stopped_while_it_becomes_a_shard_is_given_up(
