@@ -14,6 +14,7 @@ from actors.host.processes import kill_if_here
 from actors.ray.deployment import ACTOR_OPTIONS
 from actors.ray.shard_actor import shard_actor
 from actors.supervision.ports import (
+    NOBODY,
     ActivationFailed,
     Identity,
     NotDrained,
@@ -28,13 +29,14 @@ from snapshots.contract import Incarnation, Owner
 class RayShard:
     """`ports.ShardHandle` for one PlayerShard actor."""
 
-    def __init__(self, actor: Any) -> None:
+    def __init__(self, actor: Any, node: str = "") -> None:
         self._actor = actor
         self._owner: Owner | None = None
+        self.node = node
 
     async def identity(self) -> Identity:
         found = msgspec.msgpack.decode(await self._call("identity"), type=Identity)
-        self._owner = found.owner
+        self._owner, self.node = found.owner, found.node
         return found
 
     async def activate(self, shard_id: str) -> Incarnation:
@@ -93,25 +95,14 @@ class RayCluster:
 
     def __init__(self, deployment: bytes) -> None:
         self._deployment = deployment
-        self._turn = 0
 
-    def launch(self, avoided: Collection[str] = ()) -> ShardHandle:
+    def launch(self, avoided: Collection[str] = (), crowd: Mapping[str, int] = NOBODY) -> ShardHandle:
         name = f"shard-{secrets.token_hex(4)}"
-        options = {
-            **ACTOR_OPTIONS,
-            "max_restarts": 0,
-            "max_concurrency": 8,
-            "scheduling_strategy": self._place(avoided),
-        }
-        return RayShard(shard_actor.options(name=name, **options).remote(self._deployment))
-
-    def _place(self, avoided: Collection[str]) -> Any:
-        """Spread over all nodes; over those that are not avoided, in turn, if there are such."""
-        left = sorted(node for node in _nodes() if node not in avoided) if avoided else []
-        if not left:
-            return "SPREAD"
-        self._turn += 1
-        return NodeAffinitySchedulingStrategy(left[self._turn % len(left)], soft=False)
+        node = _emptiest(_nodes(), avoided, crowd)
+        # Soft where nothing is avoided: a node that has just died is no reason to start nothing.
+        place = NodeAffinitySchedulingStrategy(node, soft=node in avoided or not avoided) if node else "SPREAD"
+        options = {**ACTOR_OPTIONS, "max_restarts": 0, "max_concurrency": 8, "scheduling_strategy": place}
+        return RayShard(shard_actor.options(name=name, **options).remote(self._deployment), node)
 
     async def nodes(self) -> Mapping[str, str]:
         return await asyncio.to_thread(_nodes)
@@ -125,6 +116,12 @@ class RayCluster:
                 except ValueError:
                     continue  # it died between the two calls
         return found
+
+
+def _emptiest(nodes: Collection[str], avoided: Collection[str], crowd: Mapping[str, int]) -> str:
+    """The node with the fewest processes of those that are not avoided; of all if all are. "" if there are none."""
+    left = [node for node in nodes if node not in avoided] or nodes
+    return min(left, key=lambda node: (crowd.get(node, 0), node), default="")
 
 
 def _nodes() -> dict[str, str]:

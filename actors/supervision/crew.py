@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 
@@ -91,14 +92,18 @@ class Crew:
 
     # --- spares
 
-    def spare(self) -> ShardHandle:
-        """A process that is no shard yet: a warm one if there is any."""
-        return self.spares.pop(0) if self.spares else self._cluster.launch(self.avoided)
-
     def fill(self, needed: int = 0) -> None:
         """Launches spares until there are as many as there should be, and `needed` more."""
         while len(self.spares) < self._spares_wanted + needed:
-            self.spares.append(self._cluster.launch(self.avoided))
+            self.spares.append(self._launch())
+
+    def _launch(self) -> ShardHandle:
+        return self._cluster.launch(self.avoided, self.spread([*self.live.values(), *self.spares]))
+
+    @staticmethod
+    def spread(handles: Iterable[ShardHandle]) -> Counter[str]:
+        """How many of these processes each node has, as far as that is known."""
+        return Counter(handle.node for handle in handles if handle.node)
 
     async def avoid(self, nodes: Sequence[str]) -> None:
         """No process is started on these nodes from now on; spares that wait there are ended."""
@@ -122,8 +127,24 @@ class Crew:
                 await ready
 
     async def activate(self, shard_id: str) -> None:
-        """A spare becomes the shard. Raises ActivationFailed, ShardDied; then that process is ended."""
-        handle = self.spare()
+        """A spare becomes the shard, wherever it runs: players wait. Raises ActivationFailed, ShardDied; then that
+        process is ended.
+        """
+        await self._activate(shard_id, self.spares.pop(0) if self.spares else self._launch())
+
+    async def settle(self, shard_id: str) -> None:
+        """As `activate`, for a shard that nobody waits for: on a node with the fewest shards, even if no spare is there
+        and a process has to be started first.
+        """
+        shards = self.spread(self.live.values())
+        nodes = [node for node in await self._cluster.nodes() if node not in self.avoided]
+        fewest = min((shards[node] for node in nodes), default=0)
+        fitting = [handle for handle in self.spares if handle.node in nodes and shards[handle.node] == fewest]
+        if fitting:
+            self.spares.remove(fitting[0])
+        await self._activate(shard_id, fitting[0] if fitting else self._cluster.launch(self.avoided, shards))
+
+    async def _activate(self, shard_id: str, handle: ShardHandle) -> None:
         try:
             await _watched(handle, handle.activate(shard_id))
         except BaseException:

@@ -22,9 +22,10 @@ OPERATIONS_KEPT = 64
 class Work(msgspec.Struct, frozen=True, array_like=True):
     """An operation, and what is left to do of it.
 
-    `shards` are to carry all slots in the end; empty if each shard is handed to another one. `replace` are the shards
-    whose processes are to go, in order; `fresh` is the shard that takes the place of the first of them, once it has a
-    name. `key` and `content` are the digests of the request that began it.
+    `replace` are the shards whose processes are to go first, in order; `fresh` is the shard that takes the place of the
+    first of them, once it has a name. `shards` are to carry all slots in the end; empty if each shard is handed to
+    another one, and of a rebalance those that there were when it began. `key` and `content` are the digests of the
+    request that began it.
     """
 
     operation: Operation

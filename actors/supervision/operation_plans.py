@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from actors.settings import SHARDS_MAX
-from actors.supervision.placing import free_names, in_order
+from actors.supervision.placing import crowded, free_names, in_order
 from actors.wire.cluster_requests import ChangeCluster, NotPossible
 
 NODE_CHARS_MIN = 6
@@ -12,7 +12,7 @@ NODE_CHARS_MIN = 6
 
 
 class Plan(NamedTuple):
-    """`shards` are to carry all slots; `replace` are to be replaced by fresh processes, away from `avoided` nodes.
+    """`replace` are to be replaced by fresh processes, away from `avoided` nodes; then `shards` are to carry all slots.
 
     `scaled` is the number of shards that holds from now on; None if it stays as it is.
     """
@@ -25,12 +25,16 @@ class Plan(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The cluster as a plan needs to know it. `nodes` has the address of each node; `on` the node of each shard."""
+    """The cluster as a plan needs to know it. `nodes` has the address of each node; `on` the node of each shard.
+
+    No process is started on a node that is `avoided`.
+    """
 
     shards: Sequence[str]
     dedicated: Mapping[str, str]
     nodes: Mapping[str, str]
     on: Mapping[str, str]
+    avoided: Sequence[str] = ()
 
 
 def planned(asked: ChangeCluster, now: Standing) -> Plan | NotPossible:
@@ -42,7 +46,13 @@ def planned(asked: ChangeCluster, now: Standing) -> Plan | NotPossible:
     if asked.kind == "rolling_restart":
         everybody = (*in_order(now.shards), *sorted(now.dedicated.values()))
         return Plan(f"a fresh process for each of {len(everybody)} shards", replace=everybody)
-    return Plan("slots evened out by players", shards=tuple(in_order(now.shards)))
+    return _rebalance(now)
+
+
+def _rebalance(now: Standing) -> Plan:
+    away = crowded(now.on, [node for node in now.nodes if node not in now.avoided])
+    to_nodes = f"{len(away)} shards to emptier nodes, " if away else ""
+    return Plan(f"{to_nodes}slots evened out by players", shards=tuple(in_order(now.shards)), replace=tuple(away))
 
 
 def _scale(count: int, now: Standing) -> Plan | NotPossible:

@@ -41,18 +41,17 @@ class OperationSteps:
 
     async def carry_out(self) -> None:
         """All that is left to do of the operation under way. Raises what is in the way."""
+        await self._replace_all()
         if self._kept.under_way.shards:
             await self._spread()
-        else:
-            await self._replace_all()
 
     async def _spread(self) -> None:
         """All slots go to the shards of the operation, evenly; other shards end."""
-        shards = self._kept.under_way.shards
+        by_players = self._kept.under_way.operation.kind == "rebalance"  # some of them may have got other names
+        shards = self._crew.shards[:] if by_players else list(self._kept.under_way.shards)
         for shard_id in shards:
             await self._start(shard_id)
         await self._crew.warm()
-        by_players = self._kept.under_way.operation.kind == "rebalance"
         weights = await self._mover.weights(self._crew.shards) if by_players else EVEN
         while await self._even_out(shards, weights):
             await self._mover.rest()
@@ -132,7 +131,7 @@ class OperationSteps:
         if shard_id in crew.wanted or shard_id in crew.live:
             await self._recovered(shard_id)
         else:
-            await crew.activate(shard_id)
+            await crew.settle(shard_id)
             crew.fill()
         if shard_id not in crew.live:
             raise ShardDied(f"shard {shard_id} is being replaced")

@@ -91,7 +91,9 @@ class Operations:
     async def _standing(self) -> Standing:
         crew = self._crew
         await crew.locate()
-        return Standing(list(crew.shards), dict(crew.dedicated), await self._cluster.nodes(), dict(crew.nodes))
+        return Standing(
+            list(crew.shards), dict(crew.dedicated), await self._cluster.nodes(), dict(crew.nodes), crew.avoided
+        )
 
     def _work(self, asked: ChangeCluster, plan: Plan) -> Work:
         last = self._kept.last

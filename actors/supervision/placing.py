@@ -4,7 +4,7 @@ Each step brings the table nearer to even, so an operation is always computed an
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 ALIKE_SHARE = 20
@@ -40,6 +40,20 @@ def free_names(count: int, taken: Collection[str]) -> list[str]:
             names.append(f"s{number}")
         number += 1
     return names
+
+
+def crowded(on: Mapping[str, str], nodes: Collection[str]) -> list[str]:
+    """Shards that should go elsewhere, so that no node has two shards more than another. `on`: the node of each."""
+    shards_of = {node: in_order(shard_id for shard_id, found in on.items() if found == node) for node in sorted(nodes)}
+    away: list[str] = []
+    while shards_of:
+        fullest = max(shards_of.values(), key=len)
+        emptiest = min(shards_of.values(), key=len)
+        if len(fullest) - len(emptiest) < 2:
+            break
+        away.append(fullest.pop())
+        emptiest.insert(0, away[-1])
+    return away
 
 
 def next_step(table: Sequence[str], shards: Sequence[str], slots_max: int, weights: Sequence[int]) -> Step | None:

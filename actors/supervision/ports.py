@@ -7,6 +7,8 @@ import msgspec
 
 from snapshots.contract import Incarnation, Owner
 
+NOBODY: Mapping[str, int] = {}
+
 
 class Identity(msgspec.Struct, frozen=True):
     """Who a shard process is: a warm spare while `incarnation` is None."""
@@ -26,6 +28,9 @@ class Released(msgspec.Struct, frozen=True):
 
 class ShardHandle(Protocol):
     """One shard process. Every call raises ShardDied if the process is dead, or dies meanwhile."""
+
+    node: str
+    """The node that it was put on, or was found on; "" while that is not known."""
 
     async def identity(self) -> Identity:
         """Answers once the process is ready to be activated."""
@@ -55,10 +60,10 @@ class ShardHandle(Protocol):
 class Cluster(Protocol):
     """Where shard processes come from. It places and starts them; it restarts nothing by itself."""
 
-    def launch(self, avoided: Collection[str] = ()) -> ShardHandle:
-        """Starts a process on a node that is not avoided; it is ready when `identity` answers.
+    def launch(self, avoided: Collection[str] = (), crowd: Mapping[str, int] = NOBODY) -> ShardHandle:
+        """Starts a process on the emptiest node that is not avoided; it is ready when `identity` answers.
 
-        If all nodes are avoided, any will do.
+        `crowd` says how many processes are on each node. If all nodes are avoided, any will do.
         """
 
     async def nodes(self) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Two Ray nodes: one that joins gets shards, and one that is drained loses them all, while spins go on."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,22 +25,23 @@ def ray_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     cluster.shutdown()
 
 
-def nodes(server: CroupierUp) -> set[str]:
-    """The nodes that shards run on."""
-    return {shard["node"] for shard in server.api.shards().values()}
+def nodes(server: CroupierUp) -> Counter[str]:
+    """How many shards run on each node."""
+    return Counter(shard["node"] for shard in server.api.shards().values())
 
 
-def test_a_node_that_joins_takes_what_a_drained_one_had(ray_cluster, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_node_that_joins_gets_shards_and_takes_what_a_drained_one_had(ray_cluster, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     head = ray_cluster.head_node.node_id
     options = ("--shards", "2", "--spares", "1", "--ray-address", ray_cluster.address)
     server = CroupierUp(tmp_path / "up", f"sqlite:{tmp_path / 'store'}", *options, CROUPIER_CLUSTER_SECRET=SECRET)
     try:
-        wait_until("the gateway knows the node", lambda: nodes(server) == {head})
+        wait_until("the gateway knows the node", lambda: nodes(server) == {head: 2})
         joined = ray_cluster.add_node(num_cpus=1).node_id
         with Load(server, "nodes", count=8) as load:
-            operation = command(server, "drain", "--node", head[:12])
-            assert operation["shards_done"] == 2
-            wait_until("the gateway shows where they are", lambda: nodes(server) == {joined})
+            command(server, "scale", "--shards", "3")
+            wait_until("the third is on the new node", lambda: nodes(server) == {head: 2, joined: 1})
+            command(server, "drain", "--node", head[:12])
+            wait_until("the gateway shows where they are", lambda: nodes(server) == {joined: 3})
             load.more_spins(100)
         load.reconcile()
         assert load.retries == 0

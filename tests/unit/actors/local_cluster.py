@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.supervision.ports import ActivationFailed, Identity, ShardDied
+from actors.supervision.ports import NOBODY, ActivationFailed, Identity, ShardDied
 from actors.wire.frames import RequestFrame
 from snapshots.contract import Incarnation
 from snapshots.errors import StoreError
@@ -73,9 +73,10 @@ class LocalCluster:
         self.places: Mapping[str, str] = {"node-one": "10.0.0.1"}
         self._folder, self._changes = folder, changes
 
-    def launch(self, avoided: Collection[str] = ()) -> LocalShard:
+    def launch(self, avoided: Collection[str] = (), crowd: Mapping[str, int] = NOBODY) -> LocalShard:
         shard = self.ready.pop(0) if self.ready else LocalShard(self._folder, **self._changes)
-        shard.node = next((node for node in self.places if node not in avoided), "")
+        left = [node for node in self.places if node not in avoided]
+        shard.node = min(left, key=lambda node: crowd.get(node, 0), default="")
         shard.refuses = "told to refuse" if self.broken else None
         self.launched.append(shard)
         return shard

@@ -83,6 +83,7 @@ class _Recorder:
 def test_rule_01_ray_neither_restarts_a_shard_nor_repeats_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     actor = _Recorder()
     monkeypatch.setattr("actors.ray.cluster.shard_actor", actor)
+    monkeypatch.setattr("actors.ray.cluster._nodes", dict)
     RayCluster(b"").launch()
     assert (actor.asked["max_restarts"], actor.asked["max_task_retries"]) == (0, 0)
 

@@ -30,6 +30,7 @@ from tests.unit.actors.supervision.test_supervisor import House, house
 
 QUICK = {"move_rest_ms": 0, "operation_rest_ms": 5, "move_slots_max": 64, "spares": 0}
 VIP = "vip"
+TWO_NODES = {"node-one": "10.0.0.1", "node-two": "10.0.0.2"}
 SPINS_MAX = 100
 """Then a player has spent everything."""
 
@@ -148,9 +149,9 @@ async def test_a_drained_shard_gives_its_slots_to_the_others_and_ends(tmp_path: 
 
 async def test_a_drained_node_loses_its_shards_and_spares_to_another_one(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
-        here.cluster.places = {"node-one": "10.0.0.1", "node-two": "10.0.0.2"}
         supervisor = await here.supervisor(**QUICK | {"spares": 1})
         await eventually(lambda: len(supervisor._crew.nodes) == 2)
+        here.cluster.places = TWO_NODES
         spare = supervisor._crew.spares[0]
         async with spinning(here, *PLAYERS):
             operation = await done(supervisor, "drain", node="10.0.0.1")
@@ -160,6 +161,48 @@ async def test_a_drained_node_loses_its_shards_and_spares_to_another_one(tmp_pat
         here.crash()
         second = await here.supervisor(**QUICK | {"spares": 1})
         assert {shard.node for shard in second._crew.spares} == {"node-two"}, "its successor avoids the node, too"  # type: ignore[attr-defined]
+
+
+def by_node(here: House) -> Counter[str]:
+    return Counter(shard.node for shard in here.cluster.serving().values())
+
+
+async def test_a_node_that_joins_gets_the_shards_that_a_scale_starts_though_the_spare_is_elsewhere(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as here:
+        supervisor = await here.supervisor(**QUICK | {"spares": 1})
+        here.cluster.places = TWO_NODES
+        await done(supervisor, "scale", shards=4)
+        assert by_node(here) == {"node-one": 2, "node-two": 2}
+
+
+@pytest.mark.parametrize("dedicated", [(), (VIP,)])
+async def test_rebalance_hands_shards_of_a_crowded_node_to_one_that_has_joined(
+    tmp_path: Path, dedicated: tuple[str, ...]
+) -> None:
+    async with house(tmp_path) as here:
+        supervisor = await here.supervisor(shards=4, dedicated=dedicated, **QUICK | {"spares": 1})
+        here.cluster.places = TWO_NODES
+        async with spinning(here, *PLAYERS, *dedicated):
+            operation = await done(supervisor, "rebalance")
+        assert operation.asked == "2 shards to emptier nodes, slots evened out by players"
+        assert (operation.shards_done, operation.shards_left) == (2, 0)
+        assert by_node(here) == {"node-one": 2 + len(dedicated), "node-two": 2}
+        assert len(await slots(here)) == 4
+        again = await done(supervisor, "rebalance")
+        assert (again.asked, again.shards_done) == ("slots evened out by players", 0)
+
+
+async def test_shards_and_spares_begin_spread_over_the_nodes(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        here.cluster.places = TWO_NODES
+        supervisor = await here.supervisor(shards=3, **QUICK | {"spares": 1})
+        assert max(by_node(here).values()) <= 2
+        assert supervisor._crew.spread([*supervisor._crew.live.values(), *supervisor._crew.spares]) == {
+            "node-one": 2,
+            "node-two": 2,
+        }
 
 
 async def test_rebalance_evens_out_what_was_moved_by_hand(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.supervision.placing import alike, free_names, in_order, next_step, slots_left
+from actors.supervision.placing import alike, crowded, free_names, in_order, next_step, slots_left
 
 EVEN = (1,) * 256
 
@@ -56,6 +56,16 @@ def test_from_any_table_it_ends_with_loads_alike(table: list[str], shards: set[s
     lightest, heaviest = min(loads.values()), max(loads.values())
     smallest = min(weights[slot] for slot, owner in enumerate(moved) if loads[owner] == heaviest)
     assert heaviest - lightest <= max(smallest, alike(weights, len(shards)))
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "away"), [(4, 0, ["s3", "s2"]), (3, 0, ["s2"]), (2, 1, []), (1, 0, []), (1, 1, []), (0, 0, [])]
+)
+def test_no_node_has_two_shards_more_than_another(here: int, there: int, away: list[str]) -> None:
+    on = {f"s{n}": "a" for n in range(here)} | {f"s{here + n}": "b" for n in range(there)}
+    assert crowded(on, ["a", "b"]) == away
+    assert crowded(on, []) == [], "where nodes are not known, nothing is crowded"
+    assert crowded(on, ["a"]) == [], "a node that is avoided gets nothing"
 
 
 def test_names() -> None:
