@@ -122,6 +122,13 @@ def _verify(options: argparse.Namespace) -> int:
     except StoreError as problem:
         raise SettingsInvalid(f"the archive can't be verified: {problem}") from problem
     _show(report, options)
+    if (options.store is not None or options.balances is not None) and report.players and not report.compared:
+        print(
+            f"NOTHING COMPARED: of {len(expected)} balances asserted, none is of a player and version of this archive. "
+            "Is it the archive of that store, and has the store snapshots yet?",
+            file=sys.stderr,
+        )
+        return FAILED
     return 0 if report.sound else FAILED
 
 

@@ -16,7 +16,10 @@ class ClusterPort(Protocol):
     """Answers from what this process already knows: none of these may block or raise."""
 
     def ready(self) -> tuple[bool, str]:
-        """Whether spins can be served now; if not, one sentence says why."""
+        """Whether every player has a shard that serves; if not, one sentence says which have none."""
+
+    def not_writing(self) -> str:
+        """Which shards can't write to the store just now, in a sentence; "" if all can, as far as is known."""
 
     def cluster(self) -> Mapping[str, Any]:
         """Shards, epochs, slots, players: the JSON of `GET /cluster`."""

@@ -77,6 +77,12 @@ class ClusterView:
         down = sorted({shard_id or "nobody" for shard_id in routing.slots if shard_id not in serving})
         return not down, f"not serving: {', '.join(down)}" if down else "ready"
 
+    def not_writing(self) -> str:
+        """Which shards' appends the store refuses, or leaves unanswered, by their last report; "" if none."""
+        reports = self._reports.values()
+        names = sorted(report.shard_id for report in reports if report.journal_breaker != "closed")
+        return f"the store takes no appends of {', '.join(names)}" if names else ""
+
     def cluster(self) -> dict[str, Any]:
         """The JSON of `GET /cluster`."""
         routing = self._routing

@@ -122,9 +122,9 @@ class WaitingJson(Json):
 
 
 class HealthJson(Json):
-    """`detail` says why the gateway is not ready, if it is not."""
+    """`detail` says why the gateway is not ready, or what is degraded: then spins are refused."""
 
-    status: Literal["live", "ready", "not_ready"]
+    status: Literal["live", "ready", "degraded", "not_ready"]
     detail: str = ""
 
 

@@ -22,11 +22,16 @@ async def live() -> Response:
 
 @routes.read("GET /health/ready", roles=PUBLIC, answers=HealthJson, asks_player=False, statuses=(200, 503))
 async def ready(request: Request) -> Response:
-    """Whether spins can be served now; 503 with the reason if not."""
+    """Whether this gateway can be of use: 503 with the reason if players have no shard.
+
+    While shards can't write to the store, it is 200 `degraded`: all gateways meet the same store, so taking them out of
+    a balancer would turn refusals that say what to do into connections that fail, and take reads away, too.
+    """
     house: GatewayParts = request.app.state.parts
     serves, detail = house.cluster.ready()
     if serves:
-        return answer(HealthJson("ready", detail))
+        trouble = house.cluster.not_writing()
+        return answer(HealthJson("degraded", trouble) if trouble else HealthJson("ready", detail))
     response = answer(HealthJson("not_ready", detail), 503)
     response.headers["retry-after"] = "1"
     return response

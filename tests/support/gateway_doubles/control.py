@@ -46,13 +46,18 @@ DEPLOYED = Deployed("77aa", 8, {"added": ["campaigns.spring"], "removed": [], "c
 
 
 class QuietCluster:
-    """A cluster that is ready, or says why not."""
+    """A cluster that is ready, or says why not; `trouble` of its store may come."""
+
+    trouble = ""
 
     def __init__(self, not_ready: str = "", readers: Sequence[str] = ()) -> None:
         self._not_ready, self._readers = not_ready, readers
 
     def ready(self) -> tuple[bool, str]:
         return not self._not_ready, self._not_ready
+
+    def not_writing(self) -> str:
+        return self.trouble
 
     def cluster(self) -> Mapping[str, Any]:
         readers = {"readers": [{"name": name} for name in self._readers]} if self._readers else {}

@@ -56,6 +56,17 @@ def test_one_that_is_not_sound(
     assert (report["sound"], report["faults"][0]["kind"]) == (False, "history_rewritten")
 
 
+@pytest.mark.parametrize("asserted", ["", "somebody-else,0,100,0\n", "alice,99999,100,0\n"])
+def test_balances_of_which_none_is_in_the_archive_are_no_proof(
+    honest: ProvenArchive, tmp_path: Path, asserted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    balances = tmp_path / "balances.csv"
+    balances.write_text(f"player_id,version,real,bonus\n{asserted}")
+    assert main(["audit", "verify", str(honest.folder), "--balances", str(balances)]) == 1
+    said = capsys.readouterr()
+    assert "0 balances compared" in said.out and f"of {bool(asserted):d} balances asserted, none" in said.err
+
+
 async def receipt_of(archive: ProvenArchive, path: Path) -> dict[str, object]:
     session = journal()[1][0][0].events[0].session_id  # type: ignore[union-attr]
     said = json.loads(await archive.receipts().answer(Asked("alice", session)))

@@ -1,5 +1,7 @@
 """Health, discovery and the cluster."""
 
+import pytest
+
 from gateway.access.auth import OpenAuth
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
@@ -28,6 +30,16 @@ async def test_ready() -> None:
     async with calling(app_with()) as client:
         ready = await client.get("/health/ready")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "detail": ""})
+
+
+async def test_a_store_that_takes_nothing_is_told_and_takes_no_gateway_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QuietCluster, "trouble", "the store takes no appends of s1")
+    async with calling(app_with()) as client:
+        ready = await client.get("/health/ready")
+    assert (ready.status_code, ready.json()) == (
+        200,
+        {"status": "degraded", "detail": "the store takes no appends of s1"},
+    )
 
 
 async def test_cluster_and_targets() -> None:
