@@ -14,6 +14,7 @@ import yaml
 
 from engine.amounts import MICRO, micro
 from engine.calendar import LATEST, LATEST_MS
+from feeds.shallow_yaml import NestedTooDeeply, ShallowLoader
 
 _INTEGER = re.compile(r"^-?(?:0|[1-9][0-9]{0,17})$")
 _MOMENT = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|z|[+-]\d\d:\d\d)$")
@@ -228,16 +229,16 @@ def parse(file: str, content: bytes, problems: list[Problem]) -> Place:
     """The top value of a YAML file. A file that is no YAML is noted, and reading it gives harmless values."""
     nothing = Place(file, 1, None, problems)
     try:
-        node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+        node = yaml.compose(content.decode("utf-8-sig"), Loader=ShallowLoader)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         problems.append(Problem(file, line, "this is not UTF-8 text; save the file with the encoding UTF-8"))
         return nothing
+    except NestedTooDeeply as error:
+        problems.append(Problem(file, error.problem_mark.line + 1, error.problem))
+        return nothing
     except yaml.YAMLError as error:
         problems.append(_unreadable(file, content, error))
-        return nothing
-    except RecursionError:
-        nothing.problem("values are nested too deeply")
         return nothing
     if node is None:
         nothing.problem("the file is empty")

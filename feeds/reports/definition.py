@@ -10,6 +10,7 @@ import yaml
 from msgspec import Meta
 
 from feeds.reports.pdf.document import Chart
+from feeds.shallow_yaml import ShallowLoader
 
 FILE_BYTES_MAX: Final = 262_144
 FROM, TO, TIME_ZONE, CATALOG = "from", "to", "time_zone", "catalog"
@@ -160,10 +161,8 @@ def _header(file: str, lines: Sequence[str]) -> Header:
         raise DefinitionInvalid([Problem(file, 1, "a header is due here: lines of `-- ` with YAML, title first")])
     text = "\n".join(lines)
     try:
-        node = yaml.compose(text, yaml.SafeLoader)
-        raw = None if node is None else yaml.SafeLoader("").construct_document(node)
-    except RecursionError:
-        raise DefinitionInvalid([Problem(file, 1, "header: it is nested too deeply")]) from None
+        node = yaml.compose(text, ShallowLoader)
+        raw = None if node is None else ShallowLoader("").construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or "is no YAML"

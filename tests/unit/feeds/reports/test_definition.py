@@ -102,7 +102,7 @@ def test_a_shelf_leaves_out_what_is_wrong_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_header_that_is_nested_too_deeply() -> None:
-    assert problems("-- title: " + "[" * 600 + "\nSELECT 1") == ["ggr.sql:1: header: it is nested too deeply"]
+    assert problems("-- title: " + "[" * 600 + "\nSELECT 1") == ["ggr.sql:1: header: values are nested too deeply"]
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
