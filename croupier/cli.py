@@ -164,6 +164,7 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("CROUPIER_URL", "http://127.0.0.1:8080")
     parser.add_argument("--url", default=default, help="the URL of a gateway (%(default)s)")
     parser.add_argument("--token", default=os.environ.get("CROUPIER_TOKEN"), help="bearer token of role ops")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_status)
 
 
@@ -252,4 +253,4 @@ def _demo(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     from croupier.running.status import show_status
 
-    return show_status(options.url, options.token)
+    return show_status(options.url, options.token, options.json)

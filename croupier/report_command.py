@@ -53,6 +53,7 @@ def add_report(parser: argparse.ArgumentParser) -> None:
                         help="check the signature of a report that was signed, from its JSON")  # fmt: skip
     parser.add_argument("--public-key", type=Path, metavar="FILE", help="the key that signed it: NAME+ID+BASE64")
     parser.add_argument("--as-they-are", action="store_true", help="ask the facts without bringing them up to date")
+    parser.add_argument("--json", action="store_true", help="print the list of reports as JSON")
     parser.add_argument("--machine", action="store_true", help=argparse.SUPPRESS)
     add_places(parser)
     parser.set_defaults(command=_report)
@@ -72,6 +73,14 @@ def _report(options: argparse.Namespace) -> int:
     return _with_shelf(options)
 
 
+def _list(titles: Mapping[str, str], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([{"name": name, "title": title} for name, title in titles.items()], indent=2))
+        return
+    for name, title in titles.items():
+        print(f"{name:28} {title}")
+
+
 def _with_shelf(options: argparse.Namespace) -> int:
     from feeds.reports.shelf import read_shelf, shipped_reports
 
@@ -84,8 +93,7 @@ def _with_shelf(options: argparse.Namespace) -> int:
     for problem in shelf.problems:
         print(problem, file=sys.stderr)
     if options.name is None:
-        for name, definition in sorted(shelf.reports.items()):
-            print(f"{name:28} {definition.header.title}")
+        _list({name: definition.header.title for name, definition in sorted(shelf.reports.items())}, options.json)
         return FAILED if shelf.problems else 0
     from feeds.reports.session import confine
 

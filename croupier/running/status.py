@@ -15,8 +15,8 @@ NODE_CHARS = 12
 """Of a node's name, which is longer than a table is wide."""
 
 
-def show_status(url: str, token: str | None) -> int:
-    """Prints the table; 1 if the gateway can't be asked or a shard does not serve."""
+def show_status(url: str, token: str | None, as_json: bool = False) -> int:
+    """Prints the tables, or the JSON of `GET /cluster`; 1 if the gateway can't be asked or a shard does not serve."""
     try:
         request = Request(f"{url.rstrip('/')}/cluster", headers={"Authorization": f"Bearer {token}"} if token else {})
         with urlopen(request, timeout=TIMEOUT_S) as response:
@@ -27,13 +27,20 @@ def show_status(url: str, token: str | None) -> int:
     except (URLError, OSError, ValueError, HTTPException) as problem:
         print(f"croupier: no Croupier answers at {url}: {getattr(problem, 'reason', problem)}", file=sys.stderr)
         return 1
+    if as_json:
+        print(json.dumps(cluster, indent=2))
+    else:
+        _show(cluster)
+    return 0 if cluster["shards"] and all(shard["serving"] for shard in cluster["shards"]) else 1
+
+
+def _show(cluster: dict[str, Any]) -> None:
     console = Console()
     console.print(_table(cluster))
     if cluster.get("readers"):
         console.print(_readers(cluster["readers"]))
     if cluster.get("operation"):
         print(f"operation {cluster['operation']['number']}, {progress(cluster['operation'])}")
-    return 0 if cluster["shards"] and all(shard["serving"] for shard in cluster["shards"]) else 1
 
 
 def progress(operation: dict[str, Any]) -> str:

@@ -261,7 +261,7 @@ class Gateways:
     def _launch(self, number: int) -> "subprocess.Popen[bytes]":
         settings, fd = self._settings, self._listener.fileno()
         command = ["gateway", "--fd", str(fd), "--host", settings.host]
-        command += ["--store", settings.store, "--catalog", str(settings.catalog), "--auth", settings.auth_mode]
+        command += ["--catalog", str(settings.catalog), "--auth", settings.auth_mode]
         command += ["--keys", str(settings.keys)] if settings.keys is not None else []
         command += ["--sandbox"] if settings.sandbox else []
         command += ["--integrations", str(settings.integrations)] if settings.integrations is not None else []
@@ -295,7 +295,7 @@ def bus_in(settings: Settings, integrations: Integrations) -> Children:
     """The process that reads the event bus, if that is configured and not left to others."""
 
     def launch(_number: int) -> "subprocess.Popen[bytes]":
-        return _child(settings, ["bus-in", "--integrations", str(settings.integrations), "--store", settings.store])
+        return _child(settings, ["bus-in", "--integrations", str(settings.integrations)])
 
     return Children("bus-in", 0 if integrations.bus_in is None or settings.no_bus_in else 1, launch)
 
@@ -303,8 +303,11 @@ def bus_in(settings: Settings, integrations: Integrations) -> Children:
 def _child(
     settings: Settings, arguments: Sequence[str], sockets: Sequence[int] = (), **more: str
 ) -> "subprocess.Popen[bytes]":
-    """A process of this Croupier that knows no Ray. It ends when this process does: its input is a pipe from here."""
-    environment = {**os.environ, "CROUPIER_CLUSTER_SECRET": settings.cluster_secret}
+    """A process of this Croupier that knows no Ray. It ends when this process does: its input is a pipe from here.
+
+    Whatever is secret is a variable: arguments are shown to everybody on the machine, and a store's URL has a password.
+    """
+    environment = {**os.environ, "CROUPIER_CLUSTER_SECRET": settings.cluster_secret, "CROUPIER_STORE": settings.store}
     environment |= {"CROUPIER_LOG_LEVEL": settings.log_level, "CROUPIER_PARENT_PIPE": "1"} | more
     command = [sys.executable, "-m", "croupier", *arguments]
     return subprocess.Popen(

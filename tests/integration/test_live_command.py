@@ -102,6 +102,8 @@ def test_status_shows_how_far_it_is(gateway: Gateway, capsys: pytest.CaptureFixt
     shown = capsys.readouterr().out
     assert "operation 3, 2 → 4 shards: running; 64 slots moved, 64 left" in shown
     assert "s0" in shown
+    assert run(gateway, "status", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == gateway.answers["/cluster"][1]
 
 
 def test_nobody_answers(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,8 @@ def test_reports_are_listed_and_checked(places: list[str], tmp_path: Path, capsy
     assert main(["report", *places]) == 0
     listed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert listed["stakes"] == "Stakes by game"
+    assert main(["report", "--json", *places]) == 0
+    assert {"name": "stakes", "title": "Stakes by game"} in json.loads(capsys.readouterr().out)
     assert main(["report", "stakes", "--check", *places]) == 0
     assert capsys.readouterr().out == "1 reports: fine\n"
     path = tmp_path / "reports" / "stakes.sql"

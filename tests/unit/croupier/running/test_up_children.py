@@ -1,0 +1,47 @@
+"""The processes that `croupier up` starts show nothing secret to whoever lists processes."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from croupier.integrations import Integrations
+from croupier.running import up
+from croupier.settings import Settings
+
+STORE = "redis://croupier:the-password@10.0.0.1/0"
+SETTINGS = Settings(
+    store=STORE,
+    catalog=Path("catalog"),
+    gateways=1,
+    cluster_secret="a secret of the cluster",
+    integrations=Path("i.yaml"),
+)
+
+
+class Started:
+    """What was asked of `subprocess.Popen`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.command: list[str] = []
+        self.environment: dict[str, str] = {}
+        monkeypatch.setattr(up.subprocess, "Popen", self._popen)
+
+    def _popen(self, command: list[str], env: dict[str, str], **_: Any) -> None:
+        self.command, self.environment = command, env
+
+
+@pytest.mark.parametrize("kind", ["gateway", "bus-in"])
+def test_the_password_of_the_store_is_no_argument(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    started = Started(monkeypatch)
+    with socket.socket() as listener:
+        launch = (
+            up.Gateways(SETTINGS, listener)._launch
+            if kind == "gateway"
+            else up.bus_in(SETTINGS, Integrations())._launch
+        )
+        launch(0)
+    assert kind in started.command
+    assert not [word for word in started.command if "password" in word or "secret" in word]
+    assert started.environment["CROUPIER_STORE"] == STORE
