@@ -1,6 +1,6 @@
 # Every target sets up what it needs, says so, and skips what is there. Nothing depends on an activated environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-long test-valkey check dashboards simulate planted fuzz load chaos up bench bench-scale clean
+.PHONY: help demo test test-quick test-long test-valkey check dashboards simulate planted fuzz load chaos up bench bench-scale soak clean
 
 PY := .venv/bin
 # Leftovers in the caller's environment must not change what is tested or shown, or have each process compile all anew.
@@ -77,6 +77,10 @@ bench: ## Measures spins against the peers, 15 minutes, into README.md; make ben
 bench-scale: ## Measures how cost grows, into docs/performance.md: players, shards, memory, recovery; SCALE="--sizes 1000"
 	@./scripts/setup.sh python redis wrk
 	$(CLEAN_ENV) $(PY)/python -m benchmarks.scale $(SCALE)
+
+soak: ## Plays for half an hour and fails if a process grows by more than 5 %; writes docs/soak.md; SOAK="--minutes 3 --warm-up 1"
+	@./scripts/setup.sh python redis
+	$(CLEAN_ENV) $(PY)/python -m benchmarks.soak $(SOAK)
 
 clean: ## Removes caches and build leftovers; .venv stays
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
