@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 STOP_TIMEOUT_S = 30
-START_TIMEOUT_S = 120
+START_TIMEOUT_S = 300
 
 
 class Running(NamedTuple):

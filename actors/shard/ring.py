@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from snapshots.contract import LogHead, Tallies
+from snapshots.contract import NO_TALLIES, LogHead, Tallies
 
-RECORD_BYTES = 200
-"""What a record takes in memory beside its payload, estimated."""
+RECORD_BYTES = 250
+"""What a record takes in memory beside its payload; tests/unit/actors/shard/test_ring.py measures it."""
+TALLIES_BYTES = 256
+"""What its counters take, if there are any."""
 
 
 class Acknowledged(NamedTuple):
@@ -34,10 +36,11 @@ class Ring:
 
     def add(self, before: LogHead, payload: bytes, catalog_number: int, tallies: Tallies) -> None:
         """Takes the record that was just acknowledged."""
-        self._records.append(Acknowledged(before, payload, catalog_number, tallies))
-        self._bytes += len(payload) + RECORD_BYTES
+        record = Acknowledged(before, payload, catalog_number, tallies or NO_TALLIES)
+        self._records.append(record)
+        self._bytes += _bytes_of(record)
         while self._bytes > self._bytes_max:
-            self._bytes -= len(self._records.popleft().payload) + RECORD_BYTES
+            self._bytes -= _bytes_of(self._records.popleft())
 
     def after(self, head: LogHead) -> Sequence[Acknowledged] | None:
         """All records behind that position; None if the ring does not know it."""
@@ -45,3 +48,7 @@ class Ring:
         if not 0 <= index < len(self._records) or self._records[index].before != head:
             return None
         return list(islice(self._records, index, None))
+
+
+def _bytes_of(record: Acknowledged) -> int:
+    return len(record.payload) + RECORD_BYTES + (TALLIES_BYTES if record.tallies else 0)

@@ -273,7 +273,7 @@ def test_the_ring_knows_a_position_by_number_and_hash() -> None:
 
 
 def test_the_ring_is_bounded_in_bytes_and_keeps_the_newest() -> None:
-    ring = Ring(1_000)
+    ring = Ring(1_200)
     heads = filled(ring, [b"x" * 100] * 50)
     assert len(ring) == 3
     assert ring.after(heads[46]) is None
