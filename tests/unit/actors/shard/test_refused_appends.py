@@ -46,9 +46,9 @@ async def test_rule_03_a_refused_append_is_answered_journal_unavailable_after_th
         await table.seat("alice")
         table.store.refusing["append"] = FULL
         gate = table.store.hold("load_player")
-        waiting = [table.ask("alice", "k1", spin()), table.ask("alice", "k2", spin()), table.ask("alice", "", LOOK)]
         table.ask("bob", "", LOOK)
         await gate.reached.wait()
+        waiting = [table.ask("alice", "k1", spin()), table.ask("alice", "k2", spin()), table.ask("alice", "", LOOK)]
         assert [code(await outcome) for outcome in waiting] == ["journal_unavailable"] * 3
         assert table.resident == set(), "what was decided and not written is gone with the memory"
         assert code(await table.ask("alice", "k3", spin())) == "journal_unavailable"
