@@ -3,11 +3,11 @@
 import asyncio
 import os
 import pwd
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from actors.host.clock import now_ms
-from engine.control_entries import ControlEntry, encode_control_entry
+from engine.control_entries import ControlEntry, decode_control_entry, encode_control_entry
 from snapshots.contract import Store
 from snapshots.opening import open_store
 
@@ -39,9 +39,17 @@ def by_operator(
     )
 
 
-def record(store_url: str, *entries: ControlEntry) -> None:
-    """Writes entries from a process that has no loop. Raises StoreError."""
-    _with_store(store_url, lambda store: store.append_control([encode_control_entry(entry) for entry in entries]))
+def record(store_url: str, *entries: ControlEntry) -> int:
+    """Writes entries from a process that has no loop; answers the number of the last one. Raises StoreError."""
+    return _with_store(
+        store_url, lambda store: store.append_control([encode_control_entry(entry) for entry in entries])
+    )
+
+
+def later_entries(store_url: str, after: int, limit: int = 1_000) -> Sequence[ControlEntry]:
+    """Entries of the control log behind the one with that number, at most `limit`. Raises StoreError."""
+    found = _with_store(store_url, lambda store: store.control_entries(after, limit))
+    return [decode_control_entry(entry) for _, entry in found]
 
 
 def _with_store(store_url: str, use: Callable[[Store], Awaitable[_T]]) -> _T:

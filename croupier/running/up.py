@@ -27,6 +27,7 @@ from croupier.integrations.plans import archive_of, reader_plans
 from croupier.reporting.planning import with_schedules
 from croupier.running.catalog_at_start import Standing, catalog_standing, change_at_start
 from croupier.running.children import Children
+from croupier.running.handing_over import COMMAND, STARTED, hand_over
 from croupier.running.operators import by_operator, record
 from croupier.settings import Settings
 from engine.control_entries import encode_control_entry
@@ -46,7 +47,6 @@ _T = TypeVar("_T")
 
 GATEWAY_START_TIMEOUT_S = 60
 LOST_LOOK_S = 0.5
-HAND_OVER_MAX_S = 60.0
 RAY_ENVIRONMENT = {
     "RAY_worker_niceness": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -324,31 +324,25 @@ def run_until_signalled(settings: Settings, announce: Callable[[str], None]) -> 
     stop = threading.Event()
     running = start(settings)
     told = {"url": running.url, "shards": settings.shards, "gateways": settings.gateways}
-    _tell(settings, "started", told | {"take_over": settings.take_over})
+    own = _tell(settings, STARTED, told | {"take_over": settings.take_over})
     for number in (signal.SIGTERM, signal.SIGINT):  # this comes after the start, because Ray sets handlers of its own
         signal.signal(number, lambda *_: stop.set())
     announce(running.url)
     lost = None
     while lost is None and not stop.wait(LOST_LOOK_S):
         lost = running.supervisor.lost()
-    _tell(settings, "stopping" if lost is None else "taken over by another", {})
+    noticed = _tell(settings, "stopping" if lost is None else "taken over by another", {})
     if lost is not None:
-        _await_handover(running.supervisor, stop)
+        hand_over(settings.store, running.supervisor, own, noticed, settings.gateways, stop)
     running.stop()
     if lost is not None:
         raise TakenOver(f"another Croupier has taken over the store, so this one has stopped: {lost}")
 
 
-def _await_handover(supervisor: "RunningSupervisor", stop: threading.Event) -> None:
-    """The successor claims shard by shard; shards that it has not claimed yet, and gateways, serve on until then."""
-    until = time.monotonic() + HAND_OVER_MAX_S
-    while not supervisor.handed_over() and time.monotonic() < until and not stop.wait(LOST_LOOK_S):
-        pass
-
-
-def _tell(settings: Settings, event: str, told: Mapping[str, object]) -> None:
-    """An entry of the control log on this Croupier itself. If it can't be written that is logged, and nothing else."""
+def _tell(settings: Settings, event: str, told: Mapping[str, object]) -> int:
+    """An entry of the control log on this Croupier itself; its number. If it can't be written that is logged: 0."""
     try:
-        record(settings.store, by_operator("croupier up", subject=event, after=dict(told)))
+        return record(settings.store, by_operator(COMMAND, subject=event, after=dict(told)))
     except StoreError as failure:
         log.warning("the control log does not tell that Croupier is %s: %s", event, failure)
+        return 0
