@@ -13,6 +13,7 @@ from typing import NamedTuple
 from actors.background.backoff import Rests
 from actors.background.due_work import Scheduler
 from actors.background.snapshotter import Snapshotter
+from actors.host.trouble import Trouble
 from actors.routing.owner_of import slot_of
 from actors.shard.context import ShardContext
 from engine.due import due_digest
@@ -58,12 +59,14 @@ class DueSweep:
 
     async def run(self) -> None:
         """Looks every second whether there is anything to do. As long as nothing changes, the store is not asked."""
+        trouble = Trouble(log, "the index of due work waits for the store")
         while True:
             inc = self._context.inc
             try:
                 await self._sweep()
+                trouble.over()
             except StoreUnavailable as failure:
-                log.warning("the index of due work waits for the store: %s", failure)
+                trouble.met(failure)
             except Fenced as refusal:
                 if not self._context.committer.superseded(inc):
                     self._context.end(str(refusal))

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from actors.background.backoff import Rests
 from actors.background.snapshotter import Snapshotter
+from actors.host.trouble import Trouble
 from actors.shard.context import ShardContext
 from actors.shard.lookups import FactFinder
 from actors.shard.residents import Resident
@@ -43,6 +44,7 @@ class Scheduler:
 
     async def run(self) -> None:
         """Looks for due work every half second, and for orphaned reservations twice in the time they may be held."""
+        trouble = Trouble(log, "due work waits for the store")
         beats, orphans_every = 0, max(1, int(self._context.settings.orphan_after_ms / 2_000 / TICK_S))
         while True:
             beats += 1
@@ -50,8 +52,9 @@ class Scheduler:
                 await self.catch_up()
                 if beats % orphans_every == 0:
                     await self._facts.resolve_orphans()
+                trouble.over()
             except StoreUnavailable as failure:
-                log.warning("due work waits for the store: %s", failure)
+                trouble.met(failure)
             except Fenced as refusal:
                 if not self._context.committer.superseded(self._context.inc):
                     self._context.end(str(refusal))

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from msgspec.structs import replace
 
 from actors.host.cpu_time import metered
+from actors.host.trouble import Trouble
 from actors.shard.context import ShardContext
 from snapshots.codec import encode_snapshot
 from snapshots.contract import SnapshotRecord
@@ -48,14 +49,16 @@ class Snapshotter:
 
     async def run(self) -> None:
         """Settles inherited tails, then a round and a sweep of idle players at every interval."""
+        trouble = Trouble(log, "snapshots wait for the store")
         while True:
             inc = self._context.inc
             try:
                 await self._adopt_tails()
                 await self.round()
                 await self._passivate()
+                trouble.over()
             except StoreUnavailable as failure:
-                log.warning("snapshots wait for the store: %s", failure)
+                trouble.met(failure)
             except Fenced as refusal:
                 if not self._context.committer.superseded(inc):
                     self._context.end(str(refusal))

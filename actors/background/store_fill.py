@@ -7,6 +7,7 @@ import asyncio
 import logging
 from typing import Final
 
+from actors.host.trouble import Trouble
 from actors.shard.context import ShardContext
 from snapshots.errors import StoreError
 
@@ -25,11 +26,13 @@ class StoreFill:
 
     async def run(self) -> None:
         """Goes on until cancelled."""
+        trouble = Trouble(log, "the store does not say how full it is")
         while True:
             try:
                 await self.look()
+                trouble.over()
             except StoreError as failure:
-                log.info("the store does not say how full it is: %s", failure)
+                trouble.met(failure)
             except Exception:
                 log.exception("a look at the store's room failed; the next one tries again")
             await asyncio.sleep(LOOK_S)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from typing import Final
 
+from actors.host.trouble import Trouble
 from actors.shard.context import ShardContext
 from actors.stored_switches import decoded_switches, stored_switches
 from snapshots.errors import StoreError
@@ -26,12 +27,14 @@ class SwitchWatch:
 
     async def run(self) -> None:
         """Goes on until cancelled."""
+        trouble = Trouble(log, "the store does not say what is switched off")
         while True:
             await asyncio.sleep(LOOK_S)
             try:
                 await self.look()
+                trouble.over()
             except StoreError as failure:
-                log.info("the store does not say what is switched off: %s", failure)
+                trouble.met(failure)
             except Exception:
                 log.exception("a look at the kill-switches failed; the next one tries again")
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from actors.host.trouble import Trouble
 from actors.outcome import NEVER_SENT, NO_ANSWER, Answered, OnOutcome, Outcome, Unavailable
 from actors.routing.connection_breakers import ConnectionBreakers
 from actors.routing.owner_of import shard_of
@@ -201,6 +202,7 @@ class ShardClient:
 
     async def _keep_fresh(self) -> None:
         slow, fast = self._settings.refresh_ms / 1000, self._settings.refresh_fast_ms / 1000
+        trouble = Trouble(log, "routes can't be read")
         while True:
             try:
                 async with asyncio.timeout(slow):
@@ -210,8 +212,9 @@ class ShardClient:
             self._refresh_now.clear()
             try:
                 await self._refresh()
+                trouble.over()
             except StoreError as failure:
-                log.warning("routes can't be read: %s", failure)
+                trouble.met(failure)
             self._send_parked()
             if self._parked:
                 self._refresh_now.set()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from actors.host.trouble import Trouble
 from actors.supervision.terms import take_term
 from snapshots.contract import Routing, Store
 from snapshots.errors import Fenced, StoreError
@@ -35,15 +36,17 @@ class HeldTerm:
 
     async def renew(self) -> None:
         """Renews the lease until the term is over."""
+        trouble = Trouble(log, "the supervisor can't renew its term")
         while True:
             await asyncio.sleep(self._renew_s)
             try:
                 await self._store.hold_term(self.number, self._lease_ms)
+                trouble.over()
             except Fenced as refusal:
                 self.lose(refusal)
                 return
             except StoreError as failure:
-                log.warning("the supervisor can't renew its term: %s", failure)
+                trouble.met(failure)
 
     def lose(self, refusal: Fenced) -> None:
         """Another supervisor has taken a term: this one replaces nobody any more."""

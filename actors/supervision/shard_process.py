@@ -22,6 +22,7 @@ from actors.background.suspension import Suspension
 from actors.background.switch_watch import SwitchWatch
 from actors.host.clock import boottime_s, now_ms
 from actors.host.processes import is_gone, this_process
+from actors.host.trouble import Trouble
 from actors.metrics.shard import ShardMetrics
 from actors.settings import ShardSettings
 from actors.shard.context import ShardContext
@@ -219,7 +220,7 @@ class ShardProcess:
         await self._made.swap.keep_up(routing.catalog)
 
     async def _heartbeats(self) -> None:
-        beats = 0
+        beats, trouble = 0, Trouble(log, "heartbeats are not answered")
         while True:
             await asyncio.sleep(self.settings.heartbeat_ms / 1000)
             beats += 1
@@ -232,8 +233,9 @@ class ShardProcess:
                     await self._keep_up()
                 if context.misrouted and not self._moving.locked():
                     await self.gain()
+                trouble.over()
             except StoreUnavailable as failure:
-                log.warning("heartbeat without answer: %s", failure)
+                trouble.met(failure)
             except Fenced as refusal:
                 if not context.committer.superseded(inc):
                     self._ended_by(str(refusal))

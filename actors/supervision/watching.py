@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+from actors.host.trouble import Trouble
 from actors.routing.client import ShardClient
 from actors.settings import SupervisorSettings
 from actors.supervision.crew import Crew
@@ -39,6 +40,7 @@ class Watch:
     async def run(self) -> None:
         """Probes all shards again and again."""
         beats, self._judged_at = 0, time.monotonic()
+        trouble = Trouble(log, "the supervisor can't reach the store")
         while True:
             await asyncio.sleep(self._settings.probe_ms / 1000)
             beats += 1
@@ -47,11 +49,12 @@ class Watch:
                 if beats % FINISH_LOGS_EVERY == 0:
                     await self.finish_logs()
                     await self._sweep_journal()
+                trouble.over()
             except Fenced as refusal:
                 self._term.lose(refusal)
                 return
             except StoreError as failure:
-                log.warning("the supervisor can't reach the store: %s", failure)
+                trouble.met(failure)
             except Exception:
                 log.exception("a watch round failed; the next one tries again")
 
