@@ -1,4 +1,4 @@
-"""The processes that `croupier up` starts show nothing secret to whoever lists processes."""
+"""The processes that `croupier up` starts: they show nothing secret, and a Ray that does not start is one sentence."""
 
 import socket
 from pathlib import Path
@@ -45,3 +45,16 @@ def test_the_password_of_the_store_is_no_argument(monkeypatch: pytest.MonkeyPatc
     assert kind in started.command
     assert not [word for word in started.command if "password" in word or "secret" in word]
     assert started.environment["CROUPIER_STORE"] == STORE
+
+
+def test_a_ray_that_does_not_start_in_time_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        def start_ray(self, *_: object) -> None:
+            raise Exception("The current node timed out during startup.")  # noqa: TRY002  # as Ray does
+
+    monkeypatch.setattr(up, "_ray", Slow)
+    monkeypatch.setattr(up.os, "environ", dict(up.os.environ))
+    with pytest.raises(
+        up.CannotStart, match="can't start or join the Ray cluster of its own: The current node timed out"
+    ):
+        up._start_ray(SETTINGS)
