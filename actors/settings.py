@@ -86,6 +86,8 @@ class SupervisorSettings(msgspec.Struct, frozen=True):
     identify_timeout_ms: int = 5_000
     """How long a restarted supervisor waits for a process to say which shard it is."""
     corpse_kill_after_ms: int = 10_000
+    follow_patience_ms: int = 10_000
+    """A shard that does not follow the store to another history, and is silent for so long, is killed (rule 15)."""
     term_lease_ms: int = 5_000
     """How long an instance that was killed keeps others from its store. Ray restarts a supervisor faster than that."""
     term_renew_ms: int = 1_000

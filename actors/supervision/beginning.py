@@ -62,6 +62,7 @@ class Beginning:
         running = self._kept.running
         may_run = {*present, *dedicated.values(), *(running.names if running is not None else ())}
         await self._adopt(routing, may_run)
+        routing = await self._term.routing()  # those that were adopted tell the store first what it has lost
         fresh = not crew.live
         shards = self._shards_at_start(present) if fresh else [*present, *self._without_slots(present, dedicated)]
         crew.expect(shards, dedicated)

@@ -174,9 +174,20 @@ class ShardReport(msgspec.Struct, frozen=True, array_like=True, tag="shard_repor
     needs_logs: tuple[str, ...]
     journal_breaker: str = "closed"
     """`closed`, `half_open` or `open`."""
+    lineage: str = ""
+    """The history of the store that the shard follows; empty if the store can't lose anything (rule 15)."""
+    log_id: str = ""
+    durable_seq: int = 0
+    """The last record of that log that is acknowledged."""
 
 
-ShardControl = ShardStatus | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock | CountSlots
+class RecordsLost(msgspec.Struct, frozen=True, array_like=True, tag="records_lost"):
+    """Supervisor → shard: so many acknowledged records of its predecessor are lost, at least (rule 15)."""
+
+    count: int
+
+
+ShardControl = ShardStatus | RecordsLost | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock | CountSlots
 SupervisorControl = DeployCatalog | AdvanceClock | ReadersStatus | AskReader | ChangeCluster | ClusterStatus
 ControlBody = ShardControl | SupervisorControl
 ControlAnswer = (
