@@ -36,6 +36,12 @@ class ShardSettings(msgspec.Struct, frozen=True):
     """When the store has answered for longer that it can't write, those who wait are told, and memory is discarded."""
     journal_ring_bytes_max: int = 32 * 1_048_576
     """Of acknowledged records that are kept for a Redis that may lose them (rule 15)."""
+    fallback_dir: str = ""
+    """Where the shard goes on while the store is silent (rule 16); empty: it does not."""
+    fallback_bytes_max: int = 4 * 1_073_741_824
+    """Of one fallback file. Beyond it the shard waits for the store as if it had none."""
+    fallback_after_ms: int = 300
+    """So long a silence of the store is enough; an open breaker of the journal is, too."""
     connections_max: int = 512
     snapshot_interval_ms: int = 30_000
     snapshot_entries: int = 300_000
@@ -86,8 +92,10 @@ class SupervisorSettings(msgspec.Struct, frozen=True):
     identify_timeout_ms: int = 5_000
     """How long a restarted supervisor waits for a process to say which shard it is."""
     corpse_kill_after_ms: int = 10_000
-    follow_patience_ms: int = 10_000
-    """A shard that does not follow the store to another history, and is silent for so long, is killed (rule 15)."""
+    fallback: bool = False
+    """Whether shards are granted to go on without the store (rule 16)."""
+    held_retry_ms: int = 10_000
+    """How often a shard is tried again whose fallback file no process can see."""
     term_lease_ms: int = 5_000
     """How long an instance that was killed keeps others from its store. Ray restarts a supervisor faster than that."""
     term_renew_ms: int = 1_000

@@ -19,6 +19,7 @@ from croupier.integrations import IntegrationsInvalid
 from croupier.integrations_command import add_integrations, add_integrations_file
 from croupier.live_command import add_live
 from croupier.readers_command import add_readers
+from croupier.recover_command import add_recover
 from croupier.report_command import add_report
 from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
 from croupier.switch_command import add_switch
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="play 20 000 spins, kill a shard half-way, reconcile every balance"))
     _add_status(commands.add_parser("status", help="show shards, epochs, slots and players of a running Croupier"))
     add_live(commands)
+    add_recover(commands.add_parser("recover", help="take a shard whose fallback file is elsewhere, or lost"))
     add_catalog(commands.add_parser("catalog", help="check, deploy and translate a catalog folder"))
     add_audit(commands.add_parser("audit", help="verify an archive, its receipts and every balance"))
     add_integrations(commands.add_parser("integrations", help="check integrations.yaml"))
@@ -130,6 +132,11 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
                         help="leave the section bus_in to processes of their own, `croupier bus-in`")  # fmt: skip
     parser.add_argument("--no-archive", action="store_true", default=os.environ.get("CROUPIER_NO_ARCHIVE"),
                         help="run without the archive of the journal: what is trimmed is gone")  # fmt: skip
+    parser.add_argument("--fallback", action="store_true", default=os.environ.get("CROUPIER_FALLBACK"),
+                        help="while Redis is silent, shards go on in files on their own disks")  # fmt: skip
+    parser.add_argument("--fallback-dir", type=Path, default=env("CROUPIER_FALLBACK_DIR"), metavar="DIR",
+                        help="folder of these files; must outlive the process "
+                             "(default: ~/.local/state/croupier-fallback)")  # fmt: skip
     parser.add_argument("--take-over", action="store_true", default=os.environ.get("CROUPIER_TAKE_OVER"),
                         help="take the store over from a running `croupier up`, which then ends")  # fmt: skip
     parser.set_defaults(command=_up)
@@ -209,9 +216,12 @@ def _up(options: argparse.Namespace) -> int:
         "orphan_after_s",
         "residents_max",
         "integrations",
+        "fallback_dir",
     )
     more = {name: getattr(options, name) for name in names}
-    more |= {name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive", "no_bus_in")}
+    more |= {
+        name: _switch(name, getattr(options, name)) for name in ("take_over", "no_archive", "no_bus_in", "fallback")
+    }
     settings = _settings(options, **more)
     try:
         run_until_signalled(settings, lambda url: print(f"ready {url}", flush=True))

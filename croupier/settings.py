@@ -55,6 +55,10 @@ class Settings(msgspec.Struct, frozen=True):
     """Whether the section `bus_in` is left to processes of their own, `croupier bus-in`."""
     no_archive: bool = False
     """Whether `croupier up` runs without the archive, so that nothing holds the journal."""
+    fallback: bool = False
+    """Whether shards go on in files of their own while Redis is silent (rule 16)."""
+    fallback_dir: Path | None = None
+    """The folder of these files on every host with shards; None: next to where SQLite would lie by default."""
     take_over: bool = False
     """Whether `croupier up` takes the store from another one that runs on it, instead of refusing to start."""
 
@@ -78,7 +82,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     def supervisor(self) -> SupervisorSettings:
         """The supervisor's settings."""
-        return SupervisorSettings(shards=self.shards, spares=self.spares)
+        return SupervisorSettings(shards=self.shards, spares=self.spares, fallback=self.fallback)
 
     def shard(self, bind_host: str, archive: ArchivePlace | None = None) -> ShardSettings:
         """The shards' settings; `archive` is where rollbacks of old bets look."""
@@ -90,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True):
             orphan_after_ms=self.orphan_after_s * 1_000,
             residents_max=self.residents_max,
             archive=archive,
+            fallback_dir=str((self.fallback_dir or default_fallback(os.environ)).absolute()) if self.fallback else "",
         )
 
 
@@ -119,12 +124,20 @@ def checked(settings: Settings) -> Settings:
         )
     if settings.auth_mode == "hmac" and settings.keys is None:
         raise SettingsInvalid("--auth hmac needs --keys FILE (or CROUPIER_KEYS) with the callers' keys")
+    _fallback_possible(settings)
     secret = settings.cluster_secret
     if secret and len(secret) < SECRET_CHARS_MIN:
         raise SettingsInvalid(f"CROUPIER_CLUSTER_SECRET needs at least {SECRET_CHARS_MIN} characters")
     if not secret and settings.ray_address is not None:
         raise SettingsInvalid("--ray-address needs CROUPIER_CLUSTER_SECRET: shards and gateways must share one secret")
     return settings if secret else msgspec.structs.replace(settings, cluster_secret=secrets.token_hex(32))
+
+
+def _fallback_possible(settings: Settings) -> None:
+    if settings.fallback and settings.store.startswith("sqlite:"):
+        raise SettingsInvalid(
+            "--fallback is for Redis: a SQLite store lies on this host's own disk, and there is nothing to fall back to"
+        )
 
 
 def _known(option: str, value: str, words: Sequence[str]) -> None:
@@ -137,8 +150,16 @@ def _known(option: str, value: str, words: Sequence[str]) -> None:
 
 def default_store(environment: Mapping[str, str]) -> str:
     """The default store: SQLite in the user's state folder."""
-    base = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", "/var/lib"), ".local/state")
-    return f"sqlite:{base}/croupier"
+    return f"sqlite:{_state_folder(environment)}/croupier"
+
+
+def default_fallback(environment: Mapping[str, str]) -> Path:
+    """The default folder of fallback files, in the user's state folder, too."""
+    return Path(_state_folder(environment), "croupier-fallback")
+
+
+def _state_folder(environment: Mapping[str, str]) -> str:
+    return environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", "/var/lib"), ".local/state")
 
 
 def default_catalog() -> Path:

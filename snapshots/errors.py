@@ -54,6 +54,13 @@ class StoreRefused(StoreUnavailable):
         return partial(StoreRefused, proved=self.proved, passes=self.passes), (str(self), self.reason)
 
 
+def is_silence(failure: StoreUnavailable) -> bool:
+    """Whether the store gave no answer, or one that passes by itself, as while it reads its file after a start."""
+    if isinstance(failure, StoreRefused):
+        return failure.passes
+    return not isinstance(failure, LineageChanged | ArchiveUnavailable)
+
+
 class LineageChanged(StoreUnavailable):
     """A new connection reached a server that may have lost what was acknowledged. The call was not sent."""
 

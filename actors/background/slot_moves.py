@@ -49,6 +49,7 @@ class SlotMoves:
         StoreUnavailable before the transaction, Fenced if the term is over. If the shard itself is fenced, its
         incarnation ends, too.
         """
+        self._context.committer.check_stored()
         await self._bring_in(set(slots), set(dedicated))
         async with self._snapshotter.undisturbed():  # or a round of all players would be waited out by those who leave
             await self._write_ahead(set(slots), set(dedicated))

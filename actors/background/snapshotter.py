@@ -92,6 +92,7 @@ class Snapshotter:
         """
         async with self._rounds:
             context = self._context
+            context.committer.check_stored()  # snapshots never speak of what only a fallback log has (rule 16)
             began_seq = context.committer.head.seq
             self._hurries_at = self._accepted + context.settings.snapshot_entries
             await self._write(list(context.residents.dirty))
@@ -163,6 +164,7 @@ class Snapshotter:
                 last_batch = max(last_batch, resident.batch)
         if records:
             await context.committer.until_durable(last_batch)
+            context.committer.check_stored()
             await context.store.put_snapshots(context.inc, records)
             self._paid(records)
 

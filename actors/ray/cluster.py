@@ -21,9 +21,11 @@ from actors.supervision.ports import (
     Released,
     ShardDied,
     ShardHandle,
+    ShardHeld,
     SlotMoveFailed,
 )
 from snapshots.contract import Incarnation, Owner
+from snapshots.errors import FallbackHeld
 
 
 class RayShard:
@@ -43,7 +45,8 @@ class RayShard:
         try:
             activated = msgspec.msgpack.decode(await self._call("activate", shard_id), type=Incarnation)
         except RayTaskError as failure:
-            raise ActivationFailed(f"shard {shard_id} can't start: {failure.cause}") from failure
+            kind = ShardHeld if isinstance(failure.cause, FallbackHeld) else ActivationFailed
+            raise kind(f"shard {shard_id} can't start: {failure.cause}") from failure
         await self.identity()
         return activated
 

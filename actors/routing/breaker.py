@@ -24,13 +24,13 @@ def states_shown(registry: CollectorRegistry) -> dict[str, str]:
 
 
 class Breaker:
-    """One thing that may fail, by name. `clock` is monotonic, in seconds; without one it is this machine's."""
+    """One thing that may fail, by name. `clock` is monotonic, in seconds."""
 
     def __init__(
-        self, name: str, failures_max: int = 5, open_s: float = 10.0, clock: Callable[[], float] | None = None
+        self, name: str, failures_max: int = 5, open_s: float = 10.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.name = name
-        self._failures_max, self._open_s, self._clock = failures_max, open_s, clock or time.monotonic
+        self._failures_max, self._open_s, self._clock = failures_max, open_s, clock
         self._failures = 0
         self._opened_at: float | None = None
         self._probing = False
@@ -69,6 +69,12 @@ class Breaker:
         self._failures += 1
         probed, self._probing = self._probing, False
         if probed or (self._opened_at is None and self._failures >= self._failures_max):
+            self._opened_at = self._clock()
+            log.warning("breaker %s: open for %g s: %s", self.name, self._open_s, why)
+
+    def open(self, why: str) -> None:
+        """It is known to fail, however few attempts have shown it."""
+        if self._opened_at is None:
             self._opened_at = self._clock()
             log.warning("breaker %s: open for %g s: %s", self.name, self._open_s, why)
 

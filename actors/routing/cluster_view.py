@@ -73,7 +73,7 @@ class ClusterView:
         routing = self._routing
         if routing is None:
             return False, "the routing table has not been read yet"
-        serving = {row.shard_id for row in routing.shards.values() if row.address is not None}
+        serving = {row.shard_id for row in routing.shards.values() if self._serves(row)}
         down = sorted({shard_id or "nobody" for shard_id in routing.slots if shard_id not in serving})
         return not down, f"not serving: {', '.join(down)}" if down else "ready"
 
@@ -82,6 +82,11 @@ class ClusterView:
         reports = self._reports.values()
         names = sorted(report.shard_id for report in reports if report.journal_breaker != "closed")
         return f"the store takes no appends of {', '.join(names)}" if names else ""
+
+    def _serves(self, row: ShardRow) -> bool:
+        """A dead shard that may have gone on without the store keeps its address until its fallback file is found."""
+        unreachable = row.fallback is not None and self._client.breakers.state(row.shard_id) != "closed"
+        return row.address is not None and not unreachable
 
     def cluster(self) -> dict[str, Any]:
         """The JSON of `GET /cluster`."""
@@ -103,7 +108,8 @@ class ClusterView:
         return {
             "shard_id": row.shard_id,
             "epoch": row.epoch,
-            "serving": row.address is not None,
+            "serving": self._serves(row),
+            "on_fallback": report.on_fallback if report else None,
             "node": self._cluster.nodes.get(row.shard_id) or None,
             "pid": row.owner.pid if row.owner else None,
             "address": f"{row.address.host}:{row.address.port}" if row.address else None,

@@ -18,12 +18,10 @@ OPEN_S: Final = 0.5
 
 
 class ConnectionBreakers(Collector):
-    """By address: a successor listens elsewhere, so it begins with a closed breaker. `clock` is monotonic (s); without
-    one it is this machine's.
-    """
+    """By address: a successor listens elsewhere, so it begins with a closed breaker. `clock` is monotonic, in s."""
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
-        self._clock = clock or time.monotonic
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._breakers: dict[Address, Breaker] = {}
         self._missed: dict[str, float] = {}
         """By shard: since when its requests find no connection."""

@@ -4,7 +4,8 @@ Promises: a reply handed in with an entry is sent after the append that holds th
 undurable version waits for it; while an outcome is unknown only the identical batch is repeated; a definite refusal
 ends the incarnation and answers everybody who waits `outcome_unknown`. A store that refuses to write ends it, too: who
 waits is answered `journal_unavailable` if it is proved that nothing was written, else `outcome_unknown`. A store that
-lost its tail gets it again first. (Rules 3, 4 and 15 of the architecture.)
+lost its tail gets it again first. While the store is silent, a shard that may do so appends to its fallback log
+(`fallback`). (Rules 3, 4, 15 and 16 of the architecture.)
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from actors.outcome import Unavailable
 from actors.routing.breaker import NUMBERS, Breaker
 from actors.settings import ShardSettings
 from actors.shard.attempts import FailedAttempts
+from actors.shard.fallback import Fallback
 from actors.shard.lease import Lease
 from actors.shard.lineage import Lineage
 from actors.shard.ring import Ring
@@ -27,6 +29,7 @@ from actors.wire.frames import Kind, Reply, ReplyTo, encode
 from snapshots.codec import encode_batch
 from snapshots.contract import NO_TALLIES, Incarnation, LogHead, Store, Tallies
 from snapshots.errors import Fenced, LineageChanged, StoreUnavailable
+from snapshots.fallback.file import FallbackRecord
 
 log = logging.getLogger("croupier.shard")
 
@@ -91,6 +94,9 @@ class Committer:
         self._on_fenced, self._on_refused = on_fenced, on_refused
         self.breaker = Breaker("journal", SILENCES_MAX, SILENT_S)
         metrics.breakers["journal"] = lambda: NUMBERS[self.breaker.state]
+        self.fallback = (
+            Fallback(store, self, settings, self.breaker, metrics, on_fenced) if settings.fallback_dir else None
+        )
         self._pending = _Batch(1)
         self._in_flight: _Batch | None = None
         self._in_flight_since = 0.0
@@ -162,6 +168,16 @@ class Committer:
         """Whether a refusal of a call made as `inc` says nothing: a slot move is raising, or has raised, the epoch."""
         return self.transferring or inc != self.inc
 
+    @property
+    def on_fallback(self) -> bool:
+        """Whether what is durable is in the fallback log, and the store may not have it yet (rule 16)."""
+        return self.fallback is not None and self.fallback.active
+
+    def check_stored(self) -> None:
+        """Raises StoreUnavailable if what is durable may be in the fallback log only: the store would not tell it."""
+        if self.on_fallback:
+            raise StoreUnavailable("the shard goes on without the store just now")
+
     def stalled(self) -> bool:
         """Whether an append has been without outcome for too long."""
         since = self._in_flight_since
@@ -190,6 +206,8 @@ class Committer:
         `name` is that of the store's history.
         """
         self._ring, self._lineage, self.lineage = ring, lineage, name
+        if self.fallback is not None:
+            self.fallback.ring = ring
 
     async def follow_lineage(self) -> None:
         """Another call than an append met a server of another history. Raises Fenced if it can't go on with it."""
@@ -201,14 +219,18 @@ class Committer:
     async def follow_alone(self) -> None:
         """As `follow_lineage`; the caller holds `exclusive`."""
         self._following = True
-        await self._follow(None)
+        await self.follow(None)
 
     def snapshotted(self, player_id: str, version: int) -> None:
         """The store has confirmed this snapshot: memory, and the next checkpoint, count on it."""
         self._last_snapshot = player_id, version
 
     async def append_alone(self, payload: bytes) -> None:
-        """Appends a record of its own; the caller holds `exclusive`."""
+        """Appends a record of its own, to the store only; the caller holds `exclusive`.
+
+        Raises StoreUnavailable, and nothing was written, if the shard goes on without the store just now.
+        """
+        self.check_stored()
         await self._append(payload)
 
     def renewed(self, sent_at_s: float) -> None:
@@ -225,6 +247,8 @@ class Committer:
             return
         self.ended = True
         self._task.cancel()
+        if self.fallback is not None:
+            self.fallback.end()
         batches = [batch for batch in (self._in_flight, self._pending) if batch is not None]
         held = [(reply_to, reply) for batch in batches for reply_to, reply, _ in batch.replies]
         for reply_to, reply in [*self._lease_waiters, *held]:
@@ -260,7 +284,7 @@ class Committer:
         async with self._exclusive:
             batch = self._take()
             self._in_flight, self._in_flight_since = batch, time.monotonic()
-            await self._append(encode_batch(batch.entries), batch.tallies)
+            await self._append(encode_batch(batch.entries), batch.tallies, self.fallback)
             self._in_flight, self._in_flight_since = None, 0.0
         self._crowded = len(batch.entries) >= CROWDED_FROM
         self.durable = batch.number
@@ -290,8 +314,8 @@ class Committer:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def _append(self, payload: bytes, tallies: Tallies = NO_TALLIES) -> None:
-        """Repeats the identical batch until its outcome is known.
+    async def _append(self, payload: bytes, tallies: Tallies = NO_TALLIES, fallback: Fallback | None = None) -> None:
+        """Repeats the identical batch until its outcome is known; where there is a `fallback`, it may go there.
 
         Raises Fenced if it was refused for good, or if the store has refused to write for `journal_refused_ms`.
         While the breaker is open it waits for the probe.
@@ -299,33 +323,47 @@ class Committer:
         pause_s, failed = FIRST_PAUSE_S, None
         while True:
             sent_at, started = boottime_s(), time.perf_counter()
-            before = self.head
             try:
-                if self._following:
-                    await self._follow(payload)
-                self.head = await self._store.append(self.inc, before, payload, self.catalog_number, tallies)
+                await self._write(payload, tallies)
             except StoreUnavailable as failure:
                 failed = failed or FailedAttempts(self._metrics)
                 self._failed(failed, failure)
+                if fallback is not None and await fallback.instead(failure, self._in_flight_since):
+                    continue
                 await asyncio.sleep(max(pause_s, self.breaker.left_s))
                 self.breaker.allows()
                 pause_s = min(pause_s * 2, PAUSE_MAX_S)
             else:
-                if pause_s > FIRST_PAUSE_S:
-                    self.breaker.succeeded()
                 self._metrics.journal_commit.observe(time.perf_counter() - started)
                 self.renewed(sent_at)
-                if self._ring is not None:
-                    self._ring.add(before, payload, self.catalog_number, tallies)
-                if failed is not None:
+                if failed is not None and not self.on_fallback:
+                    self.breaker.succeeded()
                     failed.over()
                 return
 
-    async def _follow(self, in_flight: bytes | None) -> None:
-        """Makes the store's log stand where this one stands. The caller holds `exclusive`, or the shard has ended."""
+    async def _write(self, payload: bytes, tallies: Tallies) -> None:
+        """One attempt, where the log goes on at the moment."""
+        before, number = self.head, self.catalog_number
+        if self.fallback is not None and self.fallback.active:
+            self.head = await self.fallback.append(FallbackRecord(before, payload, number, tallies))
+            return
+        if self._following:
+            await self.follow(payload)
+        self.head = await self._store.append(self.inc, before, payload, number, tallies)
+        if self._ring is not None:
+            self._ring.add(before, payload, number, tallies)
+
+    async def follow(self, in_flight: bytes | None) -> None:
+        """Makes the store's log stand where this one stands, or, while the fallback log is in use, where that says.
+
+        The caller holds `exclusive`, or the shard has ended, or appends go elsewhere.
+        """
         assert self._lineage is not None
         number = self.catalog_number
-        self.lineage = await self._lineage.follow(self.inc, self.head, in_flight, self._last_snapshot, number)
+        head = self.fallback.store_head if self.fallback is not None and self.fallback.active else self.head
+        self.lineage = await self._lineage.follow(self.inc, head, in_flight, self._last_snapshot, number)
+        if self.fallback is not None:
+            self.fallback.doubt()
         self._following = False
         self._followed += 1
 

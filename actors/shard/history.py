@@ -37,6 +37,7 @@ class History:
         """
         async with self._reading:
             await self._context.committer.until_durable(batch)
+            self._context.committer.check_stored()
             try:
                 return past_bet(await self._history(player_id), command_id)
             except Corrupt as damage:

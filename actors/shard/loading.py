@@ -16,6 +16,8 @@ from snapshots.recovery import Loaded, load_player, read_player
 log = logging.getLogger("croupier.shard")
 
 LOAD_TRIES = 3
+RETRY_WITHOUT_STORE_S = 2
+"""What a caller is told whose player is not in memory, as long as the shard goes on without the store."""
 
 
 class LoadDiscarded(Exception):
@@ -41,6 +43,10 @@ class Loader:
 
     def enqueue(self, reply_to: ReplyTo, request: Request, attempt: int = 1) -> None:
         """Puts a request into the player's mailbox, starting a load if none is under way."""
+        if self._context.committer.on_fallback:
+            detail = "The store does not answer, and this player is not in memory."
+            reply_to.reply(unavailable(request.rid, "journal_unavailable", detail, RETRY_WITHOUT_STORE_S))
+            return
         mailbox = self._mailboxes.get(request.player_id)
         full = mailbox is not None and len(mailbox) >= self._context.settings.mailbox_depth_max
         if full or (mailbox is None and self._is_full()):
@@ -132,11 +138,14 @@ class Loader:
         raise LoadDiscarded
 
     async def _read(self, player_id: str) -> Loaded:
+        """Never while the shard goes on without the store: what the store has may be older than what is durable."""
         context = self._context
+        context.committer.check_stored()
         after_batch = self._reload_after.get(player_id)
         tail = list(context.tails.peek(player_id))
         if after_batch is not None:
             await context.committer.until_durable(after_batch)
+            context.committer.check_stored()
             tail += await read_player(context.store, context.inc.log_id, player_id, context.checkpoint_seq)
         for last_try in [False] * (LOAD_TRIES - 1) + [True]:
             try:

@@ -97,6 +97,7 @@ class FactFinder:
     ) -> None:
         started = time.perf_counter()
         try:
+            self._context.committer.check_stored()
             seen, reserved = await self._look_up(resident, command, wanted)
             past = None
             if wanted.past_bet is not None:

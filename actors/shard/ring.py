@@ -42,6 +42,16 @@ class Ring:
         while self._bytes > self._bytes_max:
             self._bytes -= _bytes_of(self._records.popleft())
 
+    def newest(self, bytes_max: int) -> Sequence[Acknowledged]:
+        """The last records, at most so many bytes of them."""
+        found, size = list[Acknowledged](), 0
+        for record in reversed(self._records):
+            size += len(record.payload) + RECORD_BYTES
+            if size > bytes_max:
+                break
+            found.append(record)
+        return found[::-1]
+
     def after(self, head: LogHead) -> Sequence[Acknowledged] | None:
         """All records behind that position; None if the ring does not know it."""
         index = head.seq - self._records[0].before.seq if self._records else -1

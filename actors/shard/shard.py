@@ -111,9 +111,8 @@ class Shard:
             dirty_players=len(context.residents.dirty),
             needs_logs=tuple(context.tails.needed_logs()),
             journal_breaker=context.committer.breaker.state,
-            lineage=context.committer.lineage,
-            log_id=context.inc.log_id,
-            durable_seq=context.committer.head.seq,
+            fallback_term=0 if context.committer.fallback is None else context.committer.fallback.term,
+            on_fallback=context.committer.on_fallback,
         )
 
     def act_or_load(self, reply_to: ReplyTo, request: Request, now: int, attempt: int = 1) -> None:

@@ -10,15 +10,17 @@ from actors.routing.client import ShardClient
 from actors.settings import SupervisorSettings
 from actors.shard.catalog_swap import unheld_counters
 from actors.stored_catalogs import CatalogContent, encode_content, next_row
+from actors.supervision.claiming import fence_through_file, forget
 from actors.supervision.crew import Crew, dedicated_shard
 from actors.supervision.deploying import DeployFailed, deploy
+from actors.supervision.granting import ask_to_give_up
 from actors.supervision.held_term import HeldTerm
 from actors.supervision.kept_operations import KeptOperations
 from actors.supervision.placing import free_names, in_order
 from actors.supervision.ports import Cluster, ShardDied, ShardHandle
 from actors.wire.frames import DeployCatalog
 from snapshots.contract import SLOTS, Incarnation, Owner, Routing, ShardRow, Store
-from snapshots.errors import StoreUnavailable
+from snapshots.errors import FallbackHeld, StoreUnavailable
 
 log = logging.getLogger("croupier.supervisor")
 
@@ -62,8 +64,8 @@ class Beginning:
         running = self._kept.running
         may_run = {*present, *dedicated.values(), *(running.names if running is not None else ())}
         await self._adopt(routing, may_run)
-        routing = await self._term.routing()  # those that were adopted tell the store first what it has lost
         fresh = not crew.live
+        held = await self._take_files(routing) if fresh and not self._term.taken_from_living else []
         shards = self._shards_at_start(present) if fresh else [*present, *self._without_slots(present, dedicated)]
         crew.expect(shards, dedicated)
         missing = [shard_id for shard_id in crew.wanted if shard_id not in crew.live]
@@ -71,11 +73,13 @@ class Beginning:
         await self._fence([row for row in routing.shards.values() if row.shard_id not in crew.wanted])
         if fresh:
             await self._assign_all(routing)
-        if fresh and not self.others_serve:
+        if held:
+            log.error("the former catalog stays in force until these shards serve again: %s", ", ".join(held))
+        elif fresh and not self.others_serve:
             await self._put_in_force(routing)
         return missing
 
-    async def activate(self, missing: Sequence[str]) -> None:
+    async def activate(self, missing: Sequence[str], client: ShardClient) -> None:
         """Starts the shards: one after the other if those of another instance serve, so that few players wait at a
         time. Raises ActivationFailed, ShardDied.
         """
@@ -83,6 +87,9 @@ class Beginning:
             await asyncio.gather(*(self._crew.activate(shard_id) for shard_id in missing))
             return
         for shard_id in missing:
+            row = (await self._store.routing()).shards.get(shard_id)
+            if row is not None:
+                await ask_to_give_up(client, row)
             await self._crew.activate(shard_id)
 
     async def catch_up(self, client: ShardClient) -> None:
@@ -137,11 +144,27 @@ class Beginning:
 
     # --- what is written while nobody serves
 
+    async def _take_files(self, routing: Routing) -> list[str]:
+        """What dead shards wrote while the store was silent comes into the store before anything is decided about them,
+        under the catalog that it was decided under. Answers the shards whose files are not here.
+        """
+        held, files = [], []
+        for row in routing.shards.values():
+            if row.fallback is not None and row.shard_id not in self._crew.live:
+                try:
+                    files.append((await fence_through_file(self._store, self._term.number, row.shard_id))[1])
+                except FallbackHeld as file:
+                    log.warning("%s", file)
+                    held.append(row.shard_id)
+        await asyncio.gather(*(forget(self._store, file) for file in files))
+        return held
+
     async def _fence(self, rows: Sequence[ShardRow]) -> None:
         """From now on nobody may write as these shards. Their logs are sealed, and on return none of them answers."""
         owned = [row for row in rows if row.owner is not None]
-        owners = [await self._store.fence(self._term.number, row.shard_id) for row in owned]
-        await self._outlive([owner for owner in owners if owner is not None])
+        fenced = [await fence_through_file(self._store, self._term.number, row.shard_id) for row in owned]
+        await self._outlive([owner for owner, _ in fenced if owner is not None])
+        await asyncio.gather(*(forget(self._store, file) for _, file in fenced))
 
     async def _outlive(self, owners: Sequence[Owner]) -> None:
         until = time.monotonic() + self._lease_s

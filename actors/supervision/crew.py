@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 
-from actors.supervision.ports import Cluster, NotDrained, ShardDied, ShardHandle
+from actors.supervision.ports import ActivationFailed, Cluster, NotDrained, ShardDied, ShardHandle, ShardHeld
 from actors.supervision.tasks import Tasks
 from snapshots.errors import StoreError
 
@@ -128,7 +128,7 @@ class Crew:
 
     async def activate(self, shard_id: str) -> None:
         """A spare becomes the shard, wherever it runs: players wait. Raises ActivationFailed, ShardDied; then that
-        process is ended.
+        process is ended. ShardHeld if no process on any node sees the fallback file that the shard may have gone on in.
         """
         await self._activate(shard_id, self.spares.pop(0) if self.spares else self._launch())
 
@@ -146,7 +146,30 @@ class Crew:
 
     async def _activate(self, shard_id: str, handle: ShardHandle) -> None:
         try:
+            await self._become(handle, shard_id)
+        except ShardHeld:
+            if not await self._elsewhere(shard_id, handle):
+                raise
+
+    async def _elsewhere(self, shard_id: str, handle: ShardHandle) -> bool:
+        """Whether a fresh process on another node than that one could become the shard."""
+        nodes = await self._cluster.nodes()
+        for node in nodes:
+            if node != handle.node and node not in self.avoided:
+                with suppress(ActivationFailed, ShardDied):
+                    await self._become(self._cluster.launch([name for name in nodes if name != node]), shard_id)
+                    return True
+        return False
+
+    async def _become(self, handle: ShardHandle, shard_id: str) -> None:
+        try:
             await _watched(handle, handle.activate(shard_id))
+        except ShardHeld:
+            if len(self.spares) < max(1, self._spares_wanted):
+                self.spares.append(handle)
+            else:
+                handle.kill()
+            raise
         except BaseException:
             handle.kill()
             raise

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from actors.settings import SupervisorSettings
+from actors.supervision.claiming import fence_through_file, forget
 from actors.supervision.crew import Crew
 from actors.supervision.held_term import HeldTerm
 from actors.supervision.kept_operations import KeptOperations
@@ -157,7 +158,8 @@ class OperationSteps:
                 await crew.retire(shard_id)
             row = (await self._term.routing()).shards.get(shard_id)
             if row is not None and row.owner is not None:
-                await self._store.fence(self._term.number, shard_id)
+                _, file = await fence_through_file(self._store, self._term.number, shard_id)
+                await forget(self._store, file)
 
     async def _recovered(self, shard_id: str) -> None:
         """Waits while the shard's process is being replaced."""

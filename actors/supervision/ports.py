@@ -36,7 +36,9 @@ class ShardHandle(Protocol):
         """Answers once the process is ready to be activated."""
 
     async def activate(self, shard_id: str) -> Incarnation:
-        """The process becomes the shard. Raises ActivationFailed with a sentence for the operator."""
+        """The process becomes the shard. Raises ActivationFailed with a sentence for the operator; ShardHeld if another
+        process may be able to, where the shard's fallback file lies.
+        """
 
     async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Released:
         """The process gives slots away. Raises SlotMoveFailed; then it still owns them."""
@@ -79,6 +81,10 @@ class ShardDied(Exception):
 
 class ActivationFailed(Exception):
     """The process can't become the shard. The message says why."""
+
+
+class ShardHeld(ActivationFailed):
+    """The shard may have gone on without the store, in a file that this process can't see: it stays a spare."""
 
 
 class SlotMoveFailed(Exception):

@@ -3,6 +3,7 @@
 from actors.background.due_sweep import DueSweep
 from actors.background.due_work import Scheduler
 from actors.background.slot_counts import players_by_slot
+from actors.shard.context import ShardContext
 from actors.shard.shard import Shard
 from actors.wire.cluster_requests import CountSlots, SlotCounts
 from actors.wire.frames import (
@@ -12,11 +13,13 @@ from actors.wire.frames import (
     Done,
     Failed,
     FinishCatalog,
+    GiveUpFallback,
+    GrantFallback,
     PrepareCatalog,
-    RecordsLost,
     SetClock,
     ShardStatus,
 )
+from snapshots.errors import StoreUnavailable
 
 
 async def carry_out(body: ControlBody, shard: Shard, scheduler: Scheduler, due_sweep: DueSweep) -> ControlAnswer:
@@ -28,13 +31,11 @@ async def carry_out(body: ControlBody, shard: Shard, scheduler: Scheduler, due_s
     if isinstance(body, CountSlots):
         return SlotCounts(await players_by_slot(shard.context))
     if isinstance(body, PrepareCatalog):
-        await shard.swap.prepare(body.number, body.version, body.due_since_ms)
+        await _prepare(shard, body)
     elif isinstance(body, FinishCatalog):
         shard.swap.finish(body.number, body.version)
     elif isinstance(body, AbandonCatalog):
         shard.swap.abandon()
-    elif isinstance(body, RecordsLost):
-        shard.context.metrics.count("journal_records_lost", body.count)
     elif isinstance(body, SetClock):
         shard.context.advance_clock(body.offset_ms)
         await shard.swap.until_over()
@@ -43,4 +44,25 @@ async def carry_out(body: ControlBody, shard: Shard, scheduler: Scheduler, due_s
         await shard.context.committer.until_idle()
     else:
         return Failed("a shard does not know this request")
+    return Done()
+
+
+async def _prepare(shard: Shard, body: PrepareCatalog) -> None:
+    """Not while the shard goes on without the store: what it has decided is to be stored under the old catalog."""
+    committer = shard.context.committer
+    committer.check_stored()
+    await shard.swap.prepare(body.number, body.version, body.due_since_ms)
+    try:
+        committer.check_stored()
+    except StoreUnavailable:
+        shard.swap.abandon()
+        raise
+
+
+async def change_grant(body: GrantFallback | GiveUpFallback, context: ShardContext) -> ControlAnswer:
+    """The supervisor has it granted that the shard goes on without the store, or wants the grant back (rule 16)."""
+    fallback = context.committer.fallback
+    if fallback is None or context.ended:
+        return Failed("this shard has no folder to fall back to, or has ended")
+    await (fallback.accept(body.term) if isinstance(body, GrantFallback) else fallback.give_up())
     return Done()

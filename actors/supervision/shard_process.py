@@ -7,7 +7,6 @@ shard anew once the store writes again (decision 0036).
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Callable, Sequence
 
@@ -30,22 +29,33 @@ from actors.shard.ownership import Ownership
 from actors.shard.ownership_lost import FormerLog, OwnershipLost
 from actors.shard.shard import Shard
 from actors.stored_catalogs import read_catalog
+from actors.supervision.claiming import claim_through_file, forget
 from actors.supervision.ports import Released
-from actors.supervision.shard_controls import carry_out
+from actors.supervision.shard_controls import carry_out, change_grant
 from actors.wire.connection import Connection
 from actors.wire.controls import Controls
-from actors.wire.frames import ControlAnswer, ControlBody, Failed, RequestFrame, ShardStatus
+from actors.wire.frames import (
+    ControlAnswer,
+    ControlBody,
+    Failed,
+    GiveUpFallback,
+    GrantFallback,
+    RequestFrame,
+    ShardStatus,
+)
 from actors.wire.listening import Listener
 from actors.wire.socket_folder import remove_leftovers
 from engine.catalog import Catalog
 from snapshots.contract import Address, Claim, Incarnation, Routing
-from snapshots.errors import Fenced, LineageChanged, StoreUnavailable
+from snapshots.errors import Fenced, LineageChanged, StoreUnavailable, is_silence
 from snapshots.opening import open_store
 from snapshots.recovery import TailIndex, came_from, read_tails
 
 log = logging.getLogger("croupier.shard")
 
 KEEP_UP_EVERY = 5
+SILENT_BEATS = 2
+"""After so many heartbeats without answer a shard that may do so goes on without the store."""
 
 
 class ShardProcess:
@@ -73,6 +83,7 @@ class ShardProcess:
             settings.cluster_secret, lambda connection, frame: self._handle(connection, frame), settings.connections_max
         )
         self._tasks: list[asyncio.Task[None]] = []
+        self._forgetting: asyncio.Task[None] | None = None
         self._metrics_port = 0
         self._moving = asyncio.Lock()
 
@@ -104,7 +115,9 @@ class ShardProcess:
     async def _activate(self, shard_id: str) -> Incarnation:
         began = time.perf_counter()
         lineage = await self.store.watch_lineage()
-        claim = await self.store.claim(shard_id, this_process(), secrets.token_hex(8))
+        claim, taken = await claim_through_file(self.store, shard_id, this_process())
+        if taken is not None:
+            self._forgetting = asyncio.get_running_loop().create_task(forget(self.store, taken), name="fallback file")
         claimed_at = boottime_s()
         routing = await self.store.routing()
         ownership = Ownership(shard_id, routing)
@@ -182,6 +195,9 @@ class ShardProcess:
         assert self._made is not None and self._scheduler is not None and self._due_sweep is not None
         if self.shard is not self._made and not isinstance(body, ShardStatus):
             return Failed("the shard begins anew")
+        if isinstance(body, GrantFallback | GiveUpFallback):
+            async with self._moving:  # a slot move raises the epoch
+                return await change_grant(body, self._made.context)
         return await carry_out(body, self._made, self._scheduler, self._due_sweep)
 
     async def _read_tails(
@@ -213,28 +229,29 @@ class ShardProcess:
     # --- lease and clock
 
     async def _keep_up(self) -> None:
-        """Follows the catalog and the sandbox clock that the store names, in case nobody has told this shard.
-
-        Also the store's history, whose name may change while connections stay (rule 15).
-        """
+        """Follows the catalog and the sandbox clock that the store names, in case nobody has told this shard."""
         assert self._made is not None
-        committer = self._made.context.committer
-        if await self.store.lineage_now() != committer.lineage:
-            await committer.follow_lineage()
         routing = await self.store.routing()
         self._made.context.advance_clock(routing.clock_offset_ms)
+        if (fallback := self._made.context.committer.fallback) is not None:
+            fallback.doubt(routing.term)
         await self._made.swap.keep_up(routing.catalog)
 
     async def _heartbeats(self) -> None:
-        beats, trouble = 0, Trouble(log, "heartbeats are not answered")
+        beats, silent, trouble = 0, 0, Trouble(log, "heartbeats are not answered")
         while True:
             await asyncio.sleep(self.settings.heartbeat_ms / 1000)
             beats += 1
             assert self._made is not None
             context = self._made.context
-            inc = context.inc
+            inc, fallback = context.inc, context.committer.fallback
             try:
+                if fallback is not None and (fallback.active or silent >= SILENT_BEATS):
+                    await (fallback.confirm() if fallback.active else fallback.go_over())
+                    silent = 0
+                    continue
                 await self._heartbeat()
+                silent = 0
                 if beats % KEEP_UP_EVERY == 0:
                     await self._keep_up()
                 if context.misrouted and not self._moving.locked():
@@ -242,6 +259,7 @@ class ShardProcess:
                 trouble.over()
             except StoreUnavailable as failure:
                 trouble.met(failure)
+                silent += is_silence(failure)
             except Fenced as refusal:
                 if not context.committer.superseded(inc):
                     self._ended_by(str(refusal))
@@ -319,7 +337,10 @@ class ShardProcess:
         await snapshotter.clean([*context.residents.dirty, *context.tails.players()])
         await snapshotter.round()
         self._cancel_tasks()
+        context.committer.check_stored()
         await self.store.retire(context.inc)
+        if context.committer.fallback is not None:
+            await context.committer.fallback.close(remove=True)
         context.committer.end("drained")
         self._listener.close()
         await self.store.close()
@@ -335,6 +356,6 @@ class ShardProcess:
         self._on_end(reason)
 
     def _cancel_tasks(self) -> None:
-        for task in self._tasks:
+        for task in (*self._tasks, *([] if self._forgetting is None else [self._forgetting])):
             if task is not asyncio.current_task():
                 task.cancel()

@@ -60,6 +60,16 @@ class SetClock(msgspec.Struct, frozen=True, array_like=True, tag="set_clock"):
     offset_ms: int
 
 
+class GrantFallback(msgspec.Struct, frozen=True, array_like=True, tag="grant_fallback"):
+    """Supervisor → shard: have it granted that you go on without the store, under this term (rule 16)."""
+
+    term: int
+
+
+class GiveUpFallback(msgspec.Struct, frozen=True, array_like=True, tag="give_up_fallback"):
+    """Supervisor → shard: another process, that can't see your file, is to take the shard: give the grant up."""
+
+
 class DeployCatalog(msgspec.Struct, frozen=True, array_like=True, tag="deploy_catalog"):
     """Gateway → supervisor: put a stored version in force. Answered with `Deployed`, `Overtaken` or `KeyTaken`.
 
@@ -174,20 +184,22 @@ class ShardReport(msgspec.Struct, frozen=True, array_like=True, tag="shard_repor
     needs_logs: tuple[str, ...]
     journal_breaker: str = "closed"
     """`closed`, `half_open` or `open`."""
-    lineage: str = ""
-    """The history of the store that the shard follows; empty if the store can't lose anything (rule 15)."""
-    log_id: str = ""
-    durable_seq: int = 0
-    """The last record of that log that is acknowledged."""
+    fallback_term: int = 0
+    """The term under which it was granted to go on without the store; 0: it was not."""
+    on_fallback: bool = False
+    """It goes on without the store now."""
 
 
-class RecordsLost(msgspec.Struct, frozen=True, array_like=True, tag="records_lost"):
-    """Supervisor → shard: so many acknowledged records of its predecessor are lost, at least (rule 15)."""
-
-    count: int
-
-
-ShardControl = ShardStatus | RecordsLost | PrepareCatalog | FinishCatalog | AbandonCatalog | SetClock | CountSlots
+ShardControl = (
+    ShardStatus
+    | PrepareCatalog
+    | FinishCatalog
+    | AbandonCatalog
+    | SetClock
+    | CountSlots
+    | GrantFallback
+    | GiveUpFallback
+)
 SupervisorControl = DeployCatalog | AdvanceClock | ReadersStatus | AskReader | ChangeCluster | ClusterStatus
 ControlBody = ShardControl | SupervisorControl
 ControlAnswer = (

@@ -79,6 +79,7 @@ def _table(cluster: dict[str, Any]) -> Table:
         table.add_column(name.replace("_", " "))
     for shard in cluster["shards"]:
         node = (shard.get("node") or "–")[:NODE_CHARS]
-        breakers = ", ".join(f"{name}: {state}" for name, state in shard.get("breakers", {}).items())
+        states = [f"{name}: {state}" for name, state in shard.get("breakers", {}).items()]
+        breakers = ", ".join([*states, *(["on fallback"] if shard.get("on_fallback") else [])])
         table.add_row(*("–" if shard[name] is None else str(shard[name]) for name in columns), breakers or "–", node)
     return table

@@ -54,6 +54,12 @@ async def take_file(store: Store, shard_id: str, path: Path | None = None) -> Ta
         if not count:
             return TakenFile(file, Sealed(inc.nonce), 0)
         drained = await _drain(store, file, inc, base, end)
+    except Corrupt as damage:
+        await file.close()
+        raise FallbackHeld(
+            f"shard {shard_id}: {file.path} is damaged ({damage}): `croupier recover {shard_id} --accept-loss` "
+            "gives it up"
+        ) from damage
     except BaseException:
         await file.close()
         raise
@@ -91,7 +97,7 @@ async def _drain(store: Store, file: FallbackLog, inc: Incarnation, base: LogHea
                 drained += 1
         if at != end:
             raise Fenced(f"record {at.seq} of the log is another one")
-    except (Fenced, Corrupt) as problem:
+    except Fenced as problem:
         raise FallbackHeld(
             f"shard {inc.shard_id}: {file.path} continues {inc.log_id} from record {base.seq} to {end.seq}, and can't "
             f"be appended ({problem}): `croupier recover {inc.shard_id} --accept-loss` gives it up"

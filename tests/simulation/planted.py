@@ -97,7 +97,7 @@ def replay_before_durable(patch: pytest.MonkeyPatch) -> None:
 def silence_is_success(patch: pytest.MonkeyPatch) -> None:
     """An append without outcome is taken for written."""
 
-    async def believing(self: Committer, payload: bytes, counters: Any = ()) -> None:
+    async def believing(self: Committer, payload: bytes, counters: Any = (), *_: Any) -> None:
         head = self.head
         try:
             self.head = await self._store.append(self.inc, head, payload, self.catalog_number, dict(counters))
@@ -111,7 +111,7 @@ def silence_is_success(patch: pytest.MonkeyPatch) -> None:
 def silence_is_refusal(patch: pytest.MonkeyPatch) -> None:
     """An append without outcome is taken for not written, and the next batch goes out in its place."""
 
-    async def despairing(self: Committer, payload: bytes, counters: Any = ()) -> None:
+    async def despairing(self: Committer, payload: bytes, counters: Any = (), *_: Any) -> None:
         head = self.head
         try:
             self.head = await self._store.append(self.inc, head, payload, self.catalog_number, dict(counters))

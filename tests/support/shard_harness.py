@@ -202,6 +202,8 @@ class TestShard(ShardProcess):
         """What SIGKILL leaves behind: nothing drained, nothing retired."""
         if self.shard is not None:
             self.shard.context.end("killed")
+            if (fallback := self.shard.context.committer.fallback) is not None:
+                await fallback.close()
         self._cancel_tasks()
         await self.store.close()
 

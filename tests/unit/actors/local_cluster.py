@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.supervision.ports import NOBODY, ActivationFailed, Identity, ShardDied
+from actors.supervision.ports import NOBODY, ActivationFailed, Identity, ShardDied, ShardHeld
 from actors.wire.frames import RequestFrame
 from snapshots.contract import Incarnation
-from snapshots.errors import StoreError
+from snapshots.errors import FallbackHeld, StoreError
 from tests.support.shard_harness import OWNER, TestShard
 
 
@@ -43,6 +43,8 @@ class LocalShard(TestShard):
         await self.prepare()
         try:
             return await super().activate(shard_id)
+        except FallbackHeld as held:
+            raise ShardHeld(str(held)) from held
         except StoreError as failure:
             raise ActivationFailed(str(failure)) from failure
 

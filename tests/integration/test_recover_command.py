@@ -1,0 +1,104 @@
+"""`croupier recover SHARD` on a real Redis: a file that was brought here, one that is lost, a shard that lives."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.host.processes import this_process
+from croupier.cli import main
+from engine.control_entries import decode_control_entry
+from snapshots.codec import encode_batch
+from snapshots.contract import FallbackGrant, LogHead, Owner, Store
+from snapshots.fallback.file import FallbackFile, FallbackRecord, file_name
+from snapshots.opening import open_store
+from tests.support.redis_server import RedisServer
+
+ELSEWHERE = Owner("a host that nobody can look into", 1, 1)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    started = RedisServer(tmp_path / "redis").start()
+    yield started
+    started.kill()
+
+
+async def opened(server: RedisServer) -> Store:
+    store = open_store(server.url)
+    await store.open()
+    return store
+
+
+async def held(server: RedisServer, file: Path, owner: Owner = ELSEWHERE) -> None:
+    """Shard s0 has one record in the store, and one more in its file."""
+    store = await opened(server)
+    term = await store.take_term()
+    inc = (await store.claim("s0", owner, "n1")).incarnation
+    head = await store.append(inc, LogHead(), encode_batch([]))
+    made = FallbackFile.create(file / file_name(inc), inc)
+    await store.grant_fallback(inc, FallbackGrant("n1", term, "far", str(file / file_name(inc)), 5))
+    made.begin(inc, head, ())
+    made.append(FallbackRecord(head, encode_batch([], [1]), 0, {}))
+    made.close()
+    await store.close()
+
+
+async def left(server: RedisServer) -> tuple[bool, int, list[tuple[str, str, str, Any]]]:
+    """Whether anything is held, records in the log, and what the control log tells."""
+    store = await opened(server)
+    grant = (await store.routing()).shards["s0"].fallback
+    records = len(await store.read_log("s0-1", 0, 10))
+    told = [decode_control_entry(entry) for _, entry in await store.control_entries(0, 10)]
+    await store.close()
+    return grant is not None, records, [(entry.operation, entry.outcome, entry.subject, entry.after) for entry in told]
+
+
+def recover(server: RedisServer, *options: str) -> int:
+    return main(["recover", "s0", "--store", server.url, *options])
+
+
+def run(coroutine: Any) -> Any:
+    return asyncio.run(coroutine)
+
+
+def test_a_file_that_was_brought_here_is_drained(
+    server: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(held(server, tmp_path / "there"))
+    shutil.move(tmp_path / "there", tmp_path / "here")
+    assert recover(server) == 1
+    assert "and that file is not here" in capsys.readouterr().err
+    (file,) = (tmp_path / "here").glob("*.fallback")
+    assert recover(server, "--file", str(file)) == 0
+    assert "1 records were appended to s0-1" in capsys.readouterr().out
+    is_held, records, told = run(left(server))
+    assert (is_held, records) == (False, 2)
+    assert [entry[:3] for entry in told] == [("croupier recover", state, "s0") for state in ("asked", "done")]
+    assert recover(server) == 1
+    assert "has no fallback file that anybody waits for" in capsys.readouterr().err
+
+
+def test_a_loss_is_accepted_and_named(server: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(held(server, tmp_path / "there"))
+    shutil.rmtree(tmp_path / "there")
+    assert recover(server, "--accept-loss", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["log"], said["last_record"], said["host"]) == ("s0-1", 1, "far")
+    assert "behind record 1 of s0-1" in said["said"]
+    is_held, records, told = run(left(server))
+    assert (is_held, records) == (False, 1) and told[-1][3]["last_record"] == 1
+
+
+def test_a_shard_that_lives_here_is_not_given_up(
+    server: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(held(server, tmp_path / "there", this_process()))
+    for options in ((), ("--accept-loss",)):
+        assert recover(server, *options) == 1
+        assert "shard s0 lives: it is process" in capsys.readouterr().err
+    assert run(left(server))[:2] == (True, 1)
