@@ -48,7 +48,7 @@ async def shown(supervisor: SupervisorProcess) -> Operation:
 async def ended(supervisor: SupervisorProcess) -> Operation:
     """The operation that runs, when it has ended."""
     while (operation := await shown(supervisor)).state == "running":
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.01)
     return operation
 
 

@@ -1,7 +1,5 @@
 """Pages: the same bytes each time, any text, and figures as people read them."""
 
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -64,31 +62,6 @@ ALL_KINDS = (
     Chart("heatmap", "Heat", ("share",), x="day", by="currency"),
     Chart("interval", "Interval", ("n", "n", "n", "n"), x="day"),
 )
-
-ELSEWHERE = """
-import sys
-from feeds.reports.pdf.rendering import render
-from tests.unit.feeds.reports.test_pdf import ALL_KINDS, document
-sys.stdout.buffer.write(render(document(charts=ALL_KINDS[:4])))
-"""
-
-
-def test_the_same_report_has_the_same_bytes_in_two_processes() -> None:
-    import matplotlib  # only here: it takes a second to load
-
-    here = render(document(charts=ALL_KINDS[:4]))
-    environment = {
-        "MPLCONFIGDIR": matplotlib.get_configdir(),
-        "PYTHONHASHSEED": "77",
-        "TZ": "Asia/Tokyo",
-        "PATH": "",
-        "LC_ALL": "C",
-    }
-    there = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ELSEWHERE], env=environment, capture_output=True, check=True, timeout=50
-    )
-    assert here.startswith(b"%PDF-")
-    assert there.stdout == here
 
 
 def test_other_figures_are_other_bytes() -> None:

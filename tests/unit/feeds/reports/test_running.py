@@ -108,9 +108,9 @@ def test_the_same_report_is_the_same_bytes(facts: Path) -> None:
     assert both() == both()
 
 
-@pytest.mark.parametrize("first", [chr(code) for code in range(128)])
-def test_the_gateways_tables_and_reports_neutralise_the_same_text(first: str) -> None:
-    assert cell(f"{first}1") == neutral(f"{first}1")
+def test_the_gateways_tables_and_reports_neutralise_the_same_text() -> None:
+    texts = [f"{chr(code)}1" for code in range(128)]
+    assert [text for text in texts if cell(text) != neutral(text)] == []
 
 
 def test_a_page_leaves_out_parameters_that_nobody_has_given(facts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
