@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from croupier.integrations_command import add_integrations_file
 from croupier.running.operators import by_operator, record
-from croupier.settings import default_store
+from croupier.settings import default_store, store_default_said
 from snapshots.errors import StoreError, StoreUnsuitable
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add_restore(parser: argparse.ArgumentParser) -> None:
 def _add_places(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("CROUPIER_STORE") or default_store(os.environ)
     parser.add_argument("--store", default=default, metavar="URL",
-                        help="sqlite:DIR or redis://HOST:PORT/DB (default: %(default)s)")  # fmt: skip
+                        help=f"sqlite:DIR or redis://HOST:PORT/DB ({store_default_said()})")  # fmt: skip
     add_integrations_file(parser)
 
 

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 
 from croupier.integrations import load_integrations
 from croupier.running.operators import by_operator, record
-from croupier.settings import LOG_LEVELS, SettingsInvalid, default_store
+from croupier.settings import LOG_LEVELS, SettingsInvalid, default_store, store_default_said
 from engine.control_entries import ControlEntry, encode_control_entry
 from feeds.bus.incoming.settings import BusInSettings
 from feeds.credentials import CredentialMissing
@@ -65,7 +65,7 @@ def _add_file(parser: argparse.ArgumentParser) -> None:
 def _add_store(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("CROUPIER_STORE") or default_store(os.environ)
     parser.add_argument("--store", default=default, metavar="URL",
-                        help="sqlite:DIR or redis://HOST:PORT/DB (default: %(default)s)")  # fmt: skip
+                        help=f"sqlite:DIR or redis://HOST:PORT/DB ({store_default_said()})")  # fmt: skip
 
 
 def bus_in_section(path: Path | None) -> BusInSettings:

@@ -21,7 +21,15 @@ from croupier.live_command import add_live
 from croupier.readers_command import add_readers
 from croupier.recover_command import add_recover
 from croupier.report_command import add_report
-from croupier.settings import LOG_LEVELS, Settings, SettingsInvalid, checked, default_catalog, default_store
+from croupier.settings import (
+    LOG_LEVELS,
+    Settings,
+    SettingsInvalid,
+    checked,
+    default_catalog,
+    default_store,
+    store_default_said,
+)
 from croupier.switch_command import add_switch
 from croupier.webhooks_command import add_webhooks
 from gateway.access.keys import KeysInvalid
@@ -85,7 +93,7 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     env = os.environ.get
     parser.add_argument("--store", default=env("CROUPIER_STORE") or default_store(os.environ), metavar="URL",
                         help="sqlite:DIR, redis://HOST:PORT/DB or redis+sentinel://HOST,HOST,HOST/NAME/DB "
-                             "(%(default)s)")  # fmt: skip
+                             f"({store_default_said()})")  # fmt: skip
     parser.add_argument("--host", default=env("CROUPIER_HOST", "127.0.0.1"), help="address to listen on (%(default)s)")
     parser.add_argument(
         "--port",

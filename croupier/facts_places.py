@@ -8,7 +8,7 @@ from pathlib import Path
 from croupier.integrations import load_integrations
 from croupier.integrations.plans import default_archive
 from croupier.integrations_command import add_integrations_file
-from croupier.settings import SettingsInvalid, default_store
+from croupier.settings import SettingsInvalid, default_store, store_default_said
 from snapshots.archive.place import ArchivePlace
 
 EXTRA = "install it with: pip install 'croupier[reports]'"
@@ -19,7 +19,7 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     env = os.environ.get
     add_integrations_file(parser)
     parser.add_argument("--store", default=env("CROUPIER_STORE") or default_store(os.environ), metavar="URL",
-                        help="sqlite:DIR or redis://HOST:PORT/DB, whose archive it is (%(default)s)")  # fmt: skip
+                        help=f"sqlite:DIR or redis://HOST:PORT/DB: its archive ({store_default_said()})")  # fmt: skip
     parser.add_argument("--archive", default=env("CROUPIER_ARCHIVE"), metavar="DIR|s3://BUCKET/PREFIX",
                         help="the archive (default: of --integrations, else the one beside the store)")  # fmt: skip
     parser.add_argument("--facts", type=Path, default=env("CROUPIER_FACTS"), metavar="DIR",

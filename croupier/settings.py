@@ -148,6 +148,11 @@ def _known(option: str, value: str, words: Sequence[str]) -> None:
         raise SettingsInvalid(f"{option} {value}: {', '.join(words[:-1])} or {words[-1]} is possible")
 
 
+def store_default_said() -> str:
+    """The default of `--store`, for help texts. The variable is named and not shown: a URL may have a password."""
+    return f"default: CROUPIER_STORE, else {default_store(os.environ)}".replace("%", "%%")
+
+
 def default_store(environment: Mapping[str, str]) -> str:
     """The default store: SQLite in the user's state folder."""
     return f"sqlite:{_state_folder(environment)}/croupier"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from croupier.cli import main
 from croupier.integrations import Integrations
 from croupier.running import up
 from croupier.settings import Settings
@@ -58,3 +59,14 @@ def test_a_ray_that_does_not_start_in_time_is_one_sentence(monkeypatch: pytest.M
         up.CannotStart, match="can't start or join the Ray cluster of its own: The current node timed out"
     ):
         up._start_ray(SETTINGS)
+
+
+@pytest.mark.parametrize("command", ["up", "gateway", "backup", "bus-in", "report", "facts rebuild", "bus redrive"])
+def test_no_help_text_shows_the_password_of_the_store(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setenv("CROUPIER_STORE", STORE)
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    said = capsys.readouterr().out
+    assert "CROUPIER_STORE" in said and "the-password" not in said
