@@ -36,7 +36,7 @@ test-valkey: ## What concerns the store, on Valkey instead of Redis: contract, f
 
 simulate: ## Runs many histories of the simulation, and shortens what fails: make simulate SEEDS="17 100-199"
 	@./scripts/setup.sh python
-	$(CLEAN_ENV) $(PY)/python -m tests.simulation --seeds "$(or $(SEEDS),1-200)" --only "$(ONLY)"
+	$(CLEAN_ENV) $(PY)/python -m tests.simulation --seeds "$(or $(SEEDS),1-200)" --only "$(ONLY)" --done "$(DONE)"
 
 planted: ## Plants mistakes in production code and counts the seeds that find them; writes docs/simulation.md
 	@./scripts/setup.sh python

@@ -24,13 +24,13 @@ def states_shown(registry: CollectorRegistry) -> dict[str, str]:
 
 
 class Breaker:
-    """One thing that may fail, by name. `clock` is monotonic, in seconds."""
+    """One thing that may fail, by name. `clock` is monotonic, in seconds; without one it is this machine's."""
 
     def __init__(
-        self, name: str, failures_max: int = 5, open_s: float = 10.0, clock: Callable[[], float] = time.monotonic
+        self, name: str, failures_max: int = 5, open_s: float = 10.0, clock: Callable[[], float] | None = None
     ) -> None:
         self.name = name
-        self._failures_max, self._open_s, self._clock = failures_max, open_s, clock
+        self._failures_max, self._open_s, self._clock = failures_max, open_s, clock or time.monotonic
         self._failures = 0
         self._opened_at: float | None = None
         self._probing = False

@@ -18,10 +18,12 @@ OPEN_S: Final = 0.5
 
 
 class ConnectionBreakers(Collector):
-    """By address: a successor listens elsewhere, so it begins with a closed breaker. `clock` is monotonic, in s."""
+    """By address: a successor listens elsewhere, so it begins with a closed breaker. `clock` is monotonic (s); without
+    one it is this machine's.
+    """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or time.monotonic
         self._breakers: dict[Address, Breaker] = {}
         self._missed: dict[str, float] = {}
         """By shard: since when its requests find no connection."""

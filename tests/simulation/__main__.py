@@ -5,7 +5,9 @@ not found.
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tests.simulation.plan import chosen
 from tests.simulation.planted import BUGS, named
@@ -23,29 +25,46 @@ def main() -> int:
         return _planted(arguments.planted.split() or [plant.__name__ for plant in BUGS], arguments.within)
     if arguments.only:
         return _again(int(arguments.seeds), arguments.only)
-    return _simulate(seeds(arguments.seeds))
+    return _simulate(seeds(arguments.seeds), arguments.workers, Path(arguments.done) if arguments.done else None)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--seeds", default="1-200", help='such as "17 100-199"')
+    parser.add_argument("--workers", type=int, help="processes; as many as there are cores if it is left out")
+    parser.add_argument("--done", help="a file of the seeds that are done: to be interrupted, and to go on later")
     parser.add_argument("--only", default="", help="items of one seed's plan, as a failing seed prints them")
     parser.add_argument("--planted", nargs="?", const="", help="find planted bugs: their names, or nothing for all")
     parser.add_argument("--within", type=int, default=SEEDS_MAX, help="seeds for each planted bug")
     return parser.parse_args()
 
 
-def _simulate(asked: list[int]) -> int:
-    began, run, failed = time.monotonic(), 0, 0
-    for count, failures in search(asked):
-        run += count
+def _simulate(asked: list[int], workers: int | None, done: Path | None) -> int:
+    before = _done(done)
+    left = [seed for seed in asked if seed not in before]
+    began, run, failed = time.monotonic(), 0, len({seed for seed in asked if before.get(seed)})
+    for part, failures in search(left, workers):
+        run += len(part)
+        failed += len(failures)
         for failure in failures:
-            failed += 1
             print(f"{failure.trace}\nseed {failure.seed}: {failure.why}\n{failure.again}", flush=True)
-        if run % TOLD_EVERY < count:
-            print(f"{run} of {len(asked)} seeds, {failed} failed, {time.monotonic() - began:.0f} s", flush=True)
+        if done is not None:
+            _note(done, part, {failure.seed for failure in failures})
+        if run % TOLD_EVERY < len(part):
+            print(f"{run} of {len(left)} seeds, {failed} failed, {time.monotonic() - began:.0f} s", flush=True)
     print(f"{run} seeds, {failed} failed, {time.monotonic() - began:.0f} s")
     return int(failed > 0)
+
+
+def _done(done: Path | None) -> dict[int, bool]:
+    """The seeds that are done, and whether each has failed."""
+    lines = done.read_text().splitlines() if done is not None and done.exists() else []
+    return {int(seed): outcome == "failed" for seed, outcome in (line.split() for line in lines)}
+
+
+def _note(done: Path, part: Sequence[int], failed: set[int]) -> None:
+    with done.open("a") as file:
+        file.writelines(f"{seed} {'failed' if seed in failed else 'clean'}\n" for seed in part)
 
 
 def _again(seed: int, items: str) -> int:

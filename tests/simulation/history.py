@@ -1,6 +1,7 @@
 """One history from its plan to the last word: play, trouble, calm weather, and everything that must be true then."""
 
 import asyncio
+import gc
 import logging
 
 import pytest
@@ -13,7 +14,7 @@ from tests.simulation.gateways import ClientGateway, RawGateway
 from tests.simulation.plan import CUSTOMERS, Plan
 from tests.simulation.readers import SimReaders
 from tests.simulation.reckoning import check_awards, check_limits, fill_up, live_on
-from tests.simulation.stores import LATE_S
+from tests.simulation.stores import AGAIN_S
 from tests.simulation.trouble import Trouble
 from tests.simulation.virtual_time import VirtualTimeLoop
 from tests.simulation.world import World
@@ -28,9 +29,11 @@ def run(plan: Plan) -> dict[str, object]:
     """Answers what happened in it. Raises AssertionError, or whatever else, if a promise was broken."""
     with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         logging.disable(logging.CRITICAL)
+        gc.disable()  # a history leaves less behind than looking for it takes
         try:
             return runner.run(_bounded(plan, patch))
         finally:
+            gc.enable()
             logging.disable(logging.NOTSET)
 
 
@@ -95,11 +98,12 @@ async def _end(troubling: "asyncio.Task[None]") -> None:
 
 
 async def _calm(world: World) -> None:
-    """Nothing goes wrong any more, and what is still on its way has come."""
+    """Nothing goes wrong any more, and what is still on its way has come. Who is frozen may wake later."""
     world.weather.calm()
     for process in world.processes:
         process.host.clock_off_ms = 0
-    await asyncio.sleep(LATE_S)
+    stalled_until = max((process.sim_store.stalled for process in world.processes), default=0.0)
+    await asyncio.sleep(max(0.0, stalled_until - world.loop.time()) + AGAIN_S)
 
 
 def _summary(world: World, ledger: Ledger, readers: SimReaders, trouble: Trouble) -> dict[str, object]:

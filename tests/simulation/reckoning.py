@@ -20,7 +20,7 @@ from tests.simulation.customers import Customer, Ledger
 from tests.simulation.world import ORPHAN_AFTER_MS, World
 
 FILLS_MAX = 40
-DAYS, SNAPSHOTS_S = 3, 3
+DAYS, SNAPSHOTS_S = 3, 2
 
 
 async def live_on(world: World, supervisor: SupervisorProcess, customer: Customer, players: list[str]) -> None:

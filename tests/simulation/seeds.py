@@ -9,4 +9,4 @@ def seeds(asked: str) -> list[int]:
     return [seed for first, _, last in ranges for seed in range(int(first), int(last or first) + 1)]
 
 
-SEEDS = seeds(os.environ.get("SIMULATION_SEEDS", "1-10"))
+SEEDS = seeds(os.environ.get("SIMULATION_SEEDS", "1-30"))

@@ -7,22 +7,28 @@ import random
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from snapshots.contract import CatalogRow, Incarnation, LogHead, Routing
+from snapshots.contract import CatalogRow, Incarnation, LogHead, LogInfo, Routing
 from snapshots.errors import StoreError, StoreUnavailable
+from snapshots.sqlite import control as sqlite_control
+from snapshots.sqlite import shard as sqlite_shard
 from snapshots.sqlite.files import Files, _prepare, store_error
 from snapshots.sqlite.schema import Schema
 from snapshots.sqlite.store import SqliteStore
 from tests.simulation.bonuses import Journal
 from tests.simulation.hosts import RUNNING_NOWHERE, Host
 
+T = TypeVar("T")
+
 EPOCH_MS = 1_800_000_000_000
 """Where the store's clock starts."""
 GENERATIONS = 2
-LATE_S = 4.0
-"""A call that its caller has given up may still be carried out within that time."""
+GUST_EVERY_S, GUST_S = 4.0, 3.0
+AGAIN_S = 1.0
+"""A call that arrives twice does so within that time."""
 TAIL_MS_MAX = 1_000
 """What a store that loses its tail loses at most."""
 REPEATABLE = frozenset(
@@ -55,10 +61,6 @@ class _MemoryFiles(Files):
         self.close()
         self._open.update({name: _copied(copy) for name, copy in copies.items()})
 
-    def changes(self) -> int:
-        """A number that grows with every change."""
-        return sum(connection.total_changes for connection in self._open.values())
-
 
 def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
     copy = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
@@ -72,7 +74,7 @@ class Disk:
     def __init__(self) -> None:
         self.files, self.journal = _MemoryFiles(), Journal()
         self.power_cuts = 0
-        self._routing: tuple[int, Routing] | None = None
+        self._kept: dict[str, tuple[Any, Any]] = {}
         self._saved: tuple[dict[str, sqlite3.Connection], Journal] | None = None
 
     def save(self) -> None:
@@ -88,14 +90,32 @@ class Disk:
         self.files.put_back(copies)
         self.journal.go_back(journal)
         self.power_cuts += 1
-        self._routing = None
+        self._kept.clear()
 
-    async def routing(self, read: Callable[[], Awaitable[Routing]]) -> Routing:
-        """The table, read anew only after something was written: it is what is asked for most."""
-        changes = self.files.changes()
-        if self._routing is None or self._routing[0] != changes:
-            self._routing = changes, await read()
-        return self._routing[1]
+    def _unchanged(self, name: str, source: Any, read: Callable[[], T]) -> T:
+        """What `read` has read from this source, read anew only after the source was written to: most of what is asked
+        for is asked again and again.
+        """
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != source:
+            kept = self._kept[name] = source, read()
+        value: T = kept[1]
+        return value
+
+    def routing(self) -> Routing:
+        """The table as it stands."""
+        files, written = self.files, self.files.control().total_changes
+        shards = self._unchanged("shards", written, files.shards)
+        rows = [sqlite_shard.routing_row(files.shard(shard_id), shard_id) for shard_id in shards]
+        return self._unchanged("routing", (written, rows), lambda: sqlite_control.routing(files))
+
+    def journal_logs(self) -> list[LogInfo]:
+        """The logs as they stand."""
+        files, found = self.files, list[LogInfo]()
+        for shard_id in self._unchanged("shards", files.control().total_changes, files.shards):
+            file = files.shard(shard_id)
+            found += self._unchanged(shard_id, file.total_changes, partial(sqlite_shard.all_logs, file, shard_id))
+        return found
 
     def damage_newest(self, player_id: str) -> bool:
         """Spoils the player's newest snapshot, unless there is no older generation; whether it did."""
@@ -157,7 +177,10 @@ class InlineSqlite(SqliteStore):
         return 0.0
 
     async def routing(self) -> Routing:
-        return await self._disk.routing(super().routing)
+        return self._disk.routing()
+
+    async def journal_logs(self) -> list[LogInfo]:
+        return self._disk.journal_logs()
 
     async def append(self, inc: Incarnation, head: LogHead, payload: bytes, *args: Any, **named: Any) -> LogHead:
         written = await super().append(inc, head, payload, *args, **named)
@@ -173,11 +196,15 @@ class InlineSqlite(SqliteStore):
 
 
 class Weather:
-    """How bad things are for everybody. `calm` ends it."""
+    """How bad things are for everybody. It comes in gusts; `calm` ends it.
 
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
-        self.fail, self.slow, self.twice = 0.015, 0.04, 0.03
+    Without a break between them nothing would get done: each start of a shard that fails leaves a log that the next one
+    has to read, too, so that it needs even more calls that must all succeed.
+    """
+
+    def __init__(self, rng: random.Random, time: Callable[[], float]) -> None:
+        self.rng, self._time = rng, time
+        self.fail, self.slow, self.twice = 0.02, 0.05, 0.03
         self.patience_s = rng.choice((0.4, None))
         """How long a caller waits for the store: as with Redis, or for ever, as with SQLite."""
 
@@ -192,10 +219,15 @@ class Weather:
     def delay_s(self) -> float:
         """One way between a process and the store."""
         rng = self.rng
-        return rng.uniform(0.05, 0.8) if rng.random() < self.slow else rng.uniform(0.0002, 0.002)
+        if rng.random() < self.slow and self._bad():
+            return rng.uniform(0.05, 0.8)
+        return rng.uniform(0.0002, 0.002)
 
     def lost(self) -> bool:
-        return self.rng.random() < self.fail
+        return self.rng.random() < self.fail and self._bad()
+
+    def _bad(self) -> bool:
+        return self._time() % GUST_EVERY_S < GUST_S
 
 
 class SimStore:
@@ -217,9 +249,9 @@ class SimStore:
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._inner, name)
+        loop = asyncio.get_running_loop()
 
         async def call(*args: Any, **named: Any) -> Any:
-            loop = asyncio.get_running_loop()
             answer: asyncio.Future[Any] = loop.create_future()
             if self._host is None or self._host.alive:
                 self._send(loop, answer, name, lambda: method(*args, **named))
@@ -233,6 +265,7 @@ class SimStore:
             finally:
                 patience.cancel()
 
+        self.__dict__[name] = call
         return call
 
     def _send(
@@ -244,7 +277,7 @@ class SimStore:
     ) -> None:
         """What happens from here on happens at the store, which never freezes."""
         cuts = self._disk.power_cuts
-        RUNNING_NOWHERE.copy().run(loop.call_later, self._way_s(loop), self._arrive, loop, answer, name, work, cuts)
+        loop.call_later(self._way_s(loop), self._arrive, loop, answer, name, work, cuts, context=RUNNING_NOWHERE)
 
     def _way_s(self, loop: asyncio.AbstractEventLoop) -> float:
         return max(self._weather.delay_s(), self.stalled - loop.time())
@@ -261,7 +294,7 @@ class SimStore:
             _fail(answer, "lost on the way there")
             return
         if name in REPEATABLE and self._weather.rng.random() < self._weather.twice:
-            loop.call_later(self._weather.rng.uniform(0, LATE_S / 4), self._again, work, cuts)
+            loop.call_later(self._weather.rng.uniform(0, AGAIN_S), self._again, work, cuts)
         try:
             outcome = _at_once(work())
         except Exception as failure:

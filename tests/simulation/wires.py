@@ -48,7 +48,7 @@ class Wire:
         delay_s = world.rng.uniform(0.0001, 0.003)
         if self._lossy and world.rng.random() < FROZEN_WHILE_SENDING:
             delay_s += process.freeze_a_while()
-        RUNNING_NOWHERE.copy().run(world.loop.call_later, delay_s, self._arrive, told)
+        world.loop.call_later(delay_s, self._arrive, told, context=RUNNING_NOWHERE)
 
     def _arrive(self, outcome: Any) -> None:
         if not self._answer.done():
@@ -79,7 +79,7 @@ class SimChannel:
             return
         self._process.noted_reply(self._asked.pop(reply.rid), reply)
         self._back_at = self._arrival(self._back_at)
-        RUNNING_NOWHERE.copy().run(self._world.loop.call_at, self._back_at, self._arrive, reply)
+        self._world.loop.call_at(self._back_at, self._arrive, reply, context=RUNNING_NOWHERE)
 
     def _arrival(self, not_before_s: float) -> float:
         """After all that was sent before, and once the network lets it through."""
@@ -94,4 +94,4 @@ class SimChannel:
         """Hangs up; `on_lost` follows."""
         if self.open:
             self.open = False
-            RUNNING_NOWHERE.copy().run(self._world.loop.call_soon, self._on_lost, self)
+            self._world.loop.call_soon(self._on_lost, self, context=RUNNING_NOWHERE)

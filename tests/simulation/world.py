@@ -15,7 +15,7 @@ import pytest
 
 from actors.settings import ShardSettings, SupervisorSettings
 from actors.stored_catalogs import CatalogContent
-from actors.supervision.ports import ActivationFailed, Identity, ShardDied, SlotMoveFailed
+from actors.supervision.ports import NOBODY, ActivationFailed, Identity, ShardDied, SlotMoveFailed
 from actors.supervision.shard_process import ShardProcess
 from actors.supervision.supervisor import SupervisorProcess
 from actors.wire.frames import (
@@ -40,7 +40,7 @@ from tests.simulation.virtual_time import VirtualTimeLoop
 from tests.simulation.wires import SimChannel, Wire
 
 LEASE_MS = 300
-ORPHAN_AFTER_MS = 2_000
+ORPHAN_AFTER_MS = 1_000
 SHARDS = 2
 CLOCK = "actors.host.clock"
 """Where the real clocks are: all others got them from there."""
@@ -51,7 +51,7 @@ class World:
 
     def __init__(self, seed: int, patch: pytest.MonkeyPatch) -> None:
         self.rng, self.disk = random.Random(seed), Disk()
-        self.weather = Weather(self.rng)
+        self.weather = Weather(self.rng, asyncio.get_running_loop().time)
         self.processes: list[SimProcess] = []
         self.supervisors: list[SimSupervisor] = []
         self.broken_tasks: list[dict[str, Any]] = []
@@ -102,7 +102,7 @@ class World:
         """Nothing of it runs until then. Its messages wait, its calls to the store are carried out."""
         if not host.frozen:
             host.frozen = True
-            RUNNING_NOWHERE.copy().run(self.loop.call_at, until_s, self.loop.wake, host)
+            self.loop.call_at(until_s, self.loop.wake, host, context=RUNNING_NOWHERE)
 
     async def connect(
         self,
@@ -132,7 +132,7 @@ class World:
 
     # --- cluster.Cluster
 
-    def launch(self, avoided: Collection[str] = ()) -> "SimHandle":
+    def launch(self, avoided: Collection[str] = (), crowd: Mapping[str, int] = NOBODY) -> "SimHandle":
         self.processes.append(SimProcess(self, len(self.processes)))
         return SimHandle(self.processes[-1])
 
@@ -231,7 +231,7 @@ class SimProcess(ShardProcess):
             "sqlite:unused",
             "secret",
             lease_ms=LEASE_MS,
-            heartbeat_ms=60,
+            heartbeat_ms=90,
             snapshot_interval_ms=rng.choice((50, 200, 900)),
             passivate_after_ms=rng.choice((20, 300, 60_000)),
             journal_stall_ms=rng.choice((400, 60_000)),
@@ -247,7 +247,6 @@ class SimProcess(ShardProcess):
         self.deaf_until = self.unreachable_until = 0.0
         self.channels: list[SimChannel] = []
         self.gone = asyncio.Event()
-        self.incarnation: Incarnation | None = None
         self.calls: set[asyncio.Task[Any]] = set()
 
     async def _listen(self, inc: Incarnation) -> Address:
@@ -296,10 +295,6 @@ class SimProcess(ShardProcess):
     async def identify(self) -> Identity:
         return Identity(self.owner, self.incarnation)
 
-    async def become(self, shard_id: str) -> Incarnation:
-        self.incarnation = await self.activate(shard_id)
-        return self.incarnation
-
     def _fenced(self, reason: str) -> None:
         self.world.loop.call_later(0.2, self.kill)
 
@@ -319,6 +314,8 @@ class SimProcess(ShardProcess):
 
 class SimHandle:
     """`ports.ShardHandle` on a process of the world."""
+
+    node = ""
 
     def __init__(self, process: SimProcess) -> None:
         self._process = process
@@ -345,7 +342,7 @@ class SimHandle:
 
     async def activate(self, shard_id: str) -> Any:
         try:
-            return await self._call(self._process.become(shard_id))
+            return await self._call(self._process.activate(shard_id))
         except StoreError as failure:
             raise ActivationFailed(str(failure)) from failure
 
