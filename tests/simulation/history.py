@@ -75,6 +75,7 @@ async def _history(plan: Plan, patch: pytest.MonkeyPatch) -> dict[str, object]:
     world.abandon(supervisor)
     assert world.broken_tasks == [], world.broken_tasks
     assert world.broken == [], world.broken
+    assert world.disk.broken == [], world.disk.broken
     world.close()
     return _summary(world, ledger, readers, trouble)
 

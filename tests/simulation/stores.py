@@ -31,6 +31,17 @@ AGAIN_S = 1.0
 """A call that arrives twice does so within that time."""
 TAIL_MS_MAX = 1_000
 """What a store that loses its tail loses at most."""
+OF_A_TERM = frozenset(
+    (
+        sqlite_control.hold_term,
+        sqlite_control.listen,
+        sqlite_control.advance_clock,
+        sqlite_control.assign,
+        sqlite_control.commit_catalog,
+        sqlite_control.sweep_journal,
+    )
+)
+"""Writes that only the supervisor of the newest term may make; the term is their first argument."""
 REPEATABLE = frozenset(
     ("append", "heartbeat", "put_snapshots", "checkpoint", "release_slots", "serve", "resolve_reservations")
 )
@@ -74,6 +85,8 @@ class Disk:
     def __init__(self) -> None:
         self.files, self.journal = _MemoryFiles(), Journal()
         self.power_cuts = 0
+        self.broken: list[str] = []
+        """What it has done although it must have refused it."""
         self._kept: dict[str, tuple[Any, Any]] = {}
         self._saved: tuple[dict[str, sqlite3.Connection], Journal] | None = None
 
@@ -175,6 +188,14 @@ class InlineSqlite(SqliteStore):
 
     async def fill(self) -> float | None:
         return 0.0
+
+    def _on_files(self, call: Callable[..., T], *args: Any, **named: Any) -> "asyncio.Future[T]":
+        done = super()._on_files(call, *args, **named)
+        if call in OF_A_TERM and done.exception() is None:
+            (newest,) = self._disk.files.control().execute("SELECT term FROM control").fetchone()
+            if args[0] != newest:
+                self._disk.broken.append(f"{call.__name__} under term {args[0]}, although {newest} is taken (rule 7)")
+        return done
 
     async def routing(self) -> Routing:
         return self._disk.routing()
