@@ -19,6 +19,7 @@ ALL: Final[dict[str, Fault]] = {
         processes.kill_gateway,
         networks.cut_shards_from_master,
         networks.cut_shards_from_all_stores,
+        networks.cut_stores_and_kill_shard,
         networks.cut_off_master,
         networks.cut_gateway_from_shards,
         networks.cut_off_shards,

@@ -2,12 +2,14 @@
 
 import time
 from random import Random
+from signal import SIGKILL
 from typing import Final
 
-from tests.chaos.house import House
+from tests.chaos.house import House, send
 
 SHORT_S: Final = (1.0, 6.0)
 LONG_S: Final = 8.0
+BEFORE_DEATH_S: Final = 2.0
 
 
 def cut_shards_from_master(house: House, luck: Random) -> str:
@@ -25,6 +27,15 @@ def cut_shards_from_all_stores(house: House, luck: Random) -> str:
     with house.shards_host.cut_from(house.stores.hosts):
         time.sleep(seconds)
     return f"for {seconds:.1f} s"
+
+
+def cut_stores_and_kill_shard(house: House, luck: Random) -> str:
+    """The shards' host can't reach any Redis for two seconds; then a shard dies, with what it told too early."""
+    name, shard = luck.choice(sorted(house.shards().items()))
+    with house.shards_host.cut_from(house.stores.hosts):
+        time.sleep(BEFORE_DEATH_S)
+        send(SIGKILL, shard["pid"])
+    return name
 
 
 def cut_off_master(house: House, _: Random) -> str:
