@@ -9,6 +9,13 @@ from pathlib import Path
 FILLING = "filled-up-by-chaos"
 
 
+def put_at(folder: Path, place: Path) -> None:
+    """What this run has at `place`, a folder that others use too, lies in `folder`: others see nothing of it."""
+    folder.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "--bind", str(folder), str(place)], check=True, capture_output=True)
+
+
 class Disk:
     """A disk of so many megabytes at `folder`, in memory."""
 
