@@ -24,7 +24,7 @@ PIECE_BYTES: Final = 1_024
 """So much uvicorn's parser gets at once. It makes a request object of each 18 bytes, if a peer wants it to."""
 HEAD_BYTES_MAX: Final = 65_536
 """So long may a request line with its headers be; or whatever else of a request is not its body."""
-UNWANTED_BYTES_MAX: Final = 1_048_576
+UNWANTED_BYTES_MAX: Final = 4_194_304
 """So much of a request may come after its answer. A peer that looks at answers only then has seen its refusal."""
 
 
