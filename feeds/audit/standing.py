@@ -18,6 +18,8 @@ from snapshots.errors import CorruptArchive
 
 LATE_MAX: Final = 64
 """By how many numbers a segment may come late: an archiver that was replaced may store one after its successor's."""
+RECENT_MAX: Final = 2 * LATE_MAX
+"""So many segments are remembered. What came before them has numbers that are too low to come late."""
 Hashes = list[bytes]
 
 
@@ -49,7 +51,7 @@ class Standing:
         self.segments, self.controls = max(self.segments, extent.segments), max(self.controls, extent.controls)
         if extent.kind == "segment":
             self.recent[number_of(extent.object)] = day_in(extent.object)
-            while len(self.recent) > 2 * LATE_MAX:
+            while len(self.recent) > RECENT_MAX:
                 del self.recent[min(self.recent)]
 
     @property
@@ -91,7 +93,7 @@ async def resume(bucket: Bucket) -> Standing:
 
 
 async def _checked(bucket: Bucket, last: int, covered: int) -> list[Extent]:
-    """The extents behind the checkpoint and the `LATE_MAX` before them, oldest first.
+    """The extents behind the checkpoint, and those before them up to `RECENT_MAX` segments, oldest first.
 
     How far an extent says that the tree has come is signed by nobody, and a number too high would end the tree, or let
     the control log be trimmed too far: it must follow from the extent before it, and lie within what the archive has.
@@ -99,9 +101,9 @@ async def _checked(bucket: Bucket, last: int, covered: int) -> list[Extent]:
     """
     found = [await read_extent(bucket, last)]
     old = 0
-    while found[-1].number > 0 and old <= LATE_MAX:
+    while found[-1].number > 0 and old <= RECENT_MAX:
         found.append(await read_extent(bucket, found[-1].number - 1))
-        old += found[-1].end <= covered
+        old += found[-1].end <= covered and found[-1].kind == "segment"
     found.reverse()
     before = (0, 0) if found[0].number == 0 else (found[0].segments, found[0].controls)
     for extent in found if found[0].number == 0 else found[1:]:

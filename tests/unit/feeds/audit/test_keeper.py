@@ -8,7 +8,7 @@ import pytest
 
 from feeds.audit.keys import signers
 from feeds.audit.settings import AuditedArchiveSettings, AuditSettings
-from feeds.audit.standing import LATE_MAX, resume
+from feeds.audit.standing import RECENT_MAX, resume
 from snapshots.archive.place import ArchivePlace
 from snapshots.audit.checkpoints import stored_keys
 from snapshots.audit.extents import leaves_of, read_extent
@@ -65,6 +65,20 @@ async def test_nothing_new_is_signed_once(tmp_path: Path) -> None:
     await archive.keep()
     await archive.keep()
     assert len(archive.signed) == 1
+
+
+async def test_a_new_life_adds_no_segment_again_because_much_was_done_by_people_since(tmp_path: Path) -> None:
+    archive, played = ProvenArchive(tmp_path), PlayedLog()
+    await archive.keep([played.arrive("alice")])
+    for _ in range(RECENT_MAX + 2):
+        archive.control.add("POST /catalog/deploy")
+        await archive.keep()
+    size = archive.signed[-1].size
+    archive.new_keeper()
+    archive.control.add("POST /catalog/deploy")
+    await archive.keep()
+    assert archive.signed[-1].size == size + 2
+    await sound(archive)
 
 
 async def test_a_new_life_goes_on_from_the_objects(tmp_path: Path) -> None:
@@ -194,7 +208,7 @@ async def test_how_far_an_extent_says_the_tree_has_come_is_not_believed(tmp_path
 async def test_many_extents_that_say_the_same_are_not_believed_beyond_the_archive(tmp_path: Path) -> None:
     archive, played = ProvenArchive(tmp_path), PlayedLog()
     await archive.keep([played.arrive("alice")])
-    for _ in range(LATE_MAX + 2):
+    for _ in range(RECENT_MAX + 2):
         await archive.store(played.spins("alice", 1))
     await archive.keep()
     for path in sorted((tmp_path / "extents").rglob("*.json"))[1:]:
