@@ -26,13 +26,14 @@ from benchmarks.soak.playing import Playing
 from croupier.demo.client import Unanswered
 from croupier.demo.player import Unexpected
 
+WARM_UP_MINUTES: Final = 8
 SETTINGS: Final = ("shards", "gateways", "residents", "seats", "rate", "rush")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30, help="of play, the warm-up included (%(default)s)")
-    parser.add_argument("--warm-up", type=float, default=8, metavar="MINUTES", help="not judged (%(default)s)")
+    parser.add_argument("--warm-up", type=float, metavar="MINUTES", help=f"not judged ({WARM_UP_MINUTES})")
     parser.add_argument("--every", type=float, default=5, metavar="SECONDS", help="between samples (%(default)s)")
     parser.add_argument("--rate", type=int, default=300, help="spins a second of all together (%(default)s)")
     parser.add_argument("--rush", type=int, default=900, help="the same while memory fills (%(default)s)")
@@ -52,7 +53,7 @@ async def _soak(running: Running, options: argparse.Namespace, console: Console)
         date=results.now(),
         machine=results.machine(),
         lasted_s=0.0,
-        warm_up_s=60 * options.warm_up,
+        warm_up_s=60 * (options.warm_up or WARM_UP_MINUTES),
         settings={name: getattr(options, name) for name in SETTINGS},
     )
     playing = Playing(running, soak, options.every, lambda text: console.print(text, style="dim", highlight=False))
@@ -70,6 +71,13 @@ def _played(options: argparse.Namespace, console: Console) -> found.Soak:
         return asyncio.run(_soak(running, options, console))
 
 
+def _kept(options: argparse.Namespace) -> found.Soak:
+    soak = found.read(options.judge)
+    if options.warm_up:
+        soak.warm_up_s = 60 * options.warm_up
+    return soak
+
+
 def _keep_logs(folder: Path, kept: Path) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     for log in folder.glob("*.log"):
@@ -80,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """One run, or the judgement of an earlier one; 1 if it has failed."""
     options, console, began = _options(arguments), Console(width=140), time.monotonic()
     try:
-        soak = found.read(options.judge) if options.judge else _played(options, console)
+        soak = _played(options, console) if options.judge is None else _kept(options)
     except (ServerFailed, Unanswered, Unexpected, OSError, RedisError) as failed:
         console.print(f"no result: {failed!r}", style="red", markup=False)
         return 1

@@ -25,7 +25,7 @@ class Playing:
     def __init__(self, running: Running, soak: Soak, every_s: float, say: Callable[[str], None]) -> None:
         self._running, self._soak, self._every_s, self._say = running, soak, every_s, say
         settings = soak.settings
-        away = 2 * settings["residents"] * settings["shards"]
+        away = settings["residents"] * settings["shards"] * 5 // 4
         seats, rush = settings["seats"], settings["rush"]
         self._crowd = Crowd(*running.address, running.signers, seats=seats, per_second=rush, away=away)
         self._watch = Watch(running.roots)

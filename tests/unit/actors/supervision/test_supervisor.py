@@ -297,6 +297,36 @@ async def test_a_dead_shard_is_replaced_by_the_spare_and_nothing_acknowledged_is
         assert here.epochs() == {"s0": 2, "s1": 1} and len(supervisor.recoveries_ms) == 1
 
 
+async def test_shards_that_die_together_are_replaced_side_by_side(tmp_path: Path) -> None:
+    """The spare is s0's, and its claim takes long; s1 gets a process of its own and does not wait for it."""
+    async with house(tmp_path) as here:
+        await here.supervisor()
+        await here.seat(EVEN_PLAYER, ODD_PLAYER)
+        gate = here.cluster.launched[-1].faults.hold("claim")
+        for shard in ("s0", "s1"):
+            here.cluster.serving()[shard].kill()
+        await gate.reached.wait()
+        assert await here.spin(ODD_PLAYER, "k1") == 990
+        assert here.epochs() == {"s1": 2}
+        gate.open()
+        assert await here.spin(EVEN_PLAYER, "k1") == 990
+
+
+async def test_a_successor_serves_before_it_has_loaded_anybody(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await here.supervisor()
+        await here.seat(EVEN_PLAYER)
+        successor = here.cluster.launched[-1]
+        gate = successor.faults.hold("load_player")
+        here.cluster.serving()["s0"].kill()
+        asked = asyncio.ensure_future(here.spin(EVEN_PLAYER, "k1"))
+        await gate.reached.wait()
+        row = (await here.store.routing()).shards["s0"]
+        assert row.epoch == 2 and row.address is not None and not asked.done()
+        gate.open()
+        assert await asked == 990
+
+
 async def test_a_silent_shard_is_fenced_replaced_and_in_the_end_killed(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
         await here.supervisor()
