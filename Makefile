@@ -7,8 +7,8 @@ PY := .venv/bin
 LEFTOVERS := VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE $(filter CROUPIER_% RAY_%,$(.VARIABLES))
 # Three processes on two cores, because many tests wait. Which tests stay together, tests/conftest.py says.
 PARALLEL := --numprocesses 3 --dist loadscope --no-loadscope-reorder
-ON_VALKEY := tests/contract $(addprefix tests/integration/test_,sentinel_failover.py rule_15_failover.py refusing_redis.py \
-	full_store.py live_operations.py) $(addprefix tests/e2e/test_,sentinel.py refusing_store.py backup.py)
+ON_VALKEY := tests/contract $(wildcard tests/integration/test_rule_1*.py) $(addprefix tests/integration/test_,sentinel_failover.py \
+	refusing_redis.py full_store.py live_operations.py) $(addprefix tests/e2e/test_,sentinel.py fallback.py refusing_store.py backup.py)
 CLEAN_ENV := env $(addprefix -u ,$(LEFTOVERS)) PYTHONUNBUFFERED=1
 
 help: ## Lists the targets
