@@ -96,6 +96,8 @@ class SupervisorSettings(msgspec.Struct, frozen=True):
     """Whether shards are granted to go on without the store (rule 16)."""
     held_retry_ms: int = 10_000
     """How often a shard is tried again whose fallback file no process can see."""
+    follow_patience_ms: int = 10_000
+    """A shard that does not follow the store to another history, and is silent for so long, is killed (rule 15)."""
     term_lease_ms: int = 5_000
     """How long an instance that was killed keeps others from its store. Ray restarts a supervisor faster than that."""
     term_renew_ms: int = 1_000

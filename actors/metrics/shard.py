@@ -65,6 +65,7 @@ class ShardMetrics(Collector):
             "shard_overloaded": 0,
             "journal_records_restored": 0,
             "fallback_records": 0,
+            "journal_records_lost": 0,
             "remembered_digests_dropped": 0,
             "rollbacks_flagged": 0,
             "refunded_results_flagged": 0,

@@ -19,7 +19,7 @@ from actors.stored_catalogs import CatalogMissing, read_catalog, read_content
 from engine.catalog import Catalog
 from engine.currencies import other_exponents
 from snapshots.contract import CatalogRow, Store
-from snapshots.errors import StoreUnavailable
+from snapshots.errors import Fenced, StoreUnavailable
 
 log = logging.getLogger("croupier.shard")
 
@@ -90,8 +90,12 @@ class CatalogSwap:
     async def keep_up(self, row: CatalogRow | None) -> None:
         """Puts the store's catalog in force here, if nobody told: this shard was being replaced while it was committed.
 
-        Raises as `prepare`.
+        Raises as `prepare`. Fenced if the store has another catalog under the number that this shard decides under: it
+        has lost that one, and given its number anew (rule 15).
         """
+        number, version = self._context.committer.catalog_number, self._context.catalog.version
+        if row is not None and row.number == number and row.version != version:
+            raise Fenced(f"catalog {number} is {row.version} in the store, and {version} in this shard")
         if row is not None and row.number > self._context.committer.catalog_number and self._prepared is None:
             log.warning("catalog %d is in force, as the store says; nobody told", row.number)
             await self.prepare(row.number, row.version, row.due_since_ms)

@@ -113,6 +113,9 @@ class Shard:
             journal_breaker=context.committer.breaker.state,
             fallback_term=0 if context.committer.fallback is None else context.committer.fallback.term,
             on_fallback=context.committer.on_fallback,
+            lineage=context.committer.lineage,
+            log_id=context.inc.log_id,
+            durable_seq=context.committer.head.seq,
         )
 
     def act_or_load(self, reply_to: ReplyTo, request: Request, now: int, attempt: int = 1) -> None:

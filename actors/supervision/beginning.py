@@ -64,6 +64,7 @@ class Beginning:
         running = self._kept.running
         may_run = {*present, *dedicated.values(), *(running.names if running is not None else ())}
         await self._adopt(routing, may_run)
+        routing = await self._term.routing()  # those that were adopted tell the store first what it has lost
         fresh = not crew.live
         held = await self._take_files(routing) if fresh and not self._term.taken_from_living else []
         shards = self._shards_at_start(present) if fresh else [*present, *self._without_slots(present, dedicated)]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from actors.host.trouble import Trouble
 from actors.supervision.terms import take_term
@@ -10,6 +10,10 @@ from snapshots.contract import Routing, Store
 from snapshots.errors import Fenced, StoreError
 
 log = logging.getLogger("croupier.supervisor")
+
+
+async def _at_once() -> None:
+    """Nobody has to be waited for."""
 
 
 class HeldTerm:
@@ -25,6 +29,7 @@ class HeldTerm:
         """Whether another instance held the term and lived; then its shards go on until they are claimed."""
         self.lost: str | None = None
         self.on_lost: Callable[[], None] = lambda: None
+        self.living_first: Callable[[], Awaitable[None]] = _at_once
         self._store, self._holder, self._renew_s = store, holder, renew_ms / 1000
         self._lease_ms = lease_ms if holder else 0
 
@@ -43,8 +48,8 @@ class HeldTerm:
                 await self._store.hold_term(self.number, self._lease_ms)
                 trouble.over()
             except Fenced as refusal:
-                self.lose(refusal)
-                return
+                if await self.is_over(refusal):
+                    return
             except StoreError as failure:
                 trouble.met(failure)
 
@@ -56,9 +61,30 @@ class HeldTerm:
             self.on_lost()
         self.over = True
 
+    async def is_over(self, refusal: Fenced) -> bool:
+        """A write under this term was refused. Either another supervisor has taken a term, which `lose` notes; or the
+        store had lost the term (rule 15), which is told again; or the refusal has another reason.
+        """
+        try:
+            await self.table()
+        except Fenced:
+            self.lose(refusal)
+        except StoreError as failure:
+            log.warning("whether the term is over can't be told yet: %s", failure)
+        return self.over
+
     async def routing(self) -> Routing:
+        """As `table`, once all living shards follow the store's history: control writes may follow (rule 15)."""
+        await self.living_first()
+        return await self.table()
+
+    async def table(self) -> Routing:
         """The table. Raises Fenced if another supervisor has taken a term."""
         routing = await self._store.routing()
+        if 0 < routing.term < self.number or (self.number and not routing.term):
+            log.warning("the store had lost term %d, and was at %d", self.number, routing.term)
+            await self._store.take_term_again(self.number, self._holder, self._lease_ms)
+            routing = await self._store.routing()
         if routing.term != self.number:
             raise Fenced(f"term {self.number} is over, the store is at {routing.term}")
         return routing

@@ -7,6 +7,7 @@ import time
 from actors.settings import SupervisorSettings
 from actors.supervision.crew import Crew
 from actors.supervision.held_term import HeldTerm
+from actors.supervision.living_first import LivingFirst
 from actors.supervision.ports import ActivationFailed, ShardDied, ShardHandle, ShardHeld
 from actors.supervision.tasks import Tasks
 from snapshots.errors import Fenced, StoreError
@@ -19,10 +20,13 @@ RECOVERY_TRIES = 5
 class Recovery:
     """`under_way` has a task for each shard that is being replaced; `times_ms` tells how long each recovery took."""
 
-    def __init__(self, term: HeldTerm, crew: Crew, settings: SupervisorSettings, tasks: Tasks) -> None:
+    def __init__(
+        self, term: HeldTerm, crew: Crew, living_first: LivingFirst, settings: SupervisorSettings, tasks: Tasks
+    ) -> None:
         self.under_way: dict[str, asyncio.Task[None]] = {}
         self.times_ms: list[int] = []
         self._term, self._crew, self._settings, self._tasks = term, crew, settings, tasks
+        self._living_first = living_first
         crew.died = self.begin
 
     def begin(self, shard_id: str, why: str) -> None:
@@ -38,6 +42,7 @@ class Recovery:
     async def _replace(self, shard_id: str) -> None:
         corpse = self._crew.live.pop(shard_id, None)
         try:
+            await self._living_first.until_gone(shard_id, corpse)
             await self._term.routing()
             await self._try(shard_id, corpse)
         except Fenced as refusal:
@@ -53,7 +58,7 @@ class Recovery:
             self._crew.fill()
 
     async def _try(self, shard_id: str, corpse: ShardHandle | None) -> None:
-        began = time.monotonic()
+        began, former = time.monotonic(), self._living_first.forget(shard_id)
         for attempt in range(1, RECOVERY_TRIES + 1):
             try:
                 await self._crew.activate(shard_id)
@@ -69,6 +74,7 @@ class Recovery:
             else:
                 self.times_ms.append(round((time.monotonic() - began) * 1000))
                 log.warning("shard %s serves again after %d ms", shard_id, self.times_ms[-1])
+                self._tasks.spawn(self._living_first.report_lost(former), f"what {shard_id} lost")
                 return
         log.error("shard %s is down: %d attempts failed; an operator must look", shard_id, RECOVERY_TRIES)
 

@@ -16,6 +16,7 @@ from actors.wire.frames import (
     GiveUpFallback,
     GrantFallback,
     PrepareCatalog,
+    RecordsLost,
     SetClock,
     ShardStatus,
 )
@@ -36,6 +37,8 @@ async def carry_out(body: ControlBody, shard: Shard, scheduler: Scheduler, due_s
         shard.swap.finish(body.number, body.version)
     elif isinstance(body, AbandonCatalog):
         shard.swap.abandon()
+    elif isinstance(body, RecordsLost):
+        shard.context.metrics.count("journal_records_lost", body.count)
     elif isinstance(body, SetClock):
         shard.context.advance_clock(body.offset_ms)
         await shard.swap.until_over()

@@ -229,8 +229,14 @@ class ShardProcess:
     # --- lease and clock
 
     async def _keep_up(self) -> None:
-        """Follows the catalog and the sandbox clock that the store names, in case nobody has told this shard."""
+        """Follows the catalog and the sandbox clock that the store names, in case nobody has told this shard.
+
+        Also the store's history, whose name may change while connections stay (rule 15).
+        """
         assert self._made is not None
+        committer = self._made.context.committer
+        if await self.store.lineage_now() != committer.lineage:
+            await committer.follow_lineage()
         routing = await self.store.routing()
         self._made.context.advance_clock(routing.clock_offset_ms)
         if (fallback := self._made.context.committer.fallback) is not None:

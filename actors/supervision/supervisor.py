@@ -15,7 +15,9 @@ from actors.supervision.beginning import Beginning
 from actors.supervision.crew import Crew
 from actors.supervision.deploying import advance_clock, await_due_work, deploy, recall
 from actors.supervision.held_term import HeldTerm
+from actors.supervision.kept_catalogs import KeptCatalogs
 from actors.supervision.kept_operations import KeptOperations
+from actors.supervision.living_first import LivingFirst
 from actors.supervision.moving import Mover
 from actors.supervision.operation_steps import OperationSteps
 from actors.supervision.operations import Operations
@@ -70,8 +72,21 @@ class SupervisorProcess:
         self._held = HeldTerm(store, holder, settings.term_lease_ms, settings.term_renew_ms)
         self._held.on_lost = self._step_down
         self._crew = Crew(cluster, settings.spares, self._tasks)
-        self._recovery = Recovery(self._held, self._crew, settings, self._tasks)
-        self._watch = Watch(store, client, self._held, self._crew, self._recovery, settings)
+        living_first = LivingFirst(store, self._crew, client, settings)
+        self._catalogs = KeptCatalogs(store, self._held)
+        self._held.living_first = living_first.until_followed
+        living_first.on_changed = self._catalogs.tell_all_again
+        self._recovery = Recovery(self._held, self._crew, living_first, settings, self._tasks)
+        self._watch = Watch(
+            store=store,
+            client=client,
+            term=self._held,
+            crew=self._crew,
+            recovery=self._recovery,
+            living_first=living_first,
+            settings=settings,
+            tasks=self._tasks,
+        )
         self._mover = Mover(self._held, self._crew, client, settings)
         kept = KeptOperations(store, self._held)
         self._beginning = Beginning(
@@ -142,6 +157,7 @@ class SupervisorProcess:
             await self._readers.begin(self._store, self.term)
         await self._beginning.activate(missing, self._client)
         await self._beginning.catch_up(self._client)
+        await self._catalogs.look()
         await self._store.listen(self.term, await self._listen())
         self._tasks.spawn(self._watch.run(), "watch")
         if self._readers is not None:
@@ -186,8 +202,11 @@ class SupervisorProcess:
             await await_due_work(self._store, self._client, shards)
         if first is not None:
             return first
+        await self._held.routing()
         if isinstance(body, DeployCatalog):
-            return await deploy(self._store, self._client, self.term, shards, body)
+            deployed = await deploy(self._store, self._client, self.term, shards, body)
+            await self._catalogs.look()
+            return deployed
         return await advance_clock(self._store, self._client, self.term, shards, body)
 
     # --- moves and the end

@@ -11,7 +11,9 @@ from actors.settings import SupervisorSettings
 from actors.supervision.crew import Crew
 from actors.supervision.granting import Granting
 from actors.supervision.held_term import HeldTerm
+from actors.supervision.living_first import LivingFirst
 from actors.supervision.recovering import Recovery
+from actors.supervision.tasks import Tasks
 from actors.wire.frames import ShardReport
 from snapshots.contract import Routing, Store
 from snapshots.errors import Fenced, StoreError
@@ -31,13 +33,17 @@ class Watch:
         term: HeldTerm,
         crew: Crew,
         recovery: Recovery,
+        living_first: LivingFirst,
         settings: SupervisorSettings,
+        tasks: Tasks,
     ) -> None:
         self._store, self._client, self._term = store, client, term
         self._crew, self._recovery, self._settings = crew, recovery, settings
         self._granting = Granting(client, term) if settings.fallback else None
         self._judged_at = time.monotonic()
         """When it was last asked whether a shard has been silent for too long."""
+        self._living_first, self._tasks = living_first, tasks
+        self._following: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Probes all shards again and again."""
@@ -53,10 +59,11 @@ class Watch:
                 if beats % FINISH_LOGS_EVERY == 0:
                     await self.finish_logs()
                     await self._sweep_journal()
+                await self._follow()
                 trouble.over()
             except Fenced as refusal:
-                self._term.lose(refusal)
-                return
+                if await self._term.is_over(refusal):
+                    return
             except StoreError as failure:
                 trouble.met(failure)
             except Exception:
@@ -67,7 +74,7 @@ class Watch:
         long.
         """
         crew, recovery = self._crew, self._recovery
-        routing = await self._term.routing()
+        routing = await self._term.table()
         for shard_id in crew.wanted:
             if shard_id not in crew.live:
                 recovery.begin(shard_id, "it does not run")
@@ -99,7 +106,20 @@ class Watch:
         except (OSError, TimeoutError, KeyError):
             return None
         self._crew.heard_of(shard_id)
+        self._living_first.heard(report)
         return report
+
+    async def _follow(self) -> None:
+        """Waits beside the probes until all shards follow a history that has changed."""
+        waiting = self._following is not None and not self._following.done()
+        if not waiting and await self._living_first.changed():
+            self._following = self._tasks.spawn(self._until_followed(), "shards follow the store's history")
+
+    async def _until_followed(self) -> None:
+        try:
+            await self._living_first.until_followed()
+        except StoreError as failure:
+            log.warning("whether the shards follow the store's history can't be told yet: %s", failure)
 
     async def finish_logs(self) -> None:
         """Removes sealed logs that no shard needs: every owner has snapshots beyond them."""
@@ -108,6 +128,8 @@ class Watch:
             return
         reports = await self.probe_all()
         if self._recovery.under_way or set(reports) != set(self._crew.wanted):
+            return
+        if await self._living_first.changed():
             return
         needed = {log_id for report in reports.values() for log_id in report.needs_logs}
         for info in sealed:

@@ -188,10 +188,22 @@ class ShardReport(msgspec.Struct, frozen=True, array_like=True, tag="shard_repor
     """The term under which it was granted to go on without the store; 0: it was not."""
     on_fallback: bool = False
     """It goes on without the store now."""
+    lineage: str = ""
+    """The history of the store that the shard follows; empty if the store can't lose anything (rule 15)."""
+    log_id: str = ""
+    durable_seq: int = 0
+    """The last record of that log that is acknowledged."""
+
+
+class RecordsLost(msgspec.Struct, frozen=True, array_like=True, tag="records_lost"):
+    """Supervisor → shard: so many acknowledged records of its predecessor are lost, at least (rule 15)."""
+
+    count: int
 
 
 ShardControl = (
     ShardStatus
+    | RecordsLost
     | PrepareCatalog
     | FinishCatalog
     | AbandonCatalog
