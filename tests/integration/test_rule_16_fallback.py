@@ -170,25 +170,58 @@ async def test_rule_16_what_needs_the_store_waits_for_it(tmp_path: Path) -> None
         assert await play(process, 7, 0) == 0 and process.ended == []
 
 
-async def test_rule_16_a_store_that_lost_its_tail_gets_that_first(tmp_path: Path) -> None:
-    """Redis comes back without its last records: those of the ring are appended, then those of the file."""
+def tear_off(server: RedisServer, folder: Path, bytes_: int) -> None:
+    """Kills Redis; what it wrote last is gone with its host."""
+    saved = (server.folder / "appendonlydir").rename(folder / "saved")
+    server.kill()
+    (server.folder / "appendonlydir").mkdir()
+    for file in saved.iterdir():
+        (server.folder / "appendonlydir" / file.name).write_bytes(file.read_bytes())
+    increments = max((server.folder / "appendonlydir").glob("*.incr.aof"))
+    data = increments.read_bytes()
+    increments.write_bytes(data[: data.rindex(b"*", 0, len(data) - bytes_)])
+
+
+@pytest.mark.parametrize("lives", [True, False], ids=["the shard lives", "the shard dies, too"])
+async def test_rule_16_a_store_that_lost_its_tail_gets_that_first(tmp_path: Path, lives: bool) -> None:
+    """Redis comes back without its last records: those of the ring are appended, or, as they are in the file, too, a
+    successor finds them there.
+    """
     async with a_house(tmp_path) as (server, process):
-        saved = (server.folder / "appendonlydir").rename(tmp_path / "saved")
-        server.kill()
-        (server.folder / "appendonlydir").mkdir()
-        for file in saved.iterdir():
-            (server.folder / "appendonlydir" / file.name).write_bytes(file.read_bytes())
-        increments = max((server.folder / "appendonlydir").glob("*.incr.aof"))
-        data = increments.read_bytes()
-        increments.write_bytes(data[: data.rindex(b"*", 0, len(data) - 700)])  # the last spins are torn off
+        tear_off(server, tmp_path, 700)
         assert await play(process, 5, 3) == 920
-        server.start()
-        await back(process)
-        assert process.metrics.counters["journal_records_restored"] > 0
-        assert await play(process, 8, 1) == 910 and process.ended == []
-        await process.crash()
+        if lives:
+            server.start()
+            await back(process)
+            assert process.metrics.counters["journal_records_restored"] > 0 and process.ended == []
+            await process.crash()
+        else:
+            await process.crash()
+            server.start()
         async with a_shard(server) as successor:
-            assert (await successor.asking.look("alice")).balance.real == 910
+            assert (await successor.asking.look("alice")).balance.real == 920
+            assert await play(successor, 8, 1) == 910
+
+
+async def test_rule_16_snapshots_and_loads_wait_until_the_log_has_everything(tmp_path: Path) -> None:
+    """The store answers again, and only appends do not come through yet."""
+    async with a_house(tmp_path) as (_, process):
+        snapshotter = process._snapshotter
+        assert snapshotter is not None
+        process.faults.down.add("append")
+        await play(process, 5, 3)
+        assert on_fallback(process)
+        written = len(process.faults.named("put_snapshots"))
+        for write in (snapshotter.round(), snapshotter.clean(["alice"])):
+            with pytest.raises(StoreUnavailable, match="without the store"):
+                await write
+        assert len(process.faults.named("put_snapshots")) == written and not process.faults.named("checkpoint")
+        refused = await process.asking.ask("bob", "k", Deposit(5))
+        assert isinstance(refused, Unavailable) and refused.code == "journal_unavailable"
+        process.faults.down.clear()
+        await back(process)
+        await snapshotter.round()
+        assert len(process.faults.named("put_snapshots")) > written and process.faults.named("checkpoint")
 
 
 @pytest.mark.parametrize("alive", [False, True], ids=["it was killed", "it was only stopped"])

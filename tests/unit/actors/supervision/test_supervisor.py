@@ -30,8 +30,10 @@ EVEN_PLAYER, ODD_PLAYER = players_in(range(0, 256, 2), 1)[0], players_in(range(1
 class House:
     """A cluster that outlives its supervisors."""
 
-    def __init__(self, folder: Path) -> None:
-        self.cluster = LocalCluster(folder, lease_ms=20)
+    def __init__(self, folder: Path, url: str = "", **changes: Any) -> None:
+        """`url`: of another store than one in the folder; `changes` are settings of shards."""
+        self.url = url or f"sqlite:{folder}"
+        self.cluster = LocalCluster(folder, lease_ms=20, store_url=self.url, **changes)
         self.folder = folder
         self.started: list[tuple[SupervisorProcess, ShardClient, FaultyStore]] = []
 
@@ -44,7 +46,7 @@ class House:
         **changes: Any,
     ) -> SupervisorProcess:
         """A new one that has started; the ones before it go on, unless the test crashes them."""
-        store = FaultyStore(open_store(f"sqlite:{self.folder}"))
+        store = FaultyStore(open_store(self.url))
         await store.open()
         client = ShardClient(store.routing, SECRET, ClientSettings(deadline_ms=20_000, refresh_fast_ms=2))
         await client.start()
@@ -85,8 +87,8 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
-    made = House(folder)
+async def house(folder: Path, url: str = "", **changes: Any) -> AsyncIterator[House]:
+    made = House(folder, url, **changes)
     try:
         yield made
     finally:
