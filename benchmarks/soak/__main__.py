@@ -44,6 +44,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=page.FILE.parent, help="where page and chart are written")
     parser.add_argument("--samples", type=Path, metavar="FILE", help="keep all samples there (JSON)")
     parser.add_argument("--logs", type=Path, metavar="DIR", help="keep the logs of Croupier there")
+    parser.add_argument("--note", default="", metavar="TEXT", help="what else the page shall say of the run")
     parser.add_argument("--judge", type=Path, metavar="FILE", help="play nothing: judge samples that were kept")
     return parser.parse_args(arguments)
 
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if options.samples is not None:
         found.write(soak, options.samples)
-    (options.output / page.FILE.name).write_text(page.page(soak))
+    (options.output / page.FILE.name).write_text(page.page(soak, options.note))
     picture.draw(soak, options.output / picture.FILE.name)
     console.print(page.processes(soak), markup=False, highlight=False)
     failures = judging.failures(soak)

@@ -11,15 +11,21 @@ from benchmarks.soak.judging import GROWTH_MAX, ended, failures, fifths, judge, 
 FILE: Final = Path(__file__).parents[2] / "docs" / "soak.md"
 
 
-def page(found: Soak) -> str:
-    """The whole page."""
-    parts = [_head(found), "![memory, latency and Redis over time](soak.png)", _verdict(found)]
+def page(found: Soak, note: str = "") -> str:
+    """The whole page; `note` is what else there is to say of the run."""
+    parts = [
+        _head(found),
+        *([note] if note else []),
+        "![memory, latency and Redis over time](soak.png)",
+        _verdict(found),
+    ]
     parts += [_processes(found), _play(found), _store(found), _again()]
     return "\n\n".join(parts) + "\n"
 
 
 def _head(found: Soak) -> str:
     of, settings = found.machine, found.settings
+    rush = "; so play is faster then" if settings.get("rush", 0) > settings["rate"] else ""
     return (
         "# Soak: memory over half an hour\n\n"
         "Written by `make soak` (`python -m benchmarks.soak`).\n"
@@ -29,7 +35,7 @@ def _head(found: Soak) -> str:
         f" (`--residents-max`).\n\n"
         f"{found.lasted_s / 60:.0f} minutes of play, of which the first {found.warm_up_s / 60:.0f} are the warm-up:"
         " memory fills with players, their remembered commands, and\nthe records that a shard keeps for a Redis that"
-        f" loses its tail; so play is faster then. {settings['seats']} players at a time play {settings['rate']} spins"
+        f" loses its tail{rush}. {settings['seats']} players at a time play {settings['rate']} spins"
         " a second\ntogether, in one call or two, with free spins, rollbacks, cancels and repeats, each beside books of"
         " their own. After 60 to 140 spins a\nplayer compares everything with these books and makes room for somebody"
         " new; a quarter come again when they have long left memory."
