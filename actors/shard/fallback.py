@@ -252,9 +252,9 @@ class Fallback:
                     for record in records:
                         await self._put(record)
             except Fenced as refusal:
-                inc, last = self._journal.inc, self._journal.head.seq
-                log.error("shard %s: acknowledged records %d to %d of %s are in %s; the store does not take them: %s",
-                          inc.shard_id, self.store_head.seq + 1, last, inc.log_id, file.path, refusal)  # fmt: skip
+                inc, kept = self._journal.inc, f"{self.store_head.seq + 1} to {self._journal.head.seq}"
+                log.error("shard %s: acknowledged records %s of %s are in %s; the store does not take them: %s",
+                          inc.shard_id, kept, inc.log_id, file.path, refusal)  # fmt: skip
                 raise
 
     async def _put(self, record: FallbackRecord) -> None:
