@@ -63,8 +63,9 @@ def balance(shard: Shard, player_id: str) -> int:
 
 
 async def passivate(shard: Shard, *player_ids: str) -> None:
-    for player_id in player_ids:
-        shard.context.residents.by_id[player_id].used_ms = 0
+    residents = shard.context.residents.by_id
+    for player_id in residents.keys() & set(player_ids):  # above `residents_max` some have left by themselves
+        residents[player_id].used_ms = 0
     await snapshotter_of(shard)._passivate()
     assert not set(player_ids) & set(shard.context.residents.by_id)
 
