@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from actors.host.processes import is_gone, this_process
 from croupier.running.operators import by_operator
-from croupier.settings import default_store
+from croupier.settings import default_store, store_default_said
 from engine.control_entries import encode_control_entry
 from snapshots.codec import decode_batch, decode_entry
 from snapshots.contract import FallbackGrant, Sealed, ShardRow, Store
@@ -32,7 +32,7 @@ def add_recover(parser: argparse.ArgumentParser) -> None:
     """The options of `croupier recover`."""
     parser.add_argument("shard", metavar="SHARD", help="as `croupier status` and the supervisor's log call it")
     parser.add_argument("--store", default=os.environ.get("CROUPIER_STORE") or default_store(os.environ), metavar="URL",
-                        help="the store of the Croupier (%(default)s)")  # fmt: skip
+                        help=f"the store of the Croupier ({store_default_said()})")  # fmt: skip
     parser.add_argument("--file", type=Path, metavar="FILE",
                         help="the fallback file, with what lies beside it (-wal), if it was brought here from another "
                              "host")  # fmt: skip

@@ -61,7 +61,10 @@ def test_a_ray_that_does_not_start_in_time_is_one_sentence(monkeypatch: pytest.M
         up._start_ray(SETTINGS)
 
 
-@pytest.mark.parametrize("command", ["up", "gateway", "backup", "bus-in", "report", "facts rebuild", "bus redrive"])
+COMMANDS = ("up", "gateway", "recover", "backup", "bus-in", "report", "facts rebuild", "bus redrive")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_no_help_text_shows_the_password_of_the_store(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
