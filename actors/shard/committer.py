@@ -112,8 +112,8 @@ class Committer:
         """Player and version of the last snapshot that the store has confirmed."""
         self._followed = 0
         """How often the store's position was compared because of another history."""
-        self._following = False
-        """The store may stand elsewhere: no append before its position was compared with the own head."""
+        self.following = False
+        """The store may stand elsewhere: no append to it before its position was compared with the own head."""
         self._wake = asyncio.Event()
         self._durable_waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._exclusive = asyncio.Lock()
@@ -210,15 +210,18 @@ class Committer:
             self.fallback.ring = ring
 
     async def follow_lineage(self) -> None:
-        """Another call than an append met a server of another history. Raises Fenced if it can't go on with it."""
+        """Another call than an append met a server of another history. Raises Fenced if it can't go on with it.
+
+        Raises StoreUnavailable, too, while the fallback log is in use: whoever drains it compares.
+        """
         followed = self._followed
         async with self._exclusive:
+            self.check_stored()
             if followed == self._followed:  # else an append has met that server meanwhile
                 await self.follow_alone()
 
     async def follow_alone(self) -> None:
         """As `follow_lineage`; the caller holds `exclusive`."""
-        self._following = True
         await self.follow(None)
 
     def snapshotted(self, player_id: str, version: int) -> None:
@@ -347,7 +350,7 @@ class Committer:
         if self.fallback is not None and self.fallback.active:
             self.head = await self.fallback.append(FallbackRecord(before, payload, number, tallies))
             return
-        if self._following:
+        if self.following:
             await self.follow(payload)
         self.head = await self._store.append(self.inc, before, payload, number, tallies)
         if self._ring is not None:
@@ -359,12 +362,13 @@ class Committer:
         The caller holds `exclusive`, or the shard has ended, or appends go elsewhere.
         """
         assert self._lineage is not None
+        self.following = True  # until the end of it: what is cut off is begun anew
         number = self.catalog_number
         head = self.fallback.store_head if self.fallback is not None and self.fallback.active else self.head
         self.lineage = await self._lineage.follow(self.inc, head, in_flight, self._last_snapshot, number)
         if self.fallback is not None:
             self.fallback.doubt()
-        self._following = False
+        self.following = False
         self._followed += 1
 
     def _failed(self, failed: FailedAttempts, failure: StoreUnavailable) -> None:
@@ -373,7 +377,7 @@ class Committer:
         Else the store answers, and writes nothing: what is in memory and not in the log will never be (rule 3).
         """
         if isinstance(failure, LineageChanged):
-            self._following = True
+            self.following = True
             return
         self.breaker.failed(str(failure))
         failed.add(failure, time.monotonic())

@@ -37,6 +37,8 @@ class Journal(Protocol):
 
     inc: Incarnation
     head: LogHead
+    following: bool
+    """The store may stand elsewhere than `Fallback.store_head` says: `follow` comes before the next append to it."""
 
     def exclusive(self) -> asyncio.Lock:
         """Held while no append may begin."""
@@ -260,6 +262,8 @@ class Fallback:
     async def _put(self, record: FallbackRecord) -> None:
         while True:
             try:
+                if self._journal.following and self._ends is None:
+                    await self._follow(record.payload)
                 self.store_head = await self._store.append(self._journal.inc, *record)
             except LineageChanged:
                 await self._follow(record.payload)
