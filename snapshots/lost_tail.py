@@ -21,7 +21,8 @@ class LostTail(Protocol):
         """From now on this instance notices when a new connection reaches a server of another history.
 
         Every call then raises `LineageChanged` and sends nothing, until `standing` and `follow_lineage`. Answers the
-        name of the history. Empty: this store can't lose what it acknowledged, and nothing is watched.
+        name of the history; an instance that watches already keeps the one that it knows. Empty: this store can't lose
+        what it acknowledged, and nothing is watched.
         """
 
     async def lineage_now(self) -> str:

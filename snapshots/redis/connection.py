@@ -124,9 +124,10 @@ class RedisConnection:
 
     async def watch_lineage(self) -> str:
         """See LostTail. What was connected before is dropped, because nobody knows any more to whom."""
-        self._lineage = ""
-        await self._redis.connection_pool.disconnect()
-        await answer(self._redis.ping())
+        if not self._lineage:
+            self._lineage = ""
+            await self._redis.connection_pool.disconnect()
+            await answer(self._redis.ping())
         if self._link is not None:
             self._link.close()
             self._link.lineage = self._lineage
