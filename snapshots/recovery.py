@@ -13,63 +13,10 @@ from engine.transition import Transition
 from snapshots.codec import KeyedEntry, decode_batch, decode_entry, decode_snapshot, owners
 from snapshots.contract import DAY_MS, GENESIS, Handover, LogInfo, LogRecord, Position, SnapshotRecord, Store, next_hash
 from snapshots.errors import CorruptLog, CorruptSnapshot, VersionGap
+from snapshots.tail_index import TailIndex
 
 PAGE_RECORDS = 256
 TRIMS_MAX = 3
-
-
-class TailIndex:
-    """Entries that snapshots may not cover yet, still encoded, by player. Built by `read_tails`.
-
-    An entry is held until `drop`. A log may be finished only when none of its entries is held any more.
-    """
-
-    def __init__(self) -> None:
-        self._entries: dict[str, list[KeyedEntry]] = {}
-        self._corrupt: dict[str, str] = {}
-        self._logs: dict[str, set[str]] = {}
-
-    def add(self, log_id: str, entry: KeyedEntry) -> None:
-        """Holds an entry read from `log_id`."""
-        self._entries.setdefault(entry.player_id, []).append(entry)
-        self._logs.setdefault(log_id, set()).add(entry.player_id)
-
-    def mark_corrupt(self, log_id: str, player_id: str, reason: str) -> None:
-        """From now on `peek` refuses this player; its log is needed until an operator has decided."""
-        self._corrupt.setdefault(player_id, reason)
-        self._entries.setdefault(player_id, [])
-        self._logs.setdefault(log_id, set()).add(player_id)
-
-    def peek(self, player_id: str) -> list[KeyedEntry]:
-        """The player's entries, empty if there are none; still held. Raises CorruptLog if one of them is damaged."""
-        if player_id in self._corrupt:
-            raise CorruptLog(self._corrupt[player_id])
-        return list(self._entries.get(player_id, ()))
-
-    def drop(self, player_id: str) -> None:
-        """Forgets a player's entries. Call it once a snapshot that covers them is confirmed."""
-        self._entries.pop(player_id, None)
-        self._corrupt.pop(player_id, None)
-        for players in self._logs.values():
-            players.discard(player_id)
-
-    def players(self) -> list[str]:
-        """Everybody who still has entries, damaged ones included."""
-        return list(self._entries)
-
-    def needs(self, log_id: str) -> bool:
-        """Whether entries of that log are still held; then it must not be finished."""
-        return bool(self._logs.get(log_id))
-
-    def needed_logs(self) -> list[str]:
-        """All logs of which entries are still held."""
-        return [log_id for log_id, players in self._logs.items() if players]
-
-    def __contains__(self, player_id: str) -> bool:
-        return player_id in self._entries
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
 
 class ReadsLogs(Protocol):
@@ -96,14 +43,35 @@ def came_from(shard_id: str, handovers: Iterable[Handover], logs: Iterable[LogIn
 async def read_tails(store: ReadsLogs, logs: Iterable[LogInfo], wanted: Callable[[str], bool]) -> TailIndex:
     """Indexes what follows each log's checkpoint, for the players `wanted`.
 
-    A damaged entry stops only its player. If a record is missing, or can't be read at all, CorruptLog names the log and
-    the sequence number.
+    What a sealed log has before its checkpoint is not read here: the index only holds the log (`TailIndex.hold`), for
+    `half_covered`. A damaged entry stops only its player. If a record is missing, or can't be read at all, CorruptLog
+    names the log and the sequence number.
     """
     index = TailIndex()
     for log in logs:
+        if log.sealed and log.trimmed_seq < log.checkpoint_seq:
+            index.hold(log)
         async for record, intact in _verified(store, log.log_id, log.checkpoint_seq):
             _index_record(index, log.log_id, record, intact, wanted)
     return index
+
+
+async def half_covered(store: ReadsLogs, log: LogInfo) -> AsyncIterator[list[KeyedEntry]]:
+    """What a log has from its trim point to its checkpoint, record by record, still encoded.
+
+    Each player's newest snapshot covers these entries, but perhaps not the older one (rule 8). Raises CorruptLog if a
+    record is missing or damaged.
+    """
+    seq = log.trimmed_seq
+    async for record, intact in _verified(store, log.log_id, seq):
+        if record.seq > log.checkpoint_seq:
+            return
+        if not intact:
+            raise CorruptLog(f"log {log.log_id} record {record.seq} fails its hash")
+        seq = record.seq
+        yield decode_batch(record.payload)
+    if seq < log.checkpoint_seq:
+        raise CorruptLog(f"log {log.log_id} ends at {seq}, before its checkpoint {log.checkpoint_seq}")
 
 
 async def read_player(store: ReadsLogs, log_id: str, player_id: str, after_seq: int = 0) -> list[KeyedEntry]:

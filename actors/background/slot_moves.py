@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NoReturn
 
+from actors.background.older_generations import OlderGenerations
 from actors.background.snapshotter import Snapshotter
 from actors.routing.owner_of import slot_of
 from actors.shard.attempts import FailedAttempts
@@ -33,10 +34,12 @@ class SlotMoves:
         self,
         context: ShardContext,
         snapshotter: Snapshotter,
+        older: OlderGenerations,
         facts: FactFinder,
         arrive: Callable[[str], Awaitable[None]],
     ) -> None:
-        self._context, self._snapshotter, self._facts, self._arrive = context, snapshotter, facts, arrive
+        self._context, self._snapshotter, self._older = context, snapshotter, older
+        self._facts, self._arrive = facts, arrive
         self.paused_ms = 0
         """For how long the players who left last had no shard, until the table named the gainer."""
 
@@ -103,10 +106,11 @@ class SlotMoves:
         ]
 
     async def _bring_in(self, slots: set[int], dedicated: set[str]) -> None:
-        """Loads the players whom only a log holds.
+        """Loads the players whom only a log holds, and those whose older snapshot needs one.
 
         It does so while the shard still owns them, because a load needs that.
         """
+        await self._older.settle(lambda player_id: bool(self._of([player_id], slots, dedicated)))
         for player_id in self._leaving(slots, dedicated):
             await self._arrive(player_id)
 

@@ -41,6 +41,8 @@ class Snapshotter:
         self._round_began_seq = 0
         self._trimmed_seq = 0
         self._rounds = asyncio.Lock()
+        self._missed: set[str] = set()
+        """Who owed in the round under way and could not be loaded to be written."""
         self._waiting = 0
         """How many wait for a round to end, or write themselves."""
         self._unrested_s = 0.0
@@ -95,8 +97,9 @@ class Snapshotter:
             context.committer.check_stored()  # snapshots never speak of what only a fallback log has (rule 16)
             began_seq = context.committer.head.seq
             self._hurries_at = self._accepted + context.settings.snapshot_entries
+            self._missed.clear()
             await self._write(list(context.residents.dirty))
-            if any(player_id not in context.residents.by_id for player_id in context.residents.dirty):
+            if self._missed or any(player_id not in context.residents.by_id for player_id in context.residents.dirty):
                 return  # a quarantined player still owes: its entries must stay in the log
             trim_seq = self._round_began_seq
             if began_seq > context.checkpoint_seq or trim_seq > self._trimmed_seq or context.bets_stopped:
@@ -158,7 +161,9 @@ class Snapshotter:
             if resident is None:
                 await self._arrive(player_id)
                 resident = context.residents.by_id.get(player_id)
-            if resident is not None and player_id in context.residents.dirty:
+            if resident is None:
+                self._missed.add(player_id)
+            elif player_id in context.residents.dirty:
                 due_ms = context.scheduled.due_of(resident, context.catalog)
                 records.append(replace(encode_snapshot(resident.player), due_ms=due_ms))
                 last_batch = max(last_batch, resident.batch)

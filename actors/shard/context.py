@@ -26,7 +26,7 @@ from engine.catalog import Catalog
 from engine.facts import NO_FACTS, Facts
 from engine.switches import SCOPES, Switches
 from snapshots.contract import Incarnation, Routing, Store
-from snapshots.recovery import TailIndex
+from snapshots.tail_index import TailIndex
 
 log = logging.getLogger("croupier.shard")
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from actors.background.due_sweep import DueSweep
 from actors.background.due_work import Scheduler
+from actors.background.older_generations import OlderGenerations
 from actors.background.slot_moves import SlotMoves
 from actors.background.snapshotter import Snapshotter
 from actors.background.store_fill import StoreFill
@@ -49,7 +50,8 @@ from engine.catalog import Catalog
 from snapshots.contract import Address, Claim, Incarnation, Routing
 from snapshots.errors import Fenced, LineageChanged, StoreUnavailable, is_silence
 from snapshots.opening import open_store
-from snapshots.recovery import TailIndex, came_from, read_tails
+from snapshots.recovery import came_from, read_tails
+from snapshots.tail_index import TailIndex
 
 log = logging.getLogger("croupier.shard")
 
@@ -74,6 +76,7 @@ class ShardProcess:
         """The newest: the same, or the one that is about to answer."""
         self._on_end = on_end
         self._snapshotter: Snapshotter | None = None
+        self._older: OlderGenerations | None = None
         self._scheduler: Scheduler | None = None
         self._due_sweep: DueSweep | None = None
         self._address: Address | None = None
@@ -168,15 +171,17 @@ class ShardProcess:
         self._due_sweep = DueSweep(context, self._snapshotter, self._scheduler, arrive)
         self._switches = SwitchWatch(context)
         self.metrics.owing_snapshots = context.owing_snapshots
-        self._moves = SlotMoves(context, self._snapshotter, shard.facts, arrive)
+        self._older = OlderGenerations(context, arrive)
+        self._moves = SlotMoves(context, self._snapshotter, self._older, shard.facts, arrive)
 
     def _start_background(self) -> None:
         assert self._snapshotter is not None and self._scheduler is not None and self._due_sweep is not None
-        assert self._made is not None and self._switches is not None
+        assert self._made is not None and self._switches is not None and self._older is not None
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._heartbeats(), name="heartbeats"),
             loop.create_task(self._snapshotter.run(), name="snapshots"),
+            loop.create_task(self._older.run(), name="older snapshots"),
             loop.create_task(self._scheduler.run(), name="due work"),
             loop.create_task(self._due_sweep.run(), name="index of due work"),
             loop.create_task(StoreFill(self._made.context).run(), name="room of the store"),

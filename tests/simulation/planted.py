@@ -42,6 +42,7 @@ from snapshots.rows import log_origin
 from snapshots.sqlite import control, due, limits, readers, shard
 from snapshots.sqlite import tallies as sqlite_tallies
 from snapshots.sqlite.files import Files, writing
+from snapshots.tail_index import TailIndex
 
 Bug = Callable[[pytest.MonkeyPatch], None]
 BUGS: list[Bug] = []
@@ -322,8 +323,8 @@ def replay_forgets_commands(patch: pytest.MonkeyPatch) -> None:
 def recovery_ignores_the_tail(patch: pytest.MonkeyPatch) -> None:
     """A successor takes snapshots for the whole truth."""
 
-    async def nothing(self: ShardProcess, inc: Any, ownership: Any) -> recovery.TailIndex:
-        return recovery.TailIndex()
+    async def nothing(self: ShardProcess, *_: Any, **__: Any) -> TailIndex:
+        return TailIndex()
 
     patch.setattr(ShardProcess, "_read_tails", nothing)
 
@@ -333,7 +334,7 @@ def recovery_reads_the_last_log_only(patch: pytest.MonkeyPatch) -> None:
     """A successor reads the log of its predecessor, not those before it that are still needed."""
     read_tails = recovery.read_tails
 
-    async def short(store: Any, logs: Any, wanted: Any) -> recovery.TailIndex:
+    async def short(store: Any, logs: Any, wanted: Any) -> TailIndex:
         return await read_tails(store, list({info.shard_id: info for info in logs}.values()), wanted)
 
     patch.setattr("actors.supervision.shard_process.read_tails", short)

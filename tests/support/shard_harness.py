@@ -29,7 +29,7 @@ from engine.rejections import Rejection
 from engine.views import AnyReply
 from snapshots.contract import SLOTS, Claim, Owner, Store
 from snapshots.opening import open_store
-from snapshots.recovery import TailIndex
+from snapshots.tail_index import TailIndex
 from tests.support.faulty_store import FaultyStore
 from tests.support.playing import campaign, catalog_with, wager
 

@@ -144,6 +144,22 @@ async def test_rule_08_while_a_player_who_owes_is_not_in_memory_the_log_is_kept(
         assert (await table.look("alice")).balance.real == 1_000
 
 
+async def test_rule_08_who_comes_back_after_a_round_has_passed_by_is_not_taken_for_written(tmp_path: Path) -> None:
+    async with desk(tmp_path, snapshot_batch=1) as table:
+        for name in ("alice", "bob"):
+            await table.seat(name)
+        table.shard.context.residents.evict("alice")
+        table.shard.loader.reload_after("alice", 0)
+        table.store.down, gate = {"load_player"}, table.store.hold("put_snapshots")
+        round_ = asyncio.ensure_future(snapshotter_of(table.shard).round())
+        await gate.reached.wait()
+        table.store.down = set()
+        assert (await table.look("alice")).balance.real == 1_000
+        gate.open()
+        await round_
+        assert table.store.named("checkpoint") == [] and await versions(table, "alice") == []
+
+
 async def test_rule_08_what_a_dead_incarnation_left_becomes_snapshots_before_its_log_is_let_go(tmp_path: Path) -> None:
     async with table_for(tmp_path, "s0"):
         async with start_shard(tmp_path) as first:
