@@ -77,6 +77,8 @@ class Fallback:
         self._usable_at_s = 0.0
         self._bytes = 0
         self._log: FallbackLog | None = None
+        self._given_up = False
+        """The file has records that the store has, too, and its grant is given up, or about to be: it takes nothing."""
         self._draining = asyncio.Lock()
         """Whoever waits for it may hold `exclusive`, never the other way round."""
         self._ends: Fenced | None = None
@@ -97,6 +99,9 @@ class Fallback:
             raise StoreUnavailable("the fallback log is in use")
         if self._log is None:
             self._log = await FallbackLog.create(self._folder / file_name(inc), inc)
+        elif self._given_up:
+            await self._log.empty()
+            self._given_up = False
         horizon_ms = await self._store.horizon_ms()
         grant = FallbackGrant(inc.nonce, term, socket.gethostname(), str(self._log.path.absolute()), now_ms())
         await self._store.grant_fallback(inc, grant)
@@ -183,6 +188,7 @@ class Fallback:
         """As `Store.append`, to the file. StoreUnavailable if it has its size, or the disk fails: nothing is lost."""
         file = self._log
         assert file is not None
+        self._check_kept()
         if self._bytes + _size(record) > self._bytes_max:
             raise StoreUnavailable(f"{file.path} has {self._bytes} bytes of {self._bytes_max}")
         try:
@@ -197,6 +203,7 @@ class Fallback:
     async def confirm(self) -> None:
         """The heartbeat while the file is in use: it says whether anybody else may have the shard. Raises Fenced."""
         assert self._log is not None
+        self._check_kept()
         sent_at = boottime_s()
         await self._log.confirm()
         self._journal.renewed(sent_at)
@@ -238,11 +245,25 @@ class Fallback:
             await self._store.heartbeat(journal.inc)
         except LineageChanged:
             await journal.follow(None)
-        await file.empty()
+        await self._empty(file)
         self._shown(False)
         self._breaker.succeeded()
         log.warning("shard %s: the store has all records of the fallback log, up to %d of %s",
                     journal.inc.shard_id, journal.head.seq, journal.inc.log_id)  # fmt: skip
+
+    async def _empty(self, file: FallbackLog) -> None:
+        """If the disk does not let it, the grant is given up instead: then nobody asks for the file."""
+        try:
+            await file.empty()
+        except StoreUnavailable as failure:
+            log.warning("%s can't be emptied, its grant is given up: %s", file.path, failure)
+            self.term, self._given_up = 0, True
+            await self._store.give_up_fallback(self._journal.inc)
+
+    def _check_kept(self) -> None:
+        """Whether the store still has the grant is not known before it answers, so nobody counts on the file."""
+        if self._given_up:
+            raise StoreUnavailable("the fallback log is given up")
 
     async def _drain(self) -> None:
         """Appends to the store what is in the file now, in its order; the store checks each sequence and hash."""
