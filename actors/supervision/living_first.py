@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from actors.host.clock import now_ms
+from actors.host.trouble import Trouble
 from actors.routing.client import ShardClient
 from actors.settings import SupervisorSettings
 from actors.supervision.crew import Crew
@@ -19,7 +20,7 @@ from actors.supervision.ports import ShardHandle
 from actors.wire.frames import RecordsLost, ShardReport
 from engine.control_entries import ControlEntry, encode_control_entry
 from snapshots.contract import Store
-from snapshots.errors import StoreError
+from snapshots.errors import StoreError, StoreUnavailable
 
 log = logging.getLogger("croupier.supervisor")
 
@@ -104,16 +105,27 @@ class LivingFirst:
     # --- owners that are replaced
 
     async def until_gone(self, shard_id: str, corpse: ShardHandle | None) -> None:
-        """Of a shard that is to be replaced: it follows the store's history, or its death is proved."""
-        now = await self._store.lineage_now()
-        if corpse is None or not now or self._follows(shard_id, now):
+        """Of a shard that is to be replaced: it follows the store's history, or its death is proved.
+
+        While the store does not answer this waits: nobody could take its place, and it may be the only one who knows
+        what the next store lacks.
+        """
+        if corpse is None:
             return
         self._leaving[shard_id] = corpse
         began, dying = time.monotonic(), asyncio.ensure_future(corpse.dead())
+        trouble = Trouble(log, f"shard {shard_id} can't be replaced")
         try:
-            while not dying.done() and not self._follows(shard_id, await self._store.lineage_now()):
-                self._kill_if_silent(shard_id, began)
-                await self._ask(shard_id)
+            while not dying.done():
+                try:
+                    now = await self._store.lineage_now()
+                    if not now or self._follows(shard_id, now):
+                        break
+                    self._kill_if_silent(shard_id, began)
+                    await self._ask(shard_id)
+                except StoreUnavailable as failure:
+                    trouble.met(failure)
+                    began = time.monotonic()
                 await asyncio.wait([dying], timeout=ASK_AGAIN_S)
         finally:
             dying.cancel()

@@ -164,3 +164,24 @@ async def test_rule_15_a_shard_that_does_not_follow_is_killed_before_it_is_repla
         await eventually(lambda: frozen.killed)
         await eventually(lambda: "s0" in here.cluster.serving())
     assert any("did not follow the store's history" in line for line in caplog.messages)
+
+
+async def test_rule_15_who_is_to_be_replaced_tells_first_though_the_store_was_away_meanwhile(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """s0 is silent, and the store fails before it is replaced: only s0 has what the next store lacks."""
+    async with supervised(tmp_path, heartbeat_ms=20) as here:
+        s0 = here.shard("s0")
+        await s0.asking.seat(ALICE)
+        await here.house.replicated()
+        here.house.cut_off()
+        assert await play(s0, 0, 3, ALICE) == 970
+        here.house.primary.kill()
+        s0.stopped = True
+        here.supervisor._recovery.begin("s0", "it has been silent")
+        await eventually(lambda: any("s0 can't be replaced" in line for line in caplog.messages))
+        assert "s0" in here.supervisor._recovery.under_way and not s0.killed
+        here.house.fail_over()
+        s0.stopped = False
+        await eventually(lambda: here.cluster.serving().get("s0", s0) is not s0)
+        assert await play(here.shard("s0"), 10, 1, ALICE) == 960
