@@ -44,6 +44,8 @@ class HeldTerm:
         trouble = Trouble(log, "the supervisor can't renew its term")
         while True:
             await asyncio.sleep(self._renew_s)
+            if self.over:  # a cancellation may get lost in what was awaited
+                return
             try:
                 await self._store.hold_term(self.number, self._lease_ms)
                 trouble.over()

@@ -51,6 +51,8 @@ class Watch:
         trouble = Trouble(log, "the supervisor can't reach the store")
         while True:
             await asyncio.sleep(self._settings.probe_ms / 1000)
+            if self._term.over:  # a cancellation may get lost in what was awaited
+                return
             beats += 1
             try:
                 reports = await self.probe_all()

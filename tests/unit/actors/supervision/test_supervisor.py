@@ -117,6 +117,14 @@ async def test_a_start_gives_every_slot_a_serving_owner_and_keeps_a_spare(tmp_pa
         assert owners == {"s0": {EVEN_PLAYER}, "s1": {ODD_PLAYER}, dedicated_shard("vip"): {"vip"}}
 
 
+async def test_rule_07_a_supervisor_whose_term_is_over_asks_nobody_any_more(tmp_path: Path) -> None:
+    """Even if the cancellation of a task got lost, as in a `wait_for` that had its result at the same moment."""
+    async with house(tmp_path) as here:
+        supervisor = await here.supervisor(holder="one", term_renew_ms=10)
+        supervisor._held.over = True
+        await eventually(lambda: not {"watch", "term"} & {task.get_name() for task in supervisor._tasks})
+
+
 async def test_rule_07_a_restarted_supervisor_adopts_what_lives_without_a_claim(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
         await here.supervisor()
