@@ -58,7 +58,7 @@ class Recovery:
             self._crew.fill()
 
     async def _try(self, shard_id: str, corpse: ShardHandle | None) -> None:
-        began, former = time.monotonic(), self._living_first.forget(shard_id)
+        began = time.monotonic()
         for attempt in range(1, RECOVERY_TRIES + 1):
             try:
                 await self._crew.activate(shard_id)
@@ -72,6 +72,7 @@ class Recovery:
                     corpse.kill()  # if it was stopped within a transaction, it may hold a lock of the store
                 await asyncio.sleep(0.2 * attempt)
             else:
+                former = self._living_first.forget(shard_id)
                 self.times_ms.append(round((time.monotonic() - began) * 1000))
                 log.warning("shard %s serves again after %d ms", shard_id, self.times_ms[-1])
                 self._tasks.spawn(self._living_first.report_lost(former), f"what {shard_id} lost")

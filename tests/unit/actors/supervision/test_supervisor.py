@@ -351,16 +351,24 @@ async def test_a_silent_shard_is_fenced_replaced_and_in_the_end_killed(tmp_path:
 async def test_a_shard_that_could_not_be_replaced_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also what its owner was known to have acknowledged is still known when a successor serves (rule 15)."""
     monkeypatch.setattr("actors.supervision.recovering.RECOVERY_TRIES", 1)
     async with house(tmp_path) as here:
-        await here.supervisor(spares=0)
+        living_first, formers = (await here.supervisor(spares=0))._recovery._living_first, list[Any]()
+
+        async def report(former: Any) -> None:
+            formers.append(former)
+
+        monkeypatch.setattr(living_first, "report_lost", report)
         await here.seat(EVEN_PLAYER)
+        await eventually(lambda: "s0" in living_first._heard)
         here.cluster.broken = ["all"]
         here.cluster.serving()["s0"].kill()
         launched = len(here.cluster.launched)
         await eventually(lambda: len(here.cluster.launched) > launched + 1)
         here.cluster.broken = ()
         assert await here.spin(EVEN_PLAYER, "k1") == 990
+        await eventually(lambda: [former and former.shard_id for former in formers] == ["s0"])
 
 
 async def test_a_process_that_does_not_say_who_it_is_is_replaced(tmp_path: Path) -> None:
