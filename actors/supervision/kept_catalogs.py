@@ -4,7 +4,7 @@ import logging
 
 from actors.supervision.held_term import HeldTerm
 from snapshots.contract import CatalogRow, Store
-from snapshots.errors import Fenced, StoreError
+from snapshots.errors import Fenced
 
 log = logging.getLogger("croupier.supervisor")
 
@@ -44,9 +44,6 @@ class KeptCatalogs:
             log.warning("catalog %d (%s) is in force again: the store had lost it", kept.number, kept.version)
 
     async def tell_all_again(self) -> None:
-        """The term first, because catalogs are committed under it. A failure is logged: the next change tries again."""
-        try:
-            await self._term.table()
-            await self.tell_again()
-        except StoreError as failure:
-            log.error("the store had lost something that could not be told again: %s", failure)
+        """The term first, because catalogs are committed under it. Raises what `HeldTerm.table` raises."""
+        await self._term.table()
+        await self.tell_again()

@@ -28,7 +28,7 @@ ASK_TIMEOUT_S, ASK_AGAIN_S, TELL_AGAIN_S = 0.5, 0.05, 2.0
 
 
 class LivingFirst:
-    """`on_changed` is awaited once all living shards follow another history than before."""
+    """`on_changed` is awaited once all living shards follow another history than before, again if it raises."""
 
     def __init__(self, store: Store, crew: Crew, client: ShardClient, settings: SupervisorSettings) -> None:
         self.on_changed: Callable[[], Awaitable[None]] | None = None
@@ -75,9 +75,9 @@ class LivingFirst:
             await asyncio.gather(*(self._ask(shard_id) for shard_id in lagging))
             lagging = self._behind(now)
         if not lagging and self._settled != now:
-            known, self._settled = self._settled, now
-            if known is not None and self.on_changed is not None:
+            if self._settled is not None and self.on_changed is not None:
                 await self.on_changed()
+            self._settled = now
         return lagging
 
     def _behind(self, now: str) -> list[str]:

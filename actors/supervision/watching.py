@@ -44,6 +44,7 @@ class Watch:
         """When it was last asked whether a shard has been silent for too long."""
         self._living_first, self._tasks = living_first, tasks
         self._following: asyncio.Task[None] | None = None
+        self._trouble = Trouble(log, "what follows from the store's other history waits")
 
     async def run(self) -> None:
         """Probes all shards again and again."""
@@ -120,8 +121,9 @@ class Watch:
     async def _until_followed(self) -> None:
         try:
             await self._living_first.until_followed()
+            self._trouble.over()
         except StoreError as failure:
-            log.warning("whether the shards follow the store's history can't be told yet: %s", failure)
+            self._trouble.met(failure)
 
     async def finish_logs(self) -> None:
         """Removes sealed logs that no shard needs: every owner has snapshots beyond them."""
