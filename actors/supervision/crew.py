@@ -152,10 +152,12 @@ class Crew:
                 raise
 
     async def _elsewhere(self, shard_id: str, handle: ShardHandle) -> bool:
-        """Whether a fresh process on another node than that one could become the shard."""
+        """Whether a fresh process on another node than that one could become the shard. On one that is avoided, too,
+        in the end: the file may lie there, and then nobody else can.
+        """
         nodes = await self._cluster.nodes()
-        for node in nodes:
-            if node != handle.node and node not in self.avoided:
+        for node in sorted(nodes, key=lambda name: name in self.avoided):
+            if node != handle.node:
                 with suppress(ActivationFailed, ShardDied):
                     await self._become(self._cluster.launch([name for name in nodes if name != node]), shard_id)
                     return True
