@@ -33,10 +33,11 @@ def add_recover(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shard", metavar="SHARD", help="as `croupier status` and the supervisor's log call it")
     parser.add_argument("--store", default=os.environ.get("CROUPIER_STORE") or default_store(os.environ), metavar="URL",
                         help=f"the store of the Croupier ({store_default_said()})")  # fmt: skip
-    parser.add_argument("--file", type=Path, metavar="FILE",
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--file", type=Path, metavar="FILE",
                         help="the fallback file, with what lies beside it (-wal), if it was brought here from another "
                              "host")  # fmt: skip
-    parser.add_argument("--accept-loss", action="store_true",
+    either.add_argument("--accept-loss", action="store_true",
                         help="give the file up: what was acknowledged and is only there is lost")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_recover)

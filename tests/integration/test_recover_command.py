@@ -102,3 +102,10 @@ def test_a_shard_that_lives_here_is_not_given_up(
         assert recover(server, *options) == 1
         assert "shard s0 lives: it is process" in capsys.readouterr().err
     assert run(left(server))[:2] == (True, 1)
+
+
+def test_a_file_is_not_both_brought_and_given_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever names the file does not want to lose it."""
+    with pytest.raises(SystemExit) as refused:
+        main(["recover", "s0", "--file", "here.fallback", "--accept-loss"])
+    assert refused.value.code == 2 and "not allowed with" in capsys.readouterr().err
