@@ -57,7 +57,7 @@ class Watch:
             beats += 1
             try:
                 reports = await self.probe_all()
-                if self._granting is not None:
+                if self._granting is not None and not await self._living_first.changed():
                     await self._granting.look(reports)
                 if beats % FINISH_LOGS_EVERY == 0:
                     await self.finish_logs()

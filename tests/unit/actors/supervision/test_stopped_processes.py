@@ -1,5 +1,6 @@
 """A process that is stopped, not dead: it may hold a lock of the store, so that its successor can't start."""
 
+import asyncio
 import subprocess
 import time
 from pathlib import Path
@@ -48,6 +49,25 @@ async def test_a_silent_shard_whose_successor_can_not_start_is_killed_before_the
         silent.stopped = True
         await eventually(lambda: silent.killed)
         assert "s0" in supervisor._recovery.under_way
+
+
+async def test_a_silent_shard_is_noticed_while_another_one_does_not_follow_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control writes wait for that one, grants for the fallback log too; probes do not."""
+
+    async def changed() -> bool:
+        return True
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async with house(tmp_path) as here:
+        supervisor = await here.supervisor(fallback=True)
+        monkeypatch.setattr(supervisor._watch._living_first, "changed", changed)
+        supervisor._held.living_first = never
+        here.cluster.serving()["s0"].stopped = True
+        await eventually(lambda: "s0" in supervisor._recovery.under_way)
 
 
 async def test_a_supervisor_that_was_stopped_itself_takes_no_shard_for_silent(
