@@ -63,13 +63,14 @@ class StoppedPlayers:
 
     def stop(self, player_id: str, last: int, came: int) -> None:
         """From now on. The caller waits for `noted` before anything of it is settled."""
-        log.error("player %s is stopped: version %d follows %d in the journal", player_id, came, last)
-        self._metrics.stalled("version_gap")
         self._stops[player_id] = self._unnoted[player_id] = Stop(player_id, last, came, instant(now_ms()))
-        self._metrics.stopped_players = len(self._stops)
 
     async def noted(self) -> None:
-        """Returns once the store knows all who are stopped, however long that takes. Raises Fenced."""
+        """Returns once the store knows all who are stopped, however long that takes. Raises Fenced.
+
+        Nobody is reported before: where another process has claimed the reader, what seems to be missing may have left
+        there, and nothing waits for this one any more.
+        """
         while self._unnoted:
             stops = dict(self._unnoted)
             try:
@@ -77,12 +78,18 @@ class StoppedPlayers:
             except Fenced:
                 raise
             except StoreError as failure:
-                log.warning("it can't be noted who is stopped: %s", failure)
+                log.warning("it can't be noted that %d players are stopped, %s …: %s", len(stops), min(stops), failure)
                 self._metrics.stalled("store_unavailable")
                 await asyncio.sleep(RETRY_S)
             else:
-                for player_id in stops:
-                    self._unnoted.pop(player_id, None)
+                for player_id, stop in stops.items():
+                    if self._unnoted.pop(player_id, None) is not None:
+                        self._report(stop)
+
+    def _report(self, stop: Stop) -> None:
+        log.error("player %s is stopped: version %d follows %d in the journal", stop.player_id, stop.came, stop.last)
+        self._metrics.stalled("version_gap")
+        self._metrics.stopped_players = len(self._stops)
 
     async def resume(self, player_id: str) -> Stop | None:
         """The player goes on with what comes next. Answers how the player was stopped; None: not. Raises StoreError."""

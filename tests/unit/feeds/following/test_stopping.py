@@ -70,3 +70,22 @@ async def test_nothing_is_settled_before_it_is_noted_who_is_stopped(writer: Writ
         assert len(sinks.last.taken) == 2, "the record of the jump was taken although the stop is not noted"
         writer.store.down.clear()
         await until_at(writer, "s0", Position(1, 3))
+
+
+async def test_a_reader_that_another_has_replaced_stops_nobody(
+    writer: Writer, sinks: Sinks, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The handover that it would have to wait for may be gone: the one that replaced it has passed it."""
+    await writer.claim("s0")
+    await writer.write("s0", *deposits("bob", [1]))
+    async with following(writer.store, sinks) as follower:
+        await sinks.has(1)
+        await writer.write("s0", *deposits("alice", [1]))
+        await until_at(writer, "s0", Position(1, 2))
+        await writer.store.claim_reader("bus", "another")
+        await writer.write("s0", *deposits("alice", [3]))
+        await eventually(lambda: bool(follower.trouble))
+        assert 'reader_stalled_total{reason="version_gap"} 0.0' in exposed(follower.metrics)
+        assert "reader_stopped_players 0.0" in exposed(follower.metrics)
+        assert "is stopped" not in caplog.text
+        assert await writer.store.reader_notes("bus", "stopped:", "", 10) == {}
