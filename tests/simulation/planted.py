@@ -22,7 +22,7 @@ from actors.shard.lookups import FactFinder
 from actors.shard.ownership_lost import Move
 from actors.shard.turn import Turn
 from actors.supervision.shard_process import ShardProcess
-from actors.supervision.supervisor import SupervisorProcess
+from actors.supervision.watching import Watch
 from actors.wire.frames import Kind, Reply, ReplyTo, encode, unavailable
 from engine.commands import Command
 from engine.facts import NO_FACTS
@@ -259,12 +259,12 @@ def sweep_ignores_readers(patch: pytest.MonkeyPatch) -> None:
 def log_finished_too_early(patch: pytest.MonkeyPatch) -> None:
     """The supervisor finishes a sealed log without asking who still needs it."""
 
-    async def hasty(self: SupervisorProcess) -> None:
+    async def hasty(self: Watch) -> None:
         for info in await self._store.unfinished_logs():
             if info.sealed:
-                await self._store.finish_log(self.term, info.log_id)
+                await self._store.finish_log(self._term.number, info.log_id)
 
-    patch.setattr(SupervisorProcess, "_finish_logs", hasty)
+    patch.setattr(Watch, "finish_logs", hasty)
 
 
 # --- snapshots and recovery

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.simulation.plan import planned
-from tests.simulation.planted import BUGS, named
+from tests.simulation.planted import BUGS, Bug, named
 from tests.simulation.searching import PAGE, failure_of
 
 
@@ -15,6 +15,12 @@ def test_a_planted_bug_is_found(name: str) -> None:
         named(name)(patch)
         found, _ = failure_of(planned(1))
     assert found
+
+
+@pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
+def test_what_it_changes_is_there(plant: Bug) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch)
 
 
 def test_the_page_has_a_row_for_each_planted_bug() -> None:
