@@ -1,5 +1,6 @@
 """A spin over HTTP, its receipt, and the archive that proves it: to Croupier and to verify.py alone."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from croupier.audit import verify as standalone
+from croupier.audit.expecting import snapshots_of
 from snapshots.audit.notes import read_checkpoint
 from tests.support.croupier_up import CroupierUp, croupier, register, wait_until
 from tests.support.patience import PATIENCE_S
@@ -57,9 +59,11 @@ def check_archive(folder: Path, key: Path, receipt: Path, checkpoint: str) -> No
     since.write_text(checkpoint)
     store = f"sqlite:{folder / 'store'}"
     options = ("--public-key", str(key), "--since", str(since), "--receipt", str(receipt), "--store", store, "--json")
+    wait_until("a young Croupier has written snapshots", lambda: asyncio.run(snapshots_of(store)), 60)
     done = croupier("audit", "verify", str(folder / "archive"), *options, timeout=120)
     report = json.loads(done.stdout)
     assert (done.returncode, report["sound"], report["faults"]) == (0, True, [])
+    assert report["compared"] > 0
     assert report["leaves"] >= read_checkpoint(checkpoint).size
     assert report["recomputed"] == report["entries"] > 0
 
