@@ -38,6 +38,7 @@ from snapshots.records import RESOLVED_KEPT_MS as RESOLVED_KEPT_MS
 from snapshots.records import SEEN_PLAYERS_MAX as SEEN_PLAYERS_MAX
 from snapshots.records import SLOTS as SLOTS
 from snapshots.records import Address as Address
+from snapshots.records import AppendedRecord as AppendedRecord
 from snapshots.records import CatalogRow as CatalogRow
 from snapshots.records import Claim as Claim
 from snapshots.records import ControlSpan as ControlSpan

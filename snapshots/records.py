@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
@@ -77,6 +78,20 @@ class LogHead(msgspec.Struct, frozen=True):
 
     seq: int = 0
     hash: bytes = GENESIS
+
+
+class AppendedRecord(NamedTuple):
+    """A batch as `Store.append` takes it: where the log stood before, its bytes, the catalog's number and counters."""
+
+    before: LogHead
+    payload: bytes
+    catalog_number: int
+    tallies: Tallies
+
+    @property
+    def after(self) -> LogHead:
+        """Where the log stands behind it."""
+        return LogHead(self.before.seq + 1, next_hash(self.before.hash, self.payload))
 
 
 class Standing(msgspec.Struct, frozen=True):

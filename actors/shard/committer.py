@@ -27,9 +27,8 @@ from actors.shard.lineage import Lineage
 from actors.shard.ring import Ring
 from actors.wire.frames import Kind, Reply, ReplyTo, encode
 from snapshots.codec import encode_batch
-from snapshots.contract import NO_TALLIES, Incarnation, LogHead, Store, Tallies
+from snapshots.contract import NO_TALLIES, AppendedRecord, Incarnation, LogHead, Store, Tallies
 from snapshots.errors import Fenced, LineageChanged, StoreUnavailable
-from snapshots.fallback.file import FallbackRecord
 
 log = logging.getLogger("croupier.shard")
 
@@ -348,7 +347,7 @@ class Committer:
         """One attempt, where the log goes on at the moment."""
         before, number = self.head, self.catalog_number
         if self.fallback is not None and self.fallback.active:
-            self.head = await self.fallback.append(FallbackRecord(before, payload, number, tallies))
+            self.head = await self.fallback.append(AppendedRecord(before, payload, number, tallies))
             return
         if self.following:
             await self.follow(payload)

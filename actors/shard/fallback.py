@@ -18,9 +18,9 @@ from actors.metrics.shard import ShardMetrics
 from actors.routing.breaker import Breaker
 from actors.settings import ShardSettings
 from actors.shard.ring import Ring
-from snapshots.contract import FallbackGrant, Incarnation, LogHead, Store
+from snapshots.contract import AppendedRecord, FallbackGrant, Incarnation, LogHead, Store
 from snapshots.errors import Fenced, LineageChanged, StoreRefused, StoreUnavailable, is_silence
-from snapshots.fallback.file import RECORD_BYTES, FallbackRecord, file_name
+from snapshots.fallback.file import RECORD_BYTES, file_name
 from snapshots.fallback.log import FallbackLog
 
 log = logging.getLogger("croupier.shard")
@@ -173,7 +173,7 @@ class Fallback:
         journal, file = self._journal, self._log
         if file is None or not self.term or boottime_s() < self._usable_at_s:
             return False
-        known = [] if self.ring is None else [FallbackRecord(*each) for each in self.ring.newest(KNOWN_BYTES_MAX)]
+        known = [] if self.ring is None else self.ring.newest(KNOWN_BYTES_MAX)
         await file.begin(journal.inc, journal.head, known)
         self.store_head, self._bytes = journal.head, sum(map(_size, known))
         self._ends = None
@@ -184,7 +184,7 @@ class Fallback:
         self._returning = asyncio.get_running_loop().create_task(self._return(), name="back to the store")
         return True
 
-    async def append(self, record: FallbackRecord) -> LogHead:
+    async def append(self, record: AppendedRecord) -> LogHead:
         """As `Store.append`, to the file. StoreUnavailable if it has its size, or the disk fails: nothing is lost."""
         file = self._log
         assert file is not None
@@ -280,7 +280,7 @@ class Fallback:
                           inc.shard_id, kept, inc.log_id, file.path, refusal)  # fmt: skip
                 raise
 
-    async def _put(self, record: FallbackRecord) -> None:
+    async def _put(self, record: AppendedRecord) -> None:
         while True:
             try:
                 if self._journal.following and self._ends is None:
@@ -310,5 +310,5 @@ class Fallback:
             self._metrics.gauges["fallback_bytes"] = 0
 
 
-def _size(record: FallbackRecord) -> int:
+def _size(record: AppendedRecord) -> int:
     return len(record.payload) + RECORD_BYTES

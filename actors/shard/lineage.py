@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from actors.metrics.shard import ShardMetrics
 from actors.shard.ownership import Ownership
 from actors.shard.ownership_lost import OwnershipLost
-from actors.shard.ring import Acknowledged, Ring
-from snapshots.contract import Incarnation, LogHead, Standing, Store, next_hash
+from actors.shard.ring import Ring
+from snapshots.contract import AppendedRecord, Incarnation, LogHead, Standing, Store, next_hash
 from snapshots.errors import Fenced
 
 log = logging.getLogger("croupier.shard")
@@ -87,7 +87,7 @@ class Lineage:
 
     def _missing(
         self, inc: Incarnation, head: LogHead, in_flight: bytes | None, standing: Standing
-    ) -> Sequence[Acknowledged]:
+    ) -> Sequence[AppendedRecord]:
         at = standing.head
         if at == head or (in_flight is not None and at == _behind(head, in_flight)):
             return ()

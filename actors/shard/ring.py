@@ -3,23 +3,13 @@
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
 
-from snapshots.contract import NO_TALLIES, LogHead, Tallies
+from snapshots.contract import NO_TALLIES, AppendedRecord, LogHead, Tallies
 
 RECORD_BYTES = 250
 """What a record takes in memory beside its payload; tests/unit/actors/shard/test_ring.py measures it."""
 TALLIES_BYTES = 256
 """What its counters take, if there are any."""
-
-
-class Acknowledged(NamedTuple):
-    """One record as it was appended. `before` is where the log stood then."""
-
-    before: LogHead
-    payload: bytes
-    catalog_number: int
-    tallies: Tallies
 
 
 class Ring:
@@ -29,30 +19,30 @@ class Ring:
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max, self._bytes = bytes_max, 0
-        self._records: deque[Acknowledged] = deque()
+        self._records: deque[AppendedRecord] = deque()
 
     def __len__(self) -> int:
         return len(self._records)
 
     def add(self, before: LogHead, payload: bytes, catalog_number: int, tallies: Tallies) -> None:
         """Takes the record that was just acknowledged."""
-        record = Acknowledged(before, payload, catalog_number, tallies or NO_TALLIES)
+        record = AppendedRecord(before, payload, catalog_number, tallies or NO_TALLIES)
         self._records.append(record)
         self._bytes += _bytes_of(record)
         while self._bytes > self._bytes_max:
             self._bytes -= _bytes_of(self._records.popleft())
 
-    def newest(self, bytes_max: int) -> Sequence[Acknowledged]:
+    def newest(self, bytes_max: int) -> Sequence[AppendedRecord]:
         """The last records, at most so many bytes of them."""
-        found, size = list[Acknowledged](), 0
+        found, size = list[AppendedRecord](), 0
         for record in reversed(self._records):
-            size += len(record.payload) + RECORD_BYTES
+            size += _bytes_of(record)
             if size > bytes_max:
                 break
             found.append(record)
         return found[::-1]
 
-    def after(self, head: LogHead) -> Sequence[Acknowledged] | None:
+    def after(self, head: LogHead) -> Sequence[AppendedRecord] | None:
         """All records behind that position; None if the ring does not know it."""
         index = head.seq - self._records[0].before.seq if self._records else -1
         if not 0 <= index < len(self._records) or self._records[index].before != head:
@@ -60,5 +50,5 @@ class Ring:
         return list(islice(self._records, index, None))
 
 
-def _bytes_of(record: Acknowledged) -> int:
+def _bytes_of(record: AppendedRecord) -> int:
     return len(record.payload) + RECORD_BYTES + (TALLIES_BYTES if record.tallies else 0)

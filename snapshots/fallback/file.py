@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 import msgspec
 
-from snapshots.contract import GENESIS, Incarnation, LogHead, Tallies, next_hash
+from snapshots.contract import GENESIS, AppendedRecord, Incarnation, LogHead, next_hash
 from snapshots.errors import Corrupt, CorruptLog, FallbackHeld, Fenced
 from snapshots.sqlite.files import store_error, writing
 
@@ -32,20 +32,6 @@ _TABLES: Final = (
     " catalog_number INTEGER NOT NULL, tallies BLOB NOT NULL, checked BLOB NOT NULL)",
     f"PRAGMA user_version = {VERSION}",
 )
-
-
-class FallbackRecord(NamedTuple):
-    """One batch: where the log stood before it, its bytes, and the catalog number and counters that come with it."""
-
-    before: LogHead
-    payload: bytes
-    catalog_number: int
-    tallies: Tallies
-
-    @property
-    def after(self) -> LogHead:
-        """Where the log stands behind it."""
-        return LogHead(self.before.seq + 1, next_hash(self.before.hash, self.payload))
 
 
 def file_name(inc: Incarnation) -> str:
@@ -109,7 +95,7 @@ class FallbackFile:
         """How many records it holds."""
         return int(self._file.execute("SELECT count(*) FROM records").fetchone()[0])
 
-    def begin(self, inc: Incarnation, end: LogHead, known: Sequence[FallbackRecord]) -> None:
+    def begin(self, inc: Incarnation, end: LogHead, known: Sequence[AppendedRecord]) -> None:
         """The incarnation goes on here behind `end`. `known` are the last records that the store acknowledged, up to
         there: it may lose them yet. Fenced if the file is sealed.
         """
@@ -121,7 +107,7 @@ class FallbackFile:
             for record in known:
                 self._insert(record)
 
-    def append(self, record: FallbackRecord) -> LogHead:
+    def append(self, record: AppendedRecord) -> LogHead:
         """Compare-and-append, as `Store.append`. Fenced if the file is sealed, or ends elsewhere."""
         with writing(self._file):
             self._check_unsealed()
@@ -136,7 +122,7 @@ class FallbackFile:
         """Raises Fenced if the file is sealed."""
         self._check_unsealed()
 
-    def read(self, after_seq: int, limit: int) -> list[FallbackRecord]:
+    def read(self, after_seq: int, limit: int) -> list[AppendedRecord]:
         """Records with seq > after_seq in order, each checked. CorruptLog if one is damaged or missing."""
         before = self._head_at(after_seq)
         rows = self._file.execute(
@@ -149,7 +135,7 @@ class FallbackFile:
             head = LogHead(before.seq + 1, next_hash(before.hash, payload))
             if (seq, digest) != (head.seq, head.hash) or checked != _check(head, number, tallies):
                 raise CorruptLog(f"{self.path}: record {seq} is damaged")
-            found.append(FallbackRecord(before, payload, number, msgspec.msgpack.decode(tallies, type=dict[str, int])))
+            found.append(AppendedRecord(before, payload, number, msgspec.msgpack.decode(tallies, type=dict[str, int])))
             before = head
         return found
 
@@ -188,7 +174,7 @@ class FallbackFile:
             raise CorruptLog(f"{self.path} has no record {seq}")
         return LogHead(*found)
 
-    def _insert(self, record: FallbackRecord) -> None:
+    def _insert(self, record: AppendedRecord) -> None:
         head, tallies = record.after, msgspec.msgpack.encode(dict(record.tallies))
         row = (head.seq, head.hash, record.payload, record.catalog_number, tallies)
         self._file.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", (*row, _check(head, *row[3:])))

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 
-from snapshots.contract import Incarnation, LogHead
+from snapshots.contract import AppendedRecord, Incarnation, LogHead
 from snapshots.errors import StoreError, StoreUnavailable
-from snapshots.fallback.file import FallbackFile, FallbackRecord, translated
+from snapshots.fallback.file import FallbackFile, translated
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,11 +41,11 @@ class FallbackLog:
             thread.shutdown(wait=False)
             raise
 
-    async def begin(self, inc: Incarnation, end: LogHead, known: Sequence[FallbackRecord]) -> None:
+    async def begin(self, inc: Incarnation, end: LogHead, known: Sequence[AppendedRecord]) -> None:
         """See FallbackFile."""
         await _in(self._thread, self._file.begin, inc, end, known)
 
-    async def append(self, record: FallbackRecord) -> LogHead:
+    async def append(self, record: AppendedRecord) -> LogHead:
         """See FallbackFile. Synced to disk when it returns."""
         return await _in(self._thread, self._file.append, record)
 
@@ -53,7 +53,7 @@ class FallbackLog:
         """See FallbackFile."""
         await _in(self._thread, self._file.confirm)
 
-    async def read(self, after_seq: int, limit: int) -> list[FallbackRecord]:
+    async def read(self, after_seq: int, limit: int) -> list[AppendedRecord]:
         """See FallbackFile."""
         return await _in(self._thread, self._file.read, after_seq, limit)
 

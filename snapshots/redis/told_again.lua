@@ -18,7 +18,7 @@ local function claim_again(_, args)
     redis.call('HSET', meta_key(now[3]), 'last', now[4])
   end
   redis.call('HSET', key, 'epoch', epoch, 'nonce', nonce, 'owner', owner, 'address', '', 'log', log, 'seq', '0',
-    'hash', args[6], 'previous', owner, 'fenced', '', 'retired', '', 'release', '', 'granted', '', 'told', '1', 'granted', '',
+    'hash', args[6], 'previous', owner, 'fenced', '', 'retired', '', 'release', '', 'told', '1', 'granted', '',
     'former_log', args[7], 'former_seq', args[8], 'former_hash', args[9])
   redis.call('HSET', meta_key(log), 'shard', id, 'epoch', epoch, 'checkpoint', '0', 'trimmed', '0')
   redis.call('SADD', SHARDS, id)

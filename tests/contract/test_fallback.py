@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from snapshots.contract import CatalogRow, FallbackGrant, Incarnation, LogHead, Owner, Sealed, Store
+from snapshots.contract import AppendedRecord, CatalogRow, FallbackGrant, Incarnation, LogHead, Owner, Sealed, Store
 from snapshots.errors import FallbackHeld, Fenced, StoreUnsuitable
-from snapshots.fallback.file import FallbackRecord, file_name
+from snapshots.fallback.file import file_name
 from snapshots.fallback.log import FallbackLog
 from snapshots.fallback.taking import take_file
 from snapshots.opening import open_store
@@ -36,18 +36,18 @@ async def granted(store: Store, folder: Path) -> tuple[int, Incarnation, Fallbac
     return term, inc, file
 
 
-async def appended(store: Store, inc: Incarnation, count: int) -> list[FallbackRecord]:
+async def appended(store: Store, inc: Incarnation, count: int) -> list[AppendedRecord]:
     records, head = [], LogHead()
     for number in range(count):
-        records.append(FallbackRecord(head, b"batch %d" % number, 0, {"spins": 1}))
+        records.append(AppendedRecord(head, b"batch %d" % number, 0, {"spins": 1}))
         head = await store.append(inc, head, records[-1].payload, 0, {"spins": 1})
     return records
 
 
-def following(records: list[FallbackRecord], count: int) -> list[FallbackRecord]:
-    made, head = list[FallbackRecord](), records[-1].after
+def following(records: list[AppendedRecord], count: int) -> list[AppendedRecord]:
+    made, head = list[AppendedRecord](), records[-1].after
     for number in range(count):
-        made.append(FallbackRecord(head, b"without the store %d" % number, 0, {"spins": 1}))
+        made.append(AppendedRecord(head, b"without the store %d" % number, 0, {"spins": 1}))
         head = made[-1].after
     return made
 
@@ -168,7 +168,7 @@ async def test_rule_16_a_file_that_does_not_fit_or_is_not_here_needs_an_operator
 async def test_rule_16_what_was_decided_under_the_catalog_before_is_not_lost(store: Store, tmp_path: Path) -> None:
     term, inc, file = await granted(store, tmp_path)
     await file.begin(inc, LogHead(), ())
-    await file.append(FallbackRecord(LogHead(), b"batch", 0, {}))
+    await file.append(AppendedRecord(LogHead(), b"batch", 0, {}))
     await store.put_catalog("v1", b"{}")
     await store.commit_catalog(term, CatalogRow(1, "v1", 0, "a test"))
     taken = await take_file(store, "s0")

@@ -141,13 +141,12 @@ def pair(tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer]]:
     second.kill()
 
 
-async def test_appends_and_calls_go_to_the_master_and_follow_it(pair: tuple[RedisServer, RedisServer]) -> None:
-    first, second = pair
-    ports = [named(first.port)]
+async def appended_by(answers: Sequence[bytes]) -> tuple[asyncio.Server, RedisStore, Incarnation, LogHead]:
+    """A sentinel that gives the last of the answers there are by then, and a store that has appended once by it."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(4_096):
-            writer.write(ports[-1])
+            writer.write(answers[-1])
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -155,6 +154,13 @@ async def test_appends_and_calls_go_to_the_master_and_follow_it(pair: tuple[Redi
     await store.open()
     inc = (await store.claim("s0", OWNER, "n")).incarnation
     head = await store.append(inc, LogHead(), b"one")
+    return server, store, inc, head
+
+
+async def test_appends_and_calls_go_to_the_master_and_follow_it(pair: tuple[RedisServer, RedisServer]) -> None:
+    first, second = pair
+    ports = [named(first.port)]
+    server, store, inc, head = await appended_by(ports)
     with redis.Redis.from_url(first.url) as old, redis.Redis.from_url(second.url) as new:
         ports.append(named(second.port))
         old.execute_command("FAILOVER", "TO", "127.0.0.1", second.port)
@@ -180,17 +186,7 @@ async def test_a_master_that_refuses_to_write_is_left_for_the_one_that_the_senti
     """As in a failover: the old master is told seconds later that it is none any more."""
     first, second = pair
     ports = [named(first.port)]
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(4_096):
-            writer.write(ports[-1])
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    store = RedisStore(f"redis+sentinel://127.0.0.1:{server.sockets[0].getsockname()[1]}/house")
-    await store.open()
-    inc = (await store.claim("s0", OWNER, "n")).incarnation
-    head = await store.append(inc, LogHead(), b"one")
+    server, store, inc, head = await appended_by(ports)
     with redis.Redis.from_url(second.url) as new:
         new.replicaof("NO", "ONE")
     ports.append(named(second.port))

@@ -13,8 +13,8 @@ from actors.host.processes import this_process
 from croupier.cli import main
 from engine.control_entries import decode_control_entry
 from snapshots.codec import encode_batch
-from snapshots.contract import FallbackGrant, LogHead, Owner, Store
-from snapshots.fallback.file import FallbackFile, FallbackRecord, file_name
+from snapshots.contract import AppendedRecord, FallbackGrant, LogHead, Owner, Store
+from snapshots.fallback.file import FallbackFile, file_name
 from snapshots.opening import open_store
 from tests.support.redis_server import RedisServer
 
@@ -43,7 +43,7 @@ async def held(server: RedisServer, file: Path, owner: Owner = ELSEWHERE) -> Non
     made = FallbackFile.create(file / file_name(inc), inc)
     await store.grant_fallback(inc, FallbackGrant("n1", term, "far", str(file / file_name(inc)), 5))
     made.begin(inc, head, ())
-    made.append(FallbackRecord(head, encode_batch([], [1]), 0, {}))
+    made.append(AppendedRecord(head, encode_batch([], [1]), 0, {}))
     made.close()
     await store.close()
 

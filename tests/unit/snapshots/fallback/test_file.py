@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from snapshots.contract import GENESIS, Incarnation, LogHead
+from snapshots.contract import GENESIS, AppendedRecord, Incarnation, LogHead
 from snapshots.errors import CorruptLog, FallbackHeld, Fenced
-from snapshots.fallback.file import FallbackFile, FallbackRecord, file_name
+from snapshots.fallback.file import FallbackFile, file_name
 
 INC = Incarnation("s0", 4, "nonce", "s0-3")
 
 
-def records(count: int, base: LogHead | None = None) -> list[FallbackRecord]:
+def records(count: int, base: LogHead | None = None) -> list[AppendedRecord]:
     made, head = [], base or LogHead(7, b"7" * 16)
     for number in range(count):
-        made.append(FallbackRecord(head, b"batch %d" % number, 2, {"players": number}))
+        made.append(AppendedRecord(head, b"batch %d" % number, 2, {"players": number}))
         head = made[-1].after
     return made
 
