@@ -13,6 +13,7 @@ from engine.transition import Transition
 from snapshots.codec import KeyedEntry, decode_batch, decode_entry, decode_snapshot, owners
 from snapshots.contract import DAY_MS, GENESIS, Handover, LogInfo, LogRecord, Position, SnapshotRecord, Store, next_hash
 from snapshots.errors import CorruptLog, CorruptSnapshot, VersionGap
+from snapshots.rows import log_name
 from snapshots.tail_index import TailIndex
 
 PAGE_RECORDS = 256
@@ -35,7 +36,7 @@ def came_from(shard_id: str, handovers: Iterable[Handover], logs: Iterable[LogIn
     left: dict[str, int] = {}
     for handover in handovers:
         if handover.gainer == shard_id:
-            log_id = f"{handover.loser}-{handover.left.epoch}"
+            log_id = log_name(handover.loser, handover.left.epoch)
             left[log_id] = max(handover.left.seq, left.get(log_id, 0))
     return {info.log_id for info in logs if not info.sealed and info.checkpoint_seq < left.get(info.log_id, 0)}
 

@@ -19,7 +19,7 @@ from snapshots.contract import Store
 from snapshots.opening import open_store
 from tests.support.failing_over import House, a_house, play
 from tests.support.shard_harness import EVEN, ODD, REGISTER, SECRET, catalog, eventually, players_in, spin
-from tests.unit.actors.local_cluster import LocalCluster, LocalShard
+from tests.unit.actors.local_cluster import LocalCluster, LocalShard, stop_supervisor
 from tests.unit.actors.shard.test_rule_14_catalog import put
 
 ALICE, BOB = players_in(EVEN, 1)[0], players_in(ODD, 1)[0]
@@ -65,12 +65,7 @@ async def supervised(folder: Path, *, cut_off: bool = False, **changes: Any) -> 
         try:
             yield Supervised(house, supervisor, cluster, store)
         finally:
-            supervisor._held.over = True
-            supervisor._listener.close()
-            tasks = list(supervisor._tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await stop_supervisor(supervisor)
             await client.stop()
             await cluster.close()
             await store.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.supervision.ports import NOBODY, ActivationFailed, Identity, ShardDied, ShardHeld
+from actors.supervision.supervisor import SupervisorProcess
 from actors.wire.frames import RequestFrame
 from snapshots.contract import Incarnation
 from snapshots.errors import FallbackHeld, StoreError
@@ -101,3 +102,13 @@ class LocalCluster:
         for shard in self.launched:
             shard.kill()
             await shard.store.close()
+
+
+async def stop_supervisor(supervisor: SupervisorProcess) -> None:
+    """Ends it at once, as the end of its process would. Its shards stay."""
+    supervisor._held.over = True
+    supervisor._listener.close()
+    tasks = list(supervisor._tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -19,6 +19,7 @@ from snapshots.contract import CatalogRow, Store
 from tests.support.patience import PATIENCE_S
 from tests.support.playing import campaign, catalog_with, wager
 from tests.support.shard_harness import FAR_MS, TestShard, eventually, players_in, spin, start_shard, table_for
+from tests.unit.actors.local_cluster import stop_supervisor
 from tests.unit.actors.supervision.test_supervisor import House
 
 GIVE = GrantCampaign("gift", "test")
@@ -223,10 +224,7 @@ async def cluster(tmp_path: Path) -> Any:
     made = House(tmp_path)
     yield made
     for supervisor, client, store in made.started:
-        supervisor._held.over = True
-        for task in list(supervisor._tasks):
-            task.cancel()
-        supervisor._listener.close()
+        await stop_supervisor(supervisor)
         await client.stop()
         await store.close()
     await made.cluster.close()

@@ -22,7 +22,7 @@ from snapshots.errors import Fenced, TermHeld
 from snapshots.opening import open_store
 from tests.support.faulty_store import FaultyStore
 from tests.support.shard_harness import REGISTER, SECRET, catalog, eventually, players_in, spin
-from tests.unit.actors.local_cluster import LocalCluster, LocalShard
+from tests.unit.actors.local_cluster import LocalCluster, LocalShard, stop_supervisor
 
 EVEN_PLAYER, ODD_PLAYER = players_in(range(0, 256, 2), 1)[0], players_in(range(1, 256, 2), 1)[0]
 
@@ -93,12 +93,7 @@ async def house(folder: Path, url: str = "", **changes: Any) -> AsyncIterator[Ho
         yield made
     finally:
         for process, client, store in made.started:
-            process._held.over = True
-            process._listener.close()
-            tasks = list(process._tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await stop_supervisor(process)
             await client.stop()
             await store.close()
         await made.cluster.close()
