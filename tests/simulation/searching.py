@@ -19,6 +19,8 @@ from tests.simulation.planted import OF_READING, named
 PAGE = Path(__file__).parents[2] / "docs/simulation.md"
 CPU_S_MAX = 60
 CHUNK = 20
+READING_EVERY = 3
+"""In every third seed readers are alone with a journal, too: it takes a third of what a history takes."""
 
 
 class Failure(NamedTuple):
@@ -82,7 +84,7 @@ def examined(seeds: Sequence[int]) -> list[Failure]:
             shorter = shrunk(planned(seed), lambda plan: bool(failure_of(plan)[0]))
             why, trace = failure_of(shorter)
             found.append(Failure(seed, why, trace, f'make simulate SEEDS="{seed}" ONLY="{written(shorter)}"'))
-        why, trace = reading_failure_of(seed)
+        why, trace = reading_failure_of(seed) if seed % READING_EVERY == 0 else ("", "")
         if why:
             found.append(Failure(seed, why, trace, f'make simulate SEEDS="{seed}"'))
     return found
