@@ -86,6 +86,8 @@ class SupervisorSettings(msgspec.Struct, frozen=True):
 
     shards: int = 2
     spares: int = 1
+    spare_rest_ms: int = 1_000
+    """How long after a recovery the next spare is started."""
     probe_ms: int = 500
     probe_timeout_ms: int = 2_000
     """A shard that answers no probe for this long is taken for dead and fenced."""

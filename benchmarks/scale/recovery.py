@@ -108,6 +108,7 @@ def _kill_and_ask(place: Place, url: str, players: int, number: int) -> Kill:
 def ask_until_answered(sockets: list[HttpSocket], left: Iterator[bytes], killed: float) -> list[float]:
     """Each connection repeats its request until it succeeds, then takes the next; answers when each succeeded."""
     under_way: dict[HttpSocket, bytes] = {}
+    refused: deque[tuple[float, HttpSocket]] = deque()
     answered: list[float] = []
 
     def take(one: HttpSocket) -> None:
@@ -120,7 +121,10 @@ def ask_until_answered(sockets: list[HttpSocket], left: Iterator[bytes], killed:
     while under_way:
         if time.perf_counter() - killed > PATIENCE_S:
             raise LoadFailed(f"{len(under_way)} players were not answered within {PATIENCE_S} s after the kill")
-        for one in readable(under_way, 1.0):
+        while refused and refused[0][0] <= time.perf_counter():
+            _, one = refused.popleft()
+            one.send(under_way[one])
+        for one in readable(under_way, RETRY_S):
             if (answer := one.receive()) is None:
                 continue
             if answer.status == 200:
@@ -128,8 +132,7 @@ def ask_until_answered(sockets: list[HttpSocket], left: Iterator[bytes], killed:
                 del under_way[one]
                 take(one)
             else:
-                time.sleep(RETRY_S)
-                one.send(under_way[one])
+                refused.append((time.perf_counter() + RETRY_S, one))
     return answered
 
 

@@ -156,7 +156,7 @@ async def test_rule_07_control_writes_of_an_older_supervisor_are_refused_and_it_
     async with house(tmp_path) as here:
         older = await here.supervisor()
         older_store = here.store
-        await here.supervisor()
+        await here.supervisor(spare_rest_ms=0)
         for write in (
             older_store.assign(older.term, {0: "s1"}, {}),
             older_store.fence(older.term, "s0"),
@@ -170,7 +170,19 @@ async def test_rule_07_control_writes_of_an_older_supervisor_are_refused_and_it_
         await here.cluster.serving()["s0"].crash()
         await eventually(lambda: here.started[-1][0].recoveries_ms)
         assert (older.recoveries_ms, here.epochs()) == ([], {"s0": 2, "s1": 1})
-        assert len(here.cluster.launched) == launched + 1
+        await eventually(lambda: len(here.cluster.launched) == launched + 1)
+
+
+async def test_the_next_spare_is_not_started_while_players_wait_for_a_recovered_shard(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        supervisor = await here.supervisor(spare_rest_ms=3_600_000)
+        launched = len(here.cluster.launched)
+        await here.cluster.serving()["s0"].crash()
+        await eventually(lambda: supervisor.recoveries_ms)
+        assert supervisor._crew.spares == []
+        await here.cluster.serving()["s1"].crash()
+        await eventually(lambda: len(supervisor.recoveries_ms) == 2)
+        assert len(here.cluster.launched) == launched + 1, "the second takes a fresh process at once"
 
 
 async def test_rule_07_a_superseded_supervisor_that_sees_a_death_first_replaces_nobody(tmp_path: Path) -> None:
