@@ -11,7 +11,7 @@ SQLite loses nothing: there, the names of histories are empty, and what is told 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from snapshots.records import Claim, Incarnation, LogHead, Owner, Standing
+from snapshots.records import Claim, FallbackGrant, Incarnation, LogHead, Owner, Standing
 
 
 class LostTail(Protocol):
@@ -43,10 +43,11 @@ class LostTail(Protocol):
         Answers its name.
         """
 
-    async def claim_again(self, claim: Claim, owner: Owner) -> LogHead:
+    async def claim_again(self, claim: Claim, owner: Owner, grant: FallbackGrant | None = None) -> LogHead:
         """The store does not know the claim any more: it is won again, with an empty log.
 
-        Answers where that log stands.
+        Answers where that log stands. With a `grant`, the same step notes it, also if the store knows the claim: at no
+        time may anybody take the shard who does not ask for its fallback file (rule 16).
 
         Only if the shard's log is still the one that the claim sealed, stands where it stood then, and no later
         claim was made. `Fenced` if not. Repeating the call after records were appended answers their end.

@@ -168,6 +168,8 @@ class ShardContext:
         ring = Ring(self.settings.journal_ring_bytes_max)
         self._told = told
         told.saw(routing)
+        if (fallback := self.committer.fallback) is not None:
+            told.grant = lambda: fallback.grant
         self.committer.keep_ring(ring, Lineage(self.store, ring, told, self.ownership, self.metrics), lineage)
 
     def adopt(self, routing: Routing) -> None:

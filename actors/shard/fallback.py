@@ -74,6 +74,7 @@ class Fallback:
         self._on_fenced = on_fenced
         self._folder, self._bytes_max = Path(settings.fallback_dir), settings.fallback_bytes_max
         self._after_s = settings.fallback_after_ms / 1_000
+        self._grant: FallbackGrant | None = None
         self._usable_at_s = 0.0
         self._bytes = 0
         self._log: FallbackLog | None = None
@@ -105,8 +106,17 @@ class Fallback:
         horizon_ms = await self._store.horizon_ms()
         grant = FallbackGrant(inc.nonce, term, socket.gethostname(), str(self._log.path.absolute()), now_ms())
         await self._store.grant_fallback(inc, grant)
+        self._grant = grant
         self._usable_at_s = boottime_s() + horizon_ms / 1_000
         self.term = term
+
+    @property
+    def grant(self) -> FallbackGrant | None:
+        """What keeps everybody away who does not ask for the file: a store that has lost it is told it again.
+
+        None if there is nothing in the file, and nothing will be.
+        """
+        return self._grant if self.active or self.term else None
 
     async def give_up(self) -> None:
         """The shard goes nowhere without the store any more, so that another may take it. Raises StoreUnavailable."""

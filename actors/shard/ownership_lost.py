@@ -1,4 +1,5 @@
-"""What an incarnation may have to tell a store again that has lost it (rule 15): its claim, its moves, what it owns.
+"""What an incarnation may have to tell a store again that has lost it (rule 15): its claim and its grant, its moves,
+what it owns.
 
 The store says whether it is still true: each call checks that nobody has decided otherwise. Whoever told anything again
 ends afterwards, because memory counts on snapshots that may be lost, too: the successor reads logs and snapshots as the
@@ -7,14 +8,25 @@ store has them.
 
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from msgspec.structs import replace
 
 from actors.shard.ownership import Ownership
 from actors.shard.ring import Ring
-from snapshots.contract import NO_TALLIES, Claim, Incarnation, LogHead, LogRecord, Owner, Routing, Standing, Store
+from snapshots.contract import (
+    NO_TALLIES,
+    Claim,
+    FallbackGrant,
+    Incarnation,
+    LogHead,
+    LogRecord,
+    Owner,
+    Routing,
+    Standing,
+    Store,
+)
 from snapshots.errors import Fenced
 
 log = logging.getLogger("croupier.shard")
@@ -53,6 +65,8 @@ class OwnershipLost:
     """Of one incarnation, whose claim was won by the process `owner`."""
 
     def __init__(self, store: Store, claim: Claim, owner: Owner, former: Ring) -> None:
+        self.grant: Callable[[], FallbackGrant | None] = lambda: None
+        """The grant that keeps everybody away who does not ask for the incarnation's fallback file (rule 16)."""
         self._store, self._claim, self._owner, self._former = store, claim, owner, former
         self._moves: deque[Move] = deque()
         self._players = 0
@@ -75,16 +89,18 @@ class OwnershipLost:
     # --- when it may have lost something
 
     async def claimed(self, inc: Incarnation, standing: Standing, catalog_number: int) -> Standing:
-        """The store knows the claim, now if not before; answers where it stands then.
+        """The store knows the claim, now if not before, and the grant with it; answers where it stands then.
 
         Before that, the log that the claim sealed gets back what it lacks. Fenced if the store has another history.
         """
-        claim = self._claim
+        claim, grant = self._claim, self.grant()
         if standing.nonce == inc.nonce and standing.log_id == inc.log_id:
+            if grant is not None:
+                await self._store.claim_again(claim, self._owner, grant)
             return standing
         if standing.log_id == claim.former_log and standing.nonce:
             await self._complete_former(standing, catalog_number)
-        head = await self._store.claim_again(claim, self._owner)
+        head = await self._store.claim_again(claim, self._owner, grant)
         log.warning("shard %s: the store had lost the claim of %s, which was told again", inc.shard_id, inc.log_id)
         known = claim.incarnation
         return replace(standing, epoch=known.epoch, nonce=known.nonce, log_id=known.log_id, head=head)

@@ -8,6 +8,8 @@ claimed: the store checks that its log stands where the file ends.
 import logging
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from snapshots.contract import FallbackGrant, Incarnation, LogHead, Sealed, Store
 from snapshots.errors import Corrupt, FallbackHeld, Fenced
 from snapshots.fallback.log import FallbackLog
@@ -81,10 +83,12 @@ async def _drain(store: Store, file: FallbackLog, inc: Incarnation, base: LogHea
     """Appends the records that the store's log has not; answers how many.
 
     They were decided under the catalog that was in force then. Nobody has decided anything for these players since, so
-    they are appended under the number in force now.
+    they are appended under the number in force now. The same goes for the epoch: a store that has lost slot moves is at
+    the one before them, and the log is the same.
     """
-    at = (await store.standing(inc)).head
+    standing = await store.standing(inc)
     await store.follow_lineage()
+    at, inc = standing.head, replace(inc, epoch=standing.epoch)
     drained = 0
     try:
         if not base.seq <= at.seq <= end.seq:

@@ -1,12 +1,16 @@
 -- What whoever wrote it tells again to a server that has lost it (rule 15). Each function checks that nobody has decided
 -- otherwise in this history: no shard and no slot ever has two owners.
 
--- shard, epoch, nonce, log, owner, genesis, log that the claim sealed, where that stood: seq, hash -> seq, hash
+-- shard, epoch, nonce, log, owner, genesis, log that the claim sealed, where that stood: seq, hash; grant or ''
+-- -> seq, hash
 local function claim_again(_, args)
   local id, epoch, nonce, log, owner = args[1], args[2], args[3], args[4], args[5]
   local key = shard_key(id)
   local now = fields(key, 'epoch', 'nonce', 'log', 'seq', 'hash')
-  if now[2] == nonce and now[3] == log then return {now[4], now[5]} end
+  if now[2] == nonce and now[3] == log then
+    if args[10] ~= '' then redis.call('HSET', key, 'granted', args[10]) end
+    return {now[4], now[5]}
+  end
   if (tonumber(now[1]) or 0) >= tonumber(epoch) then
     return refuse('shard ' .. id .. ': epoch ' .. epoch .. ' is not told again, the store is at ' .. now[1])
   end
@@ -18,7 +22,7 @@ local function claim_again(_, args)
     redis.call('HSET', meta_key(now[3]), 'last', now[4])
   end
   redis.call('HSET', key, 'epoch', epoch, 'nonce', nonce, 'owner', owner, 'address', '', 'log', log, 'seq', '0',
-    'hash', args[6], 'previous', owner, 'fenced', '', 'retired', '', 'release', '', 'told', '1', 'granted', '',
+    'hash', args[6], 'previous', owner, 'fenced', '', 'retired', '', 'release', '', 'told', '1', 'granted', args[10],
     'former_log', args[7], 'former_seq', args[8], 'former_hash', args[9])
   redis.call('HSET', meta_key(log), 'shard', id, 'epoch', epoch, 'checkpoint', '0', 'trimmed', '0')
   redis.call('SADD', SHARDS, id)

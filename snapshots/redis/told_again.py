@@ -6,7 +6,7 @@ from typing import Any, cast
 import hiredis
 import msgspec
 
-from snapshots.contract import GENESIS, Claim, Incarnation, LogHead, Owner, Standing
+from snapshots.contract import GENESIS, Claim, FallbackGrant, Incarnation, LogHead, Owner, Standing
 from snapshots.errors import StoreUnavailable
 from snapshots.redis.connection import LIBRARY, RedisConnection
 from snapshots.redis.link import Argument
@@ -26,12 +26,13 @@ class RedisToldAgain(RedisConnection):
         head = LogHead(int(seq or 0), digest or GENESIS)
         return Standing(int(epoch or 0), nonce.decode(), log_id.decode(), head, max(int(newest or 0), int(other or 0)))
 
-    async def claim_again(self, claim: Claim, owner: Owner) -> LogHead:
+    async def claim_again(self, claim: Claim, owner: Owner, grant: FallbackGrant | None = None) -> LogHead:
         """See LostTail."""
         former = claim.former_head
         seq, digest = await self._call_met(
-            "claim_again", *token(claim.incarnation), packed(owner), GENESIS, claim.former_log, former.seq, former.hash
-        )
+            "claim_again", *token(claim.incarnation), packed(owner), GENESIS,
+            claim.former_log, former.seq, former.hash, packed(grant),
+        )  # fmt: skip
         return LogHead(int(seq), digest)
 
     async def release_again(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from snapshots.contract import Claim, Incarnation, LogHead, Owner
+from snapshots.contract import Claim, FallbackGrant, Incarnation, LogHead, Owner
 from snapshots.errors import Fenced
 
 
@@ -22,7 +22,7 @@ class NeverLoses:
         """The only one."""
         return ""
 
-    async def claim_again(self, claim: Claim, owner: Owner) -> LogHead:
+    async def claim_again(self, claim: Claim, owner: Owner, grant: FallbackGrant | None = None) -> LogHead:
         """Never."""
         _refuse(f"the claim of {claim.incarnation.log_id}")
 

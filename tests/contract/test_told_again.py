@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import redis
 
-from snapshots.contract import Address, Claim, Incarnation, LogHead, Owner, Store
-from snapshots.errors import Fenced, TermHeld
+from snapshots.contract import Address, AppendedRecord, Claim, FallbackGrant, Incarnation, LogHead, Owner, Store
+from snapshots.errors import FallbackHeld, Fenced, TermHeld
+from snapshots.fallback.log import FallbackLog
+from snapshots.fallback.taking import take_file
 from snapshots.opening import open_store
 from tests.contract.backends import RedisBackend
 from tests.support.redis_server import RedisServer
@@ -91,6 +93,52 @@ async def test_the_first_claim_of_a_shard_can_be_told_again(lossy: Store, past: 
     assert (await lossy.standing(claim.incarnation)).epoch == 0
     assert await lossy.claim_again(claim, X) == LogHead()
     assert await lossy.heartbeat(claim.incarnation) > 0
+
+
+@pytest.mark.parametrize("lost", ["claim and grant", "the grant"])
+async def test_rule_16_a_lost_grant_is_noted_in_the_step_that_tells_the_claim_again(
+    lossy: Store, past: Past, lost: str
+) -> None:
+    """No moment is left in which somebody may take the shard without its fallback file."""
+    term = await lossy.take_term()
+    if lost == "claim and grant":
+        past.keep()
+    claim = await served(lossy, "s0", X, "x")
+    if lost == "the grant":
+        past.keep()
+    grant = FallbackGrant("x", term, "host", "/a/file", 5)
+    await lossy.grant_fallback(claim.incarnation, grant)
+    past.return_to()
+    await lossy.claim_again(claim, X, grant)
+    assert (await lossy.routing()).shards["s0"].fallback == grant
+    with pytest.raises(FallbackHeld):
+        await lossy.claim("s0", Y, "y")
+    with pytest.raises(FallbackHeld):
+        await lossy.fence(term, "s0")
+    await lossy.claim_again(claim, X)
+    assert (await lossy.routing()).shards["s0"].fallback == grant, "a claim that the store knows takes no grant away"
+
+
+async def test_rule_16_a_file_is_drained_although_the_store_has_lost_the_moves_before_it(
+    lossy: Store, past: Past, tmp_path: Path
+) -> None:
+    """The shard had gone over under the epoch that its last move gave it, and died before it could tell that again."""
+    before = (await served(lossy, "s0", P, "p")).incarnation
+    await served(lossy, "s1", X, "x")
+    term = await lossy.take_term()
+    await lossy.assign(term, {0: "s0"}, {})
+    file = await FallbackLog.create(tmp_path / "file", before)
+    await lossy.grant_fallback(before, FallbackGrant("p", term, "host", str(file.path), 5))
+    past.keep()
+    after = await lossy.release_slots(before, term, [0], [], "s1", {})
+    await file.begin(after, LogHead(), ())
+    await file.append(AppendedRecord(LogHead(), b"without the store", 0, {}))
+    past.return_to()
+    taken = await take_file(lossy, "s0")
+    assert taken is not None and taken.drained == 1
+    await lossy.claim("s0", Y, "y", taken.sealed)
+    await taken.done()
+    await file.close()
 
 
 @pytest.mark.parametrize("meanwhile", ["a later claim", "the sealed log went on", "the sealed log lacks its end"])

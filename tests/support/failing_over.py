@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -46,10 +47,13 @@ class House:
 
 
 @asynccontextmanager
-async def a_house(folder: Path, table: Mapping[str, Sequence[int]] = ALL_TO_S0) -> AsyncIterator[House]:
+async def a_house(
+    folder: Path, table: Mapping[str, Sequence[int]] = ALL_TO_S0, appendfsync: str = "everysec"
+) -> AsyncIterator[House]:
     """Slots are dealt as the table says."""
-    primary = RedisServer(folder / "primary", extra="--repl-diskless-sync-delay 0").start()
-    replica = RedisServer(folder / "replica", extra=f"--replicaof 127.0.0.1 {primary.port}").start()
+    primary = RedisServer(folder / "primary", appendfsync=appendfsync, extra="--repl-diskless-sync-delay 0").start()
+    following = f"--replicaof 127.0.0.1 {primary.port}"
+    replica = RedisServer(folder / "replica", appendfsync=appendfsync, extra=following).start()
     try:
         async with switched(primary.port) as switch:
             house = House(primary, replica, switch)
@@ -64,7 +68,7 @@ async def a_house(folder: Path, table: Mapping[str, Sequence[int]] = ALL_TO_S0) 
 
 
 @asynccontextmanager
-async def shard_of(house: House, shard_id: str = "s0", **changes: int) -> AsyncIterator[TestShard]:
+async def shard_of(house: House, shard_id: str = "s0", **changes: Any) -> AsyncIterator[TestShard]:
     async with start_shard(house.primary.folder, shard_id, store_url=house.url, **changes) as process:
         yield process
 

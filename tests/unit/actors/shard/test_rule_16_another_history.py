@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from snapshots.contract import LogHead
 from snapshots.errors import LineageChanged, StoreRefused, StoreUnavailable
 from tests.support.shard_harness import Desk, eventually, spin
 from tests.unit.actors.shard.test_rule_15_lineage import forget, log_of, table_with_ring
@@ -21,7 +22,7 @@ async def a_table(folder: Path, **changes: Any) -> AsyncIterator[Desk]:
     async with table_with_ring(folder, fallback_dir=str(folder / "fallback"), fallback_after_ms=1, **changes) as table:
         fallback = table.shard.context.committer.fallback
         assert fallback is not None
-        table.store.answers["grant_fallback"] = None
+        table.store.answers |= {"grant_fallback": None, "claim_again": LogHead()}
         await fallback.accept(1)
         yield table
 
