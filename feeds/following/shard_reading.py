@@ -122,7 +122,7 @@ class ShardReading:
         if position.seq < safe_seq:
             return await self._read_page(info, min(safe_seq - position.seq, self._page_records))
         following = view.at(self._shard_id, epoch + 1)
-        if following is None or not info.sealed or position.seq < info.last_seq:
+        if following is None or not view.is_over(info.log_id) or position.seq < info.last_seq:
             return False
         self._move(Position(log_origin(following.log_id)[1], 0), GENESIS)
         return True

@@ -20,6 +20,8 @@ class JournalView:
         self._logs: dict[str, list[LogInfo]] = {}
         self._ends: dict[str, Ends] = {}
         """Of each log, when it was seen to end where."""
+        self._sealed: dict[str, float] = {}
+        """Since when each log was seen to be sealed."""
         self._first_ends: dict[str, Position] = {}
 
     def saw(self, infos: Sequence[LogInfo]) -> None:
@@ -28,10 +30,19 @@ class JournalView:
         for info in infos:
             logs.setdefault(info.shard_id, []).append(info)
             ends = self._ends.setdefault(info.log_id, deque([(float("-inf"), 0)]))
-            if info.last_seq > ends[-1][1]:
+            while (
+                ends and ends[-1][1] > info.last_seq
+            ):  # the store has lost its tail: what comes instead is as young as any
+                ends.pop()
+            if not ends or info.last_seq > ends[-1][1]:
                 ends.append((now_s, info.last_seq))
+            if info.sealed:
+                self._sealed.setdefault(info.log_id, now_s)
+            else:
+                self._sealed.pop(info.log_id, None)
         for log_id in self._ends.keys() - {info.log_id for info in infos}:
             del self._ends[log_id]
+            self._sealed.pop(log_id, None)
         self._logs, self.looks = logs, self.looks + 1
         if self.looks == 1:
             self._first_ends = dict(self.ends())
@@ -69,6 +80,13 @@ class JournalView:
         while len(ends) > 1 and ends[1][0] <= until_s:
             ends.popleft()
         return ends[0][1]
+
+    def is_over(self, log_id: str) -> bool:
+        """Whether the log was seen to be sealed at least the horizon ago. Before that the store may lose the claim that
+        sealed it, and then somebody may write there again.
+        """
+        since_s = self._sealed.get(log_id)
+        return since_s is not None and since_s <= self._clock() - self._horizon_s
 
 
 def end_of(info: LogInfo) -> Position:
