@@ -4,17 +4,19 @@ import asyncio
 import logging
 import time
 
+from actors.host.trouble import Trouble
 from actors.settings import SupervisorSettings
 from actors.supervision.crew import Crew
 from actors.supervision.held_term import HeldTerm
 from actors.supervision.living_first import LivingFirst
 from actors.supervision.ports import ActivationFailed, ShardDied, ShardHandle, ShardHeld
 from actors.supervision.tasks import Tasks
-from snapshots.errors import Fenced, StoreError
+from snapshots.errors import Fenced, StoreError, StoreUnavailable
 
 log = logging.getLogger("croupier.supervisor")
 
 RECOVERY_TRIES = 5
+CLAIM_AGAIN_S = 0.05
 
 
 class Recovery:
@@ -41,9 +43,10 @@ class Recovery:
 
     async def _replace(self, shard_id: str) -> None:
         corpse = self._crew.live.pop(shard_id, None)
+        trouble = Trouble(log, f"shard {shard_id} can't be replaced")
         try:
-            await self._living_first.until_gone(shard_id, corpse)
-            await self._term.routing()
+            while not await self._may_be_claimed(shard_id, corpse, trouble):
+                await asyncio.sleep(CLAIM_AGAIN_S)
             await self._try(shard_id, corpse)
         except Fenced as refusal:
             self._term.lose(refusal)
@@ -61,6 +64,19 @@ class Recovery:
         await asyncio.sleep(self._settings.spare_rest_ms / 1000)
         if not self._term.over:
             self._crew.fill()
+
+    async def _may_be_claimed(self, shard_id: str, corpse: ShardHandle | None, trouble: Trouble) -> bool:
+        """Whether all that the former owner could tell is told (rule 15). False while the store is silent: the question
+        is asked again about this owner, because the next answer may come from another history.
+        """
+        await self._living_first.until_gone(shard_id, corpse)
+        try:
+            await self._term.routing()
+        except StoreUnavailable as failure:
+            trouble.met(failure)
+            return False
+        trouble.over()
+        return True
 
     async def _try(self, shard_id: str, corpse: ShardHandle | None) -> None:
         began = time.monotonic()
