@@ -50,10 +50,11 @@ def _campaign(name: str, number: int, **fields: Any) -> Campaign:
 
 
 class Entry(NamedTuple):
-    """A transition as the store took it, and the version of the catalog in force at that moment."""
+    """A transition as the store took it, the version of the catalog in force at that moment, and the log."""
 
     done: Transition
     catalog: str
+    log_id: str
 
 
 class Journal:
@@ -63,6 +64,8 @@ class Journal:
         self.in_force = ""
         self._batches: set[tuple[str, int]] = set()
         self._entries: dict[tuple[str, int], Entry] = {}
+        self._lost: dict[tuple[str, int], Entry] = {}
+        """What the store had, and lost: it may come back."""
         self.written_twice: list[Transition] = []
 
     def copy(self) -> "Journal":
@@ -73,6 +76,7 @@ class Journal:
 
     def go_back(self, earlier: "Journal") -> None:
         """The store has lost all that came later."""
+        self._lost = self.without(earlier)
         self.in_force = earlier.in_force
         self._batches, self._entries = set(earlier._batches), dict(earlier._entries)
 
@@ -83,9 +87,20 @@ class Journal:
         self._batches.add((log_id, seq))
         for keyed in decode_batch(payload):
             done = decode_entry(keyed)
-            if (done.player_id, done.version) in self._entries:
+            place = done.player_id, done.version
+            if place in self._entries:
                 self.written_twice.append(done)
-            self._entries[done.player_id, done.version] = Entry(done, self.in_force)
+            lost = self._lost.get(place)
+            back = lost is not None and lost.done == done and lost.log_id == log_id
+            self._entries[place] = lost if lost is not None and back else Entry(done, self.in_force, log_id)
+
+    def without(self, other: "Journal") -> dict[tuple[str, int], Entry]:
+        """What the other one has not."""
+        return other.lacking(self._entries)
+
+    def lacking(self, entries: dict[tuple[str, int], Entry]) -> dict[tuple[str, int], Entry]:
+        """Those of the entries that are not there."""
+        return {place: entry for place, entry in entries.items() if self._entries.get(place) != entry}
 
     def of(self, player_id: str) -> list[Entry]:
         """The player's, oldest first."""

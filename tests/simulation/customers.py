@@ -173,17 +173,23 @@ class Customer:
         """What a read shows is durable and not older than what anybody knew before (rules 4 and 5)."""
         known = self._ledger.seen.get(player_id, 0)
         outcome = await self.outcome(player_id, "", GetPlayer(), 2)
+        if player_id in self._world.excused:
+            return
         assert not (known and isinstance(outcome, Rejection)), f"{player_id} has vanished: {outcome}"
         if isinstance(outcome, Answered):
             assert outcome.answer.version >= known, f"a stale read of {player_id}: {outcome.answer.version} < {known}"
             self._ledger.see(player_id, outcome.answer.version)
 
     async def _ask(self, asked: Asked, tries: int | None = None) -> None:
+        if asked.player_id in self._world.excused:
+            return
         if asked not in self._mine:
             self._mine.append(asked)
             self._ledger.asked.append(asked)
         known = asked.player_id in self._ledger.seen  # before it was asked: a refusal may have been decided at once
         outcome = await self.outcome(asked.player_id, asked.command_id, asked.body, tries or self._rng.randrange(1, 9))
+        if asked.player_id in self._world.excused:
+            return
         if isinstance(outcome, Answered):
             self._on_answer(asked, outcome)
         elif isinstance(outcome, Rejection) and not self._forgotten(asked, outcome):
@@ -227,7 +233,8 @@ class Customer:
         """Repeats everything under its old id: what is unknown becomes known, what is known stays as it was."""
         for asked in self._mine:
             await self._ask(asked, tries=CALM_TRIES)
-            assert asked.answer is not None or asked.refused, f"no outcome in calm weather: {asked}"
+            settled = asked.answer is not None or asked.refused or asked.player_id in self._world.excused
+            assert settled, f"no outcome in calm weather: {asked}"
 
     async def ask_for(self, player_id: str, key: str, body: CommandBody) -> Any:
         """One more command in calm weather: the answer, or None if it was refused."""

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-CUSTOMERS, COMMANDS, FAULTS = 10, 30, 60
+CUSTOMERS, COMMANDS, FAULTS = 10, 20, 60
 FAULTS_PER_S = 6.0
 KINDS = {
     "kill": 1,
@@ -27,11 +27,13 @@ KINDS = {
 }
 """What can go wrong, and how often compared with the others; `trouble.Trouble` says what each is."""
 
-POWER_CUT = "power_cut"
-LIVES_ON_EVERY = 2
-"""In every other history days pass afterwards, and limits are used up: as long again as the play itself."""
+POWER_CUT, LOSE_TAIL = "power_cut", "lose_tail"
+LIVES_ON_EVERY = 4
+"""In every fourth history days pass afterwards, and limits are used up: as long again as the play itself."""
 LOSES_EVERY = 4
-"""In every fourth history the machine with the store and the shards loses power once."""
+"""In every fourth history the machine with the store and the shards loses power once; in another fourth of them the
+store alone loses its tail.
+"""
 
 
 class Command(NamedTuple):
@@ -73,7 +75,17 @@ class Plan(NamedTuple):
     @property
     def loses_tail(self) -> bool:
         """Whether the store is one that may lose what it was told last."""
+        return self.cuts_power or self.outlives_tail
+
+    @property
+    def cuts_power(self) -> bool:
+        """Whether everything goes down with the store."""
         return self.seed % LOSES_EVERY == 3
+
+    @property
+    def outlives_tail(self) -> bool:
+        """Whether the store loses its tail while everything else lives on (rule 15)."""
+        return self.seed % LOSES_EVERY == 0
 
     @property
     def items(self) -> list[Item]:
@@ -105,8 +117,8 @@ def planned(seed: int) -> Plan:
     plan = Plan(seed, commands, tuple(faults))
     if not plan.loses_tail:
         return plan
-    cut = rng.randrange(FAULTS // 4)
-    return plan._replace(faults=(*faults[:cut], faults[cut]._replace(kind=POWER_CUT), *faults[cut + 1 :]))
+    cut, kind = rng.randrange(FAULTS // 4), POWER_CUT if plan.cuts_power else LOSE_TAIL
+    return plan._replace(faults=(*faults[:cut], faults[cut]._replace(kind=kind), *faults[cut + 1 :]))
 
 
 def written(plan: Plan) -> str:

@@ -17,10 +17,12 @@ from actors.background.snapshotter import Snapshotter
 from actors.routing.client import ShardClient
 from actors.shard import lease
 from actors.shard.committer import Committer
+from actors.shard.lineage import Lineage
 from actors.shard.loading import Loader
 from actors.shard.lookups import FactFinder
-from actors.shard.ownership_lost import Move
+from actors.shard.ownership_lost import Move, OwnershipLost
 from actors.shard.turn import Turn
+from actors.supervision.living_first import LivingFirst
 from actors.supervision.shard_process import ShardProcess
 from actors.supervision.watching import Watch
 from actors.wire.frames import Kind, Reply, ReplyTo, encode, unavailable
@@ -36,7 +38,7 @@ from feeds.following.stretch import Stretch
 from feeds.following.view import JournalView
 from snapshots import recovery
 from snapshots.codec import decode_entry, decode_snapshot, encode_snapshot
-from snapshots.contract import LogHead, SnapshotRecord, next_hash
+from snapshots.contract import Incarnation, LogHead, SnapshotRecord, Standing, next_hash
 from snapshots.errors import Fenced, StoreUnavailable
 from snapshots.rows import log_origin
 from snapshots.sqlite import control, due, limits, readers, shard
@@ -542,6 +544,12 @@ def reader_ignores_the_horizon(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+@bug
+def reader_trusts_a_young_seal(patch: pytest.MonkeyPatch) -> None:
+    """A reader leaves a log that was sealed just now, although the store may lose the claim that sealed it."""
+    patch.setattr(JournalView, "is_over", lambda self, log_id: log_id in self._sealed)
+
+
 @bug_of_reading
 def former_reader_commits(patch: pytest.MonkeyPatch) -> None:
     """Two processes that claimed a reader's name both move its cursors, each to where it has come."""
@@ -564,3 +572,90 @@ def former_reader_commits(patch: pytest.MonkeyPatch) -> None:
 def terms_are_not_checked(patch: pytest.MonkeyPatch) -> None:
     """A supervisor that another one has replaced may still change the table."""
     patch.setattr(control, "_check_term", lambda file, term: None)
+
+
+# --- a store that loses its tail while shards live on
+
+
+@bug
+def lost_records_are_not_given_back(patch: pytest.MonkeyPatch) -> None:
+    """A shard goes on where the store stands, and leaves what the store has lost."""
+
+    async def follow(self: Committer, in_flight: bytes | None) -> None:
+        standing = await self._store.standing(self.inc, "")
+        self.head, self.lineage = standing.head, await self._store.follow_lineage()
+        self.following = False
+        self._followed += 1
+
+    patch.setattr(Committer, "follow", follow)
+
+
+@bug
+def a_lost_claim_ends_the_shard(patch: pytest.MonkeyPatch) -> None:
+    """A shard whose claim the store has lost ends without telling it again."""
+
+    async def claimed(self: OwnershipLost, inc: Incarnation, standing: Standing, catalog_number: int) -> Standing:
+        if (standing.nonce, standing.log_id) != (inc.nonce, inc.log_id):
+            raise Fenced("the store does not know this claim")
+        return standing
+
+    patch.setattr(OwnershipLost, "claimed", claimed)
+
+
+@bug
+def the_former_log_is_left_as_it_is(patch: pytest.MonkeyPatch) -> None:
+    """A claim is told again, but the log that it sealed does not get back what it lacks."""
+
+    async def nothing(self: OwnershipLost, standing: Standing, catalog_number: int) -> None:
+        self._claim = replace(self._claim, former_head=standing.head)
+
+    patch.setattr(OwnershipLost, "_complete_former", nothing)
+
+
+@bug
+def lost_snapshots_do_not_matter(patch: pytest.MonkeyPatch) -> None:
+    """A shard goes on although the store has lost snapshots on which its memory counts."""
+    patch.setattr(Committer, "snapshotted", lambda self, player_id, version: None)
+
+
+@bug
+def told_again_and_goes_on(patch: pytest.MonkeyPatch) -> None:
+    """A shard that has told its claim or moves again goes on, instead of leaving its players to a successor."""
+    give_back = Lineage._give_back
+
+    async def goes_on(self: Lineage, *args: Any) -> bool:
+        await give_back(self, *args)
+        return False
+
+    patch.setattr(Lineage, "_give_back", goes_on)
+
+
+@bug
+def a_lost_move_is_not_told_again(patch: pytest.MonkeyPatch) -> None:
+    """The loser gives back its records, and not that it gave slots away."""
+
+    async def nothing(self: OwnershipLost, moves: Sequence[Move]) -> None:
+        return None
+
+    patch.setattr(OwnershipLost, "tell_moves", nothing)
+
+
+@bug
+def the_gainer_takes_nothing_back(patch: pytest.MonkeyPatch) -> None:
+    """A shard does not notice that the table gives its slots to the shard that had given them away."""
+
+    async def nothing(self: OwnershipLost, inc: Incarnation, ownership: Any) -> bool:
+        return False
+
+    patch.setattr(OwnershipLost, "own", nothing)
+
+
+@bug
+def the_supervisor_waits_for_no_shard(patch: pytest.MonkeyPatch) -> None:
+    """After the store has changed, shards are claimed and fenced before the living ones have given back anything."""
+
+    async def at_once(self: LivingFirst, *args: Any) -> None:
+        return None
+
+    patch.setattr(LivingFirst, "until_followed", at_once)
+    patch.setattr(LivingFirst, "until_gone", at_once)

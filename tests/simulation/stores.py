@@ -85,6 +85,8 @@ class Disk:
     def __init__(self) -> None:
         self.files, self.journal = _MemoryFiles(), Journal()
         self.power_cuts = 0
+        self.make: Callable[[Disk], InlineSqlite] = InlineSqlite
+        """How processes see it; `losing.LosingSqlite` if they may live on when the tail is lost."""
         self.broken: list[str] = []
         """What it has done although it must have refused it."""
         self._kept: dict[str, tuple[Any, Any]] = {}
@@ -104,6 +106,11 @@ class Disk:
         self.journal.go_back(journal)
         self.power_cuts += 1
         self._kept.clear()
+
+    @property
+    def history(self) -> str:
+        """The name of what the store tells: another one once it has lost its tail."""
+        return f"history {self.power_cuts}"
 
     def _unchanged(self, name: str, source: Any, read: Callable[[], T]) -> T:
         """What `read` has read from this source, read anew only after the source was written to: most of what is asked
@@ -183,6 +190,9 @@ class InlineSqlite(SqliteStore):
         self._disk = disk
         self._workers = (_InlineWorker(disk.files),) * 3  # type: ignore[assignment]
 
+    def admit(self, name: str) -> None:
+        """A call arrives. This store lets every call in."""
+
     async def open(self) -> None:
         """It is."""
 
@@ -259,7 +269,8 @@ class SimStore:
     """
 
     def __init__(self, disk: Disk, weather: Weather, host: Host | None = None) -> None:
-        self._disk, self._inner, self._weather, self._host = disk, InlineSqlite(disk), weather, host
+        self._disk, self._weather, self._host = disk, weather, host
+        self._inner = disk.make(disk)
         self.stalled = self.cut_off = 0.0
 
     async def open(self) -> None:
@@ -267,6 +278,10 @@ class SimStore:
 
     async def close(self) -> None:
         await self._inner.close()
+
+    async def follow_lineage(self) -> str:
+        """Asks nobody."""
+        return await self._inner.follow_lineage()
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._inner, name)
@@ -314,9 +329,10 @@ class SimStore:
         if self._weather.lost() or loop.time() < self.cut_off or cuts != self._disk.power_cuts:
             _fail(answer, "lost on the way there")
             return
-        if name in REPEATABLE and self._weather.rng.random() < self._weather.twice:
-            loop.call_later(self._weather.rng.uniform(0, AGAIN_S), self._again, work, cuts)
         try:
+            self._inner.admit(name)
+            if name in REPEATABLE and self._weather.rng.random() < self._weather.twice:
+                loop.call_later(self._weather.rng.uniform(0, AGAIN_S), self._again, work, cuts)
             outcome = _at_once(work())
         except Exception as failure:
             loop.call_later(self._way_s(loop), _raise, answer, failure)

@@ -11,8 +11,10 @@ from actors.supervision.deploying import DeployFailed
 from actors.supervision.ports import ShardDied, SlotMoveFailed
 from actors.wire.frames import AdvanceClock, ControlBody, DeployCatalog
 from snapshots.errors import StoreError
+from tests.simulation.at_risk import AtRisk
 from tests.simulation.bonuses import VERSIONS, catalog
 from tests.simulation.customers import Ledger
+from tests.simulation.losing import before_loss
 from tests.simulation.plan import Plan
 from tests.simulation.readers import SimReaders
 from tests.simulation.stores import TAIL_MS_MAX
@@ -143,6 +145,16 @@ class Trouble:
         world.answered.clear()
         await self._readers.begin_again()
         self.supervisor = await world.supervise()
+
+    async def _lose_tail(self) -> None:
+        """The store is started again, or replaced by a replica: it lacks its tail, and everybody else lives on."""
+        world, disk = self._world, self._world.disk
+        disk.save()
+        await asyncio.sleep(self._rng.uniform(0.05, TAIL_MS_MAX / 1_000 - 0.05))
+        before = before_loss(disk)
+        disk.lose_tail()
+        world.answered.clear()
+        world.at_risk = AtRisk(world, before)
 
     async def _new_supervisor(self) -> None:
         if self._rng.random() < 0.5:

@@ -33,6 +33,7 @@ from engine.catalog import Catalog
 from snapshots.contract import Address, Incarnation, Owner, ShardRow
 from snapshots.errors import StoreError
 from snapshots.rows import log_origin
+from tests.simulation.at_risk import AtRisk
 from tests.simulation.bonuses import catalog
 from tests.simulation.hosts import RUNNING, RUNNING_NOWHERE, Host
 from tests.simulation.stores import EPOCH_MS, Disk, SimStore, Weather
@@ -59,6 +60,10 @@ class World:
         """By shard, who gave the last answer that no append proves."""
         self.broken: list[str] = []
         """Promises that were seen broken while it ran."""
+        self.at_risk: AtRisk | None = None
+        """What the store has lost, and living shards are to give back."""
+        self.excused: set[str] = set()
+        """Players of whom that can't be expected."""
         self.catalog: Catalog = catalog(0)
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
@@ -205,7 +210,9 @@ class SimSupervisor(SupervisorProcess):
 
     @classmethod
     def on(cls, world: World, host: Host) -> "SimSupervisor":
-        settings = SupervisorSettings(SHARDS, probe_ms=150, probe_timeout_ms=450, corpse_kill_after_ms=3_000)
+        settings = SupervisorSettings(
+            SHARDS, probe_ms=150, probe_timeout_ms=450, corpse_kill_after_ms=3_000, follow_patience_ms=1_500
+        )
         content = CatalogContent(world.catalog)
         store = world.store(host)
         made = cls(store, world, world, settings, content, LEASE_MS, "secret", "sim")  # type: ignore[arg-type]
@@ -285,6 +292,8 @@ class SimProcess(ShardProcess):
         proved = reply.kind == Kind.ANSWER and request.command_id
         if proved or reply.kind not in (Kind.ANSWER, Kind.REPLAY, Kind.REJECTION) or self.incarnation is None:
             return
+        if request.player_id in self.world.excused:
+            return
         shard_id, log_epoch = log_origin(self.incarnation.log_id)
         last = self.world.answered.get(shard_id)
         if last is None or last.log_epoch <= log_epoch:
@@ -303,6 +312,8 @@ class SimProcess(ShardProcess):
             return
         self.host.alive = False
         self.world.loop.wake(self.host)
+        if self.world.at_risk is not None:
+            self.world.at_risk.died(self)
         self.gone.set()
         for call in self.calls:
             call.cancel()
