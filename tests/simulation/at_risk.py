@@ -34,6 +34,7 @@ class AtRisk:
 
     def __init__(self, world: "World", before: Before) -> None:
         self._world = world
+        world.disk.journal.catalogs_known = before.journal.in_force == world.disk.journal.in_force
         self.lost: dict[tuple[str, int], Entry] = before.journal.without(world.disk.journal)
         after = rows_of(world.disk)
         self._moves_lost = any(
