@@ -9,7 +9,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from croupier.settings import default_store, store_default_said
 from engine.control_entries import encode_control_entry
 from snapshots.codec import decode_batch, decode_entry
 from snapshots.contract import FallbackGrant, Sealed, ShardRow, Store
-from snapshots.errors import FallbackHeld, StoreError
+from snapshots.errors import FallbackHeld, StoreError, StoreUnavailable
 from snapshots.fallback.taking import take_file
 from snapshots.opening import open_store
 
@@ -64,17 +65,16 @@ async def drain(store: Store, shard_id: str, file: Path | None = None) -> dict[s
     Raises FallbackHeld if the file is not here or does not fit, or the shard's process lives on this host.
     """
     row, grant = await _held(store, shard_id)
-    taken = await take_file(store, shard_id, file)
-    if taken is None:
-        raise FallbackHeld(f"shard {shard_id} is not held any more")
-    try:
-        await _record(store, "asked", shard_id, {"file": grant.path, "records": taken.drained})
-        await store.fence((await store.routing()).term, shard_id, taken.sealed)
-    finally:
-        await taken.keep()
-    after = {"shard": shard_id, "log": row.log_id, "records": taken.drained}
-    await _record(store, "done", shard_id, after)
-    return after | {
+    async with _told(store, shard_id, {"file": str(file or grant.path)}) as told:
+        taken = await take_file(store, shard_id, file)
+        if taken is None:
+            raise FallbackHeld(f"shard {shard_id} is not held any more")
+        try:
+            await store.fence((await store.routing()).term, shard_id, taken.sealed)
+        finally:
+            await taken.keep()
+        told |= {"shard": shard_id, "log": row.log_id, "records": taken.drained}
+    return told | {
         "said": f"shard {shard_id}: {taken.drained} records were appended to {row.log_id}; it can be claimed. "
         "The file is not needed any more."
     }
@@ -87,9 +87,8 @@ async def accept_loss(store: Store, shard_id: str) -> dict[str, Any]:
     """
     row, grant = await _held(store, shard_id)
     lost = await _lost(store, row, grant)
-    await _record(store, "asked", shard_id, lost)
-    await store.fence((await store.routing()).term, shard_id, Sealed(grant.nonce))
-    await _record(store, "done", shard_id, lost)
+    async with _told(store, shard_id, lost):
+        await store.fence((await store.routing()).term, shard_id, Sealed(grant.nonce))
     since = lost["last_entry_ms"]
     after = f"its last entry is of Unix ms {since}" if since else "it has no entry"
     return lost | {
@@ -122,6 +121,23 @@ async def _lost(store: Store, row: ShardRow, grant: FallbackGrant) -> dict[str, 
         "host": grant.host,
         "file": grant.path,
     }
+
+
+@asynccontextmanager
+async def _told(store: Store, shard_id: str, after: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    """The control log tells what is asked before anything is done, and what came of it: the body may add to `after`.
+
+    What can't be written about a refusal is left out: whoever typed the command reads the refusal itself.
+    """
+    await _record(store, "asked", shard_id, after)
+    try:
+        yield after
+    except StoreError as problem:
+        outcome = "outcome_unknown" if isinstance(problem, StoreUnavailable) else "failed"
+        with suppress(StoreError):
+            await _record(store, outcome, shard_id, after | {"why": str(problem)})
+        raise
+    await _record(store, "done", shard_id, after)
 
 
 async def _record(store: Store, outcome: str, shard_id: str, after: dict[str, Any]) -> None:

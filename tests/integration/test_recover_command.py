@@ -11,11 +11,14 @@ import pytest
 
 from actors.host.processes import this_process
 from croupier.cli import main
+from croupier.recover_command import accept_loss
 from engine.control_entries import decode_control_entry
 from snapshots.codec import encode_batch
 from snapshots.contract import AppendedRecord, FallbackGrant, LogHead, Owner, Store
+from snapshots.errors import Fenced, StoreUnavailable
 from snapshots.fallback.file import FallbackFile, file_name
 from snapshots.opening import open_store
+from tests.support.faulty_store import FaultyStore
 from tests.support.redis_server import RedisServer
 
 ELSEWHERE = Owner("a host that nobody can look into", 1, 1)
@@ -78,7 +81,9 @@ def test_a_file_that_was_brought_here_is_drained(
     assert "1 records were appended to s0-1" in capsys.readouterr().out
     is_held, records, told = run(left(server))
     assert (is_held, records) == (False, 2)
-    assert [entry[:3] for entry in told] == [("croupier recover", state, "s0") for state in ("asked", "done")]
+    states = ("asked", "failed", "asked", "done")
+    assert [entry[:3] for entry in told] == [("croupier recover", state, "s0") for state in states]
+    assert "is not here" in told[1][3]["why"] and told[3][3]["records"] == 1
     assert recover(server) == 1
     assert "has no fallback file that anybody waits for" in capsys.readouterr().err
 
@@ -92,6 +97,28 @@ def test_a_loss_is_accepted_and_named(server: RedisServer, tmp_path: Path, capsy
     assert "behind record 1 of s0-1" in said["said"]
     is_held, records, told = run(left(server))
     assert (is_held, records) == (False, 1) and told[-1][3]["last_record"] == 1
+
+
+@pytest.mark.parametrize("outcome", ["failed", "outcome_unknown"])
+def test_what_the_store_does_not_do_is_told_too(server: RedisServer, tmp_path: Path, outcome: str) -> None:
+    """Another supervisor takes the term in between, or the answer of the store does not come."""
+
+    async def refused() -> None:
+        await held(server, tmp_path / "there")
+        store = FaultyStore(await opened(server))
+        gate = store.hold("fence", "before" if outcome == "failed" else "after")
+        giving_up = asyncio.ensure_future(accept_loss(store, "s0"))  # type: ignore[arg-type]
+        await gate.reached.wait()
+        await store.inner.take_term()
+        gate.open(fails=outcome != "failed")
+        with pytest.raises(Fenced if outcome == "failed" else StoreUnavailable):
+            await giving_up
+        await store.close()
+
+    run(refused())
+    is_held, _, told = run(left(server))
+    assert [entry[1] for entry in told] == ["asked", outcome] and is_held == (outcome == "failed")
+    assert ("term 1 is over" in told[1][3]["why"]) == (outcome == "failed")
 
 
 def test_a_shard_that_lives_here_is_not_given_up(
