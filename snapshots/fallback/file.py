@@ -39,6 +39,10 @@ def file_name(inc: Incarnation) -> str:
     return f"{inc.log_id}-{inc.nonce}.fallback"
 
 
+class NotHere(FallbackHeld):
+    """There is no such file on this host."""
+
+
 class FallbackFile:
     """`inc` is the incarnation as the file names it. `sqlite3.Error` becomes an error of the store's tree in `log`."""
 
@@ -64,9 +68,9 @@ class FallbackFile:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """An existing file. FallbackHeld if there is none, or another version of Croupier wrote it."""
+        """An existing file. NotHere if there is none, FallbackHeld if another version of Croupier wrote it."""
         if not path.exists():
-            raise FallbackHeld(f"the fallback file {path} is not on this host")
+            raise NotHere(f"the fallback file {path} is not on this host")
         connection = _connect(path, "rw")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != VERSION:

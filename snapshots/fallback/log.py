@@ -29,7 +29,7 @@ class FallbackLog:
 
     @classmethod
     async def open(cls, path: Path) -> Self:
-        """An existing file. FallbackHeld if there is none."""
+        """An existing file. See FallbackFile."""
         return await cls._made(lambda: FallbackFile.open(path))
 
     @classmethod

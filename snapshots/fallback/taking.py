@@ -6,12 +6,16 @@ claimed: the store checks that its log stands where the file ends.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from socket import gethostname
 
 from msgspec.structs import replace
 
 from snapshots.contract import FallbackGrant, Incarnation, LogHead, Sealed, Store
-from snapshots.errors import Corrupt, FallbackHeld, Fenced
+from snapshots.errors import Corrupt, FallbackHeld, Fenced, StoreRefused, StoreUnavailable
+from snapshots.fallback.file import NotHere
 from snapshots.fallback.log import FallbackLog
 
 log = logging.getLogger("croupier.fallback")
@@ -48,35 +52,54 @@ async def take_file(store: Store, shard_id: str, path: Path | None = None) -> Ta
     row = (await store.routing()).shards.get(shard_id)
     if row is None or row.fallback is None:
         return None
-    file = await _opened(shard_id, row.fallback, path)
+    at = path or Path(row.fallback.path)
     try:
-        inc, base, end, count = await file.seal()
-        if inc.nonce != row.fallback.nonce:
-            raise FallbackHeld(f"{file.path} is of another incarnation than the one that holds shard {shard_id}")
-        if not count:
-            return TakenFile(file, Sealed(inc.nonce), 0)
-        drained = await _drain(store, file, inc, base, end)
+        file = await _opened(shard_id, row.fallback, at)
+        try:
+            return await _taken(store, shard_id, row.fallback, file)
+        except BaseException:
+            await file.close()
+            raise
     except Corrupt as damage:
-        await file.close()
         raise FallbackHeld(
-            f"shard {shard_id}: {file.path} is damaged ({damage}): `croupier recover {shard_id} --accept-loss` "
-            "gives it up"
+            f"shard {shard_id}: {at} is damaged ({damage}): `croupier recover {shard_id} --accept-loss` gives it up"
         ) from damage
-    except BaseException:
-        await file.close()
-        raise
-    return TakenFile(file, Sealed(inc.nonce, end), drained)
 
 
-async def _opened(shard_id: str, grant: FallbackGrant, path: Path | None) -> FallbackLog:
+async def _taken(store: Store, shard_id: str, grant: FallbackGrant, file: FallbackLog) -> TakenFile:
+    with _told_of(shard_id, file.path):
+        inc, base, end, count = await file.seal()
+    if inc.nonce != grant.nonce:
+        raise FallbackHeld(f"{file.path} is of another incarnation than the one that holds shard {shard_id}")
+    if not count:
+        return TakenFile(file, Sealed(inc.nonce), 0)
+    return TakenFile(file, Sealed(inc.nonce, end), await _drain(store, file, inc, base, end))
+
+
+async def _opened(shard_id: str, grant: FallbackGrant, at: Path) -> FallbackLog:
     try:
-        return await FallbackLog.open(path or Path(grant.path))
-    except FallbackHeld:
+        with _told_of(shard_id, at):
+            return await FallbackLog.open(at)
+    except NotHere:
         raise FallbackHeld(
             f"shard {shard_id} may have gone on without the store, in {grant.path} on host {grant.host}, and that file "
             f"is not here: start a node of Croupier there, or give it up with `croupier recover {shard_id} "
             "--accept-loss`"
         ) from None
+
+
+@contextmanager
+def _told_of(shard_id: str, at: Path) -> Iterator[None]:
+    """What its disk refuses is said in a sentence that names the file; a lock passes by itself, or with its holder."""
+    try:
+        yield
+    except StoreRefused as refusal:
+        raise FallbackHeld(
+            f"shard {shard_id}: {at} on host {gethostname()} can't be sealed ({refusal}): make room on that disk, and "
+            "see that Croupier's user may write there. Until then the shard is down, and nothing is lost"
+        ) from refusal
+    except StoreUnavailable as failure:
+        raise StoreUnavailable(f"shard {shard_id}: {at}: {failure}") from failure
 
 
 async def _drain(store: Store, file: FallbackLog, inc: Incarnation, base: LogHead, end: LogHead) -> int:

@@ -1,7 +1,10 @@
 """Rule 16 in the store: a shard with a grant is taken only through its sealed file, or by accepting the loss."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import resource
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -163,6 +166,46 @@ async def test_rule_16_a_file_that_does_not_fit_or_is_not_here_needs_an_operator
         await take_file(store, "s0")
     await store.fence(term, "s0", Sealed("n1"))
     await store.claim("s0", B, "n2")
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Whatever this process writes to a file fails, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("lives", [True, False], ids=["its owner has it open", "it was closed"])
+async def test_rule_16_a_file_that_a_full_disk_keeps_from_being_sealed_is_named(
+    store: Store, tmp_path: Path, lives: bool
+) -> None:
+    """Its owner may live, and a shard whose file is not sealed is nobody's."""
+    _, inc, file = await granted(store, tmp_path)
+    await file.begin(inc, LogHead(), ())
+    await file.append(AppendedRecord(LogHead(), b"batch", 0, {}))
+    if not lives:
+        await file.close()
+    with no_room(), pytest.raises(FallbackHeld, match=rf"shard s0: {file.path} on host .* can't be sealed.*make room"):
+        await take_file(store, "s0")
+    taken = await take_file(store, "s0")
+    assert taken is not None and taken.drained == 1
+    await taken.keep()
+    if lives:
+        await file.close()
+
+
+async def test_rule_16_a_file_of_another_version_is_here_and_not_read(store: Store, tmp_path: Path) -> None:
+    _, _, file = await granted(store, tmp_path)
+    await file.close()
+    with sqlite3.connect(file.path) as other:
+        other.execute("PRAGMA user_version = 7")
+    other.close()
+    with pytest.raises(FallbackHeld, match="has version 7; this version of Croupier reads 1"):
+        await take_file(store, "s0")
 
 
 async def test_rule_16_what_was_decided_under_the_catalog_before_is_not_lost(store: Store, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from snapshots.contract import GENESIS, AppendedRecord, Incarnation, LogHead
-from snapshots.errors import CorruptLog, FallbackHeld, Fenced
-from snapshots.fallback.file import FallbackFile, file_name
+from snapshots.errors import CorruptLog, Fenced
+from snapshots.fallback.file import FallbackFile, NotHere, file_name
 
 INC = Incarnation("s0", 4, "nonce", "s0-3")
 
@@ -136,6 +136,6 @@ def test_a_file_that_was_emptied_begins_anew(file: FallbackFile) -> None:
 
 
 def test_a_file_that_is_missing_is_not_taken_for_an_empty_one(path: Path) -> None:
-    with pytest.raises(FallbackHeld, match="is not on this host"):
+    with pytest.raises(NotHere, match="is not on this host"):
         FallbackFile.open(path)
     assert not path.exists()
