@@ -17,7 +17,7 @@ from actors.supervision.granting import ask_to_give_up
 from actors.supervision.held_term import HeldTerm
 from actors.supervision.kept_operations import KeptOperations
 from actors.supervision.placing import free_names, in_order
-from actors.supervision.ports import Cluster, ShardDied, ShardHandle
+from actors.supervision.ports import Cluster, ShardDied, ShardHandle, ShardHeld
 from actors.wire.frames import DeployCatalog
 from snapshots.contract import SLOTS, Incarnation, Owner, Routing, ShardRow, Store
 from snapshots.errors import FallbackHeld, StoreUnavailable
@@ -35,12 +35,13 @@ class Beginning:
         cluster: Cluster,
         crew: Crew,
         kept: KeptOperations,
+        client: ShardClient,
         settings: SupervisorSettings,
         catalog: CatalogContent,
         lease_ms: int,
     ) -> None:
         self._store, self._term, self._cluster, self._crew = store, term, cluster, crew
-        self._kept, self._settings, self._catalog = kept, settings, catalog
+        self._kept, self._client, self._settings, self._catalog = kept, client, settings, catalog
         self._lease_s = lease_ms / 1000
         self.others_serve = False
         """Whether the shards of another instance go on until this one claims their names."""
@@ -80,9 +81,12 @@ class Beginning:
             await self._put_in_force(routing)
         return missing
 
-    async def activate(self, missing: Sequence[str], client: ShardClient) -> None:
+    async def activate(self, missing: Sequence[str]) -> None:
         """Starts the shards: one after the other if those of another instance serve, so that few players wait at a
         time. Raises ActivationFailed, ShardDied.
+
+        A shard of another instance that has just gone on without the store is left to serve, and to `Recovery`: the
+        term is taken, so there is no way back.
         """
         if not self.others_serve:
             await asyncio.gather(*(self._crew.activate(shard_id) for shard_id in missing))
@@ -90,10 +94,13 @@ class Beginning:
         for shard_id in missing:
             row = (await self._store.routing()).shards.get(shard_id)
             if row is not None:
-                await ask_to_give_up(client, row)
-            await self._crew.activate(shard_id)
+                await ask_to_give_up(self._client, row)
+            try:
+                await self._crew.activate(shard_id)
+            except ShardHeld as held:
+                log.error("shard %s is not taken over yet: %s", shard_id, held)
 
-    async def catch_up(self, client: ShardClient) -> None:
+    async def catch_up(self) -> None:
         """After a take-over shard by shard: puts the catalog in force that this Croupier was started with, in all
         shards at once (rule 14). If that is not possible, the former one stays.
         """
@@ -104,7 +111,7 @@ class Beginning:
         await self._store.put_catalog(version, encode_content(self._catalog))
         try:
             asked = DeployCatalog(version, "croupier up")
-            await deploy(self._store, client, self._term.number, self._crew.wanted, asked)
+            await deploy(self._store, self._client, self._term.number, self._crew.wanted, asked)
         except (DeployFailed, StoreUnavailable) as failure:
             log.error("the former catalog stays in force; `croupier catalog deploy` tries again: %s", failure)
 
@@ -163,6 +170,8 @@ class Beginning:
     async def _fence(self, rows: Sequence[ShardRow]) -> None:
         """From now on nobody may write as these shards. Their logs are sealed, and on return none of them answers."""
         owned = [row for row in rows if row.owner is not None]
+        if self._term.taken_from_living:
+            await asyncio.gather(*(ask_to_give_up(self._client, row) for row in owned))
         fenced = [await fence_through_file(self._store, self._term.number, row.shard_id) for row in owned]
         await self._outlive([owner for owner, _ in fenced if owner is not None])
         await asyncio.gather(*(forget(self._store, file) for _, file in fenced))

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from typing import Final
 
 from actors.routing.client import ShardClient
 from actors.supervision.held_term import HeldTerm
-from actors.wire.frames import Done, GiveUpFallback, GrantFallback, ShardReport
-from snapshots.contract import Routing, ShardRow
+from actors.wire.frames import Done, Failed, GiveUpFallback, GrantFallback, ShardReport
+from snapshots.contract import Routing, ShardRow, Store
+from snapshots.errors import FallbackHeld
 
 log = logging.getLogger("croupier.supervisor")
 
@@ -48,17 +50,44 @@ class Granting:
         self._trouble[shard_id] = trouble
 
 
-async def ask_to_give_up(client: ShardClient, row: ShardRow) -> None:
+async def ask_to_give_up(client: ShardClient, row: ShardRow) -> str:
     """A process that can't see the shard's file is to take it: its owner, if it lives, gives its grant up.
 
-    If it does not, the claim is refused, and says why.
+    Answers why it does not, or nothing. Then the claim is refused, unless the file is there, and says why.
     """
-    if row.fallback is None or row.address is None:
-        return
+    if row.fallback is None:
+        return ""
     try:
         answer = await client.control(row.address, GiveUpFallback(), ANSWER_S)
     except (OSError, TimeoutError) as failure:
         log.info("shard %s does not give up its grant: %s", row.shard_id, failure)
-        return
-    if not isinstance(answer, Done):
-        log.warning("shard %s does not give up its grant: %s", row.shard_id, answer)
+        return str(failure) or "no answer"
+    if isinstance(answer, Done):
+        return ""
+    log.warning("shard %s does not give up its grant: %s", row.shard_id, answer)
+    return answer.reason if isinstance(answer, Failed) else str(answer)
+
+
+async def check_takeable(store: Store, client: ShardClient) -> None:
+    """Whether another Croupier's shards could be claimed, before its term is taken: each has its file here, or gives
+    its grant up. It gets that back from its supervisor, with the next probe, as long as that has the term.
+
+    Raises FallbackHeld, with a sentence for the operator; StoreError if the store does not answer.
+    """
+    rows = (await store.routing()).shards.values()
+    held = [trouble for trouble in await asyncio.gather(*(_trouble(client, row) for row in rows)) if trouble]
+    if held:
+        raise FallbackHeld(
+            f"nothing was taken over, and the other Croupier goes on: {'; '.join(held)}. Try again when `croupier "
+            "status` shows these shards as serving, and not on their fallback logs; or start this Croupier where the "
+            "files are. A shard whose file is lost: `croupier recover SHARD --accept-loss`"
+        )
+
+
+async def _trouble(client: ShardClient, row: ShardRow) -> str:
+    grant = row.fallback
+    if grant is None or await asyncio.to_thread(os.path.exists, grant.path):
+        return ""
+    why = await ask_to_give_up(client, row)
+    named = f"shard {row.shard_id} may have gone on without the store, in {grant.path} on host {grant.host}"
+    return why and f"{named}, which is not here, and it does not give that up ({why})"

@@ -30,13 +30,20 @@ class HeldTerm:
         self.lost: str | None = None
         self.on_lost: Callable[[], None] = lambda: None
         self.living_first: Callable[[], Awaitable[None]] = _at_once
+        self.before_taking_over: Callable[[], Awaitable[None]] = _at_once
+        """Awaited before the term of an instance that lives is taken; whatever it raises keeps that from happening."""
         self._store, self._holder, self._renew_s = store, holder, renew_ms / 1000
         self._lease_ms = lease_ms if holder else 0
 
     async def take(self, take_over: bool) -> None:
-        """Takes the next term. Raises TermHeld if another instance holds it and lives; then nothing was changed."""
+        """Takes the next term. Raises TermHeld if another instance holds it and lives; then nothing was changed.
+
+        Raises what `before_taking_over` does; then the other instance goes on.
+        """
         former = await self._store.term_lease()
         self.taken_from_living = take_over and bool(former.left_ms) and former.holder not in ("", self._holder)
+        if self.taken_from_living:
+            await self.before_taking_over()
         self.number = await take_term(self._store, self._holder, self._lease_ms, take_over)
 
     async def renew(self) -> None:

@@ -5,8 +5,10 @@ import logging
 import time
 
 from actors.host.trouble import Trouble
+from actors.routing.client import ShardClient
 from actors.settings import SupervisorSettings
 from actors.supervision.crew import Crew
+from actors.supervision.granting import ask_to_give_up
 from actors.supervision.held_term import HeldTerm
 from actors.supervision.living_first import LivingFirst
 from actors.supervision.ports import ActivationFailed, ShardDied, ShardHandle, ShardHeld
@@ -23,12 +25,18 @@ class Recovery:
     """`under_way` has a task for each shard that is being replaced; `times_ms` tells how long each recovery took."""
 
     def __init__(
-        self, term: HeldTerm, crew: Crew, living_first: LivingFirst, settings: SupervisorSettings, tasks: Tasks
+        self,
+        term: HeldTerm,
+        crew: Crew,
+        living_first: LivingFirst,
+        client: ShardClient,
+        settings: SupervisorSettings,
+        tasks: Tasks,
     ) -> None:
         self.under_way: dict[str, asyncio.Task[None]] = {}
         self.times_ms: list[int] = []
         self._term, self._crew, self._settings, self._tasks = term, crew, settings, tasks
-        self._living_first = living_first
+        self._living_first, self._client = living_first, client
         crew.died = self.begin
 
     def begin(self, shard_id: str, why: str) -> None:
@@ -86,6 +94,7 @@ class Recovery:
             except ShardHeld as held:
                 log.error("shard %s is down: %s", shard_id, held)
                 await asyncio.sleep(self._settings.held_retry_ms / 1000)
+                await self._ask_owner(shard_id)
                 return
             except (ShardDied, ActivationFailed) as failure:
                 log.error("shard %s, attempt %d of %d: %s", shard_id, attempt, RECOVERY_TRIES, failure)
@@ -99,6 +108,12 @@ class Recovery:
                 self._tasks.spawn(self._living_first.report_lost(former), f"what {shard_id} lost")
                 return
         log.error("shard %s is down: %d attempts failed; an operator must look", shard_id, RECOVERY_TRIES)
+
+    async def _ask_owner(self, shard_id: str) -> None:
+        """Whoever holds the shard may live elsewhere, and be back from its fallback log: then the next try succeeds."""
+        row = (await self._term.table()).shards.get(shard_id)
+        if row is not None and row.address is not None:
+            await ask_to_give_up(self._client, row)
 
     async def _bury(self, corpse: ShardHandle) -> None:
         """A replaced process is fenced and ends by itself. If it still exists after a while, it is killed."""

@@ -14,6 +14,7 @@ from actors.stored_catalogs import CatalogContent
 from actors.supervision.beginning import Beginning
 from actors.supervision.crew import Crew
 from actors.supervision.deploying import advance_clock, await_due_work, deploy, recall
+from actors.supervision.granting import check_takeable
 from actors.supervision.held_term import HeldTerm
 from actors.supervision.kept_catalogs import KeptCatalogs
 from actors.supervision.kept_operations import KeptOperations
@@ -71,12 +72,20 @@ class SupervisorProcess:
         self._tasks = Tasks()
         self._held = HeldTerm(store, holder, settings.term_lease_ms, settings.term_renew_ms)
         self._held.on_lost = self._step_down
+        self._held.before_taking_over = lambda: check_takeable(store, client)
         self._crew = Crew(cluster, settings.spares, self._tasks)
         living_first = LivingFirst(store, self._crew, client, settings)
         self._catalogs = KeptCatalogs(store, self._held)
         self._held.living_first = living_first.until_followed
         living_first.on_changed = self._catalogs.tell_all_again
-        self._recovery = Recovery(self._held, self._crew, living_first, settings, self._tasks)
+        self._recovery = Recovery(
+            term=self._held,
+            crew=self._crew,
+            living_first=living_first,
+            client=client,
+            settings=settings,
+            tasks=self._tasks,
+        )
         self._watch = Watch(
             store=store,
             client=client,
@@ -95,6 +104,7 @@ class SupervisorProcess:
             cluster=cluster,
             crew=self._crew,
             kept=kept,
+            client=client,
             settings=settings,
             catalog=catalog,
             lease_ms=lease_ms,
@@ -141,7 +151,8 @@ class SupervisorProcess:
     async def start(self) -> None:
         """Takes a term, adopts what lives, starts what is missing. Raises ActivationFailed or StoreError.
 
-        TermHeld if another instance holds the term and lives; then nothing was changed.
+        TermHeld if another instance holds the term and lives, FallbackHeld if it is to be taken over, and one of its
+        shards could not be; then it goes on.
         """
         await self._held.take(self._take_over)
         self._tasks.spawn(self._held.renew(), "term")
@@ -155,8 +166,8 @@ class SupervisorProcess:
         missing = await self._beginning.settle()
         if self._readers is not None:
             await self._readers.begin(self._store, self.term)
-        await self._beginning.activate(missing, self._client)
-        await self._beginning.catch_up(self._client)
+        await self._beginning.activate(missing)
+        await self._beginning.catch_up()
         await self._catalogs.look()
         await self._store.listen(self.term, await self._listen())
         self._tasks.spawn(self._watch.run(), "watch")

@@ -1,7 +1,8 @@
 """Rule 16, the supervisor's part, on a real Redis: who gets grants, and who takes a shard that may have gone over."""
 
+import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from actors.supervision.ports import ActivationFailed
 from snapshots.contract import Sealed
+from snapshots.errors import FallbackHeld
 from tests.support.redis_server import RedisServer
 from tests.support.shard_harness import eventually
 from tests.unit.actors.local_cluster import LocalShard
@@ -51,6 +53,16 @@ def on_fallback(shard: LocalShard) -> bool:
 
 def files(folder: Path) -> list[str]:
     return sorted(file.name.rpartition("-")[0] for file in (folder / "files").glob("*.fallback"))
+
+
+def hide(folder: Path) -> None:
+    """Nobody finds the files under their names, as on another host; whoever has them open goes on with them."""
+    for file in (folder / "files").glob("*.fallback*"):
+        file.rename(folder / file.name)
+
+
+OLD: Mapping[str, Any] = {"holder": "ann", "term_lease_ms": 5_000, "term_renew_ms": 50}
+NEW: Mapping[str, Any] = OLD | {"holder": "bob", "take_over": True}
 
 
 async def test_rule_16_every_shard_is_granted_by_each_term(tmp_path: Path, server: RedisServer) -> None:
@@ -150,15 +162,76 @@ async def test_rule_16_a_start_without_a_file_says_which_is_missing(tmp_path: Pa
 async def test_rule_16_another_instance_takes_over_from_living_shards(tmp_path: Path, server: RedisServer) -> None:
     """On a host that does not see the files: each shard gives its grant up when it is asked."""
     async with a_house(tmp_path, server) as here, a_house(tmp_path / "there", server) as elsewhere:
-        await supervised(here, holder="ann", term_lease_ms=5_000, term_renew_ms=50)
+        await supervised(here, **OLD)
         await here.seat(EVEN_PLAYER)
         await eventually(lambda: granted(here, 1))
-        for file in (tmp_path / "files").glob("*.fallback*"):
-            file.rename(tmp_path / file.name)  # nobody finds them under their names
-        await supervised(elsewhere, holder="bob", take_over=True, term_lease_ms=5_000, term_renew_ms=50)
+        hide(tmp_path)
+        await supervised(elsewhere, **NEW)
         assert elsewhere.epochs() == {"s0": 2, "s1": 2}
         assert await elsewhere.spin(EVEN_PLAYER, "k1") == 990
         await eventually(lambda: granted(elsewhere, 2))
+
+
+async def test_rule_16_a_shard_that_goes_on_without_the_store_keeps_others_from_taking_over(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    """Nothing is taken, and the one that would have been taken over goes on, with all of its grants."""
+    async with a_house(tmp_path, server) as here, a_house(tmp_path / "there", server) as elsewhere:
+        await supervised(here, **OLD)
+        await here.seat(EVEN_PLAYER, ODD_PLAYER)
+        await eventually(lambda: granted(here, 1))
+        victim = here.cluster.serving()["s1"]
+        victim.faults.down.add("append")
+        assert await here.spin(ODD_PLAYER, "k1") == 990 and on_fallback(victim)
+        hide(tmp_path)
+        with pytest.raises(FallbackHeld, match=r"shard s1 may .*/s1-1-.*the fallback log is in use.*croupier status"):
+            await supervised(elsewhere, **NEW)
+        assert (await here.store.routing()).term == 1 and here.started[-1][0].lost is None
+        assert await here.spin(ODD_PLAYER, "k2") == 980
+        victim.faults.down.clear()
+        await eventually(lambda: not on_fallback(victim) and granted(here, 1))
+        assert await here.spin(EVEN_PLAYER, "k1") == 990 and here.epochs() == {"s0": 1, "s1": 1}
+        await supervised(elsewhere, **NEW)
+        assert await elsewhere.spin(ODD_PLAYER, "k3") == 970 and elsewhere.epochs() == {"s0": 2, "s1": 2}
+
+
+async def test_rule_16_a_shard_that_goes_over_while_it_is_taken_over_is_claimed_once_it_is_back(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    """It serves until then, and nothing is lost; the other shards have changed hands already."""
+    async with a_house(tmp_path, server) as here, a_house(tmp_path / "there", server) as elsewhere:
+        await supervised(here, **OLD)
+        await here.seat(EVEN_PLAYER, ODD_PLAYER)
+        await eventually(lambda: granted(here, 1))
+        hide(tmp_path)
+        victim = here.cluster.serving()["s1"]
+        asked = victim.faults.hold("give_up_fallback", "after")
+        taking_over = asyncio.ensure_future(supervised(elsewhere, **NEW))
+        await asked.reached.wait()
+        taken = elsewhere.store.hold("take_term")
+        asked.open()
+        await taken.reached.wait()
+        await eventually(lambda: granted(here, 1))
+        victim.faults.down.add("append")
+        assert await here.spin(ODD_PLAYER, "k1") == 990 and on_fallback(victim)
+        taken.open()
+        await taking_over
+        assert elsewhere.epochs() == {"s0": 2} and await elsewhere.spin(ODD_PLAYER, "k2") == 980
+        victim.faults.down.clear()
+        await eventually(lambda: elsewhere.epochs() == {"s0": 2, "s1": 2})
+        assert await elsewhere.spin(ODD_PLAYER, "k3") == 970 and await elsewhere.spin(EVEN_PLAYER, "k1") == 990
+
+
+async def test_rule_16_shards_that_are_to_be_others_give_their_grants_up_before_they_are_fenced(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    async with a_house(tmp_path, server) as here, a_house(tmp_path / "there", server) as elsewhere:
+        await supervised(here, **OLD)
+        await here.seat(EVEN_PLAYER, ODD_PLAYER)
+        await eventually(lambda: granted(here, 1))
+        hide(tmp_path)
+        await supervised(elsewhere, shards=1, **NEW)
+        assert await elsewhere.spin(ODD_PLAYER, "k1") == await elsewhere.spin(EVEN_PLAYER, "k1") == 990
 
 
 async def test_rule_16_a_drained_shard_leaves_no_file_and_no_grant(tmp_path: Path, server: RedisServer) -> None:

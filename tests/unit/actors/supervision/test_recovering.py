@@ -54,7 +54,7 @@ async def test_rule_15_after_a_silence_of_the_store_the_former_owner_is_waited_f
 ) -> None:
     monkeypatch.setattr("actors.supervision.recovering.CLAIM_AGAIN_S", 0)
     house: Any = House(silences=2)
-    recovery = Recovery(house, house, house, SupervisorSettings(spare_rest_ms=0), Tasks())
+    recovery = Recovery(house, house, house, house, SupervisorSettings(spare_rest_ms=0), Tasks())
     recovery.begin("s0", "the test says so")
     await recovery.under_way["s0"]
     assert house.waited_for == [house.owner] * 3
