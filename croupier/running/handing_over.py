@@ -42,16 +42,25 @@ def hand_over(store_url: str, former: Former, own: int, told: int, gateways: int
         pass
     if not gateways:
         return
-    until, after = time.monotonic() + HAND_OVER_MAX_S, max(own, told - ENTRIES_BEFORE)
-    while not _successor_serves(store_url, after) and time.monotonic() < until and not stop.wait(LOOK_S):
+    until, successor = time.monotonic() + HAND_OVER_MAX_S, _Successor(store_url, max(own, told - ENTRIES_BEFORE))
+    while not successor.serves() and time.monotonic() < until and not stop.wait(LOOK_S):
         pass
     stop.wait(CALLERS_MOVE_S)
 
 
-def _successor_serves(store_url: str, after: int) -> bool:
-    try:
-        entries = later_entries(store_url, after)
-    except StoreError as failure:
-        log.warning("the store does not say whether the successor serves: %s", failure)
+class _Successor:
+    """Looked for in the control log behind entry `after`, each entry once."""
+
+    def __init__(self, store_url: str, after: int) -> None:
+        self._store_url, self._after = store_url, after
+
+    def serves(self) -> bool:
+        """Whether it has told so in what was not read yet."""
+        try:
+            while entries := later_entries(self._store_url, self._after):
+                if any((entry.operation, entry.subject) == (COMMAND, STARTED) for _, entry in entries):
+                    return True
+                self._after = entries[-1][0]
+        except StoreError as failure:
+            log.warning("the store does not say whether the successor serves: %s", failure)
         return False
-    return any((entry.operation, entry.subject) == (COMMAND, STARTED) for entry in entries)

@@ -46,10 +46,10 @@ def record(store_url: str, *entries: ControlEntry) -> int:
     )
 
 
-def later_entries(store_url: str, after: int, limit: int = 1_000) -> Sequence[ControlEntry]:
-    """Entries of the control log behind the one with that number, at most `limit`. Raises StoreError."""
+def later_entries(store_url: str, after: int, limit: int = 1_000) -> Sequence[tuple[int, ControlEntry]]:
+    """Entries of the control log behind the one with that number, at most `limit`, with theirs. Raises StoreError."""
     found = _with_store(store_url, lambda store: store.control_entries(after, limit))
-    return [decode_control_entry(entry) for _, entry in found]
+    return [(number, decode_control_entry(entry)) for number, entry in found]
 
 
 def _with_store(store_url: str, use: Callable[[Store], Awaitable[_T]]) -> _T:

@@ -63,6 +63,17 @@ def test_a_successor_that_was_quicker_than_the_notice_is_seen(tmp_path: Path) ->
     hand_over(url, former, own, told, 1, threading.Event())
 
 
+def test_a_successor_is_seen_however_much_else_the_control_log_tells(tmp_path: Path) -> None:
+    """Every look at a player by a person is an entry, too."""
+    going = Going(tmp_path)
+    going.former.over.set()
+    for _ in range(2):
+        record(going.url, *[by_operator("GET /players/{player_id}")] * 1_000)
+    assert not going.gone.wait(0.2), "the gateways of the successor do not serve yet"
+    going.successor_serves()
+    assert going.gone.wait(30)
+
+
 def test_whoever_is_told_to_stop_waits_for_nobody(tmp_path: Path) -> None:
     going = Going(tmp_path)
     going.stop.set()
