@@ -32,6 +32,8 @@ class LivingFirst:
 
     def __init__(self, store: Store, crew: Crew, client: ShardClient, settings: SupervisorSettings) -> None:
         self.on_changed: Callable[[], Awaitable[None]] | None = None
+        self.unreported: set[str] = set()
+        """Logs of dead owners whose end is still to be looked up: they are kept until then."""
         self._store, self._crew, self._client = store, crew, client
         self._patience_s = settings.follow_patience_ms / 1000
         self._heard: dict[str, ShardReport] = {}
@@ -132,18 +134,28 @@ class LivingFirst:
             self._leaving.pop(shard_id, None)
 
     def forget(self, shard_id: str) -> ShardReport | None:
-        """The last report of an owner that is replaced now, whose successor will tell about itself."""
-        return self._heard.pop(shard_id, None)
+        """The last report of an owner that is replaced now, whose successor will tell about itself.
+
+        It is to be given to `report_lost`.
+        """
+        former = self._heard.pop(shard_id, None)
+        if former is not None:
+            self.unreported.add(former.log_id)
+        return former
 
     async def report_lost(self, former: ShardReport | None) -> None:
         """A dead owner has a successor: what it was known to have acknowledged must be in its log."""
+        if former is None:
+            return
         try:
-            if former is None or former.lineage == await self._store.lineage_now():
+            if former.lineage == await self._store.lineage_now():
                 return
             logs = await self._store.journal_logs()
         except StoreError as failure:
             log.warning("what a dead owner may have lost can't be told: %s", failure)
             return
+        finally:
+            self.unreported.discard(former.log_id)
         last = next((info.last_seq for info in logs if info.log_id == former.log_id), 0)
         if last < former.durable_seq:
             lost = former.shard_id, last + 1, former.durable_seq, former.log_id

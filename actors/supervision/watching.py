@@ -135,7 +135,7 @@ class Watch:
             return
         if await self._living_first.changed():
             return
-        needed = {log_id for report in reports.values() for log_id in report.needs_logs}
+        needed = self._living_first.unreported.union(*(report.needs_logs for report in reports.values()))
         for info in sealed:
             if info.log_id not in needed:
                 await self._store.finish_log(self._term.number, info.log_id)
