@@ -33,7 +33,7 @@ class ClientGateway:
 
     def __init__(self, world: World) -> None:
         self._store = world.store()
-        settings = ClientSettings(deadline_ms=round(TIMEOUT_S * 1000), refresh_ms=400, connect_timeout_ms=200)
+        settings = ClientSettings(deadline_ms=round(TIMEOUT_S * 1000), refresh_ms=800, connect_timeout_ms=200)
         self._client = ShardClient(self._store.routing, "secret", settings)
 
     async def open(self) -> None:

@@ -22,6 +22,8 @@ from tests.simulation.world import World
 from tests.support.shard_harness import players_in
 
 PLAYERS, LOOKERS = 6, 4
+LOOK_S = 0.25
+"""How often readers look for new logs; where they are alone with a journal, they do so more often."""
 VIRTUAL_S_MAX = 400
 """A history that is not over by then never will be."""
 
@@ -47,6 +49,7 @@ async def _bounded(plan: Plan, patch: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 async def _history(plan: Plan, patch: pytest.MonkeyPatch) -> dict[str, object]:
+    patch.setattr("feeds.following.stretch.LOOK_S", LOOK_S)
     world, ledger = World(plan.seed, patch), Ledger()
     world.weather.loses_tail = plan.loses_tail
     if plan.outlives_tail:
@@ -92,7 +95,7 @@ def _customer(
     they went before, as long as there is an answer: to a shard that has lost its place, perhaps.
     """
     looks = number >= CUSTOMERS - LOOKERS
-    raw = RawGateway(world, plan.rng_of(f"gateway {number}"), forgets=0.02 if looks else 0.5)
+    raw = RawGateway(world, plan.rng_of(f"gateway {number}"), forgets=0.02 if looks else 0.2)
     return Customer(world, ledger, raw if looks or number % 2 == 0 else client, plan, number, players, looks=looks)
 
 
