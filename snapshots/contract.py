@@ -206,7 +206,7 @@ class Store(LostTail, Protocol):
     async def due_marks(self) -> Mapping[int, str]:
         """What was noted last, by slot. Slots of which nothing was ever noted are left out."""
 
-    # --- limits shared by all players (rule 11): atomic and exact under concurrency, independent of incarnations
+    # --- limits shared by all players (rule 11): atomic and exact under concurrency
 
     async def see(self, player_id: str, signals: Signals, now_ms: int, window_days: int) -> Seen:
         """Records that the player used these signals at `now_ms`; counts the *other* players with each in the window.
@@ -216,6 +216,7 @@ class Store(LostTail, Protocol):
 
     async def reserve(
         self,
+        inc: Incarnation,
         player_id: str,
         command_id: str,
         signals: Signals,
@@ -230,12 +231,15 @@ class Store(LostTail, Protocol):
         what is wanted now, which takes the place of what it held. A refused or returned one is tried anew. `per_ip`
         bounds `bonus_micro_eur` per IP over the last `period_days` UTC days, at most `PERIOD_DAYS_MAX`. A limit per IP
         or device applies only if there is such a signal; an amount of 0 is within every limit.
+
+        Fenced, and nothing is changed, unless `inc` is current: a former owner's call that comes late would take the
+        place of what its successor has reserved for the same command, and granted.
         """
 
-    async def resolve_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
+    async def resolve_reservations(self, inc: Incarnation, reservation_ids: Sequence[str], granted: bool) -> None:
         """The fate of reservations is known: if `granted`, they count for good, else they are returned.
 
-        Idempotent and final.
+        Idempotent and final. Fenced, and nothing is changed, unless `inc` is current.
 
         The fate stays known for `RESOLVED_KEPT_MS`. Reservations nobody knows are passed over.
         """

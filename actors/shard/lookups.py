@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -19,10 +20,12 @@ from engine.commands import Command
 from engine.facts import Facts, Needs, Reservation, Seen
 from engine.needs import reservation_fate, reservation_outcomes
 from engine.transition import Transition
-from snapshots.contract import HeldReservation
+from snapshots.contract import HeldReservation, Incarnation
 from snapshots.errors import Fenced, StoreError, StoreUnavailable
 
 log = logging.getLogger("croupier.shard")
+
+R = TypeVar("R")
 
 ORPHANS_AT_ONCE = 100
 
@@ -133,10 +136,29 @@ class FactFinder:
         if wanted.look_up:
             seen = await context.store.see(player_id, wanted.signals, command.time_ms, fraud.window_days)
         if wanted.awards:
-            reserved += await context.store.reserve(
-                player_id, command.id, wanted.signals, wanted.awards, fraud.max_bonus_per_ip, command.time_ms
+            reserved += await self._as_owner(
+                lambda inc: context.store.reserve(
+                    inc, player_id, command.id, wanted.signals, wanted.awards, fraud.max_bonus_per_ip, command.time_ms
+                )
             )
         return seen, reserved
+
+    async def _as_owner(self, call: Callable[[Incarnation], Awaitable[R]]) -> R:
+        """Makes a call that the store takes from the current incarnation only. Raises Fenced if it is over.
+
+        A slot move raises the epoch while the shard lives on: a call that is refused because of that is made again with
+        the new one. That concerns players who stay, because a move waits for what those who leave have under way.
+        """
+        committer = self._context.committer
+        while True:
+            inc = self._context.inc
+            try:
+                return await call(inc)
+            except Fenced:
+                if not committer.superseded(inc):
+                    raise
+            async with committer.exclusive():  # until the move is over, and the incarnation known
+                pass
 
     async def _decide(
         self,
@@ -167,12 +189,13 @@ class FactFinder:
             self._act_or_load(reply_to, request, self._context.now(), attempt)
 
     async def _resolve(self, batch: int, granted: Sequence[str], returned: Sequence[str]) -> None:
+        store = self._context.store
         try:
             await self._context.committer.until_durable(batch)
             if granted:
-                await self._context.store.resolve_reservations(granted, granted=True)
+                await self._as_owner(lambda inc: store.resolve_reservations(inc, granted, granted=True))
             if returned:
-                await self._context.store.resolve_reservations(returned, granted=False)
+                await self._as_owner(lambda inc: store.resolve_reservations(inc, returned, granted=False))
         except (StoreUnavailable, Fenced) as failure:
             log.warning("reservations stay held until their owner looks again: %s", failure)
 

@@ -104,13 +104,16 @@ local function resolve_one(id, state, now)
   end
 end
 
--- player, command, ip, device, now, day, days of the period, its micro-EUR or '', days kept, then campaign, id, value,
--- bonus, budget or '', per IP or '', per device or '' of each award -> refusals of each, joined by spaces
+-- shard, epoch, nonce, log, player, command, ip, device, now, day, days of the period, its micro-EUR or '', days kept,
+-- then campaign, id, value, bonus, budget or '', per IP or '', per device or '' of each award
+-- -> refusals of each, joined by spaces
 local function reserve(_, args)
-  local who = {player = args[1], command = args[2], ip = args[3], device = args[4], now = args[5],
-    day = tonumber(args[6]), days = tonumber(args[7]), most = args[8]}
-  local found = {}
-  for i = 10, #args, 7 do
+  local refusal = not_held(args[1], args[2], args[3], args[4])
+  if refusal then return refusal end
+  local who = {player = args[5], command = args[6], ip = args[7], device = args[8], now = args[9],
+    day = tonumber(args[10]), days = tonumber(args[11]), most = args[12]}
+  local found, days_kept = {}, tonumber(args[13])
+  for i = 14, #args, 7 do
     local award = {campaign = args[i], id = args[i + 1], value = args[i + 2], bonus = args[i + 3],
       budget = args[i + 4], per_ip = args[i + 5], per_device = args[i + 6]}
     local state = text(redis.call('HGET', reservation_key(award.id), 'state'))
@@ -124,16 +127,18 @@ local function reserve(_, args)
     end
     found[#found + 1] = table.concat(refused, ' ')
   end
-  tidy_bonus(who.ip, who.day - tonumber(args[9]), tonumber(args[9]))
+  tidy_bonus(who.ip, who.day - days_kept, days_kept)
   return found
 end
 
--- granted or returned, ms kept, most to forget now, then reservation ids
+-- shard, epoch, nonce, log, granted or returned, ms kept, most to forget now, then reservation ids
 local function settle(_, args)
+  local refusal = not_held(args[1], args[2], args[3], args[4])
+  if refusal then return refusal end
   local now = now_ms()
-  for i = 4, #args do resolve_one(args[i], args[1], now) end
-  local before = string.format('(%.0f', tonumber(now) - tonumber(args[2]))
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', SETTLED, '-inf', before, 'LIMIT', 0, args[3])) do
+  for i = 8, #args do resolve_one(args[i], args[5], now) end
+  local before = string.format('(%.0f', tonumber(now) - tonumber(args[6]))
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', SETTLED, '-inf', before, 'LIMIT', 0, args[7])) do
     redis.call('DEL', reservation_key(id))
     redis.call('ZREM', SETTLED, id)
   end

@@ -10,9 +10,11 @@ from snapshots.contract import (
     RESOLVED_KEPT_MS,
     SEEN_PLAYERS_MAX,
     HeldReservation,
+    Incarnation,
 )
 from snapshots.redis.connection import PREFIX, RedisConnection, answer
 from snapshots.redis.link import Argument
+from snapshots.redis.moves import token
 
 SWEEP_ROWS = 100
 
@@ -30,6 +32,7 @@ class RedisLimits(RedisConnection):
 
     async def reserve(
         self,
+        inc: Incarnation,
         player_id: str,
         command_id: str,
         signals: Signals,
@@ -42,17 +45,17 @@ class RedisLimits(RedisConnection):
         period = (0, "") if per_ip is None else (min(per_ip.period_days, PERIOD_DAYS_MAX), per_ip.micro_eur)
         awards = [part for award in wanted for part in _award(award)]
         found = await self._call(
-            "reserve", player_id, command_id, ip, device, now_ms, day, *period, PERIOD_DAYS_MAX, *awards
+            "reserve", *token(inc), player_id, command_id, ip, device, now_ms, day, *period, PERIOD_DAYS_MAX, *awards
         )
         return [
             Reservation(award.campaign_id, award.reservation_id, tuple(refusals.decode().split()))
             for award, refusals in zip(wanted, found, strict=True)
         ]
 
-    async def resolve_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
+    async def resolve_reservations(self, inc: Incarnation, reservation_ids: Sequence[str], granted: bool) -> None:
         """See Store. Also forgets some reservations that were resolved long ago."""
         state, sweep = "granted" if granted else "returned", SWEEP_ROWS + len(reservation_ids)
-        await self._call("settle", state, RESOLVED_KEPT_MS, sweep, *reservation_ids)
+        await self._call("settle", *token(inc), state, RESOLVED_KEPT_MS, sweep, *reservation_ids)
 
     async def held_reservations(
         self, before_ms: int, limit: int, after: HeldReservation | None = None

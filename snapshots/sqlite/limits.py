@@ -1,10 +1,12 @@
 """The limits shared by all players, in a SQLite file of their own: appends never wait for them. Blocking.
 
-Each call is one transaction. Reservations are `held`, then `granted` or `returned` for good (rule 11).
+Each call is one transaction. Reservations are `held`, then `granted` or `returned` for good (rule 11). A call
+that makes or resolves them reads the fence inside its transaction (rule 2).
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -16,8 +18,10 @@ from snapshots.contract import (
     RESOLVED_KEPT_MS,
     SEEN_PLAYERS_MAX,
     HeldReservation,
+    Incarnation,
 )
-from snapshots.sqlite.files import writing
+from snapshots.sqlite import shard as sqlite_shard
+from snapshots.sqlite.files import Files, writing
 
 SWEEP_ROWS = 100
 _GRANT_SIGNALS = ("ip", "device")
@@ -83,9 +87,23 @@ def _see_one(file: sqlite3.Connection, signal: str, value: str, player_id: str, 
     return int(others)
 
 
-def reserve(file: sqlite3.Connection, claimant: Claimant, wanted: Sequence[WantedAward]) -> list[Reservation]:
+@contextmanager
+def _writing_as(files: Files, inc: Incarnation) -> Iterator[sqlite3.Connection]:
+    """A write transaction of the incarnation on the shared file. Raises Fenced, and nothing is changed, if it is over.
+
+    The fence lies in another file, so a successor may claim between this read and the commit. That does no harm: to
+    reserve or resolve anything the successor needs the shared file's write lock, and so comes after the commit. Nobody
+    waits in a circle: reading takes no lock of the shard's file, and whoever writes there does not wait for this one.
+    """
+    own = files.shard(inc.shard_id)  # outside: to open a file, one waits for whoever creates another one
+    with writing(files.shared()) as file:
+        sqlite_shard.heartbeat(own, inc)
+        yield file
+
+
+def reserve(files: Files, inc: Incarnation, claimant: Claimant, wanted: Sequence[WantedAward]) -> list[Reservation]:
     """See `Store.reserve`."""
-    with writing(file):
+    with _writing_as(files, inc) as file:
         return [_reserve_one(file, claimant, award) for award in wanted]
 
 
@@ -194,9 +212,9 @@ def _add_ip_bonus(file: sqlite3.Connection, ip: str, day: int, micro_eur: int) -
     file.execute("DELETE FROM ip_bonus WHERE ip=? AND day=? AND micro_eur<=0", (ip, day))
 
 
-def resolve(file: sqlite3.Connection, reservation_ids: Sequence[str], granted: bool, clock_ms: int) -> None:
+def resolve(files: Files, inc: Incarnation, reservation_ids: Sequence[str], granted: bool, clock_ms: int) -> None:
     """See `Store.resolve_reservations`. Also forgets some reservations that were resolved long ago."""
-    with writing(file):
+    with _writing_as(files, inc) as file:
         for reservation_id in reservation_ids:
             _resolve_one(file, reservation_id, granted, clock_ms)
         file.execute(

@@ -108,6 +108,17 @@ class SqliteStore(NeverLoses):
         worker = self._worker(2)
         return worker.submit(lambda: call(worker.files.shared(), *args, **kwargs))
 
+    def _on_shared_as(
+        self,
+        call: Callable[Concatenate[Files, Incarnation, P], R],
+        inc: Incarnation,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> "asyncio.Future[R]":
+        """Runs `call` in the same thread; it changes shared limits, and reads in the shard's file whether it may."""
+        worker = self._worker(2)
+        return worker.submit(call, worker.files, inc, *args, **kwargs)
+
     async def clock_ms(self) -> int:
         """The clock of this machine: an embedded store has no other."""
         return time.time_ns() // 1_000_000
@@ -226,6 +237,7 @@ class SqliteStore(NeverLoses):
 
     async def reserve(
         self,
+        inc: Incarnation,
         player_id: str,
         command_id: str,
         signals: Signals,
@@ -235,11 +247,12 @@ class SqliteStore(NeverLoses):
     ) -> Sequence[Reservation]:
         """See Store."""
         claimant = sqlite_limits.Claimant(player_id, command_id, signals, per_ip, now_ms)
-        return await self._on_shared(sqlite_limits.reserve, claimant, tuple(wanted))
+        return await self._on_shared_as(sqlite_limits.reserve, inc, claimant, tuple(wanted))
 
-    async def resolve_reservations(self, reservation_ids: Sequence[str], granted: bool) -> None:
+    async def resolve_reservations(self, inc: Incarnation, reservation_ids: Sequence[str], granted: bool) -> None:
         """See Store."""
-        await self._on_shared(sqlite_limits.resolve, tuple(reservation_ids), granted, await self.clock_ms())
+        clock_ms = await self.clock_ms()
+        await self._on_shared_as(sqlite_limits.resolve, inc, tuple(reservation_ids), granted, clock_ms)
 
     async def held_reservations(
         self, before_ms: int, limit: int, after: HeldReservation | None = None

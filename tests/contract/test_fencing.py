@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
+from engine.facts import Signals, WantedAward
 from snapshots.contract import Address, CatalogRow, Incarnation, LogHead, Owner, SnapshotRecord, Store
 from snapshots.errors import Fenced
 
@@ -14,6 +15,7 @@ OTHER = Owner("host-1", 200, 6_000)
 ADDRESS = Address("127.0.0.1", 7000, None, "host-1")
 SNAPSHOT = SnapshotRecord("alice", 9, b"state", b"window", due_ms=5_000)
 CATALOG = CatalogRow(1, "c1", 1_000, "ops")
+AWARD = WantedAward("gift", "r", 2, 2, None, None, None)
 
 ShardWrite = Callable[[Store, Incarnation, LogHead, int], Awaitable[object]]
 TermWrite = Callable[[Store, Incarnation, int], Awaitable[object]]
@@ -28,6 +30,8 @@ SHARD_WRITES: dict[str, ShardWrite] = {
     "put_snapshots": lambda store, inc, head, term: store.put_snapshots(inc, [SNAPSHOT]),
     "put_due_marks": lambda store, inc, head, term: store.put_due_marks(inc, {3: "new"}),
     "release_slots": lambda store, inc, head, term: store.release_slots(inc, term, [3], ["vip"], "s1", {"alice": 4}),
+    "reserve": lambda store, inc, head, term: store.reserve(inc, "alice", "c", Signals(), [AWARD], None, 5_000),
+    "resolve_reservations": lambda store, inc, head, term: store.resolve_reservations(inc, ["r"], granted=False),
 }
 TERM_WRITES: dict[str, TermWrite] = {
     "assign": lambda store, inc, term: store.assign(term, {3: "s9"}, {"vip": "s9"}),
@@ -48,7 +52,8 @@ async def everything(store: Store) -> tuple[object, ...]:
     players: Sequence[object] = [await store.load_player(player_id) for player_id in ("alice", "vip")]
     due = await store.due_players(range(256), ["vip"], 10**15, 10)
     readers = await store.reader_positions("bus"), await store.handovers()
-    return await store.routing(), logs, records, players, due, await store.due_marks(), readers
+    limits = await store.usage(["gift"]), await store.held_reservations(10**15, 10)
+    return await store.routing(), logs, records, players, due, await store.due_marks(), readers, limits
 
 
 async def serving(store: Store) -> tuple[Incarnation, LogHead, int]:
@@ -58,6 +63,7 @@ async def serving(store: Store) -> tuple[Incarnation, LogHead, int]:
     await store.serve(inc, ADDRESS)
     await store.assign(term, {3: "s0"}, {"vip": "s0"})
     await store.put_snapshots(inc, [replace(SNAPSHOT, version=3, due_ms=7_000)])
+    await store.reserve(inc, "alice", "c", Signals(), [replace(AWARD, value_micro_eur=7)], None, 5_000)
     await store.put_catalog("c1", b"content")
     await store.claim_reader("bus", "n")
     gone = (await store.claim("s1", OTHER, "n1")).incarnation

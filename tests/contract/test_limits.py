@@ -10,12 +10,21 @@ from msgspec.structs import replace
 
 from engine.catalog import PeriodLimit
 from engine.facts import Reservation, Signals, WantedAward
-from snapshots.contract import DAY_MS, HeldReservation, Store
+from snapshots.contract import DAY_MS, HeldReservation, Incarnation, Owner, Store
+from snapshots.errors import Fenced
 from tests.contract.backends import Backend
 
 NOW_MS = 1_800_000_000_000
 EUR = 1_000_000
 HOME = Signals(ip="203.0.113.7", device="phone")
+INC = Incarnation("s0", 1, "n", "s0-1")
+"""Who asks: the first claim of an empty store."""
+OWNER = Owner("host-1", 1, 1)
+
+
+@pytest.fixture(autouse=True)
+async def claimed(store: Store) -> None:
+    assert (await store.claim("s0", OWNER, "n")).incarnation == INC
 
 
 def award(reservation_id: str = "r1", campaign_id: str = "welcome", **limits: int | None) -> WantedAward:
@@ -33,7 +42,7 @@ async def reserve(
     player_id: str = "alice",
 ) -> list[tuple[str, ...]]:
     """The refusals of each award."""
-    answers = await store.reserve(player_id, "command-1", signals, wanted, per_ip, now_ms)
+    answers = await store.reserve(INC, player_id, "command-1", signals, wanted, per_ip, now_ms)
     assert [(answer.campaign_id, answer.reservation_id) for answer in answers] == [
         (want.campaign_id, want.reservation_id) for want in wanted
     ]
@@ -49,12 +58,12 @@ async def held(store: Store) -> list[str]:
 
 
 async def test_an_answer_names_campaign_and_reservation(store: Store) -> None:
-    answers = await store.reserve("alice", "c", HOME, [award("r1"), award("r2", budget_micro_eur=1)], None, NOW_MS)
+    answers = await store.reserve(INC, "alice", "c", HOME, [award("r1"), award("r2", budget_micro_eur=1)], None, NOW_MS)
     assert list(answers) == [
         Reservation("welcome", "r1"),
         Reservation("welcome", "r2", ("budget_exhausted",)),
     ]
-    assert list(await store.reserve("alice", "c", HOME, [], None, NOW_MS)) == []
+    assert list(await store.reserve(INC, "alice", "c", HOME, [], None, NOW_MS)) == []
 
 
 async def test_a_budget_is_used_up_to_its_last_micro_euro(store: Store) -> None:
@@ -156,7 +165,7 @@ async def test_days_nobody_looks_at_any_more_are_forgotten(store: Store) -> None
     assert await reserve(store, award("r2"), per_ip=forever, now_ms=NOW_MS + 365 * DAY_MS) == [("max_bonus_per_ip",)]
     assert await reserve(store, award("r3"), per_ip=forever, now_ms=NOW_MS + 366 * DAY_MS) == [()]
     assert await reserve(store, award("r4"), per_ip=forever, now_ms=NOW_MS + 800 * DAY_MS) == [()]
-    await store.resolve_reservations(["r1"], granted=False)
+    await store.resolve_reservations(INC, ["r1"], granted=False)
     assert await reserve(store, award("r5"), per_ip=forever, now_ms=NOW_MS + 800 * DAY_MS) == [("max_bonus_per_ip",)]
 
 
@@ -170,7 +179,7 @@ async def test_a_repeated_reservation_counts_once(store: Store, settled: bool) -
     most = PeriodLimit(7, 10 * EUR)
     assert await reserve(store, want, per_ip=most) == [()]
     if settled:
-        await store.resolve_reservations(["r1"], granted=True)
+        await store.resolve_reservations(INC, ["r1"], granted=True)
     assert await reserve(store, want, want, per_ip=most) == [(), ()]
     assert await used(store) == 12 * EUR
     assert await held(store) == ([] if settled else ["r1"])
@@ -185,7 +194,7 @@ async def test_a_held_one_is_judged_anew_by_what_is_wanted_now(store: Store) -> 
     assert await reserve(store, replace(held_before, value_micro_eur=20 * EUR), signals=elsewhere) == [()]
     assert (await used(store), await held(store)) == (20 * EUR, ["r1"])
     assert await reserve(store, award("r2", per_device=1)) == [()], "the phone has none of it any more"
-    await store.resolve_reservations(["r2"], granted=False)
+    await store.resolve_reservations(INC, ["r2"], granted=False)
     assert await reserve(store, replace(held_before, value_micro_eur=30 * EUR)) == [("budget_exhausted",)]
     assert (await used(store), await held(store)) == (0, [])
 
@@ -194,7 +203,7 @@ async def test_a_refused_one_is_tried_anew(store: Store) -> None:
     await reserve(store, award("r1"))
     want = award("r2", per_ip=1)
     assert await reserve(store, want) == [("per_ip",)]
-    await store.resolve_reservations(["r1"], granted=False)
+    await store.resolve_reservations(INC, ["r1"], granted=False)
     assert await reserve(store, want) == [()]
 
 
@@ -203,7 +212,7 @@ async def test_everything_comes_back_from_a_returned_one(store: Store) -> None:
     for number in range(3):
         named = replace(want, reservation_id=f"r{number}")
         assert await reserve(store, named, per_ip=most) == [()]
-        await store.resolve_reservations([f"r{number}"], granted=False)
+        await store.resolve_reservations(INC, [f"r{number}"], granted=False)
         assert (await used(store), await held(store)) == (0, [])
     assert await reserve(store, replace(want, reservation_id="r0"), per_ip=most) == [()]
     assert (await used(store), await held(store)) == (12 * EUR, ["r0"])
@@ -213,11 +222,11 @@ async def test_everything_comes_back_from_a_returned_one(store: Store) -> None:
 async def test_a_fate_is_known_for_two_days_and_then_forgotten(store: Store, backend: Backend, granted: bool) -> None:
     """Known: asked again, a granted one counts once. Forgotten: the same name is a new reservation."""
     await reserve(store, award("r1"))
-    await store.resolve_reservations(["r1"], granted)
+    await store.resolve_reservations(INC, ["r1"], granted)
     counted = 12 * EUR if granted else 0
     for age_ms, expected in ((2 * DAY_MS - 60_000, 1), (60_000, 0)):
         backend.age_resolutions(age_ms)
-        await store.resolve_reservations([], granted=True)
+        await store.resolve_reservations(INC, [], granted=True)
         assert (backend.reservations(), await used(store)) == (expected, counted)
     await reserve(store, award("r1"))
     assert await used(store) == counted + 12 * EUR
@@ -225,10 +234,10 @@ async def test_a_fate_is_known_for_two_days_and_then_forgotten(store: Store, bac
 
 async def test_what_is_held_is_never_forgotten(store: Store, backend: Backend) -> None:
     await reserve(store, award("r1"), award("r2"))
-    await store.resolve_reservations(["r2"], granted=False)
+    await store.resolve_reservations(INC, ["r2"], granted=False)
     await reserve(store, award("r2"))
     backend.age_resolutions(30 * DAY_MS)
-    await store.resolve_reservations([], granted=True)
+    await store.resolve_reservations(INC, [], granted=True)
     assert await held(store) == ["r1", "r2"]
 
 
@@ -236,25 +245,54 @@ async def test_what_is_held_is_never_forgotten(store: Store, backend: Backend) -
 async def test_the_first_fate_is_the_last(store: Store, fate: bool, left: int) -> None:
     await reserve(store, award())
     for granted in (fate, fate, not fate):
-        await store.resolve_reservations(["r1", "never heard of", "r1"], granted)
+        await store.resolve_reservations(INC, ["r1", "never heard of", "r1"], granted)
         assert (await used(store), await held(store)) == (left, [])
 
 
 async def test_only_those_named_are_settled(store: Store) -> None:
     await reserve(store, award("r1"), award("r2"), award("r3"))
-    await store.resolve_reservations(["r1", "r3"], granted=False)
-    await store.resolve_reservations([], granted=False)
+    await store.resolve_reservations(INC, ["r1", "r3"], granted=False)
+    await store.resolve_reservations(INC, [], granted=False)
     assert (await used(store), await held(store)) == (12 * EUR, ["r2"])
 
 
 async def test_what_is_held_says_whose_it_is_oldest_first(store: Store) -> None:
     for number, player_id in enumerate(["alice", "bob", "carol"]):
-        await store.reserve(player_id, f"c-{player_id}", HOME, [award(f"r{number}")], None, NOW_MS - number)
+        await store.reserve(INC, player_id, f"c-{player_id}", HOME, [award(f"r{number}")], None, NOW_MS - number)
     assert list(await store.held_reservations(NOW_MS, 10)) == [
         HeldReservation("r2", "carol", "c-carol", NOW_MS - 2),
         HeldReservation("r1", "bob", "c-bob", NOW_MS - 1),
     ]
     assert [one.player_id for one in await store.held_reservations(NOW_MS + 1, 2)] == ["carol", "bob"]
+
+
+async def test_what_a_former_owner_sends_late_takes_no_place_of_what_its_successor_has(store: Store) -> None:
+    """The same command reserves under the same id, worth another amount because another catalog is in force."""
+    limited = award("r1", budget_micro_eur=20 * EUR, per_device=1)
+    await reserve(store, replace(limited, value_micro_eur=3 * EUR))
+    now = (await store.claim("s0", OWNER, "n-next")).incarnation
+    answers = await store.reserve(now, "alice", "command-1", HOME, [limited], None, NOW_MS)
+    assert [answer.refusals for answer in answers] == [()]
+    with pytest.raises(Fenced):
+        await reserve(store, replace(limited, value_micro_eur=3 * EUR))
+    for granted in (True, False):
+        with pytest.raises(Fenced):
+            await store.resolve_reservations(INC, ["r1"], granted=granted)
+    assert (await used(store), await held(store)) == (12 * EUR, ["r1"])
+    await store.resolve_reservations(now, ["r1"], granted=True)
+    assert (await used(store), await held(store)) == (12 * EUR, [])
+
+
+async def test_after_a_slot_move_the_epoch_before_it_reserves_and_returns_nothing(store: Store) -> None:
+    await reserve(store, award("r1"))
+    now = await store.release_slots(INC, await store.take_term(), [], [], "s1", {})
+    with pytest.raises(Fenced):
+        await reserve(store, award("r2"))
+    with pytest.raises(Fenced):
+        await store.resolve_reservations(INC, ["r1"], granted=False)
+    assert (await used(store), await held(store)) == (12 * EUR, ["r1"])
+    await store.resolve_reservations(now, ["r1"], granted=False)
+    assert (await used(store), await held(store)) == (0, [])
 
 
 async def test_what_is_held_can_be_read_page_by_page_also_what_was_reserved_at_one_instant(store: Store) -> None:
@@ -272,13 +310,15 @@ async def test_what_is_held_can_be_read_page_by_page_also_what_was_reserved_at_o
 CRASHER = """
 import asyncio, os, sys
 from engine.facts import Signals, WantedAward
+from snapshots.contract import Incarnation
 from snapshots.opening import open_store
 
 async def main():
-    store = open_store(sys.argv[1])
+    store, inc = open_store(sys.argv[1]), Incarnation("s0", 1, "n", "s0-1")
     await store.open()
     wanted = [WantedAward("welcome", "r1", 12_000_000, 10_000_000, 12_000_000, 1, 1)]
-    print((await store.reserve("alice", "c1", Signals(ip="203.0.113.7"), wanted, None, 5_000))[0].refusals, flush=True)
+    answers = await store.reserve(inc, "alice", "c1", Signals(ip="203.0.113.7"), wanted, None, 5_000)
+    print(answers[0].refusals, flush=True)
     os.kill(os.getpid(), 9)
 
 asyncio.run(main())
@@ -292,14 +332,14 @@ async def test_a_crash_between_reserving_and_granting_leaves_it_held(store: Stor
     want = award("r1", budget_micro_eur=12 * EUR)
     assert await reserve(store, replace(want, reservation_id="r2")) == [("budget_exhausted",)]
     assert await reserve(store, want) == [()]
-    await store.resolve_reservations(["r1"], granted=False)
+    await store.resolve_reservations(INC, ["r1"], granted=False)
     assert await reserve(store, replace(want, reservation_id="r2")) == [()]
 
 
 async def test_all_of_it_is_there_after_opening_again(store: Store, backend: Backend) -> None:
     want, most = award(per_ip=2, per_device=2, budget_micro_eur=30 * EUR), PeriodLimit(7, 25 * EUR)
     await reserve(store, want, replace(want, reservation_id="r2"), per_ip=most)
-    await store.resolve_reservations(["r1"], granted=True)
+    await store.resolve_reservations(INC, ["r1"], granted=True)
     await store.close()
     again = backend.store()
     await again.open()
@@ -315,18 +355,21 @@ async def test_all_of_it_is_there_after_opening_again(store: Store, backend: Bac
 CLAIMS = """
 import asyncio, sys
 from engine.facts import Signals, WantedAward
+from snapshots.contract import Owner
 from snapshots.opening import open_store
 
 async def main():
     store = open_store(sys.argv[1])
     await store.open()
+    inc = (await store.claim(sys.argv[2], Owner("host-1", 1, 1), "n")).incarnation
     sys.stdin.readline()
 
     async def claim(number):
         name = f"{sys.argv[2]}-{number}"
         rush = WantedAward("rush", name, 12, 10, 1_200, None, None)
         one = WantedAward("one", name + "x", 1, 1, None, 3, 1)
-        answers = await store.reserve(name, "c", Signals(ip="203.0.113.7", device="phone"), [rush, one], None, 5_000)
+        signals = Signals(ip="203.0.113.7", device="phone")
+        answers = await store.reserve(inc, name, "c", signals, [rush, one], None, 5_000)
         return [not answer.refusals for answer in answers]
 
     won = await asyncio.gather(*(claim(number) for number in range(125)))
@@ -373,7 +416,7 @@ async def test_claims_and_returns_at_once_never_pass_the_budget(store: Store, ba
             won = await reserve(own, award(name, budget_micro_eur=120 * EUR), player_id=name) == [()]
             most = max(most, await used(own))
             if won:
-                await own.resolve_reservations([name], granted=turn % 2 == 1)
+                await own.resolve_reservations(INC, [name], granted=turn % 2 == 1)
 
     await asyncio.gather(*(play(player) for player in range(20)))
     assert most <= 120 * EUR

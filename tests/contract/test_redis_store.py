@@ -231,8 +231,9 @@ async def test_what_is_of_one_ip_or_device_goes_once_nobody_can_ask_for_it(
     server: RedisServer, store: RedisStore
 ) -> None:
     signals, now_ms = Signals(ip="203.0.113.7", device="phone"), 1_800_000_000_000
+    inc = (await store.claim("s0", OWNER, "n")).incarnation
     await store.see("alice", signals, now_ms, 30)
-    await store.reserve("alice", "c", signals, [WantedAward("w", "r", 2, 2, None, None, None)], None, now_ms)
+    await store.reserve(inc, "alice", "c", signals, [WantedAward("w", "r", 2, 2, None, None, None)], None, now_ms)
     days = {"seen:ip:203.0.113.7": 31, "seen:device:phone": 31, "ipbonus:203.0.113.7": 366}
     with redis.Redis.from_url(server.url) as client:
         assert {key: round(client.ttl(f"croupier:{key}") / 86_400) for key in days} == days

@@ -5,7 +5,8 @@ seeds it takes to find each, and writes the table of docs/simulation.md.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -459,6 +460,18 @@ def orphans_stay_held(patch: pytest.MonkeyPatch) -> None:
 def orphans_are_returned(patch: pytest.MonkeyPatch) -> None:
     """A reservation that is held for long is returned, although its grant exists."""
     patch.setattr("actors.shard.lookups.reservation_fate", lambda state, reservation_id: "returned")
+
+
+@bug
+def late_reservations_are_taken(patch: pytest.MonkeyPatch) -> None:
+    """What a former owner reserves or returns too late is taken in, too."""
+
+    @contextmanager
+    def unfenced(files: Files, inc: Any) -> Iterator[Any]:
+        with writing(files.shared()) as file:
+            yield file
+
+    patch.setattr(limits, "_writing_as", unfenced)
 
 
 @bug

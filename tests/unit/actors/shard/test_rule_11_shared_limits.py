@@ -13,7 +13,7 @@ from engine.commands import ClaimGrant, GrantCampaign, StartSession
 from engine.facts import NO_FACTS, Signals, WantedAward
 from snapshots.contract import SLOTS, Store
 from tests.support.playing import campaign, catalog_with, wager
-from tests.support.shard_harness import FAR_MS, Desk, desk, eventually, players_in, spin, start_shard, table_for
+from tests.support.shard_harness import FAR_MS, OWNER, Desk, desk, eventually, players_in, spin, start_shard, table_for
 
 GIVE = GrantCampaign("gift", "test")
 EUR = 1_000_000
@@ -189,7 +189,9 @@ async def test_rule_11_a_repeat_waits_while_the_owner_returns_what_it_had_reserv
     async with desk(tmp_path, limited()) as table:
         await table.seat("alice")
         wanted = [WantedAward("gift", "alice/gs:g/gift", AWARD, AWARD, 2 * AWARD, None, None)]
-        await table.store.inner.reserve("alice", "gs:g", Signals(), wanted, None, table.shard.context.now())
+        await table.store.inner.reserve(
+            table.shard.context.inc, "alice", "gs:g", Signals(), wanted, None, table.shard.context.now()
+        )
         gate = table.store.hold("resolve_reservations")
         a_minute_later(table.shard)
         looking = table.shard.facts._spawn(table.shard.facts.resolve_orphans())
@@ -224,7 +226,9 @@ async def test_rule_11_an_offer_keeps_its_reservation_until_it_is_taken_and_hide
         await table.seat("bob")
         offered = (await table.ask("alice", "g", GIVE)).answer
         wanted = [WantedAward("gift", "r-of-nobody", AWARD, AWARD, 3 * AWARD, None, None)]
-        await table.store.inner.reserve("bob", "gs:lost", Signals(), wanted, None, table.shard.context.now() + 1)
+        await table.store.inner.reserve(
+            table.shard.context.inc, "bob", "gs:lost", Signals(), wanted, None, table.shard.context.now() + 1
+        )
         assert await books(table.store.inner) == (2 * AWARD, ["alice", "bob"])
         await orphans(table)
         assert await books(table.store.inner) == (2 * AWARD, ["alice", "bob"]), "the first page is an offer"
@@ -266,7 +270,7 @@ async def test_rule_11_a_slot_moves_after_its_look_ups_and_without_waiting_for_l
         moving = asyncio.ensure_future(loser.release(term, [slot_of(alice)], [], "s1"))
         await asyncio.sleep(0.02)
         later = loser.faults.hold("reserve")
-        asking.ask(bob, "g", GIVE)
+        given_later = asking.ask(bob, "g", GIVE)
         await later.reached.wait()
         assert not moving.done()
         first.open()
@@ -275,8 +279,58 @@ async def test_rule_11_a_slot_moves_after_its_look_ups_and_without_waiting_for_l
         await gainer.gain()
         assert (await gainer.asking.look(alice)).balance.bonus == 500
         later.open()
+        assert (await given_later).answer.balance.bonus == 500, "asked again under the epoch that the move has raised"
         await loser.shard.facts.until_caught_up()  # type: ignore[union-attr]
         assert await books(store) == (2 * AWARD, [])
+
+
+async def test_rule_11_a_reservation_that_the_store_refuses_during_a_slot_move_is_made_once_the_move_is_over(
+    tmp_path: Path,
+) -> None:
+    async with (
+        table_for(tmp_path, "s0", "s1") as (store, term),
+        start_shard(tmp_path, "s0", rules=limited()) as loser,
+        start_shard(tmp_path, "s1", rules=limited()),
+    ):
+        alice, bob = players_in(range(0, SLOTS, 2), 2)
+        for name in (alice, bob):
+            await loser.asking.seat(name)
+        asking, moved = loser.asking, loser.faults.hold("release_slots", "after")
+        moving = asyncio.ensure_future(loser.release(term, [slot_of(alice)], [], "s1"))
+        await moved.reached.wait()
+        granted = asking.ask(bob, "g", GIVE)
+        await eventually(lambda: loser.faults.named("reserve"))
+        moved.open()
+        before, after = loser.shard.context.inc, (await moving).incarnation  # type: ignore[union-attr]
+        assert (await granted).answer.balance.bonus == 500
+        assert [inc for inc, *_ in loser.faults.named("reserve")] == [before, after]
+        await loser.shard.facts.until_caught_up()  # type: ignore[union-attr]
+        assert await books(store) == (AWARD, []) and not loser.ended
+
+
+async def test_rule_11_a_former_owner_that_reserves_late_ends_and_has_reserved_nothing(tmp_path: Path) -> None:
+    async with desk(tmp_path, limited()) as table:
+        await table.seat("alice")
+        gate = table.store.hold("reserve")
+        table.ask("alice", "g", GIVE)
+        await gate.reached.wait()
+        await table.store.inner.claim("s0", OWNER, "its successor")
+        gate.open()
+        await eventually(lambda: table.ended)
+        assert await books(table.store.inner) == (0, [])
+
+
+async def test_rule_11_a_former_owner_that_returns_late_returns_nothing(tmp_path: Path) -> None:
+    async with desk(tmp_path, at_session_start()) as table:
+        await table.seat("alice")
+        move_to(table, "KP")
+        gate = table.store.hold("resolve_reservations")
+        assert (await table.ask("alice", "s", AT_HOME)).code == "geo_blocked"
+        await gate.reached.wait()
+        await table.store.inner.claim("s0", OWNER, "its successor")
+        gate.open()
+        await table.shard.facts.until_caught_up()
+        assert await books(table.store.inner) == (AWARD, ["alice"]), "its successor may have granted it by now"
 
 
 async def test_rule_11_who_waits_when_the_shard_ends_is_sent_on(tmp_path: Path) -> None:
