@@ -16,6 +16,7 @@ from typing import Protocol
 from engine.catalog import PeriodLimit
 from engine.facts import Reservation, Seen, Signals, WantedAward
 from snapshots.lost_tail import LostTail
+from snapshots.records import ANY_CATALOG as ANY_CATALOG
 from snapshots.records import ARCHIVE as ARCHIVE
 from snapshots.records import CATALOGS_KEPT as CATALOGS_KEPT
 from snapshots.records import CONTROL_ENTRY_BYTES_MAX as CONTROL_ENTRY_BYTES_MAX
@@ -126,10 +127,10 @@ class Store(LostTail, Protocol):
         """Compare-and-append: writes record `head.seq + 1` if the log stands at `head`; answers the new head.
 
         `catalog_number` is the catalog that the entries were decided under. If it is older than the one in force:
-        `Fenced`. `tallies` are deltas to the store's counters, added in the same atomic step as the record is written.
-        A delta that would take a counter beyond 64 bits is left out. The same payload at the same position succeeds
-        again without writing or counting. Anything else: `Fenced`. The record is durable, as far as the backend can
-        make it, when the call returns.
+        `Fenced`. What was acknowledged, and the store has not, is appended under `ANY_CATALOG`. `tallies` are deltas to
+        the store's counters, added in the same atomic step as the record is written. A delta that would take a counter
+        beyond 64 bits is left out. The same payload at the same position succeeds again without writing or counting.
+        Anything else: `Fenced`. The record is durable, as far as the backend can make it, when the call returns.
         """
 
     async def tallies(self, names: Sequence[str]) -> Tallies:

@@ -12,6 +12,8 @@ from engine.calendar import DAY_MS as DAY_MS
 SLOTS = 256
 HASH_SIZE = 16
 GENESIS = bytes(HASH_SIZE)
+ANY_CATALOG = 2**53 - 1
+"""The number of a catalog that is never out of force: what was acknowledged is appended again with it (rule 15)."""
 
 SEEN_PLAYERS_MAX = 1_000
 PERIOD_DAYS_MAX = 366

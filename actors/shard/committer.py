@@ -362,9 +362,8 @@ class Committer:
         """
         assert self._lineage is not None
         self.following = True  # until the end of it: what is cut off is begun anew
-        number = self.catalog_number
         head = self.fallback.store_head if self.fallback is not None and self.fallback.active else self.head
-        self.lineage = await self._lineage.follow(self.inc, head, in_flight, self._last_snapshot, number)
+        self.lineage = await self._lineage.follow(self.inc, head, in_flight, self._last_snapshot)
         if self.fallback is not None:
             self.fallback.doubt()
         self.following = False

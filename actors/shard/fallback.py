@@ -18,7 +18,7 @@ from actors.metrics.shard import ShardMetrics
 from actors.routing.breaker import Breaker
 from actors.settings import ShardSettings
 from actors.shard.ring import Ring
-from snapshots.contract import AppendedRecord, FallbackGrant, Incarnation, LogHead, Store
+from snapshots.contract import ANY_CATALOG, AppendedRecord, FallbackGrant, Incarnation, LogHead, Store
 from snapshots.errors import Fenced, LineageChanged, StoreRefused, StoreUnavailable, is_silence
 from snapshots.fallback.file import RECORD_BYTES, file_name
 from snapshots.fallback.log import FallbackLog
@@ -295,7 +295,9 @@ class Fallback:
             try:
                 if self._journal.following and self._ends is None:
                     await self._follow(record.payload)
-                self.store_head = await self._store.append(self._journal.inc, *record)
+                self.store_head = await self._store.append(
+                    self._journal.inc, record.before, record.payload, ANY_CATALOG, record.tallies
+                )
             except LineageChanged:
                 await self._follow(record.payload)
             else:

@@ -20,7 +20,7 @@ from actors.metrics.shard import ShardMetrics
 from actors.shard.ownership import Ownership
 from actors.shard.ownership_lost import OwnershipLost
 from actors.shard.ring import Ring
-from snapshots.contract import AppendedRecord, Incarnation, LogHead, Standing, Store, next_hash
+from snapshots.contract import ANY_CATALOG, AppendedRecord, Incarnation, LogHead, Standing, Store, next_hash
 from snapshots.errors import Fenced
 
 log = logging.getLogger("croupier.shard")
@@ -35,9 +35,7 @@ class Lineage:
         self._store, self._ring, self._metrics = store, ring, metrics
         self._told, self._ownership = told, ownership
 
-    async def follow(
-        self, inc: Incarnation, head: LogHead, in_flight: bytes | None, snapshot: tuple[str, int], catalog_number: int
-    ) -> str:
+    async def follow(self, inc: Incarnation, head: LogHead, in_flight: bytes | None, snapshot: tuple[str, int]) -> str:
         """Makes the store's log stand at `head` again, or behind the batch in flight if that was written. Answers the
         name of the store's history.
 
@@ -50,7 +48,7 @@ class Lineage:
         if standing.epoch > inc.epoch:
             await self._report_too_late(inc, head)
             raise Fenced(f"shard {inc.shard_id}: the store's history has epoch {standing.epoch}, not {inc.epoch}")
-        told = await self._give_back(inc, head, in_flight, standing, catalog_number)
+        told = await self._give_back(inc, head, in_flight, standing)
         told = await self._told.own(inc, self._ownership) or told
         if told:
             raise Fenced(f"shard {inc.shard_id}: the store had lost who owns what; its successor reads what it has now")
@@ -58,12 +56,10 @@ class Lineage:
             raise Fenced(f"shard {inc.shard_id}: the store lost snapshots; the log has what they held")
         return await self._store.follow_lineage()
 
-    async def _give_back(
-        self, inc: Incarnation, head: LogHead, in_flight: bytes | None, standing: Standing, catalog_number: int
-    ) -> bool:
+    async def _give_back(self, inc: Incarnation, head: LogHead, in_flight: bytes | None, standing: Standing) -> bool:
         """Claim, records and moves, in this order; answers whether the store had lost more than records."""
         try:
-            claimed = await self._told.claimed(inc, standing, catalog_number)
+            claimed = await self._told.claimed(inc, standing)
             moves = self._told.moves_since(inc, claimed.epoch)
         except Fenced:
             self._report_other_history(inc, head, standing)
@@ -71,7 +67,7 @@ class Lineage:
         before = replace(inc, epoch=claimed.epoch)
         missing = self._missing(before, head, in_flight, claimed)
         for record in missing:
-            await self._store.append(before, *record)
+            await self._store.append(before, record.before, record.payload, ANY_CATALOG, record.tallies)
         self._metrics.counters["journal_records_restored"] += len(missing)
         log.warning("shard %s: the store has another history; it stood at record %d of %s, %d were appended again",
                     inc.shard_id, standing.head.seq, standing.log_id, len(missing))  # fmt: skip

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from actors.shard.ownership import Ownership
 from actors.shard.ring import Ring
 from snapshots.contract import (
+    ANY_CATALOG,
     NO_TALLIES,
     Claim,
     FallbackGrant,
@@ -88,7 +89,7 @@ class OwnershipLost:
 
     # --- when it may have lost something
 
-    async def claimed(self, inc: Incarnation, standing: Standing, catalog_number: int) -> Standing:
+    async def claimed(self, inc: Incarnation, standing: Standing) -> Standing:
         """The store knows the claim, now if not before, and the grant with it; answers where it stands then.
 
         Before that, the log that the claim sealed gets back what it lacks. Fenced if the store has another history.
@@ -99,13 +100,13 @@ class OwnershipLost:
                 await self._store.claim_again(claim, self._owner, grant)
             return standing
         if standing.log_id == claim.former_log and standing.nonce:
-            await self._complete_former(standing, catalog_number)
+            await self._complete_former(standing)
         head = await self._store.claim_again(claim, self._owner, grant)
         log.warning("shard %s: the store had lost the claim of %s, which was told again", inc.shard_id, inc.log_id)
         known = claim.incarnation
         return replace(standing, epoch=known.epoch, nonce=known.nonce, log_id=known.log_id, head=head)
 
-    async def _complete_former(self, standing: Standing, catalog_number: int) -> None:
+    async def _complete_former(self, standing: Standing) -> None:
         """What the former incarnation acknowledged, and this one has read."""
         missing = self._former.after(standing.head)
         if missing is None:
@@ -113,7 +114,7 @@ class OwnershipLost:
         claim = self._claim
         former = Incarnation(claim.incarnation.shard_id, standing.epoch, standing.nonce, standing.log_id)
         for record in missing:
-            await self._store.append(former, record.before, record.payload, catalog_number)
+            await self._store.append(former, record.before, record.payload, ANY_CATALOG)
         log.warning("shard %s: %d records were appended again to %s, without what they counted",
                     former.shard_id, len(missing), former.log_id)  # fmt: skip
 

@@ -13,7 +13,7 @@ from socket import gethostname
 
 from msgspec.structs import replace
 
-from snapshots.contract import FallbackGrant, Incarnation, LogHead, Sealed, Store
+from snapshots.contract import ANY_CATALOG, FallbackGrant, Incarnation, LogHead, Sealed, Store
 from snapshots.errors import Corrupt, FallbackHeld, Fenced, StoreRefused, StoreUnavailable
 from snapshots.fallback.file import NotHere
 from snapshots.fallback.log import FallbackLog
@@ -105,9 +105,8 @@ def _told_of(shard_id: str, at: Path) -> Iterator[None]:
 async def _drain(store: Store, file: FallbackLog, inc: Incarnation, base: LogHead, end: LogHead) -> int:
     """Appends the records that the store's log has not; answers how many.
 
-    They were decided under the catalog that was in force then. Nobody has decided anything for these players since, so
-    they are appended under the number in force now. The same goes for the epoch: a store that has lost slot moves is at
-    the one before them, and the log is the same.
+    They were decided under the catalog that was in force then; by now, another one may be. The same goes for the
+    epoch: a store that has lost slot moves is at the one before them, and the log is the same.
     """
     standing = await store.standing(inc)
     await store.follow_lineage()
@@ -116,11 +115,9 @@ async def _drain(store: Store, file: FallbackLog, inc: Incarnation, base: LogHea
     try:
         if not base.seq <= at.seq <= end.seq:
             raise Fenced(f"the log stands at {at.seq}")
-        catalog = (await store.routing()).catalog
-        number = 0 if catalog is None else catalog.number
         while records := await file.read(at.seq, READ_AT_ONCE):
             for record in records:
-                at = await store.append(inc, record.before, record.payload, number, record.tallies)
+                at = await store.append(inc, record.before, record.payload, ANY_CATALOG, record.tallies)
                 drained += 1
         if at != end:
             raise Fenced(f"record {at.seq} of the log is another one")

@@ -607,7 +607,7 @@ def lost_records_are_not_given_back(patch: pytest.MonkeyPatch) -> None:
 def a_lost_claim_ends_the_shard(patch: pytest.MonkeyPatch) -> None:
     """A shard whose claim the store has lost ends without telling it again."""
 
-    async def claimed(self: OwnershipLost, inc: Incarnation, standing: Standing, catalog_number: int) -> Standing:
+    async def claimed(self: OwnershipLost, inc: Incarnation, standing: Standing) -> Standing:
         if (standing.nonce, standing.log_id) != (inc.nonce, inc.log_id):
             raise Fenced("the store does not know this claim")
         return standing
@@ -619,7 +619,7 @@ def a_lost_claim_ends_the_shard(patch: pytest.MonkeyPatch) -> None:
 def the_former_log_is_left_as_it_is(patch: pytest.MonkeyPatch) -> None:
     """A claim is told again, but the log that it sealed does not get back what it lacks."""
 
-    async def nothing(self: OwnershipLost, standing: Standing, catalog_number: int) -> None:
+    async def nothing(self: OwnershipLost, standing: Standing) -> None:
         self._claim = replace(self._claim, former_head=standing.head)
 
     patch.setattr(OwnershipLost, "_complete_former", nothing)

@@ -85,6 +85,17 @@ async def test_rule_15_what_the_store_lost_is_appended_again_before_the_next_bat
         assert isinstance(repeated, Answered) and repeated.replayed
 
 
+async def test_rule_15_what_was_acknowledged_comes_back_whatever_catalog_is_in_force_by_now(tmp_path: Path) -> None:
+    async with table_with_ring(tmp_path) as table:
+        before = await log_of(table)
+        forget(table, tmp_path, 3)
+        control = sqlite3.connect(tmp_path / "control.db", isolation_level=None)
+        control.execute("UPDATE control SET catalog_number = 1")
+        control.close()
+        assert isinstance(await table.ask("alice", "next", spin()), Unavailable), "decided under the former catalog"
+        assert await log_of(table) == before
+
+
 async def test_rule_15_counters_come_back_with_their_records(tmp_path: Path) -> None:
     async with table_with_ring(tmp_path) as table:
         counted = await table.store.inner.tallies(["players"])
