@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from snapshots.contract import CatalogRow, Incarnation, LogHead, LogInfo, Routing
+from snapshots.contract import CatalogRow, Claim, Incarnation, LogHead, LogInfo, Owner, Routing, Sealed
 from snapshots.errors import StoreError, StoreUnavailable
 from snapshots.sqlite import control as sqlite_control
 from snapshots.sqlite import shard as sqlite_shard
@@ -87,6 +87,8 @@ class Disk:
         self.power_cuts = 0
         self.make: Callable[[Disk], InlineSqlite] = InlineSqlite
         """How processes see it; `losing.LosingSqlite` if they may live on when the tail is lost."""
+        self.claims: dict[str, int] = {}
+        """By nonce, the how-manieth claim it was: an epoch may be given twice, once it was lost."""
         self.broken: list[str] = []
         """What it has done although it must have refused it."""
         self._kept: dict[str, tuple[Any, Any]] = {}
@@ -212,6 +214,11 @@ class InlineSqlite(SqliteStore):
 
     async def journal_logs(self) -> list[LogInfo]:
         return self._disk.journal_logs()
+
+    async def claim(self, shard_id: str, owner: Owner, nonce: str, sealed: Sealed | None = None) -> Claim:
+        claim = await super().claim(shard_id, owner, nonce, sealed)
+        self._disk.claims.setdefault(nonce, len(self._disk.claims))
+        return claim
 
     async def append(self, inc: Incarnation, head: LogHead, payload: bytes, *args: Any, **named: Any) -> LogHead:
         written = await super().append(inc, head, payload, *args, **named)

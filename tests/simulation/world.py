@@ -32,7 +32,6 @@ from actors.wire.frames import (
 from engine.catalog import Catalog
 from snapshots.contract import Address, Incarnation, Owner, ShardRow
 from snapshots.errors import StoreError
-from snapshots.rows import log_origin
 from tests.simulation.at_risk import AtRisk
 from tests.simulation.bonuses import catalog
 from tests.simulation.hosts import RUNNING, RUNNING_NOWHERE, Host
@@ -197,9 +196,9 @@ def _running_owner() -> Owner:
 
 
 class Answering(NamedTuple):
-    """Who gave an answer that no append proves: the epoch of its log tells which incarnation is the younger."""
+    """Who gave an answer that no append proves: the later claim is the younger incarnation."""
 
-    log_epoch: int
+    claim: int
     pid: int
 
 
@@ -294,12 +293,12 @@ class SimProcess(ShardProcess):
             return
         if request.player_id in self.world.excused:
             return
-        shard_id, log_epoch = log_origin(self.incarnation.log_id)
+        shard_id, claim = self.incarnation.shard_id, self.world.disk.claims[self.incarnation.nonce]
         last = self.world.answered.get(shard_id)
-        if last is None or last.log_epoch <= log_epoch:
-            self.world.answered[shard_id] = Answering(log_epoch, self.owner.pid)
+        if last is None or last.claim <= claim:
+            self.world.answered[shard_id] = Answering(claim, self.owner.pid)
         else:
-            self.world.broken.append(f"{shard_id} answers under log {log_epoch} after {last}: {request}")
+            self.world.broken.append(f"{self.incarnation} answers after {last}: {request}")
 
     async def identify(self) -> Identity:
         return Identity(self.owner, self.incarnation)
