@@ -51,6 +51,8 @@ _PARTS = ("functions.lua", "told_again.lua", "readers.lua", "due.lua", "limits.l
 _SOURCE = "".join(files("snapshots.redis").joinpath(name).read_text() for name in _PARTS)
 LIBRARY = "croupier_" + sha256(_SOURCE.encode()).hexdigest()[:12]
 """Named by content: two versions of the code never replace each other's functions."""
+MARK = f"{LIBRARY}_mark"
+"""A write for `WAIT` to count, behind a call that may have written nothing."""
 _LIBRARY_SOURCE = _SOURCE.replace("croupier_@HASH@", LIBRARY)
 
 
@@ -182,17 +184,20 @@ class RedisConnection:
             raise StoreUnavailable(f"Redis: {error}") from None
 
     async def _replicated(self, function: str, arguments: tuple[Argument, ...]) -> Any:
-        """A call that counts only once replicas have what it wrote, or read (Redis counts up to where it then stood).
+        """A call that counts only once replicas have what it wrote, or read.
 
         Raises StoreUnavailable if too few have it in time; the call may be repeated, and asks sentinels anew.
         """
         wanted, patience_ms = self._endpoint.replicas_of_control, self._call_timeout_ms // 2
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.fcall(f"{LIBRARY}_{function}", 0, *cast("Any", arguments))
+            pipeline.fcall(MARK, 0)
             pipeline.wait(wanted, patience_ms)
-            reply, have = await pipeline.execute(raise_on_error=False)
+            reply, marked, have = await pipeline.execute(raise_on_error=False)
         if isinstance(reply, Exception):
             raise reply
+        if isinstance(marked, ResponseError):
+            raise behind_a_write(worded(marked))
         if isinstance(have, ResponseError):
             raise behind_a_write(worded(have))
         if isinstance(have, Exception):

@@ -244,7 +244,10 @@ local function append(_, args)
     for i = 11, #args, 2 do redis.pcall('HINCRBY', TALLIES, args[i], args[i + 1]) end
     return 1
   end
-  if now[4] == args[7] and now[5] == args[8] then return 1 end
+  if now[4] == args[7] and now[5] == args[8] then
+    redis.call('HSET', key, 'seq', args[7]) -- written, so that `WAIT` has something to count
+    return 1
+  end
   return refuse('shard ' .. args[1] .. ': the log stands at ' .. now[4] .. ', not at ' .. args[5])
 end
 
@@ -542,7 +545,15 @@ local function register(name, callback, flags)
   redis.register_function({function_name = 'croupier_@HASH@_' .. name, callback = callback, flags = flags})
 end
 
+-- Changes nothing, and is written all the same: `WAIT` counts what its connection wrote. A function that only reads, or
+-- finds its work done, wrote nothing; Redis 7.0 counts up to where it stood all the same, Valkey 9.1 does not.
+local function mark()
+  redis.call('SET', PREFIX .. 'mark', '')
+  return 1
+end
+
 local WRITES, READS = {'no-cluster'}, {'no-cluster', 'no-writes'}
+register('mark', mark, {'no-cluster', 'allow-oom'})
 register('claim', claim, WRITES)
 register('serve', serve, WRITES)
 register('heartbeat', heartbeat, READS)

@@ -8,7 +8,7 @@ import msgspec
 
 from snapshots.contract import GENESIS, Claim, FallbackGrant, Incarnation, LogHead, Owner, Standing
 from snapshots.errors import StoreUnavailable
-from snapshots.redis.connection import LIBRARY, RedisConnection
+from snapshots.redis.connection import LIBRARY, MARK, RedisConnection
 from snapshots.redis.link import Argument
 from snapshots.redis.moves import move_of, token
 from snapshots.redis.refusals import behind_a_write
@@ -73,7 +73,8 @@ class RedisToldAgain(RedisConnection):
             raise await self._failure(str(reply))
         wanted, patience_ms = self._endpoint.replicas_of_control, self._append_timeout_ms // 2
         if wanted and function != "standing":
-            have = await link.call("WAIT", wanted, patience_ms)
+            marked = await link.call("FCALL", MARK, 0)
+            have = marked if isinstance(marked, hiredis.ReplyError) else await link.call("WAIT", wanted, patience_ms)
             if isinstance(have, hiredis.ReplyError):
                 raise behind_a_write(str(have))
             if cast("int", have) < wanted:
