@@ -41,9 +41,9 @@ class RayShard:
         self._owner, self.node = found.owner, found.node
         return found
 
-    async def activate(self, shard_id: str) -> Incarnation:
+    async def activate(self, shard_id: str, history: str = "") -> Incarnation:
         try:
-            activated = msgspec.msgpack.decode(await self._call("activate", shard_id), type=Incarnation)
+            activated = msgspec.msgpack.decode(await self._call("activate", shard_id, history), type=Incarnation)
         except RayTaskError as failure:
             kind = ShardHeld if isinstance(failure.cause, FallbackHeld) else ActivationFailed
             raise kind(f"shard {shard_id} can't start: {failure.cause}") from failure

@@ -44,8 +44,8 @@ class PlayerShard:
     def identity(self) -> bytes:
         return encode(Identity(this_process(), self._process.incarnation, node_id()))
 
-    def activate(self, shard_id: str) -> bytes:
-        return encode(self._thread.call(self._process.activate(shard_id)))
+    def activate(self, shard_id: str, history: str) -> bytes:
+        return encode(self._thread.call(self._process.activate(shard_id, history)))
 
     def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> bytes:
         return encode(self._thread.call(self._process.release(term, slots, dedicated, gainer)))

@@ -126,11 +126,13 @@ class Crew:
             async with asyncio.timeout(WARM_S):
                 await ready
 
-    async def activate(self, shard_id: str) -> None:
-        """A spare becomes the shard, wherever it runs: players wait. Raises ActivationFailed, ShardDied; then that
-        process is ended. ShardHeld if no process on any node sees the fallback file that the shard may have gone on in.
+    async def activate(self, shard_id: str, history: str = "") -> None:
+        """A spare becomes the shard, wherever it runs: players wait. `history`: see `ShardHandle.activate`.
+
+        Raises ActivationFailed, ShardDied; then that process is ended. ShardHeld if no process on any node sees the
+        fallback file that the shard may have gone on in.
         """
-        await self._activate(shard_id, self.spares.pop(0) if self.spares else self._launch())
+        await self._activate(shard_id, self.spares.pop(0) if self.spares else self._launch(), history)
 
     async def settle(self, shard_id: str) -> None:
         """As `activate`, for a shard that nobody waits for: on a node with the fewest shards, even if no spare is there
@@ -144,14 +146,14 @@ class Crew:
             self.spares.remove(fitting[0])
         await self._activate(shard_id, fitting[0] if fitting else self._cluster.launch(self.avoided, shards))
 
-    async def _activate(self, shard_id: str, handle: ShardHandle) -> None:
+    async def _activate(self, shard_id: str, handle: ShardHandle, history: str = "") -> None:
         try:
-            await self._become(handle, shard_id)
+            await self._become(handle, shard_id, history)
         except ShardHeld:
-            if not await self._elsewhere(shard_id, handle):
+            if not await self._elsewhere(shard_id, handle, history):
                 raise
 
-    async def _elsewhere(self, shard_id: str, handle: ShardHandle) -> bool:
+    async def _elsewhere(self, shard_id: str, handle: ShardHandle, history: str) -> bool:
         """Whether a fresh process on another node than that one could become the shard. On one that is avoided, too,
         in the end: the file may lie there, and then nobody else can.
         """
@@ -159,13 +161,14 @@ class Crew:
         for node in sorted(nodes, key=lambda name: name in self.avoided):
             if node != handle.node:
                 with suppress(ActivationFailed, ShardDied):
-                    await self._become(self._cluster.launch([name for name in nodes if name != node]), shard_id)
+                    elsewhere = self._cluster.launch([name for name in nodes if name != node])
+                    await self._become(elsewhere, shard_id, history)
                     return True
         return False
 
-    async def _become(self, handle: ShardHandle, shard_id: str) -> None:
+    async def _become(self, handle: ShardHandle, shard_id: str, history: str) -> None:
         try:
-            await _watched(handle, handle.activate(shard_id))
+            await _watched(handle, handle.activate(shard_id, history))
         except ShardHeld:
             if len(self.spares) < max(1, self._spares_wanted):
                 self.spares.append(handle)

@@ -40,8 +40,9 @@ class LivingFirst:
         """The last report of each shard, dead ones included."""
         self._heard_at: dict[str, float] = {}
         """When that was, monotonic seconds."""
-        self._leaving: dict[str, ShardHandle] = {}
-        """Processes that are to be replaced, and may still tell what only they have."""
+        self._leaving: dict[str, tuple[ShardHandle, asyncio.Future[None]]] = {}
+        """Processes that are to be replaced, and may still tell what only they have; and the proof of each one's death.
+        """
         self._settled: str | None = None
         """The history that all living shards are known to follow."""
         self._settling = asyncio.Lock()
@@ -65,6 +66,11 @@ class LivingFirst:
                     self._kill_if_silent(shard_id, began)
                 await asyncio.sleep(ASK_AGAIN_S)
 
+    @property
+    def history(self) -> str:
+        """The one that all living shards were last seen to follow; empty if the store has but one."""
+        return self._settled or ""
+
     async def changed(self) -> bool:
         """Whether the store's history is another one than all living shards are known to follow."""
         return await self._store.lineage_now() != self._settled
@@ -83,7 +89,8 @@ class LivingFirst:
         return lagging
 
     def _behind(self, now: str) -> list[str]:
-        living = {*self._crew.live, *self._leaving}
+        leaving = (shard_id for shard_id, (_, dying) in self._leaving.items() if not dying.done())
+        living = {*self._crew.live, *leaving}
         return sorted(shard_id for shard_id in living if now and not self._follows(shard_id, now))
 
     def _follows(self, shard_id: str, lineage: str) -> bool:
@@ -98,7 +105,7 @@ class LivingFirst:
             return
 
     def _kill_if_silent(self, shard_id: str, since: float) -> None:
-        handle = self._crew.live.get(shard_id) or self._leaving.get(shard_id)
+        handle = self._crew.live.get(shard_id) or self._leaving[shard_id][0]
         silent_s = time.monotonic() - max(since, self._heard_at.get(shard_id, 0.0))
         if handle is not None and silent_s > self._patience_s:
             log.error("shard %s is killed: it did not follow the store's history, and is silent", shard_id)
@@ -107,31 +114,34 @@ class LivingFirst:
     # --- owners that are replaced
 
     async def until_gone(self, shard_id: str, corpse: ShardHandle | None) -> None:
-        """Of a shard that is to be replaced: it follows the store's history, or its death is proved.
+        """Of a shard that is to be replaced: it follows the store's history, or its death is proved. Until `replaced`
+        says so, it is one of those who must follow.
 
         While the store does not answer this waits: nobody could take its place, and it may be the only one who knows
         what the next store lacks.
         """
         if corpse is None:
             return
-        self._leaving[shard_id] = corpse
-        began, dying = time.monotonic(), asyncio.ensure_future(corpse.dead())
-        trouble = Trouble(log, f"shard {shard_id} can't be replaced")
-        try:
-            while not dying.done():
-                try:
-                    now = await self._store.lineage_now()
-                    if not now or self._follows(shard_id, now):
-                        break
-                    self._kill_if_silent(shard_id, began)
-                    await self._ask(shard_id)
-                except StoreUnavailable as failure:
-                    trouble.met(failure)
-                    began = time.monotonic()
-                await asyncio.wait([dying], timeout=ASK_AGAIN_S)
-        finally:
-            dying.cancel()
-            self._leaving.pop(shard_id, None)
+        if shard_id not in self._leaving:
+            self._leaving[shard_id] = corpse, asyncio.ensure_future(corpse.dead())
+        dying = self._leaving[shard_id][1]
+        began, trouble = time.monotonic(), Trouble(log, f"shard {shard_id} can't be replaced")
+        while not dying.done():
+            try:
+                now = await self._store.lineage_now()
+                if not now or self._follows(shard_id, now):
+                    break
+                self._kill_if_silent(shard_id, began)
+                await self._ask(shard_id)
+            except StoreUnavailable as failure:
+                trouble.met(failure)
+                began = time.monotonic()
+            await asyncio.wait([dying], timeout=ASK_AGAIN_S)
+
+    def replaced(self, shard_id: str) -> None:
+        """Nobody waits for its former owner any more."""
+        if (leaving := self._leaving.pop(shard_id, None)) is not None:
+            leaving[1].cancel()
 
     def forget(self, shard_id: str) -> ShardReport | None:
         """The last report of an owner that is replaced now, whose successor will tell about itself.

@@ -35,9 +35,11 @@ class ShardHandle(Protocol):
     async def identity(self) -> Identity:
         """Answers once the process is ready to be activated."""
 
-    async def activate(self, shard_id: str) -> Incarnation:
-        """The process becomes the shard. Raises ActivationFailed with a sentence for the operator; ShardHeld if another
-        process may be able to, where the shard's fallback file lies.
+    async def activate(self, shard_id: str, history: str = "") -> Incarnation:
+        """The process becomes the shard, on a store with this history if one is named (rule 15).
+
+        Raises ActivationFailed with a sentence for the operator; ShardHeld if another process may be able to, where the
+        shard's fallback file lies.
         """
 
     async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Released:

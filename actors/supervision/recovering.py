@@ -51,10 +51,7 @@ class Recovery:
 
     async def _replace(self, shard_id: str) -> None:
         corpse = self._crew.live.pop(shard_id, None)
-        trouble = Trouble(log, f"shard {shard_id} can't be replaced")
         try:
-            while not await self._may_be_claimed(shard_id, corpse, trouble):
-                await asyncio.sleep(CLAIM_AGAIN_S)
             await self._try(shard_id, corpse)
         except Fenced as refusal:
             self._term.lose(refusal)
@@ -63,6 +60,7 @@ class Recovery:
             log.error("shard %s can't be replaced yet: %s", shard_id, failure)
         finally:
             del self.under_way[shard_id]
+            self._living_first.replaced(shard_id)
         if corpse is not None:
             self._tasks.spawn(self._bury(corpse), f"bury {shard_id}")
         self._tasks.spawn(self._refill(), f"spare after {shard_id}")
@@ -73,24 +71,28 @@ class Recovery:
         if not self._term.over:
             self._crew.fill()
 
-    async def _may_be_claimed(self, shard_id: str, corpse: ShardHandle | None, trouble: Trouble) -> bool:
-        """Whether all that the former owner could tell is told (rule 15). False while the store is silent: the question
-        is asked again about this owner, because the next answer may come from another history.
+    async def _until_it_may_be_claimed(self, shard_id: str, corpse: ShardHandle | None) -> None:
+        """All that the former owner could tell is told (rule 15). While the store is silent the question is asked again
+        about this owner, because the next answer may come from another history.
         """
-        await self._living_first.until_gone(shard_id, corpse)
-        try:
-            await self._term.routing()
-        except StoreUnavailable as failure:
-            trouble.met(failure)
-            return False
-        trouble.over()
-        return True
+        trouble = Trouble(log, f"shard {shard_id} can't be replaced")
+        while True:
+            await self._living_first.until_gone(shard_id, corpse)
+            try:
+                await self._term.routing()
+            except StoreUnavailable as failure:
+                trouble.met(failure)
+                await asyncio.sleep(CLAIM_AGAIN_S)
+            else:
+                trouble.over()
+                return
 
     async def _try(self, shard_id: str, corpse: ShardHandle | None) -> None:
         began = time.monotonic()
         for attempt in range(1, RECOVERY_TRIES + 1):
+            await self._until_it_may_be_claimed(shard_id, corpse)
             try:
-                await self._crew.activate(shard_id)
+                await self._crew.activate(shard_id, self._living_first.history)
             except ShardHeld as held:
                 log.error("shard %s is down: %s", shard_id, held)
                 await asyncio.sleep(self._settings.held_retry_ms / 1000)

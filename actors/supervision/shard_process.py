@@ -107,17 +107,23 @@ class ShardProcess:
         """The current one; None while this is a spare."""
         return None if self.shard is None else self.shard.context.inc
 
-    async def activate(self, shard_id: str) -> Incarnation:
-        """Becomes the shard: raises its epoch, waits until the former owner can't answer any more, recovers, serves."""
+    async def activate(self, shard_id: str, history: str = "") -> Incarnation:
+        """Becomes the shard: raises its epoch, waits until the former owner can't answer any more, recovers, serves.
+
+        Raises LineageChanged, and claims nothing, if the store has another history than the one that is named: the
+        former owner may live, and have something to tell that store.
+        """
         try:
-            return await self._activate(shard_id)
+            return await self._activate(shard_id, history)
         except BaseException:
             self._listener.close()
             raise
 
-    async def _activate(self, shard_id: str) -> Incarnation:
+    async def _activate(self, shard_id: str, history: str = "") -> Incarnation:
         began = time.perf_counter()
         lineage = await self.store.watch_lineage()
+        if history and lineage != history:
+            raise LineageChanged("the store is another one than the supervisor has looked at")
         claim, taken = await claim_through_file(self.store, shard_id, this_process())
         if taken is not None:
             self._forgetting = asyncio.get_running_loop().create_task(forget(self.store, taken), name="fallback file")

@@ -350,9 +350,9 @@ class SimHandle:
         assert isinstance(identity, Identity)
         return identity
 
-    async def activate(self, shard_id: str) -> Any:
+    async def activate(self, shard_id: str, history: str = "") -> Any:
         try:
-            return await self._call(self._process.activate(shard_id))
+            return await self._call(self._process.activate(shard_id, history))
         except StoreError as failure:
             raise ActivationFailed(str(failure)) from failure
 

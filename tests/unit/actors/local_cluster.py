@@ -36,14 +36,14 @@ class LocalShard(TestShard):
             raise ShardDied("gone")
         return Identity(OWNER, self.incarnation, self.node)
 
-    async def activate(self, shard_id: str) -> Incarnation:
+    async def activate(self, shard_id: str, history: str = "") -> Incarnation:
         if self.gone.is_set():
             raise ShardDied("gone")
         if self.refuses is not None:
             raise ActivationFailed(self.refuses)
         await self.prepare()
         try:
-            return await super().activate(shard_id)
+            return await super().activate(shard_id, history)
         except FallbackHeld as held:
             raise ShardHeld(str(held)) from held
         except StoreError as failure:

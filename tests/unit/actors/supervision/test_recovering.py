@@ -1,13 +1,16 @@
 """Rule 15: a former owner is not forgotten before its successor may claim."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from actors.settings import SupervisorSettings
+from actors.settings import ShardSettings, SupervisorSettings
 from actors.supervision.recovering import Recovery
+from actors.supervision.shard_process import ShardProcess
 from actors.supervision.tasks import Tasks
-from snapshots.errors import StoreUnavailable
+from snapshots.errors import LineageChanged, StoreUnavailable
+from tests.support.engine_players import CATALOG
 
 
 class Owner:
@@ -20,7 +23,7 @@ class Owner:
 class House:
     """Term, crew and the waiting for living shards. The store is silent for the first `silences` looks at the table."""
 
-    over = False
+    over, history = False, "two"
 
     def __init__(self, silences: int) -> None:
         self.owner, self.silences = Owner(), silences
@@ -36,8 +39,11 @@ class House:
         if len(self.waited_for) <= self.silences:
             raise StoreUnavailable("no answer")
 
-    async def activate(self, shard_id: str) -> None:
-        self.activated.append(shard_id)
+    async def activate(self, shard_id: str, history: str) -> None:
+        self.activated.append(f"{shard_id} on {history}")
+
+    def replaced(self, shard_id: str) -> None:
+        return
 
     def forget(self, shard_id: str) -> None:
         return
@@ -58,4 +64,29 @@ async def test_rule_15_after_a_silence_of_the_store_the_former_owner_is_waited_f
     recovery.begin("s0", "the test says so")
     await recovery.under_way["s0"]
     assert house.waited_for == [house.owner] * 3
-    assert house.activated == ["s0"]
+    assert house.activated == ["s0 on two"]
+
+
+class Store:
+    """It tells its history, and notes who claims."""
+
+    def __init__(self) -> None:
+        self.claimed: list[str] = []
+
+    async def watch_lineage(self) -> str:
+        return "two"
+
+    async def claim(self, shard_id: str, *args: Any) -> None:
+        self.claimed.append(shard_id)
+        raise StoreUnavailable("no answer")
+
+
+async def test_rule_15_nobody_claims_on_another_history_than_the_supervisor_has_looked_at(tmp_path: Path) -> None:
+    process = ShardProcess(ShardSettings(f"sqlite:{tmp_path}", "secret"), CATALOG, lambda reason: None)
+    process.store = store = cast("Any", Store())
+    with pytest.raises(LineageChanged, match="another one than the supervisor has looked at"):
+        await process.activate("s0", "one")
+    assert store.claimed == []
+    with pytest.raises(StoreUnavailable, match="no answer"):
+        await process.activate("s0", "two")
+    assert store.claimed == ["s0"]
