@@ -6,6 +6,7 @@ where docs/failover.md says that it can't, the player is excused: nothing is exp
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from snapshots.contract import LogHead
 from snapshots.rows import log_name, log_origin
 from snapshots.sqlite.shard import Row, read_row
 from tests.simulation.bonuses import Entry, Journal
@@ -48,7 +49,11 @@ class AtRisk:
                     self._excuse(shard_id)
             elif self._living(shard_id, 0, row.log_epoch - 1):
                 self._excuse_all(shard_id, before.journal)  # a former owner, who has its place again
-            elif not self._living(shard_id, row.log_epoch) or former != _log(shard_id, kept):
+            elif (
+                not self._living(shard_id, row.log_epoch)
+                or former != _log(shard_id, kept)
+                or (kept is not None and not self._has_read(_log(shard_id, row), LogHead(kept.seq, kept.hash)))
+            ):
                 self._excuse(shard_id)
 
     def _living(self, shard_id: str, first: int, last: int | None = None) -> bool:
@@ -60,6 +65,13 @@ class AtRisk:
         """A process ends. If it had ended by itself, it must have given back everything before."""
         if process.shard is not None and process.incarnation is not None and not process.shard.context.ended:
             self._excuse(process.incarnation.shard_id)
+
+    def _has_read(self, log_id: str, head: LogHead) -> bool:
+        """Whether the owner of the log has read what the log before it had behind that record."""
+        [owner] = [process for process in self._world.serving() if _log_of(process) == log_id]
+        assert owner.shard is not None and (lineage := owner.shard.context.committer._lineage) is not None
+        told = lineage._told
+        return head == told._claim.former_head or told._former.after(head) is not None
 
     def _excuse_all(self, shard_id: str, journal: Journal) -> None:
         """Everybody who ever was on that shard."""
