@@ -69,7 +69,9 @@ class AtRisk:
     def _has_read(self, log_id: str, head: LogHead) -> bool:
         """Whether the owner of the log has read what the log before it had behind that record."""
         [owner] = [process for process in self._world.serving() if _log_of(process) == log_id]
-        assert owner.shard is not None and (lineage := owner.shard.context.committer._lineage) is not None
+        assert owner.shard is not None
+        lineage = owner.shard.context.committer._lineage
+        assert lineage is not None
         told = lineage._told
         return head == told._claim.former_head or told._former.after(head) is not None
 
