@@ -90,7 +90,7 @@ class CatalogSwap:
     async def keep_up(self, row: CatalogRow | None) -> None:
         """Puts the store's catalog in force here, if nobody told: this shard was being replaced while it was committed.
 
-        Raises as `prepare`. Fenced if the store has another catalog under the number that this shard decides under: it
+        Raises as `prepare`, but if a deployment overtakes this: that one tells the shard. Fenced if the store has another catalog under the number that this shard decides under: it
         has lost that one, and given its number anew (rule 15).
         """
         number, version = self._context.committer.catalog_number, self._context.catalog.version
@@ -98,8 +98,9 @@ class CatalogSwap:
             raise Fenced(f"catalog {number} is {row.version} in the store, and {version} in this shard")
         if row is not None and row.number > self._context.committer.catalog_number and self._prepared is None:
             log.warning("catalog %d is in force, as the store says; nobody told", row.number)
-            await self.prepare(row.number, row.version, row.due_since_ms)
-            self.finish(row.number, row.version)
+            with suppress(DeploymentOver):
+                await self.prepare(row.number, row.version, row.due_since_ms)
+                self.finish(row.number, row.version)
 
     async def until_over(self) -> None:
         """Waits until no catalog is being prepared."""
