@@ -98,7 +98,8 @@ class AppendedRecord(NamedTuple):
 
 class Standing(msgspec.Struct, frozen=True):
     """Which incarnation of a shard the store has as the current one, and where its log stands. `snapshot_version` is
-    that of the newest snapshot of the player who was named; 0 if there is none, or nobody was named.
+    that of the newest snapshot of the player who was named, `older_version` that of the one before it; 0 if there is
+    none, or nobody was named.
     """
 
     epoch: int
@@ -106,6 +107,7 @@ class Standing(msgspec.Struct, frozen=True):
     log_id: str
     head: LogHead
     snapshot_version: int = 0
+    older_version: int = 0
 
 
 class LogRecord(msgspec.Struct, frozen=True):

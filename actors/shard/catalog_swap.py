@@ -90,8 +90,9 @@ class CatalogSwap:
     async def keep_up(self, row: CatalogRow | None) -> None:
         """Puts the store's catalog in force here, if nobody told: this shard was being replaced while it was committed.
 
-        Raises as `prepare`, but if a deployment overtakes this: that one tells the shard. Fenced if the store has another catalog under the number that this shard decides under: it
-        has lost that one, and given its number anew (rule 15).
+        Raises as `prepare`, but if a deployment overtakes this: that one tells the shard. Fenced if the store has
+        another catalog under the number that this shard decides under: it has lost that one, and given its number anew
+        (rule 15).
         """
         number, version = self._context.committer.catalog_number, self._context.catalog.version
         if row is not None and row.number == number and row.version != version:

@@ -107,8 +107,8 @@ class Committer:
         self._ring: Ring | None = None
         self._lineage: Lineage | None = None
         """Of a store that may lose its tail (rule 15)."""
-        self._last_snapshot = ("", 0)
-        """Player and version of the last snapshot that the store has confirmed."""
+        self._last_snapshot = ("", 0, False)
+        """Player and version of the last snapshot that the store has confirmed, and whether both have that version."""
         self._followed = 0
         """How often the store's position was compared because of another history."""
         self.following = False
@@ -223,9 +223,11 @@ class Committer:
         """As `follow_lineage`; the caller holds `exclusive`."""
         await self.follow(None)
 
-    def snapshotted(self, player_id: str, version: int) -> None:
-        """The store has confirmed this snapshot: memory, and the next checkpoint, count on it."""
-        self._last_snapshot = player_id, version
+    def snapshotted(self, player_id: str, version: int, twice: bool) -> None:
+        """The store has confirmed this snapshot, or, if `twice`, both of this version: memory, and the next checkpoint,
+        count on it.
+        """
+        self._last_snapshot = player_id, version, twice
 
     async def append_alone(self, payload: bytes) -> None:
         """Appends a record of its own, to the store only; the caller holds `exclusive`.

@@ -22,9 +22,10 @@ class RedisToldAgain(RedisConnection):
     async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
         """See LostTail."""
         await self._meet_anew()
-        epoch, nonce, log_id, seq, digest, newest, other = await self._call_met("standing", inc.shard_id, player_id)
+        epoch, nonce, log_id, seq, digest, one, other = await self._call_met("standing", inc.shard_id, player_id)
         head = LogHead(int(seq or 0), digest or GENESIS)
-        return Standing(int(epoch or 0), nonce.decode(), log_id.decode(), head, max(int(newest or 0), int(other or 0)))
+        older, newest = sorted((int(one or 0), int(other or 0)))
+        return Standing(int(epoch or 0), nonce.decode(), log_id.decode(), head, newest, older)
 
     async def claim_again(self, claim: Claim, owner: Owner, grant: FallbackGrant | None = None) -> LogHead:
         """See LostTail."""

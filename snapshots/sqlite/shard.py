@@ -263,9 +263,12 @@ def _is_live(row: Row, log_epoch: int) -> bool:
 def standing(file: sqlite3.Connection, inc: Incarnation, player_id: str) -> Standing:
     """See `Store.standing`."""
     row = read_row(file)
-    newest = file.execute("SELECT MAX(version) FROM snapshots WHERE player_id=?", (player_id,)).fetchone()[0]
+    found = file.execute(
+        "SELECT version FROM snapshots WHERE player_id=? ORDER BY version DESC", (player_id,)
+    ).fetchall()
+    newest, older, *_ = *(version for (version,) in found), 0, 0
     head = LogHead(row.seq, row.hash)
-    return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), head, newest or 0)
+    return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), head, newest, older)
 
 
 def finish_log(file: sqlite3.Connection, log_id: str) -> None:

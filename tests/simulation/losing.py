@@ -93,12 +93,13 @@ class LosingSqlite(InlineSqlite):
 
     async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
         files = self._disk.files
-        newest = max((record.version for record in (await self.load_player(player_id)).generations), default=0)
+        versions = [record.version for record in (await self.load_player(player_id)).generations]
+        newest, older, *_ = *versions, 0, 0
         if inc.shard_id not in files.shards():
-            return Standing(0, "", "", LogHead(), newest)
+            return Standing(0, "", "", LogHead(), newest, older)
         row = sqlite_shard.read_row(files.shard(inc.shard_id))
         head = LogHead(row.seq, row.hash or GENESIS)
-        return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), head, newest)
+        return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), head, newest, older)
 
     async def claim_again(self, claim: Claim, owner: Owner, grant: FallbackGrant | None = None) -> LogHead:
         return await self._on_files(_claim_again, claim, owner)

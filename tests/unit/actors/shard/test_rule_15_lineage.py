@@ -257,6 +257,18 @@ async def test_rule_15_a_store_that_lost_snapshots_gets_the_tail_and_a_successor
         assert await log_of(table) == before
 
 
+async def test_rule_15_a_store_that_lost_the_second_of_two_equal_snapshots_has_lost_snapshots(tmp_path: Path) -> None:
+    async with table_with_ring(tmp_path) as table:
+        for _ in range(2):
+            await snapshotter_of(table.shard).round()
+        forget(table, tmp_path, 0)
+        file = sqlite3.connect(tmp_path / "shard-s0.db", isolation_level=None)
+        assert file.execute("UPDATE snapshots SET version = version - 1 WHERE generation = 1").rowcount == 1
+        file.close()
+        assert isinstance(await table.ask("alice", "next", spin()), Unavailable)
+        assert "lost snapshots" in table.ended[0]
+
+
 async def test_rule_15_a_store_that_has_the_last_snapshot_has_them_all(tmp_path: Path) -> None:
     async with table_with_ring(tmp_path) as table:
         await snapshotter_of(table.shard).round()
