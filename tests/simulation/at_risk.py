@@ -38,7 +38,7 @@ class AtRisk:
         world.disk.journal.catalogs_known = before.journal.in_force == world.disk.journal.in_force
         self.lost: dict[tuple[str, int], Entry] = before.journal.without(world.disk.journal)
         after = rows_of(world.disk)
-        self._moves_lost = any(
+        self.moves_lost = any(
             row.release != (after[shard_id].release if shard_id in after else b"")
             for shard_id, row in before.rows.items()
         )
@@ -84,7 +84,7 @@ class AtRisk:
     def _excuse(self, shard_id: str) -> None:
         missing = self._world.disk.journal.lacking(self.lost)
         for (player_id, _), entry in missing.items():
-            if self._moves_lost or log_origin(entry.log_id)[0] == shard_id:
+            if self.moves_lost or log_origin(entry.log_id)[0] == shard_id:
                 self._world.excused.add(player_id)
 
 
