@@ -125,7 +125,7 @@ class Writing:
         loop = asyncio.get_running_loop()
         freeze = lambda host, until_s: World.freeze(cast(World, world), host, until_s)  # noqa: E731
         world = SimpleNamespace(
-            rng=self.rng, store=stores, disk=self.disk, loop=loop, freeze=freeze, weather=self.weather
+            at_risk=None, rng=self.rng, store=stores, disk=self.disk, loop=loop, freeze=freeze, weather=self.weather
         )
         return cast(World, world)
 
