@@ -138,7 +138,13 @@ class FactFinder:
         if wanted.awards:
             reserved += await self._as_owner(
                 lambda inc: context.store.reserve(
-                    inc, player_id, command.id, wanted.signals, wanted.awards, fraud.max_bonus_per_ip, command.time_ms
+                    inc,
+                    player_id,
+                    command.id,
+                    signals=wanted.signals,
+                    wanted=wanted.awards,
+                    per_ip=fraud.max_bonus_per_ip,
+                    now_ms=command.time_ms,
                 )
             )
         return seen, reserved
