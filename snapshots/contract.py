@@ -150,8 +150,11 @@ class Store(LostTail, Protocol):
 
     # --- shard: snapshots
 
-    async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:
+    async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> int:
         """Stores each as the newest generation; the former newest becomes the older. All or none.
+
+        Answers how many such calls the store has taken for the shard, this one included (`Standing.puts`, rule 15); 0
+        if it loses none.
 
         A record of an older version than the newest stored one is skipped. A record of the same version fills both
         generations.

@@ -99,7 +99,7 @@ class AppendedRecord(NamedTuple):
 class Standing(msgspec.Struct, frozen=True):
     """Which incarnation of a shard the store has as the current one, and where its log stands. `snapshot_version` is
     that of the newest snapshot of the player who was named, `older_version` that of the one before it; 0 if there is
-    none, or nobody was named.
+    none, or nobody was named. `puts` is how often snapshots of the shard were put; 0 if the store loses none.
     """
 
     epoch: int
@@ -108,6 +108,7 @@ class Standing(msgspec.Struct, frozen=True):
     head: LogHead
     snapshot_version: int = 0
     older_version: int = 0
+    puts: int = 0
 
 
 class LogRecord(msgspec.Struct, frozen=True):

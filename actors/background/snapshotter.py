@@ -170,10 +170,9 @@ class Snapshotter:
         if records:
             await context.committer.until_durable(last_batch)
             context.committer.check_stored()
-            await context.store.put_snapshots(context.inc, records)
-            self._paid(records)
+            self._paid(records, await context.store.put_snapshots(context.inc, records))
 
-    def _paid(self, records: Sequence[SnapshotRecord]) -> None:
+    def _paid(self, records: Sequence[SnapshotRecord], puts: int) -> None:
         context = self._context
         context.metrics.count("shard_snapshots_written", len(records))
         for record in records:
@@ -183,7 +182,7 @@ class Snapshotter:
             if record.player_id not in context.residents.dirty:
                 context.tails.drop(record.player_id)
         last = records[-1]
-        context.committer.snapshotted(last.player_id, last.version, last.player_id not in context.residents.dirty)
+        context.committer.snapshotted(last.player_id, last.version, last.player_id not in context.residents.dirty, puts)
 
     async def _adopt_tails(self) -> None:
         """Loads the players a dead incarnation left behind, so that their entries become snapshots."""

@@ -107,8 +107,10 @@ class Committer:
         self._ring: Ring | None = None
         self._lineage: Lineage | None = None
         """Of a store that may lose its tail (rule 15)."""
-        self._last_snapshot = ("", 0, False)
-        """Player and version of the last snapshot that the store has confirmed, and whether both have that version."""
+        self._last_snapshot = ("", 0, False, 0)
+        """Player and version of the last snapshot that the store has confirmed, whether both have that version, and how
+        often any were put by then.
+        """
         self._followed = 0
         """How often the store's position was compared because of another history."""
         self.following = False
@@ -223,11 +225,11 @@ class Committer:
         """As `follow_lineage`; the caller holds `exclusive`."""
         await self.follow(None)
 
-    def snapshotted(self, player_id: str, version: int, twice: bool) -> None:
+    def snapshotted(self, player_id: str, version: int, twice: bool, puts: int) -> None:
         """The store has confirmed this snapshot, or, if `twice`, both of this version: memory, and the next checkpoint,
-        count on it.
+        count on it. `puts`: as the store counts the calls; one that changed nothing would not show otherwise.
         """
-        self._last_snapshot = player_id, version, twice
+        self._last_snapshot = player_id, version, twice, max(puts, self._last_snapshot[3])
 
     async def append_alone(self, payload: bytes) -> None:
         """Appends a record of its own, to the store only; the caller holds `exclusive`.

@@ -193,6 +193,7 @@ local function standing(_, args)
   local now = fields(shard_key(args[1]), 'epoch', 'nonce', 'log', 'seq', 'hash')
   local stored = fields(player_key(args[2]), 'av', 'bv')
   now[6], now[7] = stored[1], stored[2]
+  now[8] = fields(shard_key(args[1]), 'puts')[1]
   return now
 end
 
@@ -280,7 +281,7 @@ local function put_due(player, slot, due)
   redis.call('ZADD', due_key(slot), due == '' and '+inf' or due, player)
 end
 
--- shard, epoch, nonce, log, then player, version, state, window, slot, due or '' of each snapshot
+-- shard, epoch, nonce, log, then player, version, state, window, slot, due or '' of each snapshot -> calls so far
 local function put_snapshots(_, args)
   local refusal = not_held(args[1], args[2], args[3], args[4])
   if refusal then return refusal end
@@ -297,7 +298,7 @@ local function put_snapshots(_, args)
     end
     if version >= newest then put_due(args[i], args[i + 4], args[i + 5]) end
   end
-  return 1
+  return redis.call('HINCRBY', shard_key(args[1]), 'puts', 1)
 end
 
 -- What another shard owns already can't be given away a second time.

@@ -117,7 +117,7 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders, Redis
         checked_trim(checkpoint_seq, trim_seq)
         await self._call("checkpoint", *token(inc), checkpoint_seq, trim_seq)
 
-    async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:
+    async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> int:
         """See Store. All are written in one call.
 
         Redis does nothing else meanwhile, so the caller should pass few at a time.
@@ -127,7 +127,7 @@ class RedisStore(RedisControl, RedisControlLog, RedisLimits, RedisReaders, Redis
             due = "" if record.due_ms is None else record.due_ms
             slot = slot_of(record.player_id)
             parts += (record.player_id, record.version, record.state, record.window, slot, due)
-        await self._call("put_snapshots", *token(inc), *parts)
+        return int(await self._call("put_snapshots", *token(inc), *parts))
 
     async def release_slots(
         self,

@@ -22,10 +22,19 @@ class RedisToldAgain(RedisConnection):
     async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
         """See LostTail."""
         await self._meet_anew()
-        epoch, nonce, log_id, seq, digest, one, other = await self._call_met("standing", inc.shard_id, player_id)
+        found = await self._call_met("standing", inc.shard_id, player_id)
+        epoch, nonce, log_id, seq, digest, one, other, puts = found
         head = LogHead(int(seq or 0), digest or GENESIS)
         older, newest = sorted((int(one or 0), int(other or 0)))
-        return Standing(int(epoch or 0), nonce.decode(), log_id.decode(), head, newest, older)
+        return Standing(
+            int(epoch or 0),
+            nonce.decode(),
+            log_id.decode(),
+            head,
+            snapshot_version=newest,
+            older_version=older,
+            puts=int(puts or 0),
+        )
 
     async def claim_again(self, claim: Claim, owner: Owner, grant: FallbackGrant | None = None) -> LogHead:
         """See LostTail."""

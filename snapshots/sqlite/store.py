@@ -182,9 +182,10 @@ class SqliteStore(NeverLoses):
         worker = self._worker(0)
         await worker.submit(sqlite_shard.checkpoint, worker.files, inc, checkpoint_seq, trim_seq)
 
-    async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> None:
+    async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> int:
         """See Store."""
         await self._on_shard(sqlite_shard.put_snapshots, inc, tuple(records))
+        return 0
 
     async def release_slots(
         self,

@@ -53,6 +53,14 @@ async def test_rule_15_where_a_shard_stands_tells_which_snapshots_there_are(stor
     assert (nobody.snapshot_version, nobody.older_version) == (0, 0)
 
 
+async def test_rule_15_a_store_that_may_lose_snapshots_counts_the_calls_that_put_them(store: Store) -> None:
+    inc = await shard(store)
+    told = [await store.put_snapshots(inc, [at(4)]) for _ in range(3)]
+    loses = bool(await store.lineage_now())
+    assert told == ([1, 2, 3] if loses else [0, 0, 0])
+    assert (await store.standing(inc)).puts == told[-1]
+
+
 async def test_many_players_in_one_call(store: Store) -> None:
     inc = await shard(store)
     records = [SnapshotRecord(f"p{number}", 7, b"s" * 500, b"w" * 5_000) for number in range(500)]

@@ -9,7 +9,17 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from snapshots.contract import GENESIS, Claim, FallbackGrant, Incarnation, LogHead, Owner, Sealed, Standing
+from snapshots.contract import (
+    GENESIS,
+    Claim,
+    FallbackGrant,
+    Incarnation,
+    LogHead,
+    Owner,
+    Sealed,
+    SnapshotRecord,
+    Standing,
+)
 from snapshots.errors import Fenced, LineageChanged
 from snapshots.rows import log_name, packed
 from snapshots.slots import slot_of
@@ -42,6 +52,13 @@ def _told(file: sqlite3.Connection) -> _Told:
     file.execute(_TOLD)
     row = file.execute("SELECT former_log, former_seq, former_hash, claimed, regained FROM told").fetchone()
     return _Told(*row) if row else _Told()
+
+
+def _puts(file: sqlite3.Connection) -> int:
+    """How often snapshots were put into the shard's file."""
+    file.execute("CREATE TABLE IF NOT EXISTS puts (id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL)")
+    row = file.execute("SELECT count FROM puts").fetchone()
+    return row[0] if row else 0
 
 
 def _put(file: sqlite3.Connection, told: _Told) -> None:
@@ -98,8 +115,15 @@ class LosingSqlite(InlineSqlite):
         if inc.shard_id not in files.shards():
             return Standing(0, "", "", LogHead(), newest, older)
         row = sqlite_shard.read_row(files.shard(inc.shard_id))
-        head = LogHead(row.seq, row.hash or GENESIS)
-        return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), head, newest, older)
+        head, puts = LogHead(row.seq, row.hash or GENESIS), _puts(files.shard(inc.shard_id))
+        return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), head, newest, older, puts)
+
+    async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> int:
+        await super().put_snapshots(inc, records)
+        file = self._disk.files.shard(inc.shard_id)
+        puts = _puts(file) + 1
+        file.execute("INSERT OR REPLACE INTO puts VALUES (1, ?)", (puts,))
+        return puts
 
     async def claim_again(self, claim: Claim, owner: Owner, grant: FallbackGrant | None = None) -> LogHead:
         return await self._on_files(_claim_again, claim, owner)

@@ -628,7 +628,7 @@ def the_former_log_is_left_as_it_is(patch: pytest.MonkeyPatch) -> None:
 @bug
 def lost_snapshots_do_not_matter(patch: pytest.MonkeyPatch) -> None:
     """A shard goes on although the store has lost snapshots on which its memory counts."""
-    patch.setattr(Committer, "snapshotted", lambda self, player_id, version, twice: None)
+    patch.setattr(Committer, "snapshotted", lambda self, player_id, version, twice, puts: None)
 
 
 @bug

@@ -269,6 +269,16 @@ async def test_rule_15_a_store_that_lost_the_second_of_two_equal_snapshots_has_l
         assert "lost snapshots" in table.ended[0]
 
 
+async def test_rule_15_a_put_that_is_lost_counts_even_if_a_later_one_that_changed_nothing_hides_it(
+    tmp_path: Path,
+) -> None:
+    async with table_with_ring(tmp_path) as table:
+        table.shard.context.committer.snapshotted("somebody", 0, False, puts=1)
+        forget(table, tmp_path, 1)
+        assert isinstance(await table.ask("alice", "next", spin()), Unavailable)
+        assert "lost snapshots" in table.ended[0]
+
+
 async def test_rule_15_a_store_that_has_the_last_snapshot_has_them_all(tmp_path: Path) -> None:
     async with table_with_ring(tmp_path) as table:
         await snapshotter_of(table.shard).round()
