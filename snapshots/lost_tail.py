@@ -28,11 +28,11 @@ class LostTail(Protocol):
     async def lineage_now(self) -> str:
         """The name of the history that the server has at this moment; empty if there is but one."""
 
-    async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
+    async def standing(self, inc: Incarnation) -> Standing:
         """Where the incarnation's shard stands now, whoever holds it. Epoch 0: the store knows no such shard.
 
-        `player_id`: whose newest snapshot's version is wanted, too. A store that loses its tail loses all that came
-        after some moment, and nothing before it: if it has the last snapshot that it confirmed, it has all of them.
+        A store that loses its tail loses all that came after some moment, and nothing before it: if it has counted the
+        last put of snapshots that it confirmed, it has all of them.
 
         Appends, and what is told again, are let through from now on; all other calls are not yet.
         """

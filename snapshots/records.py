@@ -97,17 +97,14 @@ class AppendedRecord(NamedTuple):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Which incarnation of a shard the store has as the current one, and where its log stands. `snapshot_version` is
-    that of the newest snapshot of the player who was named, `older_version` that of the one before it; 0 if there is
-    none, or nobody was named. `puts` is how often snapshots of the shard were put; 0 if the store loses none.
+    """Which incarnation of a shard the store has as the current one, and where its log stands. `puts` is
+    how often snapshots of the shard were put; 0 if the store loses none.
     """
 
     epoch: int
     nonce: str
     log_id: str
     head: LogHead
-    snapshot_version: int = 0
-    older_version: int = 0
     puts: int = 0
 
 

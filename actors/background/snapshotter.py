@@ -175,14 +175,13 @@ class Snapshotter:
     def _paid(self, records: Sequence[SnapshotRecord], puts: int) -> None:
         context = self._context
         context.metrics.count("shard_snapshots_written", len(records))
+        context.committer.snapshotted(puts)
         for record in records:
             context.residents.paid(record.player_id, record.version)
             if (resident := context.residents.by_id.get(record.player_id)) is not None:
                 resident.indexed_ms = record.due_ms
             if record.player_id not in context.residents.dirty:
                 context.tails.drop(record.player_id)
-        last = records[-1]
-        context.committer.snapshotted(last.player_id, last.version, last.player_id not in context.residents.dirty, puts)
 
     async def _adopt_tails(self) -> None:
         """Loads the players a dead incarnation left behind, so that their entries become snapshots."""

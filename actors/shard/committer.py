@@ -107,10 +107,8 @@ class Committer:
         self._ring: Ring | None = None
         self._lineage: Lineage | None = None
         """Of a store that may lose its tail (rule 15)."""
-        self._last_snapshot = ("", 0, False, 0)
-        """Player and version of the last snapshot that the store has confirmed, whether both have that version, and how
-        often any were put by then.
-        """
+        self._puts = 0
+        """How often snapshots were put by the last time that the store has confirmed."""
         self._followed = 0
         """How often the store's position was compared because of another history."""
         self.following = False
@@ -225,11 +223,9 @@ class Committer:
         """As `follow_lineage`; the caller holds `exclusive`."""
         await self.follow(None)
 
-    def snapshotted(self, player_id: str, version: int, twice: bool, puts: int) -> None:
-        """The store has confirmed this snapshot, or, if `twice`, both of this version: memory, and the next checkpoint,
-        count on it. `puts`: as the store counts the calls; one that changed nothing would not show otherwise.
-        """
-        self._last_snapshot = player_id, version, twice, max(puts, self._last_snapshot[3])
+    def snapshotted(self, puts: int) -> None:
+        """The store has confirmed snapshots, its put number `puts`: memory, and the next checkpoint, count on them."""
+        self._puts = max(puts, self._puts)
 
     async def append_alone(self, payload: bytes) -> None:
         """Appends a record of its own, to the store only; the caller holds `exclusive`.
@@ -367,7 +363,7 @@ class Committer:
         assert self._lineage is not None
         self.following = True  # until the end of it: what is cut off is begun anew
         head = self.fallback.store_head if self.fallback is not None and self.fallback.active else self.head
-        self.lineage = await self._lineage.follow(self.inc, head, in_flight, self._last_snapshot)
+        self.lineage = await self._lineage.follow(self.inc, head, in_flight, self._puts)
         if self.fallback is not None:
             self.fallback.doubt()
         self.following = False

@@ -35,18 +35,15 @@ class Lineage:
         self._store, self._ring, self._metrics = store, ring, metrics
         self._told, self._ownership = told, ownership
 
-    async def follow(
-        self, inc: Incarnation, head: LogHead, in_flight: bytes | None, snapshot: tuple[str, int, bool, int]
-    ) -> str:
+    async def follow(self, inc: Incarnation, head: LogHead, in_flight: bytes | None, puts: int) -> str:
         """Makes the store's log stand at `head` again, or behind the batch in flight if that was written. Answers the
         name of the store's history.
 
-        `head` is the last acknowledged record, `snapshot` the last confirmed one (`Committer.snapshotted`). May be
+        `head` is the last acknowledged record, `puts` the number of the last confirmed put of snapshots. May be
         repeated if it raises StoreUnavailable. Fenced: the store has another history, has lost more than the ring
         holds (the log then names the interval), or had lost more than records, and has it again.
         """
-        player_id, version, twice, puts = snapshot
-        standing = await self._store.standing(inc, player_id)
+        standing = await self._store.standing(inc)
         if standing.epoch > inc.epoch:
             await self._report_too_late(inc, head)
             raise Fenced(f"shard {inc.shard_id}: the store's history has epoch {standing.epoch}, not {inc.epoch}")
@@ -54,8 +51,7 @@ class Lineage:
         told = await self._told.own(inc, self._ownership) or told
         if told:
             raise Fenced(f"shard {inc.shard_id}: the store had lost who owns what; its successor reads what it has now")
-        lost = standing.snapshot_version < version or (twice and standing.older_version < version)
-        if lost or standing.puts < puts:
+        if standing.puts < puts:
             raise Fenced(f"shard {inc.shard_id}: the store lost snapshots; the log has what they held")
         return await self._store.follow_lineage()
 

@@ -30,10 +30,8 @@ class JournalView:
         for info in infos:
             logs.setdefault(info.shard_id, []).append(info)
             ends = self._ends.setdefault(info.log_id, deque([(float("-inf"), 0)]))
-            while (
-                ends and ends[-1][1] > info.last_seq
-            ):  # the store has lost its tail: what comes instead is as young as any
-                ends.pop()
+            while ends and ends[-1][1] > info.last_seq:
+                ends.pop()  # the store has lost its tail: what comes instead is as young as any
             if not ends or info.last_seq > ends[-1][1]:
                 ends.append((now_s, info.last_seq))
             if info.sealed:

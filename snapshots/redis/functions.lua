@@ -188,13 +188,9 @@ local function heartbeat(_, args)
   return now_ms()
 end
 
--- shard, player -> epoch, nonce, log, seq, hash, versions of the player's two snapshots
+-- shard -> epoch, nonce, log, seq, hash, calls that put snapshots
 local function standing(_, args)
-  local now = fields(shard_key(args[1]), 'epoch', 'nonce', 'log', 'seq', 'hash')
-  local stored = fields(player_key(args[2]), 'av', 'bv')
-  now[6], now[7] = stored[1], stored[2]
-  now[8] = fields(shard_key(args[1]), 'puts')[1]
-  return now
+  return fields(shard_key(args[1]), 'epoch', 'nonce', 'log', 'seq', 'hash', 'puts')
 end
 
 -- shard, epoch, nonce, log. A process that never served leaves the lease of the one before it as it is.

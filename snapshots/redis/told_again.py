@@ -19,22 +19,12 @@ from snapshots.slots import slot_of
 class RedisToldAgain(RedisConnection):
     """The part of `snapshots.lost_tail.LostTail` that functions do."""
 
-    async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
+    async def standing(self, inc: Incarnation) -> Standing:
         """See LostTail."""
         await self._meet_anew()
-        found = await self._call_met("standing", inc.shard_id, player_id)
-        epoch, nonce, log_id, seq, digest, one, other, puts = found
+        epoch, nonce, log_id, seq, digest, puts = await self._call_met("standing", inc.shard_id)
         head = LogHead(int(seq or 0), digest or GENESIS)
-        older, newest = sorted((int(one or 0), int(other or 0)))
-        return Standing(
-            int(epoch or 0),
-            nonce.decode(),
-            log_id.decode(),
-            head,
-            snapshot_version=newest,
-            older_version=older,
-            puts=int(puts or 0),
-        )
+        return Standing(int(epoch or 0), nonce.decode(), log_id.decode(), head, int(puts or 0))
 
     async def claim_again(self, claim: Claim, owner: Owner, grant: FallbackGrant | None = None) -> LogHead:
         """See LostTail."""

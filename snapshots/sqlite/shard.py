@@ -260,15 +260,10 @@ def _is_live(row: Row, log_epoch: int) -> bool:
     return bool(row.nonce) and row.log_epoch == log_epoch
 
 
-def standing(file: sqlite3.Connection, inc: Incarnation, player_id: str) -> Standing:
+def standing(file: sqlite3.Connection, inc: Incarnation) -> Standing:
     """See `Store.standing`."""
     row = read_row(file)
-    found = file.execute(
-        "SELECT version FROM snapshots WHERE player_id=? ORDER BY version DESC", (player_id,)
-    ).fetchall()
-    newest, older, *_ = *(version for (version,) in found), 0, 0
-    head = LogHead(row.seq, row.hash)
-    return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), head, newest, older)
+    return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), LogHead(row.seq, row.hash))
 
 
 def finish_log(file: sqlite3.Connection, log_id: str) -> None:

@@ -168,9 +168,9 @@ class SqliteStore(NeverLoses):
             tallies=tallies,
         )
 
-    async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
+    async def standing(self, inc: Incarnation) -> Standing:
         """See Store."""
-        return await self._on_shard(sqlite_shard.standing, inc, player_id)
+        return await self._on_shard(sqlite_shard.standing, inc)
 
     async def tallies(self, names: Sequence[str]) -> Tallies:
         """See Store. Adds up every shard's file."""

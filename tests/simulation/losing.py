@@ -108,15 +108,13 @@ class LosingSqlite(InlineSqlite):
         head = LogHead(told.former_seq, told.former_hash)
         return Claim(claim.incarnation, claim.previous, told.former_log, head)
 
-    async def standing(self, inc: Incarnation, player_id: str = "") -> Standing:
+    async def standing(self, inc: Incarnation) -> Standing:
         files = self._disk.files
-        versions = [record.version for record in (await self.load_player(player_id)).generations]
-        newest, older, *_ = *versions, 0, 0
         if inc.shard_id not in files.shards():
-            return Standing(0, "", "", LogHead(), newest, older)
-        row = sqlite_shard.read_row(files.shard(inc.shard_id))
-        head, puts = LogHead(row.seq, row.hash or GENESIS), _puts(files.shard(inc.shard_id))
-        return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), head, newest, older, puts)
+            return Standing(0, "", "", LogHead())
+        row = sqlite_shard.read_row(file := files.shard(inc.shard_id))
+        head = LogHead(row.seq, row.hash or GENESIS)
+        return Standing(row.epoch, row.nonce, log_name(inc.shard_id, row.log_epoch), head, _puts(file))
 
     async def put_snapshots(self, inc: Incarnation, records: Sequence[SnapshotRecord]) -> int:
         await super().put_snapshots(inc, records)

@@ -595,7 +595,7 @@ def lost_records_are_not_given_back(patch: pytest.MonkeyPatch) -> None:
     """A shard goes on where the store stands, and leaves what the store has lost."""
 
     async def follow(self: Committer, in_flight: bytes | None) -> None:
-        standing = await self._store.standing(self.inc, "")
+        standing = await self._store.standing(self.inc)
         self.head, self.lineage = standing.head, await self._store.follow_lineage()
         self.following = False
         self._followed += 1
@@ -628,7 +628,7 @@ def the_former_log_is_left_as_it_is(patch: pytest.MonkeyPatch) -> None:
 @bug
 def lost_snapshots_do_not_matter(patch: pytest.MonkeyPatch) -> None:
     """A shard goes on although the store has lost snapshots on which its memory counts."""
-    patch.setattr(Committer, "snapshotted", lambda self, player_id, version, twice, puts: None)
+    patch.setattr(Committer, "snapshotted", lambda self, puts: None)
 
 
 @bug
