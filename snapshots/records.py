@@ -83,11 +83,12 @@ class LogHead(msgspec.Struct, frozen=True):
 
 
 class AppendedRecord(NamedTuple):
-    """A batch as `Store.append` takes it: where the log stood before, its bytes, the catalog's number and counters."""
+    """A batch that was acknowledged: where the log stood before, its bytes, and its counters. Whoever appends it again
+    does so under `ANY_CATALOG`.
+    """
 
     before: LogHead
     payload: bytes
-    catalog_number: int
     tallies: Tallies
 
     @property

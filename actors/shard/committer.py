@@ -347,13 +347,13 @@ class Committer:
         """One attempt, where the log goes on at the moment."""
         before, number = self.head, self.catalog_number
         if self.fallback is not None and self.fallback.active:
-            self.head = await self.fallback.append(AppendedRecord(before, payload, number, tallies))
+            self.head = await self.fallback.append(AppendedRecord(before, payload, tallies))
             return
         if self.following:
             await self.follow(payload)
         self.head = await self._store.append(self.inc, before, payload, number, tallies)
         if self._ring is not None:
-            self._ring.add(before, payload, number, tallies)
+            self._ring.add(before, payload, tallies)
 
     async def follow(self, in_flight: bytes | None) -> None:
         """Makes the store's log stand where this one stands, or, while the fallback log is in use, where that says.

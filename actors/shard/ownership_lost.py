@@ -58,7 +58,7 @@ class FormerLog:
         records = await self._store.read_log(log_id, after_seq, limit)
         if log_id == self._log_id:
             for record in records:
-                self.ring.add(LogHead(record.seq - 1, record.previous), record.payload, 0, NO_TALLIES)
+                self.ring.add(LogHead(record.seq - 1, record.previous), record.payload, NO_TALLIES)
         return records
 
 

@@ -24,9 +24,9 @@ class Ring:
     def __len__(self) -> int:
         return len(self._records)
 
-    def add(self, before: LogHead, payload: bytes, catalog_number: int, tallies: Tallies) -> None:
+    def add(self, before: LogHead, payload: bytes, tallies: Tallies) -> None:
         """Takes the record that was just acknowledged."""
-        record = AppendedRecord(before, payload, catalog_number, tallies or NO_TALLIES)
+        record = AppendedRecord(before, payload, tallies or NO_TALLIES)
         self._records.append(record)
         self._bytes += _bytes_of(record)
         while self._bytes > self._bytes_max:

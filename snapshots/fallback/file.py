@@ -19,7 +19,7 @@ from snapshots.contract import GENESIS, AppendedRecord, Incarnation, LogHead, ne
 from snapshots.errors import Corrupt, CorruptLog, FallbackHeld, Fenced
 from snapshots.sqlite.files import store_error, writing
 
-VERSION: Final = 1
+VERSION: Final = 2
 BUSY_TIMEOUT_S: Final = 5
 CHECK_BYTES: Final = 8
 RECORD_BYTES: Final = 150
@@ -29,7 +29,7 @@ _TABLES: Final = (
     "CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), shard_id TEXT NOT NULL, epoch INTEGER NOT NULL,"
     " nonce TEXT NOT NULL, log_id TEXT NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, sealed INTEGER NOT NULL)",
     "CREATE TABLE records (seq INTEGER PRIMARY KEY, hash BLOB NOT NULL, payload BLOB NOT NULL,"
-    " catalog_number INTEGER NOT NULL, tallies BLOB NOT NULL, checked BLOB NOT NULL)",
+    " tallies BLOB NOT NULL, checked BLOB NOT NULL)",
     f"PRAGMA user_version = {VERSION}",
 )
 
@@ -130,16 +130,15 @@ class FallbackFile:
         """Records with seq > after_seq in order, each checked. CorruptLog if one is damaged or missing."""
         before = self._head_at(after_seq)
         rows = self._file.execute(
-            "SELECT seq, hash, payload, catalog_number, tallies, checked FROM records WHERE seq > ?"
-            " ORDER BY seq LIMIT ?",
+            "SELECT seq, hash, payload, tallies, checked FROM records WHERE seq > ? ORDER BY seq LIMIT ?",
             (after_seq, limit),
         ).fetchall()
         found = []
-        for seq, digest, payload, number, tallies, checked in rows:
+        for seq, digest, payload, tallies, checked in rows:
             head = LogHead(before.seq + 1, next_hash(before.hash, payload))
-            if (seq, digest) != (head.seq, head.hash) or checked != _check(head, number, tallies):
+            if (seq, digest) != (head.seq, head.hash) or checked != _check(head, tallies):
                 raise CorruptLog(f"{self.path}: record {seq} is damaged")
-            found.append(AppendedRecord(before, payload, number, msgspec.msgpack.decode(tallies, type=dict[str, int])))
+            found.append(AppendedRecord(before, payload, msgspec.msgpack.decode(tallies, type=dict[str, int])))
             before = head
         return found
 
@@ -180,8 +179,8 @@ class FallbackFile:
 
     def _insert(self, record: AppendedRecord) -> None:
         head, tallies = record.after, msgspec.msgpack.encode(dict(record.tallies))
-        row = (head.seq, head.hash, record.payload, record.catalog_number, tallies)
-        self._file.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", (*row, _check(head, *row[3:])))
+        row = (head.seq, head.hash, record.payload, tallies, _check(head, tallies))
+        self._file.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?)", row)
 
 
 def translated(error: sqlite3.Error) -> Exception:
@@ -190,9 +189,9 @@ def translated(error: sqlite3.Error) -> Exception:
     return Corrupt(f"a fallback file: {failure}") if isinstance(failure, sqlite3.DatabaseError) else failure
 
 
-def _check(head: LogHead, catalog_number: int, tallies: bytes) -> bytes:
+def _check(head: LogHead, tallies: bytes) -> bytes:
     """The chain covers the payload; this covers the rest of a record."""
-    covered = msgspec.msgpack.encode((head.seq, head.hash, catalog_number, tallies))
+    covered = msgspec.msgpack.encode((head.seq, head.hash, tallies))
     return blake2b(covered, digest_size=CHECK_BYTES).digest()
 
 

@@ -42,7 +42,7 @@ async def granted(store: Store, folder: Path) -> tuple[int, Incarnation, Fallbac
 async def appended(store: Store, inc: Incarnation, count: int) -> list[AppendedRecord]:
     records, head = [], LogHead()
     for number in range(count):
-        records.append(AppendedRecord(head, b"batch %d" % number, 0, {"spins": 1}))
+        records.append(AppendedRecord(head, b"batch %d" % number, {"spins": 1}))
         head = await store.append(inc, head, records[-1].payload, 0, {"spins": 1})
     return records
 
@@ -50,7 +50,7 @@ async def appended(store: Store, inc: Incarnation, count: int) -> list[AppendedR
 def following(records: list[AppendedRecord], count: int) -> list[AppendedRecord]:
     made, head = list[AppendedRecord](), records[-1].after
     for number in range(count):
-        made.append(AppendedRecord(head, b"without the store %d" % number, 0, {"spins": 1}))
+        made.append(AppendedRecord(head, b"without the store %d" % number, {"spins": 1}))
         head = made[-1].after
     return made
 
@@ -186,7 +186,7 @@ async def test_rule_16_a_file_that_a_full_disk_keeps_from_being_sealed_is_named(
     """Its owner may live, and a shard whose file is not sealed is nobody's."""
     _, inc, file = await granted(store, tmp_path)
     await file.begin(inc, LogHead(), ())
-    await file.append(AppendedRecord(LogHead(), b"batch", 0, {}))
+    await file.append(AppendedRecord(LogHead(), b"batch", {}))
     if not lives:
         await file.close()
     with no_room(), pytest.raises(FallbackHeld, match=rf"shard s0: {file.path} on host .* can't be sealed.*make room"):
@@ -204,14 +204,14 @@ async def test_rule_16_a_file_of_another_version_is_here_and_not_read(store: Sto
     with sqlite3.connect(file.path) as other:
         other.execute("PRAGMA user_version = 7")
     other.close()
-    with pytest.raises(FallbackHeld, match="has version 7; this version of Croupier reads 1"):
+    with pytest.raises(FallbackHeld, match="has version 7; this version of Croupier reads 2"):
         await take_file(store, "s0")
 
 
 async def test_rule_16_what_was_decided_under_the_catalog_before_is_not_lost(store: Store, tmp_path: Path) -> None:
     term, inc, file = await granted(store, tmp_path)
     await file.begin(inc, LogHead(), ())
-    await file.append(AppendedRecord(LogHead(), b"batch", 0, {}))
+    await file.append(AppendedRecord(LogHead(), b"batch", {}))
     await store.put_catalog("v1", b"{}")
     await store.commit_catalog(term, CatalogRow(1, "v1", 0, "a test"))
     taken = await take_file(store, "s0")

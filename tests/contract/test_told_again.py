@@ -132,7 +132,7 @@ async def test_rule_16_a_file_is_drained_although_the_store_has_lost_the_moves_b
     past.keep()
     after = await lossy.release_slots(before, term, [0], [], "s1", {})
     await file.begin(after, LogHead(), ())
-    await file.append(AppendedRecord(LogHead(), b"without the store", 0, {}))
+    await file.append(AppendedRecord(LogHead(), b"without the store", {}))
     past.return_to()
     taken = await take_file(lossy, "s0")
     assert taken is not None and taken.drained == 1

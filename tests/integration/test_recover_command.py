@@ -46,7 +46,7 @@ async def held(server: RedisServer, file: Path, owner: Owner = ELSEWHERE) -> Non
     made = FallbackFile.create(file / file_name(inc), inc)
     await store.grant_fallback(inc, FallbackGrant("n1", term, "far", str(file / file_name(inc)), 5))
     made.begin(inc, head, ())
-    made.append(AppendedRecord(head, encode_batch([], [1]), 0, {}))
+    made.append(AppendedRecord(head, encode_batch([], [1]), {}))
     made.close()
     await store.close()
 

@@ -16,7 +16,7 @@ def fill(ring: Ring, payload_bytes: int, tallies: Tallies) -> None:
     head = LogHead()
     for _ in range(2 * BYTES_MAX // payload_bytes):
         payload = os.urandom(payload_bytes)
-        ring.add(head, payload, 300, dict(tallies))
+        ring.add(head, payload, dict(tallies))
         head = LogHead(head.seq + 1, next_hash(head.hash, payload))
 
 

@@ -286,7 +286,7 @@ async def test_rule_15_a_store_that_has_the_last_snapshot_has_them_all(tmp_path:
 def filled(ring: Ring, payloads: list[bytes]) -> list[LogHead]:
     heads = [LogHead()]
     for payload in payloads:
-        ring.add(heads[-1], payload, 1, NO_TALLIES)
+        ring.add(heads[-1], payload, NO_TALLIES)
         heads.append(LogHead(heads[-1].seq + 1, next_hash(heads[-1].hash, payload)))
     return heads
 

@@ -19,7 +19,7 @@ INC = Incarnation("s0", 4, "nonce", "s0-3")
 def records(count: int, base: LogHead | None = None) -> list[AppendedRecord]:
     made, head = [], base or LogHead(7, b"7" * 16)
     for number in range(count):
-        made.append(AppendedRecord(head, b"batch %d" % number, 2, {"players": number}))
+        made.append(AppendedRecord(head, b"batch %d" % number, {"players": number}))
         head = made[-1].after
     return made
 
@@ -88,7 +88,7 @@ def test_a_torn_last_commit_is_gone_and_the_ones_before_it_are_not(file: Fallbac
     found.close()
 
 
-@pytest.mark.parametrize("column", ["payload", "tallies", "catalog_number", "hash"])
+@pytest.mark.parametrize("column", ["payload", "tallies", "hash"])
 def test_damage_is_noticed(file: FallbackFile, path: Path, column: str) -> None:
     written = records(3)
     file.begin(INC, written[0].before, written)
