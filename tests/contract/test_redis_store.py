@@ -299,7 +299,8 @@ async def test_a_redis_without_append_only_file_is_refused(server: RedisServer) 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_server_in_cluster_mode_is_refused(kind: str, tmp_path: Path) -> None:
-    server = RedisServer(tmp_path, extra="--cluster-enabled yes", kind=kind).start()
+    cluster = f"--cluster-enabled yes --cluster-port {free_port()}"
+    server = RedisServer(tmp_path, extra=cluster, kind=kind).start()
     try:
         with pytest.raises(StoreUnsuitable, match="runs in cluster mode"):
             await RedisStore(server.url).open()
