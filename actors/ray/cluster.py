@@ -16,6 +16,7 @@ from actors.ray.shard_actor import shard_actor
 from actors.supervision.ports import (
     NOBODY,
     ActivationFailed,
+    Adopted,
     Identity,
     NotDrained,
     Released,
@@ -37,14 +38,22 @@ class RayShard:
         self.node = node
 
     async def identity(self) -> Identity:
-        found = msgspec.msgpack.decode(await self._call("identity"), type=Identity)
+        return self._identified(await self._call("identity"))
+
+    async def adopt(self, term: int) -> Identity:
+        return self._identified(await self._call("adopt", term))
+
+    def _identified(self, answer: bytes) -> Identity:
+        found = msgspec.msgpack.decode(answer, type=Identity)
         self._owner, self.node = found.owner, found.node
         return found
 
-    async def activate(self, shard_id: str, history: str = "") -> Incarnation:
+    async def activate(self, shard_id: str, history: str = "", term: int = 0) -> Incarnation:
         try:
-            activated = msgspec.msgpack.decode(await self._call("activate", shard_id, history), type=Incarnation)
+            activated = msgspec.msgpack.decode(await self._call("activate", shard_id, history, term), type=Incarnation)
         except RayTaskError as failure:
+            if isinstance(failure.cause, Adopted):
+                raise Adopted(str(failure.cause)) from failure
             kind = ShardHeld if isinstance(failure.cause, FallbackHeld) else ActivationFailed
             raise kind(f"shard {shard_id} can't start: {failure.cause}") from failure
         await self.identity()

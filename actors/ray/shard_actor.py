@@ -42,10 +42,14 @@ class PlayerShard:
         self._thread.loop.call_later(0.2, os._exit, EXIT_FENCED)
 
     def identity(self) -> bytes:
-        return encode(Identity(this_process(), self._process.incarnation, node_id()))
+        return encode(Identity(this_process(), self._process.incarnation, node_id(), self._process.asked))
 
-    def activate(self, shard_id: str, history: str) -> bytes:
-        return encode(self._thread.call(self._process.activate(shard_id, history)))
+    def adopt(self, term: int) -> bytes:
+        self._thread.call(self._process.heed(term))
+        return self.identity()
+
+    def activate(self, shard_id: str, history: str, term: int) -> bytes:
+        return encode(self._thread.call(self._process.activate(shard_id, history, term)))
 
     def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> bytes:
         return encode(self._thread.call(self._process.release(term, slots, dedicated, gainer)))

@@ -17,7 +17,7 @@ from actors.supervision.granting import ask_to_give_up
 from actors.supervision.held_term import HeldTerm
 from actors.supervision.kept_operations import KeptOperations
 from actors.supervision.placing import free_names, in_order
-from actors.supervision.ports import Cluster, ShardDied, ShardHandle, ShardHeld
+from actors.supervision.ports import Cluster, Identity, ShardDied, ShardHandle, ShardHeld
 from actors.wire.frames import DeployCatalog
 from snapshots.contract import SLOTS, Incarnation, Owner, Routing, ShardRow, Store
 from snapshots.errors import FallbackHeld, StoreUnavailable
@@ -54,7 +54,7 @@ class Beginning:
         is taken as it is.
         """
         await self._kept.claim()
-        self._crew.avoided = self._kept.kept.avoided
+        self._crew.term, self._crew.avoided = self._term.number, self._kept.kept.avoided
         routing = await self._store.routing()
         crew = self._crew
         present = in_order({shard_id for shard_id in routing.slots if shard_id})
@@ -71,7 +71,8 @@ class Beginning:
         shards = self._shards_at_start(present) if fresh else [*present, *self._without_slots(present, dedicated)]
         crew.expect(shards, dedicated)
         missing = [shard_id for shard_id in crew.wanted if shard_id not in crew.live]
-        crew.fill(len(missing))
+        # Where others serve already, a spare that nobody needs yet takes CPU from the shards that players wait for.
+        crew.fill(len(missing) + (self._settings.spares if fresh else 0))
         await self._fence([row for row in routing.shards.values() if row.shard_id not in crew.wanted])
         if fresh:
             await self._assign_all(routing)
@@ -129,26 +130,29 @@ class Beginning:
     # --- what lives
 
     async def _adopt(self, routing: Routing, may_run: Collection[str]) -> None:
-        """Takes over the living shards of an earlier supervisor. All other processes are killed.
+        """Takes over the living shards and the spares of an earlier supervisor. All other processes are killed.
 
-        Spares are killed, too, because the earlier supervisor may have asked one to become a shard, and that call goes
-        on.
+        That supervisor may have asked a spare to become a shard, and that call goes on: such a spare is killed, too. A
+        call that comes later is refused (`ShardHandle.adopt`).
         """
         handles = await self._cluster.existing()
-        incarnations = await asyncio.gather(*map(self._incarnation_of, handles))
-        for handle, inc in zip(handles, incarnations, strict=True):
-            if isinstance(inc, Incarnation) and inc.shard_id in may_run and _is_current(inc, routing):
+        identities = await asyncio.gather(*map(self._adopted, handles))
+        for handle, found in zip(handles, identities, strict=True):
+            inc = None if found is None else found.incarnation
+            if inc is not None and inc.shard_id in may_run and _is_current(inc, routing):
                 self._crew.enlist(inc.shard_id, handle)
+            elif found is not None and not found.asked:
+                self._crew.keep(handle)
             else:
                 handle.kill()
 
-    async def _incarnation_of(self, handle: ShardHandle) -> Incarnation | ShardDied | TimeoutError | None:
-        """The incarnation of a process; None for a spare. A process that does not answer is treated as dead."""
+    async def _adopted(self, handle: ShardHandle) -> Identity | None:
+        """None for a process that does not answer: it is treated as dead."""
         try:
             async with asyncio.timeout(self._settings.identify_timeout_ms / 1000):
-                return (await handle.identity()).incarnation
-        except (ShardDied, TimeoutError) as silence:
-            return silence
+                return await handle.adopt(self._term.number)
+        except (ShardDied, TimeoutError):
+            return None
 
     # --- what is written while nobody serves
 

@@ -8,7 +8,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 
-from actors.supervision.ports import ActivationFailed, Cluster, NotDrained, ShardDied, ShardHandle, ShardHeld
+from actors.supervision.ports import (
+    ActivationFailed,
+    Adopted,
+    Cluster,
+    NotDrained,
+    ShardDied,
+    ShardHandle,
+    ShardHeld,
+)
 from actors.supervision.tasks import Tasks
 from snapshots.errors import StoreError
 
@@ -41,6 +49,8 @@ class Crew:
         """The shard of each dedicated player."""
         self.nodes: dict[str, str] = {}
         """The node that each shard runs on, as far as there are nodes."""
+        self.term = 0
+        """In whose name processes are asked to become shards."""
         self.avoided: Sequence[str] = ()
         """Nodes on which no process is started."""
         self.died: Callable[[str, str], None] = lambda shard_id, why: None
@@ -92,9 +102,16 @@ class Crew:
 
     # --- spares
 
-    def fill(self, needed: int = 0) -> None:
-        """Launches spares until there are as many as there should be, and `needed` more."""
-        while len(self.spares) < self._spares_wanted + needed:
+    def keep(self, handle: ShardHandle) -> None:
+        """A process that nobody has asked to become a shard becomes a spare, if one is wanted where it runs."""
+        if len(self.spares) < self._spares_wanted and handle.node not in self.avoided:
+            self.spares.append(handle)
+        else:
+            handle.kill()
+
+    def fill(self, count: int | None = None) -> None:
+        """Launches spares until there are so many; as there should be, if nothing is said."""
+        while len(self.spares) < (self._spares_wanted if count is None else count):
             self.spares.append(self._launch())
 
     def _launch(self) -> ShardHandle:
@@ -168,12 +185,14 @@ class Crew:
 
     async def _become(self, handle: ShardHandle, shard_id: str, history: str) -> None:
         try:
-            await _watched(handle, handle.activate(shard_id, history))
+            await _watched(handle, handle.activate(shard_id, history, self.term))
         except ShardHeld:
             if len(self.spares) < max(1, self._spares_wanted):
                 self.spares.append(handle)
             else:
                 handle.kill()
+            raise
+        except Adopted:
             raise
         except BaseException:
             handle.kill()

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from snapshots.contract import Incarnation, Owner
+from snapshots.errors import Fenced
 
 NOBODY: Mapping[str, int] = {}
 
@@ -17,6 +18,8 @@ class Identity(msgspec.Struct, frozen=True):
     incarnation: Incarnation | None
     node: str = ""
     """The node of the cluster that it runs on; "" if there are no nodes."""
+    asked: bool = False
+    """Whether a supervisor has asked it to become a shard, whatever came of that."""
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -35,11 +38,15 @@ class ShardHandle(Protocol):
     async def identity(self) -> Identity:
         """Answers once the process is ready to be activated."""
 
-    async def activate(self, shard_id: str, history: str = "") -> Incarnation:
-        """The process becomes the shard, on a store with this history if one is named (rule 15).
+    async def adopt(self, term: int) -> Identity:
+        """Who the process is. From now on it becomes a shard for no supervisor of an earlier term."""
+
+    async def activate(self, shard_id: str, history: str = "", term: int = 0) -> Incarnation:
+        """The process becomes the shard, on a store with this history if one is named (rule 15), for the supervisor of
+        this term.
 
         Raises ActivationFailed with a sentence for the operator; ShardHeld if another process may be able to, where the
-        shard's fallback file lies.
+        shard's fallback file lies; Adopted.
         """
 
     async def release(self, term: int, slots: Sequence[int], dedicated: Sequence[str], gainer: str) -> Released:
@@ -87,6 +94,10 @@ class ActivationFailed(Exception):
 
 class ShardHeld(ActivationFailed):
     """The shard may have gone on without the store, in a file that this process can't see: it stays a spare."""
+
+
+class Adopted(Fenced):
+    """A supervisor of a later term counts on the process: it goes on, and is none of this one's business."""
 
 
 class SlotMoveFailed(Exception):

@@ -63,10 +63,10 @@ class Recovery:
             self._living_first.replaced(shard_id)
         if corpse is not None:
             self._tasks.spawn(self._bury(corpse), f"bury {shard_id}")
-        self._tasks.spawn(self._refill(), f"spare after {shard_id}")
+        self._tasks.spawn(self.refill(), f"spare after {shard_id}")
 
-    async def _refill(self) -> None:
-        """The next spare, once the shard has loaded the players who waited: a process that starts takes their CPU."""
+    async def refill(self) -> None:
+        """The next spare, once a shard has loaded the players who waited: a process that starts takes their CPU."""
         await asyncio.sleep(self._settings.spare_rest_ms / 1000)
         if not self._term.over:
             self._crew.fill()

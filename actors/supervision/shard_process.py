@@ -31,7 +31,7 @@ from actors.shard.ownership_lost import FormerLog, OwnershipLost
 from actors.shard.shard import Shard
 from actors.stored_catalogs import read_catalog
 from actors.supervision.claiming import claim_through_file, forget
-from actors.supervision.ports import Released
+from actors.supervision.ports import Adopted, Released
 from actors.supervision.shard_controls import carry_out, change_grant
 from actors.wire.connection import Connection
 from actors.wire.controls import Controls
@@ -89,6 +89,10 @@ class ShardProcess:
         self._forgetting: asyncio.Task[None] | None = None
         self._metrics_port = 0
         self._moving = asyncio.Lock()
+        self.asked = False
+        """Whether it was asked to become a shard."""
+        self._term = 0
+        """The latest one of a supervisor that counts on this process."""
 
     async def prepare(self) -> None:
         """Does what needs no shard yet: opens the store and the metrics port, and removes old sockets."""
@@ -107,12 +111,21 @@ class ShardProcess:
         """The current one; None while this is a spare."""
         return None if self.shard is None else self.shard.context.inc
 
-    async def activate(self, shard_id: str, history: str = "") -> Incarnation:
+    async def heed(self, term: int) -> None:
+        """A supervisor of this term counts on the process. What an earlier one asks from now on is refused: Adopted."""
+        if term < self._term:
+            raise Adopted(f"a supervisor of term {self._term} counts on this process, not that of term {term}")
+        self._term = term
+
+    async def activate(self, shard_id: str, history: str = "", term: int = 0) -> Incarnation:
         """Becomes the shard: raises its epoch, waits until the former owner can't answer any more, recovers, serves.
 
-        Raises LineageChanged, and claims nothing, if the store has another history than the one that is named: the
-        former owner may live, and have something to tell that store.
+        `term` is that of the supervisor that asks. Raises LineageChanged, and claims nothing, if the store has another
+        history than the one that is named: the former owner may live, and have something to tell that store. Raises
+        Adopted, and goes on as before, if a later supervisor counts on the process.
         """
+        await self.heed(term)
+        self.asked = True
         try:
             return await self._activate(shard_id, history)
         except BaseException:

@@ -167,6 +167,7 @@ class SupervisorProcess:
         if self._readers is not None:
             await self._readers.begin(self._store, self.term)
         await self._beginning.activate(missing)
+        self._tasks.spawn(self._recovery.refill(), "spares")
         await self._beginning.catch_up()
         await self._catalogs.look()
         await self._store.listen(self.term, await self._listen())

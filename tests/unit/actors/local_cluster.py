@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.supervision.ports import NOBODY, ActivationFailed, Identity, ShardDied, ShardHeld
+from actors.supervision.ports import NOBODY, ActivationFailed, Adopted, Identity, ShardDied, ShardHeld
 from actors.supervision.supervisor import SupervisorProcess
 from actors.wire.frames import RequestFrame
 from snapshots.contract import Incarnation
@@ -34,18 +34,24 @@ class LocalShard(TestShard):
             await asyncio.Event().wait()
         if self.gone.is_set():
             raise ShardDied("gone")
-        return Identity(OWNER, self.incarnation, self.node)
+        return Identity(OWNER, self.incarnation, self.node, self.asked)
 
-    async def activate(self, shard_id: str, history: str = "") -> Incarnation:
+    async def adopt(self, term: int) -> Identity:
+        await self.heed(term)
+        return await self.identity()
+
+    async def activate(self, shard_id: str, history: str = "", term: int = 0) -> Incarnation:
         if self.gone.is_set():
             raise ShardDied("gone")
         if self.refuses is not None:
             raise ActivationFailed(self.refuses)
         await self.prepare()
         try:
-            return await super().activate(shard_id, history)
+            return await super().activate(shard_id, history, term)
         except FallbackHeld as held:
             raise ShardHeld(str(held)) from held
+        except Adopted:
+            raise
         except StoreError as failure:
             raise ActivationFailed(str(failure)) from failure
 

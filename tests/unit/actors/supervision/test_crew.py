@@ -17,7 +17,7 @@ class Process:
     def __init__(self, node: str) -> None:
         self.node = node
 
-    async def activate(self, shard_id: str, history: str) -> None:
+    async def activate(self, shard_id: str, history: str, term: int) -> None:
         if self.node != FILE_ON:
             raise ShardHeld(f"the file of {shard_id} is not here")
 
