@@ -11,12 +11,13 @@ from ray.exceptions import ActorUnschedulableError, RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.host.processes import kill_if_here
-from actors.ray.deployment import ACTOR_OPTIONS
+from actors.ray.deployment import ACTOR_OPTIONS, digest
 from actors.ray.shard_actor import shard_actor
 from actors.supervision.ports import (
     NOBODY,
     ActivationFailed,
     Adopted,
+    Found,
     Identity,
     NotDrained,
     Released,
@@ -32,21 +33,22 @@ from snapshots.errors import FallbackHeld
 class RayShard:
     """`ports.ShardHandle` for one PlayerShard actor."""
 
-    def __init__(self, actor: Any, node: str = "") -> None:
-        self._actor = actor
+    def __init__(self, actor: Any, settings: str, node: str = "") -> None:
+        self._actor, self._settings = actor, settings
         self._owner: Owner | None = None
         self.node = node
 
     async def identity(self) -> Identity:
-        return self._identified(await self._call("identity"))
+        return self._known(msgspec.msgpack.decode(await self._call("identity"), type=Identity))
 
-    async def adopt(self, term: int) -> Identity:
-        return self._identified(await self._call("adopt", term))
-
-    def _identified(self, answer: bytes) -> Identity:
-        found = msgspec.msgpack.decode(answer, type=Identity)
-        self._owner, self.node = found.owner, found.node
+    async def adopt(self, term: int) -> Found:
+        found = msgspec.msgpack.decode(await self._call("adopt", term, self._settings), type=Found)
+        self._known(found.identity)
         return found
+
+    def _known(self, identity: Identity) -> Identity:
+        self._owner, self.node = identity.owner, identity.node
+        return identity
 
     async def activate(self, shard_id: str, history: str = "", term: int = 0) -> Incarnation:
         try:
@@ -106,7 +108,7 @@ class RayCluster:
     """`ports.Cluster` on the Ray cluster this process belongs to. The shards are spread over its nodes."""
 
     def __init__(self, deployment: bytes) -> None:
-        self._deployment = deployment
+        self._deployment, self._settings = deployment, digest(deployment)
 
     def launch(self, avoided: Collection[str] = (), crowd: Mapping[str, int] = NOBODY) -> ShardHandle:
         name = f"shard-{secrets.token_hex(4)}"
@@ -114,7 +116,7 @@ class RayCluster:
         # Soft where nothing is avoided: a node that has just died is no reason to start nothing.
         place = NodeAffinitySchedulingStrategy(node, soft=node in avoided or not avoided) if node else "SPREAD"
         options = {**ACTOR_OPTIONS, "max_restarts": 0, "max_concurrency": 8, "scheduling_strategy": place}
-        return RayShard(shard_actor.options(name=name, **options).remote(self._deployment), node)
+        return RayShard(shard_actor.options(name=name, **options).remote(self._deployment), self._settings, node)
 
     async def nodes(self) -> Mapping[str, str]:
         return await asyncio.to_thread(_nodes)
@@ -124,7 +126,7 @@ class RayCluster:
         for name in await asyncio.to_thread(ray.util.list_named_actors):
             if name.startswith("shard-"):
                 try:
-                    found.append(RayShard(await asyncio.to_thread(ray.get_actor, name)))
+                    found.append(RayShard(await asyncio.to_thread(ray.get_actor, name), self._settings))
                 except ValueError:
                     continue  # it died between the two calls
         return found

@@ -1,5 +1,6 @@
 """What all actors of one Croupier need to know, and how Ray is told to create them."""
 
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -31,6 +32,11 @@ class Deployment(msgspec.Struct, frozen=True):
     """The readers of the journal that run."""
     take_over: bool = False
     """Whether the supervisor takes the term even from another instance that lives."""
+
+
+def digest(deployment: bytes) -> str:
+    """By which two deployments are told apart."""
+    return blake2b(deployment, digest_size=16).hexdigest()
 
 
 def node_address() -> str:

@@ -15,8 +15,8 @@ import ray
 from actors.host.garbage import rarely_collect_garbage
 from actors.host.loop_thread import LoopThread
 from actors.host.processes import this_process
-from actors.ray.deployment import Deployment, encode, node_address, node_id
-from actors.supervision.ports import Identity
+from actors.ray.deployment import Deployment, digest, encode, node_address, node_id
+from actors.supervision.ports import Found, Identity
 from actors.supervision.shard_process import ShardProcess
 
 EXIT_FENCED = 3
@@ -35,6 +35,7 @@ class PlayerShard:
         self._thread = LoopThread("shard")
         self._process = self._thread.call(_prepared(config, self._end))
         self._retired = threading.Event()
+        self._settings = digest(deployment)
         rarely_collect_garbage()
 
     def _end(self, reason: str) -> None:
@@ -42,11 +43,14 @@ class PlayerShard:
         self._thread.loop.call_later(0.2, os._exit, EXIT_FENCED)
 
     def identity(self) -> bytes:
-        return encode(Identity(this_process(), self._process.incarnation, node_id(), self._process.asked))
+        return encode(self._identity())
 
-    def adopt(self, term: int) -> bytes:
+    def adopt(self, term: int, settings: str) -> bytes:
         self._thread.call(self._process.heed(term))
-        return self.identity()
+        return encode(Found(self._identity(), not self._process.asked and settings == self._settings))
+
+    def _identity(self) -> Identity:
+        return Identity(this_process(), self._process.incarnation, node_id())
 
     def activate(self, shard_id: str, history: str, term: int) -> bytes:
         return encode(self._thread.call(self._process.activate(shard_id, history, term)))

@@ -17,7 +17,7 @@ from actors.supervision.granting import ask_to_give_up
 from actors.supervision.held_term import HeldTerm
 from actors.supervision.kept_operations import KeptOperations
 from actors.supervision.placing import free_names, in_order
-from actors.supervision.ports import Cluster, Identity, ShardDied, ShardHandle, ShardHeld
+from actors.supervision.ports import Cluster, Found, ShardDied, ShardHandle, ShardHeld
 from actors.wire.frames import DeployCatalog
 from snapshots.contract import SLOTS, Incarnation, Owner, Routing, ShardRow, Store
 from snapshots.errors import FallbackHeld, StoreUnavailable
@@ -136,17 +136,16 @@ class Beginning:
         call that comes later is refused (`ShardHandle.adopt`).
         """
         handles = await self._cluster.existing()
-        identities = await asyncio.gather(*map(self._adopted, handles))
-        for handle, found in zip(handles, identities, strict=True):
-            inc = None if found is None else found.incarnation
+        for handle, found in zip(handles, await asyncio.gather(*map(self._adopted, handles)), strict=True):
+            inc = None if found is None else found.identity.incarnation
             if inc is not None and inc.shard_id in may_run and _is_current(inc, routing):
                 self._crew.enlist(inc.shard_id, handle)
-            elif found is not None and not found.asked:
+            elif found is not None and found.spare:
                 self._crew.keep(handle)
             else:
                 handle.kill()
 
-    async def _adopted(self, handle: ShardHandle) -> Identity | None:
+    async def _adopted(self, handle: ShardHandle) -> Found | None:
         """None for a process that does not answer: it is treated as dead."""
         try:
             async with asyncio.timeout(self._settings.identify_timeout_ms / 1000):

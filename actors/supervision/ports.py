@@ -18,8 +18,15 @@ class Identity(msgspec.Struct, frozen=True):
     incarnation: Incarnation | None
     node: str = ""
     """The node of the cluster that it runs on; "" if there are no nodes."""
-    asked: bool = False
-    """Whether a supervisor has asked it to become a shard, whatever came of that."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A process of an earlier supervisor. `spare`: it has this supervisor's settings, and was never asked to become a
+    shard.
+    """
+
+    identity: Identity
+    spare: bool
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -38,8 +45,8 @@ class ShardHandle(Protocol):
     async def identity(self) -> Identity:
         """Answers once the process is ready to be activated."""
 
-    async def adopt(self, term: int) -> Identity:
-        """Who the process is. From now on it becomes a shard for no supervisor of an earlier term."""
+    async def adopt(self, term: int) -> Found:
+        """What the process is. From now on it becomes a shard for no supervisor of an earlier term."""
 
     async def activate(self, shard_id: str, history: str = "", term: int = 0) -> Incarnation:
         """The process becomes the shard, on a store with this history if one is named (rule 15), for the supervisor of

@@ -34,6 +34,14 @@ def actor_pid(server: CroupierUp, title: str) -> int:
     return next(pid for pid in server.tree() if _title(pid).startswith(f"ray::{title}"))
 
 
+def spare_pids(server: CroupierUp) -> set[int]:
+    """The server's processes that are ready to become shards: Ray adds what an actor does to its title, also while it
+    starts.
+    """
+    serving = {shard["pid"] for shard in server.api.shards().values()}
+    return {pid for pid in server.tree() if _title(pid).rstrip("\0 ") == "ray::PlayerShard"} - serving
+
+
 def _title(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()

@@ -20,7 +20,7 @@ from engine.queries import GetPlayer
 from snapshots.contract import Routing, ShardRow
 from snapshots.opening import open_store
 from tests.integration.load import Load
-from tests.integration.ray_side import move
+from tests.integration.ray_side import actor_pid, move, spare_pids
 from tests.support.croupier_up import CroupierUp, gone, register, wait_until
 from tests.support.patience import PATIENCE_S
 from tests.support.redis_server import RedisServer
@@ -159,6 +159,20 @@ def test_a_shard_killed_under_load_loses_nothing_and_is_back_in_time(cluster: Cl
         wait_until("a successor", lambda: cluster.replaced("s1", epoch))
         load.more_spins(300)
         assert load.served_again_s() < SERVED_AGAIN_MAX_S
+    load.reconcile()
+
+
+def test_a_shard_killed_with_the_supervisor_is_taken_by_the_spare_that_the_next_one_adopts(cluster: Cluster) -> None:
+    epoch = routing(cluster.backend.url).shards["s1"].epoch
+    wait_until("a spare is ready", lambda: spare_pids(cluster.server))
+    spares = spare_pids(cluster.server)
+    with Load(cluster.server, "orphan", count=24) as load:
+        load.more_spins(300)
+        os.kill(actor_pid(cluster.server, "Supervisor"), signal.SIGKILL)
+        os.kill(cluster.pid("s1"), signal.SIGKILL)
+        wait_until("a successor", lambda: cluster.replaced("s1", epoch))
+        assert cluster.pid("s1") in spares
+        load.more_spins(300)
     load.reconcile()
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from actors.settings import ShardSettings, SupervisorSettings
 from actors.stored_catalogs import CatalogContent
-from actors.supervision.ports import NOBODY, ActivationFailed, Adopted, Identity, ShardDied, SlotMoveFailed
+from actors.supervision.ports import NOBODY, ActivationFailed, Adopted, Found, Identity, ShardDied, SlotMoveFailed
 from actors.supervision.shard_process import ShardProcess
 from actors.supervision.supervisor import SupervisorProcess
 from actors.wire.frames import (
@@ -301,11 +301,11 @@ class SimProcess(ShardProcess):
             self.world.broken.append(f"{self.incarnation} answers after {last}: {request}")
 
     async def identify(self) -> Identity:
-        return Identity(self.owner, self.incarnation, asked=self.asked)
+        return Identity(self.owner, self.incarnation)
 
-    async def adopt(self, term: int) -> Identity:
+    async def adopt(self, term: int) -> Found:
         await self.heed(term)
-        return await self.identify()
+        return Found(await self.identify(), not self.asked)
 
     def _fenced(self, reason: str) -> None:
         self.world.loop.call_later(0.2, self.kill)
@@ -354,10 +354,10 @@ class SimHandle:
         assert isinstance(identity, Identity)
         return identity
 
-    async def adopt(self, term: int) -> Identity:
-        identity = await self._call(self._process.adopt(term))
-        assert isinstance(identity, Identity)
-        return identity
+    async def adopt(self, term: int) -> Found:
+        found = await self._call(self._process.adopt(term))
+        assert isinstance(found, Found)
+        return found
 
     async def activate(self, shard_id: str, history: str = "", term: int = 0) -> Any:
         try:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.supervision.ports import NOBODY, ActivationFailed, Adopted, Identity, ShardDied, ShardHeld
+from actors.supervision.ports import NOBODY, ActivationFailed, Adopted, Found, Identity, ShardDied, ShardHeld
 from actors.supervision.supervisor import SupervisorProcess
 from actors.wire.frames import RequestFrame
 from snapshots.contract import Incarnation
@@ -34,11 +34,11 @@ class LocalShard(TestShard):
             await asyncio.Event().wait()
         if self.gone.is_set():
             raise ShardDied("gone")
-        return Identity(OWNER, self.incarnation, self.node, self.asked)
+        return Identity(OWNER, self.incarnation, self.node)
 
-    async def adopt(self, term: int) -> Identity:
+    async def adopt(self, term: int) -> Found:
         await self.heed(term)
-        return await self.identity()
+        return Found(await self.identity(), not self.asked)
 
     async def activate(self, shard_id: str, history: str = "", term: int = 0) -> Incarnation:
         if self.gone.is_set():
