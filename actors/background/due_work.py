@@ -48,6 +48,7 @@ class Scheduler:
         beats, orphans_every = 0, max(1, int(self._context.settings.orphan_after_ms / 2_000 / TICK_S))
         while True:
             beats += 1
+            inc = self._context.inc
             try:
                 await self.catch_up()
                 if beats % orphans_every == 0:
@@ -56,7 +57,7 @@ class Scheduler:
             except StoreUnavailable as failure:
                 trouble.met(failure)
             except Fenced as refusal:
-                if not self._context.committer.superseded(self._context.inc):
+                if not self._context.committer.superseded(inc):
                     self._context.end(str(refusal))
                     return
             except Exception:
