@@ -37,6 +37,10 @@ class Rests:
         """The player's work succeeded: the player rests no more."""
         self._rests.pop(player_id, None)
 
+    def interrupt(self) -> None:
+        """Everybody may be tried now; whoever fails again rests twice as long as the last time."""
+        self._rests = {player_id: (self._clock(), rest_s) for player_id, (_, rest_s) in self._rests.items()}
+
     def forget_old(self) -> None:
         """Forgets players who were not tried for long: they left, or have no work any more."""
         now_s = self._clock()

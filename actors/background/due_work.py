@@ -64,10 +64,15 @@ class Scheduler:
                 log.exception("a look for due work failed; the next one tries again")
             await asyncio.sleep(TICK_S)
 
-    async def catch_up(self) -> None:
-        """Does all work that is due by now, of players in memory and not. A player whose work can't be done rests."""
+    async def catch_up(self, *, afresh: bool = False) -> None:
+        """Does all work that is due by now, of players in memory and not. A player whose work can't be done rests.
+
+        `afresh`: somebody waits for it, so whoever rests is tried once more.
+        """
         async with self._working:
             self._rests.forget_old()
+            if afresh:
+                self._rests.interrupt()
             await self._in_memory()
             tried: set[str] = set()
             while await self._not_in_memory(tried):

@@ -108,6 +108,15 @@ class CatalogSwap:
         while self._prepared is not None:
             await asyncio.sleep(ASK_AGAIN_S / 10)
 
+    async def undisturbed(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Does work that decides something; once more if a catalog was prepared meanwhile, because then nothing is."""
+        disturbed = True
+        while disturbed:
+            await self.until_over()
+            attempt = self._attempt
+            await work()
+            disturbed = self._prepared is not None or attempt != self._attempt
+
     def end(self) -> None:
         """Throws the preparation away."""
         self._attempt += 1

@@ -41,13 +41,16 @@ async def carry_out(body: ControlBody, shard: Shard, scheduler: Scheduler, due_s
         shard.context.metrics.count("journal_records_lost", body.count)
     elif isinstance(body, SetClock):
         shard.context.advance_clock(body.offset_ms)
-        await shard.swap.until_over()
-        await due_sweep.catch_up()
-        await scheduler.catch_up()
+        await shard.swap.undisturbed(lambda: _do_all_due(scheduler, due_sweep))
         await shard.context.committer.until_idle()
     else:
         return Failed("a shard does not know this request")
     return Done()
+
+
+async def _do_all_due(scheduler: Scheduler, due_sweep: DueSweep) -> None:
+    await due_sweep.catch_up()
+    await scheduler.catch_up(afresh=True)
 
 
 async def _prepare(shard: Shard, body: PrepareCatalog) -> None:

@@ -15,8 +15,8 @@ from actors.wire.frames import AdvanceClock, ClockSet, DeployCatalog, Done, Keye
 from engine.calendar import LATEST_MS
 from engine.commands import Deposit, GrantCampaign
 from tests.support.patience import PATIENCE_S
-from tests.support.shard_harness import players_in, spin, start_shard, table_for
-from tests.unit.actors.background.test_rule_12_due_work import silent
+from tests.support.shard_harness import catalog, players_in, spin, start_shard, table_for
+from tests.unit.actors.background.test_rule_12_due_work import passivate, silent
 from tests.unit.actors.shard.test_rule_14_catalog import cluster as cluster
 from tests.unit.actors.supervision.test_supervisor import House
 
@@ -132,12 +132,43 @@ async def test_it_waits_for_a_catalog_that_is_being_swapped(tmp_path: Path) -> N
         assert process.metrics.counters["bonuses_expired"] == 1
 
 
+async def test_a_catalog_that_is_prepared_meanwhile_makes_it_look_again(tmp_path: Path) -> None:
+    """While a catalog is prepared nothing is decided, so whatever had its turn then is still to be done."""
+    async with table_for(tmp_path, "s0") as (store, _), start_shard(tmp_path) as process:
+        assert process.shard is not None
+        await process.asking.seat("alice")
+        await process.asking.ask("alice", "g", GIVE)
+        await passivate(process.shard, "alice")
+        await store.put_catalog("next", encode_content(CatalogContent(replace(catalog(), version="next"))))
+        gate = process.faults.hold("due_players")
+        moving = asyncio.ensure_future(process._control(SetClock(2 * DAY_MS)))
+        await gate.reached.wait()
+        await process.shard.swap.prepare(7, "next")
+        gate.open()
+        await asyncio.sleep(0.05)
+        assert not moving.done() and process.metrics.counters["bonuses_expired"] == 0
+        process.shard.swap.abandon()
+        assert await moving == Done()
+        assert process.metrics.counters["bonuses_expired"] == 1
+
+
+async def test_whoever_rests_after_a_failure_is_tried_once_more(tmp_path: Path) -> None:
+    async with table_for(tmp_path, "s0"), start_shard(tmp_path) as process:
+        assert process._scheduler is not None
+        await process.asking.seat("alice")
+        await process.asking.ask("alice", "g", GIVE)
+        for _ in range(5):
+            process._scheduler._rests.failed("alice")
+        assert await process._control(SetClock(2 * DAY_MS)) == Done()
+        assert process.metrics.counters["bonuses_expired"] == 1
+
+
 async def test_a_shard_that_dies_over_it_is_reported_at_once(cluster: House, monkeypatch: Any) -> None:
     await cluster.supervisor()
     await cluster.seat("alice")
     dying = cluster.cluster.serving()["s0"]
 
-    async def catch_up() -> None:
+    async def catch_up(**_: Any) -> None:
         dying.kill()
         await asyncio.Event().wait()
 
