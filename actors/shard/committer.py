@@ -332,6 +332,8 @@ class Committer:
                 self._failed(failed, failure)
                 if fallback is not None and await fallback.instead(failure, self._in_flight_since):
                     continue
+                if isinstance(failure, LineageChanged):
+                    pause_s = FIRST_PAUSE_S  # the store answers: players wait for nothing but the comparison
                 await asyncio.sleep(max(pause_s, self.breaker.left_s))
                 self.breaker.allows()
                 pause_s = min(pause_s * 2, PAUSE_MAX_S)

@@ -1,5 +1,6 @@
 """Rule 15: a store that lost its tail gets it again; one that tells another history ends the incarnation."""
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.outcome import Answered, Unavailable
+from actors.shard import committer
 from actors.shard.ring import Ring
 from snapshots.contract import GENESIS, NO_TALLIES, LogHead, Standing, next_hash
 from snapshots.errors import LineageChanged, StoreRefused, StoreUnavailable
@@ -114,6 +116,36 @@ async def test_rule_15_counters_come_back_with_their_records(tmp_path: Path) -> 
         forget(table, tmp_path, records)
         await table.ask("alice", "next", spin())
         assert await table.store.inner.tallies(["players"]) == counted == {"players": 1}
+
+
+class Pauses:
+    """Stands for asyncio: remembers how long somebody wanted to sleep, and lets a thing happen after so many times."""
+
+    def __init__(self, times: int, happens: Callable[[], None]) -> None:
+        self.taken: list[float] = []
+        self._times, self._happens = times, happens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        self.taken.append(seconds)
+        if len(self.taken) == self._times:
+            self._happens()
+
+
+async def test_rule_15_a_store_that_is_back_with_another_history_is_followed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the pauses between the attempts have become meanwhile."""
+    monkeypatch.setattr(committer, "SILENT_S", 0.0)
+    async with table_with_ring(tmp_path) as table:
+        table.store.fail("append", "before", 8)
+        pauses = Pauses(8, lambda: forget(table, tmp_path, 2))
+        monkeypatch.setattr(committer, "asyncio", pauses)
+        assert isinstance(await table.ask("alice", "next", spin()), Answered)
+        monkeypatch.undo()
+        assert pauses.taken == [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.5, 0.5, 0.01]
 
 
 async def test_rule_15_a_heartbeat_notices_too(tmp_path: Path) -> None:
