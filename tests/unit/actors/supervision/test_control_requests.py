@@ -123,7 +123,7 @@ async def test_a_repeat_does_the_due_work_that_the_first_one_left(
     done: list[str] = []
 
     def catch_up(shard_id: str, fails: bool) -> Any:
-        async def caught_up() -> None:
+        async def caught_up(**_: Any) -> None:
             if fails:
                 raise RuntimeError("told to fail")
             done.append(shard_id)
