@@ -54,8 +54,6 @@ class RayShard:
         try:
             activated = msgspec.msgpack.decode(await self._call("activate", shard_id, history, term), type=Incarnation)
         except RayTaskError as failure:
-            if isinstance(failure.cause, Adopted):
-                raise Adopted(str(failure.cause)) from failure
             kind = ShardHeld if isinstance(failure.cause, FallbackHeld) else ActivationFailed
             raise kind(f"shard {shard_id} can't start: {failure.cause}") from failure
         await self.identity()
@@ -102,6 +100,10 @@ class RayShard:
             return await getattr(self._actor, method).remote(*args)
         except (RayActorError, ActorUnschedulableError) as death:  # the node that it was to run on may be gone
             raise ShardDied(str(death)) from death
+        except RayTaskError as failure:
+            if isinstance(failure.cause, Adopted):
+                raise Adopted(str(failure.cause)) from None
+            raise
 
 
 class RayCluster:
