@@ -329,10 +329,11 @@ class Committer:
                 await self._write(payload, tallies)
             except StoreUnavailable as failure:
                 failed = failed or FailedAttempts(self._metrics)
+                just_noticed = isinstance(failure, LineageChanged) and not self.following
                 self._failed(failed, failure)
                 if fallback is not None and await fallback.instead(failure, self._in_flight_since):
                     continue
-                if isinstance(failure, LineageChanged):
+                if just_noticed:
                     pause_s = FIRST_PAUSE_S  # the store answers: players wait for nothing but the comparison
                 await asyncio.sleep(max(pause_s, self.breaker.left_s))
                 self.breaker.allows()
