@@ -15,7 +15,7 @@ class Process:
     """One that can become the shard where its fallback file lies."""
 
     def __init__(self, node: str) -> None:
-        self.node = node
+        self.node, self.killed = node, False
 
     async def activate(self, shard_id: str, history: str, term: int) -> None:
         if self.node != FILE_ON:
@@ -28,7 +28,7 @@ class Process:
         await asyncio.Event().wait()
 
     def kill(self) -> None:
-        pass
+        self.killed = True
 
 
 class Nodes:
@@ -48,3 +48,13 @@ async def test_rule_16_a_shard_whose_file_lies_on_a_node_that_is_being_drained_i
     await crew.activate("s0")
     assert crew.live["s0"].node == FILE_ON and [spare.node for spare in crew.spares] == ["new"]
     tasks.cancel()
+
+
+async def test_rule_07_spares_that_are_found_are_kept_as_far_as_they_are_wanted() -> None:
+    found = [Process(node) for node in (FILE_ON, "new", "new")]
+    crew = Crew(Nodes(), 1, Tasks())  # type: ignore[arg-type]
+    crew.avoided = [FILE_ON]
+    for process in found:
+        crew.keep(process)  # type: ignore[arg-type]
+    assert crew.spares == [found[1]]
+    assert [process.killed for process in found] == [True, False, True], "on a node that is drained; one too many"

@@ -15,7 +15,7 @@ from actors.wire.frames import AdvanceClock, ClockSet, DeployCatalog, Done, Keye
 from engine.calendar import LATEST_MS
 from engine.commands import Deposit, GrantCampaign
 from tests.support.patience import PATIENCE_S
-from tests.support.shard_harness import catalog, players_in, spin, start_shard, table_for
+from tests.support.shard_harness import TestShard, catalog, players_in, spin, start_shard, table_for
 from tests.unit.actors.background.test_rule_12_due_work import passivate, silent
 from tests.unit.actors.shard.test_rule_14_catalog import cluster as cluster
 from tests.unit.actors.supervision.test_supervisor import House
@@ -117,6 +117,16 @@ async def test_rules_deployed_in_the_sandboxes_future_are_in_force_from_then_on(
         assert abs(shard.context.catalog.in_force_ms - shard.context.now()) < 10_000
 
 
+async def expires_once_abandoned(process: TestShard, moving: "asyncio.Future[Any]") -> None:
+    """The clock is moved, and the bonus gone, when the catalog that was being prepared is given up, and not before."""
+    assert process.shard is not None
+    await asyncio.sleep(0.05)
+    assert not moving.done() and process.metrics.counters["bonuses_expired"] == 0
+    process.shard.swap.abandon()
+    assert await moving == Done()
+    assert process.metrics.counters["bonuses_expired"] == 1
+
+
 async def test_it_waits_for_a_catalog_that_is_being_swapped(tmp_path: Path) -> None:
     async with table_for(tmp_path, "s0"), start_shard(tmp_path) as process:
         assert process.shard is not None
@@ -125,11 +135,7 @@ async def test_it_waits_for_a_catalog_that_is_being_swapped(tmp_path: Path) -> N
         process.shard.context.pause()
         process.shard.swap._prepared = object()  # type: ignore[assignment]
         moving = asyncio.ensure_future(process._control(SetClock(2 * DAY_MS)))
-        await asyncio.sleep(0.05)
-        assert not moving.done() and process.metrics.counters["bonuses_expired"] == 0
-        process.shard.swap.abandon()
-        assert await moving == Done()
-        assert process.metrics.counters["bonuses_expired"] == 1
+        await expires_once_abandoned(process, moving)
 
 
 async def test_a_catalog_that_is_prepared_meanwhile_makes_it_look_again(tmp_path: Path) -> None:
@@ -145,11 +151,7 @@ async def test_a_catalog_that_is_prepared_meanwhile_makes_it_look_again(tmp_path
         await gate.reached.wait()
         await process.shard.swap.prepare(7, "next")
         gate.open()
-        await asyncio.sleep(0.05)
-        assert not moving.done() and process.metrics.counters["bonuses_expired"] == 0
-        process.shard.swap.abandon()
-        assert await moving == Done()
-        assert process.metrics.counters["bonuses_expired"] == 1
+        await expires_once_abandoned(process, moving)
 
 
 async def test_whoever_rests_after_a_failure_is_tried_once_more(tmp_path: Path) -> None:
